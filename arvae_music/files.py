@@ -1,0 +1,60 @@
+"""Files appear whole or not at all, and never over the user's data unless that was asked for."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from .errors import OutputError
+
+
+def write_whole(path: Path, data: bytes, *, overwrite: bool = False) -> None:
+    """Write `data` to a temporary file beside `path`, then move it there in one step.
+
+    Without `overwrite` an existing file is an error, also one that appears meanwhile. Missing parent
+    folders are made. Raises OutputError.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise OutputError(
+            f"cannot write there ({error.strerror})", where=str(path), remedy="name another place with -o"
+        ) from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        temporary.chmod(0o666 & ~_umask())
+        if overwrite:
+            temporary.replace(path)
+        else:
+            _move_new(temporary, path)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write there ({error.strerror})", where=str(path), remedy="name another place with -o"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _move_new(temporary: Path, path: Path) -> None:
+    """A hard link fails where the name is taken, which a check beforehand could miss."""
+    exists = OutputError(
+        "exists already", where=str(path), remedy="give --overwrite, --skip-existing, or another name with -o"
+    )
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise exists from None
+    except OSError:  # file systems without hard links
+        if path.exists():
+            raise exists from None
+        temporary.rename(path)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
