@@ -17,7 +17,13 @@ def write_whole(path: Path, data: bytes, *, overwrite: bool = False) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+    except FileExistsError as error:  # mkdir's way to say that the folder is a file
+        raise OutputError(
+            f"cannot write there ({path.parent} is a file)",
+            where=str(path),
+            remedy="name another place with -o",
+        ) from error
     except OSError as error:
         raise OutputError(
             f"cannot write there ({error.strerror})", where=str(path), remedy="name another place with -o"

@@ -42,7 +42,7 @@ Row = npt.NDArray[np.int16]
 _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 _MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 _DIATONIC = (0, 2, 4, 5, 7, 9, 11)  # pitch classes of C major
-SIGNATURE_DOUBT = 0.12  # a signature that leaves this much more outside its scale than the best is not believed
+SIGNATURE_DOUBT = 0.12  # of the notes: a signature with so many more outside its scale is not believed
 
 
 def token_of(pitch: int) -> int:
@@ -70,11 +70,12 @@ def sounding(rows: npt.NDArray[Any], entering: npt.NDArray[Any] | None = None) -
     `entering` (n,) is what sounds at the barline, for rows that open with HOLD; without it HOLD stays
     HOLD up to the first event, since the row alone cannot tell.
     """
-    start = np.full(len(rows), HOLD) if entering is None else np.asarray(entering)
-    whole = np.concatenate([start[:, None], rows], axis=1).astype(np.int64)
-    here = np.where(whole != HOLD, np.arange(whole.shape[1]), 0)
-    last = np.maximum.accumulate(here, axis=1)
-    return np.take_along_axis(whole, last, axis=1)[:, 1:]
+    during = np.array(rows, dtype=np.int64, order="F")
+    current = np.full(len(rows), HOLD, dtype=np.int64) if entering is None else np.asarray(entering)
+    for column in during.T:
+        column += current * (column == HOLD)  # HOLD is 0: this replaces it
+        current = column
+    return during
 
 
 @dataclass(frozen=True)
@@ -97,17 +98,21 @@ class Cut:
 def cut(notes: Sequence[Timed], start: Fraction, meter: Meter, shift: int) -> Cut:
     """The measure that begins at `start` (in quarter notes), from the notes that sound in it.
 
-    `notes` are sorted by start and lie exactly on the grid (MIDI is snapped beforehand); notes outside the measure
-    are ignored, so the whole melody may be passed, or any slice that covers the measure. `shift` is added to
-    every pitch. A note that overlaps its successor is a chord: the caller trims legato first.
+    `notes` are sorted by start and lie exactly on the grid (MIDI is snapped beforehand); notes outside the
+    measure are ignored, so the whole melody may be passed, or any slice that covers the measure. `shift` is
+    added to every pitch. A note that overlaps its successor is a chord: the caller trims legato first.
     """
     end = start + meter.quarters
     row: list[int] = [HOLD] * meter.ticks
     silent_from = start
     previous_end = start
     for note in notes:
-        if note.end <= start or note.start >= end:
+        if note.start >= end:
+            break
+        if note.end <= start and note.start < start:
             continue
+        if note.end <= note.start:  # no tick to sound in: the REST after it would take its place
+            return Cut(None, "off-grid rhythm")
         if note.start < previous_end and previous_end > start:
             return Cut(None, "two notes at once")
         if note.start > silent_from and not _place(row, meter, silent_from - start, REST):
@@ -149,7 +154,7 @@ def notes_of(rows: Sequence[Row | None], shift: int) -> list[TokenNote]:
     """The notes of consecutive measures, None for one without tokens: the inverse of `cut`.
 
     A note runs on through HOLDs, over barlines too, until a pitch, a REST, or a measure without tokens. A
-    HOLD at tick 0 with nothing to tie to (after None, or at the start) belongs to a note that is not ours: skipped.
+    HOLD at tick 0 with nothing to tie to (after None, or at the start) is a note that is not ours: skipped.
     """
     notes: list[TokenNote] = []
     current: tuple[int, int, int] | None = None  # measure, tick, pitch
@@ -192,21 +197,24 @@ def choose_shift(pitches: Iterable[int], weights: Iterable[float], fifths: int |
     order = np.argsort(pitch, kind="stable")
     total = np.cumsum(weight[order])
     median = int(pitch[order][np.searchsorted(total, total[-1] / 2)])
-    octaves = round((CENTRE - median - to_c) / 12)
+    octaves = (CENTRE - median - to_c + 6) // 12  # round() would take halves up or down by the octave
     return to_c + 12 * octaves
 
 
-def believed_fifths(
-    pitch: npt.NDArray[np.int64], weight: npt.NDArray[np.float64], fifths: int | None
-) -> int:
+def believed_fifths(pitch: npt.NDArray[np.int64], weight: npt.NDArray[np.float64], fifths: int | None) -> int:
     """The key signature to normalise by: the given one unless the notes contradict it, else the estimate."""
-    classes = np.bincount(pitch % 12, weights=weight, minlength=12)
+    if len(pitch) == 0:
+        return fifths or 0
+    # Seen from the first note, so that a tie (tritones, whole tones) falls alike in every transposition.
+    first = int(pitch[0])
+    classes = np.bincount((pitch - first) % 12, weights=weight, minlength=12).astype(np.float64)
     estimate = estimate_fifths(classes)
+    absolute = (estimate + 7 * first + 5) % 12 - 5
     if fifths is None:
-        return estimate
+        return absolute
     total = max(float(classes.sum()), 1e-9)
-    doubt = (_inside(classes, estimate) - _inside(classes, fifths)) / total
-    return estimate if doubt > SIGNATURE_DOUBT else fifths
+    doubt = (_inside(classes, estimate) - _inside(classes, fifths - 7 * first)) / total
+    return absolute if doubt > SIGNATURE_DOUBT else fifths
 
 
 def _inside(classes: npt.NDArray[np.float64], fifths: int) -> float:
@@ -215,7 +223,7 @@ def _inside(classes: npt.NDArray[np.float64], fifths: int) -> float:
 
 
 def estimate_fifths(classes: npt.NDArray[np.float64]) -> int:
-    """(12,) weights of pitch classes -> key signature in -5 .. 6: Krumhansl & Schmuckler's correlation (1990)."""
+    """(12,) weights of pitch classes -> key signature in -5 .. 6, after Krumhansl & Schmuckler (1990)."""
     best, answer = -np.inf, 0
     for fifths in range(-5, 7):
         tonic = 7 * fifths % 12
@@ -228,4 +236,4 @@ def estimate_fifths(classes: npt.NDArray[np.float64]) -> int:
 
 def _correlation(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
     a, b = a - a.mean(), b - b.mean()
-    return float(a @ b / max(np.sqrt((a @ a) * (b @ b)), 1e-12))
+    return float(a @ b) / max(float(np.sqrt((a @ a) * (b @ b))), 1e-12)
