@@ -1,0 +1,36 @@
+"""`arvae config show`: every setting, its value, and where it comes from."""
+
+from __future__ import annotations
+
+import typer
+
+from .. import settings
+from . import common
+
+config_app = typer.Typer(help="The settings: see arvae config show.", no_args_is_help=True)
+
+
+@config_app.callback()
+def config() -> None:
+    """Show the settings, and where each comes from."""
+
+
+@config_app.command("show")
+def show(json: common.Json = False, quiet: common.Quiet = False) -> None:
+    """Show every setting, its value, and its origin: a variable, a file, or the default.
+
+    Settings are read from ARVAE_* variables, then arvae.toml or [tool.arvae] in pyproject.toml here or in the
+    nearest folder above, then arvae.toml in your configuration folder. Options on the command line win.
+    """
+    found = settings.load()
+    if json:
+        common.print_json(dict(found.values))
+        return
+    from rich.table import Table
+
+    table = Table("setting", "value", "origin", "meaning", box=None)
+    for name, value in found.values.items():
+        shown = "-" if value.value is None else str(value.value)
+        table.add_row(name, shown, value.origin, settings.KEYS[name].help)
+    common.report(table)
+    common.report(f"Your own file: {settings.user_file()}")

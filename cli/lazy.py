@@ -1,0 +1,136 @@
+"""The root of the command line as typer sees it: sub-commands that are imported when they run.
+
+Help is plain text in sections (an option's `rich_help_panel` names its section), the same on every terminal
+and in a pipe, and needs no rich. What the settings say becomes the options' defaults (typer's `default_map`),
+so that a command's --help shows the values that it would use.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup
+from typer.main import get_command, get_group
+
+from .. import settings
+from ..errors import UsageError
+from . import common
+from .main import Entry, help_text
+
+HELP = ("-h", "--help")
+UNCONFIGURED = ("config", "doctor")  # they run, and tell what's wrong, when the settings can't be read
+
+
+class PlainCommand(TyperCommand):
+    """A command whose --help has its options in sections."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is None:
+                continue
+            usual = "Arguments" if isinstance(parameter, TyperArgument) else "Options"
+            sections.setdefault(getattr(parameter, "rich_help_panel", None) or usual, []).append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+class LazyGroup(TyperGroup):
+    """Finds commands in `table`; `listing` gives stand-ins with a name and a help line only."""
+
+    table: Mapping[str, Entry]
+    listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.table)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.table:
+            return None
+        entry = self.table[cmd_name]
+        if self.listing:
+            return TyperCommand(cmd_name, help=entry.help)
+        return load(cmd_name, entry)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        self.listing = True
+        try:
+            return super().shell_complete(ctx, incomplete)
+        finally:
+            self.listing = False
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        formatter.write(help_text())
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        name = args[0]
+        if name not in self.table and not name.startswith("-"):
+            close = difflib.get_close_matches(name, self.table, n=1)
+            remedy = f"did you mean {close[0]}?" if close else f"there are {', '.join(self.table)}"
+            raise UsageError(f"no command {name!r}", remedy=remedy)
+        found = super().resolve_command(ctx, args)
+        if not ctx.resilient_parsing:
+            ctx.default_map = {name: defaults(name, found[1], found[2])}
+        return found
+
+
+def load(name: str, entry: Entry) -> Any:
+    """Import a command. A function is one command, a Typer a group of them."""
+    module, _, attribute = entry.target.partition(":")
+    found = getattr(importlib.import_module(module, __package__), attribute)
+    if isinstance(found, typer.Typer):
+        found.rich_markup_mode = None
+        for info in found.registered_commands:
+            info.cls = PlainCommand if info.cls in (None, TyperCommand) else info.cls
+        command: Any = get_group(found)
+        command.name = name
+        return command
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name, cls=PlainCommand)(found)
+    return get_command(app)
+
+
+def defaults(name: str, command: Any, rest: list[str]) -> dict[str, Any]:
+    """The settings that concern a command, for itself and for the commands below it."""
+    try:
+        values: dict[str, Any] = dict(settings.load().defaults_of(name))
+    except UsageError:
+        if name in UNCONFIGURED or any(word in HELP for word in rest):
+            return {}
+        raise
+    common.state.quiet = common.state.quiet or bool(values.get("quiet"))
+    below = dict.fromkeys(getattr(command, "commands", {}), values)
+    return {**values, **below}
+
+
+def root(table: Mapping[str, Entry]) -> Any:
+    """The root group. `--debug` is taken off the line before it gets here (`main`)."""
+    app = typer.Typer(
+        cls=LazyGroup, rich_markup_mode=None, context_settings={"help_option_names": list(HELP)}
+    )
+    app.callback()(_global_options)
+    group: Any = get_command(app)
+    group.table = table
+    return group
+
+
+def _version(value: bool) -> None:
+    if value:
+        from .. import __version__
+
+        print(f"arvae {__version__}")
+        raise typer.Exit
+
+
+def _global_options(
+    quiet: common.Quiet = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    """What stands before the command."""

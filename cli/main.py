@@ -1,0 +1,153 @@
+"""`arvae`: finds the sub-command, runs it, and turns errors into messages and exit codes.
+
+The commands are a table of names: a command's module is imported when it runs, and `arvae --help` is printed
+from the table, so that it takes no longer than Python's own start. A command is a function, or a typer.Typer
+with sub-commands of its own; it returns its exit code, None for 0.
+
+Messages go to stderr as `arvae: MESSAGE`. Exit codes: see `common`. A bug is exit 70 (EX_SOFTWARE), so
+that scripts can tell it from an input that failed; its traceback is shown with --debug, which may stand
+anywhere on the line. A closed pipe (`arvae inspect ... | head`) ends quietly with the shell's own 141.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING, NamedTuple
+
+from .. import __version__
+from ..errors import ArvaeError
+
+if TYPE_CHECKING:
+    import typer
+
+BUG, INTERRUPTED, PIPE_CLOSED = 70, 130, 141
+
+
+class Entry(NamedTuple):
+    """Where a command is (`.module:attribute` in this package) and what `arvae --help` says of it."""
+
+    target: str
+    help: str
+
+
+COMMANDS = {
+    "config": Entry(".config:config_app", "Show the settings, and where each comes from."),
+}
+
+OPTIONS = {
+    "-q, --quiet": "Print errors only.",
+    "--debug": "Show the traceback of an error.",
+    "--version": "Print the version and exit.",
+    "--install-completion": "Install completion for the current shell.",
+    "--show-completion": "Print the completion script, to copy or change it.",
+    "-h, --help": "Show this message, or with a command its options, and exit.",
+}
+
+
+def help_text() -> str:
+    """What `arvae --help` prints, from the tables alone."""
+    width = max(map(len, (*COMMANDS, *OPTIONS)))
+    commands = [f"  {name:{width}}  {entry.help}" for name, entry in COMMANDS.items()]
+    options = [f"  {name:{width}}  {text}" for name, text in OPTIONS.items()]
+    return "\n".join(
+        [
+            "Usage: arvae [OPTIONS] COMMAND [ARGS]...",
+            "",
+            "Sliders for a melody: edit, vary and interpolate MIDI.",
+            "",
+            "Commands:",
+            *commands,
+            "",
+            "Options:",
+            *options,
+            "",
+            "arvae COMMAND --help describes a command.",
+        ]
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command line; the exit code. `sys.exit(main())` is the `arvae` script."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    completing = "_ARVAE_COMPLETE" in os.environ
+    if not completing and words in ([], ["--help"], ["-h"], ["--version"]):
+        return _quick(words)
+    end = words.index("--") if "--" in words else len(words)
+    debug = "--debug" in words[:end]
+    words = [word for at, word in enumerate(words) if at >= end or word != "--debug"]
+    try:
+        return _run(words, debug)
+    except KeyboardInterrupt:
+        print("arvae: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _pipe_closed()
+    except ArvaeError as error:
+        if debug:
+            traceback.print_exc()
+        _complain(error.message)
+        return error.exit_code
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        again = "" if debug else "; run it again with --debug for the traceback"
+        _complain(f"a bug in arvae: {type(error).__name__}: {error}{again}")
+        return BUG
+
+
+def _quick(words: list[str]) -> int:
+    """What needs no command: --help and --version; no arguments at all are a mistake, told by the help."""
+    if not words:
+        print(help_text(), file=sys.stderr)
+        return 2
+    try:
+        print(f"arvae {__version__}" if words == ["--version"] else help_text(), flush=True)
+    except BrokenPipeError:
+        return _pipe_closed()
+    return 0
+
+
+def _run(words: list[str], debug: bool) -> int:
+    import typer
+
+    from . import common
+    from .lazy import root
+
+    common.state.debug = debug
+    try:
+        code = root(COMMANDS).main(words, prog_name="arvae", standalone_mode=False)
+        sys.stdout.flush()
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except typer.TyperException as error:
+        _complain(_usage(error))
+        return error.exit_code
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):
+            return _pipe_closed()
+        raise
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: typer.TyperException) -> str:
+    """What typer found wrong with the line, with the nearest option and where to read on."""
+    message = error.format_message().rstrip(".")
+    near = getattr(error, "possibilities", None)
+    if near:
+        message = f"{error.message}; did you mean {' or '.join(near)}?"
+    context = getattr(error, "ctx", None)
+    return f"{message} (see {context.command_path} --help)" if context is not None else message
+
+
+def _complain(message: str) -> None:
+    print(f"arvae: {message}", file=sys.stderr)
+
+
+def _pipe_closed() -> int:
+    """Nobody reads stdout any more: Python would complain again when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return PIPE_CLOSED
