@@ -1,0 +1,210 @@
+"""Building a corpus: `extract` over its works in parallel processes, then one Parquet file.
+
+`build` is a generator of reports and knows no terminal: whoever runs it shows them, or doesn't. Works are
+handed out in batches and come back in order, so that the same scores always make the same file.
+
+Processes are spawned, not forked: a fork of a process that has threads (torch's, Arrow's) can hang. With one
+job nothing is spawned. Spawning imports the caller's main module again: a script that builds with several
+jobs needs `if __name__ == "__main__":`.
+
+A work that cannot be read is a reason in the counts, never the end of the build. What does end it early
+(Ctrl-C, an exception in the consumer, a worker killed for its memory) ends the workers too, and leaves
+nothing behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from arvae_music import __version__
+from arvae_music.errors import CorpusError
+
+from . import store
+from .corpus import Corpus, Extracted, Work
+
+BATCH = 8  # works handed out at a time: about a third of a second
+AHEAD = 4  # batches per process that are under way or wait to be handed out
+EXAMPLES = 5  # rejected works named for each reason
+
+
+@dataclass(frozen=True)
+class Progress:
+    """So many of the works are done; `path` is the corpus once it is written (the last report)."""
+
+    done: int
+    total: int
+    tunes: int
+    measures: int
+    path: Path | None = None
+
+
+def default_jobs() -> int:
+    """As many processes as this process may use cores."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> Iterator[Progress]:
+    """Build `corpus` into the cache, reporting after every batch; the last report has its path.
+
+    Raises CorpusError when it is there already (unless `rebuild`), when nothing in it can be used, or when
+    the workers die.
+    """
+    path = store.path_of(corpus.name)
+    if path.exists() and not rebuild:
+        raise CorpusError(
+            f"corpus {corpus.name!r} is built already",
+            where=str(path),
+            remedy="give --rebuild to build it anew",
+        )
+    works = corpus.works()
+    if not works:
+        raise CorpusError(f"corpus {corpus.name!r} has no scores", where=corpus.source)
+    tally = _Tally(corpus)
+    yield tally.report(len(works))
+    batches = [works[at : at + BATCH] for at in range(0, len(works), BATCH)]
+    jobs = min(jobs or default_jobs(), len(batches))
+    with contextlib.closing(_run(corpus.extract, batches, jobs)) as results:
+        for batch, extracted in zip(batches, results, strict=True):
+            tally.add(batch, extracted)
+            yield tally.report(len(works))
+    if not tally.measures:
+        reasons = ", ".join(f"{reason} ({n})" for reason, n in tally.rejected.most_common(3))
+        raise CorpusError(f"no measure of {corpus.name!r} can be used: {reasons}", where=corpus.source)
+    store.write(path, tally.tables, tally.facts())
+    yield tally.report(len(works), path)
+
+
+@dataclass
+class _Tally:
+    """What the batches add up to."""
+
+    corpus: Corpus
+    done: int = 0
+    tunes: int = 0
+    measures: int = 0
+    skips: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    tables: list[Any] = field(default_factory=list)
+
+    def add(self, works: Sequence[Work], extracted: Sequence[Extracted]) -> None:
+        for work, found in zip(works, extracted, strict=True):
+            self.done += 1
+            self.skips.update(found.skips)
+            if found.rejected is not None:
+                self.rejected[found.rejected] += 1
+                named = self.examples.setdefault(found.rejected, [])
+                if len(named) < EXAMPLES:
+                    named.append(work.id)
+        tunes = [tune for found in extracted for tune in found.tunes]
+        self.tunes += len(tunes)
+        self.measures += sum(len(tune.bars) for tune in tunes)
+        self.tables.append(store.table_of(tunes))
+
+    def report(self, total: int, path: Path | None = None) -> Progress:
+        return Progress(self.done, total, self.tunes, self.measures, path)
+
+    def facts(self) -> store.Facts:
+        from music21 import __version__ as music21_version
+
+        return store.Facts(
+            name=self.corpus.name,
+            description=self.corpus.description,
+            source=self.corpus.source,
+            licence=self.corpus.licence,
+            bibtex=self.corpus.bibtex,
+            arvae=__version__,
+            music21=music21_version,
+            format=store.FORMAT,
+            tunes=self.tunes,
+            measures=self.measures,
+            skips=dict(self.skips.most_common()),
+            rejected=dict(self.rejected.most_common()),
+            examples_of_rejected=self.examples,
+        )
+
+
+Extract = Callable[[Work], Extracted]
+
+
+def _run(extract: Extract, batches: Sequence[Sequence[Work]], jobs: int) -> Iterator[list[Extracted]]:
+    if jobs <= 1:
+        for batch in batches:
+            yield extract_batch(extract, batch)
+        return
+    before = set(multiprocessing.active_children())
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker)
+    finished = False
+    try:
+        yield from _in_order(pool, extract, batches, jobs)
+        finished = True
+    except BrokenProcessPool as error:
+        raise CorpusError(
+            "a worker process died while it read scores (out of memory, or a main module without a guard)",
+            remedy="build with one process: -j 1",
+        ) from error
+    finally:
+        if not finished:  # nobody waits for what they are at
+            for worker in set(multiprocessing.active_children()) - before:
+                worker.terminate()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_order(
+    pool: ProcessPoolExecutor, extract: Extract, batches: Sequence[Sequence[Work]], jobs: int
+) -> Iterator[list[Extracted]]:
+    """The batches' results in the batches' order, with a bounded number under way."""
+    waiting: list[Future[list[Extracted]]] = []
+    for batch in batches:
+        waiting.append(pool.submit(extract_batch, extract, batch))
+        if len(waiting) > AHEAD * jobs:
+            yield waiting.pop(0).result()
+    for future in waiting:
+        yield future.result()
+
+
+def _start_worker() -> None:
+    """Ctrl-C reaches every process of a terminal: the parent alone answers it, and ends the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def extract_batch(extract: Extract, works: Sequence[Work]) -> list[Extracted]:
+    """`extract` over some works. Whatever a broken score raises becomes the reason why it is left out."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # music21 remarks on scores that it reads all the same
+        return [_extract(extract, work) for work in works]
+
+
+def _extract(extract: Extract, work: Work) -> Extracted:
+    try:
+        with contextlib.redirect_stderr(_Nowhere()):
+            return extract(work)
+    except Exception as error:  # music21 raises everything from IndexError to its own; none is ours to mend
+        return Extracted(rejected=f"cannot be read: {type(error).__name__}: {error}"[:200])
+
+
+class _Nowhere:
+    """music21 prints to stderr what it corrects in a score."""
+
+    encoding = sys.stderr.encoding if sys.stderr is not None else "utf-8"
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        pass

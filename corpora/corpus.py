@@ -1,0 +1,64 @@
+"""What every corpus consists of: facts for people, a listing of works, and a pure function from work to tunes.
+
+A corpus is one module with the same slots (after mirdata): NAME, DESCRIPTION, SOURCE, LICENCE, BIBTEX,
+`works()` and `extract(work)`. `Corpus` holds them; `build` runs `extract` over the works in parallel
+processes, so that it must be a plain function of its work, and a work small and picklable.
+
+    Work        what is read at a time: a file, or one tune of a file of many
+    Tune        a melody: its measures that fit the grid, with the shift they are normalised by
+    Extracted   the tunes of a work, and what was left out, counted by reason: `skips` are measures,
+                `rejected` is the reason why the whole work has no tune
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from arvae_music.measure import Meter
+from arvae_music.tokens import Row
+
+
+@dataclass(frozen=True)
+class Work:
+    path: Path
+    id: str  # unique in the corpus, and the same on every machine: the split hangs on it
+    tune: int | None = None  # which tune of the file, from 0; None: the file is one work
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One measure that fits the grid: `tokens` (meter.ticks,)."""
+
+    number: int  # as printed in the score; of an unnumbered tune, counted from 1 (0: a pickup)
+    meter: Meter
+    tokens: Row
+
+
+@dataclass(frozen=True)
+class Tune:
+    id: str
+    title: str
+    source: str  # file name
+    shift: int  # semitones: token pitch = sounding pitch + shift
+    fifths: int  # key signature that it is normalised by, sharps positive
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True)
+class Extracted:
+    tunes: tuple[Tune, ...] = ()
+    skips: Mapping[str, int] = field(default_factory=dict)
+    rejected: str | None = None
+
+
+@dataclass(frozen=True)
+class Corpus:
+    name: str
+    description: str
+    source: str  # where the scores come from, for people
+    licence: str
+    bibtex: str
+    works: Callable[[], Sequence[Work]]
+    extract: Callable[[Work], Extracted]

@@ -1,0 +1,180 @@
+"""Corpora by name: what there is to build, and loading what is built.
+
+    load("bach")          built before with `build`, or CorpusError with the command that does it
+    load("bach+folk")     several as one
+    load("~/midi")        a folder that was built, by its own name
+    load("my.parquet")    a corpus file that somebody sent you
+
+A piece's number in `CorpusData.pieces` is a hash of its id. So it stays the same when a corpus grows or is
+joined to another, and so does its place in a split (`examples.split`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from arvae_music.attributes import AttributeSpec, by_meter, evaluate_mixed
+from arvae_music.errors import CorpusError
+from arvae_music.examples import Examples
+from arvae_music.measure import MAX_TICKS, Meter
+from arvae_music.tokens import PAD
+
+from . import store
+from .corpus import Corpus
+from .store import Facts
+
+
+def built_in() -> dict[str, Corpus]:
+    """The corpora that arvae knows how to build."""
+    from . import bach
+
+    return {corpus.name: corpus for corpus in (bach.CORPUS,)}
+
+
+def find(name_or_folder: str, name: str | None = None) -> Corpus:
+    """What `arvae corpus build` builds. Raises CorpusError with the nearest names."""
+    corpora = built_in()
+    if name_or_folder in corpora and name is None:
+        return corpora[name_or_folder]
+    raise CorpusError(f"no corpus is called {name_or_folder!r}", remedy=_hint(name_or_folder, list(corpora)))
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"there are {', '.join(known)}, or name a folder of MIDI files and scores"
+
+
+@dataclass(frozen=True, eq=False)
+class CorpusData:
+    """A corpus in memory: `inputs` (n, 1 + MAX_TICKS) as `attributes.pack` lays them out, and its rows' facts."""
+
+    facts: tuple[Facts, ...]  # of each corpus that is joined here
+    inputs: npt.NDArray[np.int16]
+    pieces: npt.NDArray[np.int64]  # (n,) hash of the piece's id
+    piece_names: dict[int, str]  # its id
+    titles: dict[int, str]
+    shifts: npt.NDArray[np.int8]  # (n,) semitones: token pitch = sounding pitch + shift
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def name(self) -> str:
+        return "+".join(facts.name for facts in self.facts)
+
+    def by_meter(self) -> dict[str, int]:
+        """How many measures each meter has, most first."""
+        counts = {meter.name: len(at) for meter, at in by_meter(self.inputs)}
+        return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+    def take(self, at: npt.NDArray[Any]) -> CorpusData:
+        """Some of the measures; the names of all pieces stay."""
+        return CorpusData(
+            self.facts, self.inputs[at], self.pieces[at], self.piece_names, self.titles, self.shifts[at]
+        )
+
+    def examples(self, specs: Sequence[AttributeSpec], meters: Iterable[Meter] | None = None) -> Examples:
+        """What training reads: the measures in `meters` (None: all) with the values of `specs`.
+
+        Raises CorpusError when no measure is in these meters.
+        """
+        here = self
+        if meters is not None:
+            wanted = list(meters)
+            here = self.take(np.isin(self.inputs[:, 0], [meter.code for meter in wanted]))
+            if not len(here):
+                asked, there = ", ".join(m.name for m in wanted), ", ".join(self.by_meter())
+                raise CorpusError(f"{self.name} has no measure in {asked}", remedy=f"it has {there}")
+        values = evaluate_mixed(specs, here.inputs).astype(np.float32)
+        return Examples(here.inputs, values, tuple(spec.name for spec in specs), here.pieces)
+
+
+def load(name_or_folder: str | Path) -> CorpusData:
+    """A built corpus, by name, folder or file; several joined by `+`. Raises CorpusError when it isn't built."""
+    text = str(name_or_folder)
+    if "+" in text and not Path(text).expanduser().exists():
+        return concat([load(part) for part in text.split("+")])
+    path = _built_path(text)
+    return _as_data(store.read_table(path), store.read_facts(path))
+
+
+def load_facts(name_or_folder: str | Path) -> Facts:
+    """The facts of a built corpus alone, without its measures."""
+    return store.read_facts(_built_path(str(name_or_folder)))
+
+
+def built() -> dict[str, Facts]:
+    """The corpora in the cache; a damaged file is passed over."""
+    found: dict[str, Facts] = {}
+    for path in sorted(store.cache_folder().glob(f"*{store.SUFFIX}")):
+        try:
+            found[path.stem] = store.read_facts(path)
+        except CorpusError:
+            continue
+    return found
+
+
+def _built_path(text: str) -> Path:
+    given = Path(text).expanduser()
+    if given.suffix == store.SUFFIX and given.is_file():
+        return given
+    path = store.path_of(text)
+    if not path.is_file():
+        known = [*built_in(), *(name for name in built() if name not in built_in())]
+        if text in known:
+            raise CorpusError(f"corpus {text!r} is not built", remedy=f"run: arvae corpus build {text}")
+        raise CorpusError(f"no corpus is called {text!r}", remedy=_hint(text, known))
+    return path
+
+
+def concat(parts: Sequence[CorpusData]) -> CorpusData:
+    """Several corpora as one. Raises CorpusError when one occurs twice."""
+    names = [facts.name for part in parts for facts in part.facts]
+    if not parts or len(set(names)) != len(names):
+        raise CorpusError(f"{'+'.join(names) or 'nothing'} cannot be joined", remedy="name each corpus once")
+    return CorpusData(
+        facts=tuple(facts for part in parts for facts in part.facts),
+        inputs=np.concatenate([part.inputs for part in parts]),
+        pieces=np.concatenate([part.pieces for part in parts]),
+        piece_names={piece: name for part in parts for piece, name in part.piece_names.items()},
+        titles={piece: title for part in parts for piece, title in part.titles.items()},
+        shifts=np.concatenate([part.shifts for part in parts]),
+    )
+
+
+def _as_data(table: Any, facts: Facts) -> CorpusData:
+    ids = table["piece"].to_pylist()
+    pieces = np.array([piece_number(piece) for piece in ids], dtype=np.int64)
+    titles = dict(zip(pieces.tolist(), table["title"].to_pylist(), strict=True))
+    shifts = table["shift"].to_numpy().astype(np.int8)
+    return CorpusData(
+        (facts,), _packed(table), pieces, dict(zip(pieces.tolist(), ids, strict=True)), titles, shifts
+    )
+
+
+def _packed(table: Any) -> npt.NDArray[np.int16]:
+    """(n, 1 + MAX_TICKS), as `attributes.pack` would: the rows are too many for a Python loop."""
+    tokens = table["tokens"].combine_chunks()
+    flat = tokens.flatten().to_numpy(zero_copy_only=False).astype(np.int16)
+    lengths = np.diff(tokens.offsets.to_numpy())
+    inputs = np.full((len(lengths), 1 + MAX_TICKS), PAD, dtype=np.int16)
+    inputs[:, 0] = table["meter"].to_numpy()
+    inputs[:, 1:][np.arange(MAX_TICKS) < lengths[:, None]] = flat
+    return inputs
+
+
+@lru_cache(maxsize=1 << 16)
+def piece_number(piece: str) -> int:
+    """The number that stands for a piece's id in arrays: 63 bits of a hash, the same on every machine."""
+    return int.from_bytes(blake2b(piece.encode(), digest_size=8).digest(), "big") >> 1

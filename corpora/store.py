@@ -1,0 +1,153 @@
+"""Built corpora: one Parquet file each, `<cache>/corpora/<name>.parquet`, a row per measure.
+
+    piece      string  the tune's id; a split keeps a piece together
+    title      string
+    source     string  file name
+    measure    int32   number as printed
+    meter      int8    `Meter.code`
+    tokens     list of int8, as many as the meter has ticks
+    shift      int8    semitones: token pitch = sounding pitch + shift
+    fifths     int8    key signature that the tune is normalised by, sharps positive
+
+What is true of the whole corpus is JSON in the schema's metadata (`Facts`). Attributes are not stored: they
+are cheap, and a user's own must work on a corpus that is built already.
+
+The cache is the platform's (`~/.cache/arvae` on Linux), or the folder that ARVAE_CACHE names. A file is
+written under a temporary name and renamed, so that whatever interrupts a build leaves no half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arvae_music.errors import CorpusError
+
+from .corpus import Tune
+
+FORMAT = 1  # raise it when the columns, the tokens or the meters change
+_KEY = b"arvae"
+SUFFIX = ".parquet"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is true of a whole corpus; counts by reason are of measures (`skips`) and works (`rejected`)."""
+
+    name: str
+    description: str
+    source: str
+    licence: str
+    bibtex: str
+    # how it came about
+    arvae: str  # versions
+    music21: str
+    format: int
+    # what is in it, and what isn't
+    tunes: int
+    measures: int
+    skips: dict[str, int]
+    rejected: dict[str, int]
+    examples_of_rejected: dict[str, list[str]]  # a few work ids for each reason
+
+
+def cache_folder() -> Path:
+    """Where built corpora lie."""
+    import platformdirs
+
+    chosen = os.environ.get("ARVAE_CACHE")
+    return Path(chosen or platformdirs.user_cache_dir("arvae")).expanduser() / "corpora"
+
+
+def path_of(name: str) -> Path:
+    """Where the corpus called `name` lies, or would. Raises CorpusError for what is no name."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_. -]*", name):
+        raise CorpusError(f"{name!r} is no name for a corpus", remedy="use letters, digits, - and _")
+    return cache_folder() / f"{name}{SUFFIX}"
+
+
+def table_of(tunes: Sequence[Tune]) -> Any:
+    """An Arrow table with a row for every measure of the tunes."""
+    import pyarrow as pa
+
+    bars = [(tune, bar) for tune in tunes for bar in tune.bars]
+    columns = {
+        "piece": pa.array([tune.id for tune, _ in bars], pa.string()),
+        "title": pa.array([tune.title for tune, _ in bars], pa.string()),
+        "source": pa.array([tune.source for tune, _ in bars], pa.string()),
+        "measure": pa.array([bar.number for _, bar in bars], pa.int32()),
+        "meter": pa.array([bar.meter.code for _, bar in bars], pa.int8()),
+        "tokens": pa.array([bar.tokens.astype(np.int8) for _, bar in bars], pa.list_(pa.int8())),
+        "shift": pa.array([tune.shift for tune, _ in bars], pa.int8()),
+        "fifths": pa.array([tune.fifths for tune, _ in bars], pa.int8()),
+    }
+    return pa.table(columns)
+
+
+def write(path: Path, tables: Sequence[Any], facts: Facts) -> None:
+    """All of a corpus, in one step. Raises CorpusError where it cannot be written."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    whole = pa.concat_tables(tables) if tables else table_of(())
+    whole = whole.replace_schema_metadata({_KEY: json.dumps(asdict(facts)).encode()})
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".part")
+        os.close(handle)
+        temporary = Path(name)
+        pq.write_table(whole, temporary, compression="zstd")
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CorpusError(
+            f"cannot be written ({reason})",
+            where=str(path),
+            remedy="name another cache folder in ARVAE_CACHE",
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def read_facts(path: Path) -> Facts:
+    """The facts alone: no measure is read. Raises CorpusError for what is no corpus of this version."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+        found = json.loads(metadata[_KEY])
+        if found["format"] != FORMAT:
+            raise CorpusError(
+                f"has format {found['format']}, and this arvae reads format {FORMAT}",
+                where=str(path),
+                remedy=f"run: arvae corpus build {found['name']} --rebuild",
+            )
+        return Facts(**{field.name: found[field.name] for field in fields(Facts)})
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise CorpusError(
+            "is no corpus that arvae built, or is damaged",
+            where=str(path),
+            remedy="build it anew with --rebuild, or remove the file",
+        ) from error
+
+
+def read_table(path: Path) -> Any:
+    """The Arrow table of a corpus. Raises CorpusError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise CorpusError(f"cannot be read ({error})", where=str(path), remedy="build it anew") from error
