@@ -1,0 +1,285 @@
+"""Checkpoints: one `.safetensors` file with weights, and everything else as JSON in its metadata. No pickle.
+
+The JSON (key "arvae") holds the format version, the kind and dimensions of the model, its vocabulary, the
+attributes it carries (`Scale`: name, latent dimension, corpus statistics, calibration), their correlations,
+the meters of its corpus, how it was trained, and where it comes from. Loading checks all of it and says what
+is wrong. Reading one needs numpy only: PyTorch is for training.
+
+Statistics are the TRAINING measures', in the attribute's raw value. The calibration is the mean code (posterior mean of
+the attribute's dimension) at each attribute value, made increasing by isotonic regression: `Scale.code` and
+`Scale.value` interpolate in it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from . import __version__
+from .errors import CheckpointError
+from .files import write_whole
+from .tokens import CENTRE, FIRST_PITCH, HOLD, REST, SPAN, VOCABULARY
+
+FORMAT = 1
+KEY = "arvae"
+MODEL_FILE = "model.safetensors"  # in a run folder
+PACKAGED = Path(__file__).parent / "models"
+TOKENS = {
+    "hold": HOLD, "rest": REST, "first_pitch": FIRST_PITCH, "centre": CENTRE, "span": SPAN, "size": VOCABULARY,
+}  # fmt: skip
+QUANTILES = 101
+KNOTS = 64  # of a calibration, at most
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One attribute as a model knows it."""
+
+    name: str
+    origin: str  # "" for an attribute that its name finds, else module:function
+    dimension: int  # of the latent
+    mean: float
+    sd: float
+    quantiles: tuple[float, ...]  # QUANTILES of them, minimum and maximum included
+    values: tuple[float, ...]  # calibration knots, increasing
+    codes: tuple[float, ...]  # calibration knots, increasing
+    code_sd: float
+
+    def code(self, value: Floats | float) -> Floats:
+        """Attribute values -> the latent codes that stand for them; straight on beyond the outer knots."""
+        return _interpolate(np.asarray(value, dtype=np.float64), self.values, self.codes)
+
+    def value(self, code: Floats | float) -> Floats:
+        """The inverse of `code`."""
+        return _interpolate(np.asarray(code, dtype=np.float64), self.codes, self.values)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    kind: str  # "measures"
+    dims: dict[str, Any]
+    scales: tuple[Scale, ...]
+    correlation: tuple[tuple[float, ...], ...]  # Spearman, attribute by attribute, on training measures
+    code_correlation: tuple[tuple[float, ...], ...]  # Pearson, of the attributes' codes
+    meters: dict[str, int]  # training measures of each
+    training: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(scale.name for scale in self.scales)
+
+    def scale(self, name: str) -> Scale:
+        """Raises CheckpointError with the attributes that there are."""
+        for scale in self.scales:
+            if scale.name == name:
+                return scale
+        close = difflib.get_close_matches(name, self.names, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"it was trained with {', '.join(self.names)}"
+        raise CheckpointError(f"the model has no attribute {name!r}", remedy=hint)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    metadata: Metadata
+    weights: Mapping[str, Floats]
+    path: Path | None = None
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that stand for the weights: reports and manifests name a model by it."""
+        sum_ = hashlib.sha256()
+        for name in sorted(self.weights):
+            sum_.update(name.encode() + np.ascontiguousarray(self.weights[name]).tobytes())
+        return sum_.hexdigest()[:16]
+
+
+# ------------------------------------------------------------------------------------ files
+
+
+def write(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> None:
+    """Raises OutputError."""
+    body = {"format": FORMAT, "version": __version__, "tokens": TOKENS, **asdict(checkpoint.metadata)}
+    weights = {name: np.ascontiguousarray(value) for name, value in checkpoint.weights.items()}
+    write_whole(path, save(weights, metadata={KEY: json.dumps(body)}), overwrite=overwrite)
+
+
+def read(model: str | Path) -> Checkpoint:
+    """A packaged model's name, a checkpoint file, or a run folder. Raises CheckpointError."""
+    path = find(model)
+    metadata = describe(path)
+    with _opened(path) as file:
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+    broken = [name for name, value in weights.items() if not np.isfinite(value).all()]
+    if broken:
+        raise CheckpointError(f"{broken[0]} holds numbers that are not finite", where=str(path), remedy="train anew")
+    return Checkpoint(metadata, weights, path)
+
+
+def describe(path: Path) -> Metadata:
+    """The metadata alone, checked; quick. Raises CheckpointError."""
+    with _opened(path) as file:
+        text = (file.metadata() or {}).get(KEY)
+    if text is None:
+        raise _not_ours(path, "it is a safetensors file, but not an arvae model")
+    try:
+        body = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise _not_ours(path, f"its metadata cannot be read ({error})") from error
+    _check(path, body)
+    try:
+        scales = tuple(_scale(entry) for entry in body["scales"])
+        rest = {key: body[key] for key in ("kind", "dims", "meters", "training", "provenance")}
+        square = {key: _matrix(body[key], len(scales)) for key in ("correlation", "code_correlation")}
+        return Metadata(scales=scales, **square, **rest)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _not_ours(path, f"its metadata are incomplete ({error})") from error
+
+
+def find(model: str | Path) -> Path:
+    """The file of a packaged model's name, of a run folder, or the file itself. Raises CheckpointError."""
+    path = Path(model)
+    if path.is_dir() and (path / MODEL_FILE).is_file():
+        return path / MODEL_FILE
+    if path.is_file():
+        return path
+    packaged = PACKAGED / f"{model}.safetensors"
+    if packaged.is_file():
+        return packaged
+    known = packaged_names()
+    close = difflib.get_close_matches(str(model), known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"name a file, a run folder, or one of: {', '.join(known)}"
+    raise CheckpointError(f"there is no model {str(model)!r}", remedy=hint)
+
+
+def packaged_names() -> list[str]:
+    return sorted(path.stem for path in PACKAGED.glob("*.safetensors"))
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return safe_open(path, framework="numpy")
+    except (SafetensorError, OSError) as error:
+        raise _not_ours(path, f"it is not a whole safetensors file ({error})") from error
+
+
+def _check(path: Path, body: Mapping[str, Any]) -> None:
+    if body.get("format") != FORMAT:
+        raise CheckpointError(
+            f"its format is {body.get('format')}, and this arvae {__version__} reads {FORMAT}",
+            where=str(path),
+            remedy=f"use the arvae that wrote it ({body.get('version', 'unknown')}) or train anew",
+        )
+    if body.get("kind") != "measures":
+        raise _not_ours(path, f"it is a model of {body.get('kind')!r}, not of measures")
+    if body.get("tokens") != TOKENS:
+        raise _not_ours(path, f"its vocabulary is {body.get('tokens')}, and this arvae's is {TOKENS}")
+
+
+def _not_ours(path: Path, what: str) -> CheckpointError:
+    return CheckpointError(what, where=str(path), remedy="name another with --model, or train anew")
+
+
+def _scale(entry: Mapping[str, Any]) -> Scale:
+    lists = {key: tuple(float(x) for x in entry[key]) for key in ("quantiles", "values", "codes")}
+    scale = Scale(**{**entry, **lists})
+    if len(scale.values) != len(scale.codes) or len(scale.values) < 2 or len(scale.quantiles) != QUANTILES:
+        raise ValueError(f"calibration of {scale.name}")
+    return scale
+
+
+def _matrix(rows: Sequence[Sequence[float]], size: int) -> tuple[tuple[float, ...], ...]:
+    matrix = tuple(tuple(float(x) for x in row) for row in rows)
+    if len(matrix) != size or any(len(row) != size for row in matrix):
+        raise ValueError("a correlation matrix of another size")
+    return matrix
+
+
+# ------------------------------------------------------------------------------------ calibration
+
+
+def calibrate(name: str, origin: str, dimension: int, values: Floats, codes: Floats) -> Scale:
+    """(n,) attribute values and (n,) codes of training examples -> the attribute's Scale."""
+    knots_values, knots_codes = _knots(values.astype(np.float64), codes.astype(np.float64))
+    return Scale(
+        name=name,
+        origin=origin,
+        dimension=dimension,
+        mean=float(values.mean()),
+        sd=max(float(values.std()), 1e-6),  # a constant attribute has no scale: any step is nil
+        quantiles=tuple(np.quantile(values, np.linspace(0, 1, QUANTILES)).tolist()),
+        values=tuple(knots_values.tolist()),
+        codes=tuple(knots_codes.tolist()),
+        code_sd=max(float(codes.std()), 1e-6),
+    )
+
+
+def correlations(values: Floats, codes: Floats) -> tuple[tuple[tuple[float, ...], ...], ...]:
+    """(n, k) twice -> Spearman of the values, Pearson of the codes."""
+    ranks = np.stack([_ranks(column) for column in values.T], axis=1)
+    return tuple(_pearson(table) for table in (ranks, codes.astype(np.float64)))
+
+
+def _ranks(values: Floats) -> Floats:
+    """Mean ranks, ties shared."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks: Floats = (last - (counts - 1) / 2)[inverse]
+    return ranks
+
+
+def _pearson(table: Floats) -> tuple[tuple[float, ...], ...]:
+    centred = table - table.mean(axis=0)
+    norm = np.maximum(np.sqrt((centred**2).sum(axis=0)), 1e-12)
+    matrix = centred.T @ centred / np.outer(norm, norm)
+    np.fill_diagonal(matrix, 1.0)
+    return tuple(tuple(row) for row in matrix.tolist())
+
+
+def _knots(values: Floats, codes: Floats) -> tuple[Floats, Floats]:
+    """Mean code by value (by quantile bin where there are many values), increasing in both."""
+    distinct, inverse = np.unique(values, return_inverse=True)
+    if len(distinct) > KNOTS:
+        edges = np.unique(np.quantile(values, np.linspace(0, 1, KNOTS + 1)))
+        inverse = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+        _, inverse = np.unique(inverse, return_inverse=True)
+    counts = np.bincount(inverse).astype(np.float64)
+    at = np.bincount(inverse, weights=values) / counts
+    mean = isotonic(np.bincount(inverse, weights=codes) / counts, counts)
+    if len(at) == 1:
+        at, mean = np.array([at[0], at[0] + 1]), np.array([mean[0], mean[0] + 1])
+    step = max(float(mean[-1] - mean[0]), 1e-3) * 1e-4  # strictly increasing, so that it can be inverted
+    return at, mean + step * np.arange(len(mean))
+
+
+def isotonic(values: Floats, weights: Floats) -> Floats:
+    """The non-decreasing sequence nearest to `values` in weighted squares: pool adjacent violators."""
+    blocks: list[tuple[float, float, int]] = []  # mean, weight, length
+    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
+        mean, total, length = value, weight, 1
+        while blocks and blocks[-1][0] >= mean:
+            before, other, count = blocks.pop()
+            mean = (mean * total + before * other) / (total + other)
+            total, length = total + other, length + count
+        blocks.append((mean, total, length))
+    return np.concatenate([np.full(length, mean) for mean, _, length in blocks])
+
+
+def _interpolate(at: Floats, xs: Sequence[float], ys: Sequence[float]) -> Floats:
+    """Piecewise linear, going straight on at both ends with the slope of the whole."""
+    x, y = np.asarray(xs), np.asarray(ys)
+    slope = (y[-1] - y[0]) / max(x[-1] - x[0], 1e-9)
+    inside = np.interp(at, x, y)
+    return inside + slope * (np.minimum(at - x[0], 0) + np.maximum(at - x[-1], 0))

@@ -1,0 +1,74 @@
+"""The AR-VAE: an encoder and a decoder of any kind around one Gaussian latent.
+
+What the inputs are is the two networks' affair: the core passes them through. Shapes: b batch, z latent.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+
+class Posterior(NamedTuple):
+    mean: Tensor  # (b, z)
+    log_variance: Tensor  # (b, z)
+
+
+class Decoding(NamedTuple):
+    """What the decoder believes, and what was there; `-distribution.log_prob(target).mean()` is the
+    reconstruction term, for tokens (Categorical) and pixels (Bernoulli) alike."""
+
+    distribution: Distribution
+    target: Tensor
+
+
+class Encoder(Protocol):
+    def __call__(self, inputs: Tensor) -> Posterior: ...
+
+
+class Decoder(Protocol):
+    def __call__(self, z: Tensor, inputs: Tensor) -> Decoding:
+        """Teacher-forced where the decoder is autoregressive."""
+
+    def generate(self, z: Tensor, inputs: Tensor) -> Tensor:
+        """The most likely output, free-running; `inputs` gives only what is not decoded (the meter)."""
+
+
+class Outputs(NamedTuple):
+    posterior: Posterior
+    z: Tensor  # (b, z), sampled
+    decoding: Decoding
+
+
+class ArVae(nn.Module):
+    """`null_share` of the training rows are decoded from z = 0, which no posterior ever comes near: so the
+    decoder also learns to be a model of measures in general, and can judge how plausible one is."""
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, latent: int, null_share: float = 0.0) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.latent = latent
+        self.null_share = null_share
+
+    def forward(self, inputs: Tensor) -> Outputs:
+        posterior = self.posterior(inputs)
+        noise = torch.randn_like(posterior.mean)
+        z = posterior.mean + noise * (0.5 * posterior.log_variance).exp()
+        seen = z
+        if self.training and self.null_share:
+            seen = z * (torch.rand(len(z), 1, device=z.device) >= self.null_share)
+        return Outputs(posterior, z, self.decoder(seen, inputs))
+
+    def posterior(self, inputs: Tensor) -> Posterior:
+        mean, log_variance = self.encoder(inputs)
+        return Posterior(mean, log_variance)
+
+    @torch.no_grad()
+    def reconstruct(self, inputs: Tensor) -> Tensor:
+        """Free-running decode from the posterior mean."""
+        output: Tensor = self.decoder.generate(self.posterior(inputs).mean, inputs)
+        return output

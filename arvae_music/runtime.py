@@ -1,0 +1,167 @@
+"""Running a model without PyTorch: what the edit engine sees of it, in numpy arrays.
+
+`Runtime` is the engine's whole view of a model. `NumpyRuntime` computes the networks of `measure_nets` from a
+checkpoint's weights, a dozen lines of matrix products: nothing else need be installed or imported, which is
+most of the time of a short command. `tests/test_runtime.py` holds it to the PyTorch model token for token.
+
+Shapes: m rows (all of one meter), z latent, v vocabulary, h and k hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .checkpoint import Checkpoint
+from .errors import CheckpointError
+from .measure import MAX_BEATS, TICKS_PER_BEAT, Meter
+from .tokens import HOLD, VOCABULARY
+
+START = VOCABULARY  # the token before the first, as in measure_nets
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[Any]
+
+
+@dataclass
+class State:
+    """Where a decode stands. `step` changes it in place."""
+
+    meter: Meter
+    beats: Floats  # (beats, m, 3k) gates
+    starts: Floats  # (beats, m, k) first tick states
+    hidden: Floats  # (m, k)
+    tick: int = 0
+
+
+class Runtime(Protocol):
+    latent: int
+
+    def encode(self, rows: Ints, meter: Meter) -> Floats:
+        """(m, meter.ticks) tokens -> (m, z) posterior means."""
+
+    def start(self, z: Floats, meter: Meter) -> State:
+        """A decode of (m, z)."""
+
+    def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
+        """(m, v) logits of the state's next tick, given the token before it (START at first) and what
+        sounds as it comes (a pitch token, REST, or HOLD where not known)."""
+
+
+class NumpyRuntime:
+    """`measure_nets` in numpy, float32."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.weights = checkpoint.weights
+        self.latent = int(checkpoint.metadata.dims["latent"])
+        _check_shapes(checkpoint)
+
+    def encode(self, rows: Ints, meter: Meter) -> Floats:
+        beats = self._encode_beats(rows, meter)
+        ends = [self._encode_measure(beats, meter, side) for side in range(2)]
+        return _linear(self.weights, "encoder.to_latent", np.concatenate(ends, axis=1))[:, : self.latent]
+
+    def _encode_beats(self, rows: Ints, meter: Meter) -> Floats:
+        """(m, beats, 2k)"""
+        tokens = rows.reshape(-1, TICKS_PER_BEAT) + VOCABULARY * int(meter.compound)
+        ends = []
+        for side in range(2):
+            table = self.weights[f"encoder.tick_tables.{side}.weight"]
+            state = np.zeros((len(tokens), table.shape[1] // 3), dtype=np.float32)
+            for tick in range(TICKS_PER_BEAT)[:: -1 if side else 1]:
+                state = _gru(self.weights, f"encoder.tick_grus.{side}", table[tokens[:, tick]], state)
+            ends.append(state)
+        return np.concatenate(ends, axis=1).reshape(len(rows), meter.beats, -1)
+
+    def _encode_measure(self, beats: Floats, meter: Meter, side: int) -> Floats:
+        gates = _linear(self.weights, f"encoder.beat_inputs.{side}", beats)
+        gates = gates + self.weights[f"encoder.beat_tables.{side}.weight"][meter.code]
+        state = np.zeros((len(beats), gates.shape[2] // 3), dtype=np.float32)
+        for beat in range(meter.beats)[:: -1 if side else 1]:
+            state = _gru(self.weights, f"encoder.beat_grus.{side}", gates[:, beat], state)
+        return state
+
+    def start(self, z: Floats, meter: Meter) -> State:
+        constant = _linear(self.weights, "decoder.beat_input", z)
+        state = np.tanh(_linear(self.weights, "decoder.beat_start", z))
+        table = self.weights["decoder.beat_table.weight"]
+        states = []
+        for beat in range(meter.beats):
+            gates = constant + table[meter.code * MAX_BEATS + beat]
+            state = _gru(self.weights, "decoder.beat_gru", gates, state)
+            states.append(state)
+        beats = np.stack(states)
+        starts = np.tanh(_linear(self.weights, "decoder.tick_start", beats))
+        return State(meter, _linear(self.weights, "decoder.tick_input", beats), starts, starts[0])
+
+    def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
+        beat, tick = divmod(state.tick, TICKS_PER_BEAT)
+        if tick == 0:
+            state.hidden = state.starts[beat]
+        gates = self.weights["decoder.previous_table.weight"][previous]
+        gates += self.weights["decoder.sounding_table.weight"][sounding]
+        gates += state.beats[beat]
+        gates += self.weights["decoder.tick_table.weight"][TICKS_PER_BEAT * int(state.meter.compound) + tick]
+        state.hidden = _gru(self.weights, "decoder.tick_gru", gates, state.hidden)
+        state.tick += 1
+        return _linear(self.weights, "decoder.to_tokens", state.hidden)
+
+
+def decode(runtime: Runtime, z: Floats, meter: Meter) -> npt.NDArray[np.int16]:
+    """(m, z) -> (m, ticks): the most likely tokens, free-running."""
+    state = runtime.start(z, meter)
+    rows = np.zeros((len(z), meter.ticks), dtype=np.int16)
+    previous, sounding = np.full(len(z), START), np.full(len(z), HOLD)
+    for tick in range(meter.ticks):
+        previous = runtime.step(state, previous, sounding).argmax(axis=1)
+        sounding = np.where(previous == HOLD, sounding, previous)
+        rows[:, tick] = previous
+    return rows
+
+
+def _gru(weights: Mapping[str, Any], name: str, gates: Floats, state: Floats) -> Floats:
+    """One step: see gru.py. `gates` may be overwritten."""
+    h = state.shape[1]
+    recurrent = state @ weights[f"{name}.weight"].T
+    recurrent += weights[f"{name}.bias"]
+    switch = _sigmoid(gates[:, : 2 * h] + recurrent[:, : 2 * h])
+    new = np.tanh(gates[:, 2 * h :] + switch[:, :h] * recurrent[:, 2 * h :])
+    mixed: Floats = new + switch[:, h:] * (state - new)
+    return mixed
+
+
+def _sigmoid(x: Floats) -> Floats:
+    np.negative(x, out=x)
+    np.exp(np.minimum(x, 80, out=x), out=x)
+    x += 1
+    return np.reciprocal(x, out=x)
+
+
+def _linear(weights: Mapping[str, Any], name: str, x: Floats) -> Floats:
+    y: Floats = x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+    return y
+
+
+def _check_shapes(checkpoint: Checkpoint) -> None:
+    """Raises CheckpointError where the weights are not those of the stated dimensions."""
+    dims, where = checkpoint.metadata.dims, str(checkpoint.path or "the model")
+    missing = {"latent", "hidden", "tick_hidden"} - set(dims)
+    if missing:
+        raise CheckpointError(f"its dimensions lack {', '.join(sorted(missing))}", where=where)
+    z, h, k = (int(dims[name]) for name in ("latent", "hidden", "tick_hidden"))
+    expected = {
+        "encoder.to_latent.weight": (2 * z, 2 * h),
+        "encoder.tick_grus.0.weight": (3 * k, k),
+        "encoder.beat_grus.1.weight": (3 * h, h),
+        "decoder.beat_input.weight": (3 * h, z),
+        "decoder.tick_input.weight": (3 * k, h),
+        "decoder.to_tokens.weight": (VOCABULARY, k),
+    }
+    for name, shape in expected.items():
+        found = checkpoint.weights[name].shape if name in checkpoint.weights else "absent"
+        if found != shape:
+            raise CheckpointError(f"{name} is {found}, not {shape}", where=where, remedy="train anew")

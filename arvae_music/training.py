@@ -1,0 +1,273 @@
+"""Training: yields reports, saves nothing, knows no terminal.
+
+    trainer = Trainer(model, train, valid, TrainingOptions(epochs=20), compare=accuracy)
+    for report in trainer.run():
+        ...                                   # trainer.stop() ends it cleanly after the current step
+
+Everything random in a step is drawn from one seed per step, (seed, step, rank), and an epoch's order from
+(seed, epoch): so a run that is resumed from `state` goes on as if it had never stopped, and the same seed
+gives the same weights. The one exception is `minutes`: a schedule that follows the clock follows the machine.
+
+Under torchrun the batch is shared out over the ranks: `batch` is the whole, on every number of ranks. Gradients are
+averaged by DistributedDataParallel, and the attribute loss compares rows across ranks (losses.attribute_loss).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+
+from .errors import TrainingError, UsageError
+from .examples import Examples
+from .losses import Terms, attribute_loss, kl_divergence
+from .model import ArVae, Outputs
+
+Compare = Callable[[Tensor, Tensor], dict[str, float]]
+WARM_UP = 0.02  # share of the run over which the learning rate rises
+FLOOR = 0.01  # share of the learning rate at the end of the cosine
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    # how long: the first to be reached ends the run
+    epochs: int = 100
+    minutes: float | None = None
+    # the objective: Pati & Lerch (2020), their values for music
+    beta: float = 1e-3
+    gamma: float = 1.0
+    delta: float = 10.0
+    # optimisation
+    batch: int = 256
+    learning_rate: float = 2e-3
+    clip: float = 1.0  # largest norm of the gradient
+    seed: int = 0
+    # reports
+    report_steps: int = 20
+    valid_steps: int = 200  # between two judgements on held-out pieces
+    valid_rows: int = 1024  # at most so many of them
+
+    def __post_init__(self) -> None:
+        wrong = [name for name in ("epochs", "batch", "report_steps", "valid_steps") if getattr(self, name) < 1]
+        wrong += [name for name in ("beta", "gamma", "seed") if getattr(self, name) < 0]
+        wrong += [name for name in ("delta", "learning_rate", "clip") if not getattr(self, name) > 0]
+        if self.minutes is not None and not self.minutes > 0:
+            wrong.append("minutes")
+        if wrong:
+            raise UsageError(f"{', '.join(wrong)}: out of range", remedy="see arvae train --help for the defaults")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Means since the last report; `valid` only where held-out pieces were just judged."""
+
+    step: int
+    epoch: float
+    progress: float  # 0 .. 1
+    seconds: float  # spent training, earlier sessions of a resumed run counted in
+    remaining: float  # seconds expected
+    rate: float  # examples a second
+    learning_rate: float
+    loss: float
+    reconstruction: float
+    kl: float
+    attribute: float
+    valid: dict[str, float] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Trainer:
+    """One training run. Attribute k of the examples is carried by latent dimension k."""
+
+    def __init__(
+        self, model: ArVae, train: Examples, valid: Examples, options: TrainingOptions, compare: Compare
+    ) -> None:
+        self.model = model
+        self.options = options
+        self.compare = compare
+        self.device = next(model.parameters()).device
+        self.ranks = dist.get_world_size() if dist.is_initialized() else 1
+        self.rank = dist.get_rank() if dist.is_initialized() else 0
+        self.share = options.batch // self.ranks
+        if not 0 < self.share * self.ranks <= len(train):
+            raise UsageError(
+                f"a batch of {options.batch} over {self.ranks} processes does not fit {len(train)} examples",
+                remedy="give --batch",
+            )
+        if train.attributes.shape[1] > model.latent:
+            raise UsageError(
+                f"{train.attributes.shape[1]} attributes need as many latent dimensions, and there are {model.latent}",
+                remedy="give --latent",
+            )
+        self.inputs = torch.from_numpy(np.ascontiguousarray(train.inputs)).to(self.device)
+        self.values = torch.from_numpy(np.ascontiguousarray(train.attributes)).to(self.device)
+        self.valid_inputs = torch.from_numpy(valid.inputs[_spread(len(valid), options.valid_rows)]).to(self.device)
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate, foreach=True)
+        self.parallel = DistributedDataParallel(model) if self.ranks > 1 else model
+        self.step = 0
+        self.seconds = 0.0
+        self._stopping = False
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return len(self.inputs) // (self.share * self.ranks)
+
+    @property
+    def progress(self) -> float:
+        by_steps = self.step / (self.options.epochs * self.steps_per_epoch)
+        by_clock = self.seconds / (60 * self.options.minutes) if self.options.minutes else 0.0
+        return min(1.0, max(by_steps, by_clock))
+
+    def stop(self) -> None:
+        """End `run` after the current step."""
+        self._stopping = True
+
+    def run(self) -> Iterator[Report]:
+        """Train until the options' end, or `stop`. Raises TrainingError on a loss that is not finite."""
+        options, window = self.options, _Window()
+        while not self._agree(self.progress >= 1.0 or self._stopping):
+            started = time.perf_counter()
+            window.add(self._one_step())
+            self.seconds += time.perf_counter() - started
+            last = self.progress >= 1.0 or self._stopping
+            judge = last or self.step % options.valid_steps == 0
+            if judge or self.step % options.report_steps == 0:
+                yield self._report(window, self.judge() if judge else None)
+                window = _Window()
+
+    def judge(self) -> dict[str, float]:
+        """`compare` on held-out pieces: free-running decode from the posterior mean."""
+        self.model.eval()
+        parts = [self.model.reconstruct(rows) for rows in self.valid_inputs.split(1024)]
+        return self.compare(self.valid_inputs, torch.cat(parts))
+
+    def _one_step(self) -> Terms:
+        rate = self._learning_rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        rows = self._rows()
+        seed_all(self.options.seed, self.step, self.rank)
+        self.model.train()
+        outputs: Outputs = self.parallel(self.inputs[rows])
+        terms = self._objective(outputs, self.values[rows])
+        if not math.isfinite(float(terms.total.detach())):
+            raise TrainingError(f"the loss is {float(terms.total.detach())} at step {self.step}")
+        self.optimizer.zero_grad(set_to_none=True)
+        terms.total.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
+        self.optimizer.step()
+        self.step += 1
+        return terms
+
+    def _objective(self, outputs: Outputs, values: Tensor) -> Terms:
+        options = self.options
+        reconstruction = -outputs.decoding.distribution.log_prob(outputs.decoding.target).mean()
+        kl = kl_divergence(*outputs.posterior)
+        attribute = attribute_loss(outputs.z[:, : values.shape[1]], values, options.delta)
+        total = reconstruction + options.beta * kl + options.gamma * attribute
+        return Terms(total, reconstruction, kl, attribute)
+
+    def _learning_rate(self) -> float:
+        done = self.progress
+        warm = min(1.0, (done + 1e-4) / WARM_UP)
+        return self.options.learning_rate * warm * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
+
+    def _rows(self) -> Tensor:
+        """This rank's part of this step's batch."""
+        epoch, at = divmod(self.step, self.steps_per_epoch)
+        order = np.random.default_rng([self.options.seed, epoch]).permutation(len(self.inputs))
+        first = (at * self.ranks + self.rank) * self.share
+        return torch.from_numpy(order[first : first + self.share]).to(self.device)
+
+    def _agree(self, ending: bool) -> bool:
+        """Whether any rank wants to end: a rank that went on alone would wait for ever."""
+        if self.ranks == 1:
+            return ending
+        flag = torch.tensor(float(ending), device=self.device)
+        dist.all_reduce(flag, dist.ReduceOp.MAX)
+        return bool(flag)
+
+    def _report(self, window: _Window, valid: dict[str, float] | None) -> Report:
+        done, means = self.progress, window.means()
+        return Report(
+            step=self.step,
+            epoch=self.step / self.steps_per_epoch,
+            progress=done,
+            seconds=self.seconds,
+            remaining=self.seconds * (1 - done) / max(done, 1e-9),
+            rate=self.share * self.ranks * self.step / max(self.seconds, 1e-9),
+            learning_rate=self._learning_rate(),
+            loss=means[0],
+            reconstruction=means[1],
+            kl=means[2],
+            attribute=means[3],
+            valid=valid,
+        )
+
+    # ------------------------------------------------------------------------------ resuming
+
+    def state(self) -> dict[str, Tensor]:
+        """All that `restore` needs besides the same model, data and options: flat, for safetensors."""
+        state = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        for name, parameter in self.model.named_parameters():
+            for moment in ("exp_avg", "exp_avg_sq", "step"):
+                if parameter in self.optimizer.state:
+                    state[f"adam.{moment}.{name}"] = self.optimizer.state[parameter][moment]
+        clock = torch.tensor([float(self.step), self.seconds], dtype=torch.float64)
+        return {**{name: value.detach().cpu().contiguous() for name, value in state.items()}, "clock": clock}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on where `state` was taken. Raises TrainingError where it is another model's."""
+        try:
+            weights = {name[6:]: value for name, value in state.items() if name.startswith("model.")}
+            self.model.load_state_dict(weights)
+            for name, parameter in self.model.named_parameters():
+                moments = {m: state[f"adam.{m}.{name}"] for m in ("exp_avg", "exp_avg_sq", "step")}
+                on_device = {m: value.to(self.device) for m, value in moments.items() if m != "step"}
+                self.optimizer.state[parameter] = {**on_device, "step": moments["step"]}
+            self.step, self.seconds = int(state["clock"][0]), float(state["clock"][1])
+        except (KeyError, RuntimeError) as error:
+            raise TrainingError(
+                f"the saved state does not fit this run ({str(error).splitlines()[0]})",
+                remedy="resume with the options that it was started with, or start anew with --overwrite",
+            ) from error
+
+
+class _Window:
+    """Running means of the loss terms between two reports."""
+
+    def __init__(self) -> None:
+        self.sums = [0.0] * len(Terms._fields)
+        self.count = 0
+
+    def add(self, terms: Terms) -> None:
+        self.sums = [total + float(term.detach()) for total, term in zip(self.sums, terms, strict=True)]
+        self.count += 1
+
+    def means(self) -> list[float]:
+        return [total / max(self.count, 1) for total in self.sums]
+
+
+def seed_all(seed: int, step: int, rank: int) -> None:
+    """Seed PyTorch for one step of one rank."""
+    mixed = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
+    torch.manual_seed(int(mixed[0] >> np.uint64(1)))
+
+
+def _spread(count: int, most: int) -> npt.NDArray[np.int64]:
+    """At most `most` indices below `count`, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)) if count else np.zeros(0, np.int64)
