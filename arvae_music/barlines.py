@@ -1,0 +1,203 @@
+"""Where the barlines of a MIDI file lie: its meter map, and the pickup that the map does not tell.
+
+All positions are integers in UNITS, twelfths of a file tick. A simple beat's grid lies at twelfths of a
+quarter note and a compound one's at sixths of three eighths, so every grid tick of every meter is a whole
+number of units whatever the file's resolution; nothing here rounds and nothing needs fractions.
+
+    spans         meter map -> the measures, each with its meter or the reason why it has none
+    find_pickup   notes -> the length of the incomplete measure that the piece begins with
+
+The map's rules. Measures start anew at each change of signature. A signature repeated on a barline is no
+change. A change less than a sixteenth away from a barline is on it. What is left of a measure before a
+change is UNFINISHED. A first measure with a signature of its own and shorter than the next (MuseScore
+writes pickups so) is a PICKUP. Files with no signature, or before the first, are in 4/4, as the MIDI
+standard has it.
+
+The pickup's rule. A file whose melody begins at its very start may begin with an anacrusis that no event
+tells of (ABC converters, Essen folk songs). Every whole number of eighths up to a measure is tried, and
+scored by how strong the beats are that the notes then begin on, long notes counting more. Zero stays unless
+another is better by PICKUP_MARGIN: a wrong barline harms every measure of the piece, a missed one no more
+than that. A melody that begins later than an eighth into the file has its barlines where the file says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError
+from .measure import Meter
+
+UNITS = 12  # per file tick
+MAX_MEASURES = 20_000  # ten hours at 120; beyond, it is a corrupt delta time
+COMMON_TIME = (4, 4)
+PICKUP_MARGIN = 1.15  # times the score of no pickup
+LONGEST_AGOGIC = 2.0  # beats: a longer note counts no more towards the pickup
+
+PICKUP = "pickup"
+UNFINISHED = "unfinished measure before a change of meter"
+INCOMPLETE = "incomplete last measure"
+UNSUPPORTED = "unsupported meter"
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Signature = tuple[int, int, int]  # file tick, numerator, denominator
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One measure in units; `reason` where it passes through whatever it holds."""
+
+    number: int  # as people count
+    signature: str
+    start: int
+    end: int
+    meter: Meter | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """The measures between two changes of signature. `end` is None for the last."""
+
+    start: int
+    end: int | None
+    numerator: int
+    denominator: int
+    length: int  # of a measure
+
+    @property
+    def meter(self) -> Meter | None:
+        return Meter.from_signature(self.numerator, self.denominator)
+
+
+def first_meter(signatures: Sequence[Signature], tpq: int) -> tuple[Meter | None, int | None]:
+    """The meter that the piece begins in, and where it ends in units (None: never)."""
+    stretch = _stretches(signatures, tpq)[0]
+    return stretch.meter, stretch.end
+
+
+def spans(signatures: Sequence[Signature], tpq: int, last: int, pickup: int | None, name: str) -> list[Span]:
+    """The measures up to the one that holds `last` (units) and one more, which the caller may need or drop.
+
+    `pickup` in units is taken off the front; None leaves it to a short first signature, 0 says that the first
+    measure is whole. Raises InputError for a piece longer than MAX_MEASURES.
+    """
+    stretches = _stretches(signatures, tpq)
+    found: list[Span] = []
+    number = 1
+    for i, stretch in enumerate(stretches):
+        start = stretch.start
+        if i == 0 and pickup:
+            found.append(Span(0, _text(stretch), 0, pickup, stretch.meter, PICKUP))
+            start = pickup
+        if i == 0 and pickup is None and _is_short_first(stretches):
+            number = 0
+        for span in _measures(stretch, start, last, tpq, number, name):
+            found.append(span)
+            number += 1
+        if stretch.end is not None and stretch.end > last:
+            break
+    if found[0].number == 0 and found[0].reason is None:
+        first = found[0]
+        found[0] = Span(0, first.signature, first.start, first.end, first.meter, PICKUP)
+    return found
+
+
+def _text(stretch: _Stretch) -> str:
+    return f"{stretch.numerator}/{stretch.denominator}"
+
+
+def _stretches(signatures: Sequence[Signature], tpq: int) -> list[_Stretch]:
+    """The meter map without repetitions, from unit 0 on."""
+    changes: list[tuple[int, int, int]] = []
+    for tick, numerator, denominator in sorted(signatures, key=lambda s: s[0]):
+        at = max(0, tick) * UNITS
+        if at < 3 * tpq:  # less than a sixteenth late: meant for the beginning
+            changes, at = [], 0
+        if changes and _is_repetition(changes[-1], at, numerator, denominator, tpq):
+            continue
+        if changes and changes[-1][0] == at:
+            continue  # two at one tick: the first track's counts
+        changes.append((at, numerator, denominator))
+    if not changes or changes[0][0] > 0:
+        changes.insert(0, (0, *COMMON_TIME))
+    ends = [*(at for at, _, _ in changes[1:]), None]
+    return [
+        _Stretch(at, end, numerator, denominator, _length(numerator, denominator, tpq))
+        for (at, numerator, denominator), end in zip(changes, ends, strict=True)
+    ]
+
+
+def _length(numerator: int, denominator: int, tpq: int) -> int:
+    return max(1, 4 * UNITS * tpq * numerator // denominator)
+
+
+def _is_repetition(
+    current: tuple[int, int, int], at: int, numerator: int, denominator: int, tpq: int
+) -> bool:
+    since, *signature = current
+    return signature == [numerator, denominator] and (at - since) % _length(numerator, denominator, tpq) == 0
+
+
+def _is_short_first(stretches: list[_Stretch]) -> bool:
+    """Whether the piece begins with one measure under a signature of its own, shorter than the next."""
+    if len(stretches) < 2:
+        return False
+    first, second = stretches[:2]
+    return first.end is not None and first.end - first.start <= first.length < second.length
+
+
+def _measures(stretch: _Stretch, start: int, last: int, tpq: int, number: int, name: str) -> list[Span]:
+    meter, text = stretch.meter, _text(stretch)
+    reason = None if meter else f"{UNSUPPORTED} {text}"
+    until = last + stretch.length if stretch.end is None else min(stretch.end, last + stretch.length)
+    if (until - start) // stretch.length > MAX_MEASURES:
+        raise InputError(
+            f"it is longer than {MAX_MEASURES} measures", where=name, remedy="its times are probably corrupt"
+        )
+    slack = 3 * tpq  # a sixteenth
+    found: list[Span] = []
+    while start < until:
+        end = start + stretch.length
+        unfinished = stretch.end is not None and end > stretch.end + slack
+        if stretch.end is not None and end > stretch.end - slack:
+            end = stretch.end
+        found.append(Span(number, text, start, end, meter, reason or (UNFINISHED if unfinished else None)))
+        start, number = end, number + 1
+    return found
+
+
+def find_pickup(start: Ints, tpq: int, signatures: Sequence[Signature]) -> int:
+    """The pickup in units, 0 for none, from the onsets (n,) in units, sorted."""
+    meter, end = first_meter(signatures, tpq)
+    if meter is None or len(start) < 4 or start[0] > 6 * tpq:
+        return 0
+    if end is not None:
+        start = start[start < end]
+        if end < 4 * meter.quarters * tpq * UNITS:
+            return 0
+    weights = _strengths(meter)
+    sixteenths = len(weights)
+    gaps = np.diff(start, append=start[-1] + 24 * tpq) / (UNITS * tpq * float(meter.beat_quarters))
+    place = np.rint(start / (3 * tpq)).astype(np.int64) % sixteenths
+    found = np.bincount(place, weights=np.minimum(gaps, LONGEST_AGOGIC), minlength=sixteenths)
+    scores = np.array([found @ np.roll(weights, offset) for offset in range(0, sixteenths, 2)])
+    best = int(np.argmax(scores))
+    return best * 6 * tpq if scores[best] > PICKUP_MARGIN * scores[0] else 0
+
+
+def _strengths(meter: Meter) -> Floats:
+    """How strong each sixteenth of a measure is as the beginning of a note."""
+    per_beat = 6 if meter.compound else 4
+    weights = np.zeros(meter.beats * per_beat)
+    if not meter.compound:
+        weights[2::per_beat] = 0.1  # the eighths off the beat
+    weights[::per_beat] = 0.35
+    if meter.beats % 2 == 0:
+        weights[:: 2 * per_beat] = 0.6
+    weights[0] = 1.0
+    return weights
