@@ -46,6 +46,9 @@ class Key:
     is_path: bool = False
     commands: tuple[str, ...] | None = None  # the sub-commands whose option it is; None is all of them
 
+    def concerns(self, command: str) -> bool:
+        return self.commands is None or command in self.commands
+
 
 @dataclass(frozen=True)
 class Value:
@@ -65,7 +68,7 @@ class Settings:
         return {
             name: value.value
             for name, value in self.values.items()
-            if value.origin != "default" and (KEYS[name].commands is None or command in KEYS[name].commands)
+            if value.origin != "default" and KEYS[name].concerns(command)
         }
 
 

@@ -33,7 +33,9 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
+    "models": Entry(".models:models_app", "List the models, or describe one."),
     "config": Entry(".config:config_app", "Show the settings, and where each comes from."),
+    "doctor": Entry(".doctor:doctor", "Check the installation."),
 }
 
 OPTIONS = {

@@ -1,0 +1,54 @@
+# From a fresh clone:   make demo   hears and sees an edit      make test   lint, types and tests
+# Everything goes into .venv; PYTHON=python3.12 chooses the interpreter it is made from.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TYPES := build/types
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: demo test slow lint types unit clean help
+
+help:
+	@echo "make demo   install, and edit a melody"
+	@echo "make test   lint, type-check and test"
+	@echo "make slow   the tests that train a model or build the wheel"
+	@echo "make lint   ruff alone;  make types  mypy alone;  make unit  pytest alone"
+
+demo: $(VENV)/.installed
+	$(BIN)/arvae demo
+
+test: lint types unit
+
+slow: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow
+
+unit: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+
+# cli/ and corpora/ install as arvae_music.cli and arvae_music.corpora, which mypy can't see from the root: it is
+# shown a folder of links that is laid out as the package is.
+types: $(VENV)/.installed-dev
+	@rm -rf $(TYPES)/arvae_music && mkdir -p $(TYPES)/arvae_music
+	@ln -s $(CURDIR)/arvae_music/* $(CURDIR)/cli $(CURDIR)/corpora $(TYPES)/arvae_music/
+	cd $(TYPES) && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p arvae_music
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "arvae needs Python 3.10 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps are older than what they were made from after a pull that changes the requirements.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

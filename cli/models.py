@@ -1,0 +1,96 @@
+"""`arvae models list` and `arvae models info NAME`: what a model was trained on and which sliders it has."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from .. import checkpoint
+from . import common
+
+models_app = typer.Typer(no_args_is_help=True)
+
+
+@models_app.callback()
+def models() -> None:
+    """List the models, or describe one."""
+
+
+@models_app.command("list")
+def list_models(json: common.Json = False, quiet: common.Quiet = False) -> int:
+    """List the models that come with arvae: their sliders and what they were trained on."""
+    rows = [_summary(name) for name in checkpoint.packaged_names()]
+    if json:
+        common.print_json(rows)
+        return 0
+    if not rows:
+        common.complain(f"no model in {checkpoint.PACKAGED}; train one with arvae train, or reinstall arvae")
+        return 1
+    from rich.table import Table
+
+    table = Table("name", "sliders", "measures", "meters", "size", box=None)
+    for row in rows:
+        size = f"{row['bytes'] / 1e6:.1f} MB"
+        table.add_row(row["name"], ", ".join(row["attributes"]), f"{row['measures']:,}", row["meters"], size)
+    common.report(table)
+    return 0
+
+
+@models_app.command("info")
+def info(
+    model: Annotated[
+        str, typer.Argument(metavar="NAME|FILE", help="A model's name, its file, or a run folder.")
+    ],
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+) -> None:
+    """Describe a model: its sliders and their scales, its corpus, how it was trained."""
+    found = checkpoint.read(model)
+    meta = found.metadata
+    if json:
+        common.print_json({"path": found.path, "digest": found.digest, "metadata": meta})
+        return
+    common.report(f"{found.path}\ndigest {found.digest}, {_count(found):,} parameters, {_shape(meta.dims)}")
+    common.report(_sliders(meta))
+    common.report(_section("measures by meter", meta.meters))
+    common.report(_section("training", meta.training))
+    common.report(_section("provenance", meta.provenance))
+
+
+def _summary(name: str) -> dict[str, Any]:
+    path = checkpoint.find(name)
+    meta = checkpoint.describe(path)
+    return {
+        "name": name,
+        "path": path,
+        "bytes": path.stat().st_size,
+        "attributes": list(meta.names),
+        "measures": sum(meta.meters.values()),
+        "meters": " ".join(meta.meters),
+    }
+
+
+def _count(found: checkpoint.Checkpoint) -> int:
+    return sum(weights.size for weights in found.weights.values())
+
+
+def _shape(dims: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in dims.items())
+
+
+def _sliders(meta: checkpoint.Metadata) -> object:
+    """One row per attribute: the corpus's mean, the deviation that `+1` moves by, and its middle 90 %."""
+    from rich.table import Table
+
+    table = Table("slider", "latent", "mean", "+1 is", "5 % to 95 %", title="in raw values", box=None)
+    for scale in meta.scales:
+        low, high = scale.quantiles[5], scale.quantiles[95]
+        numbers = (f"{scale.mean:.3f}", f"{scale.sd:.3f}", f"{low:.3f} to {high:.3f}")
+        table.add_row(scale.name, str(scale.dimension), *numbers)
+    return table
+
+
+def _section(title: str, values: dict[str, Any]) -> str:
+    lines = [f"  {name}: {value}" for name, value in values.items()]
+    return "\n".join(["", title, *(lines or ["  (nothing recorded)"])])
