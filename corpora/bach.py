@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .corpus import Corpus, Extracted, Work
-from .parts import extract_tune
+from .parts import extract_tune, read_part
 
 NAME = "bach"
 DESCRIPTION = "sopranos of J. S. Bach's four-part chorales"
@@ -59,7 +59,7 @@ def extract(work: Work) -> Extracted:
     soprano = next((part for part in parts if _is_soprano(part)), None)
     if soprano is None:
         return Extracted(rejected="no part is named soprano")
-    return extract_tune(soprano, work, _title(score, work))
+    return extract_tune(read_part(soprano), work, _title(score, work))
 
 
 def _is_soprano(part: Any) -> bool:

@@ -1,21 +1,21 @@
-"""From a music21 part to measures of tokens, by exact fractions.
+"""From a score's part to measures of tokens, by exact fractions.
 
-1. `read_part`: notes as `tokens.Timed` and barlines as `Span`s. Tied notes become one; grace notes and
-   chord symbols are dropped; a chord stays several notes at once, which `tokens.cut` then refuses. Barlines
-   are where the measures' contents put them: a measure is as long as what is in it, whatever its number or
-   signature say.
-2. `joined`: a measure that a repeat or a double bar parts in two halves is one measure, when the halves
-   together fill the time signature exactly. A pickup stays a pickup: there is nothing before it.
+1. A reader yields `Measure`s: what stands between two barlines. `read_part` is the one for music21 parts; `abc`
+   has another. Grace notes and chord symbols are dropped; a chord stays several notes at once, which
+   `tokens.cut` then refuses.
+2. `assemble`: notes as `tokens.Timed`, tied ones made one, and barlines as `Span`s. A measure is as long as what
+   is in it, whatever its number or signature say. A measure that a repeat or a double bar parts in two is
+   one, when the halves together fill the time signature exactly. A pickup stays a pickup.
 3. `extract_tune`: the key and register (`tokens.choose_shift`), and each measure cut into tokens.
 
-A measure is left out, and counted, for one of the REASONS; nothing is rounded to fit.
+What does not fit is left out and counted by reason; nothing is rounded to fit.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -33,10 +33,31 @@ SILENT = "silent measure"
 
 
 @dataclass(frozen=True)
+class Sound:
+    """A note, or a rest: in quarter notes from the barline (after `assemble`, from the start of the part)."""
+
+    start: Fraction
+    end: Fraction
+    pitch: int | None  # MIDI number; None: a rest
+    tied: bool = False  # to the note before
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What stands between two barlines."""
+
+    sounds: tuple[Sound, ...]
+    signature: str  # the time signature in force, as written: "2/2"; "" without one
+    fifths: int | None  # the key signature in force; None without one
+    number: int | None = None  # as printed; None: to be counted
+    alternative: bool = False  # begins a second ending: it does not follow the measure that it stands behind
+
+
+@dataclass(frozen=True)
 class Span:
     """From barline to barline, in quarter notes from the start of the part."""
 
-    number: int
+    number: int | None
     start: Fraction
     length: Fraction
     signature: str  # as written, "2/2" for the meter "4/4"; "" without one
@@ -49,52 +70,38 @@ class Span:
 
 @dataclass(frozen=True)
 class Part:
+    """One voice in time."""
+
     notes: tuple[Timed, ...]
     spans: tuple[Span, ...]
     fifths: int | None  # of the key signature that is in force longest; None without one
 
 
-def read_part(part: Any) -> Part:
-    """Notes, barlines and key signature of a music21 Part (or of a Score with nothing but measures in it)."""
-    notes: list[_Note] = []
-    spans: list[Span] = []
-    fifths: Counter[int | None] = Counter()
-    start, signature, sharps = Fraction(0), "", None
+def read_part(part: Any) -> Iterator[Measure]:
+    """The measures of a music21 Part."""
+    signature, fifths = "", None
     for measure in part.getElementsByClass("Measure"):
         for element in measure.getElementsByClass("TimeSignature"):
             signature = element.ratioString
         for element in measure.getElementsByClass("KeySignature"):
-            sharps = element.sharps
-        inside = list(_notes(measure, start))
-        length = max((note.end - start for note in inside), default=Fraction(0))
-        spans.append(Span(measure.number or 0, start, length, signature, _meter(signature)))
-        notes += (note for note in inside if note.pitch is not None)
-        fifths[sharps] += length
-        start += length
-    longest = max(fifths, key=lambda key: (fifths[key], key is not None), default=None)
-    return Part(tuple(_tied(notes)), tuple(joined(spans)), longest)
+            fifths = element.sharps
+        endings = measure.getSpannerSites("RepeatBracket")
+        second = any(ending.isFirst(measure) and ending.number != "1" for ending in endings)
+        yield Measure(tuple(_sounds(measure)), signature, fifths, measure.number or 0, second)
 
 
-@dataclass(frozen=True)
-class _Note:
-    start: Fraction
-    end: Fraction
-    pitch: int | None  # None: a rest
-    tied: bool = False  # to the note before
-
-
-def _notes(measure: Any, start: Fraction) -> Iterator[_Note]:
+def _sounds(measure: Any) -> Iterator[Sound]:
     """The notes and rests of a measure, of its voices too."""
     layers = [measure, *measure.voices] if measure.hasVoices() else [measure]
     for layer in layers:
-        origin = start + (Fraction(layer.offset) if layer is not measure else 0)
+        origin = Fraction(0) if layer is measure else Fraction(layer.offset)
         for element in layer.notesAndRests:
             quarters = Fraction(element.duration.quarterLength)
             if quarters == 0 or element.duration.isGrace or "Harmony" in element.classSet:
                 continue
             begin = origin + Fraction(element.offset)
             for pitch, tie in _pitches(element):
-                yield _Note(begin, begin + quarters, pitch, tie is not None and tie.type != "start")
+                yield Sound(begin, begin + quarters, pitch, tie is not None and tie.type != "start")
 
 
 def _pitches(element: Any) -> list[tuple[int | None, Any]]:
@@ -104,23 +111,66 @@ def _pitches(element: Any) -> list[tuple[int | None, Any]]:
     return [(round(member.pitch.ps), member.tie or element.tie) for member in members]
 
 
-def _tied(notes: Iterable[_Note]) -> list[Timed]:
+def assemble(measures: Iterable[Measure]) -> Part:
+    """One part from its measures, barline after barline."""
+    sounds: list[Sound] = []
+    spans: list[Span] = []
+    fifths: Counter[int | None] = Counter()
+    start = Fraction(0)
+    for measure in measures:
+        end = start + max((sound.end for sound in measure.sounds), default=Fraction(0))
+        if end == start:
+            continue
+        sounds += (replace(s, start=start + s.start, end=start + s.end) for s in measure.sounds)
+        fifths[measure.fifths] += end - start
+        span = Span(measure.number, start, end - start, measure.signature, _meter(measure.signature))
+        _append(spans, span, joinable=not measure.alternative)
+        start = end
+    longest = max(fifths, key=lambda key: fifths[key], default=None)
+    return Part(tuple(_tied(sounds)), tuple(_numbered(spans)), longest)
+
+
+def _append(spans: list[Span], span: Span, joinable: bool) -> None:
+    """Add a span, or complete with it the half measure before: never the first, which is a pickup."""
+    before = spans[-1] if joinable and len(spans) > 1 else None
+    if (
+        before is not None
+        and before.meter is not None
+        and before.signature == span.signature
+        and before.length < before.meter.quarters
+        and before.length + span.length == before.meter.quarters
+    ):
+        spans[-1] = replace(before, length=before.meter.quarters)
+    else:
+        spans.append(span)
+
+
+def _numbered(spans: Sequence[Span]) -> list[Span]:
+    """Spans without a number are counted from 1, or from 0 where the first is a pickup."""
+    first = 0 if spans and spans[0].meter is not None and not spans[0].complete else 1
+    return [
+        span if span.number is not None else replace(span, number=n) for n, span in enumerate(spans, first)
+    ]
+
+
+def _tied(sounds: Iterable[Sound]) -> list[Timed]:
     """Notes sorted by start, each with the ones that are tied to it."""
     whole: list[Timed] = []
-    for note in sorted(notes, key=lambda note: note.start):
-        assert note.pitch is not None
-        before = _tied_from(whole, note) if note.tied else None
+    for sound in sorted(sounds, key=lambda sound: sound.start):
+        if sound.pitch is None:
+            continue
+        before = _tied_from(whole, sound) if sound.tied else None
         if before is not None:
-            whole[before] = Timed(whole[before].start, note.end, note.pitch)
+            whole[before] = replace(whole[before], end=sound.end)
         else:
-            whole.append(Timed(note.start, note.end, note.pitch))
+            whole.append(Timed(sound.start, sound.end, sound.pitch))
     return whole
 
 
-def _tied_from(whole: Sequence[Timed], note: _Note) -> int | None:
-    """Which of the latest notes ends where `note` begins, at its pitch: a stray tie finds none."""
+def _tied_from(whole: Sequence[Timed], sound: Sound) -> int | None:
+    """Which of the latest notes ends where `sound` begins, at its pitch: a stray tie finds none."""
     latest = range(len(whole) - 1, max(-1, len(whole) - 5), -1)
-    return next((i for i in latest if whole[i].end == note.start and whole[i].pitch == note.pitch), None)
+    return next((i for i in latest if whole[i].end == sound.start and whole[i].pitch == sound.pitch), None)
 
 
 def _meter(signature: str) -> Meter | None:
@@ -130,29 +180,9 @@ def _meter(signature: str) -> Meter | None:
         return None
 
 
-def joined(spans: Sequence[Span]) -> list[Span]:
-    """Two neighbouring halves of one measure, made one; everything else, and empty spans dropped."""
-    whole: list[Span] = []
-    for span in spans:
-        if span.length == 0:
-            continue
-        before = whole[-1] if len(whole) > 1 else None  # never the first: a pickup and what follows are two
-        if (
-            before is not None
-            and before.meter is not None
-            and before.signature == span.signature
-            and before.length < before.meter.quarters
-            and before.length + span.length == before.meter.quarters
-        ):
-            whole[-1] = Span(before.number, before.start, before.meter.quarters, span.signature, before.meter)
-        else:
-            whole.append(span)
-    return whole
-
-
-def extract_tune(part: Any, work: Work, title: str) -> Extracted:
-    """The measures of a music21 part that fit the grid; `rejected` when it has no notes or no such measure."""
-    voice = read_part(part)
+def extract_tune(measures: Iterable[Measure], work: Work, title: str) -> Extracted:
+    """The measures that fit the grid; `rejected` when there is no note or no such measure."""
+    voice = assemble(measures)
     if not voice.notes:
         return Extracted(rejected="no notes")
     pitches = np.array([note.pitch for note in voice.notes], dtype=np.int64)
@@ -181,6 +211,7 @@ def _bars(voice: Part, shift: int) -> tuple[list[Bar], Counter[str]]:
             skips[reason] += 1
         else:
             assert span.meter is not None
+            assert span.number is not None
             bars.append(Bar(span.number, span.meter, tokens))
     return bars, skips
 

@@ -35,9 +35,9 @@ from .store import Facts
 
 def built_in() -> dict[str, Corpus]:
     """The corpora that arvae knows how to build."""
-    from . import bach
+    from . import bach, folk
 
-    return {corpus.name: corpus for corpus in (bach.CORPUS,)}
+    return {corpus.name: corpus for corpus in (bach.CORPUS, folk.CORPUS)}
 
 
 def find(name_or_folder: str, name: str | None = None) -> Corpus:

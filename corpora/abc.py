@@ -1,0 +1,101 @@
+"""ABC tunes as measures, from music21's tokens and without its streams.
+
+music21 reads the notation (key, carried accidentals, broken rhythm, tuplets, ties) when it turns the text into
+tokens. The streams that it makes of them take five times as long again, for beams and stems that nobody
+here looks at, and it moves barlines on the way; so the measures are read off the tokens.
+
+    split_collection   the tunes of a file, each with the header that all of them share
+    read_abc           title and measures of one tune; of several voices, the first
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from .parts import Measure, Sound
+
+_TUNE = re.compile(r"^(?=[ \t]*X[ \t]*:)", re.MULTILINE)
+
+
+def read_text(path: Path) -> str:
+    """The text of an ABC file: UTF-8, or Latin-1 as in many older ones."""
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def split_collection(text: str) -> list[str]:
+    """The tunes of a file, in order; a file without an X: field is one tune."""
+    header, *tunes = _TUNE.split(text.replace("\r\n", "\n").replace("\r", "\n"))
+    shared = header.strip()
+    return [f"{shared}\n{tune}" if shared else tune for tune in tunes] or [header]
+
+
+def read_abc(text: str) -> tuple[str, list[Measure]]:
+    """Title and measures of one tune. Raises whatever music21 does for what is no ABC."""
+    from music21 import abcFormat
+
+    handler = abcFormat.ABCFile().readstr(text)
+    title = handler.getTitle() or ""
+    voices = handler.splitByVoice()
+    voice = voices[0] if len(voices) == 1 else voices[0] + voices[1]  # voices[0] is then the header
+    return title, list(_measures(voice.tokens))
+
+
+def _measures(tokens: list[Any]) -> Iterator[Measure]:
+    """Cut the tokens at barlines. A time signature holds from the measure that it stands in."""
+    from music21 import abcFormat
+
+    signature, fifths = "", None
+    sounds: list[Sound] = []
+    at = Fraction(0)
+    alternative = False
+    for token in tokens:
+        if isinstance(token, abcFormat.ABCBar):
+            if sounds:
+                yield Measure(tuple(sounds), signature, fifths, alternative=alternative)
+                sounds, at, alternative = [], Fraction(0), False
+            alternative = alternative or int(token.isRepeatBracket()) > 1
+        elif isinstance(token, abcFormat.ABCMetadata):
+            if token.isMeter():
+                signature = _signature(token)
+            elif token.isKey():
+                fifths = token.getKeySignatureParameters()[0]
+        elif isinstance(token, abcFormat.ABCNote) and not token.inGrace:
+            quarters = _quarters(token)
+            sounds += _sounds(token, at, quarters)
+            at += quarters
+    if sounds:
+        yield Measure(tuple(sounds), signature, fifths, alternative=alternative)
+
+
+def _signature(token: Any) -> str:
+    found = token.getTimeSignatureParameters()
+    return "" if found is None else f"{found[0]}/{found[1]}"
+
+
+def _quarters(token: Any) -> Fraction:
+    """The length of a note or chord. music21 keeps a tuplet's ratio apart from it."""
+    quarters = Fraction(token.quarterLength).limit_denominator(1024)
+    if token.activeTuplet is None:
+        return quarters
+    return quarters * token.activeTuplet.numberNotesNormal / token.activeTuplet.numberNotesActual
+
+
+def _sounds(token: Any, at: Fraction, quarters: Fraction) -> Iterator[Sound]:
+    from music21 import abcFormat, pitch
+
+    tied = token.tie in ("stop", "continue")
+    if isinstance(token, abcFormat.ABCChord):
+        names = [note.pitchName for note in token.subTokens if isinstance(note, abcFormat.ABCNote)]
+    else:
+        names = [None if token.isRest else token.pitchName]
+    for name in names:
+        number = None if name is None else round(pitch.Pitch(name).ps)
+        yield Sound(at, at + quarters, number, tied)

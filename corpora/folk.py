@@ -1,0 +1,58 @@
+"""Fiddle tunes: the three Irish, Scottish and American ABC collections that music21 ships whole.
+
+    oneills1850   O'Neill's Music of Ireland (Chicago 1903), transcribed for the net by many hands
+    ryansMammoth  Ryan's Mammoth Collection (Boston 1883)
+    airdsAirs     Aird's Airs (Glasgow 1782 - 1801), six books
+
+4,248 tunes: jigs, reels, hornpipes, strathspeys, airs, marches and waltzes. Pati & Lerch (2020) train their
+second model on about 20,000 4/4 measures of folk music; 4/4 and cut time are of that size here, and the
+other meters come on top. A work is one tune of a file, so that one broken tune costs nothing but itself.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from .abc import read_abc, read_text, split_collection
+from .bach import BIBTEX as MUSIC21
+from .corpus import Corpus, Extracted, Work
+from .parts import extract_tune
+
+NAME = "folk"
+DESCRIPTION = "Irish, Scottish and American fiddle tunes: O'Neill's, Ryan's Mammoth Collection, Aird's Airs"
+SOURCE = "the music21 corpus, as installed with music21"
+LICENCE = (
+    "music21's corpus licence: the tunes are in the public domain; some encodings bar commercial use. "
+    "Built on your machine from the music21 that you installed; not redistributed with arvae"
+)
+BIBTEX = MUSIC21
+
+COLLECTIONS = ("oneills1850", "ryansMammoth", "airdsAirs")
+
+
+def works() -> list[Work]:
+    """One work per tune."""
+    from music21.common import getCorpusFilePath
+
+    found: list[Work] = []
+    for collection in COLLECTIONS:
+        for path in sorted((Path(getCorpusFilePath()) / collection).glob("*.abc")):
+            name = f"{NAME}/{collection}/{path.stem}"
+            found += (Work(path, f"{name}#{tune}", tune) for tune in range(len(_tunes(path))))
+    return found
+
+
+@lru_cache(maxsize=4)  # the tunes of a file are asked for one after the other
+def _tunes(path: Path) -> list[str]:
+    return split_collection(read_text(path))
+
+
+def extract(work: Work) -> Extracted:
+    """One tune."""
+    assert work.tune is not None
+    title, measures = read_abc(_tunes(work.path)[work.tune])
+    return extract_tune(measures, work, title or work.id)
+
+
+CORPUS = Corpus(NAME, DESCRIPTION, SOURCE, LICENCE, BIBTEX, works, extract)
