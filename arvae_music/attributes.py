@@ -89,6 +89,7 @@ class AttributeSpec:
     unit: Unit
     description: str
     citation: str
+    grain: Callable[[Meter], float] | None = None  # the smallest difference that counts, where values are discrete
 
 
 def evaluate(specs: Sequence[AttributeSpec], rows: Rows, meter: Meter) -> npt.NDArray[np.float64]:
@@ -300,15 +301,16 @@ _BUILT_IN = (
     AttributeSpec(
         "rhythm", rhythm, _PERCENT, "rhythmic complexity, in points of the most complex measure", _PATI
     ),
-    AttributeSpec("range", pitch_range, _STEP, "highest minus lowest pitch", _PATI),
-    AttributeSpec("density", density, _NOTES, "notes that start in the measure", _PATI),
-    AttributeSpec("contour", contour, _STEP, "last minus first pitch", _PATI),
+    AttributeSpec("range", pitch_range, _STEP, "highest minus lowest pitch", _PATI, _STEP.size),
+    AttributeSpec("density", density, _NOTES, "notes that start in the measure", _PATI, _NOTES.size),
+    AttributeSpec("contour", contour, _STEP, "last minus first pitch", _PATI, _STEP.size),
     AttributeSpec(
         "syncopation",
         syncopation,
         _LEVELS,
         "metrical levels by which notes are held over stronger ticks",
         "Longuet-Higgins & Lee (1984), Music Perception 1(4)",
+        _LEVELS.size,
     ),
     AttributeSpec("pitch", mean_pitch, _STEP, "mean pitch above the register's centre", _JSYMBOLIC),
     AttributeSpec("repetition", repetition, _PERCENT, "share of intervals that repeat the note", _JSYMBOLIC),

@@ -116,7 +116,7 @@ class Trainer:
         self.inputs = torch.from_numpy(np.ascontiguousarray(train.inputs)).to(self.device)
         self.values = torch.from_numpy(np.ascontiguousarray(train.attributes)).to(self.device)
         self.valid_inputs = torch.from_numpy(valid.inputs[_spread(len(valid), options.valid_rows)]).to(self.device)
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate, foreach=True)
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate, fused=True)
         self.parallel = DistributedDataParallel(model) if self.ranks > 1 else model
         self.step = 0
         self.seconds = 0.0
