@@ -1,0 +1,76 @@
+"""Fixtures that every test may use: a melody on disk, a home of its own, and `arvae` as a real process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import mido
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    """An environment with an empty home, configuration and cache, and no settings of the user's."""
+    places = {"HOME": "home", "XDG_CONFIG_HOME": "config", "XDG_CACHE_HOME": "cache", "LOCALAPPDATA": "local"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARVAE_", "_ARVAE"))}
+    kept.pop("COLUMNS", None)
+    kept.pop("NO_COLOR", None)
+    return {**kept, **{name: str(tmp_path / folder) for name, folder in places.items()}}
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """The working folder of `run_arvae`, empty."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def run_arvae(home: dict[str, str], work: Path) -> Run:
+    """`run_arvae(*words, stdin=b"", env={})`: a real process in `work`; its stdout and stderr as text."""
+
+    def run(
+        *words: object, stdin: bytes = b"", env: dict[str, str] | None = None, cwd: Path = work
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "arvae_music.cli", *map(str, words)],
+            input=stdin,
+            capture_output=True,
+            cwd=cwd,
+            env={**home, **(env or {})},
+            timeout=120,
+        )
+        texts = (stream.decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr))
+        return subprocess.CompletedProcess(done.args, done.returncode, *texts)
+
+    return run
+
+
+def write_melody(path: Path, pitches: tuple[int, ...] = SCALE, name: str = "Melody") -> Path:
+    """A 4/4 file of quarter notes, at 480 ticks to the quarter."""
+    track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
+    track.append(mido.MetaMessage("time_signature", numerator=4, denominator=4))
+    track.append(mido.MetaMessage("key_signature", key="C"))
+    for pitch in pitches:
+        track.append(mido.Message("note_on", note=pitch, velocity=80, time=0))
+        track.append(mido.Message("note_off", note=pitch, velocity=0, time=480))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = mido.MidiFile(ticks_per_beat=480, tracks=[track])
+    file.save(str(path))
+    return path
+
+
+@pytest.fixture
+def melody(work: Path) -> Path:
+    """work/melody.mid: two measures of 4/4, a C major scale in quarter notes."""
+    return write_melody(work / "melody.mid")
