@@ -127,7 +127,7 @@ def melody_of(
     `notes` may also be an (n, 4) integer array with the same columns. `signatures` are (file tick,
     numerator, denominator). `fifths` is the key signature, None to estimate it. The melody covers `length`
     file ticks, and every note. `pickup` in QUARTER NOTES is the length of the incomplete measure at the
-    start; None finds it. No notes give silent measures. Raises InputError for a length that is out of all reason.
+    start; None finds it. No notes give silent measures. Raises InputError for a length out of all reason.
     """
     tpq = ticks_per_quarter
     table = np.asarray(notes, dtype=np.int64).reshape(-1, 4)
