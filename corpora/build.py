@@ -7,6 +7,9 @@ Processes are spawned, not forked: a fork of a process that has threads (torch's
 job nothing is spawned. Spawning imports the caller's main module again: a script that builds with several
 jobs needs `if __name__ == "__main__":`.
 
+A tune whose measures are all the same as another's, in whatever key, is kept once: copies of a file, and tunes
+that collections share, would else sit on both sides of a split.
+
 A work that cannot be read is a reason in the counts, never the end of the build. What does end it early
 (Ctrl-C, an exception in the consumer, a worker killed for its memory) ends the workers too, and leaves
 nothing behind.
@@ -25,6 +28,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +36,11 @@ from arvae_music import __version__
 from arvae_music.errors import CorpusError
 
 from . import store
-from .corpus import Corpus, Extracted, Work
+from .corpus import Corpus, Extracted, Tune, Work
 
 BATCH = 8  # works handed out at a time: about a third of a second
 AHEAD = 4  # batches per process that are under way or wait to be handed out
+COPY = "the same as another tune"
 EXAMPLES = 5  # rejected works named for each reason
 
 
@@ -100,20 +105,35 @@ class _Tally:
     rejected: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     tables: list[Any] = field(default_factory=list)
+    seen: set[bytes] = field(default_factory=set)  # digests of tunes
 
     def add(self, works: Sequence[Work], extracted: Sequence[Extracted]) -> None:
+        new: list[Tune] = []
         for work, found in zip(works, extracted, strict=True):
             self.done += 1
+            if found.tune is None or self._is_copy(found.tune):
+                self._reject(work, found.rejected or COPY)
+                continue
+            new.append(found.tune)
             self.skips.update(found.skips)
-            if found.rejected is not None:
-                self.rejected[found.rejected] += 1
-                named = self.examples.setdefault(found.rejected, [])
-                if len(named) < EXAMPLES:
-                    named.append(work.id)
-        tunes = [tune for found in extracted for tune in found.tunes]
-        self.tunes += len(tunes)
-        self.measures += sum(len(tune.bars) for tune in tunes)
-        self.tables.append(store.table_of(tunes))
+        self.tunes += len(new)
+        self.measures += sum(len(tune.bars) for tune in new)
+        self.tables.append(store.table_of(new))
+
+    def _is_copy(self, tune: Tune) -> bool:
+        content = blake2b(digest_size=16)
+        for bar in tune.bars:
+            content.update(bytes([bar.meter.code]) + bar.tokens.tobytes())
+        digest = content.digest()
+        copy = digest in self.seen
+        self.seen.add(digest)
+        return copy
+
+    def _reject(self, work: Work, reason: str) -> None:
+        self.rejected[reason] += 1
+        named = self.examples.setdefault(reason, [])
+        if len(named) < EXAMPLES:
+            named.append(work.id)
 
     def report(self, total: int, path: Path | None = None) -> Progress:
         return Progress(self.done, total, self.tunes, self.measures, path)

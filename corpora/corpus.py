@@ -6,8 +6,8 @@ processes, so that it must be a plain function of its work, and a work small and
 
     Work        what is read at a time: a file, or one tune of a file of many
     Tune        a melody: its measures that fit the grid, with the shift they are normalised by
-    Extracted   the tunes of a work, and what was left out, counted by reason: `skips` are measures,
-                `rejected` is the reason why the whole work has no tune
+    Extracted   the tune of a work and the measures that were left out of it, counted by reason; or the
+                reason why the whole work is rejected
 """
 
 from __future__ import annotations
@@ -48,9 +48,13 @@ class Tune:
 
 @dataclass(frozen=True)
 class Extracted:
-    tunes: tuple[Tune, ...] = ()
+    tune: Tune | None = None
     skips: Mapping[str, int] = field(default_factory=dict)
     rejected: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.tune is None) == (self.rejected is None):
+            raise ValueError("a work has either a tune or a reason for having none")
 
 
 @dataclass(frozen=True)

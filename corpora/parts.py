@@ -191,9 +191,9 @@ def extract_tune(measures: Iterable[Measure], work: Work, title: str) -> Extract
     fifths = believed_fifths(pitches, lengths, voice.fifths)
     bars, skips = _bars(voice, shift)
     if not bars:
-        return Extracted(skips=skips, rejected="no measure that fits the grid")
+        return Extracted(rejected=f"no measure fits: {skips.most_common(1)[0][0]}")
     tune = Tune(work.id, title, work.path.name, shift, fifths, tuple(bars))
-    return Extracted((tune,), skips)
+    return Extracted(tune, skips)
 
 
 def _bars(voice: Part, shift: int) -> tuple[list[Bar], Counter[str]]:
