@@ -38,7 +38,7 @@ PICKUP_MARGIN = 1.15  # times the score of no pickup
 LONGEST_AGOGIC = 2.0  # beats: a longer note counts no more towards the pickup
 
 PICKUP = "pickup"
-UNFINISHED = "unfinished measure before a change of meter"
+UNFINISHED = "unfinished measure"
 INCOMPLETE = "incomplete last measure"
 UNSUPPORTED = "unsupported meter"
 
