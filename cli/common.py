@@ -29,6 +29,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -39,6 +40,8 @@ from ..errors import ArvaeError, InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from ..midi import Song
 
 T = TypeVar("T")
 Stream = Literal["-"]
@@ -69,11 +72,21 @@ def _quieten(value: bool) -> bool:
     return value
 
 
+def _quarters(text: str) -> Fraction:
+    try:
+        length = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise typer.BadParameter(f"{text!r} is no length; say 1, 0.5 or 1/3") from None
+    if length < 0:
+        raise typer.BadParameter("a pickup is 0 or longer")
+    return length
+
+
 # ------------------------------------------------------------------------------------ option types
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(metavar="FILE...", help="MIDI files or scores, folders with -r, globs; - is stdin."),
+    typer.Argument(metavar="FILE", help="MIDI files or scores, folders with -r, globs; - is stdin."),
 ]
 Output = Annotated[
     str | None,
@@ -118,12 +131,18 @@ Track = Annotated[
 ]
 Channel = Annotated[
     int | None,
-    typer.Option("--channel", min=1, max=16, help="The melody's MIDI channel.", rich_help_panel="Input"),
+    typer.Option(
+        "--channel", min=1, max=16, metavar="N", help="The melody's MIDI channel.", rich_help_panel="Input"
+    ),
 ]
 Pickup = Annotated[
-    float | None,
+    Fraction | None,
     typer.Option(
-        "--pickup", min=0, metavar="BEATS", help="Length of the anacrusis.", rich_help_panel="Input"
+        "--pickup",
+        parser=_quarters,
+        metavar="QUARTERS",
+        help="Length of the incomplete measure at the start, in quarter notes: 1, 0.5, 1/3; 0 is none.",
+        rich_help_panel="Input",
     ),
 ]
 
@@ -167,7 +186,9 @@ def report(renderable: object) -> None:
 
 def print_json(data: object) -> None:
     """`data` on stdout. Dataclasses, paths, fractions and numpy values are understood; NaN becomes null."""
-    print(json.dumps(_plain(data), indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(_plain(data), indent=2, ensure_ascii=False, allow_nan=False)
+    # Lists of plain values on one line. Line breaks inside strings are escaped, so these are all layout.
+    print(re.sub(r"\[\n[^\[\]{}]*\]", lambda found: re.sub(r"\n *", " ", found[0]).replace("[ ", "["), text))
 
 
 def _plain(data: Any) -> Any:
@@ -253,14 +274,23 @@ def _similar(path: Path) -> str:
     return f"did you mean {path.parent / close[0]}?" if close else "check the name and the working folder"
 
 
-def read_input(place: Place) -> bytes:
-    """The bytes of an input. Raises InputError."""
+def read_song(
+    place: Place,
+    *,
+    track: str | None = None,
+    channel: int | None = None,
+    pickup: Fraction | None = None,
+) -> Song:
+    """A MIDI file or a score as a song; stdin is MIDI. Raises InputError."""
+    from ..midi import Song
+
     if place == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(place).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", where=str(place)) from error
+        return Song.read(sys.stdin.buffer.read(), name="stdin", track=track, channel=channel, pickup=pickup)
+    if Path(place).suffix.lower() in SCORE_SUFFIXES:
+        from ..scores import read_any
+
+        return read_any(Path(place), track=track, channel=channel, pickup=pickup)
+    return Song.read(Path(place), track=track, channel=channel, pickup=pickup)
 
 
 # ------------------------------------------------------------------------------------------ outputs

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -26,7 +27,7 @@ UNCONFIGURED = ("config", "doctor")  # they run, and tell what's wrong, when the
 
 
 class PlainCommand(TyperCommand):
-    """A command whose --help has its options in sections."""
+    """A command whose --help has its options in sections, without types where a metavar says more."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
@@ -35,7 +36,9 @@ class PlainCommand(TyperCommand):
             if record is None:
                 continue
             usual = "Arguments" if isinstance(parameter, TyperArgument) else "Options"
-            sections.setdefault(getattr(parameter, "rich_help_panel", None) or usual, []).append(record)
+            name = record[0] if parameter.metavar is None else re.sub(r" <[^>]*>$", "", record[0])
+            title = getattr(parameter, "rich_help_panel", None) or usual
+            sections.setdefault(title, []).append((name, record[1]))
         for title, records in sections.items():
             if records:
                 with formatter.section(title):

@@ -33,6 +33,7 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
+    "inspect": Entry(".inspect:inspect", "Show a file's tracks, its melody, and its attributes by measure."),
     "models": Entry(".models:models_app", "List the models, or describe one."),
     "config": Entry(".config:config_app", "Show the settings, and where each comes from."),
     "doctor": Entry(".doctor:doctor", "Check the installation."),
