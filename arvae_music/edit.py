@@ -1,0 +1,365 @@
+"""The edit engine: propose, measure, choose, refine.
+
+    request = EditRequest({"density": parse("+1.5", spec)})
+    result = edit(melody, request, model)      # result.melody, result.bars: before, asked, achieved
+
+`guided` (the default) proposes decodes of moved latent codes, measures the attributes of the proposals
+themselves, refines them (search.py) and takes the best path through all measures (path.py). `latent` is the
+paper's bare traversal, one decode a measure, for comparison. Neither touches a measure that already has
+what is asked of it, so that an edit of zero returns the melody as it was.
+
+The engine sees attributes as black boxes and the model through `runtime.Runtime`; it knows no files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .attributes import AttributeSpec
+from .checkpoint import Metadata
+from .errors import UsageError
+from .locks import Locks, ends_in
+from .measure import Meter
+from .melody import Melody
+from .path import Choice, best_path
+from .proposals import decode, gumbel
+from .runtime import Runtime
+from .search import Judge, Pool, Problem, Search
+from .targets import Target, selected
+from .tokens import FIRST_PITCH, HOLD, REST, Row, onsets
+
+Mode = Literal["guided", "latent"]
+Floats = npt.NDArray[np.floating[Any]]
+
+STRONG = 0.5  # |correlation| from which another attribute's code moves along
+GRAIN = 0.1  # sd: the grain of an attribute that states none
+PROPOSALS = 64  # per measure
+CHUNK = 64  # measures searched at a time: memory stays flat however long the melody is
+OVERSHOOTS = (0.7, 1.0, 1.4, 2.0)  # of the requested step in the code
+BONUSES = (1.0, 2.5, 4.0, 6.0)  # logits for the original's token
+TEMPERATURES = (0.0, 0.5, 0.8, 1.1)
+
+
+@dataclass(frozen=True)
+class EditRequest:
+    targets: Mapping[str, Target]
+    keep: frozenset[str] = frozenset()  # attributes that must not move
+    locks: frozenset[str] = frozenset()  # see locks.py
+    bars: Sequence[tuple[int, int | None]] | None = None  # measure numbers; None: all
+    mode: Mode = "guided"
+    form: bool = True  # measures that are the same are edited the same
+    strength: float = 1.0  # largest share of a measure's ticks that may change
+    proposals: int = PROPOSALS
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        both = sorted(self.keep & set(self.targets))
+        if both:
+            raise UsageError(f"{both[0]} cannot be both changed and kept", remedy="leave out one of the two")
+        if not 0 < self.strength <= 1:
+            raise UsageError(f"strength is {self.strength:g}", remedy="give a share of the ticks, above 0 and at most 1")
+        if self.proposals < 0:
+            raise UsageError(f"{self.proposals} proposals", remedy="give 0 or more")
+
+
+@dataclass(frozen=True)
+class BarResult:
+    """One selected measure: raw attribute values, in the order of `EditResult.names`."""
+
+    index: int  # into melody.bars
+    number: int
+    meter: Meter
+    before: Floats
+    asked: Floats  # NaN where nothing was asked
+    wanted: Floats  # asked, brought into what the model's corpus holds
+    achieved: Floats
+    hit: bool  # every wanted value within half a grain
+    changed: bool
+
+    @property
+    def clamped(self) -> npt.NDArray[np.bool_]:
+        """(k,) where the request lies beyond what any measure of the corpus has."""
+        return ~np.isnan(self.asked) & (np.abs(self.asked - self.wanted) > 1e-9)
+
+
+@dataclass(frozen=True)
+class EditResult:
+    melody: Melody
+    names: tuple[str, ...]
+    bars: tuple[BarResult, ...]
+    skipped: Mapping[str, int] = field(default_factory=dict)  # reason -> how many selected measures
+
+
+@dataclass(frozen=True)
+class Model:
+    """What an edit needs of a trained model."""
+
+    runtime: Runtime
+    metadata: Metadata
+    specs: tuple[AttributeSpec, ...]  # in the order of metadata.scales
+
+    @property
+    def sd(self) -> Floats:
+        return np.array([scale.sd for scale in self.metadata.scales])
+
+    @property
+    def related(self) -> Floats:
+        """(k, k) squared correlations, 1 on the diagonal."""
+        return np.square(np.array(self.metadata.correlation))
+
+    def grain(self, meter: Meter) -> Floats:
+        scales = zip(self.specs, self.metadata.scales, strict=True)
+        return np.array([spec.grain(meter) if spec.grain else GRAIN * scale.sd for spec, scale in scales])
+
+    def judge(self, meter: Meter, locks: Locks, limit: float) -> Judge:
+        return Judge(self.specs, self.sd, self.grain(meter), self.related, locks, limit)
+
+    def moved(self, z: Floats, before: Floats, wanted: Floats, overshoot: Floats | float = 1.0) -> Floats:
+        """(m, z) latent points, (m, k) raw values now and wanted (NaN: free) -> points with moved codes.
+
+        The codes of free attributes that correlate strongly in the corpus go along by their conditional mean.
+        """
+        moved = z.copy()
+        steps = np.zeros_like(before)
+        for k, scale in enumerate(self.metadata.scales):
+            step = scale.code(wanted[:, k]) - scale.code(before[:, k])
+            steps[:, k] = np.where(np.isnan(wanted[:, k]), 0.0, step)
+        rho = np.array(self.metadata.code_correlation)
+        code_sd = np.array([scale.code_sd for scale in self.metadata.scales])
+        slopes = np.where(np.abs(rho) >= STRONG, rho, 0.0) * code_sd[None] / code_sd[:, None]
+        np.fill_diagonal(slopes, 0.0)
+        along = np.where(np.isnan(wanted), steps @ slopes, 0.0)
+        for k, scale in enumerate(self.metadata.scales):
+            moved[:, scale.dimension] += (overshoot * (steps + along)[:, k]).astype(moved.dtype)
+        return moved
+
+
+def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
+    """Raises UsageError for attributes that the model does not carry."""
+    for name in [*request.targets, *request.keep]:
+        model.metadata.scale(name)
+    tasks, skipped = _tasks(melody, request, model)
+    open_tasks = [task for task in tasks if task.open]
+    rows = _latent(open_tasks, model) if request.mode == "latent" else _guided(melody, open_tasks, request, model)
+    changed = melody.with_rows({i: row for i, row in rows.items() if not np.array_equal(row, melody.bars[i].tokens)})
+    results = tuple(_result(task, changed, melody, model) for task in tasks)
+    return EditResult(changed, model.metadata.names, results, skipped)
+
+
+# ------------------------------------------------------------------------------------ what is asked
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One selected measure."""
+
+    index: int
+    number: int
+    meter: Meter
+    row: Row
+    before: Floats  # (k,)
+    asked: Floats  # (k,) NaN where free
+    wanted: Floats  # (k,)
+    tie: int  # locks.opening_allowed
+    leave: int  # search.Problem.leave
+    open: bool  # whether there is anything to do
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for measures that are the same, with the same asked of them, in the same place of the phrase."""
+        return (self.meter, self.row.tobytes(), self.wanted.tobytes(), self.tie, self.leave)
+
+
+def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Task], dict[str, int]]:
+    chosen = [i for i, bar in enumerate(melody.bars) if request.bars is None or selected(request.bars, bar.number)]
+    if request.bars is not None and not chosen:
+        numbers = [bar.number for bar in melody.bars]
+        raise UsageError(
+            "no measure of the melody is selected", remedy=f"its measures are {min(numbers)} to {max(numbers)}"
+        )
+    skipped: dict[str, int] = {}
+    tasks: list[_Task] = []
+    editable = set(chosen)
+    for i in chosen:
+        bar = melody.bars[i]
+        reason = bar.reason
+        if bar.meter is not None and reason is None and bar.meter.name not in model.metadata.meters:
+            reason = f"the model knows no {bar.meter.name}"
+        if reason is not None:
+            skipped[reason] = skipped.get(reason, 0) + 1
+            editable.discard(i)
+    for i in sorted(editable):
+        tasks.append(_task(melody, i, editable, request, model))
+    return tasks, skipped
+
+
+def _task(melody: Melody, i: int, editable: set[int], request: EditRequest, model: Model) -> _Task:
+    bar = melody.bars[i]
+    assert bar.tokens is not None
+    assert bar.meter is not None
+    judge = model.judge(bar.meter, Locks(), 1.0)
+    before = judge.values(bar.tokens[None], bar.meter)[0]
+    asked = np.full(len(before), np.nan)
+    for k, (spec, scale) in enumerate(zip(model.specs, model.metadata.scales, strict=True)):
+        if scale.name in request.targets:
+            target = request.targets[scale.name]
+            asked[k] = target.wanted(before[k : k + 1], [bar.number], bar.meter, spec, scale.mean, scale.sd)[0]
+    wanted = _clamped(asked, before, model)
+    off = judge.misses(before[None], wanted[None])[0] > 0
+    kept = [k for k, name in enumerate(model.metadata.names) if name in request.keep]
+    wanted[kept] = before[kept]
+    return _Task(
+        i, bar.number, bar.meter, bar.tokens, before, asked, wanted,
+        _tie(melody, i, editable), _leave(melody, i, editable), bool(off.any()),
+    )  # fmt: skip
+
+
+def _clamped(asked: Floats, before: Floats, model: Model) -> Floats:
+    """Into what the corpus holds, or what the measure has, if that is further out."""
+    low = np.array([scale.quantiles[0] for scale in model.metadata.scales])
+    high = np.array([scale.quantiles[-1] for scale in model.metadata.scales])
+    return np.clip(asked, np.minimum(low, before), np.maximum(high, before))
+
+
+def _tie(melody: Melody, i: int, editable: set[int]) -> int:
+    """1: tick 0 must stay tied (what it is tied to is not ours to cut); -1: there is nothing to tie to; else 0."""
+    row = melody.bars[i].tokens
+    assert row is not None
+    previous = melody.bars[i - 1].tokens if i else None
+    if row[0] == HOLD:
+        return 0 if i - 1 in editable else 1
+    if previous is None:
+        return -1
+    return 0 if ends_in(previous[None])[0] >= FIRST_PITCH else -1
+
+
+def _leave(melody: Melody, i: int, editable: set[int]) -> int:
+    """What must sound at the end, since a measure that is not edited goes on with it; -1: anything."""
+    row, after = melody.bars[i].tokens, melody.bars[i + 1] if i + 1 < len(melody.bars) else None
+    assert row is not None
+    if i + 1 in editable or after is None or after.tokens is None or after.tokens[0] != HOLD:
+        return -1
+    return int(ends_in(row[None])[0])
+
+
+def _result(task: _Task, changed: Melody, melody: Melody, model: Model) -> BarResult:
+    row = changed.bars[task.index].tokens
+    assert row is not None
+    judge = model.judge(task.meter, Locks(), 1.0)
+    achieved = judge.values(row[None], task.meter)[0]
+    hit = not (judge.misses(achieved[None], task.wanted[None])[0] > 0).any()
+    same = np.array_equal(row, task.row)
+    return BarResult(
+        task.index, task.number, task.meter, task.before, task.asked, task.wanted, achieved, hit, not same
+    )
+
+
+# ------------------------------------------------------------------------------------ latent
+
+
+def _latent(tasks: Sequence[_Task], model: Model) -> dict[int, Row]:
+    rows: dict[int, Row] = {}
+    for meter in sorted({task.meter for task in tasks}):
+        here = [task for task in tasks if task.meter == meter]
+        originals, before, wanted = _stacked(here)
+        z = model.moved(model.runtime.encode(originals, meter), before, wanted)
+        for task, row in zip(here, decode(model.runtime, z, meter), strict=True):
+            rows[task.index] = _joined(row, task)
+    return rows
+
+
+def _joined(row: Row, task: _Task) -> Row:
+    """The decode with its ends made to fit what is not edited: the decoder knows nothing of the barlines."""
+    if task.tie == -1 and row[0] == HOLD:
+        row[0] = task.row[0] if task.row[0] != HOLD else REST
+    if task.tie == 1:
+        row[0] = HOLD
+    if task.leave >= 0 and ends_in(row[None])[0] not in (task.leave, HOLD):
+        notes = np.flatnonzero(row != HOLD)
+        row[notes[-1]] = task.leave
+    return row
+
+
+def _stacked(tasks: Sequence[_Task]) -> tuple[npt.NDArray[np.int16], Floats, Floats]:
+    rows = np.stack([task.row for task in tasks])
+    return rows, np.stack([task.before for task in tasks]), np.stack([task.wanted for task in tasks])
+
+
+# ------------------------------------------------------------------------------------ guided
+
+
+def _guided(melody: Melody, tasks: Sequence[_Task], request: EditRequest, model: Model) -> dict[int, Row]:
+    notes = [row[onsets(row)] for row in melody.rows if row is not None]
+    compass = np.concatenate(notes) if notes else np.zeros(0, dtype=np.int16)
+    lowest, highest = (int(compass.min()), int(compass.max())) if len(compass) else (FIRST_PITCH, FIRST_PITCH)
+    locks = Locks(request.locks, lowest, highest)
+    distinct: dict[tuple[object, ...], _Task] = {}
+    for task in tasks:
+        distinct.setdefault(task.key, task)
+    found: dict[tuple[object, ...], Pool] = {}
+    for meter in sorted({task.meter for task in tasks}):
+        here = [task for task in distinct.values() if task.meter == meter]
+        for start in range(0, len(here), CHUNK):
+            chunk = here[start : start + CHUNK]
+            for task, pool in zip(chunk, _searched(chunk, meter, locks, request, model), strict=True):
+                found[task.key] = pool
+    return _chosen(melody, tasks, found, request)
+
+
+def _searched(
+    tasks: Sequence[_Task], meter: Meter, locks: Locks, request: EditRequest, model: Model
+) -> list[Pool]:
+    """Each task's best candidates."""
+    rows, before, wanted = _stacked(tasks)
+    tie = np.array([task.tie for task in tasks], dtype=np.int8)
+    leave = np.array([task.leave for task in tasks])
+    problem = Problem(meter, rows, wanted, tie, leave)
+    search = Search(problem, model.judge(meter, locks, request.strength), model.runtime)
+    if request.proposals:
+        search.add(*propose(rows, before, wanted, meter, request.proposals, request.seed, model))
+    pool = search.run()
+    return [pool.take(pool.group == g) for g in range(len(tasks))]
+
+
+def propose(
+    rows: npt.NDArray[np.int16], before: Floats, wanted: Floats, meter: Meter, count: int, seed: int, model: Model
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int16]]:
+    """(m, t) measures -> (m * count,) which measure each proposal is for, and (m * count, t) the proposals.
+
+    `count` decodes of each, over a range of overshoots, bonuses for the original's tokens, and temperatures.
+    """
+    which = np.arange(count)
+    overshoot = np.array(OVERSHOOTS)[which % len(OVERSHOOTS)]
+    bonus = np.array(BONUSES, dtype=np.float32)[which // len(OVERSHOOTS) % len(BONUSES)]
+    heat = np.array(TEMPERATURES, dtype=np.float32)[which // (len(OVERSHOOTS) * len(BONUSES)) % len(TEMPERATURES)]
+    group = np.repeat(np.arange(len(rows)), count)
+    z = model.runtime.encode(rows, meter)[group]
+    z = model.moved(z, before[group], wanted[group], np.tile(overshoot, len(rows)))
+    noise = np.tile(gumbel(seed, meter.ticks, count) * heat[:, None], (1, len(rows), 1))
+    decoded = decode(model.runtime, z, meter, rows[group], np.tile(bonus, len(rows)), noise)
+    return group, decoded
+
+
+def _chosen(
+    melody: Melody, tasks: Sequence[_Task], found: Mapping[tuple[object, ...], Pool], request: EditRequest
+) -> dict[int, Row]:
+    forms = {key: n for n, key in enumerate(found)}
+    by_index = {task.index: task for task in tasks}
+    choices: list[Choice | None] = []
+    for i, bar in enumerate(melody.bars):
+        task = by_index.get(i)
+        if bar.tokens is None:
+            choices.append(None)
+        elif task is None:
+            choices.append(Choice(bar.tokens, bar.tokens[None], np.zeros(1), -1))
+        else:
+            pool = found[task.key]
+            choices.append(Choice(task.row, pool.rows, pool.cost, forms[task.key] if request.form else -1))
+    path = best_path(choices)
+    picked = ((i, choices[i]) for i in by_index)
+    return {i: choice.rows[path[i]] for i, choice in picked if choice is not None}

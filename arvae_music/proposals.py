@@ -1,0 +1,86 @@
+"""What a model proposes: decodes of moved codes, and how plausible a measure is to it.
+
+`decode` samples measures from latent points, with a bonus for the original's token at each tick: that is what
+keeps the melody. Its randomness is one table of Gumbel noise per seed, shared by all measures, so that a
+measure's proposals do not depend on which other measures are in the batch.
+
+`log_probabilities` runs the decoder over given measures from z = 0. Training decodes a share of its rows from
+there (model.ArVae), so that at z = 0 the decoder is a model of measures in general: what it finds likely is
+what a tune of the corpus would do.
+
+Shapes: m rows, t ticks, v vocabulary, z latent.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .measure import Meter
+from .runtime import START, Runtime
+from .tokens import HOLD, VOCABULARY
+
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[Any]
+
+
+def decode(
+    runtime: Runtime,
+    z: Floats,
+    meter: Meter,
+    originals: Rows | None = None,
+    bonus: Floats | None = None,
+    noise: Floats | None = None,
+) -> npt.NDArray[np.int16]:
+    """(m, z) -> (m, t) free-running: at each tick the token with the largest logit + bonus + noise.
+
+    `bonus` (m,) goes to the token of `originals` (m, t); `noise` (t, m, v) is Gumbel noise times the temperature.
+    """
+    state = runtime.start(z, meter)
+    rows = np.zeros((len(z), meter.ticks), dtype=np.int16)
+    every = np.arange(len(z))
+    previous, sounding = np.full(len(z), START), np.full(len(z), HOLD)
+    for tick in range(meter.ticks):
+        logits = runtime.step(state, previous, sounding)
+        if originals is not None and bonus is not None:
+            logits[every, originals[:, tick]] += bonus
+        if noise is not None:
+            logits += noise[tick]
+        previous = logits.argmax(axis=1)
+        sounding = np.where(previous == HOLD, sounding, previous)
+        rows[:, tick] = previous
+    return rows
+
+
+@lru_cache(maxsize=4)
+def gumbel(seed: int, ticks: int, count: int) -> Floats:
+    """(ticks, count, v) standard Gumbel noise."""
+    uniform = np.random.default_rng(seed).random((ticks, count, VOCABULARY), dtype=np.float32)
+    noise: Floats = -np.log(-np.log(np.clip(uniform, 1e-7, 1 - 1e-7)))
+    noise.flags.writeable = False
+    return noise
+
+
+def log_probabilities(runtime: Runtime, rows: Rows, meter: Meter, z: Floats | None = None) -> Floats:
+    """(m, t) -> (m, t, v): at each tick of the row, the log-probability of every token there."""
+    points = np.zeros((len(rows), runtime.latent), dtype=np.float32) if z is None else z
+    state = runtime.start(points, meter)
+    table = np.empty((len(rows), meter.ticks, VOCABULARY), dtype=np.float32)
+    previous, sounding = np.full(len(rows), START), np.full(len(rows), HOLD)
+    for tick in range(meter.ticks):
+        logits = runtime.step(state, previous, sounding)
+        logits -= logits.max(axis=1, keepdims=True)
+        table[:, tick] = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        previous = rows[:, tick].astype(np.int64)
+        sounding = np.where(previous == HOLD, sounding, previous)
+    return table
+
+
+def surprise(table: Floats, rows: Rows) -> Floats:
+    """(m, t, v) log-probabilities and (m, t) rows -> (m,) nats."""
+    picked = np.take_along_axis(table, rows[:, :, None].astype(np.int64), axis=2)
+    total: Floats = -picked.sum(axis=(1, 2))
+    return total

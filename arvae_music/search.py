@@ -1,0 +1,296 @@
+"""The search: the measures nearest to the originals that have the attribute values asked for.
+
+Attributes are black boxes here: rows go in, values come out. For every measure a beam of candidates, which
+starts from the original and the model's proposals, is improved by small changes (one tick's token; one onset
+moved to another tick) until the best one neither misses nor gets better. What counts, in this order by weight:
+
+    miss        how far the wanted attributes are off, in sd, beyond half a grain
+    drift       how far the others have moved, in sd; an attribute that goes with a wanted one (correlation
+                rho in the corpus) weighs 1 - rho^2: it may come along
+    change      ticks whose token differs, and how far pitches moved
+    surprise    nats that the measure has become less likely to the model; notes outside the key
+
+The model ranks small changes too: one pass over a candidate tells how likely every other token would be at
+every tick, so that only its favourites need be measured.
+
+Shapes: g groups (distinct measures, all of one meter), n candidates, t ticks, k attributes, v vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .attributes import AttributeSpec, evaluate
+from .locks import Locks, ends_in, in_key, opening_allowed
+from .measure import Meter
+from .proposals import log_probabilities, surprise
+from .runtime import Runtime
+from .tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, onsets
+
+Floats = npt.NDArray[np.floating[Any]]
+Ints = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.int16]
+
+BEAM = 6  # candidates that are improved at a time
+KEPT = 12  # candidates that are handed on
+ROUNDS = 14  # at most; most measures need as many as ticks must change, and one more to see that nothing helps
+FAVOURITES = 6  # pitches tried where no note starts
+REACH = 7  # semitones beyond the melody's compass that a note may go
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What one sd, tick, semitone or nat costs. Chosen on validation tunes: benchmarks/edit.py."""
+
+    miss: float = 30.0  # per sd
+    missed: float = 5.0  # for missing at all
+    drift: float = 4.0  # per sd
+    tick: float = 0.5  # per tick changed
+    semitone: float = 0.02  # per semitone that a note's pitch moves
+    nat: float = 0.15
+    outside: float = 1.0  # per new note outside the key
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Measures of one meter, and what is asked of them."""
+
+    meter: Meter
+    rows: Rows  # (g, t)
+    wanted: Floats  # (g, k) raw values, NaN where free
+    tie: npt.NDArray[np.int8]  # (g,) see locks.opening_allowed
+    leave: Ints  # (g,) what must sound at the end (an unedited measure is tied to it), or -1
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What a candidate is measured by; the same for a whole melody."""
+
+    specs: Sequence[AttributeSpec]
+    sd: Floats  # (k,)
+    grain: Floats  # (k,) raw; half of it off is still a hit
+    related: Floats  # (k, k) squared correlations
+    locks: Locks
+    limit: float = 1.0  # largest share of ticks that may change
+    weights: Weights = field(default_factory=Weights)
+
+    def tolerance(self) -> Floats:
+        """(k,) in sd."""
+        return 0.5 * self.grain / self.sd + 1e-6
+
+    def values(self, rows: Rows, meter: Meter) -> Floats:
+        """(n, k)"""
+        return evaluate(self.specs, rows, meter)
+
+    def misses(self, values: Floats, wanted: Floats) -> Floats:
+        """(n, k) twice -> (n, k) sd off beyond the tolerance; 0 where free."""
+        off = np.abs(values - np.where(np.isnan(wanted), values, wanted)) / self.sd
+        return np.where(off > self.tolerance(), off, 0.0)
+
+    def drift_weights(self, wanted: Floats) -> Floats:
+        """(n, k) -> (n, k): 0 for the wanted ones, else the product of 1 - rho^2 with each of them."""
+        asked = ~np.isnan(wanted)
+        free = np.exp(asked @ np.log(np.maximum(1 - self.related, 1e-6)))
+        return np.where(asked, 0.0, free)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Candidates of all groups, sorted by group, then cost."""
+
+    group: Ints  # (n,)
+    rows: Rows  # (n, t)
+    values: Floats  # (n, k)
+    cost: Floats  # (n,)
+    nats: Floats  # (n,) surprise to the model
+
+    def take(self, at: npt.NDArray[Any]) -> Pool:
+        return Pool(self.group[at], self.rows[at], self.values[at], self.cost[at], self.nats[at])
+
+    def join(self, other: Pool) -> Pool:
+        mine, theirs = vars(self), vars(other)
+        return Pool(**{name: np.concatenate([mine[name], theirs[name]]) for name in mine})
+
+    def best(self, count: int) -> Pool:
+        """The `count` cheapest different candidates of each group."""
+        order = np.lexsort((_fingerprint(self.rows), self.cost, self.group))
+        key = _fingerprint(self.rows[order]) ^ (self.group[order].astype(np.uint64) << np.uint64(40))
+        order = order[np.sort(np.unique(key, return_index=True)[1])]
+        return self.take(order[_rank(self.group[order]) < count])
+
+
+class Search:
+    """One problem, one judge, one model."""
+
+    def __init__(self, problem: Problem, judge: Judge, runtime: Runtime) -> None:
+        self.problem, self.judge, self.runtime = problem, judge, runtime
+        self.original = judge.values(problem.rows, problem.meter)
+        self.drift = judge.drift_weights(problem.wanted)
+        self.pitches = self._pitches()
+        table = log_probabilities(runtime, problem.rows, problem.meter)
+        self.nats = surprise(table, problem.rows)
+        first = self._priced(np.arange(len(problem.rows)), problem.rows, self.nats)
+        self.pool = first
+        self.tables = {self._key(g, row): t for g, row, t in zip(first.group, first.rows, table, strict=True)}
+
+    def add(self, group: Ints, rows: Rows) -> None:
+        """Put proposals into the pool; what breaks a lock is dropped."""
+        fine = self._allowed(group, rows)
+        self._admit(group[fine], rows[fine], np.full(int(fine.sum()), -np.inf, dtype=np.float32))
+
+    def run(self) -> Pool:
+        """Improve the pool until nothing helps; the KEPT best of each group, best first."""
+        self.pool = self.pool.best(KEPT)
+        settled = np.zeros(len(self.problem.rows), dtype=np.bool_)
+        for _ in range(ROUNDS):
+            before = self._leading()
+            beam = self.pool.best(BEAM)
+            beam = beam.take(~settled[beam.group])
+            if len(beam.group) == 0:
+                break
+            group, rows, guess = self._moves(beam)
+            self._admit(group, rows, guess)
+            settled |= self._leading() >= before - 1e-9
+        return self.pool
+
+    # ------------------------------------------------------------------------------ prices
+
+    def price(self, group: Ints, rows: Rows, values: Floats, nats: Floats) -> Floats:
+        """(n,) what each candidate costs."""
+        weights, original = self.judge.weights, self.problem.rows[group]
+        misses = self.judge.misses(values, self.problem.wanted[group])
+        cost = weights.miss * misses.sum(axis=1) + weights.missed * (misses > 0).sum(axis=1)
+        off = np.abs(values - self.original[group]) / self.judge.sd
+        cost += weights.drift * (off * self.drift[group]).sum(axis=1)
+        changed = rows != original
+        cost += weights.tick * changed.sum(axis=1)
+        both = changed & onsets(rows) & onsets(original)
+        cost += weights.semitone * (np.abs(rows - original) * both).sum(axis=1)
+        new = changed & onsets(rows)
+        cost += weights.outside * (new & ~in_key(rows)).sum(axis=1)
+        return cost + weights.nat * (nats - self.nats[group])
+
+    def _priced(self, group: Ints, rows: Rows, nats: Floats) -> Pool:
+        values = self.judge.values(rows, self.problem.meter)
+        return Pool(group, rows, values, self.price(group, rows, values, nats), nats)
+
+    def _admit(self, group: Ints, rows: Rows, guess: Floats) -> None:
+        """Price candidates by guessed surprise, the promising ones again by the model's, into the pool."""
+        if len(rows) == 0:
+            return
+        known = np.where(np.isfinite(guess), guess, self.nats[group])
+        promising = self._priced(group, rows, known).best(2 * BEAM)
+        table = log_probabilities(self.runtime, promising.rows, self.problem.meter)
+        exact = self._priced(promising.group, promising.rows, surprise(table, promising.rows))
+        for g, row, t in zip(exact.group, exact.rows, table, strict=True):
+            self.tables[self._key(g, row)] = t
+        self.pool = self.pool.join(exact).best(KEPT)
+
+    def _leading(self) -> Floats:
+        """(g,) the cost of each group's beam, summed: when it stays, nothing has helped."""
+        beam = self.pool.best(BEAM)
+        return np.bincount(beam.group, weights=beam.cost, minlength=len(self.problem.rows)) - 1e3 * np.bincount(
+            beam.group, minlength=len(self.problem.rows)
+        )
+
+    @staticmethod
+    def _key(group: int, row: Rows) -> tuple[int, bytes]:
+        return int(group), row.tobytes()
+
+    # ------------------------------------------------------------------------------ small changes
+
+    def _moves(self, beam: Pool) -> tuple[Ints, Rows, Floats]:
+        """Every small change of the beam's rows: group (n,), rows (n, t), guessed surprise (n,)."""
+        table = np.stack([self.tables[self._key(g, row)] for g, row in zip(beam.group, beam.rows, strict=True)])
+        single, shifted = self._single(beam, table), self._shifted(beam, table)
+        parent, rows, nats = (np.concatenate(parts) for parts in zip(single, shifted, strict=True))
+        group = beam.group[parent]
+        fine = self._allowed(group, rows)
+        return group[fine], rows[fine], nats[fine]
+
+    def _single(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
+        """One tick's token replaced: any pitch in reach where a note starts, the model's favourites elsewhere,
+        a HOLD or a REST in the place of a note, a HOLD in the place of a rest."""
+        started = onsets(beam.rows)
+        reach = np.zeros((*beam.rows.shape, VOCABULARY), dtype=np.bool_)
+        reach |= self.pitches[beam.group][:, None, :]
+        liked = np.where(reach, table, -np.inf)
+        edge = np.partition(liked, -FAVOURITES, axis=2)[:, :, -FAVOURITES, None]
+        reach &= started[:, :, None] | (liked >= edge)
+        reach[:, :, HOLD] = beam.rows != HOLD
+        reach[:, :, REST] = started
+        np.put_along_axis(reach, beam.rows[:, :, None].astype(np.int64), False, axis=2)
+        parent, tick, token = np.nonzero(reach)
+        rows = beam.rows[parent]
+        old = rows[np.arange(len(rows)), tick]
+        rows[np.arange(len(rows)), tick] = token
+        nats = beam.nats[parent] + table[parent, tick, old] - table[parent, tick, token]
+        return parent, rows, nats
+
+    def _shifted(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
+        """One onset moved to a tick between its neighbours, its old place held."""
+        b, ticks = beam.rows.shape
+        events = beam.rows != HOLD
+        index = np.where(events, np.arange(ticks), -1)
+        before = np.maximum.accumulate(index, axis=1)  # the event at or before each tick
+        parent, old = np.nonzero(onsets(beam.rows))
+        parent, old = parent[old > 0], old[old > 0]
+        to = np.arange(ticks)[None]
+        held = ~events[parent]
+        own = before[parent] == old[:, None]
+        previous = before[parent, old - 1]
+        earlier = (before[parent] == previous[:, None]) & (to < old[:, None])
+        which, new = np.nonzero(held & (own | earlier) & (to > 0))
+        parent, old = parent[which], old[which]
+        rows = beam.rows[parent]
+        every = np.arange(len(rows))
+        token = rows[every, old]
+        rows[every, old] = HOLD
+        rows[every, new] = token
+        nats = beam.nats[parent] + table[parent, old, token] - table[parent, old, HOLD]
+        nats = nats + table[parent, new, HOLD] - table[parent, new, token]
+        return parent, rows, nats
+
+    def _allowed(self, group: Ints, rows: Rows) -> npt.NDArray[np.bool_]:
+        original = self.problem.rows[group]
+        fine = opening_allowed(rows, self.problem.tie[group])
+        fine &= (rows != original).mean(axis=1) <= self.judge.limit
+        notes = onsets(rows) & (rows != original)
+        within = np.take_along_axis(self.pitches[group], np.maximum(rows, 0).astype(np.int64), axis=1)
+        fine &= np.all(within | ~notes, axis=1)
+        leave = self.problem.leave[group]
+        if (leave >= 0).any():
+            fine &= (leave < 0) | (ends_in(rows) == leave) | (ends_in(rows) == HOLD)
+        return fine & self.judge.locks.allow(original, rows)
+
+    def _pitches(self) -> npt.NDArray[np.bool_]:
+        """(g, v) which pitches a new note may have: the melody's compass and REACH around it."""
+        tokens = np.arange(VOCABULARY)
+        locks = self.judge.locks
+        inside = (tokens >= max(FIRST_PITCH, locks.lowest - REACH)) & (tokens <= locks.highest + REACH)
+        return np.repeat(inside[None], len(self.problem.rows), axis=0)
+
+
+_MIX = np.random.default_rng(0).integers(1, 1 << 62, size=1024, dtype=np.uint64) | np.uint64(1)
+
+
+def _fingerprint(rows: Rows) -> npt.NDArray[np.uint64]:
+    """(n, t) -> (n,) a hash, the same on every machine."""
+    mixed = rows.astype(np.uint64) + np.uint64(1)
+    return (mixed * _MIX[: rows.shape[1]]).sum(axis=1, dtype=np.uint64)
+
+
+def _rank(group: Ints) -> Ints:
+    """(n,) sorted groups -> (n,) how many of the same group stand before."""
+    if len(group) == 0:
+        return group
+    starts = np.flatnonzero(np.diff(group, prepend=group[0] - 1))
+    sizes = np.diff(np.append(starts, len(group)))
+    return np.arange(len(group)) - np.repeat(starts, sizes)
+
+
