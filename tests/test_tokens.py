@@ -133,9 +133,7 @@ def test_rows_that_a_decoder_may_give_have_notes_that_cut_agrees_with(batch: tup
 
 
 def test_a_measure_as_written() -> None:
-    notes = timed(
-        (0, 1, 60), (1, "3/2", 62), (2, "7/3", 64), ("7/3", "8/3", 65), ("8/3", 3, 67), (3, "13/4", 60)
-    )
+    notes = timed((0, 1, 60), (1, "3/2", 62), (2, "7/3", 64), ("7/3", "8/3", 65), ("8/3", 3, 67), (3, "13/4", 60))
     row = rows_of([cut(notes, Fraction(0), FOUR, 12)])[0]
     expected: list[int | str] = [
         72,
@@ -222,6 +220,7 @@ def test_a_measure_without_tokens_ends_notes_and_begins_none() -> None:
         TokenNote(2, 0, 70, 3, 12),
         TokenNote(6, 0, 70, 6, 12),
     ]
+    assert notes_of([a, a], 2)[0] == TokenNote(0, 0, 70, 0, 12), "ends on the barline, not in the next measure"
     assert notes_of([], 0) == notes_of([None, None], 0) == notes_of([held], 0) == []
 
 
@@ -329,6 +328,7 @@ def test_the_median_lands_within_half_an_octave_of_the_centre(
 
 
 def test_the_octave_follows_the_long_notes() -> None:
+    assert [shift_of([(pitch, 1.0)], 0) for pitch in (64, 65, 66)] == [12, 12, 0]  # halfway goes up
     assert shift_of([(60, 1.0), (62, 1.0), (64, 1.0)], 0) == 12  # around middle D: up
     assert shift_of([(72, 1.0), (74, 1.0), (76, 1.0)], 0) == 0
     assert shift_of([(96, 1.0), (98, 1.0), (100, 1.0)], 0) == -24  # a piccolo
