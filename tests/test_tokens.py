@@ -328,7 +328,7 @@ def test_the_median_lands_within_half_an_octave_of_the_centre(
 
 
 def test_the_octave_follows_the_long_notes() -> None:
-    assert [shift_of([(pitch, 1.0)], 0) for pitch in (64, 65, 66)] == [12, 12, 0]  # halfway goes up
+    assert [shift_of([(pitch, 1.0)], 0) for pitch in (64, 65, 67)] == [12, 12, 0]  # halfway goes up
     assert shift_of([(60, 1.0), (62, 1.0), (64, 1.0)], 0) == 12  # around middle D: up
     assert shift_of([(72, 1.0), (74, 1.0), (76, 1.0)], 0) == 0
     assert shift_of([(96, 1.0), (98, 1.0), (100, 1.0)], 0) == -24  # a piccolo
