@@ -91,9 +91,7 @@ class Scene:
     shapes: list[Rect | Stroke | Text] = field(default_factory=list)
 
 
-def svg(
-    before: Melody, after: Melody, *, title: str = "", caption: str = "", labels: Sequence[str] = ()
-) -> str:
+def svg(before: Melody, after: Melody, *, title: str = "", caption: str = "", labels: Sequence[str] = ()) -> str:
     """The edit as an SVG document. `labels` has one text per bar, or none at all."""
     picture = scene(before, after, title, caption, labels)
     width, height = _n(picture.width), _n(picture.height)

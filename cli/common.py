@@ -98,9 +98,7 @@ Output = Annotated[
         rich_help_panel="Output",
     ),
 ]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace files that exist.", rich_help_panel="Output")
-]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.", rich_help_panel="Output")]
 SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="Leave files that exist and go on.", rich_help_panel="Output")
 ]
@@ -116,13 +114,9 @@ Quiet = Annotated[
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Same seed, same result.")]
 Model = Annotated[
     str | None,
-    typer.Option(
-        "--model", "-m", metavar="NAME|FILE", help="A model by name (arvae models list) or its file."
-    ),
+    typer.Option("--model", "-m", metavar="NAME|FILE", help="A model by name (arvae models list) or its file."),
 ]
-Recursive = Annotated[
-    bool, typer.Option("--recursive", "-r", help="Go into folders.", rich_help_panel="Input")
-]
+Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Go into folders.", rich_help_panel="Input")]
 Track = Annotated[
     str | None,
     typer.Option(
@@ -131,9 +125,7 @@ Track = Annotated[
 ]
 Channel = Annotated[
     int | None,
-    typer.Option(
-        "--channel", min=1, max=16, metavar="N", help="The melody's MIDI channel.", rich_help_panel="Input"
-    ),
+    typer.Option("--channel", min=1, max=16, metavar="N", help="The melody's MIDI channel.", rich_help_panel="Input"),
 ]
 Pickup = Annotated[
     Fraction | None,
@@ -259,9 +251,7 @@ def _inside(folder: Path, recursive: bool) -> list[Place]:
         if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
     ]
     if not files:
-        raise UsageError(
-            "holds no MIDI file or score", where=str(folder), remedy=f"looked for {' '.join(SUFFIXES)}"
-        )
+        raise UsageError("holds no MIDI file or score", where=str(folder), remedy=f"looked for {' '.join(SUFFIXES)}")
     return list(files)
 
 
@@ -281,16 +271,12 @@ def read_song(
     channel: int | None = None,
     pickup: Fraction | None = None,
 ) -> Song:
-    """A MIDI file or a score as a song; stdin is MIDI. Raises InputError."""
-    from ..midi import Song
+    """A MIDI file or a score as a song. Raises InputError."""
+    from ..scores import read_any
 
-    if place == "-":
-        return Song.read(sys.stdin.buffer.read(), name="stdin", track=track, channel=channel, pickup=pickup)
-    if Path(place).suffix.lower() in SCORE_SUFFIXES:
-        from ..scores import read_any
-
-        return read_any(Path(place), track=track, channel=channel, pickup=pickup)
-    return Song.read(Path(place), track=track, channel=channel, pickup=pickup)
+    source: Path | bytes = sys.stdin.buffer.read() if place == "-" else Path(place)
+    name = "stdin" if place == "-" else str(place)
+    return read_any(source, name=name, track=track, channel=channel, pickup=pickup)
 
 
 # ------------------------------------------------------------------------------------------ outputs

@@ -109,9 +109,7 @@ def _models() -> Iterator[Check]:
 
 
 def _threads() -> Check:
-    told = [
-        f"{name}={os.environ[name]}" for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY") if name in os.environ
-    ]
+    told = [f"{name}={os.environ[name]}" for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY") if name in os.environ]
     torch = sys.modules.get("torch")
     threads = f", PyTorch uses {torch.get_num_threads()}" if torch is not None else ""
     return Check("threads", "good", f"{os.cpu_count()} cores{threads}{', ' if told else ''}{' '.join(told)}")

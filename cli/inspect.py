@@ -117,9 +117,7 @@ def tempi(song: Song) -> list[Change]:
 
     parts = split(song.write(song.melody.rows), song.name)
     tracks = [parse_track(parts.track(i), song.name).events for i in range(len(parts.tracks))]
-    events = sorted(
-        (event.tick, event.meta(TEMPO)) for events in tracks for event in events if event.meta(TEMPO)
-    )
+    events = sorted((event.tick, event.meta(TEMPO)) for events in tracks for event in events if event.meta(TEMPO))
     by_bar: dict[int, float] = {}
     for tick, payload in events:
         bar = next((bar.number for bar in reversed(song.melody.bars) if bar.start <= tick), 0)

@@ -115,9 +115,7 @@ def defaults(name: str, command: Any, rest: list[str]) -> dict[str, Any]:
 
 def root(table: Mapping[str, Entry]) -> Any:
     """The root group. `--debug` is taken off the line before it gets here (`main`)."""
-    app = typer.Typer(
-        cls=LazyGroup, rich_markup_mode=None, context_settings={"help_option_names": list(HELP)}
-    )
+    app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, context_settings={"help_option_names": list(HELP)})
     app.callback()(_global_options)
     group: Any = get_command(app)
     group.table = table

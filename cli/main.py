@@ -141,7 +141,7 @@ def _usage(error: typer.TyperException) -> str:
     message = error.format_message().rstrip(".")
     near = getattr(error, "possibilities", None)
     if near:
-        message = f"{error.message}; did you mean {' or '.join(near)}?"
+        message = f"{error.message}; did you mean {near[0]}?"
     context = getattr(error, "ctx", None)
     return f"{message} (see {context.command_path} --help)" if context is not None else message
 

@@ -39,9 +39,7 @@ def list_models(json: common.Json = False, quiet: common.Quiet = False) -> int:
 
 @models_app.command("info")
 def info(
-    model: Annotated[
-        str, typer.Argument(metavar="NAME|FILE", help="A model's name, its file, or a run folder.")
-    ],
+    model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A model's name, its file, or a run folder.")],
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> None:

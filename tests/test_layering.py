@@ -49,9 +49,7 @@ def imports_of(name: str, path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = (
-                resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module
-            )
+            base = resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module
             found |= {f"{base}.{alias.name}" for alias in node.names} | {str(base)}
     return found & (set(modules()) | set(FOLDERS)) - {"arvae_music"}
 
@@ -89,9 +87,7 @@ def test_no_cycles() -> None:
 
 def test_the_core_knows_no_music() -> None:
     uses = {
-        (name, used.removeprefix("arvae_music."))
-        for name in CORE
-        for used in GRAPH.get(f"arvae_music.{name}", set())
+        (name, used.removeprefix("arvae_music.")) for name in CORE for used in GRAPH.get(f"arvae_music.{name}", set())
     }
     assert {pair for pair in uses if pair[1] not in FOUNDATIONS} <= EXCEPTIONS
 

@@ -1,0 +1,486 @@
+"""The conventions that every command keeps, by real processes; and the naming and batching they share."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Run, write_melody
+
+from arvae_music import checkpoint
+from arvae_music.cli import common
+from arvae_music.cli.common import Planned, Request, expand_inputs, fill, plan_outputs, run_batch, safe_name
+from arvae_music.cli.main import COMMANDS
+from arvae_music.errors import CheckpointError, InputError, OutputError, UsageError
+
+CAN_EDIT = "edit" in COMMANDS and bool(checkpoint.packaged_names())
+needs_edit = pytest.mark.skipif(not CAN_EDIT, reason="needs the edit command and a packaged model")
+
+
+# ------------------------------------------------------------------------- exit codes and streams
+
+
+@pytest.mark.parametrize("words", [("--help",), ("-h",), ("--version",), ("inspect", "--help")])
+def test_asking_for_help_succeeds_on_stdout(run_arvae: Run, words: tuple[str, ...]) -> None:
+    done = run_arvae(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "Usage: arvae"),
+        (("inspct", "melody.mid"), "did you mean inspect?"),
+        (("inspect", "melody.mid", "--chanel", "1"), "did you mean --channel?"),
+        (("inspect", "melody.mid", "--zzz"), "No such option: --zzz"),
+        (("inspect",), "Missing argument 'FILE' (see arvae inspect --help)"),
+        (("inspect", "melody.mid", "--channel", "17"), "'--channel'"),
+        (("inspect", "melody.mid", "--pickup", "x"), "'x' is no length; say 1, 0.5 or 1/3"),
+        (("inspect", "melody.mid", "--attribute", "densty"), "did you mean density?"),
+        (("inspect", "meldy.mid"), "did you mean melody.mid?"),
+        (("inspect", "*.midi"), "*.midi: matches no file"),
+        (("inspect", "."), "give -r to go into it"),
+        (("config", "shw"), "Did you mean 'show'"),
+        (("models", "info", "nosuch"), "there is no model 'nosuch'"),
+    ],
+)
+def test_usage_errors_are_exit_2_and_one_message(
+    run_arvae: Run, melody: Path, words: tuple[str, ...], said: str
+) -> None:
+    done = run_arvae(*words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    if words:
+        assert done.stderr.startswith("arvae: ")
+        assert done.stderr.count("\n") == 1
+
+
+def test_all_missing_inputs_are_named_at_once(run_arvae: Run, melody: Path) -> None:
+    done = run_arvae("inspect", "one.mid", "melody.mid", "two.mid")
+    assert done.returncode == 2
+    assert "one.mid" in done.stderr
+    assert "two.mid" in done.stderr
+
+
+def test_an_input_that_fails_is_exit_1_and_the_others_are_done(run_arvae: Run, work: Path) -> None:
+    write_melody(work / "a.mid")
+    (work / "b.mid").write_bytes(b"no MIDI at all")
+    write_melody(work / "c.mid")
+    done = run_arvae("inspect", "a.mid", "b.mid", "c.mid")
+    assert done.returncode == 1
+    assert "a.mid" in done.stdout
+    assert "c.mid" in done.stdout
+    assert "arvae: 2 done, 1 failed: b.mid" in done.stderr
+    assert run_arvae("inspect", "b.mid").returncode == 1
+
+
+def test_quiet_leaves_stdout_empty_and_errors_in_place(run_arvae: Run, melody: Path) -> None:
+    for words in (("-q", "inspect", melody), ("inspect", melody, "-q"), ("config", "show", "--quiet")):
+        done = run_arvae(*words)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert "no such file" in run_arvae("inspect", "-q", "nosuch.mid").stderr
+
+
+def test_a_bug_is_one_line_and_a_traceback_with_debug_wherever_it_stands(run_arvae: Run, melody: Path) -> None:
+    (melody.parent / "mine.py").write_text("def broken(rows, meter):\n    raise ZeroDivisionError('oh')\n")
+    plain = run_arvae("inspect", melody, "-a", "mine:broken")
+    assert plain.returncode == 70
+    assert plain.stderr.count("\n") == 1
+    assert "--debug" in plain.stderr
+    for words in (("--debug", "inspect", melody), ("inspect", melody, "--debug")):
+        done = run_arvae(*words, "-a", "mine:broken")
+        assert (done.returncode, "Traceback" in done.stderr) == (70, True)
+
+
+def test_debug_shows_where_an_error_of_the_users_arose(run_arvae: Run) -> None:
+    done = run_arvae("inspect", "nosuch.mid", "--debug")
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+
+
+def test_an_option_after_two_dashes_is_a_file_name(run_arvae: Run) -> None:
+    done = run_arvae("inspect", "--", "--debug")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "--debug: no such file" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_interrupt_is_exit_130(home: dict[str, str], work: Path) -> None:
+    """Waiting for stdin, so that there is something to interrupt."""
+    command = [sys.executable, "-m", "arvae_music.cli", "inspect", "-"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=home, cwd=work, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.5)
+            if "numpy" in Path(f"/proc/{process.pid}/maps").read_text():
+                time.sleep(1)
+                break
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.decode() == "arvae: interrupted\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX pipes")
+def test_a_reader_that_goes_away_is_no_complaint(home: dict[str, str], work: Path) -> None:
+    write_melody(work / "melody.mid", tuple(range(48, 84)) * 50)
+    shell = f"{sys.executable} -m arvae_music.cli inspect melody.mid --json | head -c 10"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, env=home, cwd=work, timeout=60)
+    assert (len(done.stdout), done.stderr) == (10, b"")
+
+
+@pytest.mark.parametrize("command", [("config", "show"), ("models", "list"), ("inspect", "melody.mid")])
+def test_json_is_json_and_alone_on_stdout(run_arvae: Run, melody: Path, command: tuple[str, ...]) -> None:
+    done = run_arvae(*command, "--json")
+    assert json.loads(done.stdout) is not None
+    quiet = run_arvae(*command, "--json", "--quiet")
+    assert json.loads(quiet.stdout) is not None  # asked for: --quiet is about messages
+
+
+def test_doctor_says_what_is_broken(run_arvae: Run) -> None:
+    done = run_arvae("doctor", "--json")
+    answer = json.loads(done.stdout)
+    assert done.returncode == (1 if answer["broken"] else 0)
+    assert {check["state"] for check in answer["checks"]} <= {"good", "note", "broken"}
+    bad = run_arvae("doctor", env={"ARVAE_SEED": "x"})
+    assert bad.returncode == 1
+    assert "ARVAE_SEED" in bad.stderr
+
+
+def test_off_a_terminal_there_is_no_colour_and_no_progress_bar(run_arvae: Run, work: Path) -> None:
+    write_melody(work / "a.mid")
+    write_melody(work / "b.mid")
+    done = run_arvae("inspect", "a.mid", "b.mid")
+    assert "\x1b" not in done.stdout + done.stderr
+    assert done.stderr == "2 done\n"
+
+
+# ------------------------------------------------------------------------------------- completion
+
+
+def test_commands_are_completed_without_importing_them(run_arvae: Run) -> None:
+    done = run_arvae(env={"_ARVAE_COMPLETE": "complete_bash", "COMP_WORDS": "arvae ins", "COMP_CWORD": "1"})
+    assert done.stdout.split() == ["inspect"]
+
+
+def test_options_are_completed(run_arvae: Run) -> None:
+    words = "arvae inspect --cha"
+    done = run_arvae(env={"_ARVAE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "2"})
+    assert done.stdout.split() == ["--channel"]
+
+
+def test_the_completion_script_can_be_shown(run_arvae: Run) -> None:
+    disable = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    done = run_arvae("--show-completion", "bash", env=disable)
+    assert (done.returncode, "_ARVAE_COMPLETE" in done.stdout) == (0, True)
+
+
+# --------------------------------------------------------------------------------------- settings
+
+
+def shown(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, object]]:
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, dict[str, object]] = json.loads(done.stdout)
+    return answer
+
+
+def test_precedence_and_origins(run_arvae: Run, work: Path, home: dict[str, str]) -> None:
+    show = ("config", "show", "--json")
+    assert shown(run_arvae(*show))["seed"] == {"value": 0, "origin": "default"}
+    user = Path(home["XDG_CONFIG_HOME"]) / "arvae" / "arvae.toml"
+    user.parent.mkdir(parents=True)
+    user.write_text("seed = 1\nquiet = false\n")
+    if sys.platform == "linux":
+        assert shown(run_arvae(*show))["seed"] == {"value": 1, "origin": str(user)}
+    (work / "pyproject.toml").write_text("[tool.arvae]\nseed = 2\n")
+    assert shown(run_arvae(*show))["seed"] == {"value": 2, "origin": str(work / "pyproject.toml")}
+    (work / "arvae.toml").write_text("seed = 3\n")
+    inner = work / "songs" / "new"
+    inner.mkdir(parents=True)
+    assert shown(run_arvae(*show, cwd=inner))["seed"] == {"value": 3, "origin": str(work / "arvae.toml")}
+    above = shown(run_arvae(*show, env={"ARVAE_SEED": "4"}))["seed"]
+    assert above == {"value": 4, "origin": "environment variable ARVAE_SEED"}
+
+
+def test_paths_in_a_file_are_relative_to_it(run_arvae: Run, work: Path) -> None:
+    (work / "arvae.toml").write_text('cache = "store"\nmodel = "runs/mine.safetensors"\n')
+    inner = work / "songs"
+    inner.mkdir()
+    found = shown(run_arvae("config", "show", "--json", cwd=inner))
+    assert found["cache"]["value"] == str(work / "store")
+    assert found["model"]["value"] == str(work / "runs" / "mine.safetensors")
+    (work / "arvae.toml").write_text('model = "folk"\n')
+    assert shown(run_arvae("config", "show", "--json", cwd=inner))["model"]["value"] == "folk"
+
+
+def test_everything_wrong_with_the_settings_is_said_at_once(run_arvae: Run, work: Path, melody: Path) -> None:
+    (work / "arvae.toml").write_text('modle = "folk"\nseed = "x"\nquiet = 1\n')
+    done = run_arvae("inspect", melody, env={"ARVAE_SED": "1", "ARVAE_QUIET": "maybe"})
+    assert (done.returncode, done.stdout) == (2, "")
+    for said in (
+        "'modle'; did you mean model?",
+        "seed = 'x' is not a whole number",
+        "quiet = 1",
+        "ARVAE_SEED?",
+        "maybe",
+    ):
+        assert said in done.stderr
+
+
+def test_a_broken_configuration_does_not_keep_help_from_helping(run_arvae: Run, work: Path) -> None:
+    (work / "arvae.toml").write_text("this is no toml\n")
+    assert run_arvae("inspect", "--help").returncode == 0
+    assert run_arvae("--help").returncode == 0
+    assert run_arvae("config", "show").returncode == 2
+
+
+def test_another_projects_broken_pyproject_is_none_of_our_business(run_arvae: Run, work: Path) -> None:
+    (work / "pyproject.toml").write_text("broken = \n")
+    assert run_arvae("config", "show").returncode == 0
+
+
+def test_settings_become_the_defaults_of_options(run_arvae: Run, melody: Path) -> None:
+    assert run_arvae("inspect", melody, env={"ARVAE_QUIET": "1"}).stdout == ""
+    assert run_arvae("inspect", melody, env={"ARVAE_QUIET": "0"}).stdout != ""
+
+
+@needs_edit
+def test_help_shows_the_values_that_would_be_used(run_arvae: Run) -> None:
+    assert "1234" in run_arvae("edit", "--help", env={"ARVAE_SEED": "1234"}).stdout
+
+
+# ----------------------------------------------------------------------------------------- inputs
+
+
+@pytest.fixture
+def songs(work: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in (
+        "b.mid",
+        "a.mid",
+        "take [1].mid",
+        "deep/c.MID",
+        "deep/er/d.abc",
+        "deep/._c.mid",
+        "deep/notes.txt",
+    ):
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).touch()
+    monkeypatch.chdir(work)
+    return work
+
+
+def names(arguments: list[str], *, recursive: bool = False) -> list[str]:
+    return [Path(place).as_posix() for place in expand_inputs(arguments, recursive=recursive)]
+
+
+def test_globs_are_expanded_by_the_program_sorted_and_once(songs: Path) -> None:
+    assert names(["*.mid"]) == ["a.mid", "b.mid", "take [1].mid"]
+    assert names(["b.mid", "*.mid", "./a.mid"]) == ["b.mid", "a.mid", "take [1].mid"]
+    assert names(["**/*.MID"]) == ["deep/c.MID"]
+
+
+def test_a_name_that_exists_is_no_glob(songs: Path) -> None:
+    assert names(["take [1].mid"]) == ["take [1].mid"]
+
+
+def test_folders_are_searched_for_music_only_when_asked(songs: Path) -> None:
+    assert names(["deep"], recursive=True) == ["deep/c.MID", "deep/er/d.abc"]
+    with pytest.raises(UsageError, match="deep: is a folder; give -r"):
+        expand_inputs(["deep"])
+    (songs / "empty").mkdir()
+    with pytest.raises(UsageError, match="holds no MIDI file or score"):
+        expand_inputs(["empty"], recursive=True)
+
+
+def test_standard_input_is_a_dash(songs: Path) -> None:
+    assert expand_inputs(["-", "a.mid", "-"]) == ["-", Path("a.mid")]
+
+
+# ---------------------------------------------------------------------------------------- outputs
+
+A, B = Request(Path("a.mid"), "density+1.5", 7, 1), Request(Path("b.mid"), "density+1.5", 7, 2)
+
+
+def places(requests: list[Request], *arguments: str, **options: bool) -> list[str]:
+    return [Path(plan.place).as_posix() for plan in plan_outputs(requests, *arguments, **options)]
+
+
+def test_outputs_lie_beside_their_inputs_named_after_the_edit() -> None:
+    assert places([Request(Path("songs/a.mid"), "density+1.5")]) == ["songs/a.density+1.5.mid"]
+
+
+def test_an_output_may_be_a_file_a_folder_or_a_template(songs: Path) -> None:
+    assert places([A], "x.mid") == ["x.mid"]
+    assert places([A, B], "out/") == ["out/a.density+1.5.mid", "out/b.density+1.5.mid"]
+    assert places([A], "deep") == ["deep/a.density+1.5.mid"]
+    assert places([A, B], "out/{stem}-{seed}-{n:03}.mid") == ["out/a-7-001.mid", "out/b-7-002.mid"]
+
+
+def test_standard_input_goes_to_standard_output_unless_named() -> None:
+    assert places([Request("-", "e")]) == ["-"]
+    assert places([Request("-", "e")], "out/") == ["out/stdin.e.mid"]
+    assert places([A], "-") == ["-"]
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("x.mid", r"a.mid and b.mid would both be written to x.mid; .*\{stem\}"),
+        ("-", "would both be written to stdout"),
+        ("{edit}.mid", "would both be written"),
+        ("{stm}.mid", r"no field \{stm\}; did you mean \{stem\}\?"),
+        ("{zzzz}.mid", r"there are \{stem\} \{edit\} \{seed\} \{n\}"),
+        ("{stem.__class__}.mid", "no field"),
+        ("{}.mid", "no field"),
+        ("{stem", "does not parse"),
+        ("{stem:d}.mid", "does not parse"),
+        ("out", "say out/ for a folder or out.mid"),
+    ],
+)
+def test_outputs_that_cannot_be_are_refused_before_any_work(output: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        plan_outputs([A, B], output)
+
+
+def test_two_edits_of_one_input_need_two_names() -> None:
+    with pytest.raises(UsageError, match=r"two results of a.mid .*\{n\}"):
+        plan_outputs([A, Request(A.source, "contour-1", 7, 2)], "{stem}.mid")
+
+
+def test_nothing_is_overwritten_unless_asked(songs: Path) -> None:
+    (songs / "x.mid").touch()
+    with pytest.raises(OutputError, match="exists already; give --overwrite, --skip-existing"):
+        plan_outputs([A], "x.mid")
+    assert plan_outputs([A], "x.mid", overwrite=True) == [Planned(A, Path("x.mid"), False, True)]
+    assert plan_outputs([A], "x.mid", skip_existing=True)[0].skip
+    with pytest.raises(UsageError, match="exclude each other"):
+        plan_outputs([A], "x.mid", overwrite=True, skip_existing=True)
+
+
+def test_an_input_is_replaced_only_by_its_own_result_and_when_asked(songs: Path) -> None:
+    with pytest.raises(UsageError, match="is the input itself"):
+        plan_outputs([A], "./a.mid")
+    assert places([A, B], "{stem}.mid", overwrite=True) == ["a.mid", "b.mid"]
+    with pytest.raises(UsageError, match="which is an input too"):
+        plan_outputs([Request(Path("a.mid"), "b"), Request(Path("b.mid"), "c")], "{edit}.mid", overwrite=True)
+
+
+def test_a_file_that_appears_after_planning_is_not_overwritten(songs: Path) -> None:
+    [plan] = plan_outputs([A], "x.mid")
+    (songs / "x.mid").write_bytes(b"somebody else's")
+    with pytest.raises(OutputError, match="exists already"):
+        common.write_output(plan, b"ours")
+    assert (songs / "x.mid").read_bytes() == b"somebody else's"
+
+
+def test_edits_become_safe_names() -> None:
+    assert safe_name("density+1.5") == "density+1.5"
+    assert safe_name("0:+0,8:+2") == "0-+0,8-+2"
+    assert safe_name("../../etc/passwd") == "etc-passwd"
+    assert safe_name("a\nb\x00c d") == "a-b-c-d"
+    assert safe_name("???") == "edit"
+    assert len(safe_name("x" * 500)) <= 80
+    assert safe_name("x" * 500) != safe_name("x" * 501)
+    assert fill("{stem}.{edit}.mid", Request(Path("a.b.mid"), "x/y")) == "a.b.x-y.mid"
+
+
+@needs_edit
+def test_edit_keeps_the_overwrite_policy(run_arvae: Run, melody: Path) -> None:
+    target = melody.parent / "out.mid"
+    edit = ("edit", melody, "--density", "+1", "-o", target)
+    assert run_arvae(*edit).returncode == 0
+    first = target.read_bytes()
+    assert run_arvae(*edit, "--seed", "5").returncode == 2
+    assert target.read_bytes() == first
+    assert run_arvae(*edit, "--skip-existing").returncode == 0
+    assert target.read_bytes() == first
+    assert run_arvae(*edit, "--overwrite").returncode == 0
+    assert target.read_bytes() == first  # the same seed, the same result
+
+
+@needs_edit
+def test_edit_dry_run_writes_nothing(run_arvae: Run, melody: Path) -> None:
+    done = run_arvae("edit", melody, "--density", "+1", "--dry-run")
+    assert done.returncode == 0
+    assert list(melody.parent.iterdir()) == [melody]
+
+
+# ---------------------------------------------------------------------------------------- batches
+
+
+@pytest.fixture(autouse=True)
+def fresh_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common, "state", common.State())
+
+
+def test_a_batch_goes_on_past_what_fails_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    done: list[str] = []
+
+    def work(item: str) -> bool | None:
+        if item == "bad":
+            raise InputError("holds only drums", where="bad.mid")
+        if item == "there":
+            return False
+        if item == "bug":
+            raise ZeroDivisionError("oh")
+        done.append(item)
+        return None
+
+    assert run_batch(["a", "bad", "there", "bug", "b"], work) == 1
+    assert done == ["a", "b"]
+    said = capsys.readouterr().err
+    assert "bad.mid: holds only drums" in said
+    assert "2 done, 1 skipped, 2 failed: bad, bug" in said
+
+
+def test_what_would_fail_for_all_stops_a_batch() -> None:
+    def work(item: str) -> None:
+        raise CheckpointError("no model")
+
+    with pytest.raises(CheckpointError):
+        run_batch(["a", "b"], work)
+
+
+def test_a_batch_of_none_is_not_a_success() -> None:
+    with pytest.raises(UsageError, match="nothing to do"):
+        run_batch([], print)
+
+
+def test_a_single_items_error_is_the_commands() -> None:
+    def work(item: str) -> None:
+        raise InputError("no notes", where=item)
+
+    with pytest.raises(InputError, match="no notes"):
+        run_batch(["a.mid"], work)
+
+
+def test_json_understands_what_results_are_made_of(capsys: pytest.CaptureFixture[str]) -> None:
+    from fractions import Fraction
+
+    import numpy as np
+
+    common.print_json(
+        {
+            "a": np.float32(0.5),
+            "b": np.arange(2),
+            "c": Path("x"),
+            "d": Fraction(1, 2),
+            "e": float("nan"),
+            "f": A,
+            1: "[\n1]",
+        }
+    )
+    assert json.loads(capsys.readouterr().out) == {
+        "a": 0.5, "b": [0, 1], "c": "x", "d": 0.5, "e": None, "1": "[\n1]",
+        "f": {"source": "a.mid", "edit": "density+1.5", "seed": 7, "n": 1},
+    }  # fmt: skip
