@@ -1,8 +1,9 @@
 """ABC tunes as measures, from music21's tokens and without its streams.
 
-music21 reads the notation (key, carried accidentals, broken rhythm, tuplets, ties) when it turns the text into
-tokens. The streams that it makes of them take five times as long again, for beams and stems that nobody
-here looks at, and it moves barlines on the way; so the measures are read off the tokens.
+music21 reads the notation (key, carried accidentals, broken rhythm, tuplets, ties) when it turns the text
+into tokens. The streams that it makes of them take five times as long again, for beams and stems that nobody
+here looks at, and it moves barlines on the way: a measure that holds too much is split where its time
+signature would have it. So the measures are read off the tokens.
 
     split_collection   the tunes of a file, each with the header that all of them share
     read_abc           title and measures of one tune; of several voices, the first

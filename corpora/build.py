@@ -7,8 +7,8 @@ Processes are spawned, not forked: a fork of a process that has threads (torch's
 job nothing is spawned. Spawning imports the caller's main module again: a script that builds with several
 jobs needs `if __name__ == "__main__":`.
 
-A tune whose measures are all the same as another's, in whatever key, is kept once: copies of a file, and tunes
-that collections share, would else sit on both sides of a split.
+A tune whose measures are all the same as another's, in whatever key, is kept once: copies of a file, and
+tunes that collections share, would else sit on both sides of a split.
 
 A work that cannot be read is a reason in the counts, never the end of the build. What does end it early
 (Ctrl-C, an exception in the consumer, a worker killed for its memory) ends the workers too, and leaves
@@ -21,7 +21,6 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from arvae_music import __version__
-from arvae_music.errors import CorpusError
+from arvae_music.errors import ArvaeError, CorpusError
 
 from . import store
 from .corpus import Corpus, Extracted, Tune, Work
@@ -69,12 +68,8 @@ def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> 
     the workers die.
     """
     path = store.path_of(corpus.name)
-    if path.exists() and not rebuild:
-        raise CorpusError(
-            f"corpus {corpus.name!r} is built already",
-            where=str(path),
-            remedy="give --rebuild to build it anew",
-        )
+    if path.exists():
+        _may_replace(path, corpus, rebuild)
     works = corpus.works()
     if not works:
         raise CorpusError(f"corpus {corpus.name!r} has no scores", where=corpus.source)
@@ -91,6 +86,22 @@ def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> 
         raise CorpusError(f"no measure of {corpus.name!r} can be used: {reasons}", where=corpus.source)
     store.write(path, tally.tables, tally.facts())
     yield tally.report(len(works), path)
+
+
+def _may_replace(path: Path, corpus: Corpus, rebuild: bool) -> None:
+    """Raise CorpusError unless `path` is this corpus of an earlier build, and that may go."""
+    if not rebuild:
+        raise CorpusError(
+            f"corpus {corpus.name!r} is built already",
+            where=str(path),
+            remedy="give --rebuild to build it anew",
+        )
+    try:
+        source = store.read_facts(path).source
+    except CorpusError:
+        return  # damaged, or of another version: that is what a rebuild is for
+    if source != corpus.source:
+        raise CorpusError(f"{corpus.name!r} is the name of {source}", remedy="give another --name")
 
 
 @dataclass
@@ -199,8 +210,12 @@ def _in_order(
 
 
 def _start_worker() -> None:
-    """Ctrl-C reaches every process of a terminal: the parent alone answers it, and ends the workers."""
+    """Ctrl-C reaches every process of a terminal: the parent alone answers it, and ends the workers.
+
+    music21 prints remarks on scores that it reads all the same: they'd tear the parent's progress bar.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def extract_batch(extract: Extract, works: Sequence[Work]) -> list[Extracted]:
@@ -212,19 +227,8 @@ def extract_batch(extract: Extract, works: Sequence[Work]) -> list[Extracted]:
 
 def _extract(extract: Extract, work: Work) -> Extracted:
     try:
-        with contextlib.redirect_stderr(_Nowhere()):
-            return extract(work)
+        return extract(work)
+    except ArvaeError as error:
+        return Extracted(rejected=error.what)
     except Exception as error:  # music21 raises everything from IndexError to its own; none is ours to mend
-        return Extracted(rejected=f"cannot be read: {type(error).__name__}: {error}"[:200])
-
-
-class _Nowhere:
-    """music21 prints to stderr what it corrects in a score."""
-
-    encoding = sys.stderr.encoding if sys.stderr is not None else "utf-8"
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-    def flush(self) -> None:
-        pass
+        return Extracted(rejected=f"cannot be read ({type(error).__name__})")

@@ -1,4 +1,4 @@
-"""What every corpus consists of: facts for people, a listing of works, and a pure function from work to tunes.
+"""What a corpus consists of: facts for people, a listing of works, and a pure function from work to tune.
 
 A corpus is one module with the same slots (after mirdata): NAME, DESCRIPTION, SOURCE, LICENCE, BIBTEX,
 `works()` and `extract(work)`. `Corpus` holds them; `build` runs `extract` over the works in parallel

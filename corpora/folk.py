@@ -16,17 +16,37 @@ from pathlib import Path
 
 from .abc import read_abc, read_text, split_collection
 from .bach import BIBTEX as MUSIC21
+from .bach import LICENCE, SOURCE
 from .corpus import Corpus, Extracted, Work
 from .parts import extract_tune
 
 NAME = "folk"
 DESCRIPTION = "Irish, Scottish and American fiddle tunes: O'Neill's, Ryan's Mammoth Collection, Aird's Airs"
-SOURCE = "the music21 corpus, as installed with music21"
-LICENCE = (
-    "music21's corpus licence: the tunes are in the public domain; some encodings bar commercial use. "
-    "Built on your machine from the music21 that you installed; not redistributed with arvae"
-)
-BIBTEX = MUSIC21
+BIBTEX = f"""{MUSIC21}
+
+@book{{oneill1903music,
+  author    = {{O'Neill, Francis}},
+  title     = {{O'Neill's Music of Ireland: Eighteen Hundred and Fifty Melodies}},
+  publisher = {{Lyon \\& Healy}},
+  address   = {{Chicago}},
+  year      = {{1903}}
+}}
+
+@book{{ryan1883mammoth,
+  author    = {{Ryan, William Bradbury}},
+  title     = {{Ryan's Mammoth Collection: 1050 Reels and Jigs}},
+  publisher = {{Elias Howe}},
+  address   = {{Boston}},
+  year      = {{1883}}
+}}
+
+@book{{aird1782selection,
+  author    = {{Aird, James}},
+  title     = {{A Selection of Scotch, English, Irish and Foreign Airs}},
+  publisher = {{James Aird}},
+  address   = {{Glasgow}},
+  year      = {{1782--1801}}
+}}"""
 
 COLLECTIONS = ("oneills1850", "ryansMammoth", "airdsAirs")
 

@@ -1,11 +1,11 @@
 """From a score's part to measures of tokens, by exact fractions.
 
-1. A reader yields `Measure`s: what stands between two barlines. `read_part` is the one for music21 parts; `abc`
-   has another. Grace notes and chord symbols are dropped; a chord stays several notes at once, which
+1. A reader yields `Measure`s: what stands between two barlines. `read_part` is the one for music21 parts;
+   `abc` has another. Grace notes and chord symbols are dropped; a chord stays several notes at once, which
    `tokens.cut` then refuses.
-2. `assemble`: notes as `tokens.Timed`, tied ones made one, and barlines as `Span`s. A measure is as long as what
-   is in it, whatever its number or signature say. A measure that a repeat or a double bar parts in two is
-   one, when the halves together fill the time signature exactly. A pickup stays a pickup.
+2. `assemble`: notes as `tokens.Timed`, tied ones made one, and barlines as `Span`s. A measure is as long as
+   what is in it, whatever its number or signature say. A measure that a repeat or a double bar parts in two
+   is one, when the halves together fill the time signature exactly. A pickup stays a pickup.
 3. `extract_tune`: the key and register (`tokens.choose_shift`), and each measure cut into tokens.
 
 What does not fit is left out and counted by reason; nothing is rounded to fit.
@@ -148,9 +148,7 @@ def _append(spans: list[Span], span: Span, joinable: bool) -> None:
 def _numbered(spans: Sequence[Span]) -> list[Span]:
     """Spans without a number are counted from 1, or from 0 where the first is a pickup."""
     first = 0 if spans and spans[0].meter is not None and not spans[0].complete else 1
-    return [
-        span if span.number is not None else replace(span, number=n) for n, span in enumerate(spans, first)
-    ]
+    return [span if span.number is not None else replace(span, number=n) for n, span in enumerate(spans, first)]
 
 
 def _tied(sounds: Iterable[Sound]) -> list[Timed]:
@@ -191,7 +189,7 @@ def extract_tune(measures: Iterable[Measure], work: Work, title: str) -> Extract
     fifths = believed_fifths(pitches, lengths, voice.fifths)
     bars, skips = _bars(voice, shift)
     if not bars:
-        return Extracted(rejected=f"no measure fits: {skips.most_common(1)[0][0]}")
+        return Extracted(rejected=no_measure_fits(skips))
     tune = Tune(work.id, title, work.path.name, shift, fifths, tuple(bars))
     return Extracted(tune, skips)
 
@@ -226,6 +224,14 @@ def _cut(span: Span, notes: Sequence[Timed], shift: int) -> tuple[Row | None, st
     piece = cut(notes, span.start, span.meter, shift)
     if piece.tokens is None:
         return None, piece.reason or ""
-    if not onsets(piece.tokens).any() and piece.tokens[0] == REST:
-        return None, SILENT
-    return piece.tokens, ""
+    return (None, SILENT) if is_silent(piece.tokens) else (piece.tokens, "")
+
+
+def is_silent(tokens: Row) -> bool:
+    """Whether nothing sounds in the measure. A note held over from the one before does."""
+    return bool(tokens[0] == REST and not onsets(tokens).any())
+
+
+def no_measure_fits(skips: Counter[str]) -> str:
+    """The reason why a work has no tune."""
+    return f"no measure fits the grid: mostly {skips.most_common(1)[0][0]}"

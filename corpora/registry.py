@@ -40,12 +40,26 @@ def built_in() -> dict[str, Corpus]:
     return {corpus.name: corpus for corpus in (bach.CORPUS, folk.CORPUS)}
 
 
-def find(name_or_folder: str, name: str | None = None) -> Corpus:
-    """What `arvae corpus build` builds. Raises CorpusError with the nearest names."""
+def find(name_or_folder: str | Path, name: str | None = None) -> Corpus:
+    """What `arvae corpus build` builds: one of the built-in corpora, or a folder, under `name` or its own.
+
+    A name wins over a folder that is called the same: give such a folder as `./bach`. Raises CorpusError.
+    """
+    from . import folder
+
+    text = str(name_or_folder)
     corpora = built_in()
-    if name_or_folder in corpora and name is None:
-        return corpora[name_or_folder]
-    raise CorpusError(f"no corpus is called {name_or_folder!r}", remedy=_hint(name_or_folder, list(corpora)))
+    if text in corpora:
+        if name is not None and name != text:
+            raise CorpusError(f"{text!r} keeps its name", remedy="only a folder is built under another --name")
+        return corpora[text]
+    if not Path(text).expanduser().is_dir():
+        raise CorpusError(f"no corpus or folder is called {text!r}", remedy=_hint(text, list(corpora)))
+    chosen = folder.corpus(Path(text), name)
+    if chosen.name in corpora:
+        raise CorpusError(f"a folder cannot be called {chosen.name!r}, as arvae's own is", remedy="give a --name")
+    store.path_of(chosen.name)  # that it is a name
+    return chosen
 
 
 def _hint(name: str, known: Sequence[str]) -> str:
@@ -57,7 +71,10 @@ def _hint(name: str, known: Sequence[str]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class CorpusData:
-    """A corpus in memory: `inputs` (n, 1 + MAX_TICKS) as `attributes.pack` lays them out, and its rows' facts."""
+    """A corpus in memory: `inputs` (n, 1 + MAX_TICKS) as `attributes.pack` lays them out.
+
+    The width is the same for every corpus, so that they mix.
+    """
 
     facts: tuple[Facts, ...]  # of each corpus that is joined here
     inputs: npt.NDArray[np.int16]
@@ -80,9 +97,7 @@ class CorpusData:
 
     def take(self, at: npt.NDArray[Any]) -> CorpusData:
         """Some of the measures; the names of all pieces stay."""
-        return CorpusData(
-            self.facts, self.inputs[at], self.pieces[at], self.piece_names, self.titles, self.shifts[at]
-        )
+        return CorpusData(self.facts, self.inputs[at], self.pieces[at], self.piece_names, self.titles, self.shifts[at])
 
     def examples(self, specs: Sequence[AttributeSpec], meters: Iterable[Meter] | None = None) -> Examples:
         """What training reads: the measures in `meters` (None: all) with the values of `specs`.
@@ -101,7 +116,7 @@ class CorpusData:
 
 
 def load(name_or_folder: str | Path) -> CorpusData:
-    """A built corpus, by name, folder or file; several joined by `+`. Raises CorpusError when it isn't built."""
+    """A built corpus, by name, folder or file; several joined by `+`. Raises CorpusError where not built."""
     text = str(name_or_folder)
     if "+" in text and not Path(text).expanduser().exists():
         return concat([load(part) for part in text.split("+")])
@@ -129,13 +144,24 @@ def _built_path(text: str) -> Path:
     given = Path(text).expanduser()
     if given.suffix == store.SUFFIX and given.is_file():
         return given
+    known = built_in()
+    if text not in known and given.is_dir():
+        return _built_folder(given)
     path = store.path_of(text)
-    if not path.is_file():
-        known = [*built_in(), *(name for name in built() if name not in built_in())]
-        if text in known:
-            raise CorpusError(f"corpus {text!r} is not built", remedy=f"run: arvae corpus build {text}")
-        raise CorpusError(f"no corpus is called {text!r}", remedy=_hint(text, known))
-    return path
+    if path.is_file():
+        return path
+    if text in known:
+        raise CorpusError(f"corpus {text!r} is not built", remedy=f"run: arvae corpus build {text}")
+    names = list(dict.fromkeys([*known, *built()]))
+    raise CorpusError(f"no corpus is called {text!r}", remedy=_hint(text, names))
+
+
+def _built_folder(folder: Path) -> Path:
+    root = str(folder.resolve())
+    for name, facts in built().items():
+        if facts.source == root:
+            return store.path_of(name)
+    raise CorpusError("the folder is not built", where=str(folder), remedy=f"run: arvae corpus build {folder}")
 
 
 def concat(parts: Sequence[CorpusData]) -> CorpusData:
@@ -158,9 +184,7 @@ def _as_data(table: Any, facts: Facts) -> CorpusData:
     pieces = np.array([piece_number(piece) for piece in ids], dtype=np.int64)
     titles = dict(zip(pieces.tolist(), table["title"].to_pylist(), strict=True))
     shifts = table["shift"].to_numpy().astype(np.int8)
-    return CorpusData(
-        (facts,), _packed(table), pieces, dict(zip(pieces.tolist(), ids, strict=True)), titles, shifts
-    )
+    return CorpusData((facts,), _packed(table), pieces, dict(zip(pieces.tolist(), ids, strict=True)), titles, shifts)
 
 
 def _packed(table: Any) -> npt.NDArray[np.int16]:
