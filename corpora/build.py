@@ -67,9 +67,8 @@ def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> 
     Raises CorpusError when it is there already (unless `rebuild`), when nothing in it can be used, or when
     the workers die.
     """
-    path = store.path_of(corpus.name)
-    if path.exists():
-        _may_replace(path, corpus, rebuild)
+    if is_built(corpus) and not rebuild:
+        raise CorpusError(f"corpus {corpus.name!r} is built already", remedy="give --rebuild to build it anew")
     works = corpus.works()
     if not works:
         raise CorpusError(f"corpus {corpus.name!r} has no scores", where=corpus.source)
@@ -84,24 +83,26 @@ def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> 
     if not tally.measures:
         reasons = ", ".join(f"{reason} ({n})" for reason, n in tally.rejected.most_common(3))
         raise CorpusError(f"no measure of {corpus.name!r} can be used: {reasons}", where=corpus.source)
+    path = store.path_of(corpus.name)
     store.write(path, tally.tables, tally.facts())
     yield tally.report(len(works), path)
 
 
-def _may_replace(path: Path, corpus: Corpus, rebuild: bool) -> None:
-    """Raise CorpusError unless `path` is this corpus of an earlier build, and that may go."""
-    if not rebuild:
-        raise CorpusError(
-            f"corpus {corpus.name!r} is built already",
-            where=str(path),
-            remedy="give --rebuild to build it anew",
-        )
+def is_built(corpus: Corpus) -> bool:
+    """Whether an earlier build of it is there. A damaged one, or one of another version of arvae, is none.
+
+    Raises CorpusError when the name is taken by the corpus of another folder.
+    """
+    path = store.path_of(corpus.name)
+    if not path.exists():
+        return False
     try:
         source = store.read_facts(path).source
     except CorpusError:
-        return  # damaged, or of another version: that is what a rebuild is for
+        return False
     if source != corpus.source:
-        raise CorpusError(f"{corpus.name!r} is the name of {source}", remedy="give another --name")
+        raise CorpusError(f"{corpus.name!r} is the corpus of {source}", remedy="give another --name")
+    return True
 
 
 @dataclass

@@ -129,7 +129,7 @@ def _polyphony(part: _Voice) -> float:
 def _extract_score(work: Work) -> Extracted:
     from music21 import converter
 
-    score = converter.parse(work.path, forceSource=True, storePickle=False)
+    score: Any = converter.parse(work.path, forceSource=True, storePickle=False)
     parts = list(score.parts) or [score]
     measures = [list(read_part(part)) for part in parts]
     candidates = [_score_voice(part, assemble(own).notes) for part, own in zip(parts, measures, strict=True)]
@@ -150,7 +150,7 @@ def _score_voice(part: Any, notes: Sequence[Any]) -> _Voice:
 def _extract_midi(work: Work) -> Extracted:
     import symusic
 
-    score = symusic.Score(work.path)
+    score: Any = symusic.Score(work.path)
     if score.ticks_per_quarter <= 0:
         raise InputError("it has no ticks in a quarter note", where=work.path.name)
     tracks = [_midi_voice(track) for track in score.tracks]

@@ -131,7 +131,7 @@ def read_facts(path: Path) -> Facts:
             raise CorpusError(
                 f"has format {found['format']}, and this arvae reads format {FORMAT}",
                 where=str(path),
-                remedy=f"run: arvae corpus build {found['name']} --rebuild",
+                remedy=f"run: arvae corpus build {found['name']}",
             )
         return Facts(**{field.name: found[field.name] for field in fields(Facts)})
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:

@@ -1,0 +1,113 @@
+"""What is in a corpus, in numbers: `describe` for `arvae corpus info`, and for whoever reports on a model.
+
+Attributes are in raw values, as training reads them. The split is the one that training makes with the same
+seed. `seen` is the share of a part's measures that also occur in training, byte for byte: an evaluation on
+those measures tests memory, not music.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from arvae_music.attributes import AttributeSpec
+from arvae_music.examples import Examples, distinct, seen_in, split
+
+from .registry import CorpusData
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+BINS = 24  # of a histogram, from the smallest value to the largest
+BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """The values of one attribute."""
+
+    name: str
+    mean: float
+    sd: float
+    smallest: float
+    largest: float
+    quantiles: dict[str, float]  # by percentage: "5", "25", ...
+    histogram: tuple[int, ...]
+
+    @property
+    def sparkline(self) -> str:
+        """The histogram in one line of text; whatever is there at all is to be seen."""
+        highest = max(self.histogram, default=0)
+        levels = len(BLOCKS) - 1
+        return "".join(BLOCKS[-(-count * levels // max(highest, 1))] for count in self.histogram)
+
+
+@dataclass(frozen=True)
+class PartOfSplit:
+    tunes: int
+    measures: int
+    seen: float | None  # share of the measures that also occur in training; None for training itself
+
+
+@dataclass(frozen=True)
+class Description:
+    name: str
+    tunes: int
+    measures: int
+    distinct: int  # measures that differ
+    meters: dict[str, int]
+    attributes: tuple[Distribution, ...]
+    correlation: tuple[tuple[float, ...], ...]  # Pearson's; 0 where an attribute never varies
+    split: dict[str, PartOfSplit]
+
+
+def describe(data: CorpusData, specs: Sequence[AttributeSpec], seed: int = 0) -> Description:
+    """All of it. Raises CorpusError when there are too few tunes to split."""
+    examples = data.examples(specs)
+    parts = split(examples, seed=seed)
+    return Description(
+        name=data.name,
+        tunes=len(np.unique(data.pieces)),
+        measures=len(data),
+        distinct=len(distinct(examples)),
+        meters=data.by_meter(),
+        attributes=tuple(distribution(name, examples.column(name)) for name in examples.names),
+        correlation=tuple(map(tuple, _correlation(examples.attributes).tolist())),
+        split={
+            "train": _part(parts.train),
+            "valid": _part(parts.valid, parts.train),
+            "test": _part(parts.test, parts.train),
+        },
+    )
+
+
+def distribution(name: str, values: npt.NDArray[np.float32]) -> Distribution:
+    """The distribution of (n,) values, n > 0."""
+    exact = values.astype(np.float64)
+    low, high = float(exact.min()), float(exact.max())
+    edges = (low, high) if high > low else (low - 0.5, low + 0.5)
+    quantiles = np.quantile(exact, QUANTILES)
+    return Distribution(
+        name=name,
+        mean=float(exact.mean()),
+        sd=float(exact.std()),
+        smallest=low,
+        largest=high,
+        quantiles={f"{100 * q:.0f}": float(v) for q, v in zip(QUANTILES, quantiles, strict=True)},
+        histogram=tuple(np.histogram(exact, bins=BINS, range=edges)[0].tolist()),
+    )
+
+
+def _correlation(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    centred = values.astype(np.float64) - values.mean(axis=0, dtype=np.float64)
+    covariance = centred.T @ centred
+    sd = np.sqrt(np.diag(covariance))
+    scale = np.outer(sd, sd)
+    correlation: npt.NDArray[np.float64] = np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
+    return correlation
+
+
+def _part(part: Examples, train: Examples | None = None) -> PartOfSplit:
+    share = None if train is None else float(seen_in(train, part).mean()) if len(part) else 0.0
+    return PartOfSplit(len(np.unique(part.pieces)), len(part), share)
