@@ -28,14 +28,14 @@ unit: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PYTEST)
 
 lint: $(VENV)/.installed-dev
-	$(BIN)/ruff check .
+	$(BIN)/python -m ruff check .
 
 # cli/ and corpora/ install as arvae_music.cli and arvae_music.corpora, which mypy can't see from the root: it is
 # shown a folder of links that is laid out as the package is.
 types: $(VENV)/.installed-dev
 	@rm -rf $(TYPES)/arvae_music && mkdir -p $(TYPES)/arvae_music
 	@ln -s $(CURDIR)/arvae_music/* $(CURDIR)/cli $(CURDIR)/corpora $(TYPES)/arvae_music/
-	cd $(TYPES) && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p arvae_music
+	cd $(TYPES) && $(CURDIR)/$(BIN)/python -m mypy --config-file $(CURDIR)/pyproject.toml -p arvae_music
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

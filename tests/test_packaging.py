@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import zipfile
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -106,8 +105,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         text=True,
         check=True,
     ).stdout.strip()
-    own = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    Path(packages, "dependencies.pth").write_text("\n".join(sorted(own)) + "\n", "utf-8")
+    own = [folder for folder in sys.path if folder.endswith(("site-packages", "dist-packages"))]
+    Path(packages, "dependencies.pth").write_text("\n".join(own) + "\n", "utf-8")
     return python.parent
 
 
