@@ -11,7 +11,7 @@ import difflib
 import importlib
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
@@ -20,10 +20,19 @@ from typer.main import get_command, get_group
 from .. import settings
 from ..errors import UsageError
 from . import common
-from .main import Entry, help_text
 
 HELP = ("-h", "--help")
 UNCONFIGURED = ("config", "doctor")  # they run, and tell what's wrong, when the settings can't be read
+
+
+class Entry(Protocol):
+    """A command in the table of `main`."""
+
+    @property
+    def target(self) -> str: ...  # .module:attribute
+
+    @property
+    def help(self) -> str: ...
 
 
 class PlainCommand(TyperCommand):
@@ -49,6 +58,7 @@ class LazyGroup(TyperGroup):
     """Finds commands in `table`; `listing` gives stand-ins with a name and a help line only."""
 
     table: Mapping[str, Entry]
+    help_text: str  # of `arvae --help`
     listing = False
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -70,7 +80,7 @@ class LazyGroup(TyperGroup):
             self.listing = False
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        formatter.write(help_text())
+        formatter.write(self.help_text + "\n")
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
         name = args[0]
@@ -113,12 +123,12 @@ def defaults(name: str, command: Any, rest: list[str]) -> dict[str, Any]:
     return {**values, **below}
 
 
-def root(table: Mapping[str, Entry]) -> Any:
+def root(table: Mapping[str, Entry], help_text: str) -> Any:
     """The root group. `--debug` is taken off the line before it gets here (`main`)."""
     app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, context_settings={"help_option_names": list(HELP)})
     app.callback()(_global_options)
     group: Any = get_command(app)
-    group.table = table
+    group.table, group.help_text = table, help_text
     return group
 
 

@@ -120,7 +120,7 @@ def _run(words: list[str], debug: bool) -> int:
 
     common.state.debug = debug
     try:
-        code = root(COMMANDS).main(words, prog_name="arvae", standalone_mode=False)
+        code = root(COMMANDS, help_text()).main(words, prog_name="arvae", standalone_mode=False)
         sys.stdout.flush()
     except typer.Abort:
         raise KeyboardInterrupt from None

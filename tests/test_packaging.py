@@ -139,4 +139,5 @@ def test_the_installed_wheel_runs(installed: Path, home: dict[str, str], work: P
     assert str(installed.parent) in checks["arvae"]["detail"]
     seen = arvae("inspect", "melody.mid", "--json")
     assert seen.returncode == 0, seen.stderr
-    assert len(json.loads(seen.stdout)["bars"]) == 2
+    [song] = json.loads(seen.stdout)
+    assert len(song["bars"]) == 2
