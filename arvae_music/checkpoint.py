@@ -5,6 +5,9 @@ attributes it carries (`Scale`: name, latent dimension, corpus statistics, calib
 the meters of its corpus, how it was trained, and where it comes from. Loading checks all of it and says what
 is wrong. Reading one needs numpy only: PyTorch is for training.
 
+Besides the attributes that the model carries, the statistics of the other built-in ones are kept, so that the
+edit engine can move those too, by measurement alone.
+
 Statistics are the TRAINING measures', in the attribute's raw value. The calibration is the mean code (posterior mean of
 the attribute's dimension) at each attribute value, made increasing by isotonic regression: `Scale.code` and
 `Scale.value` interpolate in it.
@@ -15,8 +18,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,7 @@ TOKENS = {
 }  # fmt: skip
 QUANTILES = 101
 KNOTS = 64  # of a calibration, at most
+NOT_CARRIED = -1  # the dimension of an attribute that the model knows the statistics of, and no more
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -49,7 +53,7 @@ class Scale:
 
     name: str
     origin: str  # "" for an attribute that its name finds, else module:function
-    dimension: int  # of the latent
+    dimension: int  # of the latent; NOT_CARRIED for one that is only measured
     mean: float
     sd: float
     quantiles: tuple[float, ...]  # QUANTILES of them, minimum and maximum included
@@ -80,6 +84,25 @@ class Metadata:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(scale.name for scale in self.scales)
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The attributes that have a latent dimension."""
+        return tuple(scale.name for scale in self.scales if scale.dimension != NOT_CARRIED)
+
+    def restricted(self, names: Collection[str]) -> Metadata:
+        """The same with these attributes only, in their order here."""
+        at = [k for k, scale in enumerate(self.scales) if scale.name in names]
+
+        def square(matrix: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
+            return tuple(tuple(matrix[i][j] for j in at) for i in at)
+
+        return replace(
+            self,
+            scales=tuple(self.scales[k] for k in at),
+            correlation=square(self.correlation),
+            code_correlation=square(self.code_correlation),
+        )
 
     def scale(self, name: str) -> Scale:
         """Raises CheckpointError with the attributes that there are."""
@@ -141,9 +164,16 @@ def describe(path: Path) -> Metadata:
     _check(path, body)
     try:
         scales = tuple(_scale(entry) for entry in body["scales"])
-        rest = {key: body[key] for key in ("kind", "dims", "meters", "training", "provenance")}
-        square = {key: _matrix(body[key], len(scales)) for key in ("correlation", "code_correlation")}
-        return Metadata(scales=scales, **square, **rest)
+        return Metadata(
+            kind=body["kind"],
+            dims=body["dims"],
+            scales=scales,
+            correlation=_matrix(body["correlation"], len(scales)),
+            code_correlation=_matrix(body["code_correlation"], len(scales)),
+            meters=body["meters"],
+            training=body["training"],
+            provenance=body["provenance"],
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise _not_ours(path, f"its metadata are incomplete ({error})") from error
 
@@ -282,4 +312,5 @@ def _interpolate(at: Floats, xs: Sequence[float], ys: Sequence[float]) -> Floats
     x, y = np.asarray(xs), np.asarray(ys)
     slope = (y[-1] - y[0]) / max(x[-1] - x[0], 1e-9)
     inside = np.interp(at, x, y)
-    return inside + slope * (np.minimum(at - x[0], 0) + np.maximum(at - x[-1], 0))
+    result: Floats = inside + slope * (np.minimum(at - x[0], 0) + np.maximum(at - x[-1], 0))
+    return result

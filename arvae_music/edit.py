@@ -13,7 +13,7 @@ The engine sees attributes as black boxes and the model through `runtime.Runtime
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .attributes import AttributeSpec
-from .checkpoint import Metadata
+from .checkpoint import NOT_CARRIED, Metadata
 from .errors import UsageError
 from .locks import Locks, ends_in
 from .measure import Meter
@@ -62,7 +62,9 @@ class EditRequest:
         if both:
             raise UsageError(f"{both[0]} cannot be both changed and kept", remedy="leave out one of the two")
         if not 0 < self.strength <= 1:
-            raise UsageError(f"strength is {self.strength:g}", remedy="give a share of the ticks, above 0 and at most 1")
+            raise UsageError(
+                f"strength is {self.strength:g}", remedy="give a share of the ticks, above 0 and at most 1"
+            )
         if self.proposals < 0:
             raise UsageError(f"{self.proposals} proposals", remedy="give 0 or more")
 
@@ -78,8 +80,12 @@ class BarResult:
     asked: Floats  # NaN where nothing was asked
     wanted: Floats  # asked, brought into what the model's corpus holds
     achieved: Floats
-    hit: bool  # every wanted value within half a grain
+    hits: npt.NDArray[np.bool_]  # (k,) within half a grain of what is wanted; True where nothing is
     changed: bool
+
+    @property
+    def hit(self) -> bool:
+        return bool(self.hits.all())
 
     @property
     def clamped(self) -> npt.NDArray[np.bool_]:
@@ -102,6 +108,11 @@ class Model:
     runtime: Runtime
     metadata: Metadata
     specs: tuple[AttributeSpec, ...]  # in the order of metadata.scales
+
+    def restricted(self, names: Collection[str]) -> Model:
+        """The same with these attributes only."""
+        specs = tuple(spec for spec, name in zip(self.specs, self.metadata.names, strict=True) if name in names)
+        return Model(self.runtime, self.metadata.restricted(names), specs)
 
     @property
     def sd(self) -> Floats:
@@ -127,22 +138,31 @@ class Model:
         moved = z.copy()
         steps = np.zeros_like(before)
         for k, scale in enumerate(self.metadata.scales):
-            step = scale.code(wanted[:, k]) - scale.code(before[:, k])
-            steps[:, k] = np.where(np.isnan(wanted[:, k]), 0.0, step)
+            if scale.dimension != NOT_CARRIED:
+                step = scale.code(wanted[:, k]) - scale.code(before[:, k])
+                steps[:, k] = np.where(np.isnan(wanted[:, k]), 0.0, step)
         rho = np.array(self.metadata.code_correlation)
         code_sd = np.array([scale.code_sd for scale in self.metadata.scales])
         slopes = np.where(np.abs(rho) >= STRONG, rho, 0.0) * code_sd[None] / code_sd[:, None]
         np.fill_diagonal(slopes, 0.0)
         along = np.where(np.isnan(wanted), steps @ slopes, 0.0)
         for k, scale in enumerate(self.metadata.scales):
-            moved[:, scale.dimension] += (overshoot * (steps + along)[:, k]).astype(moved.dtype)
+            if scale.dimension != NOT_CARRIED:
+                moved[:, scale.dimension] += (overshoot * (steps + along)[:, k]).astype(moved.dtype)
         return moved
 
 
 def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
-    """Raises UsageError for attributes that the model does not carry."""
-    for name in [*request.targets, *request.keep]:
-        model.metadata.scale(name)
+    """The melody with the request met where it can be; attributes that the model carries stay, as far as they can.
+
+    Raises CheckpointError for an attribute that the model does not know, UsageError for one that it only
+    measures in latent mode.
+    """
+    asked = [model.metadata.scale(name) for name in [*request.targets, *request.keep]]
+    for scale in asked:
+        if scale.dimension == NOT_CARRIED and request.mode == "latent":
+            raise UsageError(f"the model has no latent dimension for {scale.name}", remedy="use --mode guided")
+    model = model.restricted({*model.metadata.carried, *(scale.name for scale in asked)})
     tasks, skipped = _tasks(melody, request, model)
     open_tasks = [task for task in tasks if task.open]
     rows = _latent(open_tasks, model) if request.mode == "latent" else _guided(melody, open_tasks, request, model)
@@ -180,7 +200,8 @@ def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Ta
     if request.bars is not None and not chosen:
         numbers = [bar.number for bar in melody.bars]
         raise UsageError(
-            "no measure of the melody is selected", remedy=f"its measures are {min(numbers)} to {max(numbers)}"
+            "no measure of the melody is selected",
+            remedy=f"its measures are {min(numbers)} to {max(numbers)}",
         )
     skipped: dict[str, int] = {}
     tasks: list[_Task] = []
@@ -252,10 +273,10 @@ def _result(task: _Task, changed: Melody, melody: Melody, model: Model) -> BarRe
     assert row is not None
     judge = model.judge(task.meter, Locks(), 1.0)
     achieved = judge.values(row[None], task.meter)[0]
-    hit = not (judge.misses(achieved[None], task.wanted[None])[0] > 0).any()
+    hits = judge.misses(achieved[None], task.wanted[None])[0] == 0
     same = np.array_equal(row, task.row)
     return BarResult(
-        task.index, task.number, task.meter, task.before, task.asked, task.wanted, achieved, hit, not same
+        task.index, task.number, task.meter, task.before, task.asked, task.wanted, achieved, hits, not same
     )
 
 
@@ -311,9 +332,7 @@ def _guided(melody: Melody, tasks: Sequence[_Task], request: EditRequest, model:
     return _chosen(melody, tasks, found, request)
 
 
-def _searched(
-    tasks: Sequence[_Task], meter: Meter, locks: Locks, request: EditRequest, model: Model
-) -> list[Pool]:
+def _searched(tasks: Sequence[_Task], meter: Meter, locks: Locks, request: EditRequest, model: Model) -> list[Pool]:
     """Each task's best candidates."""
     rows, before, wanted = _stacked(tasks)
     tie = np.array([task.tie for task in tasks], dtype=np.int8)
@@ -327,7 +346,13 @@ def _searched(
 
 
 def propose(
-    rows: npt.NDArray[np.int16], before: Floats, wanted: Floats, meter: Meter, count: int, seed: int, model: Model
+    rows: npt.NDArray[np.int16],
+    before: Floats,
+    wanted: Floats,
+    meter: Meter,
+    count: int,
+    seed: int,
+    model: Model,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int16]]:
     """(m, t) measures -> (m * count,) which measure each proposal is for, and (m * count, t) the proposals.
 

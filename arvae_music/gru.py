@@ -50,9 +50,7 @@ def _step(gates: Tensor, recurrent: Tensor, state: Tensor) -> tuple[Tensor, Tens
 
 class _Steps(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, gates: Tensor, state: Tensor, weight: Tensor, bias: Tensor, here: Tensor | None
-    ) -> Tensor:
+    def forward(ctx: Any, gates: Tensor, state: Tensor, weight: Tensor, bias: Tensor, here: Tensor | None) -> Tensor:
         steps, rows, _ = gates.shape
         states = gates.new_empty(steps + 1, rows, state.shape[1])
         states[0] = state

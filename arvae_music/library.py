@@ -1,11 +1,11 @@
 """The library's front door, which reads like the command line.
 
-    import arvae_music
+import arvae_music
 
-    model = arvae_music.load("bach")
-    song = arvae_music.read("melody.mid")
-    result = model.edit(song.melody, density=+1.5, contour="=2st")
-    song.save("denser.mid", result.melody)
+model = arvae_music.load("bach")
+song = arvae_music.read("melody.mid")
+result = model.edit(song.melody, density=+1.5, contour="=2st")
+song.save("denser.mid", result.melody)
 """
 
 from __future__ import annotations

@@ -116,5 +116,3 @@ def ends_in(rows: Rows) -> npt.NDArray[np.int64]:
     place = ticks - 1 - events[:, ::-1].argmax(axis=1)
     token = rows[np.arange(len(rows)), place].astype(np.int64)
     return np.where(events.any(axis=1), token, HOLD)
-
-

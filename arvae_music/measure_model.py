@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .attributes import BUILT_IN, AttributeSpec, by_meter
-from .checkpoint import Checkpoint, Metadata, calibrate, correlations
+from .attributes import BUILT_IN, AttributeSpec, by_meter, evaluate_mixed
+from .checkpoint import NOT_CARRIED, Checkpoint, Metadata, calibrate, correlations
 from .errors import CheckpointError
 from .examples import Examples
 from .measure_nets import MeasureDims, build
@@ -33,17 +33,19 @@ def to_checkpoint(
     `origins` says where each attribute comes from: "" or module:function.
     """
     at = np.unique(np.linspace(0, len(train) - 1, min(len(train), CALIBRATION_ROWS)).astype(np.int64))
-    codes = posterior_means(model, train.inputs[at])[:, : len(specs)]
-    values = train.attributes[at].astype(np.float64)
+    others = [spec for spec in BUILT_IN.values() if spec.name not in train.names]
+    values = np.hstack([train.attributes[at], evaluate_mixed(others, train.inputs[at])]).astype(np.float64)
+    codes = np.zeros_like(values)
+    codes[:, : len(specs)] = posterior_means(model, train.inputs[at])[:, : len(specs)]
+    named = [*zip([spec.name for spec in specs], origins, range(len(specs)), strict=True)]
+    named += [(spec.name, "", NOT_CARRIED) for spec in others]
     scales = tuple(
-        calibrate(spec.name, origin, k, values[:, k], codes[:, k])
-        for k, (spec, origin) in enumerate(zip(specs, origins, strict=True))
+        calibrate(name, origin, dimension, values[:, k], codes[:, k])
+        for k, (name, origin, dimension) in enumerate(named)
     )
     correlation, code_correlation = correlations(values, codes)
     meters = {meter.name: len(rows) for meter, rows in by_meter(train.inputs)}
-    metadata = Metadata(
-        "measures", dims.to_json(), scales, correlation, code_correlation, meters, training, provenance
-    )
+    metadata = Metadata("measures", dims.to_json(), scales, correlation, code_correlation, meters, training, provenance)
     return Checkpoint(metadata, {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()})
 
 

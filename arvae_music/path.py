@@ -8,6 +8,7 @@ them takes the one whose best paths through all its places cost least together, 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,10 +62,7 @@ def transition(before: Choice, after: Choice) -> Floats:
 
 def best_path(choices: Sequence[Choice | None]) -> list[int]:
     """Which candidate of each measure; 0 for None, a measure that passes through and joins nothing."""
-    steps = [
-        transition(a, b) if a is not None and b is not None else None
-        for a, b in zip(choices, choices[1:], strict=False)
-    ]
+    steps = [transition(a, b) if a is not None and b is not None else None for a, b in itertools.pairwise(choices)]
     costs = [np.zeros(1) if choice is None else choice.cost.astype(np.float64) for choice in choices]
     _settle_forms(choices, costs, steps)
     return _viterbi(costs, steps)
@@ -105,9 +103,7 @@ def _viterbi(costs: Sequence[Floats], steps: Sequence[Floats | None]) -> list[in
     return path[::-1]
 
 
-def _sweep(
-    costs: Sequence[Floats], steps: Sequence[Floats | None]
-) -> tuple[list[Floats], list[npt.NDArray[np.int64]]]:
+def _sweep(costs: Sequence[Floats], steps: Sequence[Floats | None]) -> tuple[list[Floats], list[npt.NDArray[np.int64]]]:
     """Cheapest cost up to each candidate, and which candidate before it that comes from."""
     totals: list[Floats] = []
     origins: list[npt.NDArray[np.int64]] = []

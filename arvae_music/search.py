@@ -234,7 +234,7 @@ class Search:
 
     def _shifted(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
         """One onset moved to a tick between its neighbours, its old place held."""
-        b, ticks = beam.rows.shape
+        _b, ticks = beam.rows.shape
         events = beam.rows != HOLD
         index = np.where(events, np.arange(ticks), -1)
         before = np.maximum.accumulate(index, axis=1)  # the event at or before each tick
@@ -292,5 +292,3 @@ def _rank(group: Ints) -> Ints:
     starts = np.flatnonzero(np.diff(group, prepend=group[0] - 1))
     sizes = np.diff(np.append(starts, len(group)))
     return np.arange(len(group)) - np.repeat(starts, sizes)
-
-

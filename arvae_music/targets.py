@@ -12,6 +12,7 @@ values. What a measure can hold is not known here: the engine clamps.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -129,7 +130,7 @@ def _unit(unit: str, text: str, spec: AttributeSpec) -> str:
 
 def _check_curve(points: Sequence[tuple[float, Change]], text: str, spec: AttributeSpec) -> None:
     places = [at for at, _ in points]
-    if any(later <= earlier for earlier, later in zip(places, places[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(places)):
         raise _wrong(text, spec, "the measures of a curve must increase", "write 0:+0,8:+2")
     if len({(change.kind, change.unit) for _, change in points}) > 1:
         raise _wrong(text, spec, "the points of a curve must be of one form", "write 0:+0,8:+2 or 0:=4notes,8:=9notes")

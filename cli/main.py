@@ -33,7 +33,10 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
+    "edit": Entry(".edit:edit", "Move a melody's sliders: the same tune, only denser, higher, calmer."),
     "inspect": Entry(".inspect:inspect", "Show a file's tracks, its melody, and its attributes by measure."),
+    "corpus": Entry(".corpus:corpus_app", "Build a corpus, or describe one."),
+    "train": Entry(".train:train", "Train a model on a corpus."),
     "models": Entry(".models:models_app", "List the models, or describe one."),
     "config": Entry(".config:config_app", "Show the settings, and where each comes from."),
     "doctor": Entry(".doctor:doctor", "Check the installation."),

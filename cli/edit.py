@@ -1,0 +1,320 @@
+"""`arvae edit`: move a melody's sliders.
+
+    arvae edit melody.mid --density +1.5                    melody.density+1.5.mid, 1.5 sd more notes
+    arvae edit melody.mid --contour =5st --keep rhythm      each measure ends a fourth above where it starts
+    arvae edit tunes/ -r --density 0:+0,8:+2 -o denser/     a ramp, for every file of a folder
+
+Prints, for every attribute asked for or kept, its mean before, asked and achieved over the measures it was
+asked of, and how many of them hit it exactly. The file that is written is the original but for the notes of
+the measures that changed; where nothing changes it is the original, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import UsageError
+from . import common
+
+if TYPE_CHECKING:
+    from ..edit import BarResult, EditRequest, EditResult
+    from ..library import Model
+    from ..midi import Song
+    from .common import Planned
+
+DEFAULT_MODEL = "bach"
+SLIDERS = "Sliders: +1.5 (sd), -2notes, +10%, =8notes, x1.5, 0:+0,8:+2 (a ramp over measures)"
+_HOLD = "What stays"
+_HOW = "How"
+LISTED = 12  # measures named in the report, at most
+
+
+def _slider(name: str, text: str) -> Any:
+    return typer.Option(f"--{name}", metavar="TARGET", help=text, rich_help_panel=SLIDERS)
+
+
+Rhythm = Annotated[str | None, _slider("rhythm", "Rhythmic complexity (unit: pt).")]
+Range = Annotated[str | None, _slider("range", "Highest minus lowest pitch (unit: st).")]
+Density = Annotated[str | None, _slider("density", "Notes in a measure (unit: notes).")]
+Contour = Annotated[str | None, _slider("contour", "Last minus first pitch (unit: st).")]
+Syncopation = Annotated[str | None, _slider("syncopation", "Notes held over strong ticks (unit: levels).")]
+Pitch = Annotated[str | None, _slider("pitch", "Mean pitch (unit: st).")]
+Repetition = Annotated[str | None, _slider("repetition", "Share of repeated notes (unit: pt).")]
+Steps = Annotated[str | None, _slider("steps", "Share of stepwise intervals (unit: pt).")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=TARGET", help="Any attribute that the model knows.", rich_help_panel=SLIDERS),
+]
+Bars = Annotated[
+    str | None, typer.Option(metavar="1-4,7,12-", help="Only these measures.  [default: all]", rich_help_panel=_HOLD)
+]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="An attribute that must not move (repeatable).", rich_help_panel=_HOLD),
+]
+Lock = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME", help="onsets, pitches, key, range, first, last (repeatable, or a,b).", rich_help_panel=_HOLD
+    ),
+]
+Strength = Annotated[
+    float, typer.Option(metavar="SHARE", help="Most of a measure's ticks that may change.", rich_help_panel=_HOLD)
+]
+Form = Annotated[
+    bool,
+    typer.Option("--form/--no-form", help="Edit measures that are the same in the same way.", rich_help_panel=_HOLD),
+]
+Mode = Annotated[
+    str,
+    typer.Option(
+        metavar="MODE",
+        help="guided meets the request; latent is the paper's bare traversal, one decode.",
+        rich_help_panel=_HOW,
+    ),
+]
+Proposals = Annotated[int, typer.Option(min=0, help="Decodes tried for a measure.", rich_help_panel=_HOW)]
+Roll = Annotated[
+    bool,
+    typer.Option("--roll", help="Write a before/after piano roll (SVG) beside each output.", rich_help_panel="Output"),
+]
+
+
+def edit(
+    files: common.Inputs,
+    density: Density = None,
+    rhythm: Rhythm = None,
+    range_: Range = None,
+    contour: Contour = None,
+    syncopation: Syncopation = None,
+    pitch: Pitch = None,
+    repetition: Repetition = None,
+    steps: Steps = None,
+    set_: Set = None,
+    bars: Bars = None,
+    keep: Keep = None,
+    lock: Lock = None,
+    strength: Strength = 1.0,
+    form: Form = True,
+    mode: Mode = "guided",
+    proposals: Proposals = 64,
+    model: common.Model = None,
+    seed: common.Seed = 0,
+    recursive: common.Recursive = False,
+    track: common.Track = None,
+    channel: common.Channel = None,
+    pickup: common.Pickup = None,
+    output: common.Output = None,
+    overwrite: common.Overwrite = False,
+    skip_existing: common.SkipExisting = False,
+    roll: Roll = False,
+    dry_run: common.DryRun = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+) -> int:
+    """Move a melody's sliders: the same tune, only denser, wider, calmer."""
+    named = {
+        "density": density,
+        "rhythm": rhythm,
+        "range": range_,
+        "contour": contour,
+        "syncopation": syncopation,
+        "pitch": pitch,
+        "repetition": repetition,
+        "steps": steps,
+    }
+    sliders = {name: target for name, target in named.items() if target is not None} | _assignments(set_ or [])
+    if not sliders:
+        raise UsageError("nothing to change", remedy="give a slider, for instance --density +1.5")
+    places = common.expand_inputs(files, recursive=recursive)
+    from .. import library
+
+    trained = library.load(model or DEFAULT_MODEL)
+    request = trained.request(
+        dict(sliders),
+        keep=_split(keep),
+        lock=lock or [],
+        bars=bars,
+        mode=mode,  # type: ignore[arg-type]  # the library checks it and names the modes
+        form=form,
+        strength=strength,
+        proposals=proposals,
+        seed=seed,
+    )
+    requests = [common.Request(place, label(request), seed) for place in places]
+    plans = common.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing)
+    job = _Job(trained, request, roll, dry_run, json, len(plans) > 1, dict(track=track, channel=channel, pickup=pickup))
+    code = common.run_batch(plans, job.run, name=lambda plan: str(plan.request.source))
+    if json:
+        common.print_json(job.done)
+    return code
+
+
+def _assignments(pairs: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, target = pair.partition("=")
+        if not equals or not name or not target:
+            raise UsageError(f"--set {pair!r} is not NAME=TARGET", remedy="write --set density=+1.5")
+        found[name] = target
+    return found
+
+
+def _split(values: Sequence[str] | None) -> list[str]:
+    return [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
+
+
+def label(request: EditRequest) -> str:
+    """`density+1.5`: what stands in output names for an edit."""
+    return "_".join(f"{name}{target}" for name, target in request.targets.items())
+
+
+@dataclass
+class _Job:
+    """One command's work on each file."""
+
+    model: Model
+    request: EditRequest
+    roll: bool
+    dry_run: bool
+    json: bool
+    many: bool
+    reading: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        self.done: list[dict[str, Any]] = []
+
+    def run(self, plan: Planned) -> bool | None:
+        from ..edit import edit as edit_melody
+
+        if plan.skip:
+            return False
+        song = common.read_song(plan.request.source, **self.reading)
+        result = edit_melody(song.melody, self.request, self.model)
+        if not self.dry_run:
+            common.write_output(plan, song.write(result.melody.rows))
+            if self.roll and plan.place != "-":
+                self._draw(plan, song, result)
+        self._report(plan, song, result)
+        return None
+
+    def _draw(self, plan: Planned, song: Song, result: EditResult) -> None:
+        from ..files import write_whole
+        from ..rolls import svg
+
+        picture = svg(song.melody, result.melody, title=song.melody.name, caption=label(self.request))
+        write_whole(Path(plan.place).with_suffix(".svg"), picture.encode(), overwrite=plan.overwrite)
+
+    def _report(self, plan: Planned, song: Song, result: EditResult) -> None:
+        if self.json:
+            self.done.append(as_json(plan, song, result, self.request, self.model, self.dry_run))
+            return
+        say = common.say if plan.place == "-" else common.report
+        if self.many:
+            say("")
+        say(f"{song.name}: {song.found.why}")
+        for line in summary(result, self.request, self.model):
+            say(f"  {line}")
+        say(f"  {'would write' if self.dry_run else 'wrote'} {'stdout' if plan.place == '-' else plan.place}")
+
+
+# ------------------------------------------------------------------------------------------ reports
+
+
+def summary(result: EditResult, request: EditRequest, model: Model) -> list[str]:
+    """The report's lines: a table of attributes, then what could not be done."""
+    lines = [f"{'':11} {'before':>9} {'asked':>9} {'achieved':>9}  {'':6} exact in"]
+    for row in attribute_rows(result, request, model):
+        asked = "" if row["asked"] is None else f"{row['asked']:9.3g}"
+        hits = "" if row["asked"] is None else f"{row['hits']} of {row['measures']} measures"
+        lines.append(
+            f"{row['name']:11} {row['before']:9.3g} {asked:>9} {row['achieved']:9.3g}  {row['unit']:6} {hits}".rstrip()
+        )
+    changed = sum(bar.changed for bar in result.bars)
+    lines.append(f"{changed} of {len(result.bars)} measures changed; model {model.name}, seed {request.seed}")
+    for reason, count in result.skipped.items():
+        lines.append(f"{count} measure{'s' if count > 1 else ''} left alone: {reason}")
+    beyond = [bar for bar in result.bars if bar.clamped.any()]
+    if beyond:
+        lines.append(f"asked for more than a measure of the corpus holds, and clamped: {_numbers(beyond)}")
+    missed = [bar for bar in result.bars if not bar.hit]
+    if missed:
+        lines.append(f"nearest value found, not exact: {_numbers(missed)}")
+    return lines
+
+
+def _numbers(bars: Sequence[BarResult]) -> str:
+    shown = ", ".join(str(bar.number) for bar in bars[:LISTED])
+    rest = f" and {len(bars) - LISTED} more" if len(bars) > LISTED else ""
+    return f"measure{'s' if len(bars) > 1 else ''} {shown}{rest}"
+
+
+def attribute_rows(result: EditResult, request: EditRequest, model: Model) -> list[dict[str, Any]]:
+    """For each attribute, means over the selected measures, in its unit."""
+    import numpy as np
+
+    rows = []
+    for k, name in enumerate(result.names):
+        spec = model.specs[model.metadata.names.index(name)]
+        sizes = np.array([spec.unit.size(bar.meter) for bar in result.bars])
+        if len(sizes) == 0:
+            continue
+
+        def mean(which: str, k: int = k, sizes: Any = sizes) -> float:
+            values = np.array([getattr(bar, which)[k] for bar in result.bars])
+            return float(np.mean(values / sizes))
+
+        asked = name in request.targets or name in request.keep
+        rows.append(
+            {
+                "name": name,
+                "unit": spec.unit.names[0],
+                "before": mean("before"),
+                "asked": mean("asked") if name in request.targets else mean("wanted") if asked else None,
+                "achieved": mean("achieved"),
+                "measures": len(result.bars),
+                "hits": int(sum(bar.hits[k] for bar in result.bars)),
+            }
+        )
+    return rows
+
+
+def as_json(
+    plan: Planned, song: Song, result: EditResult, request: EditRequest, model: Model, dry_run: bool
+) -> dict[str, Any]:
+    from ..targets import to_json
+
+    return {
+        "input": str(plan.request.source),
+        "output": None if dry_run else str(plan.place),
+        "targets": to_json(dict(request.targets)),
+        "keep": sorted(request.keep),
+        "lock": sorted(request.locks),
+        "mode": request.mode,
+        "seed": request.seed,
+        "model": {"name": model.name, "digest": model.checkpoint.digest},
+        "melody": song.found,
+        "attributes": attribute_rows(result, request, model),
+        "measures": [_bar_json(bar, result, model) for bar in result.bars],
+        "skipped": dict(result.skipped),
+    }
+
+
+def _bar_json(bar: BarResult, result: EditResult, model: Model) -> dict[str, Any]:
+    attributes = {}
+    for k, name in enumerate(result.names):
+        size = model.specs[model.metadata.names.index(name)].unit.size(bar.meter)
+        parts = ("before", "asked", "wanted", "achieved")
+        attributes[name] = {part: float(getattr(bar, part)[k]) / size for part in parts}
+    return {
+        "number": bar.number,
+        "meter": bar.meter.name,
+        "changed": bar.changed,
+        "hit": bar.hit,
+        "attributes": attributes,
+    }
