@@ -43,6 +43,7 @@ MIXED_PENALTY = 0.005  # squared beats; a triplet read as a sixteenth costs 1/14
 NOTATED_SHARE = 0.95  # of the ends on the grid
 NOTATED_QUARTERS = 1 / 50  # how near the grid such an end is; never less than a file tick
 REST_QUARTERS = 0.45  # the shortest gap that is a rest in a played file: an eighth, slightly short
+OVERSHOOT_QUARTERS = 1 / 8  # how long a played note may sound into a rest
 LEGATO_QUARTERS = 0.5  # the longest overlap that is legato
 
 TWO_AT_ONCE = "two notes at once"
@@ -141,11 +142,13 @@ def melody_of(
     late = _lateness(start, beats, float(tolerance))
     snapped = _snap(start - late, beats, float(tolerance))
     measures, beats = _trim(measures, beats, snapped, last, offset)
-    notated, end_cell = _ends(played.end - late, beats, snapped, float(tolerance))
+    chords = _chords(played, tpq)
+    follower = _followers(played, chords, tpq)
+    notated, end_cell = _ends(played.end - late, follower, chords, beats, snapped, float(tolerance))
     shift = choose_shift(played.pitch, played.end - played.start, fifths)
     token = played.pitch + shift - LOWEST + FIRST_PITCH
     row = _row(end_cell, token, measures, beats, snapped)
-    reasons = _reasons(played, token, measures, beats, snapped, float(tolerance))
+    reasons = _reasons(played, chords, token, measures, beats, snapped, float(tolerance))
     melody = Melody(name, _bars(measures, row, reasons, beats), shift, *_key(shift, fifths))
     in_order = np.empty_like(order)
     in_order[order] = np.arange(len(order))
@@ -171,9 +174,7 @@ def _beats(measures: list[Span], tpq: int) -> _Beats:
     return _Beats(start, kind_of, index, in_span, cell - width, int(cell[-1]), tpq)
 
 
-def _trim(
-    measures: list[Span], beats: _Beats, snapped: _Snapped, last: int, offset: int
-) -> tuple[list[Span], _Beats]:
+def _trim(measures: list[Span], beats: _Beats, snapped: _Snapped, last: int, offset: int) -> tuple[list[Span], _Beats]:
     """Without the measures in which nothing begins and that less than an eighth of the piece reaches into."""
     eighth = 6 * beats.unit
     keep = int(beats.span[snapped.beat].max(initial=0))
@@ -221,12 +222,9 @@ def _snap(time: Ints, beats: _Beats, tolerance: float) -> _Snapped:
     beat, fraction = _within(time, beats)
     kind = beats.kind[beat]
     simple = kind == _SIMPLE_BEAT
-    grids = [
-        _nearest(fraction, _SIMPLE[ticks], ticks, 12) for ticks in (_DUPLE_TICKS, _TRIPLE_TICKS, _ALL_TICKS)
-    ]
+    grids = [_nearest(fraction, _SIMPLE[ticks], ticks, 12) for ticks in (_DUPLE_TICKS, _TRIPLE_TICKS, _ALL_TICKS)]
     duple, triple, mixed = (
-        np.bincount(beat, weights=np.where(simple, error**2, 0), minlength=len(beats.start))
-        for _, error in grids
+        np.bincount(beat, weights=np.where(simple, error**2, 0), minlength=len(beats.start)) for _, error in grids
     )
     is_mixed = np.minimum(duple, triple) - mixed > MIXED_PENALTY
     is_triple = ~is_mixed & (triple < duple)
@@ -263,27 +261,33 @@ def _nominal(beats: _Beats, snapped: _Snapped) -> Ints:
     return nominal
 
 
-def _ends(time: Ints, beats: _Beats, snapped: _Snapped, tolerance: float) -> tuple[bool, Ints]:
-    """Whether the file is notated, and the cell (n,) before which each note ends."""
+def _ends(
+    time: Ints, follower: Ints, chords: Ints, beats: _Beats, snapped: _Snapped, tolerance: float
+) -> tuple[bool, Ints]:
+    """Whether the file is notated, and the cell (n,) before which each note ends, its `follower`'s at most."""
     cell = beats.cell[snapped.beat] + snapped.tick
-    following = np.append(cell[1:], beats.cells)
+    following = np.append(cell, beats.cells)[follower]
     beat, fraction = _within(time, beats)
     kind = beats.kind[beat]
     simple, simple_error = _nearest(fraction, _SIMPLE, _ALL_TICKS, 12)
     compound, compound_error = _nearest(fraction, _COMPOUND, _ALL_TICKS, 18)
-    error = np.where(kind == _SIMPLE_BEAT, simple_error * 12, compound_error * 18)[kind != _NONE]
-    near = np.abs(error) <= max(12 * NOTATED_QUARTERS, UNITS / beats.unit)
+    error = np.where(kind == _SIMPLE_BEAT, simple_error * 12, compound_error * 18)
+    told = kind != _NONE
+    told[chords] = told[chords - 1] = False  # another voice may be in another manner
+    near = np.abs(error[told]) <= max(12 * NOTATED_QUARTERS, UNITS / beats.unit)
     notated = bool(near.mean() >= NOTATED_SHARE) if len(near) else True
     if notated:
         tick = np.where(kind == _COMPOUND_BEAT, compound, simple)
     else:
-        tick = _rest_ticks(fraction, kind, snapped.triple[beat], tolerance)
+        nominal = _nominal(beats, snapped)
+        silence = np.append(nominal, _end_of(beats))[follower] - time
+        beat, tick = _rests(np.maximum(time - round(OVERSHOOT_QUARTERS * 12 * beats.unit), nominal + 1), beats, snapped)
     barline = np.append(beats.start[1:], np.iinfo(np.int64).max)[beat]
-    tick = np.where(kind == _NONE, barline - time <= tolerance * 12 * beats.unit, tick)
+    free = beats.kind[beat] == _NONE
+    tick = np.where(free, barline - time <= tolerance * 12 * beats.unit, tick)
     end = beats.cell[beat] + tick
     if not notated:
-        begins = np.append(_nominal(beats, snapped)[1:], _end_of(beats))
-        end = np.where(begins - time < REST_QUARTERS * 12 * beats.unit, following, end)
+        end = np.where(silence < REST_QUARTERS * 12 * beats.unit, following, end)
     return notated, np.minimum(np.maximum(end, cell + 1), np.maximum(following, cell))
 
 
@@ -292,13 +296,16 @@ def _end_of(beats: _Beats) -> int:
     return int(beats.start[-1]) + (0, 12, 18)[int(beats.kind[-1])] * beats.unit
 
 
-def _rest_ticks(fraction: Floats, kind: Ints, triple: npt.NDArray[np.bool_], tolerance: float) -> Ints:
-    """The tick on which the rest after a played note starts."""
-    answers = []
-    for ticks, grid, per_beat in zip(_REST_TICKS, (_SIMPLE, _SIMPLE, _COMPOUND), (12, 12, 18), strict=True):
-        passed = (fraction[:, None] - tolerance * per_beat > grid[ticks]).sum(axis=1)
-        answers.append(ticks[np.minimum(passed, len(ticks) - 1)])
-    return np.select([kind == _COMPOUND_BEAT, triple], [answers[2], answers[1]], answers[0])
+def _rests(time: Ints, beats: _Beats, snapped: _Snapped) -> tuple[Ints, Ints]:
+    """Beat and tick of the first places, from some times on, where the rest after a played note may start."""
+    beat, fraction = _within(time, beats)
+    ticks = []
+    for places, grid in zip(_REST_TICKS, (_SIMPLE, _SIMPLE, _COMPOUND), strict=True):
+        passed = (fraction[:, None] > grid[places]).sum(axis=1)
+        ticks.append(places[np.minimum(passed, len(places) - 1)])
+    duple, triple, compound = ticks
+    which = [beats.kind[beat] == _COMPOUND_BEAT, snapped.triple[beat]]
+    return beat, np.select(which, [compound, triple], duple)
 
 
 def _row(end_cell: Ints, token: Ints, measures: list[Span], beats: _Beats, snapped: _Snapped) -> Ints:
@@ -309,21 +316,27 @@ def _row(end_cell: Ints, token: Ints, measures: list[Span], beats: _Beats, snapp
     row[cell] = token
     opening = beats.cell[beats.in_span == 0]
     before = np.searchsorted(cell, opening, "right") - 1
-    ends = end_cell[before] if len(cell) else opening
+    ends = np.maximum.accumulate(end_cell)[before] if len(cell) else opening
     silent = (before < 0) | (ends <= opening)
     row[opening[silent & (row[opening] == HOLD)]] = REST
     return row
 
 
 def _reasons(
-    played: _Notes, token: Ints, measures: list[Span], beats: _Beats, snapped: _Snapped, tolerance: float
+    played: _Notes,
+    chords: Ints,
+    token: Ints,
+    measures: list[Span],
+    beats: _Beats,
+    snapped: _Snapped,
+    tolerance: float,
 ) -> list[str | None]:
     """Why each measure passes through; the first reason that applies."""
     reasons = [span.reason for span in measures]
     cell = beats.cell[snapped.beat] + snapped.tick
     span = beats.span[snapped.beat]
-    chord, reach = _chords(played, beats)
-    for first, until in zip(span[chord].tolist(), reach.tolist(), strict=True):
+    reach = _reach(played, chords, beats)
+    for first, until in zip(span[chords].tolist(), reach.tolist(), strict=True):
         for i in range(first, until + 1):
             reasons[i] = reasons[i] or TWO_AT_ONCE
     gridded = beats.kind[snapped.beat] != _NONE
@@ -336,17 +349,29 @@ def _reasons(
     return reasons
 
 
-def _chords(played: _Notes, beats: _Beats) -> tuple[Ints, Ints]:
-    """The notes that begin while another sounds on, and the index of the measure up to which both sound."""
+def _chords(played: _Notes, tpq: int) -> Ints:
+    """The notes that begin while another sounds on for longer than legato."""
     before = np.maximum.accumulate(played.end)[:-1]
     start, end = played.start[1:], played.end[1:]
-    legato = np.minimum((end - start) / 2, LEGATO_QUARTERS * 12 * beats.unit)
-    chord = np.flatnonzero(before - start > legato) + 1
-    both_until = np.minimum(before[chord - 1], played.end[chord])
-    beat = (
-        np.searchsorted(beats.start, both_until - beats.unit, "right") - 1
-    )  # a twelfth over a barline is none
-    return chord, beats.span[np.maximum(beat, 0)]
+    legato = np.minimum((end - start) / 2, LEGATO_QUARTERS * 12 * tpq)
+    return np.flatnonzero(before - start > legato) + 1
+
+
+def _followers(played: _Notes, chords: Ints, tpq: int) -> Ints:
+    """The note that each makes way for: the next, but in a chord the first that begins about where it ends."""
+    follower = np.arange(1, len(played.start) + 1)
+    over = round(OVERSHOOT_QUARTERS * 12 * tpq)
+    held = chords - 1
+    follower[held] = np.maximum(np.searchsorted(played.start, played.end[held] - over), chords)
+    return follower
+
+
+def _reach(played: _Notes, chords: Ints, beats: _Beats) -> Ints:
+    """The index of the measure up to which each chord's notes sound together."""
+    before = np.maximum.accumulate(played.end)[chords - 1]
+    both_until = np.minimum(before, played.end[chords])
+    beat = np.searchsorted(beats.start, both_until - beats.unit, "right") - 1  # a twelfth beyond is nothing
+    return beats.span[np.maximum(beat, 0)]
 
 
 def _bars(measures: list[Span], row: Ints, reasons: list[str | None], beats: _Beats) -> tuple[Bar, ...]:
@@ -360,9 +385,7 @@ def _bars(measures: list[Span], row: Ints, reasons: list[str | None], beats: _Be
     return tuple(bars)
 
 
-def _places(
-    start: Ints, reasons: list[str | None], beats: _Beats, snapped: _Snapped
-) -> tuple[Ints, Ints, Floats]:
+def _places(start: Ints, reasons: list[str | None], beats: _Beats, snapped: _Snapped) -> tuple[Ints, Ints, Floats]:
     """Measure, tick in it and deviation in units of every note, sorted by start."""
     span = beats.span[snapped.beat]
     free = np.array([reason is not None for reason in reasons])[span]

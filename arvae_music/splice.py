@@ -119,9 +119,7 @@ class _Manner:
         self.deviations: Floats = placements.deviation[known]
         self.velocities: Floats = np.array([notes[i].velocity for i in known], dtype=float)
         ends = np.array([self.place(n.end_measure, n.end_tick) for n, _ in self.before.values()])
-        start, end = (
-            np.array([getattr(notes[i], at) for i in known], dtype=float) for at in ("start", "end")
-        )
+        start, end = (np.array([getattr(notes[i], at) for i in known], dtype=float) for at in ("start", "end"))
         self.shares: Floats = np.clip((end - start) / np.maximum(ends - self.places, 1), SHORTEST_SHARE, 1.0)
         near = np.abs(end - ends - self.late) <= self._slack()
         self.ends: Floats = ends[near]
@@ -149,8 +147,9 @@ class _Manner:
         before, index = self.before[place]
         original = self.notes[index]
         end = original.end
-        if (before.end_measure, before.end_tick) != until and not self._fits(end, self.place(*until)):
-            end = self.end(original.start, until, share)
+        if (before.end_measure, before.end_tick) != until:
+            moved = self.end(original.start, until, share)
+            end = moved if abs(moved - end) > self._slack() else end
         kept = index if before.pitch == note.pitch else None
         return _Sound(original.start, end, note.pitch, original.velocity, kept, end != original.end)
 
@@ -159,12 +158,6 @@ class _Manner:
         near = NEAR * self.tpq
         deviation = float(np.interp(at, self.places, self.deviations))
         return min(max(deviation, self.late - near), self.late + near)
-
-    def _fits(self, end: int, nominal: float) -> bool:
-        """Whether a played end is right for a nominal one."""
-        if self.notated:
-            return abs(end - nominal - self.late) <= self._slack()
-        return 0 <= nominal + self.late - end <= LONGEST_CUT * self.tpq
 
     def end(self, start: int, until: Place, share: float = 1.0) -> int:
         """Where a note that is played for `share` of its length ends."""
@@ -198,10 +191,7 @@ def _untouchable(
         new = after.get(measure, (measure, 0))
         if new == until:
             continue
-        i = max(
-            (i for i in own if placements.measure[i] < measure),
-            key=lambda i: (notes[i].start, notes[i].pitch),
-        )
+        i = max((i for i in own if placements.measure[i] < measure), key=lambda i: notes[i].end)
         sounds[i] = replace(sounds[i], end=manner.end(notes[i].start, new), ends_anew=True)
     return list(sounds.values())
 
@@ -261,11 +251,12 @@ def _rebuild(
             model = manner.release(sound.start) if sound.note is None else notes[sound.note].off
             offs.append(_note_off(sound, channel, events[model] if model is not None else None, running))
     kept = [event for i, event in enumerate(events) if i not in dropped]
-    end = [kept.pop()] if kept and kept[-1].meta(END_OF_TRACK) is not None else [meta(0, END_OF_TRACK, b"")]
+    has_end = bool(kept) and kept[-1].meta(END_OF_TRACK) is not None
+    end = kept.pop() if has_end else meta(events[-1].tick, END_OF_TRACK, b"")
     # A stable sort: at equal ticks note-offs, then what there was in its order, then note-ons.
     merged = sorted([*offs, *kept, *ons], key=lambda event: event.tick)
     last = merged[-1].tick if merged else 0
-    return [*merged, end[0]._replace(tick=max(end[0].tick, last))]
+    return [*merged, end._replace(tick=max(end.tick, last))]
 
 
 def _note_off(sound: _Sound, channel: int, model: Event | None, running: bool) -> Event:

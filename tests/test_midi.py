@@ -1,0 +1,431 @@
+"""Reading and splicing MIDI, with mido and pretty_midi as independent readers of what was written."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import midi_files as files
+import mido
+import numpy as np
+import pretty_midi
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from midi_files import FOUR, KNOWN_HARD, TUNE, Performed, Rows, canonical, exact, heard
+
+from arvae_music.errors import InputError
+from arvae_music.grid import TWO_AT_ONCE
+from arvae_music.measure import Meter
+from arvae_music.midi import Song, new_midi
+from arvae_music.midi_events import END_OF_TRACK, encode_track, parse_track, split
+from arvae_music.tokens import HOLD, REST, Row
+
+CHOICE = {"type_0": {"channel": 1}}  # where the test, not the rule, names the melody
+NO_PICKUP = Fraction(0)
+FEW = settings(max_examples=40, deadline=None)
+
+
+def read(data: bytes, name: str = "") -> Song:
+    return Song.read(data, name=name or "test.mid", pickup=NO_PICKUP, **CHOICE.get(name, {}))
+
+
+def reread(data: bytes, song: Song) -> Song:
+    found = song.found
+    return Song.read(data, track=found.track, channel=found.channel, pickup=song.pickup)
+
+
+# What mido reads
+
+
+def mido_events(data: bytes) -> list[list[tuple[int, list[int]]]]:
+    """(absolute tick, bytes) of every event of every track."""
+    if data[:4] == b"RIFF":
+        data = data[20:]
+    elif b"XFIH" in data:
+        data = data.replace(files.chunk(b"XFIH", b"whatever"), b"")  # mido refuses unknown chunks
+    tracks = []
+    for track in mido.MidiFile(file=io.BytesIO(data)).tracks:
+        tick, events = 0, []
+        for message in track:
+            tick += message.time
+            events.append((tick, message.bytes()))
+        tracks.append(events)
+    return tracks
+
+
+def other_events(data: bytes, song: Song) -> list[list[tuple[int, list[int]]]]:
+    """All but the melody's notes and the ends of tracks."""
+    tracks = mido_events(data)
+    channel = song.found.channel - 1
+    own = tracks[song.found.track - 1]
+    tracks[song.found.track - 1] = [e for e in own if e[1][0] not in (0x80 | channel, 0x90 | channel)]
+    return [[e for e in events if e[1][:2] != [0xFF, END_OF_TRACK]] for events in tracks]
+
+
+def mido_notes(data: bytes, song: Song) -> list[tuple[int, int, int, int]]:
+    """Start, end, pitch, velocity of the melody's notes."""
+    notes, sounding = [], {}
+    channel = song.found.channel - 1
+    for tick, message in mido_events(data)[song.found.track - 1]:
+        if message[0] == 0x90 | channel and message[2]:
+            assert message[1] not in sounding or song.name == "original", "a note overlaps itself"
+            sounding[message[1]] = (tick, message[2])
+        elif message[0] in (0x80 | channel, 0x90 | channel) and message[1] in sounding:
+            start, velocity = sounding.pop(message[1])
+            notes.append((start, tick, message[1], velocity))
+    assert not sounding
+    return sorted(notes)
+
+
+# Known-hard files
+
+
+@pytest.mark.parametrize("name", KNOWN_HARD)
+def test_known_hard_files_give_the_tune_and_come_back_unchanged(name: str) -> None:
+    data = KNOWN_HARD[name]()
+    song = read(data, name)
+    expected = heard(TUNE, 0)
+    if name == "chord_in_the_middle":
+        assert song.melody.bars[2].reason == TWO_AT_ONCE
+        expected[2] = None
+    assert heard(song.melody.rows, song.melody.shift)[: len(TUNE)] == expected
+    assert song.write(song.melody.rows) == data
+
+
+@pytest.mark.parametrize("name", KNOWN_HARD)
+@FEW
+@given(draw=st.data())
+def test_edits_change_nothing_but_the_melody(name: str, draw: st.DataObject) -> None:
+    data = KNOWN_HARD[name]()
+    song = read(data, name)
+    rows = edited(song, draw, files.any_row if song.placements.notated else files.plain_row)
+    written = song.write(rows)
+    assert other_events(written, song) == other_events(data, song)
+    if song.melody.with_rows({i: r for i, r in enumerate(rows) if r is not None}).notes:
+        again = reread(written, song)
+        assert heard(again.melody.rows, again.melody.shift)[: len(rows)] == heard(rows, song.melody.shift)
+        assert [b.start for b in again.melody.bars][: len(rows)] == [b.start for b in song.melody.bars]
+
+
+def edited(song: Song, draw: st.DataObject, kind: object) -> Rows:
+    """Other rows in some of the bars, with a note somewhere."""
+    rows: Rows = list(song.melody.rows)
+    for i in draw.draw(st.lists(st.sampled_from(song.melody.editable), min_size=1, max_size=4, unique=True)):
+        meter = song.melody.bars[i].meter
+        assert meter is not None
+        rows[i] = draw.draw(kind(meter))  # type: ignore[operator]
+        # Strategies speak of normalised pitches; keep them where the song's other notes are.
+        rows[i] = np.where(rows[i] > REST, rows[i] + song.melody.shift, rows[i]).astype(np.int16)
+    result = canonical(rows, song.melody.rows)
+    assume(any((r > REST).any() for r in result if r is not None))
+    return result
+
+
+@pytest.mark.parametrize("name", ["running_status", "rmi"])
+def test_other_chunks_are_copied(name: str) -> None:
+    data = KNOWN_HARD[name]()
+    song = read(data, name)
+    rows = list(song.melody.rows)
+    rows[0] = canonical([files.row(FOUR, t0=60)])[0]
+    written = song.write(rows)
+    before, after = split(data, name), split(written, name)
+    ours = song.found.track - 1
+    first, second = before.tracks[ours], after.tracks[ours]
+    grown = len(written) - len(data)
+    assert data[first.end :] == written[second.end :]
+    start = 20 if name == "rmi" else 0
+    assert data[start : first.start - 4] == written[start : second.start - 4]
+    if name == "rmi":
+        sizes = [[int.from_bytes(d[at : at + 4], "little") for at in (4, 16)] for d in (data, written)]
+        assert sizes[1] == [size + grown for size in sizes[0]]
+
+
+def test_events_after_the_end_of_track_and_running_status_stay() -> None:
+    song = read(files.running_status())
+    rows = list(song.melody.rows)
+    rows[0] = files.row(FOUR, t0=60) + np.int16(0)
+    written = song.write(rows)
+    body = split(written, "x").track(0)
+    track = parse_track(body, "x")
+    assert track.tail == b"\x00\xff\x01\x03end"
+    assert sum(event.running for event in track.events) == len([e for e in track.events if e.kind == 0x90]) - 1
+
+
+@pytest.mark.parametrize("name", KNOWN_HARD)
+def test_the_event_parser_agrees_with_mido(name: str) -> None:
+    data = KNOWN_HARD[name]()
+    parts = split(data, name)
+    ours = [parse_track(parts.track(i), name) for i in range(len(parts.tracks))]
+    if name == "running_status":  # mido reads on after the end of the track
+        theirs = mido_events(data)[0][:-1]
+        assert [(e.tick, list(e.data)) for e in ours[0].events] == theirs
+    else:
+        assert [[(e.tick, list(e.data)) for e in t.events] for t in ours] == [
+            [(tick, data) for tick, data in events] for events in _with_sysex_length(mido_events(data))
+        ]
+    for track in ours:
+        assert parse_track(encode_track(track), name).events == track.events
+
+
+def _with_sysex_length(events: list[list[tuple[int, list[int]]]]) -> list[list[tuple[int, list[int]]]]:
+    """A file has the length of a sysex behind its status, which mido leaves out."""
+    for track in events:
+        for i, (tick, data) in enumerate(track):
+            if data[0] == 0xF0:
+                track[i] = (tick, [0xF0, len(data) - 1, *data[1:]])
+    return events
+
+
+# Round trips
+
+
+@FEW
+@given(files.melodies())
+def test_rows_survive_a_new_file(melody: tuple[list[Row], list[Meter]]) -> None:
+    rows, meters = melody
+    song = Song.read(new_midi(rows, meters), pickup=NO_PICKUP)
+    assert heard(song.melody.rows, song.melody.shift) == heard(rows, 0)
+    assert [bar.meter for bar in song.melody.bars] == meters
+
+
+@FEW
+@given(files.melodies())
+def test_pretty_midi_reads_the_same_notes(melody: tuple[list[Row], list[Meter]]) -> None:
+    rows, meters = melody
+    data = new_midi(rows, meters, tempo=120)
+    theirs = pretty_midi.PrettyMIDI(io.BytesIO(data)).instruments[0].notes
+    expected = [(n.pitch, s / 960, e / 960) for n, s, e in files.nominal(rows, meters, 480)]
+    found = sorted([(n.pitch, n.start, n.end) for n in theirs], key=lambda n: n[1])
+    assert [n[0] for n in found] == [n[0] for n in expected]
+    assert np.allclose([n[1:] for n in found], [n[1:] for n in expected], atol=1e-6)
+
+
+@FEW
+@given(files.melodies(files.plain_row), st.randoms(use_true_random=False), st.sampled_from([96, 480, 960]))
+def test_played_rows_are_read_as_written(melody: tuple[list[Row], list[Meter]], random: object, tpq: int) -> None:
+    """Onsets up to a 48th of a beat early or late, ends cut short: the same rows."""
+    rows, meters = melody
+    song = Song.read(humanised(rows, meters, tpq, random), pickup=NO_PICKUP)
+    assume(not song.placements.notated)
+    assert heard(song.melody.rows, song.melody.shift) == heard(rows, 0)
+
+
+def humanised(rows: Sequence[Row], meters: Sequence[Meter], tpq: int, random: object) -> bytes:
+    jitter = tpq // 49
+    notes = []
+    for note in exact(rows, meters, tpq, late=tpq // 48):
+        start = note.start - tpq // 48 + random.randint(-jitter, jitter)  # type: ignore[attr-defined]
+        full = note.end - tpq // 48 - start
+        cut = min(full * random.uniform(0.1, 0.3), 0.35 * tpq)  # type: ignore[attr-defined]
+        notes.append(Performed(max(0, start), max(start + 2, round(start + full - cut)), note.pitch))
+    events = []
+    for i, meter in enumerate(meters):
+        if i == 0 or meter != meters[i - 1]:
+            numerator, denominator = (int(n) for n in meter.name.split("/"))
+            at = int(sum(m.quarters for m in meters[:i]) * tpq)
+            events.append((at, files.signature(numerator, denominator)))
+    length = int(sum(m.quarters for m in meters) * tpq)
+    return files.save([files.track(events), files.track(files.note_messages(notes), length)], tpq=tpq)
+
+
+@FEW
+@given(files.melodies(files.plain_row), st.randoms(use_true_random=False), st.data())
+def test_edits_of_played_files_are_read_back(
+    melody: tuple[list[Row], list[Meter]], random: object, draw: st.DataObject
+) -> None:
+    data = humanised(*melody, 480, random)
+    song = Song.read(data, pickup=NO_PICKUP)
+    assume(not song.placements.notated)
+    rows = edited(song, draw, files.plain_row)
+    written = song.write(rows)
+    again = reread(written, song)
+    assume(not again.placements.notated)
+    assert heard(again.melody.rows, again.melody.shift) == heard(rows, song.melody.shift)
+    kept = {n for n in mido_notes(data, song) if n in mido_notes(written, song)}
+    before, after = (
+        {(n.measure, n.tick, n.pitch, n.end_measure, n.end_tick) for n in s.melody.notes} for s in (song, again)
+    )
+    assert len(kept) >= len(before & after) - 2 * len(after - before)  # all but those cut by a neighbour
+
+
+# What new notes are like
+
+
+def song_of(notes: Sequence[Performed], length: int = 2 * files.BAR, **options: object) -> Song:
+    data = files.save([files.conductor(), files.track(files.note_messages(notes), length)])
+    return Song.read(data, pickup=NO_PICKUP, **options)  # type: ignore[arg-type]
+
+
+def test_another_pitch_keeps_time_velocity_and_length() -> None:
+    notes = [Performed(t * 480 + 7, t * 480 + 300 + t, 60 + t, 50 + t) for t in range(8)]
+    song = song_of(notes)
+    rows = list(song.melody.rows)
+    assert rows[0] is not None
+    changed = rows[0].copy()
+    changed[6] += 2
+    written = song.write([changed, rows[1]])
+    expected = [(n.start, n.end, n.pitch + 2 * (n.pitch == 61), n.velocity) for n in notes]
+    assert mido_notes(written, song) == expected
+
+
+def test_new_notes_are_played_like_their_neighbours() -> None:
+    """A note between two: velocity, lateness and articulation lie between theirs."""
+    notes = [Performed(t * 480 + 10, t * 480 + 10 + 330, 60 + t, 40 + 20 * t) for t in range(4)]
+    song = song_of(notes, files.BAR)
+    row = song.melody.rows[0]
+    assert row is not None
+    changed = row.copy()
+    changed[9] = changed[6]
+    written = mido_notes(song.write([changed]), song)
+    assert (480 + 240 + 10, 480 + 240 + 10 + 165, 61, 70) in written
+    assert (480 + 10, 480 + 10 + 165, 61, 60) in written  # shortened in proportion
+
+
+def test_a_moved_end_keeps_its_place_in_the_order() -> None:
+    song = song_of([Performed(0, 960, 60), Performed(960, 1920, 60)], files.BAR)
+    row = song.melody.rows[0]
+    assert row is not None
+    changed = row.copy()
+    changed[6] = row[0]
+    written = song.write([changed])
+    kinds = [(t, m[0] & 0xF0) for t, m in mido_events(written)[1] if m[0] < 0xF0]
+    assert kinds == [(0, 0x90), (480, 0x80), (480, 0x90), (960, 0x80), (960, 0x90), (1920, 0x80)]
+
+
+def test_a_note_from_a_measure_that_passes_through() -> None:
+    """It rings on while its row holds, and ends on the barline where it doesn't."""
+    notes = [Performed(0, 1920 + 480, 72), Performed(5, 1000, 60), Performed(2400, 3840, 71)]
+    song = song_of(notes)
+    row = song.melody.rows[1]
+    assert song.melody.rows[0] is None
+    assert row is not None
+    assert row[0] == HOLD
+    longer, rest = row.copy(), row.copy()
+    longer[6], longer[12] = HOLD, row[6]
+    rest[0], rest[6:] = REST, HOLD
+    assert (0, 1920 + 960, 72, 80) in mido_notes(song.write([None, longer]), song)
+    assert (0, 1920, 72, 80) in mido_notes(song.write([None, rest]), song)
+    assert (5, 1000, 60, 80) in mido_notes(song.write([None, rest]), song)
+
+
+def test_the_track_ends_no_earlier_than_its_notes() -> None:
+    song = song_of([Performed(0, 480, 60)], 480)
+    row = song.melody.rows[0]
+    assert row is not None
+    changed = row.copy()
+    changed[6:] = HOLD
+    written = song.write([changed])
+    assert mido_notes(written, song)[0][1] == 1920
+    assert mido_events(written)[1][-1][0] == 1920
+
+
+def test_rows_that_do_not_fit_are_a_bug_of_the_caller() -> None:
+    song = read(files.chord_in_the_middle())
+    rows = song.melody.rows
+    with pytest.raises(ValueError, match="rows for"):
+        song.write(rows[:-1])
+    with pytest.raises(ValueError, match="bar 3 passes through"):
+        song.write([rows[0]] * len(rows))
+    with pytest.raises(ValueError, match="bar 1 needs a row"):
+        song.write([None] * len(rows))
+
+
+# Choosing the melody
+
+
+def test_the_melody_is_chosen_by_a_rule_that_is_told() -> None:
+    song = read(files.type_1())
+    assert (song.found.track, song.found.channel) == (3, 3)
+    assert song.found.why == "of 2 voices it alone plays one note at a time"
+    assert [c.polyphony > 0.5 for c in song.candidates] == [True, False]
+    named = files.save([
+        files.conductor(),
+        files.track([(0, files.name("Lead Vocals")), *files.tune()]),
+        files.track([(0, files.name("Backing Vocals")), *files.note_messages([Performed(0, 960, 90)])]),
+        files.track(files.drums()),
+    ])  # fmt: skip
+    assert read(named).found.why == "its name 'Lead Vocals' says so"
+    assert [c.drums for c in read(named).candidates] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("options", "track"),
+    [({"track": 2}, 2), ({"track": "3"}, 3), ({"track": "flute"}, 3), ({"track": "Pia"}, 2), ({"channel": 3}, 3)],
+)
+def test_the_user_names_the_melody(options: dict[str, object], track: int) -> None:
+    data = files.type_1()
+    if track == 2:
+        with pytest.raises(InputError, match=r"track 2 'Piano': no measure fits the grid: mostly two notes"):
+            Song.read(data, name="a.mid", **options)  # type: ignore[arg-type]
+    else:
+        song = Song.read(data, **options)  # type: ignore[arg-type]
+        assert song.found.track == track
+        assert song.found.why.startswith("--")
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "it is empty"),
+        (b"hello, world", "it is not a MIDI file; export it"),
+        (b"MThd\0\0", "it is truncated; export or download it again"),
+        (files.type_1()[:-9], "it is truncated"),
+        (files.type_1()[:12] + b"\xe7\x28" + files.type_1()[14:], "SMPTE"),
+        (files.type_1()[:12] + b"\0\0" + files.type_1()[14:], "no ticks in a quarter"),
+        (files.save([files.conductor()]), "it holds no notes"),
+        (files.save([files.track(files.drums())]), r"only drums \(channel 10\); give --channel 10"),
+        (files.save([files.conductor((0, files.signature(5, 8))), files.track(files.tune())]), "unsupported meter 5/8"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_a_sentence(data: bytes, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        Song.read(data, name="song.mid")
+    assert caught.value.message.startswith("song.mid")
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"track": 7}, "there is no track 7 with notes; notes are on track 2 'Piano', track 3 'Flute'"),
+        ({"track": "Fluet"}, "there is no track named 'Fluet'; did you mean 'Flute'"),
+        ({"channel": 9}, "there are no notes on channel 9; notes are on channel 2, 3"),
+    ],
+)
+def test_a_melody_that_is_not_there(options: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Song.read(files.type_1(), **options)  # type: ignore[arg-type]
+
+
+def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no such file"):
+        Song.read(tmp_path / "none.mid")
+    with pytest.raises(InputError, match="it is a directory"):
+        Song.read(tmp_path)
+    (tmp_path / "tune.mid").write_bytes(files.type_1())
+    song = Song.read(str(tmp_path / "tune.mid"))
+    assert song.melody.name == "tune"
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(sorted(KNOWN_HARD)),
+    st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=3), st.integers(0, 3)), min_size=1, max_size=6),
+)
+def test_corrupt_files_give_a_song_or_an_input_error(name: str, harm: list[tuple[float, bytes, int]]) -> None:
+    """Bytes put in, changed, or left out, anywhere."""
+    data = KNOWN_HARD[name]()
+    for place, put, left_out in harm:
+        at = int(place * len(data))
+        data = data[:at] + put + data[at + left_out :]
+    try:
+        song = Song.read(data)
+    except InputError:
+        return
+    assert song.write(song.melody.rows) == data
