@@ -19,6 +19,7 @@ from typing import Any
 
 from .parts import Measure, Sound
 
+_VOICE = re.compile(r"\s*\[?V:\s*([^\s\]]+)[^\]]*\]?")
 _TUNE = re.compile(r"^(?=[ \t]*X[ \t]*:)", re.MULTILINE)
 
 
@@ -42,11 +43,28 @@ def read_abc(text: str) -> tuple[str, list[Measure]]:
     """Title and measures of one tune. Raises whatever music21 does for what is no ABC."""
     from music21 import abcFormat
 
-    handler = abcFormat.ABCFile().readstr(text)
-    title = handler.getTitle() or ""
-    voices = handler.splitByVoice()
-    voice = voices[0] if len(voices) == 1 else voices[0] + voices[1]  # voices[0] is then the header
-    return title, list(_measures(voice.tokens))
+    handler = abcFormat.ABCFile().readstr(first_voice(text))
+    return handler.getTitle() or "", list(_measures(handler.tokens))
+
+
+def first_voice(text: str) -> str:
+    """A tune without its other voices, be they `V:` lines or `[V:]` at the start of lines; music21 knows no `[V:]`."""
+    kept: list[str] = []
+    first = current = None
+    in_header = True
+    for line in text.splitlines():
+        voice = _VOICE.match(line)
+        if voice is not None:
+            current = voice[1]
+            if in_header:
+                continue
+            first = first or current
+            line = line[voice.end() :] if line.lstrip().startswith("[") else ""
+        if in_header or current == first:
+            kept.append(line)
+        if line.startswith("K:") and in_header:
+            in_header, current = False, None
+    return "\n".join(kept)
 
 
 def _measures(tokens: list[Any]) -> Iterator[Measure]:
@@ -84,9 +102,10 @@ def _signature(token: Any) -> str:
 def _quarters(token: Any) -> Fraction:
     """The length of a note or chord. music21 keeps a tuplet's ratio apart from it."""
     quarters = Fraction(token.quarterLength).limit_denominator(1024)
-    if token.activeTuplet is None:
+    tuplet = token.activeTuplet
+    if tuplet is None:
         return quarters
-    return quarters * token.activeTuplet.numberNotesNormal / token.activeTuplet.numberNotesActual
+    return quarters * Fraction(tuplet.numberNotesNormal, tuplet.numberNotesActual)
 
 
 def _sounds(token: Any, at: Fraction, quarters: Fraction) -> Iterator[Sound]:

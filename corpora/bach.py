@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 from .corpus import Corpus, Extracted, Work
@@ -59,7 +60,7 @@ def extract(work: Work) -> Extracted:
     if soprano is None:
         return Extracted(rejected="no part is named soprano")
     _keep_part(score, soprano)
-    alone = converter.parseData(ElementTree.tostring(score, encoding="unicode"), format="musicxml")
+    alone: Any = converter.parseData(ElementTree.tostring(score, encoding="unicode"), format="musicxml")
     return extract_tune(read_part(alone.parts[0]), work, work.path.stem)
 
 

@@ -23,7 +23,7 @@ import os
 import signal
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -173,7 +173,7 @@ class _Tally:
 Extract = Callable[[Work], Extracted]
 
 
-def _run(extract: Extract, batches: Sequence[Sequence[Work]], jobs: int) -> Iterator[list[Extracted]]:
+def _run(extract: Extract, batches: Sequence[Sequence[Work]], jobs: int) -> Generator[list[Extracted], None, None]:
     if jobs <= 1:
         for batch in batches:
             yield extract_batch(extract, batch)

@@ -115,18 +115,18 @@ def assemble(measures: Iterable[Measure]) -> Part:
     """One part from its measures, barline after barline."""
     sounds: list[Sound] = []
     spans: list[Span] = []
-    fifths: Counter[int | None] = Counter()
+    in_force: dict[int | None, Fraction] = {}
     start = Fraction(0)
     for measure in measures:
         end = start + max((sound.end for sound in measure.sounds), default=Fraction(0))
         if end == start:
             continue
         sounds += (replace(s, start=start + s.start, end=start + s.end) for s in measure.sounds)
-        fifths[measure.fifths] += end - start
+        in_force[measure.fifths] = in_force.get(measure.fifths, Fraction(0)) + end - start
         span = Span(measure.number, start, end - start, measure.signature, _meter(measure.signature))
         _append(spans, span, joinable=not measure.alternative)
         start = end
-    longest = max(fifths, key=lambda key: fifths[key], default=None)
+    longest = max(in_force, key=lambda fifths: in_force[fifths], default=None)
     return Part(tuple(_tied(sounds)), tuple(_numbered(spans)), longest)
 
 
