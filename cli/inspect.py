@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import attributes
-from ..attributes import AttributeSpec
-from ..melody import Bar, Melody
-from ..rolls import pitch_name
 from . import common
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from ..attributes import AttributeSpec
+    from ..melody import Bar, Melody
     from ..midi import Song
 
 DEFAULT_TEMPO = 120  # quarter notes a minute, of a MIDI file without a tempo
@@ -59,7 +57,9 @@ def inspect(
     quiet: common.Quiet = False,
 ) -> int:
     """Show a file's tracks, its melody and why it was chosen, and every measure's attributes."""
-    specs = [attributes.find(name) for name in attribute or attributes.PAPER]
+    from ..attributes import PAPER, find
+
+    specs = [find(name) for name in attribute or PAPER]
     places = common.expand_inputs(files, recursive=recursive)
     found: list[dict[str, Any]] = []
 
@@ -147,6 +147,8 @@ def bars(melody: Melody, specs: Sequence[AttributeSpec]) -> list[dict[str, Any]]
 
 def note_names(melody: Melody) -> list[list[str]]:
     """The notes of every measure; one tied over from the measure before stands in parentheses."""
+    from ..rolls import pitch_name
+
     names: list[list[str]] = [[] for _ in melody.bars]
     for note in melody.notes:
         name = pitch_name(note.pitch, melody.fifths)
@@ -161,6 +163,8 @@ def attribute_values(melody: Melody, specs: Sequence[AttributeSpec]) -> dict[int
     """From the index of a measure that has tokens to its attributes, in their units."""
     import numpy as np
 
+    from ..attributes import evaluate
+
     by_meter: dict[Any, list[tuple[int, Bar]]] = defaultdict(list)
     for i in melody.editable:
         by_meter[melody.bars[i].meter].append((i, melody.bars[i]))
@@ -168,7 +172,7 @@ def attribute_values(melody: Melody, specs: Sequence[AttributeSpec]) -> dict[int
     for meter, members in by_meter.items():
         rows = np.stack([bar.tokens for _, bar in members if bar.tokens is not None])
         sizes = np.array([spec.unit.size(meter) for spec in specs])
-        table = attributes.evaluate(specs, rows, meter) / sizes
+        table = evaluate(specs, rows, meter) / sizes
         for (i, _), line in zip(members, table.tolist(), strict=True):
             values[i] = {spec.name: round(value, 6) for spec, value in zip(specs, line, strict=True)}
     return values
@@ -206,6 +210,8 @@ def quarters(length: Fraction) -> str:
 
 def voice_table(song: Song) -> Table:
     from rich.table import Table
+
+    from ..rolls import pitch_name
 
     table = Table("", "track", "channel", "name", "notes", "from", "to", "overlapping", box=None)
     for voice in song.candidates:

@@ -39,7 +39,7 @@ class PlainCommand(TyperCommand):
     """A command whose --help has its options in sections, without types where a metavar says more."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": []}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is None:
@@ -48,6 +48,7 @@ class PlainCommand(TyperCommand):
             name = record[0] if parameter.metavar is None else re.sub(r" <[^>]*>$", "", record[0])
             title = getattr(parameter, "rich_help_panel", None) or usual
             sections.setdefault(title, []).append((name, record[1]))
+        sections["Options"] = sections.pop("Options", [])  # the general ones come last
         for title, records in sections.items():
             if records:
                 with formatter.section(title):
@@ -123,9 +124,19 @@ def defaults(name: str, command: Any, rest: list[str]) -> dict[str, Any]:
     return {**values, **below}
 
 
-def root(table: Mapping[str, Entry], help_text: str) -> Any:
-    """The root group. `--debug` is taken off the line before it gets here (`main`)."""
-    app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, context_settings={"help_option_names": list(HELP)})
+def root(table: Mapping[str, Entry], help_text: str, *, completion: bool) -> Any:
+    """The root group. `--debug` is taken off the line before it gets here (`main`).
+
+    typer imports pydantic (a tenth of a second) for every option but a boolean with a default. So that --help does
+    without, `completion` adds the options that install it only where they're asked for, and --help is our own.
+    """
+    app = typer.Typer(
+        cls=LazyGroup,
+        rich_markup_mode=None,
+        add_completion=completion,
+        add_help_option=False,
+        context_settings={"help_option_names": list(HELP)},
+    )
     app.callback()(_global_options)
     group: Any = get_command(app)
     group.table, group.help_text = table, help_text
@@ -140,8 +151,15 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
+def _help(ctx: typer.Context, value: bool) -> None:
+    if value:
+        print(ctx.get_help())
+        raise typer.Exit
+
+
 def _global_options(
     quiet: common.Quiet = False,
+    help_: Annotated[bool, typer.Option("--help", "-h", callback=_help, is_eager=True)] = False,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
 ) -> None:
     """What stands before the command."""

@@ -42,12 +42,14 @@ COMMANDS = {
     "doctor": Entry(".doctor:doctor", "Check the installation."),
 }
 
+COMPLETION = ("--install-completion", "--show-completion")
+
 OPTIONS = {
     "-q, --quiet": "Print errors only.",
     "--debug": "Show the traceback of an error.",
     "--version": "Print the version and exit.",
-    "--install-completion": "Install completion for the current shell.",
-    "--show-completion": "Print the completion script, to copy or change it.",
+    COMPLETION[0]: "Install completion for the current shell.",
+    COMPLETION[1]: "Print the completion script, to copy or change it.",
     "-h, --help": "Show this message, or with a command its options, and exit.",
 }
 
@@ -123,7 +125,9 @@ def _run(words: list[str], debug: bool) -> int:
 
     common.state.debug = debug
     try:
-        code = root(COMMANDS, help_text()).main(words, prog_name="arvae", standalone_mode=False)
+        completion = any(word in COMPLETION for word in words)
+        group = root(COMMANDS, help_text(), completion=completion)
+        code = group.main(words, prog_name="arvae", standalone_mode=False)
         sys.stdout.flush()
     except typer.Abort:
         raise KeyboardInterrupt from None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import checkpoint
 from . import common
+
+if TYPE_CHECKING:
+    from ..checkpoint import Checkpoint, Metadata
 
 models_app = typer.Typer(no_args_is_help=True)
 
@@ -20,6 +22,8 @@ def models() -> None:
 @models_app.command("list")
 def list_models(json: common.Json = False, quiet: common.Quiet = False) -> int:
     """List the models that come with arvae: their sliders and what they were trained on."""
+    from .. import checkpoint
+
     rows = [_summary(name) for name in checkpoint.packaged_names()]
     if json:
         common.print_json(rows)
@@ -44,6 +48,8 @@ def info(
     quiet: common.Quiet = False,
 ) -> None:
     """Describe a model: its sliders and their scales, its corpus, how it was trained."""
+    from .. import checkpoint
+
     found = checkpoint.read(model)
     meta = found.metadata
     if json:
@@ -57,6 +63,8 @@ def info(
 
 
 def _summary(name: str) -> dict[str, Any]:
+    from .. import checkpoint
+
     path = checkpoint.find(name)
     meta = checkpoint.describe(path)
     return {
@@ -69,7 +77,7 @@ def _summary(name: str) -> dict[str, Any]:
     }
 
 
-def _count(found: checkpoint.Checkpoint) -> int:
+def _count(found: Checkpoint) -> int:
     return sum(weights.size for weights in found.weights.values())
 
 
@@ -77,7 +85,7 @@ def _shape(dims: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in dims.items())
 
 
-def _sliders(meta: checkpoint.Metadata) -> object:
+def _sliders(meta: Metadata) -> object:
     """One row per attribute: the corpus's mean, the deviation that `+1` moves by, and its middle 90 %."""
     from rich.table import Table
 

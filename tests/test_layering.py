@@ -130,6 +130,16 @@ def test_a_command_loads_no_heavy_library_before_it_runs(command: str, home: dic
     assert loaded(code, home)["heavy"] == []
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_needs_nothing_slow(command: str, home: dict[str, str]) -> None:
+    code = (
+        "import contextlib, io\nfrom arvae_music.cli.main import main\n"
+        f"with contextlib.redirect_stdout(io.StringIO()): main([{command!r}, '--help'])\n"
+        f"seen['heavy'] = [m for m in {(*HEAVY, 'numpy', 'rich', 'pydantic')!r} if m in sys.modules]"
+    )
+    assert loaded(code, home)["heavy"] == []
+
+
 def test_help_and_version_load_neither_typer_nor_numpy(home: dict[str, str]) -> None:
     for word in ("--help", "--version"):
         code = (
