@@ -128,7 +128,8 @@ def root(table: Mapping[str, Entry], help_text: str, *, completion: bool) -> Any
     """The root group. `--debug` is taken off the line before it gets here (`main`).
 
     typer imports pydantic (a tenth of a second) for every option but a boolean with a default. So that --help does
-    without, `completion` adds the options that install it only where they're asked for, and --help is our own.
+    without, `completion` adds what completes and installs itself only where that's asked for, and --help is our
+    own.
     """
     app = typer.Typer(
         cls=LazyGroup,

@@ -42,6 +42,7 @@ COMMANDS = {
     "doctor": Entry(".doctor:doctor", "Check the installation."),
 }
 
+ASKED_BY_SHELL = "_ARVAE_COMPLETE"  # typer's variable, set while the shell completes a line
 COMPLETION = ("--install-completion", "--show-completion")
 
 OPTIONS = {
@@ -79,8 +80,7 @@ def help_text() -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command line; the exit code. `sys.exit(main())` is the `arvae` script."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    completing = "_ARVAE_COMPLETE" in os.environ
-    if not completing and words in ([], ["--help"], ["-h"], ["--version"]):
+    if ASKED_BY_SHELL not in os.environ and words in ([], ["--help"], ["-h"], ["--version"]):
         return _quick(words)
     end = words.index("--") if "--" in words else len(words)
     debug = "--debug" in words[:end]
@@ -125,7 +125,7 @@ def _run(words: list[str], debug: bool) -> int:
 
     common.state.debug = debug
     try:
-        completion = any(word in COMPLETION for word in words)
+        completion = ASKED_BY_SHELL in os.environ or any(word in COMPLETION for word in words)
         group = root(COMMANDS, help_text(), completion=completion)
         code = group.main(words, prog_name="arvae", standalone_mode=False)
         sys.stdout.flush()
