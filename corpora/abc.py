@@ -5,6 +5,10 @@ into tokens. The streams that it makes of them take five times as long again, fo
 here looks at, and it moves barlines on the way: a measure that holds too much is split where its time
 signature would have it. So the measures are read off the tokens.
 
+Three of its habits are put right here: it takes the last note of "AGF::" for a field F:, drops all accidentals
+at once in files that name no version of ABC, where the practice is that they hold to the barline, and forgets
+the accidental of a note that is tied over it.
+
     split_collection   the tunes of a file, each with the header that all of them share
     read_abc           title and measures of one tune; of several voices, the first
 """
@@ -19,6 +23,8 @@ from typing import Any
 
 from .parts import Measure, Sound
 
+_VERSION = (2, 1, 0)  # its accidentals hold to the barline
+_LIKE_A_FIELD = re.compile(r"(?<=[A-G])(?=::)")
 _VOICE = re.compile(r"\s*\[?V:\s*([^\s\]]+)[^\]]*\]?")
 _TUNE = re.compile(r"^(?=[ \t]*X[ \t]*:)", re.MULTILINE)
 
@@ -43,7 +49,7 @@ def read_abc(text: str) -> tuple[str, list[Measure]]:
     """Title and measures of one tune. Raises whatever music21 does for what is no ABC."""
     from music21 import abcFormat
 
-    handler = abcFormat.ABCFile().readstr(first_voice(text))
+    handler = abcFormat.ABCFile(_VERSION).readstr(_LIKE_A_FIELD.sub(" ", first_voice(text)))
     return handler.getTitle() or "", list(_measures(handler.tokens))
 
 
@@ -75,6 +81,7 @@ def _measures(tokens: list[Any]) -> Iterator[Measure]:
     sounds: list[Sound] = []
     at = Fraction(0)
     alternative = False
+    held: dict[str, int] = {}  # what the note before sounds, by note name
     for token in tokens:
         if isinstance(token, abcFormat.ABCBar):
             if sounds:
@@ -88,7 +95,9 @@ def _measures(tokens: list[Any]) -> Iterator[Measure]:
                 fifths = token.getKeySignatureParameters()[0]
         elif isinstance(token, abcFormat.ABCNote) and not token.inGrace:
             quarters = _quarters(token)
-            sounds += _sounds(token, at, quarters)
+            tied = token.tie in ("stop", "continue")
+            held = _pitches(token, held if tied else {})
+            sounds += (Sound(at, at + quarters, pitch, tied) for pitch in held.values() or [None])
             at += quarters
     if sounds:
         yield Measure(tuple(sounds), signature, fifths, alternative=alternative)
@@ -108,14 +117,12 @@ def _quarters(token: Any) -> Fraction:
     return quarters * Fraction(tuplet.numberNotesNormal, tuplet.numberNotesActual)
 
 
-def _sounds(token: Any, at: Fraction, quarters: Fraction) -> Iterator[Sound]:
+def _pitches(token: Any, held: dict[str, int]) -> dict[str, int]:
+    """The MIDI pitches of a note or chord by note name (`F5`), none of a rest; `held` are tied to it."""
     from music21 import abcFormat, pitch
 
-    tied = token.tie in ("stop", "continue")
-    if isinstance(token, abcFormat.ABCChord):
-        names = [note.pitchName for note in token.subTokens if isinstance(note, abcFormat.ABCNote)]
-    else:
-        names = [None if token.isRest else token.pitchName]
-    for name in names:
-        number = None if name is None else round(pitch.Pitch(name).ps)
-        yield Sound(at, at + quarters, number, tied)
+    notes = token.subTokens if isinstance(token, abcFormat.ABCChord) else [token]
+    names = [note.pitchName for note in notes if isinstance(note, abcFormat.ABCNote) and not note.isRest]
+    pitches = [pitch.Pitch(name) for name in names]
+    keys = [f"{found.step}{found.octave}" for found in pitches]
+    return {key: held.get(key, round(found.ps)) for key, found in zip(keys, pitches, strict=True)}
