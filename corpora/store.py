@@ -148,6 +148,6 @@ def read_table(path: Path) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path)
+        return pq.ParquetFile(path).read()  # `read_table` imports pyarrow.dataset, a third of a second
     except (OSError, pa.ArrowException) as error:
         raise CorpusError(f"cannot be read ({error})", where=str(path), remedy="build it anew") from error
