@@ -10,9 +10,9 @@ jobs needs `if __name__ == "__main__":`.
 A tune whose measures are all the same as another's, in whatever key, is kept once: copies of a file, and
 tunes that collections share, would else sit on both sides of a split.
 
-A work that cannot be read is a reason in the counts, never the end of the build. What does end it early
-(Ctrl-C, an exception in the consumer, a worker killed for its memory) ends the workers too, and leaves
-nothing behind.
+A work that cannot be read is a reason in the counts, never the end of the build, even where it takes the
+process that reads it along. What does end it early (Ctrl-C, an exception in the consumer) ends the workers
+too, and leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from .corpus import Corpus, Extracted, Tune, Work
 BATCH = 8  # works handed out at a time: about a third of a second
 AHEAD = 4  # batches per process that are under way or wait to be handed out
 COPY = "the same as another tune"
+CRASH = "crashes the process that reads it"
 EXAMPLES = 5  # rejected works named for each reason
 
 
@@ -174,10 +175,45 @@ Extract = Callable[[Work], Extracted]
 
 
 def _run(extract: Extract, batches: Sequence[Sequence[Work]], jobs: int) -> Generator[list[Extracted], None, None]:
+    """The batches' results, in order."""
     if jobs <= 1:
         for batch in batches:
             yield extract_batch(extract, batch)
         return
+    done = 0
+    while done < len(batches):
+        try:
+            with contextlib.closing(_pooled(extract, batches[done:], jobs)) as results:
+                for extracted in results:
+                    done += 1
+                    yield extracted
+        except BrokenProcessPool:  # by a work of the batch that is due, or of one soon to be
+            yield _one_by_one(extract, batches[done])
+            done += 1
+
+
+def _one_by_one(extract: Extract, works: Sequence[Work]) -> list[Extracted]:
+    """Each work in a process of its own, to tell the one that takes its process along.
+
+    Raises CorpusError when they all do: it's not the scores, then.
+    """
+    found: list[Extracted] = []
+    for work in works:
+        try:
+            with contextlib.closing(_pooled(extract, [[work]], 1)) as results:
+                found += next(results)
+        except BrokenProcessPool:
+            found.append(Extracted(rejected=CRASH))
+    if len(works) > 1 and all(extracted.rejected == CRASH for extracted in found):
+        raise CorpusError(
+            "the worker processes die (out of memory, or a main module without a guard)",
+            remedy="build with one process: -j 1",
+        )
+    return found
+
+
+def _pooled(extract: Extract, batches: Sequence[Sequence[Work]], jobs: int) -> Generator[list[Extracted], None, None]:
+    """The batches' results, in order, from a pool of its own. Raises BrokenProcessPool when a worker dies."""
     before = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker)
@@ -185,11 +221,6 @@ def _run(extract: Extract, batches: Sequence[Sequence[Work]], jobs: int) -> Gene
     try:
         yield from _in_order(pool, extract, batches, jobs)
         finished = True
-    except BrokenProcessPool as error:
-        raise CorpusError(
-            "a worker process died while it read scores (out of memory, or a main module without a guard)",
-            remedy="build with one process: -j 1",
-        ) from error
     finally:
         if not finished:  # nobody waits for what they are at
             for worker in set(multiprocessing.active_children()) - before:

@@ -306,9 +306,19 @@ def test_an_interrupted_build_leaves_nothing_and_no_worker(cache, jobs, error):
     assert set(multiprocessing.active_children()) <= before
 
 
-def test_a_dead_worker_ends_the_build_with_a_message(cache):
-    with pytest.raises(CorpusError, match=r"worker process died.*-j 1"):
-        run(tiny("tiny", "kill"), jobs=2)
+def test_a_work_that_kills_its_process_is_counted(monkeypatch):
+    monkeypatch.setattr(build, "BATCH", 3)
+    run(tiny("tiny", "kill", "broken", "copy"), jobs=2)
+    facts = registry.load_facts("tiny")
+    assert facts.rejected == {build.CRASH: 1, "cannot be read (ZeroDivisionError)": 1, build.COPY: 1}
+    assert facts.tunes == 30
+
+
+def test_when_all_workers_die_it_is_not_the_scores(cache, monkeypatch):
+    monkeypatch.setattr(build, "BATCH", 2)
+    deadly = Corpus("d", "", "here", "", "", lambda: [Work(Path("kill"), f"d/{n}") for n in range(20)], one_measure)
+    with pytest.raises(CorpusError, match=r"worker processes die.*-j 1"):
+        run(deadly, jobs=2)
     assert left_behind(cache) == []
 
 
@@ -553,10 +563,10 @@ def test_works_of_a_folder_are_picklable_and_sorted(scores):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "tunes", "measures", "four"), [("bach", 354, 4792, 3977), ("folk", 4107, 65168, 23900)]
+    ("name", "tunes", "measures", "four"), [("bach", 354, 4792, 3977), ("folk", 4106, 65055, 23818)]
 )
 def test_whole_corpora(name, tunes, measures, four):
-    """With music21 9 and 10. The sums are those that findings and papers quote, plus joined halves."""
+    """To the measure with music21 10.5; other versions mend or break a tune or two."""
     run(registry.find(name))
     data = registry.load(name)
     assert data.facts[0].tunes == pytest.approx(tunes, rel=0.01)
