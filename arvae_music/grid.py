@@ -9,9 +9,11 @@ What is done about each, in this order:
    the file's, not the notes', and is taken off first.
 3. Onsets go to the nearest grid tick, which may be the next barline. Within a simple beat the grid is the
    pure duple one (0, 1/4, 1/2, 3/4) or the pure triple one (0, 1/3, 2/3), whichever lies nearer to all its
-   onsets, so that a late sixteenth is not read as a triplet; both together only where the pure ones are
-   worse by more than MIXED_PENALTY. An onset farther than `tolerance` beats from its tick, or two on one
-   tick, make the measure an "off-grid rhythm".
+   onsets. In doubt it is triple where both thirds are struck, else whichever prevails in the file: a late
+   sixteenth is not read as a triplet. Both grids together only where the pure ones are clearly worse.
+   An onset farther than `tolerance` beats from its tick, or two on one tick, make the measure an "off-grid
+   rhythm". The tolerance is EXACT_TOLERANCE where most onsets lie on the grid, so that a quintuplet among
+   them is not forced onto it, and PLAYED_TOLERANCE elsewhere.
 4. Ends. In a file that is NOTATED (nearly all ends lie on the grid) an end is where it lies. In a PLAYED
    one a gap shorter than REST_QUARTERS before the next onset is articulation, and a longer one is a rest,
    which starts on the next eighth (third of a triple beat): players cut notes short.
@@ -38,8 +40,14 @@ from .measure import COMPOUND_TICKS, SIMPLE_TICKS, TICKS_PER_BEAT
 from .melody import Bar, Melody
 from .tokens import FIRST_PITCH, HOLD, LOWEST, REST, VOCABULARY, choose_shift
 
-TOLERANCE = Fraction(2, 25)  # beats; less than 1/12, the distance of sextuplets from the grid
-MIXED_PENALTY = 0.005  # squared beats; a triplet read as a sixteenth costs 1/144
+EXACT_TOLERANCE = 0.045  # beats; less than 1/20, the distance of a quintuplet
+PLAYED_TOLERANCE = 0.11  # beats; less than 1/8, the distance of a thirty-second note
+LATEST = 0.075  # quarter notes that a file may be late; less than a twelfth
+SHARP = 1 / 50  # beats; an onset as near as this lies on the grid
+SHARP_SHARE = 0.75  # of the onsets, for EXACT_TOLERANCE
+TRIPLE_BIAS = 0.003  # squared beats by which the prevailing division wins; a triplet for a sixteenth costs 1/144
+MIXED_PENALTY = 0.006  # squared beats by which a pure grid must be worse than both together,
+MIXED_RATIO = 3.0  # and how many times
 NOTATED_SHARE = 0.95  # of the ends on the grid
 NOTATED_QUARTERS = 1 / 50  # how near the grid such an end is; never less than a file tick
 REST_QUARTERS = 0.45  # the shortest gap that is a rest in a played file: an eighth, slightly short
@@ -109,7 +117,7 @@ class _Snapped(NamedTuple):
     beat: Ints  # (n,) of the tick
     tick: Ints  # (n,) within the beat
     error: Floats  # (n,) beats
-    triple: npt.NDArray[np.bool_]  # (beats,)
+    triple: npt.NDArray[np.bool_]  # (beats,) where a third is struck
 
 
 def melody_of(
@@ -121,14 +129,15 @@ def melody_of(
     length: int,
     *,
     pickup: Fraction | None = None,
-    tolerance: Fraction = TOLERANCE,
+    tolerance: Fraction | None = None,
 ) -> tuple[Melody, Placements]:
     """The melody that some notes make, and where each of them went.
 
     `notes` may also be an (n, 4) integer array with the same columns. `signatures` are (file tick,
     numerator, denominator). `fifths` is the key signature, None to estimate it. The melody covers `length`
     file ticks, and every note. `pickup` in QUARTER NOTES is the length of the incomplete measure at the
-    start; None finds it. No notes give silent measures. Raises InputError for a length out of all reason.
+    start; None finds it. `tolerance` in beats; None chooses it. No notes give silent measures. Raises
+    InputError for a length out of all reason.
     """
     tpq = ticks_per_quarter
     table = np.asarray(notes, dtype=np.int64).reshape(-1, 4)
@@ -139,16 +148,17 @@ def melody_of(
     last = max(length * UNITS, int(played.end.max(initial=0)))
     measures = spans(signatures, tpq, last, offset or (None if pickup is None else 0), name)
     beats = _beats(measures, tpq)
-    late = _lateness(start, beats, float(tolerance))
-    snapped = _snap(start - late, beats, float(tolerance))
+    late, usual = _lateness(start, beats)
+    limit = usual if tolerance is None else float(tolerance)
+    snapped = _snap(start - late, beats, limit)
     measures, beats = _trim(measures, beats, snapped, last, offset)
     chords = _chords(played, tpq)
     follower = _followers(played, chords, tpq)
-    notated, end_cell = _ends(played.end - late, follower, chords, beats, snapped, float(tolerance))
+    notated, end_cell = _ends(played.end - late, follower, chords, beats, snapped, limit)
     shift = choose_shift(played.pitch, played.end - played.start, fifths)
     token = played.pitch + shift - LOWEST + FIRST_PITCH
     row = _row(end_cell, token, measures, beats, snapped)
-    reasons = _reasons(played, chords, token, measures, beats, snapped, float(tolerance))
+    reasons = _reasons(played, chords, token, measures, beats, snapped, limit)
     melody = Melody(name, _bars(measures, row, reasons, beats), shift, *_key(shift, fifths))
     in_order = np.empty_like(order)
     in_order[order] = np.arange(len(order))
@@ -203,19 +213,22 @@ def _nearest(fraction: Floats, places: Ints, ticks: Ints, per_beat: int) -> tupl
     return ticks[nearest], distance[np.arange(len(nearest)), nearest] / per_beat
 
 
-def _lateness(start: Ints, beats: _Beats, tolerance: float) -> int:
-    """By how many units the whole file is late (early: negative)."""
+def _lateness(start: Ints, beats: _Beats) -> tuple[int, float]:
+    """By how many units the whole file is late (early: negative), and the tolerance that suits it."""
     beat, fraction = _within(start, beats)
     kind = beats.kind[beat]
-    beat, fraction, kind = (a[kind != _NONE] for a in (beat, fraction, kind))
-    if len(beat) == 0:
-        return 0
+    fraction, kind = fraction[kind != _NONE], kind[kind != _NONE]
+    if len(kind) == 0:
+        return 0, EXACT_TOLERANCE
     _, simple = _nearest(fraction, _SIMPLE, _ALL_TICKS, 12)
     _, compound = _nearest(fraction, _COMPOUND, _ALL_TICKS, 18)
     off = np.where(kind == _SIMPLE_BEAT, simple * 12, compound * 18) * beats.unit
-    low, middle, high = np.quantile(off, (0.25, 0.5, 0.75))
+    low, middle, high = np.quantile(off, (0.25, 0.5, 0.75), method="inverted_cdf")
     agreed = high - low <= max(UNITS, abs(middle)) and low * high > 0
-    return round(middle) if agreed and abs(middle) <= tolerance * 12 * beats.unit else 0
+    late = round(middle) if agreed and abs(middle) <= LATEST * 12 * beats.unit else 0
+    sharp = np.abs(off - late) <= max(SHARP * 12 * beats.unit, UNITS / 2)
+    exact = max(EXACT_TOLERANCE, 0.51 / beats.unit)  # rounded to a file tick at a coarse resolution
+    return late, exact if sharp.mean() >= SHARP_SHARE else PLAYED_TOLERANCE
 
 
 def _snap(time: Ints, beats: _Beats, tolerance: float) -> _Snapped:
@@ -226,13 +239,26 @@ def _snap(time: Ints, beats: _Beats, tolerance: float) -> _Snapped:
     duple, triple, mixed = (
         np.bincount(beat, weights=np.where(simple, error**2, 0), minlength=len(beats.start)) for _, error in grids
     )
-    is_mixed = np.minimum(duple, triple) - mixed > MIXED_PENALTY
-    is_triple = ~is_mixed & (triple < duple)
+    pure = np.minimum(duple, triple)
+    is_mixed = (pure - mixed > MIXED_PENALTY) & (pure > MIXED_RATIO * mixed)
+    thirds = grids[1][0]
+    both = np.bincount(beat[simple & (thirds == 2)], minlength=len(duple)) > 0
+    both &= np.bincount(beat[simple & (thirds == 4)], minlength=len(duple)) > 0
+    is_triple = ~is_mixed & (triple + np.where(both, -TRIPLE_BIAS, _prevailing(duple, triple)) < duple)
     compound = _nearest(fraction, _COMPOUND, _ALL_TICKS, 18)
     which = [kind == _COMPOUND_BEAT, is_mixed[beat], is_triple[beat]]
     tick = np.select(which, [compound[0], grids[2][0], grids[1][0]], grids[0][0])
     error = np.select(which, [compound[1], grids[2][1], grids[1][1]], grids[0][1])
-    return _onto_next(time, beat, tick, np.abs(error), is_triple, beats, tolerance)
+    third = simple & ((tick == 2) | (tick == 4))
+    triple_beats = np.bincount(beat[third], minlength=len(beats.start)) > 0
+    return _onto_next(time, beat, tick, np.abs(error), triple_beats, beats, tolerance)
+
+
+def _prevailing(duple: npt.NDArray[Any], triple: npt.NDArray[Any]) -> float:
+    """The handicap of triple beats in doubt, from the errors of all beats: positive in a duple file."""
+    clear = np.abs(duple - triple) > TRIPLE_BIAS
+    balance = float(np.sign(triple - duple)[clear].sum() / (clear.sum() + 1))
+    return TRIPLE_BIAS * min(max(2 * balance, -1), 1)
 
 
 def _onto_next(

@@ -28,7 +28,7 @@ import numpy as np
 from . import voices
 from .barlines import Signature
 from .errors import InputError
-from .grid import OFF_GRID, TOLERANCE, TWO_AT_ONCE, Placements, TickNote, melody_of
+from .grid import OFF_GRID, TWO_AT_ONCE, Placements, TickNote, melody_of
 from .measure import Meter
 from .melody import Melody
 from .midi_events import (
@@ -87,13 +87,14 @@ class Song:
         track: int | str | None = None,
         channel: int | None = None,
         pickup: Fraction | None = None,
-        tolerance: Fraction = TOLERANCE,
+        tolerance: Fraction | None = None,
     ) -> Song:
         """Read a file, or its bytes, and find the melody.
 
         `track` is a number as people count (1 is the first), a name or a part of one; `channel` is 1 to 16;
-        `pickup` is the length in quarter notes of an incomplete measure at the start, None to find it. Raises
-        InputError for what is not a MIDI file or holds no measure to work on.
+        `pickup` is the length in quarter notes of an incomplete measure at the start, None to find it;
+        `tolerance` as in `grid.melody_of`. Raises InputError for what is not a MIDI file or holds no measure
+        to work on.
         """
         data = source if isinstance(source, bytes) else read_bytes(Path(source))
         where = name or ("standard input" if isinstance(source, bytes) else str(source))
@@ -117,9 +118,7 @@ class Song:
         )
         _check(melody, placements, f"{where}, {chosen.label}")
         found = Found(chosen.track, chosen.name, chosen.channel, chosen.program, why)
-        return cls(
-            where, melody, found, tuple(candidates), placements, parts, parsed[index], tuple(own_notes)
-        )
+        return cls(where, melody, found, tuple(candidates), placements, parts, parsed[index], tuple(own_notes))
 
     @property
     def pickup(self) -> Fraction:

@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
-from .grid import TOLERANCE
 from .midi import Song, read_bytes
 from .midi_events import (
     END_OF_TRACK,
@@ -57,7 +56,7 @@ def read_any(
     track: int | str | None = None,
     channel: int | None = None,
     pickup: Fraction | None = None,
-    tolerance: Fraction = TOLERANCE,
+    tolerance: Fraction | None = None,
 ) -> Song:
     """A song from a MIDI file or a score, told by what it begins with, else by its name. Raises InputError.
 
@@ -69,9 +68,7 @@ def read_any(
         return Song.read(data, name=where, track=track, channel=channel, pickup=pickup, tolerance=tolerance)
     suffix = _suffix(data, where)
     if not isinstance(source, bytes) and Path(source).suffix.lower() in FORMATS:
-        return read_score(
-            Path(source), name=where, track=track, channel=channel, pickup=pickup, tolerance=tolerance
-        )
+        return read_score(Path(source), name=where, track=track, channel=channel, pickup=pickup, tolerance=tolerance)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"score{suffix}")
         path.write_bytes(data)
@@ -101,7 +98,7 @@ def read_score(
     track: int | str | None = None,
     channel: int | None = None,
     pickup: Fraction | None = None,
-    tolerance: Fraction = TOLERANCE,
+    tolerance: Fraction | None = None,
 ) -> Song:
     """A song from a score; `track` is a part's number or name. `write` gives MIDI. Raises InputError."""
     where = name or str(path)
@@ -131,14 +128,10 @@ def _parse(path: Path, where: str) -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        score = converter.parse(
-            path, format=FORMATS.get(path.suffix.lower()), forceSource=True, storePickle=False
-        )
+        score = converter.parse(path, format=FORMATS.get(path.suffix.lower()), forceSource=True, storePickle=False)
         if isinstance(score, stream.Opus):
             if len(score.scores) != 1:
-                raise InputError(
-                    f"it holds {len(score.scores)} tunes", where=where, remedy="give each its own file"
-                )
+                raise InputError(f"it holds {len(score.scores)} tunes", where=where, remedy="give each its own file")
             score = score.scores[0]
         return score.toSoundingPitch()
 
@@ -151,9 +144,7 @@ def _convert(score: Any, where: str) -> tuple[bytes, Fraction]:
         raise InputError("it has no measures", where=where, remedy="check it in a notation program")
     events, pickup = _conductor(parts[0], measures)
     end = _ticks(parts[0].duration.quarterLength)
-    tracks = [
-        _track(part, CHANNELS[i % len(CHANNELS)], [] if i else events, end) for i, part in enumerate(parts)
-    ]
+    tracks = [_track(part, CHANNELS[i % len(CHANNELS)], [] if i else events, end) for i, part in enumerate(parts)]
     return new_file(tracks, TICKS_PER_QUARTER), pickup
 
 
@@ -210,9 +201,7 @@ def _track(part: Any, channel: int, conductor: list[Event], end: int) -> list[Ev
     for key in part.recurse().getElementsByClass("KeySignature"):
         if -7 <= key.sharps <= 7:
             at = _ticks(key.getOffsetInHierarchy(part))
-            events.append(
-                meta(at, KEY_SIGNATURE, bytes([key.sharps % 256, getattr(key, "mode", "") == "minor"]))
-            )
+            events.append(meta(at, KEY_SIGNATURE, bytes([key.sharps % 256, getattr(key, "mode", "") == "minor"])))
     offs = []
     for start, until, pitch in _merged(sorted(_notes(part))):
         events.append(Event(start, bytes([NOTE_ON | channel, pitch, VELOCITY])))

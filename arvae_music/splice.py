@@ -41,7 +41,7 @@ from .midi_events import END_OF_TRACK, NOTE_OFF, NOTE_ON, Event, FileNote, Track
 from .tokens import HOLD, Row, TokenNote, notes_of
 
 NEAR = 1 / 30  # quarter notes; less than half of a twelfth, the distance between a sixteenth and a triplet
-LONGEST_CUT = 0.4  # quarter notes; less than grid.REST_QUARTERS
+LONGEST_CUT = 0.35  # quarter notes; less than an eighth less grid.OVERSHOOT_QUARTERS
 SHORTEST_SHARE = 0.1  # of its nominal length that a played note keeps
 RELEASE = 64  # velocity of a note-off where no neighbour tells
 LEGATO_LEFT = 0.9  # of the overlap that `grid` still reads as legato

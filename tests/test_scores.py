@@ -1,0 +1,157 @@
+"""Scores come in through music21 with their measures, pickups, parts and keys; what is broken is said so."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import midi_files as files
+import pretty_midi
+import pytest
+from midi_files import heard, row
+
+from arvae_music.errors import InputError
+from arvae_music.measure import Meter
+from arvae_music.scores import read_any, read_score
+
+REEL = """X:1
+T:A tune
+M:6/8
+L:1/8
+Q:3/8=100
+K:D
+A|def a2f|d2d- d3|(3abc d2 {g}f2 z|[DF]2A A3|def d2:|
+"""
+KERN = """**kern **kern
+*clefF4 *clefG2
+*M3/4 *M3/4
+*k[b-] *k[b-]
+=1 =1
+2.F 4f
+. 4g
+. 4a
+=2 =2
+2.C 2.g
+== ==
+*- *-
+""".replace(" ", "\t")
+SIX_EIGHT = Meter(2, compound=True)
+
+
+def test_an_abc_tune_has_its_measures_pickup_and_key() -> None:
+    song = read_any(REEL.encode())
+    assert song.pickup == Fraction(1, 2)
+    assert [(b.number, b.signature) for b in song.melody.bars][:4] == [(n, "6/8") for n in range(4)]
+    expected = [
+        None,
+        row(SIX_EIGHT, t0=74, t2=76, t4=78, t6=81, t10=78),
+        row(SIX_EIGHT, t0=74, t4=74),
+    ]
+    assert heard(song.melody.rows, song.melody.shift)[:3] == heard(expected, 0)
+    assert (song.melody.fifths, song.melody.key_origin) == (2, "key signature")
+    reasons = [bar.reason for bar in song.melody.bars]
+    assert reasons[0] == "pickup"
+    assert reasons[3] is not None  # a triplet of eighths in 6/8
+    assert reasons[3].startswith("off-grid rhythm")
+    assert reasons[4] == "two notes at once"
+
+
+def test_a_score_gives_midi_with_its_tempo(tmp_path: Path) -> None:
+    song = read_any(REEL.encode(), name="reel.abc")
+    path = tmp_path / "reel.mid"
+    path.write_bytes(song.write(song.melody.rows))
+    midi = pretty_midi.PrettyMIDI(str(path))
+    assert midi.get_tempo_changes()[1] == pytest.approx([150], rel=1e-3)
+    assert [s.numerator for s in midi.time_signature_changes][:1] == [6]
+    assert [n.pitch for n in midi.instruments[0].notes][:4] == [69, 74, 76, 78]
+
+
+def test_an_edited_score_reads_back(tmp_path: Path) -> None:
+    song = read_any(KERN.encode())
+    rows = list(song.melody.rows)
+    rows[1] = row(Meter(3), t0=67, t6=69, t12=70)
+    rows[1] = rows[1] + (rows[1] > 1) * song.melody.shift  # type: ignore[operator]
+    path = tmp_path / "edited.mid"
+    path.write_bytes(song.write(rows))
+    again = read_any(path, track=song.found.track)
+    assert heard(again.melody.rows, again.melody.shift) == heard(rows, song.melody.shift)
+
+
+def test_kern_parts_are_tracks_and_the_highest_is_the_melody() -> None:
+    song = read_any(KERN.encode())
+    assert len(song.candidates) == 2
+    assert song.found.why == "of 2 voices it is the highest of the 2 that play one note at a time"
+    assert heard(song.melody.rows, song.melody.shift) == heard(
+        [row(Meter(3), t0=65, t6=67, t12=69), row(Meter(3), t0=67)], 0
+    )
+    assert song.melody.fifths == -1
+    low = {1, 2} - {song.found.track}
+    assert read_any(KERN.encode(), track=low.pop()).melody.notes[0].pitch == 53
+
+
+def test_parts_by_name_in_musicxml() -> None:
+    from music21 import corpus
+
+    path = corpus.getWork("bwv66.6")
+    song = read_score(path)
+    assert (song.found.name, song.found.why) == ("Soprano", "its name 'Soprano' says so")
+    assert [c.name for c in song.candidates] == ["Soprano", "Alto", "Tenor", "Bass"]
+    assert song.pickup == 1
+    assert [bar.number for bar in song.melody.bars] == list(range(10))
+    assert [bar.number for bar in song.melody.bars if bar.reason] == [0, 9]
+    assert read_any(path, track="alto").found.track == 2
+    with pytest.raises(InputError, match="no track named 'Bsas'; did you mean 'Bass'"):
+        read_any(path, track="Bsas")
+
+
+def test_a_measure_that_a_repeat_parts_is_one_and_a_short_one_passes() -> None:
+    parted = "X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GAB:|\n|:c|BAGF|C4|]\n"
+    song = read_any(parted.encode())
+    assert [b.start // 5040 for b in song.melody.bars] == [0, 4, 8, 12]
+    assert [b.reason for b in song.melody.bars] == [None] * 4
+    short = "X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GAB|cBAG|C4|]\n"
+    bars = read_any(short.encode()).melody.bars
+    assert [(b.start // 5040, b.end // 5040) for b in bars] == [(0, 4), (4, 7), (7, 11), (11, 15)]
+    assert bars[1].reason is not None or bars[1].meter == Meter(3)  # music21 may write it as 3/4
+    assert [b.reason for b in (bars[0], bars[2], bars[3])] == [None] * 3
+
+
+def test_meters_change_in_a_score() -> None:
+    song = read_any(b"X:1\nM:3/4\nL:1/4\nK:G\nGAB|\nM:2/4\ncd|ef|\nM:4/4\ngfed|G4|]\n")
+    meters = [(b.signature, b.reason) for b in song.melody.bars]
+    assert meters == [("3/4", None), ("2/4", None), ("2/4", None), ("4/4", None), ("4/4", None)]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\x00\x01\x02 no score", "it is neither a MIDI file nor a score; known scores are .abc"),
+        (b"", "it is empty"),
+        (b"<?xml version='1.0'?><html/>", "music21 cannot read it|no measures|no notes"),
+        (b"PK\x03\x04 not a zip", "music21 cannot read it"),
+        (b"X:1\nM:4/4\nL:1/4\nK:C\nz4|z4|]\n", "it holds no notes|it has no measures"),
+        (b"X:1\nM:4/4\nK:C\nCDEF|\n\nX:2\nM:4/4\nK:C\nCDEF|\n", "it holds 2 tunes; give each its own file"),
+    ],
+)
+def test_what_is_no_score_is_said_in_a_sentence(data: bytes, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        read_any(data, name="tune.abc")
+    assert caught.value.message.startswith("tune.abc")
+    assert "\n" not in caught.value.message
+
+
+def test_midi_is_told_by_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "misnamed.abc"
+    path.write_bytes(files.type_1())
+    assert read_any(path).found.track == 3
+    assert read_any(files.type_1()).name == "standard input"
+
+
+def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no such file"):
+        read_any(tmp_path / "none.abc")
+    with pytest.raises(InputError, match="it is a directory"):
+        read_score(tmp_path)
+    (tmp_path / "empty.krn").write_text("\n")
+    with pytest.raises(InputError, match="it is empty"):
+        read_score(tmp_path / "empty.krn")
