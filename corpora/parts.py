@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -171,6 +172,7 @@ def _tied_from(whole: Sequence[Timed], sound: Sound) -> int | None:
     return next((i for i in latest if whole[i].end == sound.start and whole[i].pitch == sound.pitch), None)
 
 
+@lru_cache(maxsize=256)  # a meter's grid is worked out once for each Meter object
 def _meter(signature: str) -> Meter | None:
     try:
         return Meter.parse(signature)
