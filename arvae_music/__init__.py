@@ -1,3 +1,48 @@
-"""arvae: sliders for a melody. See README.md; the library's front door is `arvae_music.load`."""
+"""arvae: sliders for a melody.
+
+    import arvae_music
+
+    model = arvae_music.load("bach")
+    song = arvae_music.read("melody.mid")
+    result = model.edit(song.melody, density=+1.5)
+    arvae_music.save("denser.mid", song, result.melody)
+
+These import what they need when they are called: `import arvae_music` alone costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .library import Model
+    from .melody import Melody
+    from .midi import Song
 
 __version__ = "0.1.0"
+__all__ = ["load", "read", "save"]
+
+
+def load(model: str | Path = "bach") -> Model:
+    """A packaged model's name, a checkpoint file, or a run folder. Raises CheckpointError."""
+    from . import library
+
+    return library.load(model)
+
+
+def read(path: str | Path, *, track: int | str | None = None, channel: int | None = None) -> Song:
+    """The melody of a MIDI file or a score. Raises InputError."""
+    from .scores import read_any
+
+    return read_any(path, track=track, channel=channel)
+
+
+def save(path: str | Path, song: Song, melody: Melody, *, overwrite: bool = False) -> None:
+    """`song`'s file with `melody` in place of its own. Raises OutputError."""
+    from pathlib import Path
+
+    from .files import write_whole
+
+    write_whole(Path(path), song.write(melody.rows), overwrite=overwrite)

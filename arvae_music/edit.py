@@ -358,15 +358,16 @@ def propose(
 
     `count` decodes of each, over a range of overshoots, bonuses for the original's tokens, and temperatures.
     """
-    which = np.arange(count)
-    overshoot = np.array(OVERSHOOTS)[which % len(OVERSHOOTS)]
-    bonus = np.array(BONUSES, dtype=np.float32)[which // len(OVERSHOOTS) % len(BONUSES)]
-    heat = np.array(TEMPERATURES, dtype=np.float32)[which // (len(OVERSHOOTS) * len(BONUSES)) % len(TEMPERATURES)]
+    way = np.arange(count)
+    overshoot = np.tile(np.array(OVERSHOOTS), len(rows))
+    bonus = np.array(BONUSES, dtype=np.float32)[way // len(OVERSHOOTS) % len(BONUSES)]
+    heat = np.array(TEMPERATURES, dtype=np.float32)[way // (len(OVERSHOOTS) * len(BONUSES)) % len(TEMPERATURES)]
+    each = np.repeat(np.arange(len(rows)), len(OVERSHOOTS))
+    z = model.moved(model.runtime.encode(rows, meter)[each], before[each], wanted[each], overshoot)
     group = np.repeat(np.arange(len(rows)), count)
-    z = model.runtime.encode(rows, meter)[group]
-    z = model.moved(z, before[group], wanted[group], np.tile(overshoot, len(rows)))
+    point = group * len(OVERSHOOTS) + np.tile(way % len(OVERSHOOTS), len(rows))
     noise = np.tile(gumbel(seed, meter.ticks, count) * heat[:, None], (1, len(rows), 1))
-    decoded = decode(model.runtime, z, meter, rows[group], np.tile(bonus, len(rows)), noise)
+    decoded = decode(model.runtime, z, meter, rows[group], np.tile(bonus, len(rows)), noise, point)
     return group, decoded
 
 

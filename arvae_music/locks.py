@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import UsageError
-from .tokens import FIRST_PITCH, HOLD, LOWEST, onsets
+from .tokens import FIRST_PITCH, HOLD, LOWEST, VOCABULARY, onsets
 
 NAMES = ("onsets", "pitches", "key", "range", "first", "last")
 DIATONIC = frozenset((0, 2, 4, 5, 7, 9, 11))  # pitch classes: normalised melodies are in C/a
@@ -73,9 +73,10 @@ def parse(names: Iterable[str]) -> frozenset[str]:
 
 def in_key(tokens: Rows) -> Mask:
     """Whether a pitch token lies in the key; False for HOLD and REST."""
-    table = np.array([(c - FIRST_PITCH + LOWEST) % 12 in DIATONIC for c in range(12)])
-    diatonic: Mask = table[tokens % 12] & (tokens >= FIRST_PITCH)
-    return diatonic
+    return _IN_KEY.take(tokens)
+
+
+_IN_KEY = np.array([t >= FIRST_PITCH and (t - FIRST_PITCH + LOWEST) % 12 in DIATONIC for t in range(VOCABULARY)])
 
 
 def _kinds(rows: Rows) -> Rows:

@@ -45,7 +45,8 @@ class Outputs(NamedTuple):
 
 class ArVae(nn.Module):
     """`null_share` of the training rows are decoded from z = 0, which no posterior ever comes near: so the
-    decoder also learns to be a model of measures in general, and can judge how plausible one is."""
+    decoder also learns to be a model of measures in general, and can judge how plausible one is. The first
+    `made_up` rows of a batch are augmentation, not music, and are never among them."""
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, latent: int, null_share: float = 0.0) -> None:
         super().__init__()
@@ -54,13 +55,15 @@ class ArVae(nn.Module):
         self.latent = latent
         self.null_share = null_share
 
-    def forward(self, inputs: Tensor) -> Outputs:
+    def forward(self, inputs: Tensor, made_up: int = 0) -> Outputs:
         posterior = self.posterior(inputs)
         noise = torch.randn_like(posterior.mean)
         z = posterior.mean + noise * (0.5 * posterior.log_variance).exp()
         seen = z
         if self.training and self.null_share:
-            seen = z * (torch.rand(len(z), 1, device=z.device) >= self.null_share)
+            null = torch.rand(len(z), 1, device=z.device) < self.null_share
+            null[:made_up] = False
+            seen = z * ~null
         return Outputs(posterior, z, self.decoder(seen, inputs))
 
     def posterior(self, inputs: Tensor) -> Posterior:

@@ -34,15 +34,19 @@ def decode(
     originals: Rows | None = None,
     bonus: Floats | None = None,
     noise: Floats | None = None,
+    which: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[np.int16]:
     """(m, z) -> (m, t) free-running: at each tick the token with the largest logit + bonus + noise.
 
-    `bonus` (m,) goes to the token of `originals` (m, t); `noise` (t, m, v) is Gumbel noise times the temperature.
+    `which` (m,) says which point of z each row decodes, where points are decoded more than once. `bonus` (m,) goes to the token of `originals` (m, t); `noise` (t, m, v) is Gumbel noise times the temperature.
     """
     state = runtime.start(z, meter)
-    rows = np.zeros((len(z), meter.ticks), dtype=np.int16)
-    every = np.arange(len(z))
-    previous, sounding = np.full(len(z), START), np.full(len(z), HOLD)
+    if which is not None:
+        state = state.take(which)
+    count = len(z) if which is None else len(which)
+    rows = np.zeros((count, meter.ticks), dtype=np.int16)
+    every = np.arange(count)
+    previous, sounding = np.full(count, START), np.full(count, HOLD)
     for tick in range(meter.ticks):
         logits = runtime.step(state, previous, sounding)
         if originals is not None and bonus is not None:
@@ -66,8 +70,11 @@ def gumbel(seed: int, ticks: int, count: int) -> Floats:
 
 def log_probabilities(runtime: Runtime, rows: Rows, meter: Meter, z: Floats | None = None) -> Floats:
     """(m, t) -> (m, t, v): at each tick of the row, the log-probability of every token there."""
-    points = np.zeros((len(rows), runtime.latent), dtype=np.float32) if z is None else z
-    state = runtime.start(points, meter)
+    if z is None:
+        origin = np.zeros((1, runtime.latent), dtype=np.float32)
+        state = runtime.start(origin, meter).take(np.zeros(len(rows), dtype=np.int64))
+    else:
+        state = runtime.start(z, meter)
     table = np.empty((len(rows), meter.ticks, VOCABULARY), dtype=np.float32)
     previous, sounding = np.full(len(rows), START), np.full(len(rows), HOLD)
     for tick in range(meter.ticks):

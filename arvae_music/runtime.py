@@ -37,6 +37,10 @@ class State:
     hidden: Floats  # (m, k)
     tick: int = 0
 
+    def take(self, at: Ints) -> State:
+        """The same for rows `at`: many decodes of few latent points start from one pass over those."""
+        return State(self.meter, self.beats[:, at], self.starts[:, at], self.hidden[at], self.tick)
+
 
 class Runtime(Protocol):
     latent: int
@@ -102,8 +106,8 @@ class NumpyRuntime:
         beat, tick = divmod(state.tick, TICKS_PER_BEAT)
         if tick == 0:
             state.hidden = state.starts[beat]
-        gates = self.weights["decoder.previous_table.weight"][previous]
-        gates += self.weights["decoder.sounding_table.weight"][sounding]
+        gates = self.weights["decoder.previous_table.weight"].take(previous, axis=0)
+        gates += self.weights["decoder.sounding_table.weight"].take(sounding, axis=0)
         gates += state.beats[beat]
         gates += self.weights["decoder.tick_table.weight"][TICKS_PER_BEAT * int(state.meter.compound) + tick]
         state.hidden = _gru(self.weights, "decoder.tick_gru", gates, state.hidden)
@@ -124,21 +128,28 @@ def decode(runtime: Runtime, z: Floats, meter: Meter) -> npt.NDArray[np.int16]:
 
 
 def _gru(weights: Mapping[str, Any], name: str, gates: Floats, state: Floats) -> Floats:
-    """One step: see gru.py. `gates` may be overwritten."""
+    """One step: see gru.py."""
     h = state.shape[1]
     recurrent = state @ weights[f"{name}.weight"].T
     recurrent += weights[f"{name}.bias"]
-    switch = _sigmoid(gates[:, : 2 * h] + recurrent[:, : 2 * h])
-    new = np.tanh(gates[:, 2 * h :] + switch[:, :h] * recurrent[:, 2 * h :])
-    mixed: Floats = new + switch[:, h:] * (state - new)
+    switch = gates[:, : 2 * h] + recurrent[:, : 2 * h]
+    _sigmoid(switch)
+    new = switch[:, :h] * recurrent[:, 2 * h :]
+    new += gates[:, 2 * h :]
+    np.tanh(new, out=new)
+    mixed: Floats = state - new
+    mixed *= switch[:, h:]
+    mixed += new
     return mixed
 
 
-def _sigmoid(x: Floats) -> Floats:
+def _sigmoid(x: Floats) -> None:
+    """In place. Below -80 the exponential would overflow a float32, and the result is 0 all the same."""
     np.negative(x, out=x)
-    np.exp(np.minimum(x, 80, out=x), out=x)
+    np.minimum(x, 80, out=x)
+    np.exp(x, out=x)
     x += 1
-    return np.reciprocal(x, out=x)
+    np.reciprocal(x, out=x)
 
 
 def _linear(weights: Mapping[str, Any], name: str, x: Floats) -> Floats:

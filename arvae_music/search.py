@@ -40,6 +40,7 @@ BEAM = 6  # candidates that are improved at a time
 KEPT = 12  # candidates that are handed on
 ROUNDS = 14  # at most; most measures need as many as ticks must change, and one more to see that nothing helps
 FAVOURITES = 6  # pitches tried where no note starts
+TWINS = 8  # ways to reach the same candidate, at most: more could crowd others out
 REACH = 7  # semitones beyond the melody's compass that a note may go
 
 
@@ -49,11 +50,11 @@ class Weights:
 
     miss: float = 30.0  # per sd
     missed: float = 5.0  # for missing at all
-    drift: float = 4.0  # per sd
-    tick: float = 0.5  # per tick changed
+    drift: float = 3.0  # per sd
+    tick: float = 1.0  # per tick changed
     semitone: float = 0.02  # per semitone that a note's pitch moves
     nat: float = 0.15
-    outside: float = 1.0  # per new note outside the key
+    outside: float = 3.0  # per new note outside the key
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,9 @@ class Pool:
 
     def best(self, count: int) -> Pool:
         """The `count` cheapest different candidates of each group."""
-        order = np.lexsort((_fingerprint(self.rows), self.cost, self.group))
+        order = np.lexsort((self.cost, self.group))
+        order = order[_rank(self.group[order]) < count * TWINS]
+        order = order[np.lexsort((_fingerprint(self.rows[order]), self.cost[order], self.group[order]))]
         key = _fingerprint(self.rows[order]) ^ (self.group[order].astype(np.uint64) << np.uint64(40))
         order = order[np.sort(np.unique(key, return_index=True)[1])]
         return self.take(order[_rank(self.group[order]) < count])
@@ -185,10 +188,15 @@ class Search:
             return
         known = np.where(np.isfinite(guess), guess, self.nats[group])
         promising = self._priced(group, rows, known).best(2 * BEAM)
-        table = log_probabilities(self.runtime, promising.rows, self.problem.meter)
-        exact = self._priced(promising.group, promising.rows, surprise(table, promising.rows))
-        for g, row, t in zip(exact.group, exact.rows, table, strict=True):
-            self.tables[self._key(g, row)] = t
+        keys = [self._key(g, row) for g, row in zip(promising.group, promising.rows, strict=True)]
+        new = np.array([key not in self.tables for key in keys])
+        fresh = promising.take(new)
+        if len(fresh.group) == 0:
+            return
+        table = log_probabilities(self.runtime, fresh.rows, self.problem.meter)
+        exact = self._priced(fresh.group, fresh.rows, surprise(table, fresh.rows))
+        for at, one in zip(np.flatnonzero(new), table, strict=True):
+            self.tables[keys[at]] = one
         self.pool = self.pool.join(exact).best(KEPT)
 
     def _leading(self) -> Floats:

@@ -33,6 +33,9 @@ from .losses import Terms, attribute_loss, kl_divergence
 from .model import ArVae, Outputs
 
 Compare = Callable[[Tensor, Tensor], dict[str, float]]
+Rows = npt.NDArray[Any]
+# (b, ...) inputs and (b, k) values -> both with some first rows made up, and how many those are
+Augment = Callable[[Rows, npt.NDArray[np.float32], np.random.Generator], tuple[Rows, npt.NDArray[np.float32], int]]
 WARM_UP = 0.02  # share of the run over which the learning rate rises
 FLOOR = 0.01  # share of the learning rate at the end of the cosine
 
@@ -94,9 +97,16 @@ class Trainer:
     """One training run. Attribute k of the examples is carried by latent dimension k."""
 
     def __init__(
-        self, model: ArVae, train: Examples, valid: Examples, options: TrainingOptions, compare: Compare
+        self,
+        model: ArVae,
+        train: Examples,
+        valid: Examples,
+        options: TrainingOptions,
+        compare: Compare,
+        augment: Augment | None = None,
     ) -> None:
         self.model = model
+        self.augment = augment
         self.options = options
         self.compare = compare
         self.device = next(model.parameters()).device
@@ -113,8 +123,9 @@ class Trainer:
                 f"{train.attributes.shape[1]} attributes need as many latent dimensions, and there are {model.latent}",
                 remedy="give --latent",
             )
-        self.inputs = torch.from_numpy(np.ascontiguousarray(train.inputs)).to(self.device)
-        self.values = torch.from_numpy(np.ascontiguousarray(train.attributes)).to(self.device)
+        self.inputs = train.inputs
+        self.values = train.attributes
+        self._epoch = (-1, np.zeros(0, dtype=np.int64))  # number, and order of the examples
         self.valid_inputs = torch.from_numpy(valid.inputs[_spread(len(valid), options.valid_rows)]).to(self.device)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate, fused=True)
         self.parallel = DistributedDataParallel(model) if self.ranks > 1 else model
@@ -159,11 +170,11 @@ class Trainer:
         rate = self._learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        rows = self._rows()
+        inputs, values, made_up = self._batch()
         seed_all(self.options.seed, self.step, self.rank)
         self.model.train()
-        outputs: Outputs = self.parallel(self.inputs[rows])
-        terms = self._objective(outputs, self.values[rows])
+        outputs: Outputs = self.parallel(inputs, made_up)
+        terms = self._objective(outputs, values)
         if not math.isfinite(float(terms.total.detach())):
             raise TrainingError(f"the loss is {float(terms.total.detach())} at step {self.step}")
         self.optimizer.zero_grad(set_to_none=True)
@@ -186,12 +197,18 @@ class Trainer:
         warm = min(1.0, (done + 1e-4) / WARM_UP)
         return self.options.learning_rate * warm * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
 
-    def _rows(self) -> Tensor:
-        """This rank's part of this step's batch."""
+    def _batch(self) -> tuple[Tensor, Tensor, int]:
+        """This rank's part of this step's batch: inputs, values, and how many of the first rows are made up."""
         epoch, at = divmod(self.step, self.steps_per_epoch)
-        order = np.random.default_rng([self.options.seed, epoch]).permutation(len(self.inputs))
+        if self._epoch[0] != epoch:
+            self._epoch = epoch, np.random.default_rng([self.options.seed, epoch]).permutation(len(self.inputs))
         first = (at * self.ranks + self.rank) * self.share
-        return torch.from_numpy(order[first : first + self.share]).to(self.device)
+        rows = self._epoch[1][first : first + self.share]
+        inputs, values, made_up = self.inputs[rows], self.values[rows], 0
+        if self.augment is not None:
+            random = np.random.default_rng([self.options.seed, self.step, self.rank])
+            inputs, values, made_up = self.augment(inputs, values, random)
+        return torch.from_numpy(inputs).to(self.device), torch.from_numpy(values).to(self.device), made_up
 
     def _agree(self, ending: bool) -> bool:
         """Whether any rank wants to end: a rank that went on alone would wait for ever."""

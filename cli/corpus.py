@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ..corpora.build import Progress
+    from ..corpora.corpus import Corpus
     from ..corpora.describe import Description
     from ..corpora.store import Facts
 
@@ -43,11 +44,29 @@ def build(
     if builder.is_built(found) and not rebuild:
         say(f"{found.name} is there already: {store.path_of(found.name)}; --rebuild builds it anew")
         return 0
+    _build(found, jobs, rebuild)
+    return 0
+
+
+def ensure_built(corpus: str) -> None:
+    """Build one of arvae's own corpora where it is not there yet; what else a name may mean is left to `load`."""
+    from ..corpora import build as builder
+    from ..corpora import registry
+
+    found = registry.built_in().get(corpus)
+    if found is not None and not builder.is_built(found):
+        say(f"building the corpus {corpus} first")
+        _build(found, None, False)
+
+
+def _build(found: Corpus, jobs: int | None, rebuild: bool) -> None:
+    from ..corpora import build as builder
+    from ..corpora import registry, store
+
     for _ in _shown(builder.build(found, jobs=jobs, rebuild=rebuild), found.name):
         pass
     say(_summary(registry.load_facts(found.name)))
     say(str(store.path_of(found.name)))
-    return 0
 
 
 def _shown(progress: Iterable[Progress], name: str) -> Iterator[Progress]:

@@ -69,6 +69,10 @@ Device = Annotated[str, typer.Option(rich_help_panel=_TRAINING, help="auto, cpu 
 Threads = Annotated[
     int | None, typer.Option(min=1, rich_help_panel=_TRAINING, help="CPU threads.  [default: one a core]")
 ]
+Mix = Annotated[
+    float,
+    typer.Option(min=0.0, max=1.0, rich_help_panel=_TRAINING, help="Share of a batch joined from two measures' parts."),
+]
 Attributes = Annotated[
     list[str] | None,
     typer.Option(
@@ -100,6 +104,7 @@ class Plan:
     attributes: tuple[str, ...]
     dims: MeasureDims
     options: TrainingOptions
+    mix: float = 0.0  # share of mixed measures in a batch
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -107,6 +112,7 @@ class Plan:
             "attributes": list(self.attributes),
             "dims": self.dims.to_json(),
             "options": self.options.to_json(),
+            "mix": self.mix,
         }
 
 
@@ -127,6 +133,7 @@ def train(
     hidden: Hidden = 128,
     tick_hidden: TickHidden = 64,
     token_dropout: Dropout = 0.1,
+    mix: Mix = 0.5,
     seed: common.Seed = 0,
     device: Device = "auto",
     threads: Threads = None,
@@ -159,7 +166,7 @@ def train(
                 learning_rate=learning_rate,
                 seed=seed,
             )
-            plan = Plan(corpus, names, dims, options)
+            plan = Plan(corpus, names, dims, options, mix)
         return _Run(run, plan, data, place, as_json=json).go(resume, threads)
 
 
@@ -186,7 +193,7 @@ def _read_plan(run: Path) -> Plan:
     try:
         body = json.loads((run / "config.json").read_text())
         dims, options = MeasureDims(**body["dims"]), TrainingOptions(**body["options"])
-        return Plan(body["corpus"], tuple(body["attributes"]), dims, options)
+        return Plan(body["corpus"], tuple(body["attributes"]), dims, options, body["mix"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"its config.json cannot be read ({error})", where=str(run), remedy="start anew with --overwrite"
@@ -263,12 +270,16 @@ class _Run:
     def _trainer(self) -> Trainer:
         import torch
 
+        from ..attributes import find
         from ..measure_nets import accuracy, build
+        from ..mixing import Mixer
         from ..training import Trainer, seed_all
 
         seed_all(self.plan.options.seed, 0, 0)
         model = build(self.plan.dims).to(torch.device(self.device))
-        return Trainer(model, self.data.split.train, self.data.split.valid, self.plan.options, accuracy)
+        mixer = Mixer([find(name) for name in self.plan.attributes], self.plan.mix)
+        split = self.data.split
+        return Trainer(model, split.train, split.valid, self.plan.options, accuracy, mixer)
 
     # -------------------------------------------------------------------------- the run's files
 
@@ -308,7 +319,12 @@ class _Run:
             "made": time.strftime("%Y-%m-%d"),
             "valid": report.valid if report else None,
         }
-        training = {**self.plan.options.to_json(), "steps": trainer.step, "seconds": round(trainer.seconds, 1)}
+        training = {
+            **self.plan.options.to_json(),
+            "mix": self.plan.mix,
+            "steps": trainer.step,
+            "seconds": round(trainer.seconds, 1),
+        }
         specs = [find(name) for name in self.plan.attributes]
         origins = [origin_of(name) for name in self.plan.attributes]
         made = to_checkpoint(trainer.model, self.plan.dims, self.data.split.train, specs, origins, training, provenance)

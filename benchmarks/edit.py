@@ -1,0 +1,169 @@
+"""How well edits obey, and how little else they touch.
+
+    python benchmarks/edit.py --model bach --corpus bach            test tunes, which training never saw
+    python benchmarks/edit.py --model folk --corpus bach            a source the model does not know
+    python benchmarks/edit.py --part valid ...                      for choosing weights: never on test tunes
+
+Each of the four attributes is asked to move by +-1.5 sd in every measure of every tune. A request is feasible
+where the corpus of the model holds such a value (the others are clamped, and counted apart). `exact` is the
+share of feasible requests met to the note, to the semitone, for rhythm to the weight of an eighth. `drift` is the
+mean absolute change, in sd, of the attributes whose correlation with the requested one is below .5; `forced` is
+the part of it that no edit can avoid, since |contour| cannot exceed the range. `ticks`
+is the share of ticks whose token changed; `x least` compares that, on measures where brute force over all
+changes of one and two ticks finds the smallest change that reaches the target, with that smallest change.
+`in key` is the share of new notes in the key; the corpus's own notes stand below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+import numpy as np
+from tunes import held_out
+
+import arvae_music
+from arvae_music.edit import BarResult, EditResult, edit
+from arvae_music.library import Model
+from arvae_music.locks import Locks, in_key
+from arvae_music.melody import Melody
+from arvae_music.tokens import FIRST_PITCH, HOLD, REST, onsets
+
+STEP = 1.5  # sd
+SAMPLE = 40  # measures a request for brute force
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="bach")
+    parser.add_argument("--corpus", default="bach")
+    parser.add_argument("--part", default="test", choices=["valid", "test"])
+    parser.add_argument("--tunes", type=int, help="at most so many")
+    parser.add_argument("--mode", default="guided", choices=["guided", "latent"])
+    parser.add_argument("--attributes", nargs="+")
+    parser.add_argument("--proposals", type=int, default=64)
+    parser.add_argument("--no-brute-force", action="store_true")
+    parser.add_argument("--json", help="write the table here too")
+    options = parser.parse_args()
+    model = arvae_music.load(options.model)
+    melodies = held_out(options.corpus, options.part, options.tunes)
+    rows = []
+    print(f"model {model.name} on {options.corpus} {options.part}: {len(melodies)} tunes, mode {options.mode}\n")
+    print("| attribute | asked | exact | measures | clamped | drift | forced | ticks | x least | in key | ms/measure |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    for name in options.attributes or model.metadata.carried:
+        for step in (-STEP, STEP):
+            row = request(model, melodies, name, step, options.mode, options.proposals, not options.no_brute_force)
+            rows.append(row)
+            print(
+                f"| {name} | {step:+g} | {row['exact']:.4f} | {row['measures']} | {row['clamped']} "
+                f"| {row['drift']:.3f} | {row['forced']:.3f} | {row['ticks']:.3f} | {row['least']:.2f} ({row['sampled']}) "
+                f"| {row['in_key']:.3f} | {row['ms']:.1f} |",
+                flush=True,
+            )
+    own = np.concatenate([row[onsets(row)] for melody in melodies for row in melody.rows if row is not None])
+    exact = np.average([row["exact"] for row in rows], weights=[row["measures"] for row in rows])
+    print(
+        f"\nexact {exact:.4f}; drift {np.mean([row['drift'] for row in rows]):.3f}, "
+        f"forced {np.mean([row['forced'] for row in rows]):.3f}; own notes in key {in_key(own).mean():.3f}"
+    )
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump({"options": vars(options), "rows": rows}, file, indent=1)
+
+
+def request(
+    model: Model, melodies: list[Melody], name: str, step: float, mode: str, proposals: int, brute: bool
+) -> dict[str, float]:
+    asked = model.request({name: step}, mode=mode, proposals=proposals)
+    started = time.perf_counter()
+    results = [edit(melody, asked, model) for melody in melodies]
+    seconds = time.perf_counter() - started
+    names = list(results[0].names)
+    k = names.index(name)
+    pairs = [(bar, melody, result) for melody, result in zip(melodies, results, strict=True) for bar in result.bars]
+    feasible = [pair for pair in pairs if not pair[0].clamped[k]]
+    bars = [bar for bar, _, _ in feasible]
+    before, after = _rows(feasible)
+    new = [(b != a) & onsets(b) for a, b in zip(before, after, strict=True)]
+    fresh = np.concatenate([row[mask] for row, mask in zip(after, new, strict=True)])
+    ratios = _against_least(feasible, model, k) if brute else []
+    return {
+        "attribute": name,
+        "step": step,
+        "exact": float(np.mean([bar.hits[k] for bar in bars])),
+        "measures": len(bars),
+        "clamped": len(pairs) - len(bars),
+        "drift": _drift(bars, model, names, k)[0],
+        "forced": _drift(bars, model, names, k)[1],
+        "ticks": float(np.mean([(a != b).mean() for a, b in zip(before, after, strict=True)])),
+        "least": float(np.mean(ratios)) if ratios else float("nan"),
+        "sampled": len(ratios),
+        "in_key": float(in_key(fresh).mean()) if len(fresh) else float("nan"),
+        "ms": 1000 * seconds / len(pairs),
+    }
+
+
+def _rows(pairs: list[tuple[BarResult, Melody, EditResult]]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    before = [melody.rows[bar.index] for bar, melody, _ in pairs]
+    after = [result.melody.rows[bar.index] for bar, _, result in pairs]
+    return before, after
+
+
+def _drift(bars: list[BarResult], model: Model, names: list[str], k: int) -> tuple[float, float]:
+    metadata = model.metadata.restricted(names)
+    unrelated = [j for j in range(len(names)) if abs(metadata.correlation[k][j]) < 0.5]
+    sd = np.array([scale.sd for scale in metadata.scales])
+    moves = np.array([np.abs(bar.achieved - bar.before) / sd for bar in bars])
+    forced = np.zeros_like(moves)
+    if {"range", "contour"} <= set(names):
+        span, slope = names.index("range"), names.index("contour")
+        for bar, row in zip(bars, forced, strict=True):
+            if k == slope:
+                row[span] = max(0.0, abs(bar.achieved[slope]) - bar.before[span]) / sd[span]
+            if k == span:
+                row[slope] = max(0.0, abs(bar.before[slope]) - bar.achieved[span]) / sd[slope]
+    return float(moves[:, unrelated].mean()), float(forced[:, unrelated].mean())
+
+
+def _against_least(pairs: list[tuple[BarResult, Melody, EditResult]], model: Model, k: int) -> list[float]:
+    """Ticks changed / least ticks that can be changed, over a sample of measures where that is 1 or 2."""
+    ratios = []
+    judged = [pair for pair in pairs if pair[0].changed and pair[0].hits[k]]
+    for bar, melody, result in judged[:: max(1, len(judged) // SAMPLE)]:
+        before, after = melody.rows[bar.index], result.melody.rows[bar.index]
+        least = _least(before, bar, model, k)
+        if least:
+            ratios.append(float((before != after).sum()) / least)
+    return ratios
+
+
+def _least(row: np.ndarray, bar: BarResult, model: Model, k: int) -> int:
+    """The fewest ticks that reach the target: 1, 2, or 0 where two are not enough. Pitches in the key only."""
+    reduced = model.restricted([model.metadata.names[k]])
+    judge = reduced.judge(bar.meter, Locks(), 1.0)
+    notes = row[onsets(row)]
+    tokens = np.arange(FIRST_PITCH, FIRST_PITCH + 49)
+    near = tokens[(tokens >= notes.min() - 14) & (tokens <= notes.max() + 14)] if len(notes) else tokens[12:36]
+    choices = [HOLD, REST, *near[in_key(near)].tolist()]
+    first = _changes(row[None], choices)
+    for count in (1, 2):
+        candidates = first if count == 1 else _changes(first, choices)
+        misses = judge.misses(judge.values(candidates, bar.meter), bar.wanted[[k]][None])
+        if (misses == 0).any():
+            return count
+    return 0
+
+
+def _changes(rows: np.ndarray, choices: list[int]) -> np.ndarray:
+    """Every row with one tick set to one of the choices."""
+    ticks = rows.shape[1]
+    every = np.repeat(rows, ticks * len(choices), axis=0)
+    at = np.tile(np.repeat(np.arange(ticks), len(choices)), len(rows))
+    every[np.arange(len(every)), at] = np.tile(choices, ticks * len(rows))
+    return every
+
+
+if __name__ == "__main__":
+    main()
