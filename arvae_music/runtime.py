@@ -22,6 +22,7 @@ from .measure import MAX_BEATS, TICKS_PER_BEAT, Meter
 from .tokens import HOLD, VOCABULARY
 
 START = VOCABULARY  # the token before the first, as in measure_nets
+LOG_VARIANCE = (-10.0, 4.0)  # the encoder's bounds, as in measure_nets
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[Any]
@@ -48,6 +49,9 @@ class Runtime(Protocol):
     def encode(self, rows: Ints, meter: Meter) -> Floats:
         """(m, meter.ticks) tokens -> (m, z) posterior means."""
 
+    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+        """(m, meter.ticks) tokens -> (m, z) posterior means and log-variances."""
+
     def start(self, z: Floats, meter: Meter) -> State:
         """A decode of (m, z)."""
 
@@ -65,9 +69,13 @@ class NumpyRuntime:
         _check_shapes(checkpoint)
 
     def encode(self, rows: Ints, meter: Meter) -> Floats:
+        return self.posterior(rows, meter)[0]
+
+    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
         beats = self._encode_beats(rows, meter)
         ends = [self._encode_measure(beats, meter, side) for side in range(2)]
-        return _linear(self.weights, "encoder.to_latent", np.concatenate(ends, axis=1))[:, : self.latent]
+        both = _linear(self.weights, "encoder.to_latent", np.concatenate(ends, axis=1))
+        return both[:, : self.latent], np.clip(both[:, self.latent :], *LOG_VARIANCE)
 
     def _encode_beats(self, rows: Ints, meter: Meter) -> Floats:
         """(m, beats, 2k)"""
