@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .attributes import AttributeSpec
+from .attributes import AttributeSpec, evaluate
 from .checkpoint import NOT_CARRIED, Metadata
 from .errors import UsageError
 from .locks import Locks, ends_in
@@ -167,7 +167,8 @@ def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
     open_tasks = [task for task in tasks if task.open]
     rows = _latent(open_tasks, model) if request.mode == "latent" else _guided(melody, open_tasks, request, model)
     changed = melody.with_rows({i: row for i, row in rows.items() if not np.array_equal(row, melody.bars[i].tokens)})
-    results = tuple(_result(task, changed, melody, model) for task in tasks)
+    values = _values(changed, [task.index for task in tasks], model)
+    results = tuple(_result(task, changed, values[task.index], model) for task in tasks)
     return EditResult(changed, model.metadata.names, results, skipped)
 
 
@@ -214,17 +215,28 @@ def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Ta
         if reason is not None:
             skipped[reason] = skipped.get(reason, 0) + 1
             editable.discard(i)
+    values = _values(melody, sorted(editable), model)
     for i in sorted(editable):
-        tasks.append(_task(melody, i, editable, request, model))
+        tasks.append(_task(melody, i, values[i], editable, request, model))
     return tasks, skipped
 
 
-def _task(melody: Melody, i: int, editable: set[int], request: EditRequest, model: Model) -> _Task:
+def _values(melody: Melody, at: Sequence[int], model: Model) -> dict[int, Floats]:
+    """Attribute values by index of the measure; those of one meter are measured together."""
+    found: dict[int, Floats] = {}
+    for meter in {melody.bars[i].meter for i in at}:
+        here = [i for i in at if melody.bars[i].meter == meter]
+        rows = [row for row in (melody.bars[i].tokens for i in here) if row is not None]
+        if meter is not None:
+            found.update(zip(here, evaluate(model.specs, np.stack(rows), meter), strict=True))
+    return found
+
+
+def _task(melody: Melody, i: int, before: Floats, editable: set[int], request: EditRequest, model: Model) -> _Task:
     bar = melody.bars[i]
     assert bar.tokens is not None
     assert bar.meter is not None
     judge = model.judge(bar.meter, Locks(), 1.0)
-    before = judge.values(bar.tokens[None], bar.meter)[0]
     asked = np.full(len(before), np.nan)
     for k, (spec, scale) in enumerate(zip(model.specs, model.metadata.scales, strict=True)):
         if scale.name in request.targets:
@@ -268,12 +280,10 @@ def _leave(melody: Melody, i: int, editable: set[int]) -> int:
     return int(ends_in(row[None])[0])
 
 
-def _result(task: _Task, changed: Melody, melody: Melody, model: Model) -> BarResult:
+def _result(task: _Task, changed: Melody, achieved: Floats, model: Model) -> BarResult:
     row = changed.bars[task.index].tokens
     assert row is not None
-    judge = model.judge(task.meter, Locks(), 1.0)
-    achieved = judge.values(row[None], task.meter)[0]
-    hits = judge.misses(achieved[None], task.wanted[None])[0] == 0
+    hits = model.judge(task.meter, Locks(), 1.0).misses(achieved[None], task.wanted[None])[0] == 0
     same = np.array_equal(row, task.row)
     return BarResult(
         task.index, task.number, task.meter, task.before, task.asked, task.wanted, achieved, hits, not same

@@ -8,7 +8,8 @@ moved to another tick) until the best one neither misses nor gets better. What c
     drift       how far the others have moved, in sd; an attribute that goes with a wanted one (correlation
                 rho in the corpus) weighs 1 - rho^2: it may come along
     change      ticks whose token differs, and how far pitches moved
-    surprise    nats that the measure has become less likely to the model; notes outside the key
+    surprise    nats that the measure has become less likely to the model; notes outside the key; notes
+                repeated where a passing note belongs
 
 The model ranks small changes too: one pass over a candidate tells how likely every other token would be at
 every tick, so that only its favourites need be measured.
@@ -53,8 +54,9 @@ class Weights:
     drift: float = 3.0  # per sd
     tick: float = 1.0  # per tick changed
     semitone: float = 0.02  # per semitone that a note's pitch moves
-    nat: float = 0.15
+    nat: float = 0.3
     outside: float = 3.0  # per new note outside the key
+    repeat: float = 0.5  # per note that repeats the one before it and did not
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ class Search:
         self.original = judge.values(problem.rows, problem.meter)
         self.drift = judge.drift_weights(problem.wanted)
         self.pitches = self._pitches()
+        self.repeats = repeats(problem.rows)
         table = log_probabilities(runtime, problem.rows, problem.meter)
         self.nats = surprise(table, problem.rows)
         first = self._priced(np.arange(len(problem.rows)), problem.rows, self.nats)
@@ -176,6 +179,7 @@ class Search:
         cost += weights.semitone * (np.abs(rows - original) * both).sum(axis=1)
         new = changed & onsets(rows)
         cost += weights.outside * (new & ~in_key(rows)).sum(axis=1)
+        cost += weights.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
         return cost + weights.nat * (nats - self.nats[group])
 
     def _priced(self, group: Ints, rows: Rows, nats: Floats) -> Pool:
@@ -225,8 +229,7 @@ class Search:
         """One tick's token replaced: any pitch in reach where a note starts, the model's favourites elsewhere,
         a HOLD or a REST in the place of a note, a HOLD in the place of a rest."""
         started = onsets(beam.rows)
-        reach = np.zeros((*beam.rows.shape, VOCABULARY), dtype=np.bool_)
-        reach |= self.pitches[beam.group][:, None, :]
+        reach = np.broadcast_to(self.pitches, (*beam.rows.shape, VOCABULARY)).copy()
         liked = np.where(reach, table, -np.inf)
         edge = np.partition(liked, -FAVOURITES, axis=2)[:, :, -FAVOURITES, None]
         reach &= started[:, :, None] | (liked >= edge)
@@ -269,19 +272,28 @@ class Search:
         fine = opening_allowed(rows, self.problem.tie[group])
         fine &= (rows != original).mean(axis=1) <= self.judge.limit
         notes = onsets(rows) & (rows != original)
-        within = np.take_along_axis(self.pitches[group], np.maximum(rows, 0).astype(np.int64), axis=1)
-        fine &= np.all(within | ~notes, axis=1)
+        fine &= np.all(self.pitches.take(rows) | ~notes, axis=1)
         leave = self.problem.leave[group]
         if (leave >= 0).any():
             fine &= (leave < 0) | (ends_in(rows) == leave) | (ends_in(rows) == HOLD)
         return fine & self.judge.locks.allow(original, rows)
 
     def _pitches(self) -> npt.NDArray[np.bool_]:
-        """(g, v) which pitches a new note may have: the melody's compass and REACH around it."""
+        """(v,) which pitches a new note may have: the melody's compass and REACH around it."""
         tokens = np.arange(VOCABULARY)
         locks = self.judge.locks
-        inside = (tokens >= max(FIRST_PITCH, locks.lowest - REACH)) & (tokens <= locks.highest + REACH)
-        return np.repeat(inside[None], len(self.problem.rows), axis=0)
+        inside: npt.NDArray[np.bool_] = tokens >= max(FIRST_PITCH, locks.lowest - REACH)
+        return inside & (tokens <= locks.highest + REACH)
+
+
+def repeats(rows: Rows) -> Ints:
+    """(n, t) -> (n,) how many notes have the pitch of the note before them, in the measure."""
+    count = np.zeros(len(rows), dtype=np.int64)
+    last = np.zeros(len(rows), dtype=rows.dtype)
+    for column in np.ascontiguousarray(rows.T):
+        count += (column == last) & (column >= FIRST_PITCH)
+        last = np.where(column == HOLD, last, column)
+    return count
 
 
 _MIX = np.random.default_rng(0).integers(1, 1 << 62, size=1024, dtype=np.uint64) | np.uint64(1)
