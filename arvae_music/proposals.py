@@ -38,7 +38,8 @@ def decode(
 ) -> npt.NDArray[np.int16]:
     """(m, z) -> (m, t) free-running: at each tick the token with the largest logit + bonus + noise.
 
-    `which` (m,) says which point of z each row decodes, where points are decoded more than once. `bonus` (m,) goes to the token of `originals` (m, t); `noise` (t, m, v) is Gumbel noise times the temperature.
+    `which` (m,) says which point of z each row decodes, where points are decoded more than once. `bonus` (m,)
+    goes to the token of `originals` (m, t); `noise` (t, m, v) is Gumbel noise times the temperature.
     """
     state = runtime.start(z, meter)
     if which is not None:
