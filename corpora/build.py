@@ -234,11 +234,25 @@ def _in_order(
     """The batches' results in the batches' order, with a bounded number under way."""
     waiting: list[Future[list[Extracted]]] = []
     for batch in batches:
-        waiting.append(pool.submit(extract_batch, extract, batch))
+        with _interrupts_held():  # the first call starts the workers
+            waiting.append(pool.submit(extract_batch, extract, batch))
         if len(waiting) > AHEAD * jobs:
             yield waiting.pop(0).result()
     for future in waiting:
         yield future.result()
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits until the end of the block; processes that are started in it never hear of it at all."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: a worker may then complain while it starts
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker() -> None:

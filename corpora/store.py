@@ -18,10 +18,10 @@ written under a temporary name and renamed, so that whatever interrupts a build 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -29,7 +29,8 @@ from typing import Any
 
 import numpy as np
 
-from arvae_music.errors import CorpusError
+from arvae_music.errors import CorpusError, OutputError
+from arvae_music.files import write_whole
 
 from .corpus import Tune
 
@@ -99,24 +100,12 @@ def write(path: Path, tables: Sequence[Any], facts: Facts) -> None:
 
     whole = pa.concat_tables(tables) if tables else table_of(())
     whole = whole.replace_schema_metadata({_KEY: json.dumps(asdict(facts)).encode()})
-    temporary: Path | None = None
+    data = io.BytesIO()
+    pq.write_table(whole, data, compression="zstd")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".part")
-        os.close(handle)
-        temporary = Path(name)
-        pq.write_table(whole, temporary, compression="zstd")
-        temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise CorpusError(
-            f"cannot be written ({reason})",
-            where=str(path),
-            remedy="name another cache folder in ARVAE_CACHE",
-        ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        write_whole(path, data.getvalue(), overwrite=True)
+    except OutputError as error:
+        raise CorpusError(error.what, where=error.where, remedy="name another cache folder in ARVAE_CACHE") from error
 
 
 def read_facts(path: Path) -> Facts:

@@ -123,7 +123,8 @@ def test_an_attribute_that_does_not_exist(run, tunes):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_ctrl_c_ends_the_workers_and_leaves_nothing(home, work, cache):
+@pytest.mark.parametrize("after", [0.0, 0.3, 1.0])  # seconds: while workers start, and when they are at work
+def test_ctrl_c_ends_the_workers_and_leaves_nothing(home, work, cache, after):
     """SIGINT goes to the whole process group, as from a terminal."""
     folder = work / "many"
     folder.mkdir()
@@ -135,6 +136,7 @@ def test_ctrl_c_ends_the_workers_and_leaves_nothing(home, work, cache):
         start_new_session=True,
     )
     wait_for_children(process.pid, 3)  # two workers and their resource tracker
+    time.sleep(after)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
@@ -162,7 +164,6 @@ def wait_for_children(pid: int, count: int) -> None:
             time.sleep(3)
             return
         if len(listing.read_text().split()) >= count:
-            time.sleep(0.5)
             return
-        time.sleep(0.05)
+        time.sleep(0.02)
     raise AssertionError("no workers were started")
