@@ -166,9 +166,7 @@ def _on_channel(candidates: list[Candidate], channel: int, where: str) -> list[C
     own = [c for c in candidates if c.channel == channel]
     if not own:
         used = ", ".join(str(n) for n in sorted({c.channel for c in candidates}))
-        raise InputError(
-            f"there are no notes on channel {channel}", where=where, remedy=f"notes are on channel {used}"
-        )
+        raise InputError(f"there are no notes on channel {channel}", where=where, remedy=f"notes are on channel {used}")
     return own
 
 
