@@ -60,9 +60,14 @@ def transition(before: Choice, after: Choice) -> Floats:
     return result
 
 
-def best_path(choices: Sequence[Choice | None]) -> list[int]:
+def joins(choices: Sequence[Choice | None]) -> list[Floats | None]:
+    """What every barline costs: to be handed to `best_path` where only the candidates' own costs change."""
+    return [transition(a, b) if a is not None and b is not None else None for a, b in itertools.pairwise(choices)]
+
+
+def best_path(choices: Sequence[Choice | None], steps: Sequence[Floats | None] | None = None) -> list[int]:
     """Which candidate of each measure; 0 for None, a measure that passes through and joins nothing."""
-    steps = [transition(a, b) if a is not None and b is not None else None for a, b in itertools.pairwise(choices)]
+    steps = joins(choices) if steps is None else steps
     costs = [np.zeros(1) if choice is None else choice.cost.astype(np.float64) for choice in choices]
     _settle_forms(choices, costs, steps)
     return _viterbi(costs, steps)
