@@ -248,7 +248,7 @@ def _task(melody: Melody, i: int, before: Floats, editable: set[int], request: E
     wanted[kept] = before[kept]
     return _Task(
         i, bar.number, bar.meter, bar.tokens, before, asked, wanted,
-        _tie(melody, i, editable), _leave(melody, i, editable), bool(off.any()),
+        tie_of(melody, i, editable), leave_of(melody, i, editable), bool(off.any()),
     )  # fmt: skip
 
 
@@ -259,7 +259,7 @@ def _clamped(asked: Floats, before: Floats, model: Model) -> Floats:
     return np.clip(asked, np.minimum(low, before), np.maximum(high, before))
 
 
-def _tie(melody: Melody, i: int, editable: set[int]) -> int:
+def tie_of(melody: Melody, i: int, editable: set[int]) -> int:
     """1: tick 0 must stay tied (what it is tied to is not ours to cut); -1: there is nothing to tie to; else 0."""
     row = melody.bars[i].tokens
     assert row is not None
@@ -271,7 +271,7 @@ def _tie(melody: Melody, i: int, editable: set[int]) -> int:
     return 0 if ends_in(previous[None])[0] >= FIRST_PITCH else -1
 
 
-def _leave(melody: Melody, i: int, editable: set[int]) -> int:
+def leave_of(melody: Melody, i: int, editable: set[int]) -> int:
     """What must sound at the end, since a measure that is not edited goes on with it; -1: anything."""
     row, after = melody.bars[i].tokens, melody.bars[i + 1] if i + 1 < len(melody.bars) else None
     assert row is not None
