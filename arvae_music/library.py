@@ -25,6 +25,7 @@ from .locks import parse as parse_locks
 from .melody import Melody
 from .runtime import NumpyRuntime, Runtime
 from .targets import Target, numbers_in, parse
+from .vary import AMOUNT, COUNT, VaryRequest, VaryResult, vary
 
 Request = float | str | Target
 
@@ -76,6 +77,43 @@ class Model(EngineModel):
             proposals=proposals,
             seed=seed,
         )
+
+    def variation(
+        self,
+        targets: dict[str, Request],
+        *,
+        count: int = COUNT,
+        amount: float = AMOUNT,
+        keep: Iterable[str] = (),
+        lock: Iterable[str] = (),
+        bars: str | None = None,
+        form: bool = True,
+        seed: int = 0,
+    ) -> VaryRequest:
+        """A VaryRequest from what people write."""
+        editing = self.request(targets, keep=keep, lock=lock, bars=bars, form=form, seed=seed)
+        return VaryRequest(
+            count, amount, editing.targets, editing.keep, editing.locks, editing.bars, editing.form, editing.seed
+        )
+
+    def vary(
+        self,
+        melody: Melody,
+        count: int = COUNT,
+        *,
+        amount: float = AMOUNT,
+        keep: Iterable[str] = (),
+        lock: Iterable[str] = (),
+        bars: str | None = None,
+        form: bool = True,
+        seed: int = 0,
+        **targets: Request,
+    ) -> VaryResult:
+        """`count` variations that keep the attributes, or of the melody edited to `targets`. See vary.py."""
+        request = self.variation(
+            targets, count=count, amount=amount, keep=keep, lock=lock, bars=bars, form=form, seed=seed
+        )
+        return vary(melody, request, self)
 
     def edit(
         self,

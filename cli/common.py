@@ -17,6 +17,7 @@ for stdout. Without -o, outputs lie beside their inputs, and an edit of stdin go
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import glob
@@ -26,13 +27,12 @@ import os
 import re
 import string
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 
 import typer
 
@@ -41,15 +41,18 @@ from ..errors import ArvaeError, InputError, OutputError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..library import Model as TrainedModel
     from ..midi import Song
 
 T = TypeVar("T")
+R = TypeVar("R")
 Stream = Literal["-"]
 Place = Path | Stream
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 SCORE_SUFFIXES = (".abc", ".xml", ".musicxml", ".mxl", ".krn")
 SUFFIXES = MIDI_SUFFIXES + SCORE_SUFFIXES
+DEFAULT_MODEL = "bach"
 TEMPLATE = "{stem}.{edit}.mid"
 FIELDS = ("stem", "edit", "seed", "n")
 LONGEST_EDIT = 80  # characters of {edit}; file systems stop at 255 bytes for the whole name
@@ -107,6 +110,17 @@ DryRun = Annotated[
     typer.Option("--dry-run", help="Say what would be done; write nothing.", rich_help_panel="Output"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel="Output")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        metavar="N",
+        help="Processes for many files.  [default: one a core]",
+        rich_help_panel="How",
+    ),
+]
 Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", callback=_quieten, help="Print errors only.", rich_help_panel="Output"),
@@ -279,6 +293,14 @@ def read_song(
     return read_any(source, name=name, track=track, channel=channel, pickup=pickup)
 
 
+@lru_cache(maxsize=2)
+def load_model(name: str | None) -> TrainedModel:
+    """The model that --model says, loaded once a process. Raises CheckpointError."""
+    from .. import library
+
+    return library.load(name or DEFAULT_MODEL)
+
+
 # ------------------------------------------------------------------------------------------ outputs
 
 
@@ -430,39 +452,56 @@ def write_output(planned: Planned, data: bytes) -> None:
 # ------------------------------------------------------------------------------------------ batches
 
 
-def run_batch(items: Sequence[T], work: Callable[[T], bool | None], *, name: Callable[[T], str] = str) -> int:
-    """`work` on every item; the exit code. `work` returns False for an item it skipped on purpose.
+def run_batch(
+    items: Sequence[T],
+    work: Callable[[T], R],
+    *,
+    name: Callable[[T], str] = str,
+    then: Callable[[R], None] | None = None,
+    jobs: int = 1,
+) -> int:
+    """`work` on every item, then `then` on what it gave, in the items' order; the exit code.
 
-    A single item's error is raised. Of several, an item whose input or output fails is reported and the rest
-    goes on; what is wrong with the request or the model would fail for all, and is raised.
+    `work` returns False for an item it skipped on purpose: that goes no further. With more than one job it runs in
+    other processes (`parallel`), `then` always here. A single item's error is raised. Of several, an item whose
+    input or output fails is reported and the rest goes on; what is wrong with the request or the model would
+    fail for all, and is raised.
     """
     if not items:
         raise UsageError("nothing to do", remedy="name at least one input")
     if len(items) == 1:
-        if work(items[0]) is False:
+        value = work(items[0])
+        if value is False:
             say(f"{name(items[0])}: skipped")
+        elif then is not None:
+            then(value)
         return 0
+    from .parallel import outcomes
+
     done, skipped, failed = 0, 0, list[str]()
-    for item in track(items, "arvae"):
-        problem = None
-        try:
-            skip = work(item) is False
-        except (InputError, OutputError) as error:
-            problem = error.message if error.where else f"{name(item)}: {error.message}"
-        except ArvaeError:
-            raise
-        except Exception as error:  # one strange file must not end a night's work
-            if state.debug:
-                traceback.print_exc()
-            problem = f"{name(item)}: a bug in arvae: {type(error).__name__}: {error}; --debug shows where"
-        if problem is not None:
-            failed.append(name(item))
-            complain(problem)
-        else:
-            skipped += skip
-            done += not skip
+    with contextlib.closing(outcomes(items, work, jobs)) as results:
+        for item, outcome in zip(items, track(results, "arvae", len(items)), strict=True):
+            if outcome.problem is not None:
+                failed.append(name(item))
+                complain(_told(outcome.problem, outcome.trace, name(item)))
+                continue
+            skipped += outcome.value is False
+            done += outcome.value is not False
+            if then is not None and outcome.value is not False:
+                then(cast("R", outcome.value))
     _sum_up(done, skipped, failed)
     return 1 if failed else 0
+
+
+def _told(problem: Exception, trace: str, name: str) -> str:
+    """What to say of an item that failed. Raises what would fail for the others too."""
+    if isinstance(problem, (InputError, OutputError)):
+        return problem.message if problem.where else f"{name}: {problem.message}"
+    if isinstance(problem, ArvaeError):
+        raise problem
+    if state.debug:  # one strange file must not end a night's work
+        print(trace, file=sys.stderr, end="")
+    return f"{name}: a bug in arvae: {type(problem).__name__}: {problem}; --debug shows where"
 
 
 def _sum_up(done: int, skipped: int, failed: Sequence[str]) -> None:

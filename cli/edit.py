@@ -11,23 +11,24 @@ the measures that changed; where nothing changes it is the original, byte for by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ..errors import UsageError
 from . import common
+from .parallel import workers
 
 if TYPE_CHECKING:
     from ..edit import BarResult, EditRequest, EditResult
     from ..library import Model
     from ..midi import Song
+    from ..targets import Target
     from .common import Planned
 
-DEFAULT_MODEL = "bach"
 SLIDERS = "Sliders: +1.5 (sd), -2notes, +10%, =8notes, x1.5, 0:+0,8:+2 (a ramp over measures)"
 _HOLD = "What stays"
 _HOW = "How"
@@ -112,6 +113,7 @@ def edit(
     output: common.Output = None,
     overwrite: common.Overwrite = False,
     skip_existing: common.SkipExisting = False,
+    jobs: common.Jobs = None,
     roll: Roll = False,
     dry_run: common.DryRun = False,
     json: common.Json = False,
@@ -128,16 +130,14 @@ def edit(
         "repetition": repetition,
         "steps": steps,
     }
-    sliders = {name: target for name, target in named.items() if target is not None} | _assignments(set_ or [])
+    sliders = {name: target for name, target in named.items() if target is not None} | assignments(set_ or [])
     if not sliders:
         raise UsageError("nothing to change", remedy="give a slider, for instance --density +1.5")
     places = common.expand_inputs(files, recursive=recursive)
-    from .. import library
-
-    trained = library.load(model or DEFAULT_MODEL)
+    trained = common.load_model(model)
     request = trained.request(
         dict(sliders),
-        keep=_split(keep),
+        keep=split_names(keep),
         lock=lock or [],
         bars=bars,
         mode=mode,  # type: ignore[arg-type]  # the library checks it and names the modes
@@ -146,16 +146,28 @@ def edit(
         proposals=proposals,
         seed=seed,
     )
-    requests = [common.Request(place, label(request), seed) for place in places]
+    requests = [common.Request(place, label(request.targets), seed) for place in places]
     plans = common.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing)
-    job = _Job(trained, request, roll, dry_run, json, len(plans) > 1, dict(track=track, channel=channel, pickup=pickup))
-    code = common.run_batch(plans, job.run, name=lambda plan: str(plan.request.source))
+    reading = {"track": track, "channel": channel, "pickup": pickup}
+    work = _Work(model, request, reading, roll=roll, dry_run=dry_run, json=json)
+    done: list[dict[str, Any]] = []
+
+    def then(result: _Done) -> None:
+        if json:
+            done.append(result.data)
+            return
+        tell = common.say if result.on_stdout else common.report
+        tell("\n".join([*([""] if len(plans) > 1 else []), *result.lines]))
+
+    in_line = any("-" in (plan.place, plan.request.source) for plan in plans)  # this process has the streams
+    count = 1 if in_line else workers(jobs, len(plans))
+    code = common.run_batch(plans, work, name=lambda plan: str(plan.request.source), then=then, jobs=count)
     if json:
-        common.print_json(job.done)
+        common.print_json(done)
     return code
 
 
-def _assignments(pairs: Sequence[str]) -> dict[str, str]:
+def assignments(pairs: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in pairs:
         name, equals, target = pair.partition("=")
@@ -165,62 +177,64 @@ def _assignments(pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _split(values: Sequence[str] | None) -> list[str]:
+def split_names(values: Sequence[str] | None) -> list[str]:
     return [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
 
 
-def label(request: EditRequest) -> str:
+def label(targets: Mapping[str, Target]) -> str:
     """`density+1.5`: what stands in output names for an edit."""
-    return "_".join(f"{name}{target}" for name, target in request.targets.items())
+    return "_".join(f"{name}{target}" for name, target in targets.items())
 
 
-@dataclass
-class _Job:
-    """One command's work on each file."""
+@dataclass(frozen=True)
+class _Done:
+    """What is told of a file."""
 
-    model: Model
+    lines: list[str]
+    data: dict[str, Any]  # for --json
+    on_stdout: bool  # the file went there, and so the lines don't
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One command's work on each file, in whatever process."""
+
+    model: str | None
     request: EditRequest
+    reading: dict[str, Any]
     roll: bool
     dry_run: bool
     json: bool
-    many: bool
-    reading: dict[str, Any]
 
-    def __post_init__(self) -> None:
-        self.done: list[dict[str, Any]] = []
-
-    def run(self, plan: Planned) -> bool | None:
+    def __call__(self, plan: Planned) -> _Done | Literal[False]:
         from ..edit import edit as edit_melody
 
         if plan.skip:
             return False
+        model = common.load_model(self.model)
         song = common.read_song(plan.request.source, **self.reading)
-        result = edit_melody(song.melody, self.request, self.model)
+        result = edit_melody(song.melody, self.request, model)
         if not self.dry_run:
             common.write_output(plan, song.write(result.melody.rows))
             if self.roll and plan.place != "-":
                 self._draw(plan, song, result)
-        self._report(plan, song, result)
-        return None
+        data = as_json(plan, song, result, self.request, model, self.dry_run) if self.json else {}
+        return _Done(self._lines(plan, song, result, model), data, plan.place == "-")
 
     def _draw(self, plan: Planned, song: Song, result: EditResult) -> None:
         from ..files import write_whole
         from ..rolls import svg
 
-        picture = svg(song.melody, result.melody, title=song.melody.name, caption=label(self.request))
+        picture = svg(song.melody, result.melody, title=song.melody.name, caption=label(self.request.targets))
         write_whole(Path(plan.place).with_suffix(".svg"), picture.encode(), overwrite=plan.overwrite)
 
-    def _report(self, plan: Planned, song: Song, result: EditResult) -> None:
-        if self.json:
-            self.done.append(as_json(plan, song, result, self.request, self.model, self.dry_run))
-            return
-        say = common.say if plan.place == "-" else common.report
-        if self.many:
-            say("")
-        say(f"{song.name}: {song.found.why}")
-        for line in summary(result, self.request, self.model):
-            say(f"  {line}")
-        say(f"  {'would write' if self.dry_run else 'wrote'} {'stdout' if plan.place == '-' else plan.place}")
+    def _lines(self, plan: Planned, song: Song, result: EditResult, model: Model) -> list[str]:
+        wrote = "would write" if self.dry_run else "wrote"
+        return [
+            f"{song.name}: {song.found.why}",
+            *(f"  {line}" for line in summary(result, self.request, model)),
+            f"  {wrote} {'stdout' if plan.place == '-' else plan.place}",
+        ]
 
 
 # ------------------------------------------------------------------------------------------ reports
@@ -228,8 +242,10 @@ class _Job:
 
 def summary(result: EditResult, request: EditRequest, model: Model) -> list[str]:
     """The report's lines: a table of attributes, then what could not be done."""
+    from ..manifest import attribute_rows
+
     lines = [f"{'':11} {'before':>9} {'asked':>9} {'achieved':>9}  {'':6} exact in"]
-    for row in attribute_rows(result, request, model):
+    for row in attribute_rows(result, request.targets, request.keep, model):
         asked = "" if row["asked"] is None else f"{row['asked']:9.3g}"
         hits = "" if row["asked"] is None else f"{row['hits']} of {row['measures']} measures"
         lines.append(
@@ -254,39 +270,10 @@ def _numbers(bars: Sequence[BarResult]) -> str:
     return f"measure{'s' if len(bars) > 1 else ''} {shown}{rest}"
 
 
-def attribute_rows(result: EditResult, request: EditRequest, model: Model) -> list[dict[str, Any]]:
-    """For each attribute, means over the selected measures, in its unit."""
-    import numpy as np
-
-    rows = []
-    for k, name in enumerate(result.names):
-        spec = model.specs[model.metadata.names.index(name)]
-        sizes = np.array([spec.unit.size(bar.meter) for bar in result.bars])
-        if len(sizes) == 0:
-            continue
-
-        def mean(which: str, k: int = k, sizes: Any = sizes) -> float:
-            values = np.array([getattr(bar, which)[k] for bar in result.bars])
-            return float(np.mean(values / sizes))
-
-        asked = name in request.targets or name in request.keep
-        rows.append(
-            {
-                "name": name,
-                "unit": spec.unit.names[0],
-                "before": mean("before"),
-                "asked": mean("asked") if name in request.targets else mean("wanted") if asked else None,
-                "achieved": mean("achieved"),
-                "measures": len(result.bars),
-                "hits": int(sum(bar.hits[k] for bar in result.bars)),
-            }
-        )
-    return rows
-
-
 def as_json(
     plan: Planned, song: Song, result: EditResult, request: EditRequest, model: Model, dry_run: bool
 ) -> dict[str, Any]:
+    from ..manifest import attribute_rows
     from ..targets import to_json
 
     return {
@@ -299,7 +286,7 @@ def as_json(
         "seed": request.seed,
         "model": {"name": model.name, "digest": model.checkpoint.digest},
         "melody": song.found,
-        "attributes": attribute_rows(result, request, model),
+        "attributes": attribute_rows(result, request.targets, request.keep, model),
         "measures": [_bar_json(bar, result, model) for bar in result.bars],
         "skipped": dict(result.skipped),
     }
