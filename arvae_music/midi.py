@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -128,6 +128,25 @@ class Song:
     @property
     def ticks_per_quarter(self) -> int:
         return self._split.ticks_per_quarter
+
+    def whole(self) -> Melody:
+        """The melody with rests before its pickup and after its last note, so that these measures are full too."""
+        bars = self.melody.bars
+        full = bars[1] if bars[0].number == 0 and len(bars) > 1 else bars[0]
+        delay = (full.end - full.start) - (bars[0].end - bars[0].start) - bars[0].start
+        signatures: list[Signature] = []
+        for bar in (full, *bars[1:]):
+            numerator, denominator = (int(part) for part in bar.signature.split("/"))
+            at = bar.start + delay if signatures else 0
+            if not signatures or signatures[-1][1:] != (numerator, denominator):
+                signatures.append((at, numerator, denominator))
+        notes = [TickNote(note.start + delay, note.end + delay, note.pitch, note.velocity) for note in self._notes]
+        melody, _ = melody_of(
+            self.melody.name, notes, self.ticks_per_quarter, signatures, self.melody.fifths, bars[-1].end + delay,
+            pickup=Fraction(0),
+        )  # fmt: skip
+        first = bars[0].number  # 0 is the pickup, as before
+        return replace(melody, bars=tuple(replace(bar, number=first + i) for i, bar in enumerate(melody.bars)))
 
     def write(self, rows: Sequence[Row | None]) -> bytes:
         """The file with these rows, one a bar, None for those that pass through.
