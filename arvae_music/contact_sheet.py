@@ -45,7 +45,7 @@ class Card:
 
 def make_card(row: Row, before: Melody, after: Melody, tempo: float) -> Card:
     """Raises ValueError where the melodies don't have the same measures."""
-    return Card(row, svg(before, after, title=str(row["file"])), timed(before), timed(after), tempo)
+    return Card(row, svg(before, after), timed(before), timed(after), tempo)
 
 
 def timed(melody: Melody) -> list[list[float]]:

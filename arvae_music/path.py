@@ -68,7 +68,7 @@ def joins(choices: Sequence[Choice | None]) -> list[Floats | None]:
 def best_path(choices: Sequence[Choice | None], steps: Sequence[Floats | None] | None = None) -> list[int]:
     """Which candidate of each measure; 0 for None, a measure that passes through and joins nothing."""
     steps = joins(choices) if steps is None else steps
-    costs = [np.zeros(1) if choice is None else choice.cost.astype(np.float64) for choice in choices]
+    costs: list[Floats] = [np.zeros(1) if choice is None else choice.cost.astype(np.float64) for choice in choices]
     _settle_forms(choices, costs, steps)
     return _viterbi(costs, steps)
 

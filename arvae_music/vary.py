@@ -65,6 +65,7 @@ MISS = 30.0  # per sd that an attribute is off: only while walking
 NAT = 0.15
 EVEN = 3.0  # per note, times the squared difference between a measure's share and the amount
 APART = 2.0  # per note by which a variation differs from another
+CLOSING = 4.0  # for another last note of the melody: a tune that does not come home is no variation
 OUTER_LEAP = 0.3  # per semitone by which the largest leap of a measure grows
 PULLS = 4  # times that the nearest of the others are made to weigh more
 AMOUNT_STEPS = 6  # of the bisection for the amount
@@ -141,7 +142,8 @@ def notes_apart(one: Rows, other: Rows) -> Ints:
     """(..., t) twice -> (...) notes gone or notes come, whichever are more."""
     differ = one != other
     gone, come = (onsets(one) & differ).sum(axis=-1), (onsets(other) & differ).sum(axis=-1)
-    return np.maximum(gone, come)
+    more: Ints = np.maximum(gone, come)
+    return more
 
 
 # ------------------------------------------------------------------------------------ candidates
@@ -312,6 +314,7 @@ class _Ensemble:
                 form, pool = pools[i]
                 self.choices.append(Choice(bar.tokens, pool.rows, pool.cost, form if request.form else -1))
         self.joins = joins(self.choices)
+        self.closing = _closing(pools)
         self.notes = max(sum(pool.notes for _, pool in pools.values()), 1)
         self.chosen: list[dict[int, int]] = []
         self.seen: set[tuple[bytes, ...]] = set()
@@ -362,7 +365,7 @@ class _Ensemble:
         costs = {}
         for i, (_, pool) in self.pools.items():
             share = pool.apart[0] / max(pool.notes, 1)
-            cost = pool.cost + EVEN * pool.notes * np.square(share - self.amount)
+            cost = pool.cost + EVEN * pool.notes * np.square(share - self.amount) + self.closing.get(i, 0.0)
             if self.chosen:
                 cost = cost - APART * pool.apart[:, [other[i] for other in self.chosen]] @ weights
             costs[i] = cost
@@ -401,6 +404,16 @@ class _Ensemble:
         """The notes, without where they end."""
         rows = (self.pools[i][1].rows[c] for i, c in path.items())
         return tuple(np.where(onsets(row), row, HOLD).tobytes() for row in rows)
+
+
+def _closing(pools: Mapping[int, tuple[int, _Pool]]) -> dict[int, Floats]:
+    """What the candidates of the last measure with a note cost for ending on another pitch."""
+    for i in sorted(pools, reverse=True):
+        pool = pools[i][1]
+        if pool.notes:
+            ends = np.array([row[onsets(row)][-1] if onsets(row).any() else REST for row in pool.rows])
+            return {i: CLOSING * (ends != ends[0])}
+    return {}
 
 
 def _variation(

@@ -151,7 +151,8 @@ class Walk:
     def _draw_pitch(self, group: Ints, likely: Floats) -> Ints:
         """(n, v) log-probabilities -> (n,) a pitch token each."""
         luck = self.random.gumbel(size=likely.shape)
-        return np.where(self.pitches[group], HEAT * likely + luck, -np.inf).argmax(axis=1)
+        drawn: Ints = np.where(self.pitches[group], HEAT * likely + luck, -np.inf).argmax(axis=1)
+        return drawn
 
     def _repitched(self, rows: Rows, group: Ints, table: Floats, parent: Ints) -> Rows:
         every, tick, some = self._a_note(rows)
@@ -195,7 +196,9 @@ class Walk:
 
     def _a_note(self, rows: Rows) -> tuple[Ints, Ints, Mask]:
         """Every row's number, the tick of one of its notes, and whether it has any."""
-        return np.arange(len(rows)), _any_of(onsets(rows), self.random), onsets(rows).any(axis=1)
+        notes = onsets(rows)
+        some: Mask = np.any(notes, axis=1)
+        return np.arange(len(rows), dtype=np.int64), _any_of(notes, self.random), some
 
 
 # ------------------------------------------------------------------------------------ taste

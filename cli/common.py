@@ -454,7 +454,7 @@ def write_output(planned: Planned, data: bytes) -> None:
 
 def run_batch(
     items: Sequence[T],
-    work: Callable[[T], R],
+    work: Callable[[T], R | bool | None],
     *,
     name: Callable[[T], str] = str,
     then: Callable[[R], None] | None = None,
@@ -474,7 +474,7 @@ def run_batch(
         if value is False:
             say(f"{name(items[0])}: skipped")
         elif then is not None:
-            then(value)
+            then(cast("R", value))
         return 0
     from .parallel import outcomes
 

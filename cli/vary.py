@@ -30,6 +30,7 @@ from .parallel import workers
 
 if TYPE_CHECKING:
     from ..contact_sheet import Card
+    from ..edit import EditResult
     from ..library import Model
     from ..manifest import Row
     from ..midi import Song
@@ -294,6 +295,7 @@ class _Work:
         from ..vary import vary as vary_melody
 
         short = 0
+        results: list[tuple[EditResult, float | None]]
         if self.varied:
             made = vary_melody(song.melody, request, model)
             results = [(variation.result, variation.amount) for variation in made.variations]
