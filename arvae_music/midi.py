@@ -215,31 +215,38 @@ def new_midi(
     rows: Sequence[Row | None],
     meters: Sequence[Meter],
     *,
-    shift: int = 0,
+    shift: int | Sequence[int] = 0,
     tempo: float = 120.0,
-    fifths: int = 0,
+    fifths: int | Sequence[int] = 0,
     name: str = "melody",
     program: int = 0,
     velocity: int = 80,
 ) -> bytes:
     """A type 1 file from token rows, one a measure with its meter; a row of None is silent.
 
-    `tempo` is in quarter notes a minute. Tokens are at their ticks exactly and notes last to the next event.
+    `tempo` is in quarter notes a minute; `shift` and `fifths` are one for all measures or one each. Tokens are at their ticks exactly and notes last to the next event.
     """
     barlines = np.cumsum([0, *(meter.quarters * TICKS_PER_QUARTER for meter in meters)]).tolist()
     conductor = [meta(0, TEMPO, round(60e6 / tempo).to_bytes(3, "big"))]
-    conductor.append(meta(0, KEY_SIGNATURE, bytes([fifths % 256, 0])))
+    shifts, keys = _each(shift, len(meters)), _each(fifths, len(meters))
     for i, meter in enumerate(meters):
+        if i == 0 or keys[i] != keys[i - 1]:
+            conductor.append(meta(int(barlines[i]), KEY_SIGNATURE, bytes([keys[i] % 256, 0])))
         if i == 0 or meter != meters[i - 1]:
             conductor.append(_signature_event(int(barlines[i]), meter))
     track = [meta(0, TRACK_NAME, name.encode()), Event(0, bytes([PROGRAM, program]))]
-    for note in notes_of(rows, shift):
+    for note in notes_of(rows, 0):
+        pitch = note.pitch - shifts[note.measure]
         at = meters[note.measure].tick_quarters[note.tick] * TICKS_PER_QUARTER
         until = meters[note.end_measure].tick_quarters[note.end_tick] * TICKS_PER_QUARTER
-        track.append(Event(int(barlines[note.measure] + at), bytes([NOTE_ON, note.pitch, velocity])))
-        track.append(Event(int(barlines[note.end_measure] + until), bytes([NOTE_OFF, note.pitch, 64])))
+        track.append(Event(int(barlines[note.measure] + at), bytes([NOTE_ON, pitch, velocity])))
+        track.append(Event(int(barlines[note.end_measure] + until), bytes([NOTE_OFF, pitch, 64])))
     end = meta(int(barlines[-1]), END_OF_TRACK, b"")
     return new_file([[*conductor, end], [*track, end]], TICKS_PER_QUARTER)
+
+
+def _each(value: int | Sequence[int], count: int) -> Sequence[int]:
+    return [value] * count if isinstance(value, int) else value
 
 
 def _signature_event(tick: int, meter: Meter) -> Event:
