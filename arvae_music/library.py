@@ -21,6 +21,7 @@ from .checkpoint import Checkpoint, Scale
 from .edit import PROPOSALS, EditRequest, EditResult, Mode, edit
 from .edit import Model as EngineModel
 from .errors import CheckpointError, UsageError
+from .interpolate import STEPS, Interpolation, interpolate
 from .locks import parse as parse_locks
 from .melody import Melody
 from .runtime import NumpyRuntime, Runtime
@@ -114,6 +115,12 @@ class Model(EngineModel):
             targets, count=count, amount=amount, keep=keep, lock=lock, bars=bars, form=form, seed=seed
         )
         return vary(melody, request, self)
+
+    def interpolate(
+        self, melodies: Sequence[Melody], steps: int = STEPS, *, form: bool = True, seed: int = 0
+    ) -> Interpolation:
+        """`steps` melodies from each to the next, both included. See interpolate.py for what must fit."""
+        return interpolate(melodies, self, steps, form=form, seed=seed)
 
     def edit(
         self,

@@ -35,6 +35,7 @@ class Entry(NamedTuple):
 COMMANDS = {
     "edit": Entry(".edit:edit", "Move a melody's sliders: the same tune, only denser, higher, calmer."),
     "vary": Entry(".vary:vary", "Write variations that keep a melody's character, or a grid of edits."),
+    "interpolate": Entry(".interpolate:interpolate", "Write the melodies that lie between two, or among several."),
     "inspect": Entry(".inspect:inspect", "Show a file's tracks, its melody, and its attributes by measure."),
     "corpus": Entry(".corpus:corpus_app", "Build a corpus, or describe one."),
     "train": Entry(".train:train", "Train a model on a corpus."),

@@ -135,7 +135,7 @@ def vary(
     varied = grid is None or count is not None
     folder = _folder(output, places)
     items = _plan(places, files, folder, requests, varied, overwrite=overwrite, skip_existing=skip_existing)
-    earlier = _earlier(folder, overwrite=overwrite, skip_existing=skip_existing)
+    earlier = earlier_rows(folder, overwrite=overwrite, skip_existing=skip_existing)
     reading = {"track": track, "channel": channel, "pickup": pickup}
     work = _Work(model, requests, varied, reading, folder, earlier, dry_run)
     return _run(work, items, jobs, json=json)
@@ -229,7 +229,7 @@ def _below(place: Place, arguments: Sequence[str]) -> Path:
     return Path()
 
 
-def _earlier(folder: Path, *, overwrite: bool, skip_existing: bool) -> dict[str, Row]:
+def earlier_rows(folder: Path, *, overwrite: bool, skip_existing: bool) -> dict[str, Row]:
     """The rows of the manifest that is there, by file, for what is skipped."""
     from ..contact_sheet import NAME
     from ..manifest import CSV_NAME, JSON_NAME, from_json
@@ -302,7 +302,7 @@ class _Work:
             short = made.short
         else:
             results = [(edit_melody(song.melody, request.editing, model), None)]
-        tempo, cards = _tempo(song), []
+        tempo, cards = first_tempo(song), []
         for plan, (result, amount) in zip(plans, results, strict=False):
             if not self.dry_run and not plan.skip:
                 common.write_output(plan, song.write(result.melody.rows))
@@ -317,7 +317,7 @@ class _Work:
         """Everything is there already: the sheet is drawn from the files."""
         from ..contact_sheet import make_card
 
-        tempo, cards = _tempo(song), []
+        tempo, cards = first_tempo(song), []
         for plan in item.plans:
             after = common.read_song(plan.place, track=str(song.found.track), channel=song.found.channel,
                                      pickup=song.pickup)  # fmt: skip
@@ -328,7 +328,7 @@ class _Work:
         return Path(plan.place).relative_to(self.folder).as_posix()
 
 
-def _tempo(song: Song) -> float:
+def first_tempo(song: Song) -> float:
     """Quarter notes a minute at the beginning, to play it by."""
     from .inspect import DEFAULT_TEMPO, tempi
 

@@ -1,0 +1,207 @@
+"""`arvae interpolate`: the melodies between melodies.
+
+    arvae interpolate a.mid b.mid                   a-b.steps/a-b.01.mid ... 08.mid, and a contact sheet
+    arvae interpolate a.mid b.mid --steps 16 --one  a-b.mid: one long file, step after step
+    arvae interpolate a.mid b.mid c.mid             from a to b, and on from b to c
+    arvae interpolate a.mid b.mid --bars 1-8        the first eight measures of each
+
+The first and the last step are the inputs, note for note; --steps counts both. Every step is a new file of one
+track with the tempo, the meter and the instrument of the first input: its other tracks would not go with the second
+melody. Notes stand on the grid, as written; a pickup and an incomplete last measure are filled up with rests.
+How measures, lengths and keys are matched, and what is refused, is said in `arvae_music.interpolate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import UsageError
+from . import common, edit
+from .common import Place, Planned
+from .vary import earlier_rows, first_tempo
+
+if TYPE_CHECKING:
+    from ..interpolate import Interpolation
+    from ..library import Model
+    from ..manifest import Row
+    from ..melody import Melody
+    from ..midi import Song
+
+STEPS = 8
+NAMED = 3  # inputs in the outputs' name
+
+Steps = Annotated[
+    int,
+    typer.Option(min=3, metavar="N", help="Melodies from each input to the next, both included."),
+]
+One = Annotated[
+    bool, typer.Option("--one", help="One long file, step after step, in place of a folder.", rich_help_panel="Output")
+]
+
+
+def interpolate(
+    files: common.Inputs,
+    steps: Steps = STEPS,
+    bars: Annotated[str | None, typer.Option(metavar="1-4,7", help="Only these measures of each input.")] = None,
+    form: edit.Form = True,
+    model: common.Model = None,
+    seed: common.Seed = 0,
+    track: common.Track = None,
+    channel: common.Channel = None,
+    pickup: common.Pickup = None,
+    one: One = False,
+    output: common.Output = None,
+    overwrite: common.Overwrite = False,
+    skip_existing: common.SkipExisting = False,
+    dry_run: common.DryRun = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+) -> int:
+    """Write the melodies that lie between two, or among several, in order."""
+    common.expand_inputs(files)  # names all that are missing at once
+    places = [place for argument in files for place in common.expand_inputs([argument])]  # a melody may come again
+    if len(places) < 2:
+        raise UsageError("one melody cannot be interpolated", remedy="name two or more")
+    plans = _plan(places, steps, seed, output, one, overwrite=overwrite, skip_existing=skip_existing)
+    if all(plan.skip for plan in plans):
+        common.say(f"{plans[0].place}: skipped")
+        return 0
+    trained = common.load_model(model)
+    songs = [common.read_song(place, track=track, channel=channel, pickup=pickup) for place in places]
+    path = trained.interpolate([_chosen(song, bars) for song in songs], steps, form=form, seed=seed)
+    rows = _rows(path, plans, places, trained, seed, one)
+    if not dry_run:
+        _write(path, plans, rows, songs[0], one)
+    _report(songs, path, plans, rows, dry_run=dry_run, json=json)
+    return 0
+
+
+def _chosen(song: Song, bars: str | None) -> Melody:
+    from ..interpolate import excerpt
+    from ..targets import numbers_in
+
+    melody = replace(song.whole(), name=song.name)
+    if bars is None:
+        return melody
+    part = excerpt(melody, numbers_in(bars))
+    first = 0 if part.bars[0].number == 0 else 1
+    return replace(part, bars=tuple(replace(bar, number=first + i) for i, bar in enumerate(part.bars)))
+
+
+def _plan(
+    places: Sequence[Place],
+    steps: int,
+    seed: int,
+    output: str | None,
+    one: bool,
+    *,
+    overwrite: bool,
+    skip_existing: bool,
+) -> list[Planned]:
+    """The one file's place, or every step's. The name is the inputs' names."""
+    stems = ["stdin" if place == "-" else Path(place).stem for place in places]
+    name = "-".join(stems[:NAMED]) + (f"-and-{len(stems) - NAMED}-more" if len(stems) > NAMED else "")
+    source = Path(name) if places[0] == "-" else Path(places[0]).parent / name
+    count = 1 if one else (len(places) - 1) * (steps - 1) + 1
+    requests = [common.Request(source.with_name(f"{name}.mid"), f"{steps}-steps", seed, n + 1) for n in range(count)]
+    if not one:
+        if output == "-":
+            raise UsageError("many files cannot go to stdout", remedy="give --one, or a folder with -o")
+        folder = f"{source}.steps/" if output is None else output
+        output = folder if "{" in folder or folder.endswith("/") else f"{folder}/"
+    elif output is None:
+        output = str(source.with_name(f"{name}.{{edit}}.mid"))
+    template = "{stem}.{edit}.mid" if one else "{stem}.{n:02}.mid"
+    plans = common.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing, template=template)
+    if not one:
+        earlier_rows(Path(plans[0].place).parent, overwrite=overwrite, skip_existing=skip_existing)
+    return plans
+
+
+# ------------------------------------------------------------------------------------------ files
+
+
+def _write(path: Interpolation, plans: Sequence[Planned], rows: Sequence[Row], first: Song, one: bool) -> None:
+    """The MIDI files; beside several a manifest and a contact sheet."""
+    look: dict[str, Any] = {"tempo": first_tempo(first), "program": first.found.program or 0}
+    for plan, melodies in zip(plans, [path.melodies] if one else [(m,) for m in path.melodies], strict=True):
+        if not plan.skip:
+            common.write_output(plan, _midi(melodies, look))
+    if not one:
+        _conclude(path, plans, rows, look["tempo"])
+
+
+def _midi(melodies: Sequence[Melody], look: dict[str, Any]) -> bytes:
+    from ..midi import new_midi
+
+    bars = [(melody, bar) for melody in melodies for bar in melody.bars]
+    return new_midi(
+        [bar.tokens for _, bar in bars],
+        [bar.meter for _, bar in bars if bar.meter is not None],
+        shift=[melody.shift for melody, _ in bars],
+        fifths=[melody.fifths for melody, _ in bars],
+        **look,
+    )
+
+
+def _conclude(path: Interpolation, plans: Sequence[Planned], rows: Sequence[Row], tempo: float) -> None:
+    from ..contact_sheet import NAME, make_card, page
+    from ..files import write_whole
+    from ..manifest import CSV_NAME, JSON_NAME, to_csv, to_json
+
+    folder = Path(plans[0].place).parent
+    cards = [make_card(row, path.melodies[0], m, tempo) for row, m in zip(rows, path.melodies, strict=True)]
+    sheet = page(cards, f"Interpolation: {folder.name}", f"model {rows[0]['model']}")
+    for name, data in ((JSON_NAME, to_json(rows)), (CSV_NAME, to_csv(rows)), (NAME, sheet.encode())):
+        write_whole(folder / name, data, overwrite=True)
+    common.say(f"{folder / NAME} shows and plays them")
+
+
+def _rows(
+    path: Interpolation, plans: Sequence[Planned], places: Sequence[Place], model: Model, seed: int, one: bool
+) -> list[Row]:
+    """The manifest's row of every step: asked is the line between the inputs around it."""
+    from ..interpolate import results
+    from ..manifest import entry
+
+    rows = []
+    for n, result in enumerate(results(path, model)):
+        plan = plans[0 if one else n]
+        targets = dict.fromkeys(result.names, f"step {n + 1} of {len(path.melodies)}")
+        file = "stdout" if plan.place == "-" else Path(plan.place).name
+        source = ", ".join(map(str, places))
+        rows.append(entry(file=file, source=source, n=n + 1, seed=seed, model=model, result=result, targets=targets))
+    return rows
+
+
+# ------------------------------------------------------------------------------------------ report
+
+
+def _report(
+    songs: Sequence[Song],
+    path: Interpolation,
+    plans: Sequence[Planned],
+    rows: Sequence[Row],
+    *,
+    dry_run: bool,
+    json: bool,
+) -> None:
+    if json:
+        common.print_json({"outputs": [] if dry_run else [str(plan.place) for plan in plans], "steps": rows})
+        return
+    say = common.say if plans[0].place == "-" else common.report
+    for song in songs:
+        say(f"{song.name}: {song.found.why}")
+    names = [attribute["name"] for attribute in rows[0]["attributes"]]
+    say("step   " + "".join(f"{name:>16}" for name in names))
+    for row in rows:
+        cells = (f"{a['achieved']:.3g} {a['unit']}" for a in row["attributes"])
+        at = "  an input" if row["n"] - 1 in path.ends else ""
+        say(f"{row['n']:4}   " + "".join(f"{cell:>16}" for cell in cells) + at)
+    place = plans[0].place if len(plans) == 1 else f"{Path(plans[0].place).parent}/ ({len(plans)} files)"
+    say(f"{'would write' if dry_run else 'wrote'} {'stdout' if place == '-' else place}")
