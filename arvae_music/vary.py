@@ -127,7 +127,7 @@ def vary(melody: Melody, request: VaryRequest, model: Model) -> VaryResult:
     """Raises CheckpointError for an attribute that the model does not know, UsageError for no such measures."""
     base = edit(melody, request.editing, model)
     known = model.restricted(base.names)
-    pools = _pools(melody, base, request, known)
+    pools = _pools(base, request, known)
     ensemble = _Ensemble(base.melody, pools, request)
     variations = []
     for _ in range(request.count):
@@ -162,7 +162,12 @@ class _Spot:
 
     @property
     def key(self) -> tuple[object, ...]:
-        return (self.meter, self.row.tobytes(), self.tie, self.leave)
+        return (self.meter, self.row.tobytes())
+
+    def bound_as(self, other: _Spot) -> _Spot:
+        """Bound to its neighbours as another place of the same measure is too: one variation must suit both."""
+        # Of one row, ties are 0 and -1, or 0 and 1; and what it leaves is -1 or what it ends in.
+        return replace(self, tie=self.tie or other.tie, leave=max(self.leave, other.leave))
 
 
 @dataclass(frozen=True)
@@ -186,16 +191,15 @@ def _spots(base: EditResult) -> list[_Spot]:
     return spots
 
 
-def _pools(melody: Melody, base: EditResult, request: VaryRequest, model: Model) -> dict[int, tuple[int, _Pool]]:
+def _pools(base: EditResult, request: VaryRequest, model: Model) -> dict[int, tuple[int, _Pool]]:
     """By index of the measure: which of the distinct measures it is, and its pool."""
     spots = _spots(base)
     distinct: dict[tuple[object, ...], _Spot] = {}
     for spot in spots:
-        distinct.setdefault(spot.key, spot)
+        distinct[spot.key] = distinct[spot.key].bound_as(spot) if spot.key in distinct else spot
     found: dict[tuple[object, ...], _Pool] = {}
-    notes = np.concatenate([row[onsets(row)] for row in base.melody.rows if row is not None])
-    compass = (int(notes.min()), int(notes.max())) if len(notes) else (FIRST_PITCH, FIRST_PITCH)
-    locks = Locks(request.locks, *compass)
+    notes = [token for row in base.melody.rows if row is not None for token in row[onsets(row)].tolist()]
+    locks = Locks(request.locks, min(notes, default=FIRST_PITCH), max(notes, default=FIRST_PITCH))
     for meter in sorted({spot.meter for spot in distinct.values()}):
         here = [spot for spot in distinct.values() if spot.meter == meter]
         for start in range(0, len(here), CHUNK):

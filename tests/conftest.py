@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mido
+import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
@@ -74,3 +75,40 @@ def write_melody(path: Path, pitches: tuple[int, ...] = SCALE, name: str = "Melo
 def melody(work: Path) -> Path:
     """work/melody.mid: two measures of 4/4, a C major scale in quarter notes."""
     return write_melody(work / "melody.mid")
+
+
+@pytest.fixture(scope="session")
+def tiny_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model to edit with: the packaged one, else a small one of random weights, calibrated on made-up measures."""
+    from arvae_music import checkpoint
+
+    packaged = checkpoint.PACKAGED / "bach.safetensors"
+    return packaged if packaged.is_file() else random_model(tmp_path_factory.mktemp("model") / "tiny.safetensors")
+
+
+def random_model(path: Path) -> Path:
+    """A checkpoint of an untrained model of small dimensions, for measures of any meter."""
+    import torch
+
+    from arvae_music import attributes, checkpoint, measure_nets
+    from arvae_music.examples import Examples
+    from arvae_music.measure import MAX_TICKS, all_meters
+    from arvae_music.measure_model import to_checkpoint
+    from arvae_music.tokens import HOLD, token_of
+
+    random, rows, meters = np.random.default_rng(0), [], []
+    for meter in [*all_meters(), *all_meters()] * 20:
+        row = np.full(meter.ticks, HOLD, dtype=np.int16)
+        for tick in {0, *random.choice(meter.ticks, size=random.integers(0, 7), replace=False).tolist()}:
+            row[tick] = token_of(int(random.choice(SCALE)) + 7)
+        rows.append(row)
+        meters.append(meter)
+    specs = [attributes.find(name) for name in attributes.PAPER]
+    inputs = attributes.pack(rows, meters, MAX_TICKS)
+    values = attributes.evaluate_mixed(specs, inputs).astype(np.float32)
+    examples = Examples(inputs, values, attributes.PAPER, np.arange(len(rows)))
+    torch.manual_seed(0)
+    dims = measure_nets.MeasureDims(latent=8, hidden=16, tick_hidden=16)
+    made = to_checkpoint(measure_nets.build(dims), dims, examples, specs, [""] * len(specs), {}, {})
+    checkpoint.write(path, made)
+    return path
