@@ -95,7 +95,7 @@ class AttributeSpec:
 def evaluate(specs: Sequence[AttributeSpec], rows: Rows, meter: Meter) -> npt.NDArray[np.float64]:
     """(n, ticks) rows of one meter -> (n, len(specs)) raw values.
 
-    Raises UsageError when a function (a user's, then) returns another shape or a value that is not finite.
+    Raises UsageError when a function (a user's, then) raises, returns another shape or a value that is not finite.
     """
     if rows.ndim != 2 or rows.shape[1] != meter.ticks:
         raise ValueError(f"rows of {meter.name} are (n, {meter.ticks}), not {rows.shape}")
@@ -120,7 +120,13 @@ def evaluate(specs: Sequence[AttributeSpec], rows: Rows, meter: Meter) -> npt.ND
 
 
 def _as_values(spec: AttributeSpec, rows: Rows, meter: Meter) -> npt.NDArray[np.float64]:
-    returned = spec.function(rows, meter)
+    try:
+        returned = spec.function(rows, meter)
+    except Exception as error:  # somebody's own function may raise anything
+        raise UsageError(
+            f"attribute {spec.name!r} fails on {meter.name} ({type(error).__name__}: {error})",
+            remedy="return one finite number for every measure, empty ones too; --debug shows where",
+        ) from error
     try:
         return np.asarray(returned, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -121,7 +121,8 @@ class Model:
     @property
     def related(self) -> Floats:
         """(k, k) squared correlations, 1 on the diagonal."""
-        return np.square(np.array(self.metadata.correlation))
+        squared: Floats = np.square(np.array(self.metadata.correlation))
+        return squared
 
     def grain(self, meter: Meter) -> Floats:
         scales = zip(self.specs, self.metadata.scales, strict=True)
@@ -166,7 +167,8 @@ def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
     tasks, skipped = _tasks(melody, request, model)
     open_tasks = [task for task in tasks if task.open]
     rows = _latent(open_tasks, model) if request.mode == "latent" else _guided(melody, open_tasks, request, model)
-    changed = melody.with_rows({i: row for i, row in rows.items() if not np.array_equal(row, melody.bars[i].tokens)})
+    differ = [task for task in open_tasks if not np.array_equal(rows[task.index], task.row)]
+    changed = melody.with_rows({task.index: rows[task.index] for task in differ})
     values = _values(changed, [task.index for task in tasks], model)
     results = tuple(_result(task, changed, values[task.index], model) for task in tasks)
     return EditResult(changed, model.metadata.names, results, skipped)

@@ -46,18 +46,20 @@ class Locks:
         return fine
 
     def _one(self, name: str, originals: Rows, candidates: Rows) -> Mask:
+        fine: Mask
         if name == "onsets":
-            return np.all(_kinds(originals) == _kinds(candidates), axis=1)
-        if name == "pitches":
-            return succession(originals) == succession(candidates)
-        if name == "key":
+            fine = np.all(_kinds(originals) == _kinds(candidates), axis=1)
+        elif name == "pitches":
+            fine = succession(originals) == succession(candidates)
+        elif name == "key":
             new = onsets(candidates) & (candidates != originals)
-            return ~np.any(new & ~in_key(candidates), axis=1)
-        if name == "range":
-            notes = onsets(candidates)
+            fine = ~np.any(new & ~in_key(candidates), axis=1)
+        elif name == "range":
             inside = (candidates >= self.lowest) & (candidates <= self.highest)
-            return np.all(inside | ~notes, axis=1)
-        return _end_note(originals, name == "last") == _end_note(candidates, name == "last")
+            fine = np.all(inside | ~onsets(candidates), axis=1)
+        else:
+            fine = _end_note(originals, name == "last") == _end_note(candidates, name == "last")
+        return fine
 
 
 def parse(names: Iterable[str]) -> frozenset[str]:

@@ -177,7 +177,8 @@ class MeasureDecoder(nn.Module):
         self, beat: Tensor, tick: Tensor | int, compound: Tensor, previous: Tensor, sounding: Tensor
     ) -> Tensor:
         place = self.tick_table(compound * TICKS_PER_BEAT + tick)
-        return beat + place + self.previous_table(previous) + self.sounding_table(sounding)
+        gates: Tensor = beat + place + self.previous_table(previous) + self.sounding_table(sounding)
+        return gates
 
     @torch.no_grad()
     def generate(self, z: Tensor, inputs: Tensor) -> Tensor:

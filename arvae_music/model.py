@@ -5,7 +5,7 @@ What the inputs are is the two networks' affair: the core passes them through. S
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -73,5 +73,4 @@ class ArVae(nn.Module):
     @torch.no_grad()
     def reconstruct(self, inputs: Tensor) -> Tensor:
         """Free-running decode from the posterior mean."""
-        output: Tensor = self.decoder.generate(self.posterior(inputs).mean, inputs)
-        return output
+        return cast(Decoder, self.decoder).generate(self.posterior(inputs).mean, inputs)

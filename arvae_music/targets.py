@@ -25,7 +25,7 @@ from .attributes import AttributeSpec
 from .errors import UsageError
 from .measure import Meter
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 Kind = Literal["add", "set", "times"]
 PERCENT = "%"
 SD = ""  # the unit of a bare number

@@ -163,7 +163,7 @@ class Trainer:
     def judge(self) -> dict[str, float]:
         """`compare` on held-out pieces: free-running decode from the posterior mean."""
         self.model.eval()
-        parts = [self.model.reconstruct(rows) for rows in self.valid_inputs.split(1024)]
+        parts = [self.model.reconstruct(rows) for rows in torch.split(self.valid_inputs, 1024)]
         return self.compare(self.valid_inputs, torch.cat(parts))
 
     def _one_step(self) -> Terms:
