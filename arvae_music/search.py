@@ -37,10 +37,6 @@ Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int16]
 
-BEAM = 6  # candidates that are improved at a time
-KEPT = 12  # candidates that are handed on
-ROUNDS = 14  # at most; most measures need as many as ticks must change, and one more to see that nothing helps
-FAVOURITES = 6  # pitches tried where no note starts
 TWINS = 8  # ways to reach the same candidate, at most: more could crowd others out
 REACH = 7  # semitones beyond the melody's compass that a note may go
 
@@ -57,6 +53,16 @@ class Weights:
     nat: float = 0.3
     outside: float = 3.0  # per new note outside the key
     repeat: float = 0.5  # per note that repeats the one before it and did not
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to search."""
+
+    beam: int = 6  # candidates that are improved at a time
+    kept: int = 12  # candidates that are handed on
+    rounds: int = 14  # at most; most measures need as many as ticks must change, and one more
+    favourites: int = 6  # pitches tried where no note starts
 
 
 @dataclass(frozen=True)
@@ -132,8 +138,9 @@ class Pool:
 class Search:
     """One problem, one judge, one model."""
 
-    def __init__(self, problem: Problem, judge: Judge, runtime: Runtime) -> None:
+    def __init__(self, problem: Problem, judge: Judge, runtime: Runtime, effort: Effort | None = None) -> None:
         self.problem, self.judge, self.runtime = problem, judge, runtime
+        self.effort = effort or Effort()
         self.original = judge.values(problem.rows, problem.meter)
         self.drift = judge.drift_weights(problem.wanted)
         self.pitches = self._pitches()
@@ -150,12 +157,12 @@ class Search:
         self._admit(group[fine], rows[fine], np.full(int(fine.sum()), -np.inf, dtype=np.float32))
 
     def run(self) -> Pool:
-        """Improve the pool until nothing helps; the KEPT best of each group, best first."""
-        self.pool = self.pool.best(KEPT)
+        """Improve the pool until nothing helps; the best `effort.kept` of each group, best first."""
+        self.pool = self.pool.best(self.effort.kept)
         settled = np.zeros(len(self.problem.rows), dtype=np.bool_)
-        for _ in range(ROUNDS):
+        for _ in range(self.effort.rounds):
             before = self._leading()
-            beam = self.pool.best(BEAM)
+            beam = self.pool.best(self.effort.beam)
             beam = beam.take(~settled[beam.group])
             if len(beam.group) == 0:
                 break
@@ -191,7 +198,7 @@ class Search:
         if len(rows) == 0:
             return
         known = np.where(np.isfinite(guess), guess, self.nats[group])
-        promising = self._priced(group, rows, known).best(2 * BEAM)
+        promising = self._priced(group, rows, known).best(2 * self.effort.beam)
         keys = [self._key(g, row) for g, row in zip(promising.group, promising.rows, strict=True)]
         new = np.array([key not in self.tables for key in keys])
         fresh = promising.take(new)
@@ -201,11 +208,11 @@ class Search:
         exact = self._priced(fresh.group, fresh.rows, surprise(table, fresh.rows))
         for at, one in zip(np.flatnonzero(new), table, strict=True):
             self.tables[keys[at]] = one
-        self.pool = self.pool.join(exact).best(KEPT)
+        self.pool = self.pool.join(exact).best(self.effort.kept)
 
     def _leading(self) -> Floats:
         """(g,) the cost of each group's beam, summed: when it stays, nothing has helped."""
-        beam = self.pool.best(BEAM)
+        beam = self.pool.best(self.effort.beam)
         return np.bincount(beam.group, weights=beam.cost, minlength=len(self.problem.rows)) - 1e3 * np.bincount(
             beam.group, minlength=len(self.problem.rows)
         )
@@ -231,7 +238,8 @@ class Search:
         started = onsets(beam.rows)
         reach = np.broadcast_to(self.pitches, (*beam.rows.shape, VOCABULARY)).copy()
         liked = np.where(reach, table, -np.inf)
-        edge = np.partition(liked, -FAVOURITES, axis=2)[:, :, -FAVOURITES, None]
+        favourites = self.effort.favourites
+        edge = np.partition(liked, -favourites, axis=2)[:, :, -favourites, None]
         reach &= started[:, :, None] | (liked >= edge)
         reach[:, :, HOLD] = beam.rows != HOLD
         reach[:, :, REST] = started
