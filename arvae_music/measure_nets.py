@@ -10,7 +10,8 @@ beat's state does not depend on the tokens before it; what it must know of them,
 still sounding, comes in with its first tick. And rows of different meters share a batch: beats that a meter does not
 have are never computed, and the beat GRUs carry their state across them.
 
-Shapes: b batch, t ticks (a row's own), B beats of the whole batch, n beats of the longest row, h hidden, z latent, v vocabulary.
+Shapes: b batch, t ticks (a row's own), B beats of the whole batch, n beats of the longest row, h hidden, z latent,
+v vocabulary.
 """
 
 from __future__ import annotations
