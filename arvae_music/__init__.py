@@ -2,8 +2,8 @@
 
     import arvae_music
 
-    model = arvae_music.load("bach")
     song = arvae_music.read("melody.mid")
+    model = arvae_music.load("auto", song.melody)
     result = model.edit(song.melody, density=+1.5)
     arvae_music.save("denser.mid", song, result.melody)
 
@@ -25,11 +25,12 @@ __version__ = "0.1.0"
 __all__ = ["load", "read", "save"]
 
 
-def load(model: str | Path = "bach") -> Model:
-    """A packaged model's name, a checkpoint file, or a run folder. Raises CheckpointError."""
+def load(model: str | Path = "auto", melody: Melody | None = None) -> Model:
+    """A packaged model's name, a checkpoint file, or a run folder; or "auto", the packaged model that fits `melody`
+    best. Raises CheckpointError."""
     from . import library
 
-    return library.load(model)
+    return library.load(model, melody)
 
 
 def read(path: str | Path, *, track: int | str | None = None, channel: int | None = None) -> Song:

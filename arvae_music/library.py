@@ -1,18 +1,21 @@
 """The library's front door, which reads like the command line.
 
-import arvae_music
+    import arvae_music
 
-model = arvae_music.load("bach")
-song = arvae_music.read("melody.mid")
-result = model.edit(song.melody, density=+1.5, contour="=2st")
-song.save("denser.mid", result.melody)
+    song = arvae_music.read("melody.mid")
+    model = arvae_music.load("auto", song.melody)
+    result = model.edit(song.melody, density=+1.5, contour="=2st")
+    arvae_music.save("denser.mid", song, result.melody)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from . import checkpoint as checkpoints
 from .attributes import AttributeSpec
@@ -23,12 +26,16 @@ from .edit import Model as EngineModel
 from .errors import CheckpointError, UsageError
 from .interpolate import STEPS, Interpolation, interpolate
 from .locks import parse as parse_locks
+from .measure import Meter
 from .melody import Melody
+from .proposals import decode
 from .runtime import NumpyRuntime, Runtime
 from .targets import Target, numbers_in, parse
+from .tokens import Row
 from .vary import AMOUNT, COUNT, VaryRequest, VaryResult, vary
 
 Request = float | str | Target
+AUTO = "auto"  # the packaged model that knows a melody best
 
 
 @dataclass(frozen=True)
@@ -151,9 +158,38 @@ class Model(EngineModel):
         return edit(melody, request, self)
 
 
-def load(model: str | Path = "bach") -> Model:
-    """A packaged model's name, a checkpoint file, or a run folder. Raises CheckpointError."""
-    return prepare(checkpoints.read(model))
+def load(model: str | Path = AUTO, melody: Melody | None = None) -> Model:
+    """A packaged model's name, a checkpoint file, or a run folder; or "auto", the packaged model that fits `melody`
+    best (without one, the first). Raises CheckpointError."""
+    if str(model) != AUTO:
+        return _read(str(model))
+    names = checkpoints.packaged_names()
+    if not names:
+        raise CheckpointError("this installation has no models", remedy="install arvae anew, or name a model file")
+    if melody is None or len(names) == 1:
+        return _read(names[0])
+    return max((_read(name) for name in names), key=lambda candidate: fit(candidate, melody))
+
+
+@lru_cache(maxsize=8)
+def _read(name: str) -> Model:
+    return prepare(checkpoints.read(name))
+
+
+def fit(model: Model, melody: Melody) -> float:
+    """How well a model knows a melody: the share of its tokens that come back right when its measures are encoded
+    and decoded. Measures in a meter that the model does not know come back wrong."""
+    rows: dict[Meter, list[Row]] = {}
+    for bar in melody.bars:
+        if bar.tokens is not None and bar.meter is not None:
+            rows.setdefault(bar.meter, []).append(bar.tokens)
+    right = total = 0
+    for meter, found in rows.items():
+        inputs = np.stack(found)
+        total += inputs.size
+        if meter.name in model.metadata.meters:
+            right += int((decode(model.runtime, model.runtime.encode(inputs, meter), meter) == inputs).sum())
+    return right / max(total, 1)
 
 
 def prepare(checkpoint: Checkpoint, runtime: Runtime | None = None) -> Model:

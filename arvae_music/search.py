@@ -52,6 +52,7 @@ class Weights:
     semitone: float = 0.02  # per semitone that a note's pitch moves
     nat: float = 0.3
     outside: float = 3.0  # per new note outside the key
+    tie: float = 1.5  # for a tie into the measure that is broken, or made
     repeat: float = 0.5  # per note that repeats the one before it and did not
 
 
@@ -186,6 +187,7 @@ class Search:
         cost += weights.semitone * (np.abs(rows - original) * both).sum(axis=1)
         new = changed & onsets(rows)
         cost += weights.outside * (new & ~in_key(rows)).sum(axis=1)
+        cost += weights.tie * ((rows[:, 0] == HOLD) != (original[:, 0] == HOLD))
         cost += weights.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
         return cost + weights.nat * (nats - self.nats[group])
 

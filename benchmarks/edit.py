@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from pathlib import Path
 
 import numpy as np
 from tunes import held_out
@@ -69,8 +70,7 @@ def main() -> None:
         f"forced {np.mean([row['forced'] for row in rows]):.3f}; own notes in key {in_key(own).mean():.3f}"
     )
     if options.json:
-        with open(options.json, "w") as file:
-            json.dump({"options": vars(options), "rows": rows}, file, indent=1)
+        Path(options.json).write_text(json.dumps({"options": vars(options), "rows": rows}, indent=1))
 
 
 def request(

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..library import Model as TrainedModel
+    from ..melody import Melody
     from ..midi import Song
 
 T = TypeVar("T")
@@ -52,7 +53,6 @@ Place = Path | Stream
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 SCORE_SUFFIXES = (".abc", ".xml", ".musicxml", ".mxl", ".krn")
 SUFFIXES = MIDI_SUFFIXES + SCORE_SUFFIXES
-DEFAULT_MODEL = "bach"
 TEMPLATE = "{stem}.{edit}.mid"
 FIELDS = ("stem", "edit", "seed", "n")
 LONGEST_EDIT = 80  # characters of {edit}; file systems stop at 255 bytes for the whole name
@@ -128,7 +128,12 @@ Quiet = Annotated[
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Same seed, same result.")]
 Model = Annotated[
     str | None,
-    typer.Option("--model", "-m", metavar="NAME|FILE", help="A model by name (arvae models list) or its file."),
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME|FILE",
+        help="A model by name (arvae models list) or its file.  [default: auto, the one that knows the melody best]",
+    ),
 ]
 Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Go into folders.", rich_help_panel="Input")]
 Track = Annotated[
@@ -293,12 +298,14 @@ def read_song(
     return read_any(source, name=name, track=track, channel=channel, pickup=pickup)
 
 
-@lru_cache(maxsize=2)
-def load_model(name: str | None) -> TrainedModel:
-    """The model that --model says, loaded once a process. Raises CheckpointError."""
+def load_model(name: str | None, melody: Melody | None = None) -> TrainedModel:
+    """The model that --model says, loaded once a process; of `auto`, the one that fits `melody` best.
+
+    Raises CheckpointError.
+    """
     from .. import library
 
-    return library.load(name or DEFAULT_MODEL)
+    return library.load(name or library.AUTO, melody)
 
 
 # ------------------------------------------------------------------------------------------ outputs

@@ -211,8 +211,8 @@ class _Work:
 
         if plan.skip:
             return False
-        model = common.load_model(self.model)
         song = common.read_song(plan.request.source, **self.reading)
+        model = common.load_model(self.model, song.melody)
         result = edit_melody(song.melody, self.request, model)
         if not self.dry_run:
             common.write_output(plan, song.write(result.melody.rows))

@@ -71,8 +71,8 @@ def interpolate(
     if all(plan.skip for plan in plans):
         common.say(f"{plans[0].place}: skipped")
         return 0
-    trained = common.load_model(model)
     songs = [common.read_song(place, track=track, channel=channel, pickup=pickup) for place in places]
+    trained = common.load_model(model, songs[0].melody)
     path = trained.interpolate([_chosen(song, bars) for song in songs], steps, form=form, seed=seed)
     rows = _rows(path, plans, places, trained, seed, one)
     if not dry_run:

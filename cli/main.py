@@ -41,6 +41,7 @@ COMMANDS = {
     "train": Entry(".train:train", "Train a model on a corpus."),
     "models": Entry(".models:models_app", "List the models, or describe one."),
     "config": Entry(".config:config_app", "Show the settings, and where each comes from."),
+    "demo": Entry(".demo:demo", "Edit a melody that arvae brings along, and draw it."),
     "doctor": Entry(".doctor:doctor", "Check the installation."),
 }
 

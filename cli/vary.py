@@ -273,7 +273,7 @@ class _Work:
         rows = [self.earlier.get(self._name(plan)) for plan in item.plans if plan.skip]
         if len(rows) == len(item.plans) and all(row is not None for row in rows):
             return self._recalled(item, song)
-        model = common.load_model(self.model)
+        model = common.load_model(self.model, song.melody)
         lines, cards = [f"{song.name}: {song.found.why}"], []
         each = len(item.plans) // len(self.requests)
         for at, request in enumerate(self.requests):

@@ -1,0 +1,46 @@
+"""`arvae demo`: a first edit, with a picture, from what the package holds; it needs no network and no training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import common
+
+Folder = Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the files go.")]
+
+
+def demo(
+    output: Folder = Path("demo"),
+    model: common.Model = None,
+    seed: common.Seed = 0,
+    quiet: common.Quiet = False,
+) -> int:
+    """Edit a melody that arvae brings along: Beethoven's Ode to Joy, denser."""
+    from .. import library, rolls
+    from ..edit import edit
+    from ..files import write_whole
+    from ..scores import read_any
+    from .edit import summary
+
+    source = Path(library.__file__).parent / "data" / "ode_to_joy.mid"
+    song = read_any(source, name=source.name)
+    trained = common.load_model(model, song.melody)
+    request = trained.request({"density": "+1.5"}, seed=seed)
+    result = edit(song.melody, request, trained)
+    title, caption = "Ode to Joy", "density +1.5"
+    files = {
+        "ode_to_joy.mid": source.read_bytes(),
+        "ode_to_joy.density+1.5.mid": song.write(result.melody.rows),
+        "ode_to_joy.svg": rolls.svg(song.melody, result.melody, title=title, caption=caption).encode(),
+        "ode_to_joy.png": rolls.png(song.melody, result.melody, title=title, caption=caption),
+    }
+    common.report(f"arvae edit ode_to_joy.mid --density +1.5\n{song.name}: {song.found.why}")
+    for line in summary(result, request, trained):
+        common.report(f"  {line}")
+    for name, data in files.items():
+        write_whole(output / name, data, overwrite=True)  # the demo's own files, the same at every run
+        common.report(f"  wrote {output / name}")
+    return 0
