@@ -51,7 +51,7 @@ class Weights:
     tick: float = 1.0  # per tick changed
     semitone: float = 0.02  # per semitone that a note's pitch moves
     nat: float = 0.3
-    outside: float = 3.0  # per new note outside the key
+    outside: float = 6.0  # per new note outside the key
     tie: float = 1.5  # for a tie into the measure that is broken, or made
     repeat: float = 0.5  # per note that repeats the one before it and did not
 

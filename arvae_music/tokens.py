@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -224,16 +225,21 @@ def _inside(classes: npt.NDArray[np.float64], fifths: int) -> float:
 
 def estimate_fifths(classes: npt.NDArray[np.float64]) -> int:
     """(12,) weights of pitch classes -> key signature in -5 .. 6, after Krumhansl & Schmuckler (1990)."""
-    best, answer = -np.inf, 0
+    signatures, profiles = _profiles()
+    centred = classes - classes.mean()
+    scores = np.round(profiles @ (centred / max(float(np.sqrt(centred @ centred)), 1e-12)), 12)
+    return signatures[int(scores.argmax())]  # of equal ones the first
+
+
+@lru_cache(maxsize=1)
+def _profiles() -> tuple[tuple[int, ...], npt.NDArray[np.float64]]:
+    """The key signatures, major and minor by turns, and (24, 12) their profiles, standardised."""
+    signatures, profiles = [], []
     for fifths in range(-5, 7):
         tonic = 7 * fifths % 12
         for profile, at in ((_MAJOR, tonic), (_MINOR, (tonic - 3) % 12)):
-            score = _correlation(np.roll(np.array(profile), at), classes)
-            if score > best + 1e-12:
-                best, answer = score, fifths
-    return answer
-
-
-def _correlation(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    return float(a @ b) / max(float(np.sqrt((a @ a) * (b @ b))), 1e-12)
+            signatures.append(fifths)
+            profiles.append(np.roll(np.array(profile), at))
+    table = np.stack(profiles)
+    centred = table - table.mean(axis=1, keepdims=True)
+    return tuple(signatures), centred / np.sqrt((centred**2).sum(axis=1, keepdims=True))

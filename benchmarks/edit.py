@@ -8,7 +8,7 @@ Each of the four attributes is asked to move by +-1.5 sd in every measure of eve
 where the corpus of the model holds such a value (the others are clamped, and counted apart). `exact` is the
 share of feasible requests met to the note, to the semitone, for rhythm to the weight of an eighth. `drift` is the
 mean absolute change, in sd, of the attributes whose correlation with the requested one is below .5; `forced` is
-the part of it that no edit can avoid, since |contour| cannot exceed the range. `ticks`
+the part of it that no edit can avoid, since |contour| cannot exceed the range, and both are 0 with one note. `ticks`
 is the share of ticks whose token changed; `x least` compares that, on measures where brute force over all
 changes of one and two ticks finds the smallest change that reaches the target, with that smallest change.
 `in key` is the share of new notes in the key; the corpus's own notes stand below.
@@ -117,13 +117,16 @@ def _drift(bars: list[BarResult], model: Model, names: list[str], k: int) -> tup
     sd = np.array([scale.sd for scale in metadata.scales])
     moves = np.array([np.abs(bar.achieved - bar.before) / sd for bar in bars])
     forced = np.zeros_like(moves)
-    if {"range", "contour"} <= set(names):
-        span, slope = names.index("range"), names.index("contour")
+    if {"range", "contour", "density"} <= set(names):
+        span, slope, notes = names.index("range"), names.index("contour"), names.index("density")
         for bar, row in zip(bars, forced, strict=True):
+            few = round(bar.achieved[notes] * bar.meter.ticks) < 2  # then both are 0
             if k == slope:
                 row[span] = max(0.0, abs(bar.achieved[slope]) - bar.before[span]) / sd[span]
-            if k == span:
+            elif k == span or few:
                 row[slope] = max(0.0, abs(bar.before[slope]) - bar.achieved[span]) / sd[slope]
+            if k != span and few:
+                row[span] = bar.before[span] / sd[span]
     return float(moves[:, unrelated].mean()), float(forced[:, unrelated].mean())
 
 
