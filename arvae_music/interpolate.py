@@ -71,7 +71,7 @@ NOTHING = 1e-9
 
 # what things cost when a measure is chosen
 MISS = 6.0  # per sd off the line of an attribute
-BACK = 30.0  # per sd that an attribute goes back, or past the end
+BACK = 1000.0  # for an attribute that goes back, or past the end: to stay is always possible, and costs less
 UNEVEN = 2.0  # per tick's worth by which a step is longer or shorter than its share,
 AWAY = 4.0  # and by which it is further from the end, or nearer
 NAT = 0.2
@@ -346,8 +346,18 @@ class _Step:
         for group in range(len(self.now)):
             here = found.take(found.group == group)
             here = here.take(np.argsort(here.cost, kind="stable"))
-            made.append(_Candidates(here.rows, here.cost))
+            made.append(_Candidates(*self._with_stay(group, here.rows, here.cost)))
         return made
+
+    def _with_stay(self, group: int, rows: Rows, cost: Floats) -> tuple[Rows, Floats]:
+        """Staying is always a candidate; for a measure that is what it will be, the only one."""
+        now = self.now[group : group + 1]
+        if self.left[group] == 0:
+            return now, np.zeros(1)
+        if (rows == now).all(axis=1).any():
+            return rows, cost
+        own, _ = self.price(np.array([group]), now, self.usual[group : group + 1])
+        return np.concatenate([rows, now]), np.concatenate([cost, own])
 
     def point(self) -> Floats:
         """(g, z) attributes on a straight line, in value; the rest on an arc."""
@@ -387,7 +397,7 @@ class _Step:
         off = np.abs(values - self.wanted[group]) / self.judge.sd
         cost = MISS * np.maximum(off - self.judge.tolerance(), 0).sum(axis=1)
         back = np.maximum(self.low[group] - values, 0) + np.maximum(values - self.high[group], 0)
-        cost += BACK * np.where(back > NOTHING, back / self.judge.sd, 0.0).sum(axis=1)
+        cost += np.where(back > NOTHING, BACK + back / self.judge.sd, 0.0).sum(axis=1)
         due, moved = self.due[group], gap(rows, self.now[group])
         cost += UNEVEN * np.abs(moved - due) + SAME * np.minimum(due, 1.0) * (moved == 0)
         cost += AWAY * np.abs(gap(rows, self.other[group]) - (self.left[group] - due))

@@ -64,10 +64,11 @@ BEYOND = 0.3  # share of a measure's notes beyond the amount that may change in 
 MISS = 30.0  # per sd that an attribute is off: only while walking
 NAT = 0.15
 EVEN = 3.0  # per note, times the squared difference between a measure's share and the amount
-APART = 2.0  # per note by which a variation differs from another
+UNLIKE = 2.0  # per note by which a candidate differs from the nearest other of its pool
+APART = 5.0  # per note by which a variation differs from others, the nearest of which weigh most
 CLOSING = 4.0  # for another last note of the melody: a tune that does not come home is no variation
 OUTER_LEAP = 0.3  # per semitone by which the largest leap of a measure grows
-PULLS = 4  # times that the nearest of the others are made to weigh more
+PULLS = 5  # times that the nearest of the others are made to weigh more
 AMOUNT_STEPS = 6  # of the bisection for the amount
 SETTLED = 0.015  # of the amount: near enough
 FULL_PULL = 6.0  # cost per note by which the amount can be pulled, at most
@@ -291,7 +292,7 @@ class _Collector:
         chosen: list[int] = []
         nearest = np.full(len(found.rows), float(self.notes[g]))
         while len(chosen) < min(POOL, len(found.rows)):
-            score = merit - APART * nearest
+            score = merit - UNLIKE * nearest
             score[chosen] = np.inf
             chosen.append(int(score.argmin()))
             nearest = np.minimum(nearest, apart[:, chosen[-1]])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from midi_files import FOUR, TUNE, row
 
@@ -21,7 +21,10 @@ from arvae_music.tokens import FIRST_PITCH, HOLD, REST, Row, onsets
 from arvae_music.vary import VaryRequest
 from arvae_music.walk import canonical, largest_leap, scale_steps
 
-SLOW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = (Phase.explicit, Phase.reuse, Phase.generate)  # to shrink would take minutes
+SLOW = settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=QUICK
+)
 
 
 @pytest.fixture(scope="module")
