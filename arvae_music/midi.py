@@ -224,7 +224,8 @@ def new_midi(
 ) -> bytes:
     """A type 1 file from token rows, one a measure with its meter; a row of None is silent.
 
-    `tempo` is in quarter notes a minute; `shift` and `fifths` are one for all measures or one each. Tokens are at their ticks exactly and notes last to the next event.
+    `tempo` is in quarter notes a minute; `shift` and `fifths` are one for all measures or one each. Tokens are
+    at their ticks exactly and notes last to the next event.
     """
     barlines = np.cumsum([0, *(meter.quarters * TICKS_PER_QUARTER for meter in meters)]).tolist()
     conductor = [meta(0, TEMPO, round(60e6 / tempo).to_bytes(3, "big"))]
