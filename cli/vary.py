@@ -377,7 +377,8 @@ def _conclude(work: _Work, cards: Sequence[Card]) -> None:
     write_whole(work.folder / JSON_NAME, to_json(rows), overwrite=True)
     write_whole(work.folder / CSV_NAME, to_csv(rows), overwrite=True)
     title = "Variations" if work.varied else "Grid of edits"
-    sheet = page(cards, f"{title}: {work.folder.name}", f"model {common.load_model(work.model).name}")
+    models = ", ".join(dict.fromkeys(str(card.row["model"]) for card in cards))
+    sheet = page(cards, f"{title}: {work.folder.name}", f"model {models}")
     write_whole(work.folder / NAME, sheet.encode(), overwrite=True)
     common.say(f"{work.folder / NAME} shows and plays them")
 
