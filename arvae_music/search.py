@@ -189,7 +189,8 @@ class Search:
         cost += weights.outside * (new & ~in_key(rows)).sum(axis=1)
         cost += weights.tie * ((rows[:, 0] == HOLD) != (original[:, 0] == HOLD))
         cost += weights.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
-        return cost + weights.nat * (nats - self.nats[group])
+        total: Floats = cost + weights.nat * (nats - self.nats[group])
+        return total
 
     def _priced(self, group: Ints, rows: Rows, nats: Floats) -> Pool:
         values = self.judge.values(rows, self.problem.meter)
@@ -229,7 +230,9 @@ class Search:
         """Every small change of the beam's rows: group (n,), rows (n, t), guessed surprise (n,)."""
         table = np.stack([self.tables[self._key(g, row)] for g, row in zip(beam.group, beam.rows, strict=True)])
         single, shifted = self._single(beam, table), self._shifted(beam, table)
-        parent, rows, nats = (np.concatenate(parts) for parts in zip(single, shifted, strict=True))
+        parent = np.concatenate([single[0], shifted[0]])
+        rows = np.concatenate([single[1], shifted[1]])
+        nats = np.concatenate([single[2], shifted[2]])
         group = beam.group[parent]
         fine = self._allowed(group, rows)
         return group[fine], rows[fine], nats[fine]
@@ -312,7 +315,8 @@ _MIX = np.random.default_rng(0).integers(1, 1 << 62, size=1024, dtype=np.uint64)
 def _fingerprint(rows: Rows) -> npt.NDArray[np.uint64]:
     """(n, t) -> (n,) a hash, the same on every machine."""
     mixed = rows.astype(np.uint64) + np.uint64(1)
-    return (mixed * _MIX[: rows.shape[1]]).sum(axis=1, dtype=np.uint64)
+    hashes: npt.NDArray[np.uint64] = (mixed * _MIX[: rows.shape[1]]).sum(axis=1, dtype=np.uint64)
+    return hashes
 
 
 def _rank(group: Ints) -> Ints:

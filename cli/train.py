@@ -67,7 +67,10 @@ Rate = Annotated[
 ]
 Device = Annotated[str, typer.Option(rich_help_panel=_TRAINING, help="auto, cpu or cuda.")]
 Threads = Annotated[
-    int | None, typer.Option(min=1, rich_help_panel=_TRAINING, help="CPU threads.  [default: one a core]")
+    int,
+    typer.Option(
+        min=1, rich_help_panel=_TRAINING, help="CPU threads; more than one seldom pays for matrices as small as these."
+    ),
 ]
 Mix = Annotated[
     float,
@@ -136,7 +139,7 @@ def train(
     mix: Mix = 0.5,
     seed: common.Seed = 0,
     device: Device = "auto",
-    threads: Threads = None,
+    threads: Threads = 1,
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> int:
@@ -252,11 +255,10 @@ class _Run:
     def __init__(self, folder: Path, plan: Plan, data: _Data, device: str, *, as_json: bool) -> None:
         self.folder, self.plan, self.data, self.device, self.as_json = folder, plan, data, device, as_json
 
-    def go(self, resume: bool, threads: int | None) -> int:
+    def go(self, resume: bool, threads: int) -> int:
         import torch
 
-        if threads or self.device == "cpu":
-            torch.set_num_threads(threads or _cores())
+        torch.set_num_threads(threads)
         trainer = self._trainer()
         if resume:
             trainer.restore(self._state())
@@ -454,12 +456,6 @@ def _table(report: Report, valid: dict[str, float] | None) -> Any:
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02}"
-
-
-def _cores() -> int:
-    """Of this process, shared out where torchrun started several."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, count // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
 def _first() -> bool:
