@@ -56,7 +56,7 @@ class Model(EngineModel):
         spec = self.specs[self.metadata.names.index(self.metadata.scale(name).name)]
         if isinstance(request, Target):
             return request
-        return parse(request if isinstance(request, str) else f"{request:+g}", spec)
+        return parse(request if isinstance(request, str) else f"{request:+.12g}", spec)
 
     def request(
         self,

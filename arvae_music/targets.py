@@ -13,6 +13,7 @@ values. What a measure can hold is not known here: the engine clamps.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ Kind = Literal["add", "set", "times"]
 PERCENT = "%"
 SD = ""  # the unit of a bare number
 
-_NUMBER = r"(?P<number>[+-]?(\d+(\.\d*)?|\.\d+))"
+_NUMBER = r"(?P<number>[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?)"
 _CHANGE = re.compile(rf"(?P<sign>[=x×*]?)\s*{_NUMBER}\s*(?P<unit>%|[a-zA-Z]*)")
 _FORMS = "write +1.5, -2notes, +10%, =8notes, x1.5, or a curve 0:+0,8:+2"
 
@@ -97,14 +98,17 @@ def parse(text: str, spec: AttributeSpec) -> Target:
 def _point(part: str, text: str, spec: AttributeSpec) -> tuple[float, Change]:
     at, _, rest = part.partition(":")
     try:
-        return float(at), _change(rest.strip(), text, spec)
+        place = float(at)
     except ValueError:
         raise _unreadable(text, spec) from None
+    if not math.isfinite(place):
+        raise _unreadable(text, spec)
+    return place, _change(rest.strip(), text, spec)
 
 
 def _change(part: str, text: str, spec: AttributeSpec) -> Change:
     match = _CHANGE.fullmatch(part)
-    if match is None:
+    if match is None or not math.isfinite(float(match["number"])):
         raise _unreadable(text, spec)
     sign, number, unit = match["sign"], float(match["number"]), _unit(match["unit"], text, spec)
     if sign == "=":

@@ -1,0 +1,114 @@
+"""The best path, against all paths."""
+
+from __future__ import annotations
+
+import itertools
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import strategies  # noqa: F401  the hypothesis profile
+from hypothesis import given
+
+from arvae_music.path import BROKEN_TIE, IMPOSSIBLE, LEAP, MOVED_TIE, NEW_TIE, REPEATED, Choice, best_path, joins
+from arvae_music.tokens import HOLD, REST
+
+C, D, G, HIGH = 20, 22, 27, 40
+TICKS = 3
+ROWS = st.lists(st.sampled_from([HOLD, HOLD, REST, C, D, G, HIGH]), min_size=TICKS, max_size=TICKS)
+COSTS = st.integers(0, 40).map(lambda n: n / 8)
+
+
+def choice(rows: list[list[int]], cost: list[float] | None = None, form: int = -1, original=None) -> Choice:
+    made = np.array(rows, dtype=np.int16)
+    first = made[0] if original is None else np.array(original, dtype=np.int16)
+    return Choice(first, made, np.array(cost or [0.0] * len(rows)), form)
+
+
+@st.composite
+def choices(draw: st.DrawFn, form: int = -1) -> Choice:
+    rows = draw(st.lists(ROWS, min_size=1, max_size=3))
+    return choice(rows, [draw(COSTS) for _ in rows], form, draw(ROWS))
+
+
+def last_event(row) -> int:
+    return next((int(token) for token in row[::-1] if token != HOLD), HOLD)
+
+
+def barline(a: Choice, b: Choice, i: int, j: int) -> float:
+    """The cost of a barline in words: ties broken, made or moved, new leaps, new repeats."""
+    left, enters, was_left, was_entered = last_event(a.rows[i]), int(b.rows[j][0]), last_event(a.original), b.original[0]
+    if enters == HOLD:
+        if left == REST:
+            return IMPOSSIBLE
+        if was_entered != HOLD:
+            return NEW_TIE
+        return 0.0 if left == was_left else MOVED_TIE
+    cost = BROKEN_TIE if was_entered == HOLD else 0.0
+    if left > REST and enters > REST:
+        had = abs(int(was_entered) - was_left) if was_left > REST and was_entered > REST else 0
+        cost += LEAP * max(abs(enters - left) - max(had, 4), 0)
+        cost += REPEATED if enters == left and had > 0 else 0.0
+    return cost
+
+
+def total(found: list[Choice | None], path) -> float:
+    cost = sum(float(c.cost[i]) for c, i in zip(found, path, strict=True) if c is not None)
+    for (a, i), (b, j) in itertools.pairwise(zip(found, path, strict=True)):
+        if a is not None and b is not None:
+            cost += barline(a, b, i, j)
+    return cost
+
+
+def every_path(found: list[Choice | None]):
+    return itertools.product(*(range(1 if c is None else len(c.rows)) for c in found))
+
+
+@given(st.lists(st.none() | choices(), max_size=5))
+def test_it_costs_what_the_cheapest_of_all_paths_costs(found: list[Choice | None]):
+    path = best_path(found)
+    assert len(path) == len(found)
+    assert all(i == 0 for i, c in zip(path, found, strict=True) if c is None)
+    assert total(found, path) == pytest.approx(min(total(found, one) for one in every_path(found)), abs=1e-5)
+    assert best_path(found, joins(found)) == path
+
+
+@given(st.data())
+def test_measures_of_one_form_get_the_candidate_that_is_best_for_them_together(data):
+    shared, other = data.draw(choices(form=0)), data.draw(choices())
+    found = data.draw(st.permutations([shared, shared, other, data.draw(st.none() | choices(form=1))]))
+    at = [i for i, c in enumerate(found) if c is shared]
+    path = best_path(found)
+    assert path[at[0]] == path[at[1]]
+
+    everything = [(one, total(found, one)) for one in every_path(found)]
+
+    def together(candidate: int) -> float:
+        return sum(min(min(cost, IMPOSSIBLE) for one, cost in everything if one[i] == candidate) for i in at)
+
+    best = min(together(candidate) for candidate in range(len(shared.rows)))
+    assert together(path[at[0]]) == pytest.approx(best, abs=1e-5)
+    rest = min(cost for one, cost in everything if all(one[i] == path[at[0]] for i in at))
+    assert total(found, path) == pytest.approx(rest, abs=1e-5)
+
+
+def test_without_a_form_each_place_takes_its_own_best():
+    """The same two candidates: C or high; the neighbours pull one way and the other."""
+    low, high = choice([[C, C, C]]), choice([[HIGH, HIGH, HIGH]], original=[C, C, C])
+    either = choice([[C, 0, 0], [HIGH, 0, 0]], [0.0, 0.1], original=[C, 0, 0])
+    assert best_path([low, either, None, high, either]) == [0, 0, 0, 0, 1]
+    formed = choice([[C, 0, 0], [HIGH, 0, 0]], [0.0, 0.1], form=3, original=[C, 0, 0])
+    path = best_path([low, formed, None, high, formed])
+    assert path[1] == path[4]
+
+
+def test_no_measures_and_measures_that_pass_through():
+    assert best_path([]) == []
+    assert best_path([None, None]) == [0, 0]
+
+
+def test_a_tie_out_of_a_rest_is_never_chosen_while_there_is_another_way():
+    silent = choice([[REST, 0, 0]])
+    tied = choice([[HOLD, 0, 0], [D, 0, 0]], [0.0, 50.0])
+    assert best_path([silent, tied]) == [0, 1]
+    assert best_path([silent, None, tied]) == [0, 0, 0]  # what passes through joins nothing
