@@ -57,6 +57,7 @@ from .voices import Candidate, Found
 
 INDEPENDENT_TRACKS = 2  # the file type
 LARGEST_DENOMINATOR = 6  # as a power of two: a 64th
+DEFAULT_TEMPO = 120.0  # quarter notes a minute, of a file that gives none: the MIDI standard's
 TICKS_PER_QUARTER = 480  # of new files; a multiple of 12, so that the grid is exact
 SIMPLE_CLICK, COMPOUND_CLICK = 24, 36  # MIDI clocks in a beat, part of a time signature event
 _REMEDIES = {
@@ -128,6 +129,19 @@ class Song:
     @property
     def ticks_per_quarter(self) -> int:
         return self._split.ticks_per_quarter
+
+    @property
+    def tempo(self) -> float:
+        """Quarter notes a minute where the melody begins; DEFAULT_TEMPO where the file gives none."""
+        start = self._notes[0].start
+        tracks = [self._track.events] if self._split.format == INDEPENDENT_TRACKS else [
+            parse_track(self._split.track(i), self.name).events for i in range(len(self._split.tracks))
+        ]  # fmt: skip
+        found = sorted((e.tick, e.meta(TEMPO) or b"") for events in tracks for e in events if e.meta(TEMPO))
+        if not found:
+            return DEFAULT_TEMPO
+        data = next((data for tick, data in reversed(found) if tick <= start), found[0][1])
+        return 60e6 / max(int.from_bytes(data, "big"), 1)
 
     def whole(self) -> Melody:
         """The melody with rests before its pickup and after its last note, so that these measures are full too."""

@@ -3,7 +3,7 @@
 An autoencoder of measures that has seen three thousand must still write down the ones that it has not. A
 measure of two halves that never stood together asks exactly that of it, and its attributes are measured like any
 other's. On held-out Bach tunes, after the same number of steps, a mixed half of every batch brings whole measures
-reconstructed from .62 to .72 (docs/training.md).
+reconstructed from .62 to .72.
 
 Mixed rows stand first in a batch, so that the trainer can keep them out of what teaches the decoder which
 measures are plausible (model.ArVae's null rows).

@@ -8,7 +8,7 @@ Each of the four attributes is asked to move by +-1.5 sd in every measure of eve
 where the corpus of the model holds such a value (the others are clamped, and counted apart). `exact` is the
 share of feasible requests met to the note, to the semitone, for rhythm to the weight of an eighth. `drift` is the
 mean absolute change, in sd, of the attributes whose correlation with the requested one is below .5; `forced` is
-the part of it that no edit can avoid, since |contour| cannot exceed the range, and both are 0 with one note. `ticks`
+the part that no edit can avoid, since |contour| cannot exceed the range, and both are 0 with one note. `ticks`
 is the share of ticks whose token changed; `x least` compares that, on measures where brute force over all
 changes of one and two ticks finds the smallest change that reaches the target, with that smallest change.
 `in key` is the share of new notes in the key; the corpus's own notes stand below.
@@ -87,12 +87,12 @@ def request(
     bars = [bar for bar, _, _ in feasible]
     before, after = _rows(feasible)
     new = [(b != a) & onsets(b) for a, b in zip(before, after, strict=True)]
-    fresh = np.concatenate([row[mask] for row, mask in zip(after, new, strict=True)])
+    fresh = np.concatenate([melodies[0].rows[0][:0], *(row[mask] for row, mask in zip(after, new, strict=True))])
     ratios = _against_least(feasible, model, k) if brute else []
     return {
         "attribute": name,
         "step": step,
-        "exact": float(np.mean([bar.hits[k] for bar in bars])),
+        "exact": float(np.mean([bar.hits[k] for bar in bars])) if bars else float("nan"),
         "measures": len(bars),
         "clamped": len(pairs) - len(bars),
         "drift": _drift(bars, model, names, k)[0],

@@ -6,8 +6,8 @@
 Reconstruction is the free-running argmax decode from the posterior mean: the share of tokens right, of events
 (tokens that are not HOLD), and of whole measures. Interpretability is the R2 of a linear regression of an attribute on
 its own dimension's posterior mean, SCC their Spearman correlation; both stricter than the published protocol, which
-samples z and takes the dimension of largest mutual information. Attribute values repeat, codes do not: `ceiling` is the
-SCC of the perfect code, the value itself with its ties broken at random. `unseen` counts only measures that do not occur in the
+samples z and takes the dimension of largest mutual information. Attribute values repeat, codes do not:
+`ceiling` is the SCC of the perfect code, the value itself with its ties broken at random. `unseen` counts only measures that do not occur in the
 training tunes too.
 """
 

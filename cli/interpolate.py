@@ -23,7 +23,7 @@ import typer
 from ..errors import UsageError
 from . import common, edit
 from .common import Place, Planned
-from .vary import earlier_rows, first_tempo
+from .vary import earlier_rows
 
 if TYPE_CHECKING:
     from ..interpolate import Interpolation
@@ -128,12 +128,12 @@ def _plan(
 
 def _write(path: Interpolation, plans: Sequence[Planned], rows: Sequence[Row], first: Song, one: bool) -> None:
     """The MIDI files; beside several a manifest and a contact sheet."""
-    look: dict[str, Any] = {"tempo": first_tempo(first), "program": first.found.program or 0}
+    look: dict[str, Any] = {"tempo": first.tempo, "program": first.found.program or 0}
     for plan, melodies in zip(plans, [path.melodies] if one else [(m,) for m in path.melodies], strict=True):
         if not plan.skip:
             common.write_output(plan, _midi(melodies, look))
     if not one:
-        _conclude(path, plans, rows, look["tempo"])
+        _conclude(path, plans, rows, round(first.tempo, 2))
 
 
 def _midi(melodies: Sequence[Melody], look: dict[str, Any]) -> bytes:

@@ -83,6 +83,9 @@ def help_text() -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command line; the exit code. `sys.exit(main())` is the `arvae` script."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # Before numpy is loaded. Our matrices are small: several threads mostly wait for each other (eight times as slow
+    # on two busy cores), and workers use the cores better (parallel.py).
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if ASKED_BY_SHELL not in os.environ and words in ([], ["--help"], ["-h"], ["--version"]):
         return _quick(words)
     end = words.index("--") if "--" in words else len(words)

@@ -302,7 +302,7 @@ class _Work:
             short = made.short
         else:
             results = [(edit_melody(song.melody, request.editing, model), None)]
-        tempo, cards = first_tempo(song), []
+        tempo, cards = round(song.tempo, 2), []
         for plan, (result, amount) in zip(plans, results, strict=False):
             if not self.dry_run and not plan.skip:
                 common.write_output(plan, song.write(result.melody.rows))
@@ -317,7 +317,7 @@ class _Work:
         """Everything is there already: the sheet is drawn from the files."""
         from ..contact_sheet import make_card
 
-        tempo, cards = first_tempo(song), []
+        tempo, cards = round(song.tempo, 2), []
         for plan in item.plans:
             after = common.read_song(plan.place, track=str(song.found.track), channel=song.found.channel,
                                      pickup=song.pickup)  # fmt: skip
@@ -326,14 +326,6 @@ class _Work:
 
     def _name(self, plan: Planned) -> str:
         return Path(plan.place).relative_to(self.folder).as_posix()
-
-
-def first_tempo(song: Song) -> float:
-    """Quarter notes a minute at the beginning, to play it by."""
-    from .inspect import DEFAULT_TEMPO, tempi
-
-    found = tempi(song)
-    return float(found[0].value) if found else float(DEFAULT_TEMPO)
 
 
 def _told(request: VaryRequest, rows: Sequence[Row], short: int) -> list[str]:

@@ -279,7 +279,7 @@ def test_a_function_cannot_change_what_it_measures() -> None:
         return np.zeros(len(rows))
 
     for measures in (np.ones((2, 24), dtype=np.int16), np.asfortranarray(np.ones((2, 24), dtype=np.int16))):
-        with pytest.raises(UsageError, match="mine.*read-only"):
+        with pytest.raises(UsageError, match=r"mine.*read-only"):
             evaluate([spec_of(vandal)], measures, FOUR)
         assert measures.all()
         measures[0, 0] = 5  # the caller's own array stays writeable

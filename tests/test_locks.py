@@ -1,0 +1,155 @@
+"""Each lock by example, and edits under every lock held to it by other means."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from strategies import canonical, rows
+
+from arvae_music import load
+from arvae_music.errors import UsageError
+from arvae_music.locks import NAMES, Locks, ends_in, in_key, opening_allowed, parse
+from arvae_music.measure import Meter
+from arvae_music.melody import Bar, Melody
+from arvae_music.tokens import HIGHEST, HOLD, LOWEST, REST, VOCABULARY, pitch_of, token_of
+
+C, CIS, D, E, G = (token_of(pitch) for pitch in (72, 73, 74, 76, 79))
+ORIGINAL = [C, HOLD, E, REST, D, HOLD]
+
+
+def allowed(name: str, candidate: list[int], original: list[int] = ORIGINAL, **compass: int) -> bool:
+    locks = Locks(frozenset([name]), **compass)
+    return bool(locks.allow(np.array([original], dtype=np.int16), np.array([candidate], dtype=np.int16))[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "candidate", "expected"),
+    [
+        ("onsets", [G, HOLD, C, REST, C, HOLD], True),
+        ("onsets", [C, HOLD, E, REST, HOLD, HOLD], False),
+        ("onsets", [C, HOLD, E, HOLD, D, HOLD], False),  # a rest is a place too
+        ("onsets", [C, HOLD, REST, REST, D, HOLD], False),
+        ("pitches", [C, C, E, HOLD, E, D], True),
+        ("pitches", [C, REST, C, E, D, REST], True),
+        ("pitches", [REST, C, HOLD, E, HOLD, D], True),
+        ("pitches", [C, E, D, HOLD, C, HOLD], False),
+        ("pitches", [C, HOLD, D, REST, E, HOLD], False),
+        ("pitches", [C, HOLD, E, REST, HOLD, HOLD], False),
+        ("key", [C, HOLD, G, D, D, HOLD], True),
+        ("key", [CIS, HOLD, E, REST, D, HOLD], False),
+        ("key", [REST, HOLD, HOLD, REST, HOLD, HOLD], True),
+        ("first", [C, HOLD, G, HOLD, HOLD, HOLD], True),
+        ("first", [D, HOLD, E, REST, D, HOLD], False),
+        ("first", [REST, C, E, REST, D, HOLD], False),
+        ("first", [REST, HOLD, HOLD, HOLD, HOLD, HOLD], False),
+        ("last", [G, C, HOLD, HOLD, D, HOLD], True),
+        ("last", [C, HOLD, E, REST, D, REST], True),  # the note, not its length
+        ("last", [C, HOLD, E, REST, D, D], False),
+        ("last", [C, HOLD, E, REST, E, HOLD], False),
+        ("last", [C, HOLD, E, REST, HOLD, D], False),
+    ],
+)
+def test_examples(name: str, candidate: list[int], expected: bool):
+    assert allowed(name, candidate) is expected
+    assert allowed(name, ORIGINAL)
+
+
+def test_a_note_outside_the_key_may_stay_but_not_come():
+    assert allowed("key", [CIS, HOLD, E, HOLD], [CIS, HOLD, D, HOLD])
+    assert not allowed("key", [HOLD, CIS, E, HOLD], [CIS, HOLD, D, HOLD])
+
+
+def test_range_is_the_melodys_compass():
+    assert allowed("range", [C, HOLD, E, D], lowest=C, highest=E)
+    assert not allowed("range", [C, HOLD, G, D], lowest=C, highest=E)
+    assert not allowed("range", [C, HOLD, E, REST], lowest=D, highest=G)
+    assert allowed("range", [REST, HOLD, HOLD, HOLD], lowest=C, highest=E)
+
+
+def test_a_measure_without_notes_keeps_its_first_note_by_having_none():
+    for name in ("first", "last"):
+        assert allowed(name, [HOLD, REST], [REST, HOLD])
+        assert not allowed(name, [C, HOLD], [REST, HOLD])
+
+
+def test_no_lock_allows_everything_and_all_hold_together():
+    one, other = np.array([ORIGINAL], dtype=np.int16), np.array([[REST, G, G, G, G, CIS]], dtype=np.int16)
+    assert Locks().allow(one, other).all()
+    assert Locks(frozenset(NAMES), C, E).allow(one, one).all()
+    assert Locks(frozenset(NAMES)).allow(one[:0], one[:0]).shape == (0,)
+
+
+def test_in_key_is_the_white_keys():
+    white = [t for t in range(2, VOCABULARY) if pitch_of(t) % 12 in (0, 2, 4, 5, 7, 9, 11)]
+    assert np.flatnonzero(in_key(np.arange(VOCABULARY))).tolist() == white
+
+
+def test_barline_helpers():
+    made = np.array([[C, HOLD], [HOLD, HOLD], [D, REST]], dtype=np.int16)
+    assert ends_in(made).tolist() == [C, HOLD, REST]
+    assert opening_allowed(made, np.array([0, 0, 0], dtype=np.int8)).tolist() == [True, True, True]
+    assert opening_allowed(made, np.array([1, 1, 1], dtype=np.int8)).tolist() == [False, True, False]
+    assert opening_allowed(made, np.array([-1, -1, -1], dtype=np.int8)).tolist() == [True, False, True]
+
+
+def test_parse():
+    assert parse([]) == frozenset()
+    assert parse(["key, range", "first", "key,"]) == {"key", "range", "first"}
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("onset", "did you mean onsets?"), ("xyz", f"there are {', '.join(NAMES)}")]
+)
+def test_an_unknown_lock(name: str, remedy: str):
+    with pytest.raises(UsageError, match="there is no lock") as raised:
+        parse(["key", name])
+    assert raised.value.remedy == remedy
+
+
+# ------------------------------------------------------------------------------------ in an edit
+
+
+@lru_cache
+def bach():
+    return load("bach")
+
+
+def events(row) -> list[tuple[int, int]]:
+    return [(tick, token) for tick, token in enumerate(row.tolist()) if token != HOLD]
+
+
+def broken(name: str, before, after, compass: tuple[int, int]) -> bool:
+    """Whether a measure has left what a lock holds, by its events."""
+    old, new = events(before), events(after)
+    old_notes, new_notes = ([e for e in found if e[1] != REST] for found in (old, new))
+    if name == "onsets":
+        return [(t, p == REST) for t, p in old] != [(t, p == REST) for t, p in new]
+    if name == "pitches":
+        once = [[p for i, p in enumerate(ps) if i == 0 or ps[i - 1] != p] for ps in
+                ([p for _, p in old_notes], [p for _, p in new_notes])]  # fmt: skip
+        return once[0] != once[1]
+    if name == "key":
+        return any(pitch_of(p) % 12 in (1, 3, 6, 8, 10) for t, p in set(new_notes) - set(old_notes))
+    if name == "range":
+        return any(not compass[0] <= p <= compass[1] for _, p in new_notes)
+    at = slice(0, 1) if name == "first" else slice(-1, None)
+    return old_notes[at] != new_notes[at]
+
+
+@pytest.mark.parametrize("mode_seed", [0, 1])
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(rows(Meter(3)), min_size=2, max_size=3))
+def test_no_edit_breaks_its_lock(name: str, mode_seed: int, drawn):
+    made = canonical(drawn)
+    bars = tuple(Bar(n, "3/4", n * 1440, n * 1440 + 1440, Meter(3), row) for n, row in enumerate(made, 1))
+    melody = Melody("drawn", bars, 0, 0)
+    targets = [{"density": "-3notes", "contour": "+5st"}, {"rhythm": "-1", "range": "+4st"}][mode_seed]
+    result = bach().edit(melody, lock=[name], proposals=16, seed=mode_seed, **targets)
+    pitches = [p for row in made for _, p in events(row) if p != REST] or [LOWEST, HIGHEST]
+    for before, after in zip(made, result.melody.rows, strict=True):
+        assert not broken(name, before, after, (min(pitches), max(pitches)))
