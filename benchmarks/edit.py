@@ -59,7 +59,8 @@ def main() -> None:
             rows.append(row)
             print(
                 f"| {name} | {step:+g} | {row['exact']:.4f} | {row['measures']} | {row['clamped']} "
-                f"| {row['drift']:.3f} | {row['forced']:.3f} | {row['ticks']:.3f} | {row['least']:.2f} ({row['sampled']}) "
+                f"| {row['drift']:.3f} | {row['forced']:.3f} | {row['ticks']:.3f} "
+                f"| {row['least']:.2f} ({row['sampled']}) "
                 f"| {row['in_key']:.3f} | {row['ms']:.1f} |",
                 flush=True,
             )

@@ -7,8 +7,8 @@ Reconstruction is the free-running argmax decode from the posterior mean: the sh
 (tokens that are not HOLD), and of whole measures. Interpretability is the R2 of a linear regression of an attribute on
 its own dimension's posterior mean, SCC their Spearman correlation; both stricter than the published protocol, which
 samples z and takes the dimension of largest mutual information. Attribute values repeat, codes do not:
-`ceiling` is the SCC of the perfect code, the value itself with its ties broken at random. `unseen` counts only measures that do not occur in the
-training tunes too.
+`ceiling` is the SCC of the perfect code, the value itself with its ties broken at random. `unseen` counts only
+measures that do not occur in the training tunes too.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def main() -> None:
         tokens, events, whole = reconstruction(model, examples)
         scc, ceiling, r2 = encoder(model, examples)
         print(
-            f"| {name} | {len(examples)} | {tokens:.4f} | {events:.4f} | {whole:.3f} | {scc:.3f} | {ceiling:.3f} | {r2:.3f} |"
+            f"| {name} | {len(examples)} | {tokens:.4f} | {events:.4f} | {whole:.3f} "
+            f"| {scc:.3f} | {ceiling:.3f} | {r2:.3f} |"
         )
 
 
