@@ -37,7 +37,12 @@ def last_event(row) -> int:
 
 def barline(a: Choice, b: Choice, i: int, j: int) -> float:
     """The cost of a barline in words: ties broken, made or moved, new leaps, new repeats."""
-    left, enters, was_left, was_entered = last_event(a.rows[i]), int(b.rows[j][0]), last_event(a.original), b.original[0]
+    left, enters, was_left, was_entered = (
+        last_event(a.rows[i]),
+        int(b.rows[j][0]),
+        last_event(a.original),
+        b.original[0],
+    )
     if enters == HOLD:
         if left == REST:
             return IMPOSSIBLE
