@@ -65,6 +65,10 @@ class EditRequest:
             raise UsageError(
                 f"strength is {self.strength:g}", remedy="give a share of the ticks, above 0 and at most 1"
             )
+        if self.mode == "latent" and (self.locks or self.strength < 1):
+            raise UsageError(
+                "one decode a measure knows no locks and no strength", remedy="use --mode guided, or leave them out"
+            )
         if self.proposals < 0:
             raise UsageError(f"{self.proposals} proposals", remedy="give 0 or more")
 
@@ -274,10 +278,14 @@ def tie_of(melody: Melody, i: int, editable: set[int]) -> int:
 
 
 def leave_of(melody: Melody, i: int, editable: set[int]) -> int:
-    """What must sound at the end, since a measure that is not edited goes on with it; -1: anything."""
-    row, after = melody.bars[i].tokens, melody.bars[i + 1] if i + 1 < len(melody.bars) else None
+    """What must sound at the end, since a measure that is not edited goes on with it, at once or after measures
+    that are one tie; -1: anything."""
+    row, after = melody.bars[i].tokens, i + 1
     assert row is not None
-    if i + 1 in editable or after is None or after.tokens is None or after.tokens[0] != HOLD:
+    while after in editable and not np.any(melody.bars[after].tokens):  # HOLD is 0
+        after += 1
+    tokens = melody.bars[after].tokens if after < len(melody.bars) else None
+    if after in editable or tokens is None or tokens[0] != HOLD:
         return -1
     return int(ends_in(row[None])[0])
 
@@ -312,9 +320,11 @@ def _joined(row: Row, task: _Task) -> Row:
         row[0] = task.row[0] if task.row[0] != HOLD else REST
     if task.tie == 1:
         row[0] = HOLD
-    if task.leave >= 0 and ends_in(row[None])[0] not in (task.leave, HOLD):
-        notes = np.flatnonzero(row != HOLD)
-        row[notes[-1]] = task.leave
+    if task.leave == HOLD:
+        row[:] = HOLD
+    elif task.leave > HOLD and ends_in(row[None])[0] != task.leave:
+        events = np.flatnonzero(row != HOLD)
+        row[events[-1] if len(events) else np.flatnonzero(task.row == task.leave)[-1]] = task.leave
     return row
 
 

@@ -288,7 +288,7 @@ class Search:
         fine &= np.all(self.pitches.take(rows) | ~notes, axis=1)
         leave = self.problem.leave[group]
         if (leave >= 0).any():
-            fine &= (leave < 0) | (ends_in(rows) == leave) | (ends_in(rows) == HOLD)
+            fine &= (leave < 0) | (ends_in(rows) == leave)
         return fine & self.judge.locks.allow(original, rows)
 
     def _pitches(self) -> npt.NDArray[np.bool_]:
