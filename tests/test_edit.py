@@ -1,0 +1,426 @@
+"""The edit engine with the packaged model: what it promises, measured from the notes by other means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from strategies import Tune, tunes
+
+import arvae_music
+from arvae_music.attributes import AttributeSpec, Unit
+from arvae_music.checkpoint import NOT_CARRIED
+from arvae_music.edit import EditRequest
+from arvae_music.errors import CheckpointError, UsageError
+from arvae_music.library import Model
+from arvae_music.measure import Meter
+from arvae_music.melody import Bar, Melody
+from arvae_music.tokens import HOLD, REST, Row, pitch_of, token_of
+
+ODE = Path(arvae_music.__file__).parent / "data" / "ode_to_joy.mid"
+FOUR, THREE, TWO = Meter(4), Meter(3), Meter(2)
+FAST = 16  # proposals
+
+
+@lru_cache
+def bach() -> Model:
+    return arvae_music.load("bach")
+
+
+@lru_cache
+def ode() -> Melody:
+    return arvae_music.read(ODE).melody
+
+
+def row(notes: dict[int, int], meter: Meter = FOUR) -> Row:
+    """Tick -> MIDI pitch, or REST or HOLD."""
+    made = np.full(meter.ticks, HOLD, dtype=np.int16)
+    for tick, pitch in notes.items():
+        made[tick] = pitch if pitch in (HOLD, REST) else token_of(pitch)
+    return made
+
+
+def melody_of(*rows: Row | None) -> Melody:
+    """None for a measure that passes through."""
+    bars = []
+    for n, tokens in enumerate(rows, 1):
+        place = (n, "4/4", 1920 * (n - 1), 1920 * n)
+        meter = None if tokens is None else Meter(len(tokens) // 6)
+        bars.append(Bar(*place, meter, tokens, "two notes at once" if tokens is None else None))
+    return Melody("made", tuple(bars), 0, 0)
+
+
+def of_tune(tune: Tune) -> Melody:
+    return replace(melody_of(*tune.rows), bars=tuple(
+        Bar(n, meter.name, n, n + 1, meter, tokens)
+        for n, (meter, tokens) in enumerate(zip(tune.meters, tune.rows, strict=True))
+    ))  # fmt: skip
+
+
+def same(a: Melody, b: Melody, but: tuple[int, ...] = ()) -> bool:
+    """Whether two melodies have the same rows, all but those of some measure numbers."""
+    pairs = [(x.tokens, y.tokens) for x, y in zip(a.bars, b.bars, strict=True) if x.number not in but]
+    return all((x is None and y is None) or np.array_equal(x, y) for x, y in pairs)
+
+
+def pitches(tokens: Row) -> list[int]:
+    return [pitch_of(token) for token in tokens.tolist() if token not in (HOLD, REST)]
+
+
+# In their own units, from the notes of a measure: notes, semitones, semitones, points of the most complex measure.
+WEIGHTS_4_4 = [w for beat in (0.2, 0.67, 0.25, 0.67) for w in (beat, 1, 2, 0.5, 2, 1)]
+MEASURED = {
+    "density": lambda tokens: len(pitches(tokens)),
+    "range": lambda tokens: max(pitches(tokens)) - min(pitches(tokens)),
+    "contour": lambda tokens: pitches(tokens)[-1] - pitches(tokens)[0],
+    "rhythm": lambda tokens: 100 * sum(w for w, t in zip(WEIGHTS_4_4, tokens.tolist(), strict=True) if t > REST)
+    / sum(WEIGHTS_4_4),
+}  # fmt: skip
+GRAIN = {"density": 1.0, "range": 1.0, "contour": 1.0, "rhythm": 100 * 0.5 / sum(WEIGHTS_4_4)}
+SIZE = {"density": 1 / 24, "range": 1 / 26, "contour": 1 / 26, "rhythm": 0.01}  # of a unit, raw
+
+PHRASE = (
+    row({0: 72, 6: 74, 12: 76, 18: 77}),
+    row({0: 79, 12: 76}),
+    row({0: 77, 6: 76, 12: 74, 18: 71}),
+    row({0: 72}),
+)
+
+
+# ------------------------------------------------------------------------------------ nothing asked
+
+
+@settings(max_examples=25)
+@given(tunes())
+def test_a_request_for_no_change_returns_the_same_melody(tune: Tune):
+    melody = of_tune(tune)
+    nothing = {"density": 0, "contour": "+0st", "range": "x1", "rhythm": "+0%"}
+    for mode in ("guided", "latent"):
+        result = bach().edit(melody, mode=mode, **nothing)
+        assert same(result.melody, melody)
+        assert not any(bar.changed for bar in result.bars)
+        assert all(bar.hit for bar in result.bars)
+
+
+def test_what_a_measure_has_already_is_left_alone():
+    melody = melody_of(*PHRASE)
+    result = bach().edit(melody, density="=4notes", proposals=FAST)
+    assert same(result.melody, melody, but=(2, 4))
+    assert [bar.changed for bar in result.bars] == [False, True, False, True]
+
+
+def test_no_targets_and_no_measures():
+    assert same(bach().edit(ode()).melody, ode())
+    assert bach().edit(melody_of(), density=1).bars == ()
+
+
+# ------------------------------------------------------------------------------------ hits
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "by_hand"),
+    [
+        ("density", "+2notes", lambda now: now + 2),
+        ("density", "=6notes", lambda now: 6),
+        ("range", "+3st", lambda now: now + 3),
+        ("contour", "=5st", lambda now: 5),
+        ("contour", "-4st", lambda now: now - 4),
+        ("rhythm", "=9pt", lambda now: 9),
+        ("density", "x0.5", lambda now: now * 0.5),
+    ],
+)
+def test_a_hit_is_within_half_a_grain_as_measured_from_the_notes(name: str, text: str, by_hand):
+    melody = melody_of(*PHRASE)
+    result = bach().edit(melody, proposals=FAST, **{name: text})
+    k = result.names.index(name)
+    for before, bar in zip(melody.rows, result.bars, strict=True):
+        after, measure = result.melody.bars[bar.index].tokens, MEASURED[name]
+        asked = by_hand(measure(before))
+        assert bar.before[k] / SIZE[name] == pytest.approx(measure(before))
+        assert bar.asked[k] / SIZE[name] == pytest.approx(asked)
+        assert bar.wanted[k] / SIZE[name] == pytest.approx(asked)
+        assert bar.achieved[k] / SIZE[name] == pytest.approx(measure(after))
+        assert bar.hits[k] == (abs(measure(after) - asked) <= GRAIN[name] / 2 + 1e-6)
+        assert bar.changed == (not np.array_equal(before, after))
+    assert all(bar.hit for bar in result.bars)
+
+
+def test_standard_deviations_are_the_corpus():
+    scale = bach().metadata.scale("density")
+    result = bach().edit(melody_of(*PHRASE), density=+1.5, proposals=FAST)
+    for before, after in zip(PHRASE, result.melody.rows, strict=True):
+        asked = len(pitches(before)) + 1.5 * scale.sd * 24
+        assert abs(len(pitches(after)) - asked) <= 0.5 + 1e-6
+
+
+def test_two_sliders_at_once():
+    result = bach().edit(melody_of(*PHRASE), density="=5notes", contour="=-2st", proposals=FAST)
+    for after in result.melody.rows:
+        assert len(pitches(after)) == 5
+        assert MEASURED["contour"](after) == -2
+
+
+def test_a_request_beyond_the_corpus_is_clamped_and_says_so():
+    result = bach().edit(melody_of(*PHRASE), density="=100notes", contour="+1st", proposals=FAST)
+    density, contour = result.names.index("density"), result.names.index("contour")
+    most = bach().metadata.scale("density").quantiles[-1]
+    for bar in result.bars:
+        assert bar.clamped[density]
+        assert not bar.clamped[contour]
+        assert bar.asked[density] == pytest.approx(100 / 24)
+        assert bar.wanted[density] == pytest.approx(most)
+        assert np.isnan(bar.asked[result.names.index("range")])
+
+
+# ------------------------------------------------------------------------------------ what stays
+
+
+@pytest.mark.parametrize("mode", ["guided", "latent"])
+def test_other_measures_stay(mode: str):
+    result = bach().edit(ode(), bars="3,5-6", density="=7notes", mode=mode, proposals=FAST)
+    assert same(result.melody, ode(), but=(3, 5, 6))
+    assert [bar.number for bar in result.bars] == [3, 5, 6]
+    assert any(bar.changed for bar in result.bars)
+
+
+def test_bars_that_there_are_not():
+    with pytest.raises(UsageError, match="no measure of the melody is selected; its measures are 1 to 16"):
+        bach().edit(ode(), bars="40-", density=1)
+
+
+def test_a_kept_attribute_stays_while_another_moves():
+    melody = melody_of(*PHRASE)
+    result = bach().edit(melody, density="+2notes", keep=["contour", "range"], proposals=FAST)
+    for before, after in zip(melody.rows, result.melody.rows, strict=True):
+        assert len(pitches(after)) == len(pitches(before)) + 2
+        assert MEASURED["contour"](after) == MEASURED["contour"](before)
+        assert MEASURED["range"](after) == MEASURED["range"](before)
+    with pytest.raises(UsageError, match="density cannot be both changed and kept"):
+        bach().edit(melody, density=1, keep=["density"])
+
+
+def test_measures_that_are_the_same_stay_the_same():
+    """Ode to Joy, AABA: edited, still."""
+    result = bach().edit(ode(), bars="1-16", density="+2notes", proposals=FAST)
+    seen: dict[bytes, set[bytes]] = {}
+    rows = [tokens.tobytes() for tokens in ode().rows]
+    for before, after in zip(rows, result.melody.rows, strict=True):
+        seen.setdefault(before, set()).add(after.tobytes())
+    assert max(rows.count(one) for one in seen) >= 3
+    assert all(len(found) == 1 for found in seen.values())
+
+
+def test_strength_is_the_largest_share_of_ticks_that_changes():
+    for strength in (0.05, 0.1):
+        result = bach().edit(melody_of(*PHRASE), density="+5notes", strength=strength, proposals=FAST)
+        shares = [np.mean(a != b) for a, b in zip(PHRASE, result.melody.rows, strict=True)]
+        assert 0 < max(shares) <= strength
+        assert not any(bar.hit for bar in result.bars)
+    same_row = bach().edit(melody_of(*PHRASE), density="+5notes", strength=0.01, proposals=FAST)
+    assert same(same_row.melody, melody_of(*PHRASE))
+
+
+@pytest.mark.parametrize(
+    ("option", "what"), [({"strength": 0.0}, "strength"), ({"strength": 1.1}, "strength"), ({"proposals": -1}, "-1")]
+)
+def test_requests_out_of_bounds(option: dict[str, float], what: str):
+    with pytest.raises(UsageError, match=what):
+        EditRequest({}, **option)
+
+
+# ------------------------------------------------------------------------------------ sameness
+
+
+def test_one_seed_one_result():
+    one, again = (bach().edit(ode(), bars="1-4", density=1, contour=1, seed=7, proposals=FAST) for _ in range(2))
+    assert same(one.melody, again.melody)
+    assert [bar.achieved.tolist() for bar in one.bars] == [bar.achieved.tolist() for bar in again.bars]
+
+
+@pytest.mark.parametrize("form", [True, False])
+def test_a_measure_alone_comes_out_as_among_others(form: bool):
+    """Between measures that pass through no barline has a say."""
+    between = [tokens for measure in (*PHRASE, *(r[::1] for r in ode().rows[:6])) for tokens in (measure, None)]
+    melody = melody_of(*between)
+    options = {"density": "+2notes", "contour": "+3st", "proposals": FAST, "form": form}
+    together = bach().edit(melody, **options).melody
+    for bar in melody.bars[::2]:
+        alone = bach().edit(melody, bars=str(bar.number), **options).melody
+        index = bar.number - 1
+        assert np.array_equal(alone.bars[index].tokens, together.bars[index].tokens)
+        assert same(alone, melody, but=(bar.number,))
+
+
+# ------------------------------------------------------------------------------------ barlines
+
+
+TIED = melody_of(row({0: 72, 12: 76}), row({0: 74}), row({6: 77, 12: 79}))  # the second runs on into the third
+
+
+@pytest.mark.parametrize("mode", ["guided", "latent"])
+@pytest.mark.parametrize("text", ["=0notes", "=5notes", "=8notes"])
+def test_a_tie_into_an_edited_measure_from_one_that_is_not_stays(mode: str, text: str):
+    result = bach().edit(TIED, bars="3", density=text, mode=mode, proposals=FAST)
+    assert same(result.melody, TIED, but=(3,))
+    assert result.melody.bars[2].tokens[0] == HOLD
+
+
+@pytest.mark.parametrize("mode", ["guided", "latent"])
+@pytest.mark.parametrize("text", ["=0notes", "=5notes", "=8notes"])
+def test_a_tie_out_of_an_edited_measure_into_one_that_is_not_sounds_the_same_pitch(mode: str, text: str):
+    result = bach().edit(TIED, bars="2", density=text, mode=mode, proposals=FAST)
+    assert same(result.melody, TIED, but=(2,))
+    assert sounding_into(result.melody, 2) == 74
+
+
+@pytest.mark.parametrize("mode", ["guided", "latent"])
+def test_a_measure_that_is_one_long_tie_between_two_others_stays_one(mode: str):
+    melody = melody_of(row({0: 74}), row({}), row({12: 79}))
+    result = bach().edit(melody, bars="2", density="=6notes", mode=mode, proposals=FAST)
+    assert same(result.melody, melody)
+
+
+@pytest.mark.parametrize("mode", ["guided", "latent"])
+def test_what_is_tied_through_an_edited_measure_is_kept_from_its_start(mode: str):
+    melody = melody_of(row({0: 72, 18: 74}), row({}), row({12: 79}))
+    for text in ("=1notes", "=6notes"):
+        result = bach().edit(melody, bars="1-2", contour="=7st", density=text, mode=mode, proposals=FAST)
+        assert same(result.melody, melody, but=(1,))
+        assert sounding_into(result.melody, 2) == 74
+
+
+def sounding_into(melody: Melody, index: int) -> int | None:
+    """The pitch that runs over the barline before a measure."""
+    for note in melody.notes:
+        if note.measure < index and (note.end_measure, note.end_tick) > (index, 0):
+            return note.pitch
+    return None
+
+
+@pytest.mark.parametrize("text", ["=0notes", "=3notes", "=6notes"])
+def test_nothing_is_tied_to_silence(text: str):
+    """A HOLD at a barline needs something that sounds: at the start, after a rest, after what passes through."""
+    melody = melody_of(row({0: 72, 12: 74}), row({0: 76, 18: REST}), row({0: 74, 6: 76}), None, row({0: 72}))
+    result = bach().edit(melody, density=text, proposals=FAST).melody
+    silent = True
+    for tokens in result.rows:
+        if tokens is not None:
+            assert not (tokens[0] == HOLD and silent)
+            found = [token for token in tokens.tolist() if token != HOLD]
+            silent = found[-1] == REST if found else silent
+        else:
+            silent = True
+
+
+# ------------------------------------------------------------------------------------ small and odd
+
+
+def test_measures_that_do_not_fit_pass_through_with_their_reasons():
+    melody = melody_of(PHRASE[0], None, row({0: 72, 6: 74}, TWO), PHRASE[1], None)
+    result = bach().edit(melody, density="+2notes", proposals=FAST)
+    assert same(result.melody, melody, but=(1, 4))
+    assert [bar.number for bar in result.bars] == [1, 4]
+    assert result.skipped == {"two notes at once": 2, "the model knows no 2/4": 1}
+    assert bach().edit(melody, bars="1,3", density="+2notes", proposals=FAST).skipped == {"the model knows no 2/4": 1}
+
+
+@pytest.mark.parametrize(
+    "tokens", [row({0: REST}), row({0: 72}), row({0: REST, 18: 72}), row({0: REST}, THREE), row({0: 60}, THREE)]
+)
+def test_a_melody_of_one_measure_with_nothing_or_one_note(tokens: Row):
+    melody, now = melody_of(tokens), len(pitches(tokens))
+    result = bach().edit(melody, density="+2notes", proposals=FAST)
+    assert len(pitches(result.melody.rows[0])) == now + 2
+    assert result.melody.rows[0][0] != HOLD
+    emptied = bach().edit(melody, density="=0notes", proposals=FAST)
+    assert pitches(emptied.melody.rows[0]) == []
+    bach().edit(melody, density="+2notes", mode="latent")
+
+
+def test_an_edit_with_no_proposals_still_searches():
+    result = bach().edit(melody_of(*PHRASE), density="+1notes", proposals=0)
+    assert all(bar.hit for bar in result.bars)
+
+
+# ------------------------------------------------------------------------------------ latent
+
+
+def test_the_bare_traversal_moves_the_attribute_on_the_whole():
+    means = []
+    for text in ("-2", "+2"):
+        result = bach().edit(ode(), density=text, mode="latent")
+        assert len(result.bars) == 16
+        means.append(np.mean([len(pitches(tokens)) for tokens in result.melody.rows]))
+        for bar in result.bars:
+            assert bar.achieved[result.names.index("density")] * 24 == pytest.approx(
+                len(pitches(result.melody.bars[bar.index].tokens))
+            )
+    assert means[0] < means[1]
+
+
+@pytest.mark.parametrize("option", [{"lock": ["key"]}, {"strength": 0.5}])
+def test_the_bare_traversal_does_not_pretend_to_hold_a_lock(option: dict[str, object]):
+    with pytest.raises(UsageError, match="no locks and no strength; use --mode guided"):
+        bach().edit(ode(), density=1, mode="latent", **option)
+
+
+# ------------------------------------------------------------------------------------ attributes
+
+
+def test_an_attribute_that_is_only_measured_works_guided_and_is_refused_latent():
+    melody = melody_of(*PHRASE)
+    result = bach().edit(melody, syncopation="=2levels", proposals=FAST)
+    assert result.names == ("rhythm", "range", "density", "contour", "syncopation")
+    asked = [bar.wanted[-1] for bar in result.bars]
+    assert all(bar.achieved[-1] == wanted for bar, wanted in zip(result.bars, asked, strict=True) if bar.hit)
+    assert any(bar.hit and bar.changed for bar in result.bars)
+    for asked_for in ({"syncopation": 1}, {"density": 1, "keep": ["steps"]}):
+        with pytest.raises(UsageError, match=r"no latent dimension for (syncopation|steps); use --mode guided"):
+            bach().edit(melody, mode="latent", **asked_for)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("dens", "did you mean density?"), ("brightness", "it was trained with rhythm, range")]
+)
+def test_an_attribute_that_the_model_does_not_know(name: str, remedy: str):
+    for asked in ({name: 1}, {"range": 1, "keep": [name]}):
+        with pytest.raises(CheckpointError, match=f"no attribute '{name}'") as raised:
+            bach().edit(ode(), **asked)
+        assert raised.value.remedy.startswith(remedy)
+
+
+def with_attribute(function) -> Model:
+    """bach, and an attribute of somebody's own that it only measures."""
+    model = bach()
+    spec = AttributeSpec("own", function, Unit(("raw",), lambda meter: 1.0), "", "")
+    scale = replace(
+        model.metadata.scale("steps"), name="own", dimension=NOT_CARRIED, mean=5.0, sd=2.0, quantiles=(0.0, 20.0)
+    )
+
+    def grown(matrix):
+        return (*((*line, 0.0) for line in matrix), (*(0.0 for _ in matrix), 1.0))
+
+    old = model.metadata
+    metadata = replace(
+        old, scales=(*old.scales, scale), correlation=grown(old.correlation),
+        code_correlation=grown(old.code_correlation),
+    )  # fmt: skip
+    return replace(model, metadata=metadata, specs=(*model.specs, spec))
+
+
+def test_a_black_box_is_met_as_any_other():
+    """How many ticks after the middle start a note: nothing in arvae knows."""
+    model = with_attribute(lambda rows, meter: (rows[:, meter.ticks // 2 :] > REST).sum(axis=1).astype(float))
+    result = model.edit(melody_of(*PHRASE), own="=4raw", proposals=FAST)
+    for tokens in result.melody.rows:
+        assert (tokens[12:] > REST).sum() == 4
+
+
+def test_a_black_box_that_fails_says_whose_it_is():
+    model = with_attribute(lambda rows, meter: np.full(len(rows), np.nan))
+    with pytest.raises(UsageError, match="attribute 'own' is nan"):
+        model.edit(melody_of(*PHRASE), own=1)
