@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .attributes import syncopation
 from .locks import in_key
 from .measure import TICKS_PER_BEAT, Meter
 from .proposals import log_probabilities, surprise
@@ -51,6 +52,7 @@ LUCK = 0.7  # how far chance decides what is kept
 MOST_STEPS = 3  # that a run goes up or down
 SHARP_LEAP = 9  # semitones: a larger interval inside a measure is a leap out of nowhere
 CROOKED = 4.0  # cost of a beat that mixes thirds with quarters
+SYNCOPATED = 0.6  # per metrical level that a note is held over
 LEAP = 0.3  # per semitone beyond SHARP_LEAP
 
 
@@ -205,8 +207,10 @@ class Walk:
 
 
 def awkward(rows: Rows, meter: Meter) -> Floats:
-    """(n, t) -> (n,) what no musician would write: leaps out of nowhere, thirds and quarters in one beat."""
+    """(n, t) -> (n,) what few musicians would write: leaps out of nowhere, syncopation without a reason, thirds and
+    quarters in one beat. Only what is more than in the original is worse than that."""
     cost = LEAP * np.maximum(largest_leap(rows) - SHARP_LEAP, 0).astype(np.float64)
+    cost += SYNCOPATED * syncopation(rows, meter)
     if not meter.compound:
         beats = (rows != HOLD).reshape(len(rows), meter.beats, TICKS_PER_BEAT)
         thirds, quarters = beats[:, :, [2, 4]].any(axis=2), beats[:, :, [1, 3, 5]].any(axis=2)
