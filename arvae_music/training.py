@@ -60,8 +60,9 @@ class TrainingOptions:
     valid_rows: int = 1024  # at most so many of them
 
     def __post_init__(self) -> None:
-        wrong = [name for name in ("epochs", "batch", "report_steps", "valid_steps") if getattr(self, name) < 1]
-        wrong += [name for name in ("beta", "gamma", "seed") if getattr(self, name) < 0]
+        counts = ("epochs", "batch", "report_steps", "valid_steps", "valid_rows")
+        wrong = [name for name in counts if getattr(self, name) < 1]
+        wrong += [name for name in ("beta", "gamma", "seed") if not getattr(self, name) >= 0]  # NaN is out of range too
         wrong += [name for name in ("delta", "learning_rate", "clip") if not getattr(self, name) > 0]
         if self.minutes is not None and not self.minutes > 0:
             wrong.append("minutes")
@@ -179,7 +180,9 @@ class Trainer:
             raise TrainingError(f"the loss is {float(terms.total.detach())} at step {self.step}")
         self.optimizer.zero_grad(set_to_none=True)
         terms.total.backward()  # type: ignore[no-untyped-call]  # torch has no types here
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
+        if not math.isfinite(float(norm)):  # the step would ruin the weights, and a checkpoint might be due
+            raise TrainingError(f"the gradient's norm is {float(norm)} at step {self.step}")
         self.optimizer.step()
         self.step += 1
         return terms
@@ -254,8 +257,7 @@ class Trainer:
             self.model.load_state_dict(weights)
             for name, parameter in self.model.named_parameters():
                 moments = {m: state[f"adam.{m}.{name}"] for m in ("exp_avg", "exp_avg_sq", "step")}
-                on_device = {m: value.to(self.device) for m, value in moments.items() if m != "step"}
-                self.optimizer.state[parameter] = {**on_device, "step": moments["step"]}
+                self.optimizer.state[parameter] = {m: value.to(self.device) for m, value in moments.items()}
             self.step, self.seconds = int(state["clock"][0]), float(state["clock"][1])
         except (KeyError, RuntimeError) as error:
             raise TrainingError(

@@ -1,0 +1,54 @@
+"""Mixed measures: the beginning of one and the end of another, with their own attribute values."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import meters, rows
+
+from arvae_music.attributes import PAPER, evaluate_mixed, find, pack
+from arvae_music.measure import MAX_TICKS, Meter
+from arvae_music.mixing import Inputs, Mixer
+
+SPECS = [find(name) for name in PAPER]
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> Inputs:
+    chosen = draw(st.lists(meters(), min_size=1, max_size=10))
+    return pack([draw(rows(meter)) for meter in chosen], chosen, MAX_TICKS)
+
+
+@given(batches(), st.floats(0, 1), st.integers(0, 9))
+def test_every_mixed_row_is_two_halves_of_the_batchs_own(inputs: Inputs, share: float, seed: int):
+    values = evaluate_mixed(SPECS, inputs).astype(np.float32)
+    before = inputs.copy(), values.copy()
+    mixed, measured, count = Mixer(SPECS, share)(inputs, values, np.random.default_rng(seed))
+    assert np.array_equal(inputs, before[0])
+    assert np.array_equal(values, before[1])
+    assert count == round(share * len(inputs))
+    assert np.array_equal(mixed[count:], inputs[count:])
+    assert np.array_equal(mixed[:, 0], inputs[:, 0])
+    assert np.array_equal(measured, evaluate_mixed(SPECS, mixed).astype(np.float32))
+    assert measured.dtype == np.float32
+    for old, new in zip(inputs[:count], mixed[:count], strict=True):
+        meter = Meter.from_code(int(old[0]))
+        partners = [row for row in inputs if row[0] == old[0]]
+        cuts = range(7, 1 + meter.ticks, 6) if meter.beats > 1 else [1 + meter.ticks]
+        assert any(
+            np.array_equal(new, np.concatenate([old[:cut], partner[cut:]])) for cut in cuts for partner in partners
+        )
+
+
+def test_a_share_of_nothing_changes_nothing_and_seeds_decide():
+    random = np.random.default_rng(0)
+    inputs = pack([random.integers(2, 40, 24) for _ in range(40)], [Meter(4)] * 40, MAX_TICKS)
+    values = evaluate_mixed(SPECS, inputs).astype(np.float32)
+    same, _, count = Mixer(SPECS, 0.0)(inputs, values, np.random.default_rng(0))
+    assert count == 0
+    assert np.array_equal(same, inputs)
+    one, again, other = (Mixer(SPECS, 0.5)(inputs, values, np.random.default_rng(seed))[0] for seed in (1, 1, 2))
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert (one[:20] != inputs[:20]).any(axis=1).mean() > 0.9
