@@ -30,7 +30,7 @@ The published values are medians of ten seeds, read off the plots of Pati & Lerc
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -423,7 +423,32 @@ def _spread(count: int, most: int) -> npt.NDArray[np.int64]:
 
 # ---------------------------------------------------------------------------------- the headline
 
-LOWER_IS_BETTER = ("drift", "drift_sd", "error", "leakage", "intervention", "intervention_with", "kl")
+LOWER_IS_BETTER = frozenset(("drift", "drift_sd", "error", "leakage", "intervention", "intervention_with", "kl"))
+_KEPT = ("error", "drift_sd", "onset_f1", "pitches", "ticks")  # of control.summary, as they are
+_CONTROL = ("control", "control_mean", "exact", "exact_mean", "drift", *_KEPT)
+
+
+def lower_is_better(name: str) -> bool:
+    """Of a figure of the headline."""
+    return not LOWER_IS_BETTER.isdisjoint(name.split("."))
+
+
+def headline_names(attributes: Sequence[str]) -> tuple[str, ...]:
+    """The names in the headline of a model with these attributes, in its order."""
+    reconstruction = ("tokens", "events", "measures")
+    each = [f"{name}.{attribute}" for attribute in attributes for name in ("control", "exact")]
+    control = [
+        f"{mode}{part}{name}"
+        for mode in ("", "guided.")
+        for part in ("", "unseen.")
+        for name in (*_CONTROL, *(() if part else ("monotone",)), *each)
+    ]
+    return (
+        *METRICS, "mig_of_oracle", "sap_of_oracle", *(f"paper.{name}" for name in METRICS),
+        *reconstruction, *(f"unseen.{name}" for name in reconstruction), *control,
+        "leakage", *(f"leakage.{name}" for name in attributes), "intervention", "intervention_with",
+        "overlap", *(f"overlap.{name}" for name in attributes), "kl", "valid",
+    )  # fmt: skip
 
 
 def _headline(
@@ -439,7 +464,8 @@ def _headline(
     `unseen.` measures that training did not have. `leakage` is the better probe's."""
     mine, ceiling = representation["strict"], representation["strict, oracle"]
     found = dict(mine)
-    found |= {f"{name}_of_oracle": mine[name] / ceiling[name] for name in ("mig", "sap") if ceiling[name]}
+    for name in ("mig", "sap"):
+        found[f"{name}_of_oracle"] = mine[name] / ceiling[name] if ceiling[name] > 0 else float("nan")
     found |= {f"paper.{name}": value for name, value in representation["paper's protocol"].items()}
     found |= reconstruction["all"]
     found |= {f"unseen.{name}": value for name, value in reconstruction["unseen"].items()}
@@ -465,7 +491,7 @@ def _control_headline(by_attribute: Mapping[str, Figures], prefix: str) -> Figur
         f"{prefix}exact_mean": metrics.mean([one["exact"] for one in each]),
         f"{prefix}drift": metrics.mean([one["drift_rho"] for one in each]),
     }
-    for key in ("error", "drift_sd", "onset_f1", "pitches", "ticks"):
+    for key in _KEPT:
         found[f"{prefix}{key}"] = metrics.mean([one[key] for one in each])
     if all("monotone" in one for one in each):
         found[f"{prefix}monotone"] = _worst([one["monotone"] for one in each])

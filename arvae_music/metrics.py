@@ -25,7 +25,8 @@ Choices, where the literature leaves one:
  2. Entropy is that of the same histogram, so that a dimension that equals its attribute has MIG = 1 if no other
     one informs of it. (The reference estimates both with k nearest neighbours, which is ill-defined for attributes
     that take a dozen values.)
- 3. SCC and R2 are taken of the dimension that mutual information chose, not of the best one by its own measure.
+ 3. SCC and interpretability are taken of the dimension that mutual information chose, not of the best one by
+    their own measure; SAP's gap is between the two best by R2, as it is defined.
  4. R2 of a probe is that of held-out rows, 1 - residual / variance: below 0 where a probe does worse than the mean.
 
 What they do not ask is whether the DECODER listens: `first_order` does, by intervention, and so do the
@@ -333,13 +334,13 @@ def drift_rho(requested: Floats, before: Floats, after: Floats, groups: npt.NDAr
     """|rank correlation| of a request with what became of ANOTHER attribute, as MuseMorphose reports it.
 
     Requests are drawn at random, so that what they happen to correlate with the other attribute's value BEFORE the
-    edit is chance, and is taken off: the figure is |rho(requested, after) - rho(requested, before)|, which has
-    the same expectation and is exactly 0 for an edit that leaves the other attribute alone.
+    edit is chance, and what of it lives on in the value after is taken off: the figure is
+    |rho(requested, after) - rho(requested, before) rho(before, after)|, which has the same expectation, less
+    noise, and is exactly 0 for an edit that leaves the other attribute alone.
     """
     with_after = grouped_spearman(requested, after, groups)
-    with_before = grouped_spearman(requested, before, groups)
-    chance = 0.0 if np.isnan(with_before) else with_before
-    return abs(with_after - chance)
+    chance = grouped_spearman(requested, before, groups) * grouped_spearman(before, after, groups)
+    return abs(with_after - (0.0 if np.isnan(chance) else chance))
 
 
 def monotonicity(requested: Floats, realised: Floats) -> float:

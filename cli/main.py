@@ -39,6 +39,7 @@ COMMANDS = {
     "inspect": Entry(".inspect:inspect", "Show a file's tracks, its melody, and its attributes by measure."),
     "corpus": Entry(".corpus:corpus_app", "Build a corpus, or describe one."),
     "train": Entry(".train:train", "Train a model on a corpus."),
+    "evaluate": Entry(".evaluate:evaluate", "Measure how well a model's sliders work."),
     "models": Entry(".models:models_app", "List the models, or describe one."),
     "config": Entry(".config:config_app", "Show the settings, and where each comes from."),
     "demo": Entry(".demo:demo", "Edit a melody that arvae brings along, and draw it."),
