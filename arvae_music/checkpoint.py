@@ -161,18 +161,20 @@ def describe(path: Path) -> Metadata:
         body = json.loads(text)
     except json.JSONDecodeError as error:
         raise _not_ours(path, f"its metadata cannot be read ({error})") from error
+    if not isinstance(body, dict):
+        raise _not_ours(path, "its metadata are no table")
     _check(path, body)
     try:
         scales = tuple(_scale(entry) for entry in body["scales"])
         return Metadata(
             kind=body["kind"],
-            dims=body["dims"],
+            dims=dict(body["dims"]),
             scales=scales,
             correlation=_matrix(body["correlation"], len(scales)),
             code_correlation=_matrix(body["code_correlation"], len(scales)),
-            meters=body["meters"],
-            training=body["training"],
-            provenance=body["provenance"],
+            meters=dict(body["meters"]),
+            training=dict(body["training"]),
+            provenance=dict(body["provenance"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _not_ours(path, f"its metadata are incomplete ({error})") from error
@@ -227,6 +229,10 @@ def _scale(entry: Mapping[str, Any]) -> Scale:
     scale = Scale(**{**entry, **lists})
     if len(scale.values) != len(scale.codes) or len(scale.values) < 2 or len(scale.quantiles) != QUANTILES:
         raise ValueError(f"calibration of {scale.name}")
+    numbers = (scale.mean, scale.sd, scale.code_sd, *scale.quantiles, *scale.values, *scale.codes)
+    rising = all(np.all(np.diff(knots) > 0) for knots in (scale.values, scale.codes))
+    if not (np.isfinite(numbers).all() and rising and scale.sd > 0):
+        raise ValueError(f"numbers of {scale.name}")
     return scale
 
 

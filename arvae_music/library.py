@@ -162,18 +162,24 @@ def load(model: str | Path = AUTO, melody: Melody | None = None) -> Model:
     """A packaged model's name, a checkpoint file, or a run folder; or "auto", the packaged model that fits `melody`
     best (without one, the first). Raises CheckpointError."""
     if str(model) != AUTO:
-        return _read(str(model))
+        return _known(model)
     names = checkpoints.packaged_names()
     if not names:
         raise CheckpointError("this installation has no models", remedy="install arvae anew, or name a model file")
     if melody is None or len(names) == 1:
-        return _read(names[0])
-    return max((_read(name) for name in names), key=lambda candidate: fit(candidate, melody))
+        return _known(names[0])
+    return max((_known(name) for name in names), key=lambda candidate: fit(candidate, melody))
+
+
+def _known(model: str | Path) -> Model:
+    """Read once, and again when the file has changed: a run in training writes its model anew."""
+    path = checkpoints.find(model)
+    return _read(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=8)
-def _read(name: str) -> Model:
-    return prepare(checkpoints.read(name))
+def _read(path: Path, changed: int) -> Model:
+    return prepare(checkpoints.read(path))
 
 
 def fit(model: Model, melody: Melody) -> float:

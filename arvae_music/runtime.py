@@ -65,8 +65,8 @@ class NumpyRuntime:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.weights = checkpoint.weights
-        self.latent = int(checkpoint.metadata.dims["latent"])
         _check_shapes(checkpoint)
+        self.latent = int(checkpoint.metadata.dims["latent"])
 
     def encode(self, rows: Ints, meter: Meter) -> Floats:
         return self.posterior(rows, meter)[0]
@@ -168,19 +168,34 @@ def _linear(weights: Mapping[str, Any], name: str, x: Floats) -> Floats:
 def _check_shapes(checkpoint: Checkpoint) -> None:
     """Raises CheckpointError where the weights are not those of the stated dimensions."""
     dims, where = checkpoint.metadata.dims, str(checkpoint.path or "the model")
-    missing = {"latent", "hidden", "tick_hidden"} - set(dims)
-    if missing:
-        raise CheckpointError(f"its dimensions lack {', '.join(sorted(missing))}", where=where)
-    z, h, k = (int(dims[name]) for name in ("latent", "hidden", "tick_hidden"))
-    expected = {
-        "encoder.to_latent.weight": (2 * z, 2 * h),
-        "encoder.tick_grus.0.weight": (3 * k, k),
-        "encoder.beat_grus.1.weight": (3 * h, h),
-        "decoder.beat_input.weight": (3 * h, z),
-        "decoder.tick_input.weight": (3 * k, h),
-        "decoder.to_tokens.weight": (VOCABULARY, k),
-    }
+    try:
+        expected = _shapes(*(int(dims[name]) for name in ("latent", "hidden", "tick_hidden")))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"its dimensions are {dims}", where=where, remedy="train anew") from error
     for name, shape in expected.items():
         found = checkpoint.weights[name].shape if name in checkpoint.weights else "absent"
         if found != shape:
             raise CheckpointError(f"{name} is {found}, not {shape}", where=where, remedy="train anew")
+
+
+def _shapes(z: int, h: int, k: int) -> dict[str, tuple[int, ...]]:
+    """What measure_nets.build makes of latent, hidden and tick_hidden."""
+    linear = {
+        "encoder.beat_inputs.0": (3 * h, 2 * k), "encoder.beat_inputs.1": (3 * h, 2 * k),
+        "encoder.to_latent": (2 * z, 2 * h), "decoder.beat_start": (h, z), "decoder.beat_input": (3 * h, z),
+        "decoder.tick_start": (k, h), "decoder.tick_input": (3 * k, h), "decoder.to_tokens": (VOCABULARY, k),
+    }  # fmt: skip
+    grus = {
+        "encoder.tick_grus.0": k, "encoder.tick_grus.1": k, "encoder.beat_grus.0": h, "encoder.beat_grus.1": h,
+        "decoder.beat_gru": h, "decoder.tick_gru": k,
+    }  # fmt: skip
+    codes = 2 * (MAX_BEATS + 1)  # meter codes lie below this
+    tables = {
+        "encoder.tick_tables.0": (2 * VOCABULARY, 3 * k), "encoder.tick_tables.1": (2 * VOCABULARY, 3 * k),
+        "encoder.beat_tables.0": (codes, 3 * h), "encoder.beat_tables.1": (codes, 3 * h),
+        "decoder.beat_table": (codes * MAX_BEATS, 3 * h), "decoder.tick_table": (2 * TICKS_PER_BEAT, 3 * k),
+        "decoder.previous_table": (VOCABULARY + 2, 3 * k), "decoder.sounding_table": (VOCABULARY + 2, 3 * k),
+    }  # fmt: skip
+    matrices = linear | {name: (3 * size, size) for name, size in grus.items()}
+    weights: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in (matrices | tables).items()}
+    return weights | {f"{name}.bias": shape[:1] for name, shape in matrices.items()}

@@ -185,3 +185,12 @@ def test_keywords_are_what_the_command_line_parses():
 def test_requests_that_make_no_sense(request_: dict[str, object], error: type[Exception], what: str):
     with pytest.raises(error, match=what):
         arvae_music.load("bach").edit(arvae_music.read(ODE).melody, **request_)
+
+
+def test_a_model_that_was_written_anew_is_read_anew(tmp_path: Path):
+    path = tmp_path / "mine.safetensors"
+    shutil.copy(checkpoint.PACKAGED / "bach.safetensors", path)
+    bach = arvae_music.load(path)
+    assert arvae_music.load(str(path)) is bach
+    shutil.copy(checkpoint.PACKAGED / "folk.safetensors", path)
+    assert arvae_music.load(path).checkpoint.digest == arvae_music.load("folk").checkpoint.digest

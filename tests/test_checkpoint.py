@@ -1,0 +1,341 @@
+"""Checkpoints: round trip, every kind of damage by name, and calibrations that can be inverted."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import random_model
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.numpy import load, save
+
+from arvae_music import checkpoint, library
+from arvae_music.attributes import BUILT_IN, PAPER
+from arvae_music.checkpoint import NOT_CARRIED, QUANTILES, calibrate, correlations, isotonic
+from arvae_music.errors import CheckpointError, OutputError
+
+Body = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return random_model(tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors")
+
+
+@pytest.fixture
+def damaged(model_file: Path, tmp_path: Path) -> Callable[..., Path]:
+    """A copy of the model with its metadata or its weights changed."""
+
+    def change(body: Callable[[Body], object] | None = None, weights: Callable[[Body], object] | None = None) -> Path:
+        with safe_open(model_file, framework="numpy") as file:
+            about = json.loads(file.metadata()["arvae"])
+        tensors = {name: value.copy() for name, value in load(model_file.read_bytes()).items()}
+        about = (body and body(about)) or about
+        if weights:
+            weights(tensors)
+        path = tmp_path / "damaged.safetensors"
+        path.write_bytes(save(tensors, metadata={"arvae": json.dumps(about)}))
+        return path
+
+    return change
+
+
+# ------------------------------------------------------------------------------------ files
+
+
+def test_what_is_written_is_read(model_file: Path, tmp_path: Path):
+    made = checkpoint.read(model_file)
+    assert made.path == model_file
+    copy = tmp_path / "copy.safetensors"
+    checkpoint.write(copy, made)
+    again = checkpoint.read(copy)
+    assert again.metadata == made.metadata
+    assert again.weights.keys() == made.weights.keys()
+    for name, value in made.weights.items():
+        assert np.array_equal(value, again.weights[name])
+        assert value.dtype == again.weights[name].dtype == np.float32
+    assert again.digest == made.digest
+    assert checkpoint.describe(copy) == made.metadata
+    with pytest.raises(OutputError):
+        checkpoint.write(copy, made)
+    checkpoint.write(copy, made, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["copy.safetensors"]  # no temporary file stays
+
+
+def test_the_metadata_are_readable_and_complete(model_file: Path):
+    with safe_open(model_file, framework="numpy") as file:
+        body = json.loads(file.metadata()["arvae"])
+    assert body["format"] == checkpoint.FORMAT
+    assert body["tokens"] == checkpoint.TOKENS
+    found = checkpoint.read(model_file).metadata
+    assert found.carried == PAPER
+    assert set(found.names) == set(BUILT_IN)
+    assert [scale.dimension for scale in found.scales] == [0, 1, 2, 3] + [NOT_CARRIED] * (len(BUILT_IN) - 4)
+    assert sum(found.meters.values()) == 400
+    for scale in found.scales:
+        assert len(scale.quantiles) == QUANTILES
+        assert scale.quantiles[0] <= scale.mean <= scale.quantiles[-1]
+
+
+def test_a_digest_is_that_of_the_weights(model_file: Path, damaged: Callable[..., Path]):
+    made = checkpoint.read(model_file)
+    assert len(made.digest) == 16
+    assert replace(made, metadata=replace(made.metadata, kind="other")).digest == made.digest
+
+    def nudge(tensors: Body) -> None:
+        tensors["decoder.to_tokens.bias"][3] += 1e-3
+
+    assert checkpoint.read(damaged(weights=nudge)).digest != made.digest
+
+
+def test_a_run_folder_stands_for_its_model(model_file: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / checkpoint.MODEL_FILE).write_bytes(model_file.read_bytes())
+    assert checkpoint.find(run) == run / checkpoint.MODEL_FILE
+    assert checkpoint.read(str(run)).metadata == checkpoint.read(model_file).metadata
+
+
+# ------------------------------------------------------------------------------------ damage
+
+
+def put(**changes: object) -> Callable[[Body], Body]:
+    return lambda body: {**body, **changes}
+
+
+def without(key: str) -> Callable[[Body], Body]:
+    return lambda body: {name: value for name, value in body.items() if name != key}
+
+
+def in_scale(**changes: object) -> Callable[[Body], Body]:
+    return lambda body: {**body, "scales": [{**body["scales"][0], **changes}, *body["scales"][1:]]}
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (put(format=2, version="9.9"), r"its format is 2, .* reads 1; use the arvae that wrote it \(9.9\)"),
+        (without("format"), "its format is None"),
+        (put(kind="digits"), "a model of 'digits', not of measures"),
+        (put(tokens={**checkpoint.TOKENS, "size": 130}), "its vocabulary is .*130"),
+        (without("tokens"), "its vocabulary is None"),
+        (lambda body: [body], "its metadata are no table"),
+        *[(without(key), f"incomplete.*'{key}'") for key in ("dims", "scales", "correlation", "meters", "training")],
+        (put(dims=3), "incomplete"),
+        (put(meters=["4/4"]), "incomplete"),
+        (put(correlation=[[1.0]]), "matrix of another size"),
+        (in_scale(values=[1.0]), "incomplete.*calibration of rhythm"),
+        (in_scale(quantiles=[0.0, 1.0]), "incomplete.*calibration of rhythm"),
+        (in_scale(codes=["many", "more"]), "incomplete"),
+        (in_scale(sd=float("nan")), "numbers of rhythm"),
+        (in_scale(sd=0.0), "numbers of rhythm"),
+        (in_scale(values=[0.0, 0.0], codes=[0.0, 1.0]), "numbers of rhythm"),
+        (in_scale(values=[0.0, 1.0], codes=[1.0, 0.0]), "numbers of rhythm"),
+        (in_scale(colour="red"), "incomplete.*colour"),
+    ],
+)
+def test_metadata_that_do_not_fit_are_refused(damaged: Callable[..., Path], body, what: str):
+    path = damaged(body)
+    for reading in (checkpoint.read, checkpoint.describe, library.load):
+        with pytest.raises(CheckpointError, match=what) as raised:
+            reading(path)
+        assert raised.value.where == str(path)
+        assert raised.value.remedy
+
+
+def shorter(tensors: Body) -> None:
+    tensors["encoder.beat_inputs.1.bias"] = tensors["encoder.beat_inputs.1.bias"][:-1].copy()
+
+
+def narrower(tensors: Body) -> None:
+    tensors["decoder.sounding_table.weight"] = tensors["decoder.sounding_table.weight"][:, :-1].copy()
+
+
+def poisoned(tensors: Body) -> None:
+    tensors["decoder.tick_input.weight"][1, 1] = np.nan
+
+
+def lacking(tensors: Body) -> None:
+    del tensors["decoder.tick_gru.bias"]
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (shorter, r"encoder.beat_inputs.1.bias is \(47,\), not \(48,\)"),
+        (narrower, r"decoder.sounding_table.weight is \(\d+, 47\), not \(\d+, 48\)"),
+        (poisoned, "decoder.tick_input.weight holds numbers that are not finite"),
+        (lacking, "decoder.tick_gru.bias is absent"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(damaged: Callable[..., Path], change: Callable[[Body], None], what: str):
+    path = damaged(weights=change)
+    with pytest.raises(CheckpointError, match=f"{path.name}: {what}.*train anew"):
+        library.load(path)
+
+
+@pytest.mark.parametrize("dims", [{"latent": 8, "hidden": 16}, {"latent": "x", "hidden": 16, "tick_hidden": 16}])
+def test_dimensions_that_are_none_are_refused(damaged: Callable[..., Path], dims: Body):
+    with pytest.raises(CheckpointError, match="its dimensions are"):
+        library.load(damaged(put(dims=dims)))
+
+
+def test_dimensions_of_another_model_are_refused(damaged: Callable[..., Path]):
+    with pytest.raises(CheckpointError, match=r"is \(.*\), not \("):
+        library.load(damaged(put(dims={"latent": 8, "hidden": 16, "tick_hidden": 18})))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.99])
+def test_a_truncated_file_is_refused(model_file: Path, tmp_path: Path, share: float):
+    whole, path = model_file.read_bytes(), tmp_path / "half.safetensors"
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(CheckpointError, match=r"half.safetensors: it is not a whole safetensors file .*--model"):
+        checkpoint.read(path)
+
+
+def test_anybodys_safetensors_are_refused(tmp_path: Path):
+    path = tmp_path / "other.safetensors"
+    for metadata in (None, {"format": "pt"}):
+        path.write_bytes(save({"x": np.zeros(3)}, metadata=metadata))
+        with pytest.raises(CheckpointError, match=r"other.safetensors: .*but not an arvae model"):
+            checkpoint.read(path)
+    path.write_bytes(save({"x": np.zeros(3)}, metadata={"arvae": "{half"}))
+    with pytest.raises(CheckpointError, match="its metadata cannot be read"):
+        checkpoint.read(path)
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return exec, ("raise SystemExit('unpickled')",)
+
+
+def test_a_pickle_is_never_opened(tmp_path: Path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(SystemExit):
+        pickle.loads(path.read_bytes())
+    for model in (path, tmp_path):
+        with pytest.raises(CheckpointError, match="not a whole safetensors file"):
+            checkpoint.read(model)
+
+
+def test_a_folder_without_a_model_and_a_name_that_is_none(tmp_path: Path):
+    with pytest.raises(CheckpointError, match=f"there is no model '{tmp_path}'.*name a file, a run folder"):
+        checkpoint.read(tmp_path)
+    with pytest.raises(CheckpointError, match="there is no model 'nosuch'"):
+        checkpoint.read("nosuch")
+
+
+def test_an_unknown_attribute_has_a_nearest(model_file: Path):
+    found = checkpoint.read(model_file).metadata
+    with pytest.raises(CheckpointError, match="no attribute 'dansity'; did you mean density"):
+        found.scale("dansity")
+    assert found.scale("density").name == "density"
+
+
+def test_restricted_keeps_what_belongs_to_the_rest(model_file: Path):
+    whole = checkpoint.read(model_file).metadata
+    part = whole.restricted(["steps", "range", "density"])
+    assert part.names == ("range", "density", "steps")
+    for i, one in enumerate(part.names):
+        assert part.scale(one) == whole.scale(one)
+        for j, other in enumerate(part.names):
+            at = whole.names.index(one), whole.names.index(other)
+            assert part.correlation[i][j] == whole.correlation[at[0]][at[1]]
+            assert part.code_correlation[i][j] == whole.code_correlation[at[0]][at[1]]
+
+
+# ------------------------------------------------------------------------------------ calibration
+
+numbers = st.floats(-100, 100, width=32)
+
+
+@st.composite
+def samples(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """Values, few or many distinct ones, and codes that go with them, against them, or neither."""
+    count = draw(st.integers(1, 300))
+    random = np.random.default_rng(draw(st.integers(0, 99)))
+    values = draw(st.sampled_from([1, 5, 200])) * random.random(count)
+    if draw(st.booleans()):
+        values = np.round(values)
+    slope = draw(st.sampled_from([-2.0, 0.0, 0.01, 3.0]))
+    return values, slope * values + draw(st.sampled_from([0.0, 0.1, 10.0])) * random.standard_normal(count)
+
+
+@given(samples(), st.lists(numbers, min_size=1, max_size=20))
+def test_a_calibration_rises_and_can_be_inverted(sample: tuple[np.ndarray, np.ndarray], at: list[float]):
+    values, codes = sample
+    scale = calibrate("own", "", 0, values, codes)
+    assert np.all(np.diff(scale.values) > 0)
+    assert np.all(np.diff(scale.codes) > 0)
+    assert len(scale.values) <= max(checkpoint.KNOTS, 2)
+    ordered = np.unique(np.clip(at, values.min() - 1, values.max() + 1))
+    there = scale.code(ordered)
+    assert np.all(np.diff(there) > 0) or len(np.unique(np.round(ordered, 6))) < len(ordered)
+    np.testing.assert_allclose(scale.value(scale.code(np.array(scale.values))), scale.values, atol=1e-6, rtol=1e-6)
+    assert scale.quantiles[0] == values.min()
+    assert scale.quantiles[-1] == values.max()
+    assert scale.mean == pytest.approx(values.mean())
+    assert scale.sd == pytest.approx(max(values.std(), 1e-6))
+
+
+def test_a_calibration_is_the_mean_code_at_each_value():
+    values = np.repeat([0.0, 1.0, 2.0], 4)
+    codes = np.array([-1, -1, -1, -1, 0, 1, 0, 1, 3, 3, 5, 5.0])
+    scale = calibrate("own", "mine:own", 2, values, codes)
+    assert scale.values == (0, 1, 2)
+    assert scale.codes == pytest.approx((-1, 0.5, 4), abs=2e-3)
+    assert (scale.name, scale.origin, scale.dimension) == ("own", "mine:own", 2)
+    assert scale.code(0.5) == pytest.approx(-0.25, abs=1e-3)
+    assert scale.code(4.0) == pytest.approx(4 + 2 * 2.5, abs=1e-2)  # on with the slope of the whole
+    assert scale.code(-2.0) == pytest.approx(-1 - 2 * 2.5, abs=1e-2)
+    assert scale.value(scale.code(7.3)) == pytest.approx(7.3)
+
+
+def test_a_constant_attribute_has_a_scale_all_the_same():
+    scale = calibrate("flat", "", 0, np.full(5, 3.0), np.zeros(5))
+    assert scale.sd == 1e-6
+    assert np.isfinite(scale.code(np.array([2.0, 3.0, 4.0]))).all()
+
+
+@given(st.lists(st.tuples(numbers, st.integers(1, 5)), min_size=1, max_size=12))
+def test_isotonic_is_the_min_max_of_means(points: list[tuple[float, int]]):
+    """The closed form (Robertson, Wright & Dykstra 1988): max over starts of the min over ends of block means."""
+    values, weights = (np.array(column, dtype=np.float64) for column in zip(*points, strict=True))
+    count = len(values)
+
+    def mean(first: int, last: int) -> float:
+        part = slice(first, last + 1)
+        return float((values[part] * weights[part]).sum() / weights[part].sum())
+
+    expected = [max(min(mean(s, t) for t in range(i, count)) for s in range(i + 1)) for i in range(count)]
+    np.testing.assert_allclose(isotonic(values, weights), expected, atol=1e-6)
+
+
+def test_correlations_are_spearmans_and_pearsons():
+    random = np.random.default_rng(0)
+    values = np.round(random.random((60, 3)) * 5)  # with ties
+    values[:, 2] = values[:, 0] ** 3 + random.random(60)
+    codes = values @ random.standard_normal((3, 3)) + random.standard_normal((60, 3))
+    spearman, pearson = map(np.array, correlations(values, codes))
+
+    def shared_ranks(column: np.ndarray) -> np.ndarray:
+        return np.array([(column < x).sum() + ((column == x).sum() + 1) / 2 for x in column])
+
+    ranks = np.apply_along_axis(shared_ranks, 0, values)
+    np.testing.assert_allclose(spearman, np.corrcoef(ranks.T), atol=1e-12)
+    np.testing.assert_allclose(pearson, np.corrcoef(codes.T), atol=1e-12)
+
+
+def test_a_constant_column_correlates_with_nothing():
+    values = np.stack([np.arange(5.0), np.ones(5)], axis=1)
+    for matrix in correlations(values, values):
+        assert matrix == ((1.0, 0.0), (0.0, 1.0))
