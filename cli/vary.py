@@ -373,4 +373,3 @@ def _conclude(work: _Work, cards: Sequence[Card]) -> None:
     sheet = page(cards, f"{title}: {work.folder.name}", f"model {models}")
     write_whole(work.folder / NAME, sheet.encode(), overwrite=True)
     common.say(f"{work.folder / NAME} shows and plays them")
-

@@ -1,24 +1,27 @@
-"""`arvae edit`, `vary` and `interpolate` as real processes: files, exit codes, seeds, and what is left alone."""
+"""`arvae edit` and batches as real processes: files, exit codes, seeds, and what is left alone."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import mido
 import pytest
 from conftest import Run, write_melody
+from midi_files import BAR, FOUR, KNOWN_HARD, TUNE, Performed, exact, note_messages, save, signature, track
+from mido.midifiles.meta import encode_variable_int
 
 from arvae_music.cli import parallel
-from arvae_music.cli.vary import grid_points
-from arvae_music.errors import InputError, UsageError
+from arvae_music.errors import InputError
 from arvae_music.midi import Song
 
 Arvae = Callable[..., subprocess.CompletedProcess[str]]
@@ -59,9 +62,9 @@ def rich_file(path: Path) -> Path:
 def other_events(path: Path) -> list[list[tuple[int, str]]]:
     """Every event but the melody's notes, at absolute ticks."""
     tracks = []
-    for track in mido.MidiFile(str(path)).tracks:
+    for one in mido.MidiFile(str(path)).tracks:
         tick, found = 0, []
-        for message in track:
+        for message in one:
             tick += message.time
             if not (message.type in ("note_on", "note_off") and message.channel == 0):
                 found.append((tick, str(message.copy(time=0))))
@@ -100,6 +103,127 @@ def test_every_other_event_is_as_it_was(arvae: Arvae, work: Path) -> None:
     assert arvae("edit", source, "--density", "+2notes", "--contour", "=2st", "-o", "out.mid").returncode == 0
     assert (work / "out.mid").read_bytes() != source.read_bytes()
     assert other_events(work / "out.mid") == other_events(source)
+
+
+# ------------------------------------------------- what an edit leaves alone, with mido as the oracle
+
+Timed = list[tuple[int, mido.Message | mido.MetaMessage]]
+EDITED = (2, 4)  # measures
+
+
+def with_running_status(tracks: Sequence[mido.MidiTrack], kind: int) -> bytes:
+    """As mido saves, but a status byte only where it changes."""
+    data = b"MThd" + struct.pack(">IHHH", 6, kind, len(tracks), 480)
+    for one in tracks:
+        body, last = bytearray(), None
+        for message in one:
+            raw = message.bytes()
+            body += bytes(encode_variable_int(message.time))
+            if message.is_meta:
+                body, last = body + bytes(raw), None
+            elif message.type == "sysex":
+                body, last = body + b"\xf0" + bytes(encode_variable_int(len(raw) - 1)) + bytes(raw[1:]), None
+            else:
+                body += bytes(raw[1:] if raw[0] == last else raw)
+                last = raw[0]
+        data += b"MTrk" + struct.pack(">I", len(body)) + bytes(body)
+    return data
+
+
+def all_at_once(kind: int) -> bytes:
+    """Tempo map, change of meter, sysex, aftertouch, lyrics, running status, other tracks or channels."""
+    end = len(TUNE) * BAR
+    meta: Timed = [(0, signature(4, 4)), (end, signature(3, 4))]
+    meta += [(tick, mido.MetaMessage("set_tempo", tempo=400001 + tick)) for tick in range(0, end, 700)]
+    waltz = [Performed(end + 480 * i, end + 480 * (i + 1), 67 + i) for i in range(6)]
+    solo: Timed = [(0, mido.MetaMessage("track_name", name="Melody")), (0, mido.Message("program_change", program=73))]
+    solo += [*note_messages([*exact(TUNE, [FOUR] * len(TUNE)), *waltz], zero=True)]
+    for i, tick in enumerate(range(0, end, 240)):
+        solo += [
+            (tick, mido.MetaMessage("lyrics", text=f"la{i}")),
+            (tick + 3, mido.Message("sysex", data=(0x7E, i % 128))),
+            (tick + 5, mido.Message("aftertouch", value=i % 128)),
+            (tick + 6, mido.Message("polytouch", note=67, value=i % 128)),
+            (tick + 7, mido.Message("pitchwheel", pitch=i)),
+        ]
+    bass: Timed = [*note_messages([Performed(bar * BAR, bar * BAR + 900, 40 + bar) for bar in range(5)], channel=1)]
+    if kind == 0:
+        return with_running_status([track([*meta, *solo, *bass])], 0)
+    return with_running_status([track(meta), track(solo), track(bass)], 1)
+
+
+def parsed(data: bytes) -> mido.MidiFile:
+    """By mido, which knows neither RIFF nor chunks of other kinds."""
+    at, kept = data.index(b"MThd"), b""
+    while data[at : at + 4].isalpha() and at + 8 <= len(data):
+        end = at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
+        if data[at : at + 4] in (b"MThd", b"MTrk"):
+            kept += data[at:end]
+        at = end
+    return mido.MidiFile(file=io.BytesIO(kept))
+
+
+def apart(file: mido.MidiFile, number: int, channel: int) -> tuple[list[Any], list[Any], list[Any]]:
+    """Every event but the melody's notes as (track, tick, bytes); the melody's note-ons; and its note-offs."""
+    others, ons, offs = [], [], []
+    for index, one in enumerate(file.tracks, start=1):
+        tick = 0
+        for message in one:
+            tick += message.time
+            event = (index, tick, bytes(message.bytes()))
+            if index != number or message.type not in ("note_on", "note_off") or message.channel != channel - 1:
+                others.append(event)
+            elif message.type == "note_on" and message.velocity:
+                ons.append(event)
+            else:
+                offs.append(event)
+    return others, ons, offs
+
+
+def test_every_event_but_the_notes_of_changed_measures_is_as_it_was(arvae: Arvae, work: Path) -> None:
+    sources = {name: build() for name, build in KNOWN_HARD.items()}
+    sources |= {"all_type_0": all_at_once(0), "all_type_1": all_at_once(1)}
+    (work / "in").mkdir()
+    for name, data in sources.items():
+        (work / "in" / f"{name}.mid").write_bytes(data)
+    bars = ",".join(map(str, EDITED))
+    done = arvae("edit", "in", "-r", "--density", "+2notes", "--bars", bars, "-o", "out/{stem}.mid", "--json", "-j", 1)
+    assert done.returncode == 0, done.stderr
+    told = {Path(one["input"]).stem: one for one in json.loads(done.stdout)}
+    assert set(told) == set(sources)
+    for name, one in told.items():
+        before, after = sources[name], (work / "out" / f"{name}.mid").read_bytes()
+        changed = [measure["number"] for measure in one["measures"] if measure["changed"]]
+        assert changed == list(EDITED), name
+        old, new = parsed(before), parsed(after)
+        assert (new.type, new.ticks_per_beat, len(new.tracks)) == (old.type, old.ticks_per_beat, len(old.tracks)), name
+        place = one["melody"]["track"], one["melody"]["channel"]
+        (kept, ons, offs), (still, new_ons, new_offs) = apart(old, *place), apart(new, *place)
+        if name == "no_end_of_track":
+            assert still.pop()[2] == b"\xff\x2f\x00"  # the one repair: the format demands it
+        assert still == kept, name
+        bar = 4 * old.ticks_per_beat
+        inside = [range((n - 1) * bar, n * bar) for n in changed]
+        late = bar // 40  # a performed note may end a little after the bar line
+        around = [range(r.start, r.stop + late + 1) for r in inside]
+        elsewhere = lambda events, ranges: [e for e in events if not any(e[1] in r for r in ranges)]  # noqa: E731
+        assert elsewhere(new_ons, inside) == elsewhere(ons, inside), name
+        assert elsewhere(new_offs, around) == elsewhere(offs, around), name
+        assert len(new_ons) == len(new_offs) == len(ons) + 2 * len(EDITED), name
+    for name in ("running_status", "rmi"):  # what is no track
+        before, after = sources[name], (work / "out" / f"{name}.mid").read_bytes()
+        assert after[: after.index(b"MTrk")][12:] == before[: before.index(b"MTrk")][12:] or name == "rmi"
+        assert after[-8:] == before[-8:]
+
+
+def test_an_edit_of_zero_is_every_known_hard_file_byte_for_byte(arvae: Arvae, work: Path) -> None:
+    sources = {f"{name}.mid": build() for name, build in KNOWN_HARD.items()}
+    sources |= {"all_type_0.mid": all_at_once(0), "all_type_1.mid": all_at_once(1)}
+    (work / "in").mkdir()
+    for name, data in sources.items():
+        (work / "in" / name).write_bytes(data)
+    assert arvae("edit", "in", "-r", "--density", "+0", "-o", "out/{stem}.mid", "-j", 1).returncode == 0
+    assert files_in(work / "out") == sources
 
 
 def test_nothing_is_overwritten_unless_asked(arvae: Arvae, melody: Path, work: Path) -> None:
@@ -159,6 +283,10 @@ def test_stdin_to_stdout(arvae: Arvae, melody: Path, home: dict[str, str], work:
         (("--density", "lots"), "this is no target"),
         (("--set", "density"), "is not NAME=TARGET"),
         (("--set", "densty=+1"), "did you mean density?"),
+        (("--set", "density=+1nots"), "it has no unit 'nots'; its unit is 'notes'"),
+        (("--densty", "+1"), "did you mean --density?"),
+        (("--density", "+1", "--keep", "rythm"), "did you mean rhythm?"),
+        (("--density", "+1", "--bars", "3-1"), "runs backwards"),
         (("--density", "+1", "--keep", "density"), "cannot be both changed and kept"),
         (("--density", "+1", "--lock", "onset"), "did you mean onsets?"),
         (("--density", "+1", "--bars", "90-"), "no measure of the melody is selected"),
@@ -170,7 +298,81 @@ def test_edits_that_make_no_sense_are_exit_2(arvae: Arvae, melody: Path, words: 
     done = arvae("edit", melody, *words)
     assert done.returncode == 2
     assert said in done.stderr
-    assert done.stdout == ""
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    assert list(files_in(melody.parent)) == ["melody.mid"]
+
+
+# ------------------------------------------------------------------------- input that is of no use
+
+
+def smpte() -> bytes:
+    data = bytearray(save([track([(0, mido.Message("note_on", note=60)), (99, mido.Message("note_off", note=60))])]))
+    data[12:14] = bytes([0xE7, 40])
+    return bytes(data)
+
+
+BAD: dict[str, tuple[bytes, str]] = {
+    "text.mid": (b"no MIDI at all", "neither a MIDI file nor a score"),
+    "empty.mid": (b"", "it is empty"),
+    "cut.mid": (KNOWN_HARD["type_1"]()[:90], "truncated"),
+    "silent.mid": (save([track([(0, signature(4, 4))], BAR)]), "holds no notes"),
+    "drums.mid": (save([track(note_messages([Performed(0, 60, 36), Performed(480, 540, 38)], 9), BAR)]), "only drums"),
+    "smpte.mid": (smpte(), "SMPTE"),
+}
+
+
+def test_files_of_no_use_are_told_apart_and_nothing_is_written(arvae: Arvae, work: Path) -> None:
+    (work / "in").mkdir()
+    for name, (data, _) in BAD.items():
+        (work / "in" / name).write_bytes(data)
+    before = files_in(work)
+    done = arvae("edit", "in", "-r", "--density", "+1")
+    assert (done.returncode, done.stdout) == (1, "")
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(BAD) + 1
+    for name, (_, said) in BAD.items():
+        (line,) = [line for line in lines[:-1] if name in line]
+        assert line.startswith("arvae: ")
+        assert said in line
+    assert f"0 done, {len(BAD)} failed" in lines[-1]
+    assert files_in(work) == before
+
+
+@pytest.mark.parametrize("name", ["text.mid", "drums.mid"])
+def test_a_single_file_of_no_use_is_exit_1(arvae: Arvae, work: Path, name: str) -> None:
+    data, said = BAD[name]
+    (work / name).write_bytes(data)
+    done = arvae("edit", name, "--density", "+1")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert f"arvae: {name}: " in done.stderr
+    assert said in done.stderr
+    assert files_in(work) == {name: data}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("meldy.mid",), "meldy.mid: no such file; did you mean melody.mid?"),
+        (("..",), "is a folder; give -r"),
+        (("melody.mid", "-o", "melody.mid/out.mid"), "cannot write there"),
+        (("melody.mid", "-o", "out"), "has no suffix"),
+        (("melody.mid", "-o", "{stm}.mid"), "did you mean {stem}?"),
+        (("melody.mid", "-o", "melody.mid"), "is the input itself"),
+    ],
+)
+def test_places_of_no_use_are_exit_2(arvae: Arvae, melody: Path, work: Path, words: tuple[str, ...], said: str) -> None:
+    before = files_in(work)
+    done = arvae("edit", *words, "--density", "+1")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert said in done.stderr
+    assert files_in(work) == before
+
+
+def test_a_score_in_is_a_midi_file_out(arvae: Arvae, work: Path) -> None:
+    (work / "tune.abc").write_text("X:1\nT:tune\nM:4/4\nL:1/4\nK:G\nGABc|d2B2|\n")
+    assert arvae("edit", "tune.abc", "--density", "+1notes").returncode == 0
+    file = mido.MidiFile(str(work / "tune.density+1notes.mid"))
+    assert sum(m.type == "note_on" and m.velocity > 0 for m in file) == 8
 
 
 # ------------------------------------------------------------------------- batches
@@ -276,155 +478,3 @@ def test_few_files_need_no_workers() -> None:
     assert parallel.workers(3, 100) == 3
     assert parallel.workers(8, 2) == 2
     assert 1 <= parallel.workers(None, 1000) <= parallel.cores()
-
-
-# ------------------------------------------------------------------------- vary
-
-
-def test_variations_with_manifest_and_sheet(arvae: Arvae, work: Path) -> None:
-    source = rich_file(work / "rich.mid")
-    done = arvae("vary", source, "-n", "3", "--seed", "4")
-    assert done.returncode == 0
-    folder = work / "rich.variations"
-    names = sorted(files_in(folder))
-    midis = [name for name in names if name.endswith(".mid")]
-    assert names == sorted([*midis, "index.html", "manifest.csv", "manifest.json"])
-    rows = json.loads((folder / "manifest.json").read_text())["files"]
-    assert [row["file"] for row in rows] == midis
-    assert all(row["exact"] and row["seed"] == 4 for row in rows)
-    assert len({(folder / name).read_bytes() for name in midis}) == len(midis) >= 2
-    for name in midis:
-        assert other_events(folder / name) == other_events(source)
-        assert len(Song.read(folder / name).melody.notes) == 8
-
-
-def test_a_folder_in_is_a_folder_out_with_any_number_of_jobs(arvae: Arvae, work: Path) -> None:
-    for i in range(4):
-        write_melody(work / "in" / ("deep" if i % 2 else ".") / "x" / f"t{i}.mid", (60 + i, 64, 67, 72, 71, 69, 67, 65))
-    for jobs in (1, 2):
-        assert arvae("vary", "in", "-r", "-n", "2", "-o", f"out{jobs}", "-j", jobs).returncode == 0
-    first, second = files_in(work / "out1"), files_in(work / "out2")
-    assert {name for name in first if name.endswith(".mid")} == {
-        f"{where}x/t{i}.vary.0{n}.mid" for i, where in enumerate(("", "deep/", "", "deep/")) for n in (1, 2)
-    }
-    page = first.pop("index.html")
-    assert page.replace(b"out1", b"out2") == second.pop("index.html")
-    assert first == second
-
-
-def test_variations_are_taken_up_where_they_stopped(arvae: Arvae, melody: Path, work: Path) -> None:
-    words = ("vary", melody, write_melody(work / "b.mid", (67, 65, 64, 62)), "-n", "2", "-o", "out")
-    assert arvae(*words).returncode == 0
-    whole = files_in(work / "out")
-    refused = arvae(*words)
-    assert refused.returncode == 2
-    assert "--skip-existing" in refused.stderr
-    (work / "out" / "melody.vary.01.mid").unlink()
-    (work / "out" / "index.html").unlink()
-    assert arvae(*words, "--skip-existing").returncode == 0
-    assert files_in(work / "out") == whole
-    assert arvae(*words, "--overwrite", "--json").returncode == 0
-    assert files_in(work / "out") == whole
-
-
-def test_a_grid_writes_every_point(arvae: Arvae, melody: Path, work: Path) -> None:
-    done = arvae("vary", melody, "--grid", "density=-1:1:3,contour=0:2:2", "-o", "grid", "--json")
-    assert done.returncode == 0
-    rows = json.loads(done.stdout)
-    assert len(rows) == 6
-    assert {row["file"] for row in rows} == {p.name for p in (work / "grid").glob("*.mid")}
-    assert rows[0]["targets"] == {"density": "-1", "contour": "+0"}
-    assert (work / "grid" / "melody.density+0_contour+0.mid").read_bytes() == melody.read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("--amount", "0"), "the amount is 0"),
-        (("--amount", "1.2"), "the amount is 1.2"),
-        (("-n", "0"), "'--count'"),
-        (("--grid", "density"), "is not NAME=LO:HI:COUNT"),
-        (("--grid", "densty=-1:1:3"), "did you mean density?"),
-        (("--grid", "density=-1:1:3", "--density", "+1"), "is in --grid and a slider too"),
-        (("-o", "-"), "cannot go to stdout"),
-        (("-o", "melody.mid"), "is a file"),
-    ],
-)
-def test_variations_that_make_no_sense_are_exit_2(
-    arvae: Arvae, melody: Path, words: tuple[str, ...], said: str
-) -> None:
-    done = arvae("vary", melody, *words)
-    assert done.returncode == 2
-    assert said in done.stderr
-
-
-def test_points_of_a_grid() -> None:
-    assert grid_points("a=-1:1:3") == [{"a": "-1"}, {"a": "+0"}, {"a": "+1"}]
-    assert grid_points("a=0:1:2, b=2:2:1") == [{"a": "+0", "b": "+2"}, {"a": "+1", "b": "+2"}]
-    for wrong in ("a=1:1:2", "a=0:1:0", "a=0:1:2,a=0:1:2", "a=0:1:2000", "", "a=.:1:2"):
-        with pytest.raises(UsageError):
-            grid_points(wrong)
-
-
-# ------------------------------------------------------------------------- interpolate
-
-
-@pytest.fixture
-def two(work: Path) -> tuple[Path, Path]:
-    return (
-        write_melody(work / "a.mid"),
-        write_melody(work / "b.mid", (72, 71, 69, 67, 76, 74, 72, 71, 67, 69, 71, 72)),
-    )
-
-
-def test_steps_are_files_whose_ends_are_the_inputs(arvae: Arvae, two: tuple[Path, Path], work: Path) -> None:
-    assert arvae("interpolate", *two, "--steps", "4").returncode == 0
-    folder = work / "a-b.steps"
-    songs = [Song.read(folder / f"a-b.0{n}.mid") for n in (1, 2, 3, 4)]
-    pitches = [[n.pitch for n in song.melody.notes] for song in songs]
-    a, b = ([n.pitch for n in Song.read(path).melody.notes] for path in two)
-    assert pitches[0] == [*a, *a[:4]]  # the shorter is played again
-    assert pitches[3] == b
-    assert len({(folder / f"a-b.0{n}.mid").read_bytes() for n in (1, 2, 3, 4)}) == 4
-    assert (folder / "index.html").exists()
-    assert len(json.loads((folder / "manifest.json").read_text())["files"]) == 4
-
-
-def test_one_long_file(arvae: Arvae, two: tuple[Path, Path], work: Path) -> None:
-    assert arvae("interpolate", *two, two[0], "--steps", "3", "--one", "-o", "long.mid").returncode == 0
-    assert len(Song.read(work / "long.mid").melody.bars) == 5 * 3
-    assert arvae("interpolate", *two, "--steps", "3", "--one", "-o", "long.mid").returncode == 2
-    assert arvae("interpolate", *two, "--steps", "3", "--one").returncode == 0
-    assert (work / "a-b.3-steps.mid").exists()
-
-
-def test_the_first_inputs_instrument_stays(arvae: Arvae, work: Path, melody: Path) -> None:
-    rich = rich_file(work / "rich.mid")
-    words = ("--steps", "3", "--one", "-o", "x.mid", "--track", "Melody")
-    assert arvae("interpolate", rich, melody, *words).returncode == 0
-    messages = [message for track in mido.MidiFile(str(work / "x.mid")).tracks for message in track]
-    assert next(m.program for m in messages if m.type == "program_change") == 40
-
-
-def test_the_same_steps_twice(arvae: Arvae, two: tuple[Path, Path], work: Path) -> None:
-    for out in ("x", "y"):
-        assert arvae("interpolate", *two, "--steps", "4", "-o", out, "--seed", "9").returncode == 0
-    x, y = files_in(work / "x"), files_in(work / "y")
-    assert {name: x[name] for name in x if name != "index.html"} == {n: y[n] for n in y if n != "index.html"}
-    refused = arvae("interpolate", *two, "--steps", "4", "-o", "x")
-    assert refused.returncode == 2
-    assert arvae("interpolate", *two, "--steps", "4", "-o", "x", "--skip-existing").returncode == 0
-
-
-def test_melodies_that_do_not_fit_are_refused_with_the_reason(arvae: Arvae, work: Path, melody: Path) -> None:
-    track = mido.MidiTrack([mido.MetaMessage("time_signature", numerator=3, denominator=4)])
-    for pitch in (60, 62, 64) * 3:
-        track.append(mido.Message("note_on", note=pitch, velocity=80, time=0))
-        track.append(mido.Message("note_off", note=pitch, velocity=0, time=480))
-    mido.MidiFile(ticks_per_beat=480, tracks=[track]).save(str(work / "waltz.mid"))
-    done = arvae("interpolate", melody, "waltz.mid")
-    assert done.returncode == 1
-    assert "measure 1 is in 4/4" in done.stderr
-    assert "waltz.mid" in done.stderr
-    assert arvae("interpolate", melody).returncode == 2
-    assert arvae("interpolate", melody, melody, "-o", "-").returncode == 2

@@ -1,0 +1,227 @@
+"""`arvae vary`, `interpolate` and `demo` as real processes: what is written, and that it is what it says."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mido
+import pytest
+from conftest import Run, write_melody
+from test_cli_edit import files_in, other_events, rich_file
+
+from arvae_music.cli.vary import grid_points
+from arvae_music.errors import UsageError
+from arvae_music.midi import Song
+
+Arvae = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def arvae(run_arvae: Run, tiny_model_path: Path) -> Arvae:
+    """`run_arvae` with the model chosen."""
+
+    def run(command: str, *words: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        return run_arvae(command, *words, "--model", tiny_model_path, **options)
+
+    return run
+
+
+def notes(path: Path) -> list[tuple[int, int, int]]:
+    """(start, end, pitch) of a file's notes, by mido: an independent oracle."""
+    file, found = mido.MidiFile(str(path)), []
+    for track in file.tracks:
+        tick = 0
+        open_: dict[int, int] = {}
+        for message in track:
+            tick += message.time
+            if message.type == "note_on" and message.velocity:
+                open_[message.note] = tick
+            elif message.type in ("note_on", "note_off"):
+                found.append((open_.pop(message.note), tick, message.note))
+    return sorted(found)
+
+
+# ------------------------------------------------------------------------- vary
+
+
+def test_variations_with_manifest_and_sheet(arvae: Arvae, work: Path) -> None:
+    source = rich_file(work / "rich.mid")
+    done = arvae("vary", source, "-n", "4", "--seed", "4")
+    assert done.returncode == 0
+    folder = work / "rich.variations"
+    names = sorted(files_in(folder))
+    midis = [name for name in names if name.endswith(".mid")]
+    assert names == sorted([*midis, "index.html", "manifest.csv", "manifest.json"])
+    rows = json.loads((folder / "manifest.json").read_text())["files"]
+    assert [row["file"] for row in rows] == midis
+    assert all(row["exact"] and row["seed"] == 4 for row in rows)
+    table = list(csv.DictReader((folder / "manifest.csv").read_text().splitlines()))
+    assert [row["file"] for row in table] == midis
+    page = (folder / "index.html").read_text()
+    assert page.count("<article") == 4
+    assert all(f'href="{name}"' in page for name in midis)
+    assert not re.search(r"(src|href)\s*=\s*[\"']?(https?:)?//", page)
+    assert len({(folder / name).read_bytes() for name in midis}) == len(midis) == 4
+    for name in midis:
+        assert other_events(folder / name) == other_events(source)
+        assert len(Song.read(folder / name).melody.notes) == 8
+
+
+def test_a_folder_in_is_a_folder_out_with_any_number_of_jobs(arvae: Arvae, work: Path) -> None:
+    for i in range(4):
+        write_melody(work / "in" / ("deep" if i % 2 else ".") / "x" / f"t{i}.mid", (60 + i, 64, 67, 72, 71, 69, 67, 65))
+    for jobs in (1, 2):
+        assert arvae("vary", "in", "-r", "-n", "2", "-o", f"out{jobs}", "-j", jobs).returncode == 0
+    first, second = files_in(work / "out1"), files_in(work / "out2")
+    assert {name for name in first if name.endswith(".mid")} == {
+        f"{where}x/t{i}.vary.0{n}.mid" for i, where in enumerate(("", "deep/", "", "deep/")) for n in (1, 2)
+    }
+    page = first.pop("index.html")
+    assert page.replace(b"out1", b"out2") == second.pop("index.html")
+    assert first == second
+
+
+def test_variations_are_taken_up_where_they_stopped(arvae: Arvae, melody: Path, work: Path) -> None:
+    words = ("vary", melody, write_melody(work / "b.mid", (67, 65, 64, 62)), "-n", "2", "-o", "out")
+    assert arvae(*words).returncode == 0
+    whole = files_in(work / "out")
+    refused = arvae(*words)
+    assert refused.returncode == 2
+    assert "--skip-existing" in refused.stderr
+    (work / "out" / "melody.vary.01.mid").unlink()
+    (work / "out" / "index.html").unlink()
+    assert arvae(*words, "--skip-existing").returncode == 0
+    assert files_in(work / "out") == whole
+    assert arvae(*words, "--overwrite", "--json").returncode == 0
+    assert files_in(work / "out") == whole
+
+
+def test_a_grid_writes_every_point(arvae: Arvae, melody: Path, work: Path) -> None:
+    done = arvae("vary", melody, "--grid", "density=-1:1:3,contour=0:2:2", "-o", "grid", "--json")
+    assert done.returncode == 0
+    rows = json.loads(done.stdout)
+    assert len(rows) == 6
+    assert {row["file"] for row in rows} == {p.name for p in (work / "grid").glob("*.mid")}
+    assert rows[0]["targets"] == {"density": "-1", "contour": "+0"}
+    assert (work / "grid" / "melody.density+0_contour+0.mid").read_bytes() == melody.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--amount", "0"), "the amount is 0"),
+        (("--amount", "1.2"), "the amount is 1.2"),
+        (("-n", "0"), "'--count'"),
+        (("--grid", "density"), "is not NAME=LO:HI:COUNT"),
+        (("--grid", "densty=-1:1:3"), "did you mean density?"),
+        (("--grid", "density=-1:1:3", "--density", "+1"), "is in --grid and a slider too"),
+        (("-o", "-"), "cannot go to stdout"),
+        (("-o", "melody.mid"), "is a file"),
+    ],
+)
+def test_variations_that_make_no_sense_are_exit_2(
+    arvae: Arvae, melody: Path, words: tuple[str, ...], said: str
+) -> None:
+    done = arvae("vary", melody, *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_points_of_a_grid() -> None:
+    assert grid_points("a=-1:1:3") == [{"a": "-1"}, {"a": "+0"}, {"a": "+1"}]
+    assert grid_points("a=0:1:2, b=2:2:1") == [{"a": "+0", "b": "+2"}, {"a": "+1", "b": "+2"}]
+    for wrong in ("a=1:1:2", "a=0:1:0", "a=0:1:2,a=0:1:2", "a=0:1:2000", "", "a=.:1:2"):
+        with pytest.raises(UsageError):
+            grid_points(wrong)
+
+
+# ------------------------------------------------------------------------- interpolate
+
+
+@pytest.fixture
+def two(work: Path) -> tuple[Path, Path]:
+    return (
+        write_melody(work / "a.mid"),
+        write_melody(work / "b.mid", (72, 71, 69, 67, 76, 74, 72, 71, 67, 69, 71, 72)),
+    )
+
+
+def test_steps_are_files_whose_ends_are_the_inputs(arvae: Arvae, two: tuple[Path, Path], work: Path) -> None:
+    assert arvae("interpolate", *two, "--steps", "4").returncode == 0
+    folder = work / "a-b.steps"
+    songs = [Song.read(folder / f"a-b.0{n}.mid") for n in (1, 2, 3, 4)]
+    pitches = [[n.pitch for n in song.melody.notes] for song in songs]
+    a, b = ([n.pitch for n in Song.read(path).melody.notes] for path in two)
+    assert pitches[0] == [*a, *a[:4]]  # the shorter is played again
+    assert pitches[3] == b
+    assert len({(folder / f"a-b.0{n}.mid").read_bytes() for n in (1, 2, 3, 4)}) == 4
+    assert [n[2] for n in notes(folder / "a-b.04.mid")] == b
+    length = mido.MidiFile(str(folder / "a-b.04.mid")).ticks_per_beat
+    assert [n[0] for n in notes(folder / "a-b.04.mid")] == [length * i for i in range(len(b))]
+    assert [n[1] for n in notes(folder / "a-b.04.mid")] == [length * (i + 1) for i in range(len(b))]
+    assert (folder / "index.html").exists()
+    assert len(json.loads((folder / "manifest.json").read_text())["files"]) == 4
+
+
+def test_one_long_file(arvae: Arvae, two: tuple[Path, Path], work: Path) -> None:
+    assert arvae("interpolate", *two, two[0], "--steps", "3", "--one", "-o", "long.mid").returncode == 0
+    assert len(Song.read(work / "long.mid").melody.bars) == 5 * 3
+    assert arvae("interpolate", *two, "--steps", "3", "--one", "-o", "long.mid").returncode == 2
+    assert arvae("interpolate", *two, "--steps", "3", "--one").returncode == 0
+    assert (work / "a-b.3-steps.mid").exists()
+
+
+def test_the_first_inputs_tempo_and_instrument_stay(arvae: Arvae, work: Path, melody: Path) -> None:
+    rich = rich_file(work / "rich.mid")
+    words = ("--steps", "3", "--one", "-o", "x.mid", "--track", "Melody")
+    assert arvae("interpolate", rich, melody, *words).returncode == 0
+    messages = [message for track in mido.MidiFile(str(work / "x.mid")).tracks for message in track]
+    assert [m.tempo for m in messages if m.type == "set_tempo"] == [600000]
+    assert next(m.program for m in messages if m.type == "program_change") == 40
+
+
+def test_the_same_steps_twice(arvae: Arvae, two: tuple[Path, Path], work: Path) -> None:
+    for out in ("x", "y"):
+        assert arvae("interpolate", *two, "--steps", "4", "-o", out, "--seed", "9").returncode == 0
+    x, y = files_in(work / "x"), files_in(work / "y")
+    assert {name: x[name] for name in x if name != "index.html"} == {n: y[n] for n in y if n != "index.html"}
+    refused = arvae("interpolate", *two, "--steps", "4", "-o", "x")
+    assert refused.returncode == 2
+    assert arvae("interpolate", *two, "--steps", "4", "-o", "x", "--skip-existing").returncode == 0
+
+
+def test_melodies_that_do_not_fit_are_refused_with_the_reason(arvae: Arvae, work: Path, melody: Path) -> None:
+    track = mido.MidiTrack([mido.MetaMessage("time_signature", numerator=3, denominator=4)])
+    for pitch in (60, 62, 64) * 3:
+        track.append(mido.Message("note_on", note=pitch, velocity=80, time=0))
+        track.append(mido.Message("note_off", note=pitch, velocity=0, time=480))
+    mido.MidiFile(ticks_per_beat=480, tracks=[track]).save(str(work / "waltz.mid"))
+    done = arvae("interpolate", melody, "waltz.mid")
+    assert done.returncode == 1
+    assert "measure 1 is in 4/4" in done.stderr
+    assert "waltz.mid" in done.stderr
+    assert arvae("interpolate", melody).returncode == 2
+    assert arvae("interpolate", melody, melody, "-o", "-").returncode == 2
+
+
+# ------------------------------------------------------------------------- demo
+
+
+def test_the_demo_writes_a_melody_its_edit_and_both_pictures(arvae: Arvae, work: Path) -> None:
+    done = arvae("demo", "-o", "shown")
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = work / "shown"
+    found = files_in(folder)
+    assert set(found) == {"ode_to_joy.mid", "ode_to_joy.density+1.5.mid", "ode_to_joy.svg", "ode_to_joy.png"}
+    assert all(f"wrote {Path('shown') / name}" in done.stdout for name in found)
+    assert len(notes(folder / "ode_to_joy.density+1.5.mid")) > len(notes(folder / "ode_to_joy.mid"))
+    assert found["ode_to_joy.svg"].startswith(b"<svg")
+    assert found["ode_to_joy.png"].startswith(b"\x89PNG")
+    assert arvae("demo", "-o", "shown", "-q").stdout == ""  # and again, over its own files
+    assert files_in(folder) == found
