@@ -42,7 +42,7 @@ from .proposals import decode
 from .targets import Change, Target
 from .tokens import FIRST_PITCH, PAD
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 Inputs = npt.NDArray[np.int16]
 Answer = Callable[[Model, Inputs, Floats, int, Floats], Inputs]
 
@@ -161,7 +161,8 @@ def _tolerance(model: Model, found: Outcome) -> Floats:
     grain = np.zeros(len(found.requested))
     for meter, at in by_meter(found.inputs):
         grain[at] = model.grain(meter)[found.asked]
-    return 0.5 * grain + 1e-6 * model.sd[found.asked]
+    tolerance: Floats = 0.5 * grain + 1e-6 * model.sd[found.asked]
+    return tolerance
 
 
 def summary(model: Model, found: Outcome, steps: Outcome | None = None) -> dict[str, float]:

@@ -197,7 +197,7 @@ class _Run:
         reconstruction = self._timed("reconstruction", self._reconstruction, coded)
         outcomes = {mode: self._timed(f"control, {mode}", self._outcomes, coded, mode) for mode in _MODES}
         steps = {mode: self._timed(f"traversals, {mode}", self._steps, coded, mode) for mode in _MODES}
-        figures = {mode: self._control(coded, outcomes[mode], steps[mode]) for mode in _MODES}
+        figures = {str(mode): self._control(coded, outcomes[mode], steps[mode]) for mode in _MODES}
         leakage = self._timed("leakage", self._leakage, coded)
         prior = {name: self._prior(coded, d) for name, d in zip(self.names, self.dimensions, strict=True)}
         samples = self._timed("prior samples", self._samples, coded)
@@ -454,7 +454,7 @@ def headline_names(attributes: Sequence[str]) -> tuple[str, ...]:
 def _headline(
     representation: Mapping[str, Figures],
     reconstruction: Mapping[str, Figures],
-    figures: Mapping[Mode, Mapping[str, Mapping[str, Figures]]],
+    figures: Mapping[str, Mapping[str, Mapping[str, Figures]]],
     leakage: Mapping[str, Figures],
     prior: Mapping[str, Figures],
     samples: Figures,

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from html import escape
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,21 +70,25 @@ def requests(result: Evaluation, engine: EngineModel) -> Picture:
     outcomes = result.evidence.outcomes
     figure, axes = _panels(len(outcomes), len(result.attributes))
     random = np.random.default_rng(0)
-    for row, (mode, found) in zip(axes, outcomes.items(), strict=True):
-        for panel, one, name in zip(row, found, result.attributes, strict=True):
-            size, unit = _unit(engine, one.asked, _meter(result))
-            asked, got = one.requested / size, one.realised / size
-            step = _step(asked)
-            shaken = [values + random.uniform(-0.3, 0.3, len(values)) * step for values in (asked, got)]
-            ends = [float(min(asked.min(), got.min())), float(max(asked.max(), got.max()))]
+    for k, name in enumerate(result.attributes):
+        size, unit = _unit(engine, k, _meter(result))
+        both = [found[k] for found in outcomes.values()]
+        step = _step(np.concatenate([one.requested for one in both])) / size
+        every = np.concatenate([values for one in both for values in (one.requested, one.realised)])
+        ends = (float(every.min() / size - step), float(every.max() / size + step))
+        for row, (mode, found) in zip(axes, outcomes.items(), strict=True):
+            panel, one = row[k], found[k]
+            shake = random.uniform(-0.4, 0.4, len(one.requested)) * step
+            dots = {"s": 6 if len(shake) < 500 else 3, "alpha": 0.35, "linewidths": 0, "color": COLOURS[mode]}
             panel.plot(ends, ends, color=SOFT, linewidth=0.8)
-            panel.scatter(*shaken, s=6 if len(asked) < 500 else 2, alpha=0.35, color=COLOURS[mode], linewidths=0)
+            panel.scatter(one.requested / size + shake, one.realised / size + shake, **dots)
+            panel.set(xlim=ends, ylim=ends)
             panel.set_title(f"{name}, {mode}", fontsize=10, color=INK)
             panel.set_xlabel(f"requested, {unit}")
             panel.set_ylabel(f"realised, {unit}")
     caption = (
         "Decoded measures that were asked for another measure's value. On the grey line is what was asked for; a level "
-        "cloud is a decoder that does not listen. Points are shaken apart by less than a step."
+        "cloud is a decoder that does not listen. Points are shaken apart along the line, by less than a step."
     )
     return _png(figure, "requested against realised attribute values"), caption
 
@@ -216,7 +221,7 @@ def _unit(engine: EngineModel, k: int, meter: Meter) -> tuple[float, str]:
 
 # ------------------------------------------------------------------------------------- traversals
 
-CELL, ROW, LABEL, SIDE = 112, 2.6, 30, 58  # pixels: a measure's width, a semitone, text above, names at the left
+CELL, ROW, LABEL, SIDE = 112, 4.0, 26, 58  # pixels: a measure's width, a semitone, text above, names at the left
 
 
 def traversals(result: Evaluation, engine: EngineModel, k: int) -> list[Picture]:
@@ -345,39 +350,38 @@ def _engraved(strip: Outcome, engine: EngineModel, k: int, verovio: Any) -> str:
 
 
 def _musicxml(rows: Sequence[npt.NDArray[Any]], texts: Sequence[str], meter: Meter) -> str:
-    from music21 import clef, expressions, metadata, note, stream
-    from music21 import meter as meters
-    from music21.musicxml.m21ToXml import GeneralObjectExporter
-
-    part = stream.Part()
+    music21: Any = import_module("music21")  # its own types are half there
+    exporter: Any = import_module("music21.musicxml.m21ToXml").GeneralObjectExporter
+    part = music21.stream.Part()
     for number, (row, text) in enumerate(zip(rows, texts, strict=True), start=1):
-        bar = stream.Measure(number=number)
+        bar = music21.stream.Measure(number=number)
         if number == 1:
-            bar.append([clef.TrebleClef(), meters.TimeSignature(meter.name)])
-        label = expressions.TextExpression(text)
+            bar.append([music21.clef.TrebleClef(), music21.meter.TimeSignature(meter.name)])
+        label = music21.expressions.TextExpression(text)
         label.placement = "above"
         bar.insert(0, label)
-        for start, end, element in _elements(row, meter, note.Note, note.Rest):
+        for start, end, pitch in _elements(row, meter):
+            element = music21.note.Rest() if pitch is None else music21.note.Note(pitch)
+            if pitch is not None and element.pitch.alter == 0:
+                element.pitch.accidental = None  # else a natural sign, everywhere
             element.quarterLength = end - start
             bar.insert(start, element)
         part.append(bar)
-    score = stream.Score([part.makeNotation()])
-    score.metadata = metadata.Metadata(title="")
-    text_: str = GeneralObjectExporter(score).parse().decode()
-    return text_
+    score = music21.stream.Score([part.makeNotation()])
+    score.metadata = music21.metadata.Metadata(title="")
+    xml: str = exporter(score).parse().decode()
+    return xml
 
 
-def _elements(
-    row: npt.NDArray[Any], meter: Meter, new_note: Callable[..., Any], new_rest: Callable[..., Any]
-) -> list[tuple[Fraction, Fraction, Any]]:
-    """Notes, with rests where nothing sounds."""
-    found: list[tuple[Fraction, Fraction, Any]] = []
+def _elements(row: npt.NDArray[Any], meter: Meter) -> list[tuple[Fraction, Fraction, int | None]]:
+    """(start, end, pitch) in quarter notes, pitch None where nothing sounds."""
+    found: list[tuple[Fraction, Fraction, int | None]] = []
     reached = Fraction(0)
     for start, end, pitch in _sounds(row, meter):
         if start > reached:
-            found.append((reached, start, new_rest()))
-        found.append((start, end, new_note(pitch)))
+            found.append((reached, start, None))
+        found.append((start, end, pitch))
         reached = end
     if reached < meter.quarters:
-        found.append((reached, meter.quarters, new_rest()))
+        found.append((reached, meter.quarters, None))
     return found
