@@ -133,9 +133,15 @@ class Checkpoint:
 
 
 def write(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> None:
-    """Raises OutputError."""
+    """Raises OutputError; CheckpointError for numbers that `read` would refuse, before an older file is touched."""
     body = {"format": FORMAT, "version": __version__, "tokens": TOKENS, **asdict(checkpoint.metadata)}
     weights = {name: np.ascontiguousarray(value) for name, value in checkpoint.weights.items()}
+    _check_finite(path, weights)
+    try:
+        for entry in body["scales"]:
+            _scale(entry)
+    except ValueError as error:
+        raise CheckpointError(f"cannot be written ({error} are not finite)", where=str(path)) from error
     write_whole(path, save(weights, metadata={KEY: json.dumps(body)}), overwrite=overwrite)
 
 
@@ -145,9 +151,7 @@ def read(model: str | Path) -> Checkpoint:
     metadata = describe(path)
     with _opened(path) as file:
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-    broken = [name for name, value in weights.items() if not np.isfinite(value).all()]
-    if broken:
-        raise CheckpointError(f"{broken[0]} holds numbers that are not finite", where=str(path), remedy="train anew")
+    _check_finite(path, weights)
     return Checkpoint(metadata, weights, path)
 
 
@@ -205,6 +209,12 @@ def _opened(path: Path) -> Any:
         return safe_open(path, framework="numpy")
     except (SafetensorError, OSError) as error:
         raise _not_ours(path, f"it is not a whole safetensors file ({error})") from error
+
+
+def _check_finite(path: Path, weights: Mapping[str, Floats]) -> None:
+    for name, value in weights.items():
+        if not np.isfinite(value).all():
+            raise CheckpointError(f"{name} holds numbers that are not finite", where=str(path), remedy="train anew")
 
 
 def _check(path: Path, body: Mapping[str, Any]) -> None:

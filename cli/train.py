@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ArvaeError, CorpusError, OutputError, TrainingError, UsageError
+from ..errors import ArvaeError, CheckpointError, CorpusError, OutputError, TrainingError, UsageError
 from . import common
 from .main import INTERRUPTED
 
@@ -243,7 +243,11 @@ def _load(corpus: str, attributes: tuple[str, ...]) -> _Data:
             ensure_built(name)
     _barrier()
     data = registry.load(corpus)
-    parts = split(data.examples([find(name) for name in attributes]))
+    specs = [find(name) for name in attributes]
+    twice = [spec.name for spec in specs if [other.name for other in specs].count(spec.name) > 1]
+    if twice:
+        raise UsageError(f"the attribute {twice[0]} is given twice", remedy="name each once")
+    parts = split(data.examples(specs))
     if len(parts.valid) == 0:
         raise CorpusError(f"{corpus} is too small to hold a tune out", remedy="add tunes, or join it to another with +")
     return _Data(parts, "; ".join(facts.licence for facts in data.facts))
@@ -262,6 +266,11 @@ class _Run:
         trainer = self._trainer()
         if resume:
             trainer.restore(self._state())
+            if trainer.progress >= 1.0:
+                common.say(f"{self.folder} has run to its end, step {trainer.step}: there is nothing to go on with")
+                return 0
+            if _first():
+                self._forget_after(trainer.step)
         elif _first():
             self._start()
         stopped = self._train(trainer)
@@ -292,6 +301,14 @@ class _Run:
         write_whole(self.folder / "config.json", text.encode(), overwrite=True)
         for name in ("metrics.jsonl", "state.safetensors", "model.safetensors"):
             (self.folder / name).unlink(missing_ok=True)
+
+    def _forget_after(self, step: int) -> None:
+        """Drop the reports of steps that a crash has lost: they will be made again."""
+        from ..files import write_whole
+
+        path = self.folder / "metrics.jsonl"
+        kept = [line for line in path.read_text().splitlines() if _step_of(line) <= step] if path.exists() else []
+        write_whole(path, "".join(f"{line}\n" for line in kept).encode(), overwrite=True)
 
     def _state(self) -> dict[str, Any]:
         from safetensors import SafetensorError
@@ -349,10 +366,10 @@ class _Run:
                     if time.monotonic() - saved > CHECKPOINT_SECONDS:
                         self._save(trainer, latest)
                         saved = time.monotonic()
-            except ArvaeError as error:
+                if _first():
+                    self._save(trainer, latest)
+            except (TrainingError, CheckpointError) as error:
                 raise self._with_checkpoint(error) from error
-            if _first():
-                self._save(trainer, latest)
         return stop.asked
 
     def _record(self, report: Report) -> None:
@@ -451,6 +468,14 @@ def _table(report: Report, valid: dict[str, float] | None) -> Any:
         table.add_row("held out", f"tokens {valid['tokens']:.4f}, whole measures {valid['measures']:.3f}")
     table.add_row("time", f"{_clock(report.seconds)}, {_clock(report.remaining)} left")
     return table
+
+
+def _step_of(line: str) -> float:
+    """The step of a report; infinite for a line that was cut off."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
 
 
 def _clock(seconds: float) -> str:
