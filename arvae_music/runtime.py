@@ -87,7 +87,8 @@ class NumpyRuntime:
             for tick in range(TICKS_PER_BEAT)[:: -1 if side else 1]:
                 state = _gru(self.weights, f"encoder.tick_grus.{side}", table[tokens[:, tick]], state)
             ends.append(state)
-        return np.concatenate(ends, axis=1).reshape(len(rows), meter.beats, -1)
+        both = np.concatenate(ends, axis=1)
+        return both.reshape(len(rows), meter.beats, both.shape[1])  # no -1: there may be no rows
 
     def _encode_measure(self, beats: Floats, meter: Meter, side: int) -> Floats:
         gates = _linear(self.weights, f"encoder.beat_inputs.{side}", beats)

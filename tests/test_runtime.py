@@ -146,3 +146,25 @@ def test_weights_of_any_size_cannot_overflow(made: Checkpoint):
         z = runtime.encode(rows_of(Meter(4)), Meter(4))
         decode(runtime, z, Meter(4))
     assert np.isfinite(z).all()
+
+
+@METERS
+def test_no_rows_have_no_codes_and_no_tokens(meter: Meter, ours: NumpyRuntime):
+    assert ours.encode(rows_of(meter)[:0], meter).shape == (0, ours.latent)
+    assert decode(ours, np.zeros((0, ours.latent), dtype=np.float32), meter).shape == (0, meter.ticks)
+
+
+@pytest.mark.parametrize("ticks", [0, 4, 6, 11], ids=lambda n: f"after {n}")  # within a beat and between two
+def test_rows_taken_from_a_decode_go_on_as_they_would_have(ticks: int, ours: NumpyRuntime):
+    meter, at = Meter(2, compound=True), np.array([2, 0, 2, 1])
+    z = np.random.default_rng(8).standard_normal((3, ours.latent)).astype(np.float32)
+    tokens = rows_of(meter, 3).astype(np.int64)
+    state = ours.start(z, meter)
+    for tick in range(ticks):
+        ours.step(state, tokens[:, tick], tokens[:, tick])
+    taken = state.take(at)
+    assert taken.tick == state.tick == ticks
+    for tick in range(ticks, meter.ticks):  # the whole goes on first: what was taken must not notice
+        expected = ours.step(state, tokens[:, tick], tokens[:, tick])[at]
+        found = ours.step(taken, tokens[at, tick], tokens[at, tick])
+        np.testing.assert_allclose(found, expected, atol=1e-5)
