@@ -250,9 +250,13 @@ def probe_r2(fit: tuple[Floats, Floats], judge: tuple[Floats, Floats], kind: Pro
         return 0.0
     centre, spread = codes.mean(axis=0), np.maximum(codes.std(axis=0), 1e-6)
     level, scale = float(values.mean()), float(values.std())
-    model = _probe(kind, seed)
-    model.fit((codes - centre) / spread, (values - level) / scale)
-    told = model.predict((new_codes - centre) / spread) * scale + level
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
+    # So few rows gain nothing from threads, which spin, and wait for each other where another program runs.
+    with threadpool_limits(1):
+        model = _probe(kind, seed)
+        model.fit((codes - centre) / spread, (values - level) / scale)
+        told = model.predict((new_codes - centre) / spread) * scale + level
     return 1 - float(np.square(new_values - told).mean() / np.var(new_values))
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,7 @@ def evaluate(
         raise UsageError(f"there is no part {part!r}", remedy=f"give {' or '.join(PARTS)}")
     if html is not None and html.exists() and not overwrite:
         raise OutputError("exists already", where=str(html), remedy="give --overwrite, or another name with --html")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before scikit-learn: spinning threads starve other programs
     from .. import library
     from ..evaluation import EvaluationOptions, evaluate_model
 
