@@ -14,7 +14,7 @@ The engine sees attributes as black boxes and the model through `runtime.Runtime
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -197,14 +197,19 @@ class _Task:
     open: bool  # whether there is anything to do
 
     @property
+    def form(self) -> tuple[object, ...]:
+        """Equal for measures that are the same, with the same asked of them."""
+        return (self.meter, self.row.tobytes(), self.wanted.tobytes())
+
+    @property
     def key(self) -> tuple[object, ...]:
-        """Equal for measures that are the same, with the same asked of them, in the same place of the phrase."""
-        return (self.meter, self.row.tobytes(), self.wanted.tobytes(), self.tie, self.leave)
+        """Equal for those that are bound to their neighbours in the same way, too: they have the same candidates."""
+        return (*self.form, self.tie, self.leave)
 
 
 def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Task], dict[str, int]]:
     chosen = [i for i, bar in enumerate(melody.bars) if request.bars is None or selected(request.bars, bar.number)]
-    if request.bars is not None and not chosen:
+    if melody.bars and not chosen:
         numbers = [bar.number for bar in melody.bars]
         raise UsageError(
             "no measure of the melody is selected",
@@ -341,6 +346,7 @@ def _guided(melody: Melody, tasks: Sequence[_Task], request: EditRequest, model:
     compass = np.concatenate(notes) if notes else np.zeros(0, dtype=np.int16)
     lowest, highest = (int(compass.min()), int(compass.max())) if len(compass) else (FIRST_PITCH, FIRST_PITCH)
     locks = Locks(request.locks, lowest, highest)
+    tasks = _bound_together(tasks) if request.form else tasks
     distinct: dict[tuple[object, ...], _Task] = {}
     for task in tasks:
         distinct.setdefault(task.key, task)
@@ -352,6 +358,16 @@ def _guided(melody: Melody, tasks: Sequence[_Task], request: EditRequest, model:
             for task, pool in zip(chunk, _searched(chunk, meter, locks, request, model), strict=True):
                 found[task.key] = pool
     return _chosen(melody, tasks, found, request)
+
+
+def _bound_together(tasks: Sequence[_Task]) -> list[_Task]:
+    """What binds one measure to its neighbours binds all that are the same, so that one candidate suits them all:
+    nothing may be tied into the first measure of a melody, and then into none that repeats it."""
+    bound: dict[tuple[object, ...], tuple[int, int]] = {}
+    for task in tasks:
+        tie, leave = bound.get(task.form, (0, -1))
+        bound[task.form] = (tie or task.tie, max(leave, task.leave))
+    return [replace(task, tie=bound[task.form][0], leave=bound[task.form][1]) for task in tasks]
 
 
 def _searched(tasks: Sequence[_Task], meter: Meter, locks: Locks, request: EditRequest, model: Model) -> list[Pool]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from strategies import Tune, tunes
 
 import arvae_music
@@ -29,6 +30,12 @@ FAST = 16  # proposals
 @lru_cache
 def bach() -> Model:
     return arvae_music.load("bach")
+
+
+@lru_cache
+def folk() -> Model:
+    """It knows more meters."""
+    return arvae_music.load("folk")
 
 
 @lru_cache
@@ -116,6 +123,7 @@ def test_what_a_measure_has_already_is_left_alone():
 def test_no_targets_and_no_measures():
     assert same(bach().edit(ode()).melody, ode())
     assert bach().edit(melody_of(), density=1).bars == ()
+    assert bach().edit(melody_of(), density=1, bars="2-").bars == ()
 
 
 # ------------------------------------------------------------------------------------ hits
@@ -424,3 +432,59 @@ def test_a_black_box_that_fails_says_whose_it_is():
     model = with_attribute(lambda rows, meter: np.full(len(rows), np.nan))
     with pytest.raises(UsageError, match="attribute 'own' is nan"):
         model.edit(melody_of(*PHRASE), own=1)
+
+
+# ------------------------------------------------------------------------------------ whatever the melody
+
+
+@settings(max_examples=25)
+@given(tunes(largest=4), st.sampled_from(["guided", "latent"]), st.integers(0, 3), st.sampled_from([-2, -1, 1, 2]))
+def test_what_is_not_selected_sounds_as_before(tune: Tune, mode: str, number: int, step: float):
+    """Tick by tick, ties into it and out of it included: notes of other measures keep their pitches and places."""
+    melody = of_tune(tune)
+    here = min(number, len(melody.bars) - 1)
+    changed = folk().edit(melody, bars=str(here), density=step, contour=-step, mode=mode, proposals=4).melody
+    assert same(changed, melody, but=(here,))
+    for index, (before, after) in enumerate(zip(heard(melody), heard(changed), strict=True)):
+        assert index == here or before == after
+
+
+def heard(melody: Melody) -> list[list[int]]:
+    """By measure and tick, the pitch that sounds; 0 in silence."""
+    found = [[0] * len(tokens) for tokens in melody.rows]
+    for note in melody.notes:
+        for measure in range(note.measure, note.end_measure + 1):
+            first = note.tick if measure == note.measure else 0
+            last = note.end_tick if measure == note.end_measure else len(found[measure])
+            found[measure][first:last] = [note.pitch] * (last - first)
+    return found
+
+
+FIGURES = (
+    row({0: 72, 6: 74, 12: 76, 18: 77}),
+    row({0: 79, 12: 76}),
+    row({0: 77, 6: 76, 12: 74, 18: 71}),
+    row({0: 72}),
+    row({0: 67, 3: 69, 6: 71, 12: 72, 18: 74}),
+    row({0: 72, 18: REST}),
+    row({6: 74, 12: 76}),
+)
+
+
+@settings(max_examples=20)
+@given(
+    st.lists(st.integers(0, len(FIGURES) - 1), min_size=4, max_size=8),
+    st.sampled_from(["density", "contour", "rhythm"]),
+    st.sampled_from(["-1", "+1.2"]),
+)
+def test_form_survives_wherever_a_measure_stands(order: list[int], name: str, text: str):
+    """First, after a rest, before a tie: what is the same stays the same."""
+    sounding = [FIGURES[at] for at in order]
+    if order[0] == len(FIGURES) - 1:
+        sounding[0] = FIGURES[0]  # nothing is tied into the first
+    melody = melody_of(*sounding, *sounding)
+    seen: dict[bytes, set[bytes]] = {}
+    edited = bach().edit(melody, proposals=8, **{name: text}).melody
+    for before, after in zip(melody.rows, edited.rows, strict=True):
+        seen.setdefault(before.tobytes(), set()).add(after.tobytes())
+    assert max(map(len, seen.values())) == 1
