@@ -1,0 +1,347 @@
+"""The search: prices by hand, moves that are what they say, and results against brute force."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import rows as any_rows
+
+import arvae_music
+from arvae_music.attributes import PAPER, evaluate
+from arvae_music.library import Model
+from arvae_music.locks import Locks
+from arvae_music.measure import Meter
+from arvae_music.proposals import log_probabilities, surprise
+from arvae_music.search import REACH, Effort, Judge, Pool, Problem, Search, Weights, repeats
+from arvae_music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, Row, token_of
+
+ONE, TWO = Meter(1), Meter(2)
+C, D, E, F, FIS, G = (token_of(pitch) for pitch in (72, 74, 76, 77, 78, 79))
+COMPASS = Locks(frozenset(), C, G)
+
+
+@lru_cache
+def model() -> Model:
+    found = arvae_music.load("folk")
+    return found.restricted(PAPER)
+
+
+def problem(
+    rows: list[list[int]], wanted: dict[str, float], meter: Meter = TWO, tie: int = 0, leave: int = -1
+) -> Problem:
+    table = np.full((len(rows), len(PAPER)), np.nan)
+    for name, value in wanted.items():
+        table[:, model().metadata.names.index(name)] = value
+    count = len(rows)
+    return Problem(
+        meter, np.array(rows, dtype=np.int16), table, np.full(count, tie, dtype=np.int8), np.full(count, leave)
+    )
+
+
+def judge(meter: Meter = TWO, locks: Locks = COMPASS, limit: float = 1.0, **weights: float) -> Judge:
+    return replace(model().judge(meter, locks, limit), weights=replace(Weights(), **weights))
+
+
+def search(asked: Problem, by: Judge | None = None, effort: Effort | None = None) -> Search:
+    return Search(asked, by or judge(asked.meter), model().runtime, effort)
+
+
+def price(asked: Problem, row: list[int], by: Judge, nats: float | None = None) -> float:
+    """What one candidate for the first measure costs; `nats` more surprising than the original."""
+    made = search(asked, by)
+    rows, group = np.array([row], dtype=np.int16), np.zeros(1, dtype=np.int64)
+    values = evaluate(model().specs, rows, asked.meter)
+    return float(made.price(group, rows, values, made.nats[group] + (nats or 0.0))[0])
+
+
+ROW = [C, HOLD, HOLD, D, HOLD, HOLD, E, HOLD, HOLD, HOLD, HOLD, HOLD]
+NOTHING = dict.fromkeys(
+    ("miss", "missed", "drift", "tick", "semitone", "nat", "outside", "tie", "repeat"), 0.0
+)
+
+
+def changed(**ticks: int) -> list[int]:
+    row = ROW.copy()
+    for tick, token in ticks.items():
+        row[int(tick[1:])] = token
+    return row
+
+
+# ------------------------------------------------------------------------------------ prices
+
+
+def test_the_original_costs_what_it_misses():
+    asked = problem([ROW], {"density": 5 / 12})
+    density_sd = model().metadata.scale("density").sd
+    expected = Weights().miss * (2 / 12) / density_sd + Weights().missed
+    assert price(asked, ROW, judge()) == pytest.approx(expected)
+    assert price(problem([ROW], {"density": 3 / 12}), ROW, judge()) == 0
+    assert price(problem([ROW], {}), ROW, judge()) == 0
+
+
+@pytest.mark.parametrize(
+    ("weight", "row", "expected"),
+    [
+        ("tick", changed(t1=REST, t3=E), 2),
+        ("semitone", changed(t0=F), 5),  # the same note elsewhere
+        ("semitone", changed(t9=G), 0),  # a new note has moved from nowhere
+        ("semitone", changed(t0=REST, t3=HOLD), 0),
+        ("nat", ROW, 7),
+        ("outside", changed(t3=FIS), 1),
+        ("outside", changed(t3=FIS, t9=FIS), 2),
+        ("outside", changed(t9=G), 0),
+        ("tie", changed(t0=HOLD), 1),
+        ("tie", changed(t0=D), 0),
+        ("repeat", changed(t3=C), 1),
+        ("repeat", changed(t1=C, t2=C), 2),
+        ("repeat", changed(t2=REST, t3=C), 0),  # a rest between
+        ("repeat", changed(t9=G), 0),
+    ],
+)
+def test_each_weight_by_hand(weight: str, row: list[int], expected: float):
+    by = judge(**{**NOTHING, weight: 1.0})
+    assert price(problem([ROW], {}), row, by, nats=7.0 if weight == "nat" else 0.0) == pytest.approx(expected)
+
+
+def test_repeats_that_go_are_no_gain():
+    row = changed(t3=C)
+    assert price(problem([row], {}), ROW, judge(**{**NOTHING, "repeat": 1.0})) == 0
+
+
+def test_drift_by_hand():
+    """One note fewer, contour asked for: density drifts by 1/12, weighed by 1 - rho^2; rhythm and range likewise."""
+    asked, row = problem([ROW], {"contour": 4 / 26}), changed(t3=HOLD)
+    names, related = model().metadata.names, np.array(model().metadata.correlation) ** 2
+    before, after = (evaluate(model().specs, np.array([r], dtype=np.int16), TWO)[0] for r in (ROW, row))
+    expected = 0.0
+    for k, name in enumerate(names):
+        if name != "contour":
+            off = abs(after[k] - before[k]) / model().metadata.scale(name).sd
+            expected += off * (1 - related[names.index("contour"), k])
+    assert after[names.index("density")] != before[names.index("density")]
+    assert price(asked, row, judge(**{**NOTHING, "drift": 1.0})) == pytest.approx(expected)
+
+
+def test_drift_weights_are_products_over_all_that_is_asked():
+    related = np.array([[1.0, 0.5, 0.2], [0.5, 1.0, 0.0], [0.2, 0.0, 1.0]])
+    by = replace(judge(), related=related)
+    wanted = np.array([[1.0, np.nan, np.nan], [1.0, np.nan, 1.0], [np.nan, np.nan, np.nan]])
+    np.testing.assert_allclose(by.drift_weights(wanted), [[0, 0.5, 0.8], [0, 0.5, 0], [1, 1, 1]])
+
+
+def test_half_a_grain_off_is_a_hit_and_more_is_a_miss_by_all_of_it():
+    by = replace(judge(), sd=np.array([2.0]), grain=np.array([1.0]))
+    values, wanted = np.array([[4.0], [4.5], [4.6], [3.4], [9.0]]), np.array([[4.0], [4.0], [4.0], [4.0], [np.nan]])
+    np.testing.assert_allclose(by.misses(values, wanted), [[0], [0], [0.3], [0.3], [0]])
+
+
+@given(st.lists(any_rows(ONE), min_size=1, max_size=8))
+def test_repeats_note_by_note(found: list[Row]):
+    for row, count in zip(found, repeats(np.array(found)), strict=True):
+        events = [token for token in row.tolist() if token != HOLD]
+        expected = sum(a == b and a >= FIRST_PITCH for a, b in itertools.pairwise(events))
+        assert count == expected
+
+
+# ------------------------------------------------------------------------------------ the pool
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(0, 5)), max_size=30), st.integers(1, 4))
+def test_the_best_are_the_cheapest_different_ones(drawn: list[tuple[int, int, int]], count: int):
+    """Rows are told apart; of equal rows the cheapest counts."""
+    group, kind, cost = (np.array(column, dtype=np.int64) for column in zip(*drawn, strict=True)) if drawn else (
+        np.zeros(0, dtype=np.int64) for _ in range(3)
+    )
+    rows = np.stack([kind, 5 - kind], axis=1).astype(np.int16)
+    pool = Pool(group, rows, np.zeros((len(rows), 1)), cost.astype(np.float64), np.zeros(len(rows)))
+    found = pool.best(count)
+    for g in range(3):
+        cheapest: dict[int, int] = {}
+        for at in np.flatnonzero(group == g).tolist():
+            cheapest[int(kind[at])] = min(cheapest.get(int(kind[at]), 99), int(cost[at]))
+        mine = found.take(found.group == g)
+        assert mine.cost.tolist() == sorted(cheapest.values())[:count]
+        assert all(cheapest[int(row[0])] == c for row, c in zip(mine.rows, mine.cost, strict=True))
+    assert np.all(np.diff(found.group) >= 0)
+
+
+# ------------------------------------------------------------------------------------ small changes
+
+
+def moved(made: Search) -> tuple[npt.NDArray[np.int64], Row, npt.NDArray[np.floating]]:
+    return made._moves(made.pool.best(6))
+
+
+def test_a_move_is_one_tick_or_one_note_that_moves():
+    asked = problem([ROW, changed(t6=REST)], {"density": 0.5})
+    group, rows, _ = moved(search(asked))
+    singles, shifts = set(), set()
+    for g, row in zip(group.tolist(), rows.tolist(), strict=True):
+        before = asked.rows[g].tolist()
+        differ = [tick for tick in range(12) if before[tick] != row[tick]]
+        if len(differ) == 1:
+            (tick,) = differ
+            singles.add((g, tick, row[tick]))
+            assert row[tick] != REST or before[tick] >= FIRST_PITCH  # a rest takes the place of a note
+            continue
+        old, new = differ if before[differ[0]] >= FIRST_PITCH else differ[::-1]
+        shifts.add((g, old, new))
+        assert before[old] >= FIRST_PITCH
+        assert (row[old], row[new], before[new]) == (HOLD, before[old], HOLD)
+        between = before[min(old, new) + 1 : max(old, new)]
+        assert all(token == HOLD for token in between)
+    # By hand: D at 3 may move to 1, 2, 4, 5; E at 6 to 4, 5, 7 and on; the downbeat stays.
+    assert {(old, new) for g, old, new in shifts if g == 0} == {
+        *((3, new) for new in (1, 2, 4, 5)), *((6, new) for new in (4, 5, 7, 8, 9, 10, 11)),
+    }  # fmt: skip
+    reach = set(range(C - REACH, G + REACH + 1))
+    for tick, token in ((0, C), (3, D), (6, E)):  # a note may take any pitch in reach, or go
+        assert {t for g, at, t in singles if (g, at) == (0, tick)} == (reach | {HOLD, REST}) - {token}
+    for tick in (1, 4, 9):  # a note may come, of the likeliest pitches
+        assert len({t for g, at, t in singles if (g, at) == (0, tick)}) == Effort().favourites
+    assert (1, 6, HOLD) in singles  # a rest may go
+
+
+def test_a_moves_guess_is_the_models_own_for_its_last_tick():
+    """At the last tick nothing comes after: the guess is exact."""
+    asked = problem([ROW], {"density": 0.5})
+    made = search(asked)
+    _, rows, guess = moved(made)
+    last = [at for at, row in enumerate(rows) if (np.flatnonzero(row != asked.rows[0]) == [11]).all()]
+    exact = surprise(log_probabilities(model().runtime, rows[last], TWO), rows[last])
+    np.testing.assert_allclose(guess[last], exact, atol=1e-2)
+    assert len(last) == Effort().favourites
+
+
+@pytest.mark.parametrize(
+    ("tie", "leave", "fine"),
+    [
+        (-1, -1, lambda row: row[0] != HOLD),
+        (1, -1, lambda row: row[0] == HOLD),
+        (0, E, lambda row: [token for token in row if token != HOLD][-1:] == [E]),
+    ],
+)
+def test_barlines_bind_what_is_tried(tie: int, leave: int, fine):
+    row = changed(t0=HOLD) if tie == 1 else ROW
+    asked = problem([row], {"density": 0.5}, tie=tie, leave=leave)
+    made = search(asked)
+    for candidate in moved(made)[1].tolist():
+        assert fine(candidate)
+    everything = np.random.default_rng(0).choice([HOLD, HOLD, REST, C, E], (300, 12)).astype(np.int16)
+    made.add(np.zeros(300, dtype=np.int64), everything)
+    for candidate in made.run().rows.tolist():
+        assert fine(candidate)
+
+
+def test_new_notes_stay_in_reach():
+    row = np.full((1, 12), HOLD, dtype=np.int16)
+    for token, fine in ((G + REACH, True), (G + REACH + 1, False), (C - REACH, True), (C - REACH - 1, False)):
+        row[0, 0] = token
+        assert search(problem([ROW], {}))._allowed(np.zeros(1, dtype=np.int64), row)[0] == fine
+    low = changed(t0=C - 12)  # what is there already may stay
+    assert search(problem([low], {}))._allowed(np.zeros(1, dtype=np.int64), np.array([low], dtype=np.int16))[0]
+
+
+def test_no_more_ticks_change_than_the_limit():
+    asked = problem([ROW], {"density": 1.0})
+    found = search(asked, judge(limit=0.26)).run()
+    assert max((found.rows != asked.rows[0]).sum(axis=1)) == 3
+
+
+# ------------------------------------------------------------------------------------ the search
+
+
+def test_nothing_to_do_is_nothing_done():
+    found = search(problem([ROW], {"density": 3 / 12})).run()
+    assert found.rows[0].tolist() == ROW
+    assert found.cost[0] == 0
+
+
+def test_results_are_sorted_different_and_priced_by_the_models_own_surprise():
+    asked = problem([ROW, changed(t3=F)], {"density": 5 / 12, "contour": 2 / 26})
+    made = search(asked)
+    found = made.run()
+    for g in range(2):
+        mine = found.take(found.group == g)
+        assert 1 < len(mine.cost) <= Effort().kept
+        assert np.all(np.diff(mine.cost) >= 0)
+        assert len({row.tobytes() for row in mine.rows}) == len(mine.rows)
+    np.testing.assert_allclose(found.values, evaluate(model().specs, found.rows, TWO))
+    nats = surprise(log_probabilities(model().runtime, found.rows, TWO), found.rows)
+    np.testing.assert_allclose(found.nats, nats, atol=1e-3)
+    np.testing.assert_allclose(found.cost, made.price(found.group, found.rows, found.values, nats), atol=1e-2)
+
+
+def test_measures_do_not_disturb_each_other():
+    rows = [ROW, changed(t3=F), changed(t0=G, t6=HOLD), [REST, *[HOLD] * 11]]
+    together = search(problem(rows, {"density": 4 / 12, "contour": 2 / 26})).run()
+    for g, row in enumerate(rows):
+        alone = search(problem([row], {"density": 4 / 12, "contour": 2 / 26})).run()
+        mine = together.take(together.group == g)
+        assert mine.rows.tolist() == alone.rows.tolist()
+
+
+def neighbours(row: list[int], changes: int) -> Row:
+    """Every row that differs from this one in at most so many ticks: holds, rests, and notes in reach."""
+    tokens = [HOLD, REST, *range(C - REACH, G + REACH + 1)]
+    found = {tuple(row)}
+    for places in itertools.combinations(range(len(row)), changes):
+        for fill in itertools.product(tokens, repeat=changes):
+            one = list(row)
+            for tick, token in zip(places, fill, strict=True):
+                one[tick] = token
+            found.add(tuple(one))
+    return np.array(sorted(found), dtype=np.int16)
+
+
+@pytest.mark.parametrize("row", [[C, HOLD, HOLD, D, HOLD, HOLD], [E, HOLD, REST, G, HOLD, D], [REST, *[HOLD] * 5]])
+@pytest.mark.parametrize(
+    "wanted", [{"density": 3 / 6}, {"density": 1 / 6, "contour": 0.0}, {"range": 5 / 26}, {"contour": -3 / 26}]
+)
+def test_as_good_as_brute_force_over_all_changes_of_two_ticks(row: list[int], wanted: dict[str, float]):
+    asked = problem([row], wanted, ONE)
+    made = search(asked)
+    every = neighbours(row, 2)
+    group = np.zeros(len(every), dtype=np.int64)
+    every = every[made._allowed(group, every)]
+    group = group[: len(every)]
+    values = evaluate(model().specs, every, ONE)
+    nats = surprise(log_probabilities(model().runtime, every, ONE), every)
+    best = float(made.price(group, every, values, nats).min())
+    found = float(made.run().cost[0])
+    assert found <= best + 0.5  # half a changed tick: a beam may miss a shade
+    hits = (made.judge.misses(values, np.repeat(asked.wanted, len(every), axis=0)) == 0).all(axis=1)
+    if hits.any():
+        assert (made.judge.misses(made.pool.values[:1], asked.wanted) == 0).all()
+
+
+def test_a_proposal_that_is_better_is_taken_and_one_that_breaks_a_lock_never():
+    locks = replace(COMPASS, names=frozenset({"key"}))
+    asked = problem([ROW], {"density": 7 / 12})
+    good = changed(t1=D, t2=E, t8=F, t10=G)
+    bad = changed(t1=FIS, t2=E, t8=F, t10=G)
+    made = search(asked, judge(locks=locks), Effort(rounds=0))
+    made.add(np.zeros(2, dtype=np.int64), np.array([good, bad], dtype=np.int16))
+    found = made.run().rows.tolist()
+    assert found[0] == good
+    assert bad not in found
+
+
+def test_a_harder_search_is_never_worse():
+    asked = problem([ROW], {"density": 8 / 12, "range": 9 / 26, "contour": -5 / 26})
+    costs = [float(search(asked, effort=Effort(rounds=rounds)).run().cost[0]) for rounds in (0, 1, 3, 8, 14)]
+    assert costs == sorted(costs, reverse=True)
+    assert costs[-1] < costs[1]
+
+
+def test_every_token_is_one_of_the_vocabulary():
+    found = search(problem([ROW], {"contour": -20 / 26})).run()
+    assert found.rows.min() >= 0
+    assert found.rows.max() < VOCABULARY
