@@ -93,10 +93,8 @@ class EvaluationOptions:
 
     @classmethod
     def quick(cls, seed: int = 0) -> EvaluationOptions:
-        """A fifth of the time, for a look in between: guided figures are rough."""
-        return cls(
-            seed, measures=800, requests=800, guided=32, traversals=4, probe_rows=1500, contexts=20, samples=300
-        )
+        """Half the time, for a look in between: guided figures are rough."""
+        return cls(seed, measures=800, requests=800, guided=32, traversals=4, probe_rows=1500, contexts=20, samples=300)
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,11 +67,13 @@ def sections(result: Evaluation, model: Model) -> list[tuple[str, list[Picture]]
 
 def requests(result: Evaluation, engine: EngineModel) -> Picture:
     """A row of panels a mode, a panel an attribute."""
-    outcomes = result.evidence.outcomes
+    meter = _meter(result)
+    every_outcome = result.evidence.outcomes.items()
+    outcomes = {mode: [one.take(one.meters == meter.code) for one in found] for mode, found in every_outcome}
     figure, axes = _panels(len(outcomes), len(result.attributes))
     random = np.random.default_rng(0)
     for k, name in enumerate(result.attributes):
-        size, unit = _unit(engine, k, _meter(result))
+        size, unit = _unit(engine, k, meter)
         both = [found[k] for found in outcomes.values()]
         step = _step(np.concatenate([one.requested for one in both])) / size
         every = np.concatenate([values for one in both for values in (one.requested, one.realised)])
@@ -87,20 +89,22 @@ def requests(result: Evaluation, engine: EngineModel) -> Picture:
             panel.set_xlabel(f"requested, {unit}")
             panel.set_ylabel(f"realised, {unit}")
     caption = (
-        "Decoded measures that were asked for another measure's value. On the grey line is what was asked for; a level "
-        "cloud is a decoder that does not listen. Points are shaken apart along the line, by less than a step."
+        f"Measures in {meter.name} that were asked for another one's value, decoded. On the grey line is what was "
+        "asked for; a level cloud is a decoder that does not listen. Points are shaken apart along the line, by less "
+        "than a step."
     )
     return _png(figure, "requested against realised attribute values"), caption
 
 
 def along(result: Evaluation, engine: EngineModel) -> Picture:
     """A panel an attribute: its values against its codes, and the calibration."""
-    coded = result.evidence.coded
+    coded, meter = result.evidence.coded, _meter(result)
+    here = coded.inputs[:, 0] == meter.code
     figure, axes = _panels(1, len(result.attributes))
     random = np.random.default_rng(0)
     for k, (panel, scale) in enumerate(zip(axes[0], engine.metadata.scales, strict=True)):
-        size, unit = _unit(engine, k, _meter(result))
-        codes, values = coded.mean[:, scale.dimension], coded.values[:, k] / size
+        size, unit = _unit(engine, k, meter)
+        codes, values = coded.mean[here, scale.dimension], coded.values[here, k] / size
         shaken = values + random.uniform(-0.3, 0.3, len(values)) * _step(values)
         panel.scatter(codes, shaken, s=5, alpha=0.4, color=NEW, linewidths=0)
         grid = np.linspace(codes.min(), codes.max(), 100)
@@ -109,21 +113,22 @@ def along(result: Evaluation, engine: EngineModel) -> Picture:
         panel.set_xlabel("posterior mean")
         panel.set_ylabel(unit)
     caption = (
-        "Measures as the encoder places them. The line is the calibration that edits use. This is what the published "
-        "metrics see: it says nothing of the decoder."
+        f"Measures in {meter.name} as the encoder places them. The line is the calibration that edits use. "
+        "This is what the published metrics see: it says nothing of the decoder."
     )
     return _png(figure, "attribute values against latent codes"), caption
 
 
 def planes(result: Evaluation, engine: EngineModel) -> Picture:
     """Two rows: where the encoder puts measures, and what the decoder makes of the plane."""
-    coded = result.evidence.coded
+    coded, meter = result.evidence.coded, _meter(result)
+    here = coded.inputs[:, 0] == meter.code
     other = _other_dimension(result)
     figure, axes = _panels(2, len(result.attributes), colour_bars=True)
     for k, scale in enumerate(engine.metadata.scales):
-        size, unit = _unit(engine, k, _meter(result))
-        x, y = coded.mean[:, scale.dimension], coded.mean[:, other]
-        values = coded.values[:, k] / size
+        size, unit = _unit(engine, k, meter)
+        x, y = coded.mean[here, scale.dimension], coded.mean[here, other]
+        values = coded.values[here, k] / size
         low, high = np.quantile(values, [0.01, 0.99])
         colours = {"cmap": "viridis", "vmin": float(low), "vmax": float(max(high, low + 1e-9))}
         limits = [(float(v.mean() - EXTENT * v.std()), float(v.mean() + EXTENT * v.std())) for v in (x, y)]
@@ -139,9 +144,9 @@ def planes(result: Evaluation, engine: EngineModel) -> Picture:
             bar.set_label(unit, fontsize=8, color=SOFT)
     caption = (
         f"Across: the attribute's dimension. Up: dimension {other}, the widest of those that carry none. Above, "
-        "measures as encoded; below, the mean attribute of what is decoded there, all other dimensions those of "
-        f"{CONTEXTS} measures. The decoder listens where the colours change from left to right, and to this "
-        "dimension alone where they stay the same upwards."
+        f"measures in {meter.name} as encoded; below, the mean attribute of what is decoded there, all "
+        f"other dimensions those of {CONTEXTS} measures. The decoder listens where the colours change from left to "
+        "right, and to this dimension alone where they stay the same upwards."
     )
     return _png(figure, "attribute over a plane of the latent space"), caption
 

@@ -49,7 +49,7 @@ Over = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME=X", rich_help_panel="Thresholds", help="Exit 1 if drift, leakage, ... is higher."),
 ]
-Quick = Annotated[bool, typer.Option("--quick", help="A fifth of the time, rougher.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Half the time, rougher figures.")]
 
 
 @dataclass(frozen=True)
