@@ -2,7 +2,8 @@
 
 Attributes are black boxes here: rows go in, values come out. For every measure a beam of candidates, which
 starts from the original and the model's proposals, is improved by small changes (one tick's token; one onset
-moved to another tick) until the best one neither misses nor gets better. What counts, in this order by weight:
+moved to another tick; where it still misses, a note given up for another, all notes of a pitch moved) until
+the best one neither misses nor gets better. What counts, in this order by weight:
 
     miss        how far the wanted attributes are off, in sd, beyond half a grain
     drift       how far the others have moved, in sd; an attribute that goes with a wanted one (correlation
@@ -38,6 +39,7 @@ Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int16]
 
 TWINS = 8  # ways to reach the same candidate, at most: more could crowd others out
+OCTAVE = 12  # semitones
 REACH = 7  # semitones beyond the melody's compass that a note may go
 
 
@@ -149,7 +151,7 @@ class Search:
         table = log_probabilities(runtime, problem.rows, problem.meter)
         self.nats = surprise(table, problem.rows)
         first = self._priced(np.arange(len(problem.rows)), problem.rows, self.nats)
-        self.pool = first
+        self.first = self.pool = first
         self.tables = {self._key(g, row): t for g, row, t in zip(first.group, first.rows, table, strict=True)}
 
     def add(self, group: Ints, rows: Rows) -> None:
@@ -159,6 +161,8 @@ class Search:
 
     def run(self) -> Pool:
         """Improve the pool until nothing helps; the best `effort.kept` of each group, best first."""
+        # The originals first: proposals that hit would crowd them out, and a hit may be one small change away.
+        self._admit(*self._moves(self.first))
         self.pool = self.pool.best(self.effort.kept)
         settled = np.zeros(len(self.problem.rows), dtype=np.bool_)
         for _ in range(self.effort.rounds):
@@ -229,10 +233,14 @@ class Search:
     def _moves(self, beam: Pool) -> tuple[Ints, Rows, Floats]:
         """Every small change of the beam's rows: group (n,), rows (n, t), guessed surprise (n,)."""
         table = np.stack([self.tables[self._key(g, row)] for g, row in zip(beam.group, beam.rows, strict=True)])
-        single, shifted = self._single(beam, table), self._shifted(beam, table)
-        parent = np.concatenate([single[0], shifted[0]])
-        rows = np.concatenate([single[1], shifted[1]])
-        nats = np.concatenate([single[2], shifted[2]])
+        kinds = [self._single(beam, table), self._shifted(beam, table)]
+        missing = (self.judge.misses(beam.values, self.problem.wanted[beam.group]) > 0).any(axis=1)
+        if missing.any():
+            at = np.flatnonzero(missing)
+            for bold in (self._exchanged, self._repitched):
+                parent, rows, nats = bold(beam.take(at), table[at])
+                kinds.append((at[parent], rows, nats))
+        parent, rows, nats = (np.concatenate([kind[part] for kind in kinds]) for part in range(3))
         group = beam.group[parent]
         fine = self._allowed(group, rows)
         return group[fine], rows[fine], nats[fine]
@@ -279,6 +287,41 @@ class Search:
         nats = beam.nats[parent] + table[parent, old, token] - table[parent, old, HOLD]
         nats = nats + table[parent, new, HOLD] - table[parent, new, token]
         return parent, rows, nats
+
+    # Of a measure that still misses, two bolder changes: each is worth nothing until all of it is done, so that
+    # small steps never come to it.
+
+    def _exchanged(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
+        """One note given up, and another, the model's favourite there, struck on any free tick."""
+        parent, old = np.nonzero(onsets(beam.rows))
+        parent, old = parent[old > 0], old[old > 0]
+        which, new = np.nonzero(beam.rows[parent] == HOLD)
+        which, new = which[new > 0], new[new > 0]
+        parent, old = parent[which], old[which]
+        favourite = np.where(self.pitches, table, -np.inf).argmax(axis=2)
+        rows = beam.rows[parent]
+        every = np.arange(len(rows))
+        token = favourite[parent, new]
+        nats = beam.nats[parent] + table[parent, old, rows[every, old]] - table[parent, old, HOLD]
+        nats = nats + table[parent, new, HOLD] - table[parent, new, token]
+        rows[every, old] = HOLD
+        rows[every, new] = token
+        return parent, rows, nats
+
+    def _repitched(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
+        """All notes of one pitch moved to another, an octave away at most."""
+        there = np.zeros((len(beam.rows), VOCABULARY), dtype=np.bool_)
+        np.put_along_axis(there, beam.rows.astype(np.int64), True, axis=1)
+        there[:, :FIRST_PITCH] = False
+        near = np.abs(np.arange(VOCABULARY)[:, None] - np.arange(VOCABULARY)) <= OCTAVE
+        np.fill_diagonal(near, False)
+        parent, old, new = np.nonzero(there[:, :, None] & near & self.pitches)
+        rows = beam.rows[parent]
+        where = rows == old[:, None]
+        rows = np.where(where, new[:, None], rows).astype(np.int16)
+        every, ticks = np.arange(len(rows))[:, None], np.arange(rows.shape[1])[None]
+        change = table[parent[every], ticks, old[:, None]] - table[parent[every], ticks, new[:, None]]
+        return parent, rows, beam.nats[parent] + np.where(where, change, 0).sum(axis=1)
 
     def _allowed(self, group: Ints, rows: Rows) -> npt.NDArray[np.bool_]:
         original = self.problem.rows[group]

@@ -179,8 +179,20 @@ def moved(made: Search) -> tuple[npt.NDArray[np.int64], Row, npt.NDArray[np.floa
     return made._moves(made.pool.best(6))
 
 
+def test_a_measure_that_misses_also_exchanges_notes_and_moves_pitches_together():
+    twice = changed(t6=D)  # C, D, D
+    small = {row.tobytes() for row in moved(search(problem([twice], {})))[1]}
+    bold = [row for row in moved(search(problem([twice], {"density": 0.9})))[1] if row.tobytes() not in small]
+    differ = [np.flatnonzero(row != twice).tolist() for row in bold]
+    together = [row for row, at in zip(bold, differ, strict=True) if at == [3, 6] and row[3] == row[6] != HOLD]
+    assert {int(row[3]) for row in together} >= {D - 1, D + 1, D + 3}
+    exchanged = [row for row, at in zip(bold, differ, strict=True) if HOLD in (row[3], row[6]) and len(at) == 2]
+    assert any(row[3] == HOLD and row[9] >= FIRST_PITCH for row in exchanged)  # past the note at 6
+    assert all((row >= FIRST_PITCH).sum() == 3 for row in exchanged)
+
+
 def test_a_move_is_one_tick_or_one_note_that_moves():
-    asked = problem([ROW, changed(t6=REST)], {"density": 0.5})
+    asked = problem([ROW, changed(t6=REST)], {})  # nothing is missed: small changes alone
     group, rows, _ = moved(search(asked))
     singles, shifts = set(), set()
     for g, row in zip(group.tolist(), rows.tolist(), strict=True):
@@ -332,6 +344,17 @@ def test_a_proposal_that_is_better_is_taken_and_one_that_breaks_a_lock_never():
     found = made.run().rows.tolist()
     assert found[0] == good
     assert bad not in found
+
+
+def test_proposals_that_hit_do_not_crowd_out_what_is_nearer():
+    """E to G at the end is all it takes, however many others there are."""
+    asked = problem([ROW], {"contour": 7 / 26})
+    alone = search(asked).run()
+    made = search(asked)
+    pairs = [(C + d, C + d + 7) for d in range(-6, 7) if d]
+    others = np.array([[a, HOLD, HOLD, D, HOLD, a + 3, b, *[HOLD] * 5] for a, b in pairs], dtype=np.int16)
+    made.add(np.zeros(len(others), dtype=np.int64), others)
+    assert made.run().cost[0] <= alone.cost[0] + 1e-6
 
 
 def test_a_harder_search_is_never_worse():
