@@ -221,6 +221,18 @@ def test_a_move_is_one_tick_or_one_note_that_moves():
     assert (1, 6, HOLD) in singles  # a rest may go
 
 
+@pytest.mark.parametrize("row", [ROW, changed(t9=D)])
+def test_a_moves_guess_leaves_out_only_what_comes_after(row: list[int]):
+    """By hand, from the table of the original: what goes minus what comes, tick by tick; bold changes too."""
+    asked = problem([row], {"density": 0.5})
+    made = search(asked)
+    table = made.tables[made._key(0, asked.rows[0])]
+    for _, candidate, guess in zip(*moved(made), strict=True):
+        ticks = np.flatnonzero(candidate != asked.rows[0])
+        change = sum(table[t, asked.rows[0, t]] - table[t, candidate[t]] for t in ticks)
+        assert guess == pytest.approx(made.nats[0] + change, abs=1e-3)
+
+
 def test_a_moves_guess_is_the_models_own_for_its_last_tick():
     """At the last tick nothing comes after: the guess is exact."""
     asked = problem([ROW], {"density": 0.5})
