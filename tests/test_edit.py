@@ -165,6 +165,14 @@ def test_standard_deviations_are_the_corpus():
         assert abs(len(pitches(after)) - asked) <= 0.5 + 1e-6
 
 
+def test_no_more_changes_than_must_when_one_note_is_enough():
+    """C C D E to a contour of nine semitones: proposals that get there by two notes must not hide the one."""
+    melody = melody_of(row({0: 72, 6: 72, 12: 74, 18: 76}))
+    result = bach().edit(melody, contour="=9st")
+    assert (result.melody.rows[0] != melody.rows[0]).sum() == 1
+    assert MEASURED["contour"](result.melody.rows[0]) == 9
+
+
 def test_two_sliders_at_once():
     result = bach().edit(melody_of(*PHRASE), density="=5notes", contour="=-2st", proposals=FAST)
     for after in result.melody.rows:

@@ -93,6 +93,15 @@ def test_mixed_meters_in_a_batch_give_the_same_as_each_alone():
     assert together.mean.std(dim=0).min() > 0.01  # they do differ from one another
 
 
+def test_a_batch_of_one_meter_takes_the_short_cut_to_the_same():
+    model, inputs = made(), measures(3)
+    together = model.posterior(inputs).mean
+    for code in inputs[:, 0].unique():
+        at = inputs[:, 0] == code
+        assert layout(inputs[at]).even
+        torch.testing.assert_close(model.posterior(inputs[at]).mean, together[at], atol=1e-5, rtol=1e-5)
+
+
 def test_padding_is_never_read():
     model, inputs = made(), measures()
     z = torch.randn(len(inputs), DIMS.latent)
@@ -151,8 +160,14 @@ def test_the_same_tokens_in_another_kind_of_meter_are_another_measure():
     model = made()
     row = random_row(np.random.default_rng(1), Meter(2))
     inputs = torch.from_numpy(pack([row, row], [Meter(2), Meter(2, compound=True)], 12))
+    z = torch.randn(1, DIMS.latent).expand(2, -1)
+    for name, table in model.named_parameters():
+        if "beat_table" in name:
+            torch.nn.init.zeros_(table)  # what tells the meters apart: here only the ticks' own tables do
     mean = model.posterior(inputs).mean
     assert not torch.allclose(mean[0], mean[1], atol=1e-3)
+    one, other = logits_by_row(model, z, inputs)
+    assert not torch.allclose(one, other, atol=1e-3)
 
 
 def test_every_parameter_of_every_meter_gets_a_gradient():
