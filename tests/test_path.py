@@ -117,3 +117,34 @@ def test_a_tie_out_of_a_rest_is_never_chosen_while_there_is_another_way():
     tied = choice([[HOLD, 0, 0], [D, 0, 0]], [0.0, 50.0])
     assert best_path([silent, tied]) == [0, 1]
     assert best_path([silent, None, tied]) == [0, 0, 0]  # what passes through joins nothing
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [  # a barline is (original, candidate) on either side
+        (([C, 0, 0], [C, 0, 0]), ([0, D, 0], [0, D, 0]), 0),  # a tie that stays
+        (([C, 0, 0], [D, 0, 0]), ([0, D, 0], [0, D, 0]), MOVED_TIE),
+        (([C, 0, 0], [C, 0, 0]), ([0, D, 0], [D, 0, 0]), BROKEN_TIE),
+        (([C, 0, 0], [C, 0, 0]), ([D, 0, 0], [0, D, 0]), NEW_TIE),
+        (([C, 0, 0], [C, REST, 0]), ([0, D, 0], [0, D, 0]), IMPOSSIBLE),
+        (([C, 0, 0], [C, 0, 0]), ([D, 0, 0], [C, 0, 0]), REPEATED),
+        (([C, 0, 0], [C, 0, 0]), ([C, 0, 0], [C, 0, 0]), 0),  # it was one
+        (([C, 0, 0], [C, 0, 0]), ([D, 0, 0], [G, 0, 0]), LEAP * 3),  # seven semitones, four are easy
+        (([C, 0, 0], [C, 0, 0]), ([G, 0, 0], [HIGH, 0, 0]), LEAP * 13),  # it leapt seven before
+        (([C, 0, 0], [C, 0, 0]), ([HIGH, 0, 0], [G, 0, 0]), 0),
+        (([C, 0, 0], [C, REST, 0]), ([D, 0, 0], [HIGH, 0, 0]), 0),  # after a rest any leap is fine
+    ],
+)
+def test_barlines_by_hand(before, after, expected: float):
+    a, b = (choice([candidate], original=original) for original, candidate in (before, after))
+    (cost,) = joins([a, b])
+    assert float(cost[0, 0]) == pytest.approx(expected)
+
+
+def test_a_forms_own_cost_counts_once():
+    """A candidate that is worth its price is taken, also by a sum over the places of its form."""
+    pull = choice([[HIGH, 0, 0]], original=[C, 0, 0])  # far from C: a leap, priced per semitone
+    either = choice([[C, 0, 0], [HIGH, 0, 0]], [0.0, 0.75], form=3, original=[C, 0, 0])
+    leap = LEAP * (HIGH - C - 4)
+    assert 0.75 < leap < 1.5  # high is better beside `pull` alone, and would not be at twice its cost
+    assert best_path([pull, either, None, pull, either]) == [0, 1, 0, 0, 1]
