@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import Tune, tunes
 
@@ -494,8 +494,6 @@ FIGURES = (
 
 
 @settings(max_examples=20)
-@example([2, 0, 5, 5], "contour", "-1")  # parted once: the first measure cannot be tied into, its repeat could
-@example([1, 2, 5, 5], "contour", "-1")
 @given(
     st.lists(st.integers(0, len(FIGURES) - 1), min_size=4, max_size=8),
     st.sampled_from(["density", "contour", "rhythm"]),
@@ -506,9 +504,19 @@ def test_form_survives_wherever_a_measure_stands(order: list[int], name: str, te
     sounding = [FIGURES[at] for at in order]
     if order[0] == len(FIGURES) - 1:
         sounding[0] = FIGURES[0]  # nothing is tied into the first
-    melody = melody_of(*sounding, *sounding)
+    assert ways(melody_of(*sounding, *sounding), name, text) == 1
+
+
+@pytest.mark.parametrize("order", [(2, 0, 5, 5, 2, 0, 5), (1, 2, 5, 5, 1, 2, 5), (5, 1, 2, 5, 5, 1, 2)])
+def test_forms_that_parted_once(order: tuple[int, ...]):
+    """The first measure cannot be tied into, its repeat after a rest neither, another could."""
+    assert ways(melody_of(*(FIGURES[at] for at in order)), "contour", "-1") == 1
+
+
+def ways(melody: Melody, name: str, text: str) -> int:
+    """In how many ways one measure was edited, at most."""
     seen: dict[bytes, set[bytes]] = {}
     edited = bach().edit(melody, proposals=8, **{name: text}).melody
     for before, after in zip(melody.rows, edited.rows, strict=True):
         seen.setdefault(before.tobytes(), set()).add(after.tobytes())
-    assert max(map(len, seen.values())) == 1
+    return max(map(len, seen.values()))
