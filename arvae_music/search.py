@@ -39,6 +39,7 @@ Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int16]
 
 TWINS = 8  # ways to reach the same candidate, at most: more could crowd others out
+ALIKE = 2  # candidates that miss by the same values, at most
 OCTAVE = 12  # semitones
 REACH = 7  # semitones beyond the melody's compass that a note may go
 
@@ -48,7 +49,7 @@ class Weights:
     """What one sd, tick, semitone or nat costs. Chosen on validation tunes: benchmarks/edit.py."""
 
     miss: float = 30.0  # per sd
-    missed: float = 5.0  # for missing at all
+    missed: float = 40.0  # for missing at all
     drift: float = 3.0  # per sd
     tick: float = 1.0  # per tick changed
     semitone: float = 0.02  # per semitone that a note's pitch moves
@@ -167,7 +168,7 @@ class Search:
         settled = np.zeros(len(self.problem.rows), dtype=np.bool_)
         for _ in range(self.effort.rounds):
             before = self._leading()
-            beam = self.pool.best(self.effort.beam)
+            beam = self._varied(self.pool, self.effort.beam)
             beam = beam.take(~settled[beam.group])
             if len(beam.group) == 0:
                 break
@@ -205,7 +206,7 @@ class Search:
         if len(rows) == 0:
             return
         known = np.where(np.isfinite(guess), guess, self.nats[group])
-        promising = self._priced(group, rows, known).best(2 * self.effort.beam)
+        promising = self._varied(self._priced(group, rows, known), 2 * self.effort.beam)
         keys = [self._key(g, row) for g, row in zip(promising.group, promising.rows, strict=True)]
         new = np.array([key not in self.tables for key in keys])
         fresh = promising.take(new)
@@ -215,11 +216,28 @@ class Search:
         exact = self._priced(fresh.group, fresh.rows, surprise(table, fresh.rows))
         for at, one in zip(np.flatnonzero(new), table, strict=True):
             self.tables[keys[at]] = one
-        self.pool = self.pool.join(exact).best(self.effort.kept)
+        self.pool = self._varied(self.pool.join(exact), self.effort.kept)
+
+    def _varied(self, pool: Pool, count: int) -> Pool:
+        """The best `count` of each group; of those with as many notes that miss by the same values no more than
+        ALIKE: what leads to the target may lie behind many that are nearer to it, and all stuck at one value."""
+        return self._thinned(self._thinned(pool, ALIKE * TWINS).best(TWINS * count), ALIKE).best(count)
+
+    def _thinned(self, pool: Pool, most: int) -> Pool:
+        """Of a group's candidates with as many notes that miss by the same, the `most` cheapest; all that hit."""
+        wanted = self.problem.wanted[pool.group]
+        missing = (self.judge.misses(pool.values, wanted) > 0).any(axis=1)
+        off = np.where(np.isnan(wanted), 0.0, pool.values - np.nan_to_num(wanted)).round(6) + 0.0
+        notes = onsets(pool.rows).sum(axis=1, keepdims=True)
+        label = _fingerprint(np.hstack([off.view(np.int64), notes, pool.group[:, None]]))
+        order = np.lexsort((pool.cost, label))
+        few = np.empty(len(order), dtype=np.bool_)
+        few[order] = _rank(label[order]) < most
+        return pool.take(few | ~missing)
 
     def _leading(self) -> Floats:
         """(g,) the cost of each group's beam, summed: when it stays, nothing has helped."""
-        beam = self.pool.best(self.effort.beam)
+        beam = self._varied(self.pool, self.effort.beam)
         return np.bincount(beam.group, weights=beam.cost, minlength=len(self.problem.rows)) - 1e3 * np.bincount(
             beam.group, minlength=len(self.problem.rows)
         )
@@ -362,10 +380,10 @@ def _fingerprint(rows: Rows) -> npt.NDArray[np.uint64]:
     return hashes
 
 
-def _rank(group: Ints) -> Ints:
+def _rank(group: npt.NDArray[Any]) -> Ints:
     """(n,) sorted groups -> (n,) how many of the same group stand before."""
     if len(group) == 0:
-        return group
+        return np.zeros(0, dtype=np.int64)
     starts = np.flatnonzero(np.diff(group, prepend=group[0] - 1))
     sizes = np.diff(np.append(starts, len(group)))
     return np.arange(len(group)) - np.repeat(starts, sizes)
