@@ -65,10 +65,11 @@ def main() -> None:
                 flush=True,
             )
     own = np.concatenate([row[onsets(row)] for melody in melodies for row in melody.rows if row is not None])
-    exact = np.average([row["exact"] for row in rows], weights=[row["measures"] for row in rows])
+    asked = [row for row in rows if row["measures"]]
+    exact = np.average([row["exact"] for row in asked], weights=[row["measures"] for row in asked])
     print(
-        f"\nexact {exact:.4f}; drift {np.mean([row['drift'] for row in rows]):.3f}, "
-        f"forced {np.mean([row['forced'] for row in rows]):.3f}; own notes in key {in_key(own).mean():.3f}"
+        f"\nexact {exact:.4f}; drift {np.mean([row['drift'] for row in asked]):.3f}, "
+        f"forced {np.mean([row['forced'] for row in asked]):.3f}; own notes in key {in_key(own).mean():.3f}"
     )
     if options.json:
         Path(options.json).write_text(json.dumps({"options": vars(options), "rows": rows}, indent=1))
@@ -98,7 +99,9 @@ def request(
         "clamped": len(pairs) - len(bars),
         "drift": _drift(bars, model, names, k)[0],
         "forced": _drift(bars, model, names, k)[1],
-        "ticks": float(np.mean([(a != b).mean() for a, b in zip(before, after, strict=True)])),
+        "ticks": float(np.mean([(a != b).mean() for a, b in zip(before, after, strict=True)]))
+        if bars
+        else float("nan"),
         "least": float(np.mean(ratios)) if ratios else float("nan"),
         "sampled": len(ratios),
         "in_key": float(in_key(fresh).mean()) if len(fresh) else float("nan"),
@@ -113,6 +116,8 @@ def _rows(pairs: list[tuple[BarResult, Melody, EditResult]]) -> tuple[list[np.nd
 
 
 def _drift(bars: list[BarResult], model: Model, names: list[str], k: int) -> tuple[float, float]:
+    if not bars:
+        return float("nan"), float("nan")
     metadata = model.metadata.restricted(names)
     unrelated = [j for j in range(len(names)) if abs(metadata.correlation[k][j]) < 0.5]
     sd = np.array([scale.sd for scale in metadata.scales])

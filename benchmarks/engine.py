@@ -1,0 +1,64 @@
+"""What an edit costs: time and memory against the number of measures and of proposals.
+
+    OPENBLAS_NUM_THREADS=1 python benchmarks/engine.py [--model bach] [--corpus bach]
+
+Different 4/4 measures of training tunes, strung together; density +1.5, the model loaded before. Medians of
+--rounds runs; peak memory is the process's, beyond what it had once the model was loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+
+import numpy as np
+
+import arvae_music
+from arvae_music import attributes
+from arvae_music.corpora import registry
+from arvae_music.edit import edit
+from arvae_music.examples import distinct
+from arvae_music.measure import Meter
+from arvae_music.melody import Bar, Melody
+
+SIZES = ((16, 0), (16, 64), (16, 256), (10, 64), (100, 64), (1000, 64))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="bach")
+    parser.add_argument("--corpus", default="bach")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    model = arvae_music.load(options.model)
+    examples = registry.load(options.corpus).examples([attributes.find("density")], [Meter(4)])
+    rows = examples.inputs[distinct(examples), 1:25]
+    start = _memory()
+    print("| measures | proposals | ms | ms a measure | peak MB beyond the start |\n|---|---|---|---|---|")
+    for count, proposals in SIZES:
+        melody = _melody(np.resize(rows, (count, 24)))
+        request = model.request({"density": 1.5}, proposals=proposals)
+        times = [_seconds(melody, request, model) for _ in range(options.rounds if count < 1000 else 1)]
+        ms = 1000 * float(np.median(times))
+        print(f"| {count} | {proposals} | {ms:.0f} | {ms / count:.1f} | {_memory() - start:.0f} |", flush=True)
+
+
+def _melody(rows: np.ndarray) -> Melody:
+    bars = tuple(Bar(i + 1, "4/4", 0, 0, Meter(4), row) for i, row in enumerate(rows))
+    return Melody("benchmark", bars, 0, 0)
+
+
+def _seconds(melody: Melody, request: arvae_music.edit.EditRequest, model: arvae_music.library.Model) -> float:
+    started = time.perf_counter()
+    edit(melody, request, model)
+    return time.perf_counter() - started
+
+
+def _memory() -> float:
+    """Peak so far, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()
