@@ -166,15 +166,17 @@ class Search:
         self._admit(*self._moves(self.first))
         self.pool = self.pool.best(self.effort.kept)
         settled = np.zeros(len(self.problem.rows), dtype=np.bool_)
+        beam = self._varied(self.pool, self.effort.beam)
+        before = self._leading(beam)
         for _ in range(self.effort.rounds):
-            before = self._leading()
-            beam = self._varied(self.pool, self.effort.beam)
-            beam = beam.take(~settled[beam.group])
-            if len(beam.group) == 0:
+            live = beam.take(~settled[beam.group])
+            if len(live.group) == 0:
                 break
-            group, rows, guess = self._moves(beam)
-            self._admit(group, rows, guess)
-            settled |= self._leading() >= before - 1e-9
+            self._admit(*self._moves(live))
+            beam = self._varied(self.pool, self.effort.beam)
+            after = self._leading(beam)
+            settled |= after >= before - 1e-9
+            before = after
         return self.pool
 
     # ------------------------------------------------------------------------------ prices
@@ -235,9 +237,8 @@ class Search:
         few[order] = _rank(label[order]) < most
         return pool.take(few | ~missing)
 
-    def _leading(self) -> Floats:
+    def _leading(self, beam: Pool) -> Floats:
         """(g,) the cost of each group's beam, summed: when it stays, nothing has helped."""
-        beam = self._varied(self.pool, self.effort.beam)
         return np.bincount(beam.group, weights=beam.cost, minlength=len(self.problem.rows)) - 1e3 * np.bincount(
             beam.group, minlength=len(self.problem.rows)
         )
