@@ -36,14 +36,18 @@ def count_tunes(text: str) -> int:
 
 def read_parts(text: str) -> list[Part]:
     """The voices of one tune. Raises whatever music21 does for what is no ABC."""
-    from music21 import abcFormat
-
     parts = []
     for name, voice in _voices(text):
-        body = _INLINE.sub(r"\n\1:\2\n", _LIKE_A_FIELD.sub(" ", voice))
-        handler = abcFormat.ABCFile(_VERSION).readstr(body)
+        handler = tokenised(voice)
         parts.append(_part(name or handler.getTitle() or "", handler.tokens))
     return [part for part in parts if part.measures]
+
+
+def tokenised(text: str) -> Any:
+    """music21's handler of the text of one voice, its tokens with the habits 1 and 2 put right."""
+    from music21 import abcFormat
+
+    return abcFormat.ABCFile(_VERSION).readstr(_INLINE.sub(r"\n\1:\2\n", _LIKE_A_FIELD.sub(" ", text)))
 
 
 def _voices(text: str) -> list[tuple[str, str]]:
@@ -88,21 +92,21 @@ def _part(name: str, tokens: list[Any]) -> Part:
             start = at
         elif isinstance(token, abcFormat.ABCMetadata):
             if token.isMeter():
-                signature = _signature(token)
+                signature = signature_of(token)
             elif token.isKey():
                 fifths = token.getKeySignatureParameters()[0]
             elif token.isTempo():
                 tempi += _tempo(token, at)
         elif isinstance(token, abcFormat.ABCNote) and not token.inGrace:
-            end = at + _quarters(token)
+            end = at + quarters_of(token)
             tied = token.tie in ("stop", "continue")
-            held = _pitches(token, held if tied else {})
+            held = pitches_of(token, held if tied else {})
             sounds += (Sound(at, end, pitch, tied) for pitch in held.values())
             at = end
     return Part(name, tuple(measures), tuple(sounds), tempi=tuple(tempi))
 
 
-def _signature(token: Any) -> str:
+def signature_of(token: Any) -> str:
     found = token.getTimeSignatureParameters()
     return "" if found is None else f"{found[0]}/{found[1]}"
 
@@ -114,7 +118,7 @@ def _tempo(token: Any, at: Fraction) -> Iterator[tuple[Fraction, float]]:
         yield at, float(quarters)
 
 
-def _quarters(token: Any) -> Fraction:
+def quarters_of(token: Any) -> Fraction:
     """The length of a note or chord. music21 keeps a tuplet's ratio apart from it."""
     quarters = Fraction(token.quarterLength).limit_denominator(1024)
     tuplet = token.activeTuplet
@@ -123,7 +127,7 @@ def _quarters(token: Any) -> Fraction:
     return quarters * Fraction(tuplet.numberNotesNormal, tuplet.numberNotesActual)
 
 
-def _pitches(token: Any, held: dict[str, int]) -> dict[str, int]:
+def pitches_of(token: Any, held: dict[str, int]) -> dict[str, int]:
     """The MIDI pitches of a note or chord by note name (`F5`), none of a rest; `held` are tied to it."""
     from music21 import abcFormat, pitch
 

@@ -5,9 +5,7 @@ into tokens. The streams that it makes of them take five times as long again, fo
 here looks at, and it moves barlines on the way: a measure that holds too much is split where its time
 signature would have it. So the measures are read off the tokens.
 
-Three of its habits are put right here: it takes the last note of "AGF::" for a field F:, drops all accidentals
-at once in files that name no version of ABC, where the practice is that they hold to the barline, and forgets
-the accidental of a note that is tied over it.
+What music21's tokeniser gets wrong is put right in `arvae_music.abc`, for these files and for the user's.
 
     split_collection   the tunes of a file, each with the header that all of them share
     read_abc           title and measures of one tune; of several voices, the first
@@ -21,10 +19,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from arvae_music.abc import pitches_of, quarters_of, signature_of, tokenised
+
 from .parts import Measure, Sound
 
-_VERSION = (2, 1, 0)  # its accidentals hold to the barline
-_LIKE_A_FIELD = re.compile(r"(?<=[A-G])(?=::)")
 _VOICE = re.compile(r"\s*\[?V:\s*([^\s\]]+)[^\]]*\]?")
 _TUNE = re.compile(r"^(?=[ \t]*X[ \t]*:)", re.MULTILINE)
 
@@ -47,9 +45,7 @@ def split_collection(text: str) -> list[str]:
 
 def read_abc(text: str) -> tuple[str, list[Measure]]:
     """Title and measures of one tune. Raises whatever music21 does for what is no ABC."""
-    from music21 import abcFormat
-
-    handler = abcFormat.ABCFile(_VERSION).readstr(_LIKE_A_FIELD.sub(" ", first_voice(text)))
+    handler = tokenised(first_voice(text))
     return handler.getTitle() or "", list(_measures(handler.tokens))
 
 
@@ -90,39 +86,14 @@ def _measures(tokens: list[Any]) -> Iterator[Measure]:
             alternative = alternative or int(token.isRepeatBracket()) > 1
         elif isinstance(token, abcFormat.ABCMetadata):
             if token.isMeter():
-                signature = _signature(token)
+                signature = signature_of(token)
             elif token.isKey():
                 fifths = token.getKeySignatureParameters()[0]
         elif isinstance(token, abcFormat.ABCNote) and not token.inGrace:
-            quarters = _quarters(token)
+            quarters = quarters_of(token)
             tied = token.tie in ("stop", "continue")
-            held = _pitches(token, held if tied else {})
+            held = pitches_of(token, held if tied else {})
             sounds += (Sound(at, at + quarters, pitch, tied) for pitch in held.values() or [None])
             at += quarters
     if sounds:
         yield Measure(tuple(sounds), signature, fifths, alternative=alternative)
-
-
-def _signature(token: Any) -> str:
-    found = token.getTimeSignatureParameters()
-    return "" if found is None else f"{found[0]}/{found[1]}"
-
-
-def _quarters(token: Any) -> Fraction:
-    """The length of a note or chord. music21 keeps a tuplet's ratio apart from it."""
-    quarters = Fraction(token.quarterLength).limit_denominator(1024)
-    tuplet = token.activeTuplet
-    if tuplet is None:
-        return quarters
-    return quarters * Fraction(tuplet.numberNotesNormal, tuplet.numberNotesActual)
-
-
-def _pitches(token: Any, held: dict[str, int]) -> dict[str, int]:
-    """The MIDI pitches of a note or chord by note name (`F5`), none of a rest; `held` are tied to it."""
-    from music21 import abcFormat, pitch
-
-    notes = token.subTokens if isinstance(token, abcFormat.ABCChord) else [token]
-    names = [note.pitchName for note in notes if isinstance(note, abcFormat.ABCNote) and not note.isRest]
-    pitches = [pitch.Pitch(name) for name in names]
-    keys = [f"{found.step}{found.octave}" for found in pitches]
-    return {key: held.get(key, round(found.ps)) for key, found in zip(keys, pitches, strict=True)}
