@@ -31,6 +31,7 @@ from safetensors.numpy import save
 from . import __version__
 from .errors import CheckpointError
 from .files import write_whole
+from .metrics import ranked
 from .tokens import CENTRE, FIRST_PITCH, HOLD, REST, SPAN, VOCABULARY
 
 FORMAT = 1
@@ -274,16 +275,7 @@ def calibrate(name: str, origin: str, dimension: int, values: Floats, codes: Flo
 
 def correlations(values: Floats, codes: Floats) -> tuple[tuple[tuple[float, ...], ...], ...]:
     """(n, k) twice -> Spearman of the values, Pearson of the codes."""
-    ranks = np.stack([_ranks(column) for column in values.T], axis=1)
-    return tuple(_pearson(table) for table in (ranks, codes.astype(np.float64)))
-
-
-def _ranks(values: Floats) -> Floats:
-    """Mean ranks, ties shared."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks: Floats = (last - (counts - 1) / 2)[inverse]
-    return ranks
+    return tuple(_pearson(table) for table in (ranked(values), codes.astype(np.float64)))
 
 
 def _pearson(table: Floats) -> tuple[tuple[float, ...], ...]:

@@ -26,9 +26,8 @@ from torch.distributions import Categorical
 from .gru import Gru
 from .measure import MAX_BEATS, TICKS_PER_BEAT
 from .model import ArVae, Decoding, Posterior
-from .tokens import FIRST_PITCH, HOLD, PAD, VOCABULARY
+from .tokens import FIRST_PITCH, HOLD, PAD, START, VOCABULARY
 
-START = VOCABULARY  # stands before the first token
 DROPPED = VOCABULARY + 1  # stands for a token that drop-out hides
 CODES = 2 * (MAX_BEATS + 1)  # meter codes lie below this
 

@@ -42,7 +42,6 @@ No PyTorch, no music. scikit-learn is imported by the probes alone: it takes a s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -95,6 +94,8 @@ def ranks(values: Floats) -> Floats:
 
 def rank_normal(values: Floats) -> Floats:
     """(n,) -> (n,) standard normal scores of the ranks (van der Waerden 1952)."""
+    from statistics import NormalDist  # whose import would delay every command that reads a checkpoint
+
     levels, inverse = np.unique(ranks(values), return_inverse=True)
     normal = NormalDist()
     scores = np.array([normal.inv_cdf(level / (len(values) + 1)) for level in levels.tolist()])

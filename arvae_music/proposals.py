@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .measure import Meter
-from .runtime import START, Runtime
-from .tokens import HOLD, VOCABULARY
+from .runtime import Runtime
+from .tokens import HOLD, START, VOCABULARY
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[Any]

@@ -19,9 +19,8 @@ import numpy.typing as npt
 from .checkpoint import Checkpoint
 from .errors import CheckpointError
 from .measure import MAX_BEATS, TICKS_PER_BEAT, Meter
-from .tokens import HOLD, VOCABULARY
+from .tokens import VOCABULARY
 
-START = VOCABULARY  # the token before the first, as in measure_nets
 LOG_VARIANCE = (-10.0, 4.0)  # the encoder's bounds, as in measure_nets
 
 Floats = npt.NDArray[np.float32]
@@ -122,18 +121,6 @@ class NumpyRuntime:
         state.hidden = _gru(self.weights, "decoder.tick_gru", gates, state.hidden)
         state.tick += 1
         return _linear(self.weights, "decoder.to_tokens", state.hidden)
-
-
-def decode(runtime: Runtime, z: Floats, meter: Meter) -> npt.NDArray[np.int16]:
-    """(m, z) -> (m, ticks): the most likely tokens, free-running."""
-    state = runtime.start(z, meter)
-    rows = np.zeros((len(z), meter.ticks), dtype=np.int16)
-    previous, sounding = np.full(len(z), START), np.full(len(z), HOLD)
-    for tick in range(meter.ticks):
-        previous = runtime.step(state, previous, sounding).argmax(axis=1)
-        sounding = np.where(previous == HOLD, sounding, previous)
-        rows[:, tick] = previous
-    return rows
 
 
 def _gru(weights: Mapping[str, Any], name: str, gates: Floats, state: Floats) -> Floats:

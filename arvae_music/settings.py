@@ -215,3 +215,10 @@ def _relative_to(folder: Path, key: Key, value: Scalar) -> Scalar:
     if key.name == "model" and bare:
         return value
     return str(folder / Path(value).expanduser())
+
+
+def cores() -> int:
+    """The processors that this process may use: what --jobs defaults to."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

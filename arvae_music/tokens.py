@@ -36,6 +36,7 @@ LOWEST = CENTRE - SPAN
 HIGHEST = CENTRE + SPAN
 VOCABULARY = FIRST_PITCH + HIGHEST - LOWEST + 1  # size
 PAD = -1  # fills a row beyond its meter's last tick
+START = VOCABULARY  # to a decoder, the token before the first
 
 Row = npt.NDArray[np.int16]
 

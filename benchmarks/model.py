@@ -19,11 +19,11 @@ import numpy as np
 
 import arvae_music
 from arvae_music.attributes import by_meter
-from arvae_music.checkpoint import correlations
 from arvae_music.corpora import registry
 from arvae_music.examples import Examples, seen_in, split
 from arvae_music.library import Model
 from arvae_music.measure import Meter
+from arvae_music.metrics import correlation, spearman
 from arvae_music.proposals import decode
 from arvae_music.tokens import HOLD
 
@@ -72,12 +72,10 @@ def encoder(model: Model, examples: Examples) -> tuple[float, float, float]:
         z = model.runtime.encode(examples.inputs[at, 1 : 1 + meter.ticks], meter)
         codes[at] = z[:, [scale.dimension for scale in model.metadata.scales[: codes.shape[1]]]]
     values = examples.attributes.astype(np.float64)
-    pairs = [np.stack(pair, axis=1) for pair in zip(values.T, codes.T, strict=True)]
-    scc = [correlations(pair, pair)[0][0][1] for pair in pairs]
     noise = np.random.default_rng(0).standard_normal(values.shape) * 1e-6
-    perfect = [np.stack(pair, axis=1) for pair in zip(values.T, (values + noise).T, strict=True)]
-    ceiling = [correlations(pair, pair)[0][0][1] for pair in perfect]
-    r2 = [correlations(pair, pair)[1][0][1] ** 2 for pair in pairs]
+    scc = [spearman(value, code) for value, code in zip(values.T, codes.T, strict=True)]
+    ceiling = [spearman(value, perfect) for value, perfect in zip(values.T, (values + noise).T, strict=True)]
+    r2 = [correlation(value, code) ** 2 for value, code in zip(values.T, codes.T, strict=True)]
     return float(np.mean(scc)), float(np.mean(ceiling)), float(np.mean(r2))
 
 

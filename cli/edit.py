@@ -29,14 +29,15 @@ if TYPE_CHECKING:
     from ..targets import Target
     from .common import Planned
 
-SLIDERS = "Sliders: +1.5 (sd), -2notes, +10%, =8notes, x1.5, 0:+0,8:+2 (a ramp over measures)"
+SLIDERS = ("density", "rhythm", "range", "contour", "syncopation", "pitch", "repetition", "steps")  # have an option
+_SLIDERS = "Sliders: +1.5 (sd), -2notes, +10%, =8notes, x1.5, 0:+0,8:+2 (a ramp over measures)"
 _HOLD = "What stays"
 _HOW = "How"
 LISTED = 12  # measures named in the report, at most
 
 
 def _slider(name: str, text: str) -> Any:
-    return typer.Option(f"--{name}", metavar="TARGET", help=text, rich_help_panel=SLIDERS)
+    return typer.Option(f"--{name}", metavar="TARGET", help=text, rich_help_panel=_SLIDERS)
 
 
 Rhythm = Annotated[str | None, _slider("rhythm", "Rhythmic complexity (unit: pt).")]
@@ -49,7 +50,7 @@ Repetition = Annotated[str | None, _slider("repetition", "Share of repeated note
 Steps = Annotated[str | None, _slider("steps", "Share of stepwise intervals (unit: pt).")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=TARGET", help="Any attribute that the model knows.", rich_help_panel=SLIDERS),
+    typer.Option("--set", metavar="NAME=TARGET", help="Any attribute that the model knows.", rich_help_panel=_SLIDERS),
 ]
 Bars = Annotated[
     str | None, typer.Option(metavar="1-4,7,12-", help="Only these measures.  [default: all]", rich_help_panel=_HOLD)
@@ -120,17 +121,8 @@ def edit(
     quiet: common.Quiet = False,
 ) -> int:
     """Move a melody's sliders: the same tune, only denser, wider, calmer."""
-    named = {
-        "density": density,
-        "rhythm": rhythm,
-        "range": range_,
-        "contour": contour,
-        "syncopation": syncopation,
-        "pitch": pitch,
-        "repetition": repetition,
-        "steps": steps,
-    }
-    sliders = {name: target for name, target in named.items() if target is not None} | assignments(set_ or [])
+    named = (density, rhythm, range_, contour, syncopation, pitch, repetition, steps)
+    sliders = chosen(named, set_)
     if not sliders:
         raise UsageError("nothing to change", remedy="give a slider, for instance --density +1.5")
     places = common.expand_inputs(files, recursive=recursive)
@@ -165,6 +157,12 @@ def edit(
     if json:
         common.print_json(done)
     return code
+
+
+def chosen(named: Sequence[str | None], pairs: Sequence[str] | None) -> dict[str, str]:
+    """Name -> target: the options of SLIDERS that were given, in that order, and those of --set."""
+    given = {name: target for name, target in zip(SLIDERS, named, strict=True) if target is not None}
+    return given | assignments(pairs or [])
 
 
 def assignments(pairs: Sequence[str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ..errors import InputError
+from ..settings import cores
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,13 +40,6 @@ class Outcome(Generic[R]):
     value: R | None = None
     problem: Exception | None = None
     trace: str = ""
-
-
-def cores() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def workers(jobs: int | None, count: int) -> int:

@@ -102,17 +102,8 @@ def vary(
     quiet: common.Quiet = False,
 ) -> int:
     """Write variations of a melody that keep its character, or a grid of edits."""
-    named = {
-        "density": density,
-        "rhythm": rhythm,
-        "range": range_,
-        "contour": contour,
-        "syncopation": syncopation,
-        "pitch": pitch,
-        "repetition": repetition,
-        "steps": steps,
-    }
-    sliders = {name: target for name, target in named.items() if target is not None} | edit.assignments(set_ or [])
+    named = (density, rhythm, range_, contour, syncopation, pitch, repetition, steps)
+    sliders = edit.chosen(named, set_)
     places = common.expand_inputs(files, recursive=recursive)
     trained = common.load_model(model)
     points = grid_points(grid) if grid is not None else [{}]

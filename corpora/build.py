@@ -33,6 +33,7 @@ from typing import Any
 
 from arvae_music import __version__
 from arvae_music.errors import ArvaeError, CorpusError
+from arvae_music.settings import cores
 
 from . import store
 from .corpus import Corpus, Extracted, Tune, Work
@@ -55,13 +56,6 @@ class Progress:
     path: Path | None = None
 
 
-def default_jobs() -> int:
-    """As many processes as this process may use cores."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> Iterator[Progress]:
     """Build `corpus` into the cache, reporting after every batch; the last report has its path.
 
@@ -76,7 +70,7 @@ def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> 
     tally = _Tally(corpus)
     yield tally.report(len(works))
     batches = [works[at : at + BATCH] for at in range(0, len(works), BATCH)]
-    jobs = min(jobs or default_jobs(), len(batches))
+    jobs = min(jobs or cores(), len(batches))
     with contextlib.closing(_run(corpus.extract, batches, jobs)) as results:
         for batch, extracted in zip(batches, results, strict=True):
             tally.add(batch, extracted)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does, before numpy is loaded
 
@@ -86,6 +87,16 @@ def tiny_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     packaged = checkpoint.PACKAGED / "bach.safetensors"
     return packaged if packaged.is_file() else random_model(tmp_path_factory.mktemp("model") / "tiny.safetensors")
+
+
+@pytest.fixture
+def arvae(run_arvae: Run, tiny_model_path: Path) -> Run:
+    """`run_arvae` for the commands that take a model, with the model chosen."""
+
+    def run(command: str, *words: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        return run_arvae(command, *words, "--model", tiny_model_path, **options)
+
+    return run
 
 
 def random_model(path: Path) -> Path:

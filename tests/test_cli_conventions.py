@@ -13,15 +13,9 @@ from pathlib import Path
 import pytest
 from conftest import Run, write_melody
 
-from arvae_music import checkpoint
 from arvae_music.cli import common
 from arvae_music.cli.common import Planned, Request, expand_inputs, fill, plan_outputs, run_batch, safe_name
-from arvae_music.cli.main import COMMANDS
 from arvae_music.errors import CheckpointError, InputError, OutputError, UsageError
-
-CAN_EDIT = "edit" in COMMANDS and bool(checkpoint.packaged_names())
-needs_edit = pytest.mark.skipif(not CAN_EDIT, reason="needs the edit command and a packaged model")
-
 
 # ------------------------------------------------------------------------- exit codes and streams
 
@@ -254,7 +248,6 @@ def test_settings_become_the_defaults_of_options(run_arvae: Run, melody: Path) -
     assert run_arvae("inspect", melody, env={"ARVAE_QUIET": "0"}).stdout != ""
 
 
-@needs_edit
 def test_help_shows_the_values_that_would_be_used(run_arvae: Run) -> None:
     assert "1234" in run_arvae("edit", "--help", env={"ARVAE_SEED": "1234"}).stdout
 
@@ -394,7 +387,6 @@ def test_edits_become_safe_names() -> None:
     assert fill("{stem}.{edit}.mid", Request(Path("a.b.mid"), "x/y")) == "a.b.x-y.mid"
 
 
-@needs_edit
 def test_edit_keeps_the_overwrite_policy(run_arvae: Run, melody: Path) -> None:
     target = melody.parent / "out.mid"
     edit = ("edit", melody, "--density", "+1", "-o", target)
@@ -408,7 +400,6 @@ def test_edit_keeps_the_overwrite_policy(run_arvae: Run, melody: Path) -> None:
     assert target.read_bytes() == first  # the same seed, the same result
 
 
-@needs_edit
 def test_edit_dry_run_writes_nothing(run_arvae: Run, melody: Path) -> None:
     done = run_arvae("edit", melody, "--density", "+1", "--dry-run")
     assert done.returncode == 0

@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +23,6 @@ from mido.midifiles.meta import encode_variable_int
 from arvae_music.cli import parallel
 from arvae_music.errors import InputError
 from arvae_music.midi import Song
-
-Arvae = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def arvae(run_arvae: Run, tiny_model_path: Path) -> Arvae:
-    """`run_arvae` with the model chosen."""
-
-    def run(command: str, *words: object, **options: Any) -> subprocess.CompletedProcess[str]:
-        return run_arvae(command, *words, "--model", tiny_model_path, **options)
-
-    return run
 
 
 def rich_file(path: Path) -> Path:
@@ -79,7 +67,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 # ------------------------------------------------------------------------- edit
 
 
-def test_an_edit_is_written_beside_its_input_and_reported(arvae: Arvae, melody: Path, work: Path) -> None:
+def test_an_edit_is_written_beside_its_input_and_reported(arvae: Run, melody: Path, work: Path) -> None:
     before = melody.read_bytes()
     done = arvae("edit", melody, "--density", "+2notes")
     assert (done.returncode, done.stderr) == (0, "")
@@ -92,13 +80,13 @@ def test_an_edit_is_written_beside_its_input_and_reported(arvae: Arvae, melody: 
 
 
 @pytest.mark.parametrize("target", ["+0", "x1", "+0notes", "0:+0,8:+0"])
-def test_an_edit_of_zero_is_the_input_bit_for_bit(arvae: Arvae, work: Path, target: str) -> None:
+def test_an_edit_of_zero_is_the_input_bit_for_bit(arvae: Run, work: Path, target: str) -> None:
     source = rich_file(work / "rich.mid")
     assert arvae("edit", source, "--density", target, "-o", "out.mid").returncode == 0
     assert (work / "out.mid").read_bytes() == source.read_bytes()
 
 
-def test_every_other_event_is_as_it_was(arvae: Arvae, work: Path) -> None:
+def test_every_other_event_is_as_it_was(arvae: Run, work: Path) -> None:
     source = rich_file(work / "rich.mid")
     assert arvae("edit", source, "--density", "+2notes", "--contour", "=2st", "-o", "out.mid").returncode == 0
     assert (work / "out.mid").read_bytes() != source.read_bytes()
@@ -180,7 +168,7 @@ def apart(file: mido.MidiFile, number: int, channel: int) -> tuple[list[Any], li
     return others, ons, offs
 
 
-def test_every_event_but_the_notes_of_changed_measures_is_as_it_was(arvae: Arvae, work: Path) -> None:
+def test_every_event_but_the_notes_of_changed_measures_is_as_it_was(arvae: Run, work: Path) -> None:
     sources = {name: build() for name, build in KNOWN_HARD.items()}
     sources |= {"all_type_0": all_at_once(0), "all_type_1": all_at_once(1)}
     (work / "in").mkdir()
@@ -216,7 +204,7 @@ def test_every_event_but_the_notes_of_changed_measures_is_as_it_was(arvae: Arvae
         assert after[-8:] == before[-8:]
 
 
-def test_an_edit_of_zero_is_every_known_hard_file_byte_for_byte(arvae: Arvae, work: Path) -> None:
+def test_an_edit_of_zero_is_every_known_hard_file_byte_for_byte(arvae: Run, work: Path) -> None:
     sources = {f"{name}.mid": build() for name, build in KNOWN_HARD.items()}
     sources |= {"all_type_0.mid": all_at_once(0), "all_type_1.mid": all_at_once(1)}
     (work / "in").mkdir()
@@ -226,7 +214,7 @@ def test_an_edit_of_zero_is_every_known_hard_file_byte_for_byte(arvae: Arvae, wo
     assert files_in(work / "out") == sources
 
 
-def test_nothing_is_overwritten_unless_asked(arvae: Arvae, melody: Path, work: Path) -> None:
+def test_nothing_is_overwritten_unless_asked(arvae: Run, melody: Path, work: Path) -> None:
     out = work / "out.mid"
     out.write_bytes(b"mine")
     done = arvae("edit", melody, "--density", "+1", "-o", out)
@@ -239,7 +227,7 @@ def test_nothing_is_overwritten_unless_asked(arvae: Arvae, melody: Path, work: P
     assert not list(work.glob(".*"))
 
 
-def test_a_dry_run_writes_nothing(arvae: Arvae, melody: Path, work: Path) -> None:
+def test_a_dry_run_writes_nothing(arvae: Run, melody: Path, work: Path) -> None:
     before = files_in(work)
     for words in (
         ("edit", melody, "--density", "+1", "--roll"),
@@ -252,7 +240,7 @@ def test_a_dry_run_writes_nothing(arvae: Arvae, melody: Path, work: Path) -> Non
     assert files_in(work) == before | {"b.mid": (work / "b.mid").read_bytes()}
 
 
-def test_json_says_what_was_done(arvae: Arvae, melody: Path) -> None:
+def test_json_says_what_was_done(arvae: Run, melody: Path) -> None:
     done = arvae("edit", melody, "--density", "+1notes", "--seed", "5", "--json")
     (told,) = json.loads(done.stdout)
     assert told["seed"] == 5
@@ -263,13 +251,13 @@ def test_json_says_what_was_done(arvae: Arvae, melody: Path) -> None:
     assert [m["number"] for m in told["measures"]] == [1, 2]
 
 
-def test_the_seed_decides(arvae: Arvae, melody: Path, work: Path) -> None:
+def test_the_seed_decides(arvae: Run, melody: Path, work: Path) -> None:
     for out in ("a.mid", "b.mid"):
         assert arvae("edit", melody, "--density", "+1.5", "--seed", "3", "-o", out).returncode == 0
     assert (work / "a.mid").read_bytes() == (work / "b.mid").read_bytes()
 
 
-def test_stdin_to_stdout(arvae: Arvae, melody: Path, home: dict[str, str], work: Path, tiny_model_path: Path) -> None:
+def test_stdin_to_stdout(arvae: Run, melody: Path, home: dict[str, str], work: Path, tiny_model_path: Path) -> None:
     command = [sys.executable, "-m", "arvae_music.cli", "edit", "-", "--density", "+0", "--model", str(tiny_model_path)]
     done = subprocess.run(command, input=melody.read_bytes(), capture_output=True, env=home, cwd=work, timeout=120)
     assert done.returncode == 0
@@ -294,7 +282,7 @@ def test_stdin_to_stdout(arvae: Arvae, melody: Path, home: dict[str, str], work:
         ((), "nothing to change"),
     ],
 )
-def test_edits_that_make_no_sense_are_exit_2(arvae: Arvae, melody: Path, words: tuple[str, ...], said: str) -> None:
+def test_edits_that_make_no_sense_are_exit_2(arvae: Run, melody: Path, words: tuple[str, ...], said: str) -> None:
     done = arvae("edit", melody, *words)
     assert done.returncode == 2
     assert said in done.stderr
@@ -321,7 +309,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 }
 
 
-def test_files_of_no_use_are_told_apart_and_nothing_is_written(arvae: Arvae, work: Path) -> None:
+def test_files_of_no_use_are_told_apart_and_nothing_is_written(arvae: Run, work: Path) -> None:
     (work / "in").mkdir()
     for name, (data, _) in BAD.items():
         (work / "in" / name).write_bytes(data)
@@ -339,7 +327,7 @@ def test_files_of_no_use_are_told_apart_and_nothing_is_written(arvae: Arvae, wor
 
 
 @pytest.mark.parametrize("name", ["text.mid", "drums.mid"])
-def test_a_single_file_of_no_use_is_exit_1(arvae: Arvae, work: Path, name: str) -> None:
+def test_a_single_file_of_no_use_is_exit_1(arvae: Run, work: Path, name: str) -> None:
     data, said = BAD[name]
     (work / name).write_bytes(data)
     done = arvae("edit", name, "--density", "+1")
@@ -360,7 +348,7 @@ def test_a_single_file_of_no_use_is_exit_1(arvae: Arvae, work: Path, name: str) 
         (("melody.mid", "-o", "melody.mid"), "is the input itself"),
     ],
 )
-def test_places_of_no_use_are_exit_2(arvae: Arvae, melody: Path, work: Path, words: tuple[str, ...], said: str) -> None:
+def test_places_of_no_use_are_exit_2(arvae: Run, melody: Path, work: Path, words: tuple[str, ...], said: str) -> None:
     before = files_in(work)
     done = arvae("edit", *words, "--density", "+1")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
@@ -368,7 +356,7 @@ def test_places_of_no_use_are_exit_2(arvae: Arvae, melody: Path, work: Path, wor
     assert files_in(work) == before
 
 
-def test_a_score_in_is_a_midi_file_out(arvae: Arvae, work: Path) -> None:
+def test_a_score_in_is_a_midi_file_out(arvae: Run, work: Path) -> None:
     (work / "tune.abc").write_text("X:1\nT:tune\nM:4/4\nL:1/4\nK:G\nGABc|d2B2|\n")
     assert arvae("edit", "tune.abc", "--density", "+1notes").returncode == 0
     file = mido.MidiFile(str(work / "tune.density+1notes.mid"))
@@ -386,7 +374,7 @@ def several(work: Path) -> Path:
     return folder
 
 
-def test_one_file_that_fails_stops_nobody_and_jobs_change_nothing(arvae: Arvae, work: Path) -> None:
+def test_one_file_that_fails_stops_nobody_and_jobs_change_nothing(arvae: Run, work: Path) -> None:
     folder = several(work)
     told = []
     for jobs in (1, 3):
@@ -401,7 +389,7 @@ def test_one_file_that_fails_stops_nobody_and_jobs_change_nothing(arvae: Arvae, 
     assert len(files_in(work / "out1")) == 5
 
 
-def test_a_batch_is_taken_up_where_it_stopped(arvae: Arvae, work: Path) -> None:
+def test_a_batch_is_taken_up_where_it_stopped(arvae: Run, work: Path) -> None:
     folder = several(work)
     (folder / "bad.mid").unlink()
     assert arvae("edit", folder, "-r", "--density", "+1", "-o", "out/").returncode == 0
@@ -413,7 +401,7 @@ def test_a_batch_is_taken_up_where_it_stopped(arvae: Arvae, work: Path) -> None:
     assert files_in(work / "out") == whole
 
 
-def test_two_inputs_with_one_output_are_an_error_before_any_work(arvae: Arvae, work: Path) -> None:
+def test_two_inputs_with_one_output_are_an_error_before_any_work(arvae: Run, work: Path) -> None:
     several(work)
     done = arvae("edit", "tunes/t*.mid", "--density", "+1", "-o", "one.mid")
     assert done.returncode == 2

@@ -5,10 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import mido
 import pytest
@@ -18,18 +15,6 @@ from test_cli_edit import files_in, other_events, rich_file
 from arvae_music.cli.vary import grid_points
 from arvae_music.errors import UsageError
 from arvae_music.midi import Song
-
-Arvae = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def arvae(run_arvae: Run, tiny_model_path: Path) -> Arvae:
-    """`run_arvae` with the model chosen."""
-
-    def run(command: str, *words: object, **options: Any) -> subprocess.CompletedProcess[str]:
-        return run_arvae(command, *words, "--model", tiny_model_path, **options)
-
-    return run
 
 
 def notes(path: Path) -> list[tuple[int, int, int]]:
@@ -50,7 +35,7 @@ def notes(path: Path) -> list[tuple[int, int, int]]:
 # ------------------------------------------------------------------------- vary
 
 
-def test_variations_with_manifest_and_sheet(arvae: Arvae, work: Path) -> None:
+def test_variations_with_manifest_and_sheet(arvae: Run, work: Path) -> None:
     source = rich_file(work / "rich.mid")
     done = arvae("vary", source, "-n", "4", "--seed", "4")
     assert done.returncode == 0
@@ -73,7 +58,7 @@ def test_variations_with_manifest_and_sheet(arvae: Arvae, work: Path) -> None:
         assert len(Song.read(folder / name).melody.notes) == 8
 
 
-def test_a_folder_in_is_a_folder_out_with_any_number_of_jobs(arvae: Arvae, work: Path) -> None:
+def test_a_folder_in_is_a_folder_out_with_any_number_of_jobs(arvae: Run, work: Path) -> None:
     for i in range(4):
         write_melody(work / "in" / ("deep" if i % 2 else ".") / "x" / f"t{i}.mid", (60 + i, 64, 67, 72, 71, 69, 67, 65))
     for jobs in (1, 2):
@@ -87,7 +72,7 @@ def test_a_folder_in_is_a_folder_out_with_any_number_of_jobs(arvae: Arvae, work:
     assert first == second
 
 
-def test_variations_are_taken_up_where_they_stopped(arvae: Arvae, melody: Path, work: Path) -> None:
+def test_variations_are_taken_up_where_they_stopped(arvae: Run, melody: Path, work: Path) -> None:
     words = ("vary", melody, write_melody(work / "b.mid", (67, 65, 64, 62)), "-n", "2", "-o", "out")
     assert arvae(*words).returncode == 0
     whole = files_in(work / "out")
@@ -102,7 +87,7 @@ def test_variations_are_taken_up_where_they_stopped(arvae: Arvae, melody: Path, 
     assert files_in(work / "out") == whole
 
 
-def test_a_grid_writes_every_point(arvae: Arvae, melody: Path, work: Path) -> None:
+def test_a_grid_writes_every_point(arvae: Run, melody: Path, work: Path) -> None:
     done = arvae("vary", melody, "--grid", "density=-1:1:3,contour=0:2:2", "-o", "grid", "--json")
     assert done.returncode == 0
     rows = json.loads(done.stdout)
@@ -126,7 +111,7 @@ def test_a_grid_writes_every_point(arvae: Arvae, melody: Path, work: Path) -> No
     ],
 )
 def test_variations_that_make_no_sense_are_exit_2(
-    arvae: Arvae, melody: Path, words: tuple[str, ...], said: str
+    arvae: Run, melody: Path, words: tuple[str, ...], said: str
 ) -> None:
     done = arvae("vary", melody, *words)
     assert done.returncode == 2
@@ -152,7 +137,7 @@ def two(work: Path) -> tuple[Path, Path]:
     )
 
 
-def test_steps_are_files_whose_ends_are_the_inputs(arvae: Arvae, two: tuple[Path, Path], work: Path) -> None:
+def test_steps_are_files_whose_ends_are_the_inputs(arvae: Run, two: tuple[Path, Path], work: Path) -> None:
     assert arvae("interpolate", *two, "--steps", "4").returncode == 0
     folder = work / "a-b.steps"
     songs = [Song.read(folder / f"a-b.0{n}.mid") for n in (1, 2, 3, 4)]
@@ -169,7 +154,7 @@ def test_steps_are_files_whose_ends_are_the_inputs(arvae: Arvae, two: tuple[Path
     assert len(json.loads((folder / "manifest.json").read_text())["files"]) == 4
 
 
-def test_one_long_file(arvae: Arvae, two: tuple[Path, Path], work: Path) -> None:
+def test_one_long_file(arvae: Run, two: tuple[Path, Path], work: Path) -> None:
     assert arvae("interpolate", *two, two[0], "--steps", "3", "--one", "-o", "long.mid").returncode == 0
     assert len(Song.read(work / "long.mid").melody.bars) == 5 * 3
     assert arvae("interpolate", *two, "--steps", "3", "--one", "-o", "long.mid").returncode == 2
@@ -177,7 +162,7 @@ def test_one_long_file(arvae: Arvae, two: tuple[Path, Path], work: Path) -> None
     assert (work / "a-b.3-steps.mid").exists()
 
 
-def test_the_first_inputs_tempo_and_instrument_stay(arvae: Arvae, work: Path, melody: Path) -> None:
+def test_the_first_inputs_tempo_and_instrument_stay(arvae: Run, work: Path, melody: Path) -> None:
     rich = rich_file(work / "rich.mid")
     words = ("--steps", "3", "--one", "-o", "x.mid", "--track", "Melody")
     assert arvae("interpolate", rich, melody, *words).returncode == 0
@@ -186,7 +171,7 @@ def test_the_first_inputs_tempo_and_instrument_stay(arvae: Arvae, work: Path, me
     assert next(m.program for m in messages if m.type == "program_change") == 40
 
 
-def test_the_same_steps_twice(arvae: Arvae, two: tuple[Path, Path], work: Path) -> None:
+def test_the_same_steps_twice(arvae: Run, two: tuple[Path, Path], work: Path) -> None:
     for out in ("x", "y"):
         assert arvae("interpolate", *two, "--steps", "4", "-o", out, "--seed", "9").returncode == 0
     x, y = files_in(work / "x"), files_in(work / "y")
@@ -196,7 +181,7 @@ def test_the_same_steps_twice(arvae: Arvae, two: tuple[Path, Path], work: Path) 
     assert arvae("interpolate", *two, "--steps", "4", "-o", "x", "--skip-existing").returncode == 0
 
 
-def test_melodies_that_do_not_fit_are_refused_with_the_reason(arvae: Arvae, work: Path, melody: Path) -> None:
+def test_melodies_that_do_not_fit_are_refused_with_the_reason(arvae: Run, work: Path, melody: Path) -> None:
     track = mido.MidiTrack([mido.MetaMessage("time_signature", numerator=3, denominator=4)])
     for pitch in (60, 62, 64) * 3:
         track.append(mido.Message("note_on", note=pitch, velocity=80, time=0))
@@ -213,7 +198,7 @@ def test_melodies_that_do_not_fit_are_refused_with_the_reason(arvae: Arvae, work
 # ------------------------------------------------------------------------- demo
 
 
-def test_the_demo_writes_a_melody_its_edit_and_both_pictures(arvae: Arvae, work: Path) -> None:
+def test_the_demo_writes_a_melody_its_edit_and_both_pictures(arvae: Run, work: Path) -> None:
     done = arvae("demo", "-o", "shown")
     assert (done.returncode, done.stderr) == (0, "")
     folder = work / "shown"

@@ -15,10 +15,9 @@ from arvae_music.checkpoint import Checkpoint
 from arvae_music.measure import MAX_TICKS, Meter, all_meters
 from arvae_music.measure_model import from_checkpoint, posterior_means
 from arvae_music.model import ArVae
-from arvae_music.proposals import decode as propose
-from arvae_music.proposals import gumbel, log_probabilities, surprise
-from arvae_music.runtime import START, NumpyRuntime, decode
-from arvae_music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, Row
+from arvae_music.proposals import decode, gumbel, log_probabilities, surprise
+from arvae_music.runtime import NumpyRuntime
+from arvae_music.tokens import FIRST_PITCH, HOLD, REST, START, VOCABULARY, Row
 
 EACH = 25  # rows of every meter
 
@@ -84,7 +83,7 @@ def test_tokens_are_pytorchs(meter: Meter, ours: NumpyRuntime, theirs: ArVae):
     blank = packed(np.concatenate([rows, rows]), meter)
     expected = theirs.decoder.generate(torch.from_numpy(z), blank)[:, 1 : 1 + meter.ticks].numpy()
     assert np.array_equal(decode(ours, z, meter), expected)
-    assert np.array_equal(propose(ours, z, meter), expected)
+    assert np.array_equal(decode(ours, z, meter), expected)
 
 
 @METERS
@@ -104,7 +103,7 @@ def test_log_probabilities_are_those_of_teacher_forcing(meter: Meter, ours: Nump
 def test_many_decodes_of_one_point_start_from_one_pass(ours: NumpyRuntime):
     meter, z = Meter(3), np.random.default_rng(0).standard_normal((3, ours.latent)).astype(np.float32)
     which = np.array([2, 0, 0, 1, 2])
-    assert np.array_equal(propose(ours, z, meter, which=which), propose(ours, z[which], meter))
+    assert np.array_equal(decode(ours, z, meter, which=which), decode(ours, z[which], meter))
 
 
 def test_a_large_bonus_brings_the_original_back_and_none_changes_nothing(ours: NumpyRuntime):
@@ -112,9 +111,9 @@ def test_a_large_bonus_brings_the_original_back_and_none_changes_nothing(ours: N
     z = np.zeros((EACH, ours.latent), dtype=np.float32)
     bonus = np.zeros(EACH, dtype=np.float32)
     bonus[::2] = 1e4
-    found = propose(ours, z, meter, rows, bonus)
+    found = decode(ours, z, meter, rows, bonus)
     assert np.array_equal(found[::2], rows[::2])
-    assert np.array_equal(found[1::2], propose(ours, z, meter)[1::2])
+    assert np.array_equal(found[1::2], decode(ours, z, meter)[1::2])
 
 
 def test_gumbel_noise_samples_from_the_models_own_distribution(ours: NumpyRuntime):
@@ -122,7 +121,7 @@ def test_gumbel_noise_samples_from_the_models_own_distribution(ours: NumpyRuntim
     meter, count = Meter(2), 4000
     z = np.zeros((1, ours.latent), dtype=np.float32)
     which = np.zeros(count, dtype=np.int64)
-    drawn = propose(ours, z, meter, noise=gumbel(3, meter.ticks, count), which=which)[:, 0]
+    drawn = decode(ours, z, meter, noise=gumbel(3, meter.ticks, count), which=which)[:, 0]
     logits = ours.step(ours.start(z, meter), np.array([START]), np.array([HOLD]))[0].astype(np.float64)
     share = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     likely = share > 0.005
