@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -135,6 +136,18 @@ class Model:
     def judge(self, meter: Meter, locks: Locks, limit: float) -> Judge:
         return Judge(self.specs, self.sd, self.grain(meter), self.related, locks, limit)
 
+    def hits(self, meter: Meter, values: Floats, wanted: Floats) -> npt.NDArray[np.bool_]:
+        """(k,) raw values of a measure and those wanted of it (NaN: nothing) -> (k,) within half a grain."""
+        if meter not in self._judges:
+            self._judges[meter] = self.judge(meter, Locks(), 1.0)
+        close: npt.NDArray[np.bool_] = self._judges[meter].misses(values[None], wanted[None])[0] == 0
+        return close
+
+    @cached_property
+    def _judges(self) -> dict[Meter, Judge]:
+        """One for each meter that has been asked about: a melody asks for every measure."""
+        return {}
+
     def moved(self, z: Floats, before: Floats, wanted: Floats, overshoot: Floats | float = 1.0) -> Floats:
         """(m, z) latent points, (m, k) raw values now and wanted (NaN: free) -> points with moved codes.
 
@@ -173,7 +186,7 @@ def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
     rows = _latent(open_tasks, model) if request.mode == "latent" else _guided(melody, open_tasks, request, model)
     differ = [task for task in open_tasks if not np.array_equal(rows[task.index], task.row)]
     changed = melody.with_rows({task.index: rows[task.index] for task in differ})
-    values = _values(changed, [task.index for task in tasks], model)
+    values = values_of(changed, [task.index for task in tasks], model)
     results = tuple(_result(task, changed, values[task.index], model) for task in tasks)
     return EditResult(changed, model.metadata.names, results, skipped)
 
@@ -226,13 +239,13 @@ def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Ta
         if reason is not None:
             skipped[reason] = skipped.get(reason, 0) + 1
             editable.discard(i)
-    values = _values(melody, sorted(editable), model)
+    values = values_of(melody, sorted(editable), model)
     for i in sorted(editable):
         tasks.append(_task(melody, i, values[i], editable, request, model))
     return tasks, skipped
 
 
-def _values(melody: Melody, at: Sequence[int], model: Model) -> dict[int, Floats]:
+def values_of(melody: Melody, at: Sequence[int], model: Model) -> dict[int, Floats]:
     """Attribute values by index of the measure; those of one meter are measured together."""
     found: dict[int, Floats] = {}
     for meter in {melody.bars[i].meter for i in at}:
@@ -247,14 +260,13 @@ def _task(melody: Melody, i: int, before: Floats, editable: set[int], request: E
     bar = melody.bars[i]
     assert bar.tokens is not None
     assert bar.meter is not None
-    judge = model.judge(bar.meter, Locks(), 1.0)
     asked = np.full(len(before), np.nan)
     for k, (spec, scale) in enumerate(zip(model.specs, model.metadata.scales, strict=True)):
         if scale.name in request.targets:
             target = request.targets[scale.name]
             asked[k] = target.wanted(before[k : k + 1], [bar.number], bar.meter, spec, scale.mean, scale.sd)[0]
     wanted = _clamped(asked, before, model)
-    off = judge.misses(before[None], wanted[None])[0] > 0
+    off = ~model.hits(bar.meter, before, wanted)
     kept = [k for k, name in enumerate(model.metadata.names) if name in request.keep]
     wanted[kept] = before[kept]
     return _Task(
@@ -298,7 +310,7 @@ def leave_of(melody: Melody, i: int, editable: set[int]) -> int:
 def _result(task: _Task, changed: Melody, achieved: Floats, model: Model) -> BarResult:
     row = changed.bars[task.index].tokens
     assert row is not None
-    hits = model.judge(task.meter, Locks(), 1.0).misses(achieved[None], task.wanted[None])[0] == 0
+    hits = model.hits(task.meter, achieved, task.wanted)
     same = np.array_equal(row, task.row)
     return BarResult(
         task.index, task.number, task.meter, task.before, task.asked, task.wanted, achieved, hits, not same

@@ -36,8 +36,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .attributes import evaluate
-from .edit import BarResult, EditResult, Model
+from .edit import BarResult, EditResult, Model, values_of
 from .errors import InputError, UsageError
 from .locks import Locks, ends_in
 from .measure import TICKS_PER_BEAT, Meter
@@ -110,7 +109,7 @@ def interpolate(
 def results(path: Interpolation, model: Model) -> list[EditResult]:
     """Every melody as an edit of the first: before, asked (the line between the ends around it), achieved."""
     model = model.restricted(model.metadata.carried)
-    values = [_measured(melody, model) for melody in path.melodies]
+    values = [values_of(melody, melody.editable, model) for melody in path.melodies]
     made = []
     for n, melody in enumerate(path.melodies):
         start = max(end for end in path.ends[:-1] if end <= n)
@@ -120,17 +119,11 @@ def results(path: Interpolation, model: Model) -> list[EditResult]:
         for i, bar in enumerate(melody.bars):
             assert bar.meter is not None
             first, asked = values[0][i], values[start][i] + share * (values[stop][i] - values[start][i])
-            off = model.judge(bar.meter, Locks(), 1.0).misses(values[n][i][None], asked[None])[0]
-            changed = not np.array_equal(bar.tokens, path.melodies[0].bars[i].tokens)  # type: ignore[arg-type]
-            bars.append(BarResult(i, bar.number, bar.meter, first, asked, asked, values[n][i], off == 0, changed))
+            hits = model.hits(bar.meter, values[n][i], asked)
+            changed = bool(np.any(bar.tokens != path.melodies[0].bars[i].tokens))
+            bars.append(BarResult(i, bar.number, bar.meter, first, asked, asked, values[n][i], hits, changed))
         made.append(EditResult(melody, model.metadata.names, tuple(bars)))
     return made
-
-
-def _measured(melody: Melody, model: Model) -> list[Floats]:
-    """Attribute values, measure by measure."""
-    return [evaluate(model.specs, bar.tokens[None], bar.meter)[0] for bar in melody.bars
-            if bar.tokens is not None and bar.meter is not None]  # fmt: skip
 
 
 def excerpt(melody: Melody, ranges: Sequence[tuple[int, int | None]]) -> Melody:

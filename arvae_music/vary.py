@@ -31,9 +31,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .attributes import evaluate
 from .checkpoint import NOT_CARRIED
-from .edit import EditRequest, EditResult, Model, edit, leave_of, tie_of
+from .edit import EditRequest, EditResult, Model, edit, leave_of, tie_of, values_of
 from .errors import UsageError
 from .locks import Locks, ends_in, opening_allowed
 from .measure import Meter
@@ -429,13 +428,12 @@ def _variation(
     for i in changed:
         rows[i] = pools[i][1].rows[chosen[i]]
     melody = base.melody.with_rows(canonical(rows, changed))
+    values = values_of(melody, [bar.index for bar in base.bars], model)
     bars = []
     for bar in base.bars:
-        row = melody.bars[bar.index].tokens
-        assert row is not None
-        achieved = evaluate(model.specs, row[None], bar.meter)[0]
+        achieved = values[bar.index]
         wanted = np.where(np.isnan(bar.asked), bar.achieved, bar.wanted)
-        misses = model.judge(bar.meter, Locks(), 1.0).misses(achieved[None], wanted[None])[0]
+        hits = model.hits(bar.meter, achieved, wanted)
         new = bar.changed or bar.index in changed
-        bars.append(replace(bar, wanted=wanted, achieved=achieved, hits=misses == 0, changed=new))
+        bars.append(replace(bar, wanted=wanted, achieved=achieved, hits=hits, changed=new))
     return Variation(EditResult(melody, base.names, tuple(bars), base.skipped), amount)
