@@ -134,7 +134,7 @@ def load(folder: Path | None = None, environment: Mapping[str, str] | None = Non
 
 def cache_dir() -> Path:
     """Where corpora and other things that can be made again are kept. It need not exist."""
-    return Path(str(load()["cache"]))
+    return Path(str(load()["cache"])).expanduser()
 
 
 def user_file() -> Path:

@@ -12,15 +12,15 @@
 What is true of the whole corpus is JSON in the schema's metadata (`Facts`). Attributes are not stored: they
 are cheap, and a user's own must work on a corpus that is built already.
 
-The cache is the platform's (`~/.cache/arvae` on Linux), or the folder that ARVAE_CACHE names. A file is
-written under a temporary name and renamed, so that whatever interrupts a build leaves no half of one.
+The cache is the platform's (`~/.cache/arvae` on Linux), or the folder that the setting `cache` names (ARVAE_CACHE, or
+arvae.toml: see settings.py). A file is written under a temporary name and renamed, so that whatever interrupts a
+build leaves no half of one.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from arvae_music import settings
 from arvae_music.errors import CorpusError, OutputError
 from arvae_music.files import write_whole
 
@@ -62,10 +63,7 @@ class Facts:
 
 def cache_folder() -> Path:
     """Where built corpora lie."""
-    import platformdirs
-
-    chosen = os.environ.get("ARVAE_CACHE")
-    return Path(chosen or platformdirs.user_cache_dir("arvae")).expanduser() / "corpora"
+    return settings.cache_dir() / "corpora"
 
 
 def path_of(name: str) -> Path:

@@ -32,6 +32,15 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
+def test_the_cache_is_where_the_settings_say(tmp_path, monkeypatch):
+    monkeypatch.delenv("ARVAE_CACHE")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "arvae.toml").write_text('cache = "kept"\n')
+    assert store.cache_folder() == tmp_path / "kept" / "corpora"
+    monkeypatch.setenv("ARVAE_CACHE", str(tmp_path / "elsewhere"))
+    assert store.cache_folder() == tmp_path / "elsewhere" / "corpora"
+
+
 def spell(bar: Bar, tune: Tune) -> str:
     """A measure as sounding MIDI pitches, `-` for HOLD and `z` for REST: what a reader compares with a score."""
     signs = {HOLD: "-", REST: "z"}
