@@ -10,7 +10,8 @@ edit engine can move those too, by measurement alone.
 
 Statistics are the TRAINING measures', in the attribute's raw value. The calibration is the mean code (posterior mean of
 the attribute's dimension) at each attribute value, made increasing by isotonic regression: `Scale.code` and
-`Scale.value` interpolate in it.
+`Scale.value` interpolate in it. Where the decoder is `given` the value (objectives.Carriage), the code is the
+standardised value itself.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Scale:
     values: tuple[float, ...]  # calibration knots, increasing
     codes: tuple[float, ...]  # calibration knots, increasing
     code_sd: float
+    given: bool = False  # the decoder was given the exact code of the value: the encoder doesn't know it
 
     def code(self, value: Floats | float) -> Floats:
         """Attribute values -> the latent codes that stand for them; straight on beyond the outer knots."""
@@ -271,6 +273,11 @@ def calibrate(name: str, origin: str, dimension: int, values: Floats, codes: Flo
         codes=tuple(knots_codes.tolist()),
         code_sd=max(float(codes.std()), 1e-6),
     )
+
+
+def exact(scale: Scale, mean: float, sd: float) -> Scale:
+    """The scale of an attribute whose code is the value itself, standardised by `mean` and `sd`."""
+    return replace(scale, values=(mean, mean + sd), codes=(0.0, 1.0), given=True)
 
 
 def correlations(values: Floats, codes: Floats) -> tuple[tuple[tuple[float, ...], ...], ...]:

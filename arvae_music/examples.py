@@ -101,6 +101,11 @@ def split(examples: Examples, shares: Sequence[float] = (0.8, 0.1, 0.1), seed: i
     return Split(*parts)
 
 
+def standard(values: npt.NDArray[np.floating[Any]]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(n, k) values -> (k,) means and (k,) standard deviations, not below 1e-6: a constant has no scale."""
+    return values.mean(axis=0, dtype=np.float64), np.maximum(values.std(axis=0, dtype=np.float64), 1e-6)
+
+
 def _place(piece: int, seed: int) -> float:
     """Where in [0, 1) a piece lies: the same on every machine, unlike Python's `hash`."""
     digest = blake2b(f"{seed}:{piece}".encode(), digest_size=8).digest()

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from . import checkpoint as checkpoints
-from .attributes import AttributeSpec
+from .attributes import AttributeSpec, Rows, evaluate
 from .attributes import find as find_attribute
-from .checkpoint import Checkpoint, Scale
+from .checkpoint import Checkpoint, Floats, Scale
 from .edit import PROPOSALS, EditRequest, EditResult, Mode, edit
 from .edit import Model as EngineModel
 from .errors import CheckpointError, UsageError
@@ -29,7 +29,7 @@ from .locks import parse as parse_locks
 from .measure import Meter
 from .melody import Melody
 from .proposals import decode
-from .runtime import NumpyRuntime, Runtime
+from .runtime import GivenCodes, NumpyRuntime, Runtime
 from .targets import Target, numbers_in, parse
 from .tokens import Row
 from .vary import AMOUNT, COUNT, VaryRequest, VaryResult, vary
@@ -200,7 +200,21 @@ def fit(model: Model, melody: Melody) -> float:
 
 def prepare(checkpoint: Checkpoint, runtime: Runtime | None = None) -> Model:
     scales = checkpoint.metadata.scales
-    return Model(runtime or NumpyRuntime(checkpoint), checkpoint.metadata, specs_of(scales), checkpoint)
+    specs = specs_of(scales)
+    return Model(_measuring(runtime or NumpyRuntime(checkpoint), scales, specs), checkpoint.metadata, specs, checkpoint)
+
+
+def _measuring(runtime: Runtime, scales: Sequence[Scale], specs: Sequence[AttributeSpec]) -> Runtime:
+    """The runtime, with the codes of attributes that the decoder was given measured."""
+    given = [k for k, scale in enumerate(scales) if scale.given]
+    if not given:
+        return runtime
+
+    def codes(rows: Rows, meter: Meter) -> Floats:
+        values = evaluate([specs[k] for k in given], rows, meter)
+        return np.stack([scales[k].code(column) for k, column in zip(given, values.T, strict=True)], axis=1)
+
+    return GivenCodes(runtime, tuple(scales[k].dimension for k in given), codes)
 
 
 def specs_of(scales: Sequence[Scale]) -> tuple[AttributeSpec, ...]:

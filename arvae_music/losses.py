@@ -1,4 +1,4 @@
-"""The terms of the objective, as pure functions of tensors. Pati & Lerch (2020), section III.
+"""The terms of the AR-VAE's objective, as pure functions of tensors. Pati & Lerch (2020), section III.
 
     loss = reconstruction + beta * KL + gamma * sum over attributes of L(r, a)
     L(r, a) = MAE( tanh(delta * D_r) - sgn(D_a) )
@@ -10,20 +10,9 @@ and the mean over the batch, as in the published training (beta .001, gamma 1, d
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 import torch.distributed as dist
 from torch import Tensor
-
-
-class Terms(NamedTuple):
-    """The objective and its parts, each a scalar, parts before their weights."""
-
-    total: Tensor
-    reconstruction: Tensor
-    kl: Tensor
-    attribute: Tensor
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -16,9 +16,12 @@ v vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
@@ -27,6 +30,8 @@ from .gru import Gru
 from .measure import MAX_BEATS, TICKS_PER_BEAT
 from .model import ArVae, Decoding, Posterior
 from .tokens import FIRST_PITCH, HOLD, PAD, START, VOCABULARY
+
+Array = npt.NDArray[np.floating[Any]]
 
 DROPPED = VOCABULARY + 1  # stands for a token that drop-out hides
 CODES = 2 * (MAX_BEATS + 1)  # meter codes lie below this
@@ -154,10 +159,18 @@ class MeasureDecoder(nn.Module):
 
     def forward(self, z: Tensor, inputs: Tensor) -> Decoding:
         """(b, z), (b, 1 + width) -> a Categorical over (6, B) tokens, teacher-forced, and those tokens."""
+        return self._forced(z, inputs, layout(inputs), self.dims.token_dropout if self.training else 0.0)
+
+    def log_prob(self, z: Tensor, inputs: Tensor) -> Tensor:
+        """(b,) of whole rows, as `sample` would draw them."""
         rows = layout(inputs)
+        beliefs, tokens = self._forced(z, inputs, rows, 0.0)
+        return spread(beliefs.log_prob(tokens).sum(dim=0)[:, None], rows).sum(dim=(1, 2))
+
+    def _forced(self, z: Tensor, inputs: Tensor, rows: Layout, dropout: float) -> Decoding:
         previous, sounding = context(inputs, rows)
-        if self.training and self.dims.token_dropout:
-            hidden = torch.rand(previous.shape, device=z.device) < self.dims.token_dropout
+        if dropout:
+            hidden = torch.rand(previous.shape, device=z.device) < dropout
             previous = previous.masked_fill(hidden, DROPPED)
             sounding = sounding.masked_fill(hidden, DROPPED)
         beats = self._beats(z, rows.codes, rows)[rows.here]
@@ -180,9 +193,16 @@ class MeasureDecoder(nn.Module):
         gates: Tensor = beat + place + self.previous_table(previous) + self.sounding_table(sounding)
         return gates
 
-    @torch.no_grad()
     def generate(self, z: Tensor, inputs: Tensor) -> Tensor:
         """(b, z) and inputs of which only the meter is read -> (b, 1 + width) with the most likely tokens."""
+        return self._free(z, inputs, lambda logits: logits.argmax(dim=1))
+
+    def sample(self, z: Tensor, inputs: Tensor) -> Tensor:
+        """As `generate`, with tokens drawn from PyTorch's generator."""
+        return self._free(z, inputs, lambda logits: torch.multinomial(logits.softmax(dim=1), 1)[:, 0])
+
+    @torch.no_grad()
+    def _free(self, z: Tensor, inputs: Tensor, choose: Callable[[Tensor], Tensor]) -> Tensor:
         output = inputs.clone()
         rows = layout(inputs)
         beats = self._beats(z, rows.codes, rows)
@@ -193,7 +213,7 @@ class MeasureDecoder(nn.Module):
             gates, state = self.tick_input(beats[:, beat]), torch.tanh(self.tick_start(beats[:, beat]))
             for tick in range(TICKS_PER_BEAT):
                 state = self.tick_gru.step(self._tick_gates(gates, tick, compound, previous, sounding), state)
-                previous = self.to_tokens(state).argmax(dim=1)
+                previous = choose(self.to_tokens(state))
                 sounding = torch.where(previous == HOLD, sounding, previous)
                 column = 1 + beat * TICKS_PER_BEAT + tick
                 output[:, column] = torch.where(rows.here[:, beat], previous, PAD).to(output.dtype)
@@ -211,6 +231,19 @@ def context(inputs: Tensor, rows: Layout) -> tuple[Tensor, Tensor]:
     previous = torch.nn.functional.pad(tokens, (1, -1), value=START)
     sounding = torch.nn.functional.pad(sounding, (1, -1), value=HOLD)
     return previous.reshape(shape)[rows.here].t(), sounding.reshape(shape)[rows.here].t()
+
+
+def mirrored(weights: Mapping[str, Array], dimensions: Sequence[int], latent: int) -> dict[str, Array]:
+    """The weights of the same model with these latent dimensions' signs turned round."""
+    sign = np.ones(latent, dtype=np.float32)
+    sign[list(dimensions)] = -1.0
+    both = np.concatenate([sign, np.ones_like(sign)])  # of the means, not of the log-variances
+    turned = dict(weights)
+    turned["encoder.to_latent.weight"] = weights["encoder.to_latent.weight"] * both[:, None]
+    turned["encoder.to_latent.bias"] = weights["encoder.to_latent.bias"] * both
+    for name in ("decoder.beat_start.weight", "decoder.beat_input.weight"):
+        turned[name] = weights[name] * sign
+    return turned
 
 
 def accuracy(inputs: Tensor, outputs: Tensor) -> dict[str, float]:

@@ -36,11 +36,22 @@ class Decoder(Protocol):
     def generate(self, z: Tensor, inputs: Tensor) -> Tensor:
         """The most likely output, free-running; `inputs` gives only what is not decoded (the meter)."""
 
+    def sample(self, z: Tensor, inputs: Tensor) -> Tensor:
+        """An output drawn from what the decoder believes; else as `generate`."""
+
+    def log_prob(self, z: Tensor, inputs: Tensor) -> Tensor:
+        """(b,) of whole rows, as `sample` would draw them: no drop-out. Differentiable in z and the weights."""
+
 
 class Outputs(NamedTuple):
     posterior: Posterior
-    z: Tensor  # (b, z), sampled
+    z: Tensor  # (b, z), sampled; exact codes in its first dimensions where the decoder is given those
     decoding: Decoding
+
+    @property
+    def reconstruction(self) -> Tensor:
+        """The mean over tokens or pixels of what the decoder's belief costs, in nats."""
+        return -self.decoding.distribution.log_prob(self.decoding.target).mean()
 
 
 class ArVae(nn.Module):
@@ -55,10 +66,11 @@ class ArVae(nn.Module):
         self.latent = latent
         self.null_share = null_share
 
-    def forward(self, inputs: Tensor, made_up: int = 0) -> Outputs:
+    def forward(self, inputs: Tensor, made_up: int = 0, codes: Tensor | None = None) -> Outputs:
+        """`codes` (b, k): what the decoder is given in the place of the first k dimensions."""
         posterior = self.posterior(inputs)
         noise = torch.randn_like(posterior.mean)
-        z = posterior.mean + noise * (0.5 * posterior.log_variance).exp()
+        z = given(posterior.mean + noise * (0.5 * posterior.log_variance).exp(), codes)
         seen = z
         if self.training and self.null_share:
             null = torch.rand(len(z), 1, device=z.device) < self.null_share
@@ -71,6 +83,19 @@ class ArVae(nn.Module):
         return Posterior(mean, log_variance)
 
     @torch.no_grad()
-    def reconstruct(self, inputs: Tensor) -> Tensor:
+    def reconstruct(self, inputs: Tensor, codes: Tensor | None = None) -> Tensor:
         """Free-running decode from the posterior mean."""
-        return cast(Decoder, self.decoder).generate(self.posterior(inputs).mean, inputs)
+        return cast(Decoder, self.decoder).generate(given(self.posterior(inputs).mean, codes), inputs)
+
+    def sample(self, z: Tensor, inputs: Tensor) -> Tensor:
+        """See Decoder."""
+        return cast(Decoder, self.decoder).sample(z, inputs)
+
+    def log_prob(self, z: Tensor, inputs: Tensor) -> Tensor:
+        """See Decoder."""
+        return cast(Decoder, self.decoder).log_prob(z, inputs)
+
+
+def given(z: Tensor, codes: Tensor | None) -> Tensor:
+    """(b, z) with the first k dimensions replaced by (b, k) codes, if there are any."""
+    return z if codes is None else torch.cat([codes, z[:, codes.shape[1] :]], dim=1)

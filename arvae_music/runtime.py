@@ -9,7 +9,7 @@ Shapes: m rows (all of one meter), z latent, v vocabulary, h and k hidden.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -43,7 +43,8 @@ class State:
 
 
 class Runtime(Protocol):
-    latent: int
+    @property
+    def latent(self) -> int: ...
 
     def encode(self, rows: Ints, meter: Meter) -> Floats:
         """(m, meter.ticks) tokens -> (m, z) posterior means."""
@@ -121,6 +122,37 @@ class NumpyRuntime:
         state.hidden = _gru(self.weights, "decoder.tick_gru", gates, state.hidden)
         state.tick += 1
         return _linear(self.weights, "decoder.to_tokens", state.hidden)
+
+
+@dataclass(frozen=True)
+class GivenCodes:
+    """A runtime whose decoder was given exact codes: encoding a measure measures it. A Runtime.
+
+    `codes` are, of (m, meter.ticks) tokens, the (m, k) codes that stand in `dimensions`.
+    """
+
+    inner: Runtime
+    dimensions: tuple[int, ...]
+    codes: Callable[[Ints, Meter], npt.NDArray[np.floating[Any]]]
+
+    @property
+    def latent(self) -> int:
+        return self.inner.latent
+
+    def encode(self, rows: Ints, meter: Meter) -> Floats:
+        return self.posterior(rows, meter)[0]
+
+    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+        mean, log_variance = self.inner.posterior(rows, meter)
+        mean[:, self.dimensions] = self.codes(rows, meter)
+        log_variance[:, self.dimensions] = LOG_VARIANCE[0]
+        return mean, log_variance
+
+    def start(self, z: Floats, meter: Meter) -> State:
+        return self.inner.start(z, meter)
+
+    def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
+        return self.inner.step(state, previous, sounding)
 
 
 def _gru(weights: Mapping[str, Any], name: str, gates: Floats, state: Floats) -> Floats:

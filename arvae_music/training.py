@@ -8,6 +8,9 @@ Everything random in a step is drawn from one seed per step, (seed, step, rank),
 (seed, epoch): so a run that is resumed from `state` goes on as if it had never stopped, and the same seed
 gives the same weights. The one exception is `minutes`: a schedule that follows the clock follows the machine.
 
+What is minimised is an Objective (objectives/objective.py): AR-VAE's unless another is given. A critic that it has is
+trained in the same step, after the model.
+
 Under torchrun the batch is shared out over the ranks: `batch` is the whole, on every number of ranks. Gradients are
 averaged by DistributedDataParallel, and the attribute loss compares rows across ranks (losses.attribute_loss).
 """
@@ -24,18 +27,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from . import objectives
 from .errors import TrainingError, UsageError
-from .examples import Examples
-from .losses import Terms, attribute_loss, kl_divergence
+from .examples import Examples, standard
 from .model import ArVae, Outputs
+from .objectives.objective import Batch, Critic, Measure, Objective, Setting, Step, Terms
 
 Compare = Callable[[Tensor, Tensor], dict[str, float]]
 Rows = npt.NDArray[Any]
 # (b, ...) inputs and (b, k) values -> both with some first rows made up, and how many those are
 Augment = Callable[[Rows, npt.NDArray[np.float32], np.random.Generator], tuple[Rows, npt.NDArray[np.float32], int]]
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # Adam's state of one parameter
 WARM_UP = 0.02  # share of the run over which the learning rate rises
 FLOOR = 0.01  # share of the learning rate at the end of the cosine
 
@@ -45,7 +50,8 @@ class TrainingOptions:
     # how long: the first to be reached ends the run
     epochs: int = 100
     minutes: float | None = None
-    # the objective: Pati & Lerch (2020), their values for music
+    # the objective (objectives/): Pati & Lerch (2020), their values for music
+    objective: str = objectives.DEFAULT
     beta: float = 1e-3
     gamma: float = 1.0
     delta: float = 10.0
@@ -69,8 +75,14 @@ class TrainingOptions:
         if wrong:
             raise UsageError(f"{', '.join(wrong)}: out of range", remedy="see arvae train --help for the defaults")
 
+        objectives.entry(self.objective)
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    def setting(self, latent: int, train: Examples, measure: Measure | None = None) -> Setting:
+        """What `objectives.make` makes the objective from."""
+        return Setting(latent, train.attributes, self.beta, self.gamma, self.delta, self.seed, measure)
 
 
 @dataclass(frozen=True)
@@ -85,9 +97,7 @@ class Report:
     rate: float  # examples a second
     learning_rate: float
     loss: float
-    reconstruction: float
-    kl: float
-    attribute: float
+    parts: dict[str, float]  # of the loss, before their weights
     valid: dict[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -95,7 +105,8 @@ class Report:
 
 
 class Trainer:
-    """One training run. Attribute k of the examples is carried by latent dimension k."""
+    """One training run. Attribute k of the examples is carried by latent dimension k, if the objective has any carried
+    (objectives.Carriage)."""
 
     def __init__(
         self,
@@ -105,7 +116,9 @@ class Trainer:
         options: TrainingOptions,
         compare: Compare,
         augment: Augment | None = None,
+        objective: Objective | None = None,
     ) -> None:
+        """`objective`: the options' own, where None."""
         self.model = model
         self.augment = augment
         self.options = options
@@ -127,7 +140,13 @@ class Trainer:
         self.inputs = train.inputs
         self.values = train.attributes
         self._epoch = (-1, np.zeros(0, dtype=np.int64))  # number, and order of the examples
-        self.valid_inputs = torch.from_numpy(valid.inputs[_spread(len(valid), options.valid_rows)]).to(self.device)
+        self.standard = standard(train.attributes)
+        judged = _spread(len(valid), options.valid_rows)
+        self.valid_inputs = torch.from_numpy(valid.inputs[judged]).to(self.device)
+        self.valid_codes = self._codes(valid.attributes[judged])
+        seed_all(options.seed, 0, 0)  # a critic's first weights
+        self.objective = objective or objectives.make(options.objective, options.setting(model.latent, train))
+        self.critic = _Adversary(self.objective.critic, self.device) if self.objective.critic else None
         self.optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate, fused=True)
         self.parallel = DistributedDataParallel(model) if self.ranks > 1 else model
         self.step = 0
@@ -164,18 +183,20 @@ class Trainer:
     def judge(self) -> dict[str, float]:
         """`compare` on held-out pieces: free-running decode from the posterior mean."""
         self.model.eval()
-        parts = [self.model.reconstruct(rows) for rows in torch.split(self.valid_inputs, 1024)]
+        inputs, codes = torch.split(self.valid_inputs, 1024), torch.split(self.valid_codes, 1024)
+        parts = [self.model.reconstruct(rows, self._given(own)) for rows, own in zip(inputs, codes, strict=True)]
         return self.compare(self.valid_inputs, torch.cat(parts))
 
     def _one_step(self) -> Terms:
         rate = self._learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        inputs, values, made_up = self._batch()
+        batch = self._batch()
         seed_all(self.options.seed, self.step, self.rank)
         self.model.train()
-        outputs: Outputs = self.parallel(inputs, made_up)
-        terms = self._objective(outputs, values)
+        outputs: Outputs = self.parallel(batch.inputs, batch.made_up, self._given(batch.codes))
+        step = Step(self.model, batch, outputs, self.progress, self._drawing())
+        terms = self.objective.terms(step)
         if not math.isfinite(float(terms.total.detach())):
             raise TrainingError(f"the loss is {float(terms.total.detach())} at step {self.step}")
         self.optimizer.zero_grad(set_to_none=True)
@@ -184,24 +205,19 @@ class Trainer:
         if not math.isfinite(float(norm)):  # the step would ruin the weights, and a checkpoint might be due
             raise TrainingError(f"the gradient's norm is {float(norm)} at step {self.step}")
         self.optimizer.step()
+        if self.critic is not None:
+            loss = self.critic.move(step, self.ranks)
+            terms = Terms(terms.total, {**terms.parts, "critic": loss})
         self.step += 1
         return terms
-
-    def _objective(self, outputs: Outputs, values: Tensor) -> Terms:
-        options = self.options
-        reconstruction = -outputs.decoding.distribution.log_prob(outputs.decoding.target).mean()
-        kl = kl_divergence(*outputs.posterior)
-        attribute = attribute_loss(outputs.z[:, : values.shape[1]], values, options.delta)
-        total = reconstruction + options.beta * kl + options.gamma * attribute
-        return Terms(total, reconstruction, kl, attribute)
 
     def _learning_rate(self) -> float:
         done = self.progress
         warm = min(1.0, (done + 1e-4) / WARM_UP)
         return self.options.learning_rate * warm * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
 
-    def _batch(self) -> tuple[Tensor, Tensor, int]:
-        """This rank's part of this step's batch: inputs, values, and how many of the first rows are made up."""
+    def _batch(self) -> Batch:
+        """This rank's part of this step's batch."""
         epoch, at = divmod(self.step, self.steps_per_epoch)
         if self._epoch[0] != epoch:
             self._epoch = epoch, np.random.default_rng([self.options.seed, epoch]).permutation(len(self.inputs))
@@ -211,7 +227,29 @@ class Trainer:
         if self.augment is not None:
             random = np.random.default_rng([self.options.seed, self.step, self.rank])
             inputs, values, made_up = self.augment(inputs, values, random)
-        return torch.from_numpy(inputs).to(self.device), torch.from_numpy(values).to(self.device), made_up
+        return self._on_device(inputs, values, made_up)
+
+    def _drawing(self) -> Callable[[int], Batch]:
+        """What draws further rows in this step."""
+        random = np.random.default_rng([self.options.seed, self.step, self.rank, 1])
+
+        def draw(count: int) -> Batch:
+            rows = random.integers(0, len(self.inputs), count)
+            return self._on_device(self.inputs[rows], self.values[rows], 0)
+
+        return draw
+
+    def _on_device(self, inputs: Rows, values: npt.NDArray[np.float32], made_up: int) -> Batch:
+        tensor = torch.from_numpy(values).to(self.device)
+        return Batch(torch.from_numpy(inputs).to(self.device), tensor, self._codes(values), made_up)
+
+    def _codes(self, values: npt.NDArray[np.float32]) -> Tensor:
+        """(b, k) -> (b, k) standardised."""
+        mean, sd = self.standard
+        return torch.from_numpy(((values - mean) / sd).astype(np.float32)).to(self.device)
+
+    def _given(self, codes: Tensor) -> Tensor | None:
+        return codes if self.objective.carriage == "given" else None
 
     def _agree(self, ending: bool) -> bool:
         """Whether any rank wants to end: a rank that went on alone would wait for ever."""
@@ -223,6 +261,7 @@ class Trainer:
 
     def _report(self, window: _Window, valid: dict[str, float] | None) -> Report:
         done, means = self.progress, window.means()
+        loss = means.pop("total")
         return Report(
             step=self.step,
             epoch=self.step / self.steps_per_epoch,
@@ -231,10 +270,8 @@ class Trainer:
             remaining=self.seconds * (1 - done) / max(done, 1e-9),
             rate=self.share * self.ranks * self.step / max(self.seconds, 1e-9),
             learning_rate=self._learning_rate(),
-            loss=means[0],
-            reconstruction=means[1],
-            kl=means[2],
-            attribute=means[3],
+            loss=loss,
+            parts=means,
             valid=valid,
         )
 
@@ -242,22 +279,18 @@ class Trainer:
 
     def state(self) -> dict[str, Tensor]:
         """All that `restore` needs besides the same model, data and options: flat, for safetensors."""
-        state = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        for name, parameter in self.model.named_parameters():
-            for moment in ("exp_avg", "exp_avg_sq", "step"):
-                if parameter in self.optimizer.state:
-                    state[f"adam.{moment}.{name}"] = self.optimizer.state[parameter][moment]
+        state = _state("model", "adam", self.model, self.optimizer)
+        if self.critic is not None:
+            state |= _state("critic", "critic_adam", self.critic.module, self.critic.optimizer)
         clock = torch.tensor([float(self.step), self.seconds], dtype=torch.float64)
         return {**{name: value.detach().cpu().contiguous() for name, value in state.items()}, "clock": clock}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on where `state` was taken. Raises TrainingError where it is another model's."""
         try:
-            weights = {name[6:]: value for name, value in state.items() if name.startswith("model.")}
-            self.model.load_state_dict(weights)
-            for name, parameter in self.model.named_parameters():
-                moments = {m: state[f"adam.{m}.{name}"] for m in ("exp_avg", "exp_avg_sq", "step")}
-                self.optimizer.state[parameter] = {m: value.to(self.device) for m, value in moments.items()}
+            _restore(state, "model", "adam", self.model, self.optimizer)
+            if self.critic is not None:
+                _restore(state, "critic", "critic_adam", self.critic.module, self.critic.optimizer)
             self.step, self.seconds = int(state["clock"][0]), float(state["clock"][1])
         except (KeyError, RuntimeError) as error:
             raise TrainingError(
@@ -266,19 +299,62 @@ class Trainer:
             ) from error
 
 
+class _Adversary:
+    """A critic with its optimiser."""
+
+    def __init__(self, critic: Critic, device: torch.device) -> None:
+        self.module, self.loss = critic.module.to(device), critic.loss
+        self.optimizer = torch.optim.Adam(
+            self.module.parameters(), lr=critic.learning_rate, betas=(0.5, 0.9), fused=True
+        )
+
+    def move(self, step: Step, ranks: int) -> Tensor:
+        """One step of its own; its loss before."""
+        loss = self.loss(step)
+        self.optimizer.zero_grad(set_to_none=True)  # what the model's step left there
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+        gradients = [parameter.grad for parameter in self.module.parameters() if parameter.grad is not None]
+        for gradient in gradients if ranks > 1 else ():
+            dist.all_reduce(gradient)
+            gradient /= ranks
+        self.optimizer.step()
+        return loss.detach()
+
+
+def _state(name: str, optimizer_name: str, module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state = {f"{name}.{key}": value for key, value in module.state_dict().items()}
+    for key, parameter in module.named_parameters():
+        for moment in MOMENTS:
+            if parameter in optimizer.state:
+                state[f"{optimizer_name}.{moment}.{key}"] = optimizer.state[parameter][moment]
+    return state
+
+
+def _restore(
+    state: dict[str, Tensor], name: str, optimizer_name: str, module: nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Raises KeyError and RuntimeError where something is lacking or of another shape."""
+    whole = f"{name}."
+    module.load_state_dict({key[len(whole) :]: value for key, value in state.items() if key.startswith(whole)})
+    for key, parameter in module.named_parameters():
+        moments = {moment: state[f"{optimizer_name}.{moment}.{key}"] for moment in MOMENTS}
+        optimizer.state[parameter] = {moment: value.to(parameter.device) for moment, value in moments.items()}
+
+
 class _Window:
-    """Running means of the loss terms between two reports."""
+    """Running means of the loss and its parts between two reports."""
 
     def __init__(self) -> None:
-        self.sums = [0.0] * len(Terms._fields)
+        self.sums: dict[str, float] = {}
         self.count = 0
 
     def add(self, terms: Terms) -> None:
-        self.sums = [total + float(term.detach()) for total, term in zip(self.sums, terms, strict=True)]
+        for name, term in {"total": terms.total, **terms.parts}.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(term.detach())
         self.count += 1
 
-    def means(self) -> list[float]:
-        return [total / max(self.count, 1) for total in self.sums]
+    def means(self) -> dict[str, float]:
+        return {name: total / max(self.count, 1) for name, total in self.sums.items()}
 
 
 def seed_all(seed: int, step: int, rank: int) -> None:

@@ -19,12 +19,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import ArvaeError, CheckpointError, CorpusError, OutputError, TrainingError, UsageError
+from ..objectives import DEFAULT, ENTRIES, entry
 from . import common
 from .main import INTERRUPTED
 
@@ -87,9 +89,27 @@ Attributes = Annotated[
         "[default: rhythm, range, density, contour]",
     ),
 ]
-Beta = Annotated[float, typer.Option(min=0.0, rich_help_panel=_OBJECTIVE, help="Weight of the KL divergence.")]
-Gamma = Annotated[float, typer.Option(min=0.0, rich_help_panel=_OBJECTIVE, help="Weight of the attribute loss.")]
-Delta = Annotated[float, typer.Option(min=0.0, rich_help_panel=_OBJECTIVE, help="Spread of its tanh.")]
+Name = Annotated[
+    str,
+    typer.Option("--objective", metavar="NAME", rich_help_panel=_OBJECTIVE, help=f"One of {', '.join(ENTRIES)}."),
+]
+Beta = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0, rich_help_panel=_OBJECTIVE, help="Weight of the KL divergence.  [default: the objective's]"
+    ),
+]
+Gamma = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        rich_help_panel=_OBJECTIVE,
+        help="Weight of what is the objective's own: the attribute loss, for ar-vae.  [default: the objective's]",
+    ),
+]
+Delta = Annotated[
+    float, typer.Option(min=0.0, rich_help_panel=_OBJECTIVE, help="Spread of the attribute loss's tanh.")
+]
 Latent = Annotated[int, typer.Option(min=1, rich_help_panel=_NETWORK, help="Latent dimensions.")]
 Hidden = Annotated[int, typer.Option(min=1, rich_help_panel=_NETWORK, help="Hidden size of the beat GRUs.")]
 TickHidden = Annotated[int, typer.Option(min=1, rich_help_panel=_NETWORK, help="Hidden size of the tick GRUs.")]
@@ -129,8 +149,9 @@ def train(
     minutes: Minutes = None,
     batch: Batch = 128,
     learning_rate: Rate = 4e-3,
-    beta: Beta = 1e-3,
-    gamma: Gamma = 1.0,
+    objective: Name = DEFAULT,
+    beta: Beta = None,
+    gamma: Gamma = None,
     delta: Delta = 10.0,
     latent: Latent = 32,
     hidden: Hidden = 128,
@@ -146,6 +167,7 @@ def train(
     """Train a model on a corpus: bach (8 minutes on two cores), folk (20), or one of your own."""
     if device not in DEVICES:
         raise UsageError(f"there is no device {device!r}", remedy=f"give {', '.join(DEVICES)}")
+    usual = entry(objective)
     run = output or Path("runs") / corpus.replace("/", "-")
     _check_run(run, resume, overwrite)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads starve other programs
@@ -162,8 +184,9 @@ def train(
             options = TrainingOptions(
                 epochs=epochs or _default_epochs(corpus, len(data.split.train), batch),
                 minutes=minutes,
-                beta=beta,
-                gamma=gamma,
+                objective=objective,
+                beta=usual.beta if beta is None else beta,
+                gamma=usual.gamma if gamma is None else gamma,
                 delta=delta,
                 batch=batch,
                 learning_rate=learning_rate,
@@ -281,16 +304,19 @@ class _Run:
     def _trainer(self) -> Trainer:
         import torch
 
-        from ..attributes import find
+        from ..attributes import evaluate_mixed, find
         from ..measure_nets import accuracy, build
         from ..mixing import Mixer
+        from ..objectives import make
         from ..training import Trainer, seed_all
 
         seed_all(self.plan.options.seed, 0, 0)
         model = build(self.plan.dims).to(torch.device(self.device))
-        mixer = Mixer([find(name) for name in self.plan.attributes], self.plan.mix)
-        split = self.data.split
-        return Trainer(model, split.train, split.valid, self.plan.options, accuracy, mixer)
+        specs, split, options = [find(name) for name in self.plan.attributes], self.data.split, self.plan.options
+        setting = options.setting(model.latent, split.train, partial(evaluate_mixed, specs))
+        objective = make(options.objective, setting)
+        mixer = Mixer(specs, self.plan.mix)
+        return Trainer(model, split.train, split.valid, options, accuracy, mixer, objective)
 
     # -------------------------------------------------------------------------- the run's files
 
@@ -346,7 +372,16 @@ class _Run:
         }
         specs = [find(name) for name in self.plan.attributes]
         origins = [origin_of(name) for name in self.plan.attributes]
-        made = to_checkpoint(trainer.model, self.plan.dims, self.data.split.train, specs, origins, training, provenance)
+        made = to_checkpoint(
+            trainer.model,
+            self.plan.dims,
+            self.data.split.train,
+            specs,
+            origins,
+            training,
+            provenance,
+            trainer.objective.carriage,
+        )
         checkpoint.write(self.folder / checkpoint.MODEL_FILE, made, overwrite=True)
         write_whole(self.folder / "state.safetensors", save(trainer.state()), overwrite=True)
 
@@ -448,11 +483,15 @@ class _Progress:
 def _line(report: Report) -> str:
     valid = report.valid or {}
     return (
-        f"step {report.step}  epoch {report.epoch:.1f}  loss {report.loss:.3f} = reconstruction "
-        f"{report.reconstruction:.3f}, KL {report.kl:.1f}, attributes {report.attribute:.3f}; held-out tokens "
+        f"step {report.step}  epoch {report.epoch:.1f}  loss {report.loss:.3f} of {_parts(report)}; held-out tokens "
         f"{valid.get('tokens', 0):.4f}, measures {valid.get('measures', 0):.3f}; {report.rate:.0f} measures/s, "
         f"{_clock(report.remaining)} left"
     )
+
+
+def _parts(report: Report) -> str:
+    """The loss's parts, before their weights."""
+    return ", ".join(f"{name} {value:.3g}" for name, value in report.parts.items())
 
 
 def _table(report: Report, valid: dict[str, float] | None) -> Any:
@@ -462,8 +501,7 @@ def _table(report: Report, valid: dict[str, float] | None) -> Any:
     table = Table.grid(padding=(0, 2))
     table.add_row("", ProgressBar(total=1.0, completed=report.progress, width=40))
     table.add_row("epoch", f"{report.epoch:.1f}, step {report.step}, {report.rate:.0f} measures/s")
-    terms = f"reconstruction {report.reconstruction:.3f}, KL {report.kl:.1f}, attributes {report.attribute:.3f}"
-    table.add_row("loss", f"{report.loss:.3f} = {terms}")
+    table.add_row("loss", f"{report.loss:.3f} of {_parts(report)}")
     if valid:
         table.add_row("held out", f"tokens {valid['tokens']:.4f}, whole measures {valid['measures']:.3f}")
     table.add_row("time", f"{_clock(report.seconds)}, {_clock(report.remaining)} left")

@@ -116,6 +116,26 @@ def test_a_seed_gives_the_same_files_and_another_does_not(run: Call, work: Path)
     assert not same_tensors(work / "a/model.safetensors", work / "c/model.safetensors")
 
 
+@pytest.mark.parametrize(("name", "given"), [("beta-vae", False), ("conditional", True)])
+def test_another_objective_is_trained_with_its_weights_and_can_be_edited_with(
+    run: Call, work: Path, name: str, given: bool
+):
+    assert run("train", "tunes", "--epochs", 1, *SMALL, "--objective", name).returncode == 0
+    config = json.loads((work / "runs/tunes/config.json").read_text())
+    assert (config["options"]["objective"], config["options"]["beta"]) == (name, 1e-3)
+    assert set(lines(work / "runs/tunes")[-1]["parts"]) == {"reconstruction", "kl"}
+    made = checkpoint.read(work / "runs/tunes")
+    assert made.metadata.carried == ("rhythm", "range", "density", "contour")
+    assert [scale.given for scale in made.metadata.scales[:4]] == [given] * 4
+    assert run("train", "tunes", "--resume").returncode == 0
+
+
+def test_an_unknown_objective_is_told_the_nearest_before_anything_is_loaded(run: Call, work: Path):
+    done = run("train", "nothing", "--objective", "condtional")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "arvae: there is no objective 'condtional'; did you mean conditional?\n"
+
+
 # ------------------------------------------------------------------------------------ stopping and resuming
 
 

@@ -19,16 +19,20 @@ from conftest import REPOSITORY, Run
 
 from arvae_music.cli.main import COMMANDS
 
-FOLDERS = {"arvae_music": "arvae_music", "arvae_music.corpora": "corpora", "arvae_music.cli": "cli"}
-CORE = ("examples", "losses", "model", "training", "checkpoint", "metrics")
-FOUNDATIONS = {"errors", "files", "settings", "gru", "objectives", *CORE}  # what the core may use
+FOLDERS = {
+    "arvae_music": "arvae_music", "arvae_music.objectives": "arvae_music/objectives", "arvae_music.corpora": "corpora",
+    "arvae_music.cli": "cli",
+}  # fmt: skip
+OBJECTIVES = [f"objectives.{path.stem}" for path in (REPOSITORY / "arvae_music/objectives").glob("[!_]*.py")]
+CORE = ("examples", "losses", "model", "training", "checkpoint", "metrics", "objectives", *OBJECTIVES)
+FOUNDATIONS = {"errors", "files", "settings", "gru", *CORE}  # what the core may use
 EXCEPTIONS = {("checkpoint", "tokens")}  # loading compares the vocabulary that a model was trained with
 HEAVY = ("torch", "matplotlib", "music21", "pretty_midi", "symusic", "scipy", "sklearn", "pyarrow")
 
 # Importable without torch: all that a user who doesn't train ever loads.
 TORCH_FREE = (
     "measure", "tokens", "attributes", "melody", "grid", "midi", "scores", "files", "settings", "rolls",
-    "checkpoint", "runtime", "edit", "examples", "corpora", "corpora.registry", "cli.main", "cli.common",
+    "checkpoint", "runtime", "edit", "examples", "objectives", "corpora", "corpora.registry", "cli.main", "cli.common",
 )  # fmt: skip
 
 

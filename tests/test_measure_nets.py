@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -248,3 +250,41 @@ def test_every_meter_goes_through(meter: Meter):
     output = model.reconstruct(inputs)
     assert output.shape == inputs.shape
     assert output.dtype == inputs.dtype
+
+
+# ------------------------------------------------------------------------------------ drawing
+
+
+def test_the_log_probability_of_a_row_is_the_sum_over_its_ticks_alone_or_among_others():
+    inputs = measures(1)
+    model = made()
+    z = torch.randn(len(inputs), 5, generator=torch.Generator().manual_seed(1))
+    found = model.train().log_prob(z, inputs)  # in training too there is no drop-out
+    model.eval()
+    for i, logits in enumerate(logits_by_row(model, z, inputs)):
+        row = inputs[i, 1 : 1 + ticks_of(inputs[i])].long()
+        expected = sum(logits[t].log_softmax(dim=0)[token] for t, token in enumerate(row))
+        torch.testing.assert_close(found[i], expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(model.log_prob(z[i : i + 1], inputs[i : i + 1])[0], expected, rtol=1e-4, atol=1e-4)
+    assert found.requires_grad
+
+
+def test_samples_come_as_often_as_their_probability_says():
+    """A decoder whose biases leave two pitches at one tick and HOLD elsewhere, all but certainly."""
+    model = made(replace(DIMS, token_dropout=0.0))
+    low, high = FIRST_PITCH + 3, FIRST_PITCH + 9
+    with torch.no_grad():
+        model.decoder.to_tokens.weight.zero_()
+        model.decoder.to_tokens.bias.fill_(-40.0)
+        model.decoder.to_tokens.bias[[HOLD, low, high]] = torch.tensor([0.5, 0.2, 0.3]).log()
+    meter = Meter(1, compound=False)
+    inputs = torch.from_numpy(pack([np.full(6, HOLD, dtype=np.int16)] * 4000, [meter] * 4000, 12))
+    torch.manual_seed(0)
+    drawn = model.sample(torch.zeros(4000, 5), inputs)
+    for token, share in ((HOLD, 0.5), (low, 0.2), (high, 0.3)):
+        assert float((drawn[:, 1:7] == token).float().mean()) == pytest.approx(share, abs=0.015)
+    assert torch.equal(drawn[:, 0], inputs[:, 0])
+    assert bool((drawn[:, 7:] == PAD).all())
+    assert float(model.log_prob(torch.zeros(1, 5), drawn[:1]).detach()) == pytest.approx(
+        sum(np.log({HOLD: 0.5, low: 0.2, high: 0.3}[int(token)]) for token in drawn[0, 1:7]), abs=1e-4
+    )

@@ -1,0 +1,34 @@
+"""Conditional VAE: the decoder is given the attributes. Sohn, Lee & Yan, "Learning Structured Output Representation
+using Deep Conditional Generative Models", NeurIPS 2015; with a label for a condition, Kingma et al. (2014), M2.
+
+    reconstruction( x | z, a ) + beta KL( q(z | x) || N(0, 1) )
+
+The first k dimensions of what the decoder sees are the standardised values, z is the others. The encoder is not
+given the values: here they are functions of x. Nothing keeps z from telling of them too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..losses import kl_divergence
+from .entries import Carriage
+from .objective import Setting, Step, Terms
+
+
+@dataclass(frozen=True)
+class ConditionalVae:
+    beta: float
+    carriage: ClassVar[Carriage] = "given"
+    critic: ClassVar[None] = None
+
+    def terms(self, step: Step) -> Terms:
+        given = step.batch.codes.shape[1]
+        mean, log_variance = step.outputs.posterior
+        reconstruction, kl = step.outputs.reconstruction, kl_divergence(mean[:, given:], log_variance[:, given:])
+        return Terms(reconstruction + self.beta * kl, {"reconstruction": reconstruction, "kl": kl})
+
+
+def make(setting: Setting) -> ConditionalVae:
+    return ConditionalVae(setting.beta)

@@ -1,0 +1,89 @@
+"""What the Trainer and an objective know of each other.
+
+A step: the Trainer draws a batch and runs the model on it, asks the objective for its `terms`, and moves the model
+down their total. An objective may have a `critic`, a network of its own that is trained against the model: after the
+model's move, the critic's loss of the same step moves it, by an Adam of its own, and its weights and moments are part
+of the run's state.
+
+`Step.draw` gives an objective further rows, `Step.model.sample` and `log_prob` decode and judge them, and
+`Setting.measure` is the attributes as a black box: nothing here knows what the rows are.
+
+Under torch.distributed terms are of a rank's own rows, except for the attribute loss (losses.py), and gradients,
+a critic's too, are averaged.
+
+Shapes: b batch, z latent, k attributes, n training examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor, nn
+
+from ..model import ArVae, Outputs
+from .entries import Carriage
+
+Rows = npt.NDArray[Any]
+Measure = Callable[[Rows], npt.NDArray[np.floating[Any]]]  # (m, ...) rows -> (m, k) attribute values
+
+
+class Terms(NamedTuple):
+    """The objective and its parts, each a scalar, the parts before their weights."""
+
+    total: Tensor
+    parts: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    inputs: Tensor  # (b, ...)
+    values: Tensor  # (b, k) attribute values
+    codes: Tensor  # (b, k) the same, standardised (examples.standard of the training values)
+    made_up: int  # how many of the first rows are augmentation
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    model: ArVae
+    batch: Batch
+    outputs: Outputs
+    progress: float  # of the run, 0 .. 1
+    draw: Callable[[int], Batch]  # so many further training rows, none made up
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What an objective is made from."""
+
+    latent: int
+    values: npt.NDArray[np.float32]  # (n, k), of the training examples
+    beta: float
+    gamma: float
+    delta: float
+    seed: int = 0
+    measure: Measure | None = None
+
+    @property
+    def attributes(self) -> int:
+        return int(self.values.shape[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Critic:
+    module: nn.Module
+    learning_rate: float
+    loss: Callable[[Step], Tensor]  # of the module: what comes from the model is to be detached
+
+
+class Objective(Protocol):
+    @property
+    def carriage(self) -> Carriage: ...
+
+    @property
+    def critic(self) -> Critic | None: ...
+
+    def terms(self, step: Step) -> Terms: ...

@@ -1,0 +1,131 @@
+"""From a PyTorch model to a checkpoint: where attributes lie that no dimension was trained for, and given codes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from test_training import DIMS, SPECS, TRAIN
+
+from arvae_music import control, library
+from arvae_music.attributes import PAPER, by_meter, evaluate, evaluate_mixed
+from arvae_music.checkpoint import NOT_CARRIED, read, write
+from arvae_music.measure_model import find_dimensions, from_checkpoint, posterior_means, to_checkpoint
+from arvae_music.measure_nets import build, mirrored
+from arvae_music.model import ArVae
+from arvae_music.objectives import Carriage
+from arvae_music.runtime import NumpyRuntime
+
+
+def model(seed: int = 0) -> ArVae:
+    torch.manual_seed(seed)
+    made = build(DIMS)
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    return made.eval()
+
+
+def saved(carriage: Carriage, seed: int = 0):
+    return to_checkpoint(model(seed), DIMS, TRAIN, SPECS, [""] * len(SPECS), {}, {}, carriage)
+
+
+# ------------------------------------------------------------------------------------ found
+
+
+def test_each_attribute_gets_the_dimension_that_tells_most_of_it_and_its_own():
+    random = np.random.default_rng(0)
+    values = random.standard_normal((4000, 3))
+    codes = random.standard_normal((4000, 6))
+    codes[:, 4] = values[:, 0] + 0.1 * codes[:, 4]
+    codes[:, 1] = -values[:, 1] + 0.5 * codes[:, 1]
+    codes[:, 2] = values[:, 2] + 0.5 * codes[:, 2]
+    assert find_dimensions(codes, values) == ((4, 1, 2), (1,))
+    values[:, 2] = values[:, 0] + 0.3 * random.standard_normal(4000)  # its best dimension is taken
+    codes[:, 2] = -values[:, 0] + 2 * random.standard_normal(4000)
+    assert find_dimensions(codes, values) == ((4, 1, 2), (1, 2))
+
+
+def test_mirrored_weights_are_the_same_model_with_codes_turned_round():
+    plain, inputs = model(), torch.from_numpy(TRAIN.inputs)
+    weights = {name: value.numpy() for name, value in plain.state_dict().items()}
+    other = build(DIMS).eval()
+    other.load_state_dict({n: torch.from_numpy(v.copy()) for n, v in mirrored(weights, [1, 3], 6).items()})
+    sign = torch.tensor([1.0, -1, 1, -1, 1, 1])
+    with torch.no_grad():
+        mine, theirs = plain.posterior(inputs), other.posterior(inputs)
+    torch.testing.assert_close(theirs.mean, mine.mean * sign)
+    torch.testing.assert_close(theirs.log_variance, mine.log_variance)
+    assert torch.equal(plain.decoder.generate(mine.mean, inputs), other.decoder.generate(mine.mean * sign, inputs))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_found_attributes_rise_with_their_codes(seed: int):
+    made = saved("found", seed)
+    own = made.metadata.scales[:4]
+    dimensions = [scale.dimension for scale in own]
+    assert len(set(dimensions)) == 4
+    codes = posterior_means(from_checkpoint(made), TRAIN.inputs)[:, dimensions]
+    for k, scale in enumerate(own):
+        assert scale.codes[0] < scale.codes[-1]
+        assert scale.code_sd == pytest.approx(codes[:, k].std(), rel=1e-4)
+    assert [scale.dimension for scale in made.metadata.scales[4:]] == [NOT_CARRIED] * 4
+
+
+def test_looking_for_dimensions_leaves_the_model_in_training_as_it_was():
+    plain = model()
+    before = {name: value.clone() for name, value in plain.state_dict().items()}
+    to_checkpoint(plain, DIMS, TRAIN, SPECS, [""] * 4, {}, {}, "found")
+    assert all(torch.equal(value, before[name]) for name, value in plain.state_dict().items())
+
+
+# ------------------------------------------------------------------------------------ given
+
+
+def test_given_codes_are_standardised_values_and_survive_the_file(tmp_path):
+    write(tmp_path / "given.safetensors", saved("given"))
+    made = read(tmp_path / "given.safetensors")
+    values = TRAIN.attributes.astype(np.float64)
+    for k, scale in enumerate(made.metadata.scales[:4]):
+        assert scale.given
+        expected = (values[:, k] - values[:, k].mean()) / values[:, k].std()
+        np.testing.assert_allclose(scale.code(values[:, k]), expected, atol=1e-9)
+        np.testing.assert_allclose(scale.value(scale.code(values[:, k])), values[:, k], atol=1e-9)
+        assert scale.code_sd == pytest.approx(1)
+    assert not any(scale.given for scale in made.metadata.scales[4:])
+
+
+def test_encoding_a_measure_measures_it():
+    made = saved("given")
+    prepared, bare = library.prepare(made), NumpyRuntime(made)
+    for meter, at in by_meter(TRAIN.inputs):
+        rows = TRAIN.inputs[at, 1 : 1 + meter.ticks]
+        mean, log_variance = prepared.runtime.posterior(rows, meter)
+        values = evaluate(SPECS, rows, meter)
+        for k, scale in enumerate(made.metadata.scales[:4]):
+            np.testing.assert_allclose(mean[:, k], scale.code(values[:, k]), rtol=1e-5, atol=1e-6)
+        assert (log_variance[:, :4] == -10).all()
+        np.testing.assert_array_equal(mean[:, 4:], bare.encode(rows, meter)[:, 4:])
+        np.testing.assert_array_equal(log_variance[:, 4:], bare.posterior(rows, meter)[1][:, 4:])
+        np.testing.assert_array_equal(prepared.runtime.encode(rows, meter), mean)
+
+
+def test_a_latent_edit_gives_the_decoder_the_requested_value():
+    """Weights that spell an attribute out are not needed: what reaches the decoder is what counts."""
+    prepared = library.prepare(saved("given"))
+    engine = prepared.restricted(PAPER)
+    before = evaluate_mixed(engine.specs, TRAIN.inputs)
+    wanted = np.full(before.shape, np.nan)
+    wanted[:, 1] = before[::-1, 1]
+    for meter, at in by_meter(TRAIN.inputs):
+        z = engine.runtime.encode(TRAIN.inputs[at, 1 : 1 + meter.ticks], meter)
+        moved = engine.moved(z, before[at], wanted[at])
+        expected = engine.metadata.scales[1].code(wanted[at, 1])
+        np.testing.assert_allclose(moved[:, 1], expected, rtol=1e-4, atol=1e-5)
+    outcome = control.outcome(engine, TRAIN.inputs, 1, before[::-1, 1], control.latent)
+    assert outcome.outputs.shape == TRAIN.inputs.shape
+
+
+def test_trained_attributes_lie_in_the_first_dimensions():
+    made = saved("trained")
+    assert [scale.dimension for scale in made.metadata.scales] == [0, 1, 2, 3] + [NOT_CARRIED] * 4
+    assert not any(scale.given for scale in made.metadata.scales)

@@ -1,0 +1,186 @@
+"""Objectives: every one trains, stops and goes on; what each adds is checked in test_objective_NAME.py."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributions import Bernoulli
+
+from arvae_music import objectives
+from arvae_music.errors import UsageError
+from arvae_music.examples import Examples, standard
+from arvae_music.model import ArVae, Decoding
+from arvae_music.objectives import ENTRIES
+from arvae_music.objectives.objective import Objective
+from arvae_music.training import Trainer, TrainingOptions
+
+WIDTH, LATENT = 6, 5
+OPTIONS = TrainingOptions(epochs=4, batch=16, learning_rate=1e-2, report_steps=1, valid_steps=4)
+
+
+class Bits(nn.Module):
+    """A decoder of independent bits: no music."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(LATENT, WIDTH)
+
+    def forward(self, z: Tensor, inputs: Tensor) -> Decoding:
+        return Decoding(Bernoulli(logits=self.layer(z)), inputs)
+
+    def generate(self, z: Tensor, inputs: Tensor) -> Tensor:
+        return (self.layer(z) > 0).float()
+
+    def sample(self, z: Tensor, inputs: Tensor) -> Tensor:
+        return Bernoulli(logits=self.layer(z)).sample()
+
+    def log_prob(self, z: Tensor, inputs: Tensor) -> Tensor:
+        return Bernoulli(logits=self.layer(z)).log_prob(inputs).sum(dim=1)
+
+
+class Encoding(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(WIDTH, 2 * LATENT)
+
+    def forward(self, inputs: Tensor) -> Iterator[Tensor]:
+        return iter(self.layer(inputs).chunk(2, dim=1))
+
+
+def measure(rows: np.ndarray) -> np.ndarray:
+    """Two attributes of a row of bits: how many are set, and which half holds more."""
+    return np.stack([rows.sum(axis=1), rows[:, :3].sum(axis=1) - rows[:, 3:].sum(axis=1)], axis=1)
+
+
+def examples(count: int = 64) -> Examples:
+    inputs = np.random.default_rng(0).integers(0, 2, (count, WIDTH)).astype(np.float32)
+    return Examples(inputs, measure(inputs).astype(np.float32), ("set", "side"), np.arange(count))
+
+
+DATA = examples()
+
+
+def bits() -> ArVae:
+    torch.manual_seed(0)
+    return ArVae(Encoding(), Bits(), LATENT)
+
+
+def trainer(name: str, options: TrainingOptions = OPTIONS) -> Trainer:
+    usual = ENTRIES[name]
+    options = replace(options, objective=name, beta=usual.beta, gamma=usual.gamma)
+    objective = objectives.make(name, options.setting(LATENT, DATA, measure))
+    return Trainer(bits(), DATA, DATA, options, lambda a, b: {"bits": float((a == b).float().mean())}, None, objective)
+
+
+def weights(made: Trainer) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in made.state().items() if name != "clock"}
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_it_learns_and_says_what_its_loss_is_made_of(name: str):
+    made = trainer(name, replace(OPTIONS, epochs=60))
+    reports = list(made.run())
+    assert reports[-1].valid["bits"] > 0.7
+    assert reports[-1].parts["reconstruction"] < reports[0].parts["reconstruction"]
+    assert {"reconstruction", "kl"} <= reports[0].parts.keys()
+    assert json.loads(json.dumps(reports[0].to_json())) == vars(reports[0])
+    assert made.objective.carriage == ENTRIES[name].carriage
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_a_run_that_was_stopped_goes_on_as_if_it_never_was(name: str):
+    whole = trainer(name)
+    assert [report.step for report in whole.run()] == list(range(1, 17))
+    first = trainer(name)
+    for report in first.run():
+        if report.step == 5:
+            first.stop()
+    second = trainer(name)
+    second.restore(first.state())
+    list(second.run())
+    expected, found = weights(whole), weights(second)
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_its_usual_weights_are_options(name: str):
+    usual = ENTRIES[name]
+    assert TrainingOptions(objective=name, beta=usual.beta, gamma=usual.gamma)
+    assert "(" in usual.source
+
+
+def test_an_unknown_name_gets_the_nearest():
+    with pytest.raises(UsageError, match=r"no objective 'beta-vea'; did you mean beta-vae\?"):
+        objectives.entry("beta-vea")
+    with pytest.raises(UsageError, match="there are ar-vae, beta-vae"):
+        TrainingOptions(objective="xyz")
+
+
+def test_ar_vae_is_what_there_is_where_none_is_named():
+    made = Trainer(bits(), DATA, DATA, OPTIONS, lambda a, b: {})
+    other = trainer("ar-vae", replace(OPTIONS, beta=OPTIONS.beta))
+    list(made.run())
+    list(other.run())
+    assert all(torch.equal(value, weights(other)[name]) for name, value in weights(made).items())
+
+
+# ------------------------------------------------------------------------------------ exact codes
+
+
+class Spy:
+    """An objective that remembers what it is shown."""
+
+    carriage = "given"
+    critic = None
+
+    def __init__(self, inner: Objective) -> None:
+        self.inner, self.steps = inner, []
+
+    def terms(self, step):
+        self.steps.append(step)
+        return self.inner.terms(step)
+
+
+def test_a_given_decoder_sees_the_standardised_values_and_nothing_else_changes():
+    inner = trainer("conditional").objective
+    made = Trainer(bits(), DATA, DATA, OPTIONS, lambda a, b: {}, None, Spy(inner))
+    list(made.run())
+    mean, sd = standard(DATA.attributes)
+    for step in made.objective.steps:
+        np.testing.assert_allclose(
+            step.batch.codes.numpy(), (step.batch.values.numpy() - mean) / sd, rtol=1e-5, atol=1e-6
+        )
+        assert torch.equal(step.outputs.z[:, :2], step.batch.codes)
+    row = made.objective.steps[-1].batch
+    plain = made.model.reconstruct(row.inputs, row.codes)
+    z = made.model.posterior(row.inputs).mean
+    assert torch.equal(plain, made.model.decoder.generate(torch.cat([row.codes, z[:, 2:]], dim=1), row.inputs))
+
+
+def test_the_dimensions_that_values_take_the_place_of_cost_nothing():
+    made = trainer("conditional")
+    before = made.model.encoder.layer.weight.clone()
+    list(made.run())
+    after = made.model.encoder.layer.weight
+    replaced = [0, 1, LATENT, LATENT + 1]  # means and log-variances
+    assert torch.equal(before[replaced], after[replaced])
+    assert not torch.equal(before[2], after[2])
+
+
+def test_further_rows_are_training_rows_and_others_every_step():
+    spy = Spy(trainer("conditional").objective)
+    made = Trainer(bits(), DATA, DATA, OPTIONS, lambda a, b: {}, None, spy)
+    list(made.run())
+    known = {row.tobytes() for row in DATA.inputs}
+    batches = [step.draw(7) for step in spy.steps]
+    assert all(len(batch.inputs) == 7 and batch.made_up == 0 for batch in batches)
+    assert all(row.tobytes() in known for batch in batches for row in batch.inputs.numpy())
+    np.testing.assert_array_equal(measure(batches[0].inputs.numpy()), batches[0].values.numpy())
+    assert not torch.equal(batches[0].inputs, batches[1].inputs)
