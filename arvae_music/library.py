@@ -10,10 +10,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,7 @@ class Model(EngineModel):
 
     def request(
         self,
-        targets: dict[str, Request],
+        targets: Mapping[str, Request] | None = None,
         *,
         keep: Iterable[str] = (),
         lock: Iterable[str] = (),
@@ -70,12 +71,14 @@ class Model(EngineModel):
         strength: float = 1.0,
         proposals: int = PROPOSALS,
         seed: int = 0,
+        **named: Request,
     ) -> EditRequest:
-        """An EditRequest from what people write; `bars` as in `1-4,7,12-`."""
+        """An EditRequest from what people write: targets as a mapping or by name (`density=+1.5`, `contour="=2st"`),
+        `bars` as in `1-4,7,12-`. Raises UsageError, CheckpointError."""
         if mode not in ("guided", "latent"):
             raise UsageError(f"there is no mode {mode!r}", remedy="give guided or latent")
         return EditRequest(
-            targets={name: self.target(name, request) for name, request in targets.items()},
+            targets={name: self.target(name, request) for name, request in {**(targets or {}), **named}.items()},
             keep=frozenset(self.metadata.scale(name).name for name in keep),
             locks=parse_locks(lock),
             bars=None if bars is None else numbers_in(bars),
@@ -86,76 +89,20 @@ class Model(EngineModel):
             seed=seed,
         )
 
-    def variation(
-        self,
-        targets: dict[str, Request],
-        *,
-        count: int = COUNT,
-        amount: float = AMOUNT,
-        keep: Iterable[str] = (),
-        lock: Iterable[str] = (),
-        bars: str | None = None,
-        form: bool = True,
-        seed: int = 0,
-    ) -> VaryRequest:
-        """A VaryRequest from what people write."""
-        editing = self.request(targets, keep=keep, lock=lock, bars=bars, form=form, seed=seed)
-        return VaryRequest(
-            count, amount, editing.targets, editing.keep, editing.locks, editing.bars, editing.form, editing.seed
-        )
+    def edit(self, melody: Melody, **asked: Any) -> EditResult:
+        """The melody with what is asked, in the words of `request`: `density=+1.5, keep=["contour"], bars="1-4"`."""
+        return edit(melody, self.request(**asked), self)
 
-    def vary(
-        self,
-        melody: Melody,
-        count: int = COUNT,
-        *,
-        amount: float = AMOUNT,
-        keep: Iterable[str] = (),
-        lock: Iterable[str] = (),
-        bars: str | None = None,
-        form: bool = True,
-        seed: int = 0,
-        **targets: Request,
-    ) -> VaryResult:
-        """`count` variations that keep the attributes, or of the melody edited to `targets`. See vary.py."""
-        request = self.variation(
-            targets, count=count, amount=amount, keep=keep, lock=lock, bars=bars, form=form, seed=seed
-        )
-        return vary(melody, request, self)
+    def vary(self, melody: Melody, count: int = COUNT, *, amount: float = AMOUNT, **asked: Any) -> VaryResult:
+        """`count` variations that keep the attributes, of the melody, or of that with what is asked, in the words of
+        `request`. See vary.py."""
+        return vary(melody, VaryRequest(self.request(**asked), count, amount), self)
 
     def interpolate(
         self, melodies: Sequence[Melody], steps: int = STEPS, *, form: bool = True, seed: int = 0
     ) -> Interpolation:
         """`steps` melodies from each to the next, both included. See interpolate.py for what must fit."""
         return interpolate(melodies, self, steps, form=form, seed=seed)
-
-    def edit(
-        self,
-        melody: Melody,
-        *,
-        keep: Iterable[str] = (),
-        lock: Iterable[str] = (),
-        bars: str | None = None,
-        mode: Mode = "guided",
-        form: bool = True,
-        strength: float = 1.0,
-        proposals: int = PROPOSALS,
-        seed: int = 0,
-        **targets: Request,
-    ) -> EditResult:
-        """The melody with `targets` met: `density=+1.5`, `contour="=2st"`. Raises UsageError, CheckpointError."""
-        request = self.request(
-            targets,
-            keep=keep,
-            lock=lock,
-            bars=bars,
-            mode=mode,
-            form=form,
-            strength=strength,
-            proposals=proposals,
-            seed=seed,
-        )
-        return edit(melody, request, self)
 
 
 def load(model: str | Path = AUTO, melody: Melody | None = None) -> Model:

@@ -59,7 +59,7 @@ INDEPENDENT_TRACKS = 2  # the file type
 LARGEST_DENOMINATOR = 6  # as a power of two: a 64th
 DEFAULT_TEMPO = 120.0  # quarter notes a minute, of a file that gives none: the MIDI standard's
 TICKS_PER_QUARTER = 480  # of new files; a multiple of 12, so that the grid is exact
-SIMPLE_CLICK, COMPOUND_CLICK = 24, 36  # MIDI clocks in a beat, part of a time signature event
+SIMPLE_CLICK, COMPOUND_CLICK = 24, 36  # MIDI clocks in a quarter and in a dotted one, part of a signature event
 _REMEDIES = {
     TWO_AT_ONCE: "name a track that plays one note at a time with --track",
     OFF_GRID: "quantise it to sixteenths or triplets, or name another track with --track",
@@ -142,6 +142,11 @@ class Song:
             return DEFAULT_TEMPO
         data = next((data for tick, data in reversed(found) if tick <= start), found[0][1])
         return 60e6 / max(int.from_bytes(data, "big"), 1)
+
+    @property
+    def velocity(self) -> int:
+        """The median of its notes'."""
+        return int(np.median([note.velocity for note in self._notes]))
 
     def whole(self) -> Melody:
         """The melody with rests before its pickup and after its last note, so that these measures are full too."""
@@ -234,27 +239,30 @@ def new_midi(
     fifths: int | Sequence[int] = 0,
     name: str = "melody",
     program: int = 0,
-    velocity: int = 80,
+    velocity: int | Sequence[int] = 80,
+    signatures: Sequence[str] = (),
 ) -> bytes:
     """A type 1 file from token rows, one a measure with its meter; a row of None is silent.
 
-    `tempo` is in quarter notes a minute; `shift` and `fifths` are one for all measures or one each. Tokens are
-    at their ticks exactly and notes last to the next event.
+    `tempo` is in quarter notes a minute; `shift`, `fifths` and `velocity` are one for all measures or one each;
+    `signatures` is how each measure's meter is written ("2/2" for 4/4), its name where there are none. Tokens are at
+    their ticks exactly and notes last to the next event.
     """
     barlines = np.cumsum([0, *(meter.quarters * TICKS_PER_QUARTER for meter in meters)]).tolist()
     conductor = [meta(0, TEMPO, round(60e6 / tempo).to_bytes(3, "big"))]
-    shifts, keys = _each(shift, len(meters)), _each(fifths, len(meters))
+    shifts, keys, loud = (_each(value, len(meters)) for value in (shift, fifths, velocity))
+    written = signatures or [meter.name for meter in meters]
     for i, meter in enumerate(meters):
         if i == 0 or keys[i] != keys[i - 1]:
             conductor.append(meta(int(barlines[i]), KEY_SIGNATURE, bytes([keys[i] % 256, 0])))
-        if i == 0 or meter != meters[i - 1]:
-            conductor.append(_signature_event(int(barlines[i]), meter))
+        if i == 0 or written[i] != written[i - 1]:
+            conductor.append(_signature_event(int(barlines[i]), written[i], meter))
     track = [meta(0, TRACK_NAME, name.encode()), Event(0, bytes([PROGRAM, program]))]
     for note in notes_of(rows, 0):
         pitch = note.pitch - shifts[note.measure]
         at = meters[note.measure].tick_quarters[note.tick] * TICKS_PER_QUARTER
         until = meters[note.end_measure].tick_quarters[note.end_tick] * TICKS_PER_QUARTER
-        track.append(Event(int(barlines[note.measure] + at), bytes([NOTE_ON, pitch, velocity])))
+        track.append(Event(int(barlines[note.measure] + at), bytes([NOTE_ON, pitch, loud[note.measure]])))
         track.append(Event(int(barlines[note.end_measure] + until), bytes([NOTE_OFF, pitch, 64])))
     end = meta(int(barlines[-1]), END_OF_TRACK, b"")
     return new_file([[*conductor, end], [*track, end]], TICKS_PER_QUARTER)
@@ -264,7 +272,7 @@ def _each(value: int | Sequence[int], count: int) -> Sequence[int]:
     return [value] * count if isinstance(value, int) else value
 
 
-def _signature_event(tick: int, meter: Meter) -> Event:
-    numerator, denominator = (int(part) for part in meter.name.split("/"))
-    click = COMPOUND_CLICK if meter.compound else SIMPLE_CLICK
+def _signature_event(tick: int, signature: str, meter: Meter) -> Event:
+    numerator, denominator = (int(part) for part in signature.split("/"))
+    click = COMPOUND_CLICK if meter.compound else SIMPLE_CLICK * 4 // denominator
     return meta(tick, TIME_SIGNATURE, bytes([numerator, denominator.bit_length() - 1, click, 8]))

@@ -116,7 +116,7 @@ def _change(part: str, text: str, spec: AttributeSpec) -> Change:
             raise _wrong(text, spec, "an absolute value has no percentage", f"write ={number:g}{spec.unit.names[0]}")
         return Change("set", number, unit)
     if sign:
-        if unit or number < 0:
+        if unit or number <= 0:
             raise _wrong(text, spec, "a factor is a plain positive number", "write x1.5")
         return Change("times", number)
     return Change("add", number, unit)

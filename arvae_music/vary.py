@@ -1,6 +1,6 @@
 """Variations: n different ones of a melody, that keep its attributes, as far apart as they can be.
 
-    request = VaryRequest(count=16, amount=0.5)
+    request = VaryRequest(EditRequest({}), count=16, amount=0.5)
     result = vary(melody, request, model)     # result.variations: melody, amount; result.base
 
 What stays. Every attribute that the model carries has in every measure the value it had, exactly (to the note, to
@@ -25,7 +25,7 @@ A melody of few notes may not have so many variations: then there are fewer, and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,6 @@ from .melody import Melody
 from .path import Choice, best_path, joins
 from .proposals import decode
 from .search import Judge
-from .targets import Target
 from .tokens import FIRST_PITCH, HOLD, REST, Row, onsets
 from .walk import Found, Walk, awkward, canonical, largest_leap, pitches_for
 
@@ -76,27 +75,15 @@ BAN = 1e6
 
 @dataclass(frozen=True)
 class VaryRequest:
+    editing: EditRequest  # what is done before anything is varied; its measures, locks, form and seed hold on
     count: int = COUNT
     amount: float = AMOUNT
-    targets: Mapping[str, Target] = field(default_factory=dict)
-    keep: frozenset[str] = frozenset()  # besides the attributes that the model carries
-    locks: frozenset[str] = frozenset()  # see locks.py
-    bars: Sequence[tuple[int, int | None]] | None = None  # measure numbers; None: all
-    form: bool = True
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.count < 1:
             raise UsageError(f"{self.count} variations", remedy="give -n 1 or more")
         if not 0 < self.amount <= 1:
             raise UsageError(f"the amount is {self.amount:g}", remedy="give a share of the notes, above 0, at most 1")
-
-    @property
-    def editing(self) -> EditRequest:
-        """What is done before anything is varied."""
-        return EditRequest(
-            self.targets, keep=self.keep, locks=self.locks, bars=self.bars, form=self.form, seed=self.seed
-        )
 
 
 @dataclass(frozen=True)
@@ -199,12 +186,12 @@ def _pools(base: EditResult, request: VaryRequest, model: Model) -> dict[int, tu
         distinct[spot.key] = distinct[spot.key].bound_as(spot) if spot.key in distinct else spot
     found: dict[tuple[object, ...], _Pool] = {}
     notes = [token for row in base.melody.rows if row is not None for token in row[onsets(row)].tolist()]
-    locks = Locks(request.locks, min(notes, default=FIRST_PITCH), max(notes, default=FIRST_PITCH))
+    locks = Locks(request.editing.locks, min(notes, default=FIRST_PITCH), max(notes, default=FIRST_PITCH))
     for meter in sorted({spot.meter for spot in distinct.values()}):
         here = [spot for spot in distinct.values() if spot.meter == meter]
         for start in range(0, len(here), CHUNK):
             chunk = here[start : start + CHUNK]
-            seed = [request.seed, meter.code, start]
+            seed = [request.editing.seed, meter.code, start]
             pools = _Collector(chunk, meter, locks, request.amount, model, seed).pools()
             found.update(zip((spot.key for spot in chunk), pools, strict=True))
     forms = {key: n for n, key in enumerate(found)}
@@ -316,7 +303,7 @@ class _Ensemble:
                 self.choices.append(Choice(bar.tokens, bar.tokens[None], np.zeros(1), -1))
             else:
                 form, pool = pools[i]
-                self.choices.append(Choice(bar.tokens, pool.rows, pool.cost, form if request.form else -1))
+                self.choices.append(Choice(bar.tokens, pool.rows, pool.cost, form if request.editing.form else -1))
         self.joins = joins(self.choices)
         self.closing = _closing(pools)
         self.notes = max(sum(pool.notes for _, pool in pools.values()), 1)

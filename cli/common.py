@@ -197,20 +197,21 @@ def report(renderable: object) -> None:
 
 def print_json(data: object) -> None:
     """`data` on stdout. Dataclasses, paths, fractions and numpy values are understood; NaN becomes null."""
-    text = json.dumps(_plain(data), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False)
     # Lists of plain values on one line. Line breaks inside strings are escaped, so these are all layout.
     print(re.sub(r"\[\n[^\[\]{}]*\]", lambda found: re.sub(r"\n *", " ", found[0]).replace("[ ", "["), text))
 
 
-def _plain(data: Any) -> Any:
+def plain(data: Any) -> Any:
+    """What `json` writes as it is: see print_json."""
     if dataclasses.is_dataclass(data) and not isinstance(data, type):
-        return {field.name: _plain(getattr(data, field.name)) for field in dataclasses.fields(data)}
+        return {field.name: plain(getattr(data, field.name)) for field in dataclasses.fields(data)}
     if isinstance(data, dict):
-        return {str(key): _plain(value) for key, value in data.items()}
+        return {str(key): plain(value) for key, value in data.items()}
     if isinstance(data, (list, tuple, set, frozenset)):
-        return [_plain(value) for value in data]
+        return [plain(value) for value in data]
     if hasattr(data, "tolist"):  # numpy arrays and scalars, without importing numpy
-        return _plain(data.tolist())
+        return plain(data.tolist())
     if isinstance(data, float):
         return data if abs(data) < float("inf") else None
     if data is None or isinstance(data, (str, bool, int)):

@@ -7,8 +7,9 @@
 
 The first and the last step are the inputs, note for note; --steps counts both. Every step is a new file of one
 track with the tempo, the meter and the instrument of the first input: its other tracks would not go with the second
-melody. Notes stand on the grid, as written; a pickup and an incomplete last measure are filled up with rests.
-How measures, lengths and keys are matched, and what is refused, is said in `arvae_music.interpolate`.
+melody. How loud it is goes from one input's median velocity to the next one's. Notes stand on the grid, as written; a
+pickup and an incomplete last measure are filled up with rests. How measures, lengths and keys are matched, and what is
+refused, is said in `arvae_music.interpolate`.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def interpolate(
     path = trained.interpolate([_chosen(song, bars) for song in songs], steps, form=form, seed=seed)
     rows = _rows(path, plans, places, trained, seed, one)
     if not dry_run:
-        _write(path, plans, rows, songs[0], one)
+        _write(path, plans, rows, songs, one)
     _report(songs, path, plans, rows, dry_run=dry_run, json=json)
     return 0
 
@@ -126,25 +127,39 @@ def _plan(
 # ------------------------------------------------------------------------------------------ files
 
 
-def _write(path: Interpolation, plans: Sequence[Planned], rows: Sequence[Row], first: Song, one: bool) -> None:
+def _write(
+    path: Interpolation, plans: Sequence[Planned], rows: Sequence[Row], songs: Sequence[Song], one: bool
+) -> None:
     """The MIDI files; beside several a manifest and a contact sheet."""
-    look: dict[str, Any] = {"tempo": first.tempo, "program": first.found.program or 0}
-    for plan, melodies in zip(plans, [path.melodies] if one else [(m,) for m in path.melodies], strict=True):
+    look: dict[str, Any] = {"tempo": songs[0].tempo, "program": songs[0].found.program or 0}
+    steps = list(zip(path.melodies, _velocities(path, songs), strict=True))
+    for plan, content in zip(plans, [steps] if one else [[step] for step in steps], strict=True):
         if not plan.skip:
-            common.write_output(plan, _midi(melodies, look))
+            common.write_output(plan, _midi(content, look))
     if not one:
-        _conclude(path, plans, rows, round(first.tempo, 2))
+        _conclude(path, plans, rows, round(songs[0].tempo, 2))
 
 
-def _midi(melodies: Sequence[Melody], look: dict[str, Any]) -> bytes:
+def _velocities(path: Interpolation, songs: Sequence[Song]) -> list[int]:
+    """Every step's, on the line between the inputs around it."""
+    import numpy as np
+
+    line = np.interp(range(len(path.melodies)), path.ends, [song.velocity for song in songs])
+    return [round(velocity) for velocity in line.tolist()]
+
+
+def _midi(steps: Sequence[tuple[Melody, int]], look: dict[str, Any]) -> bytes:
+    """Melodies with their velocities, one after another."""
     from ..midi import new_midi
 
-    bars = [(melody, bar) for melody in melodies for bar in melody.bars]
+    bars = [(melody, velocity, bar) for melody, velocity in steps for bar in melody.bars]
     return new_midi(
-        [bar.tokens for _, bar in bars],
-        [bar.meter for _, bar in bars if bar.meter is not None],
-        shift=[melody.shift for melody, _ in bars],
-        fifths=[melody.fifths for melody, _ in bars],
+        [bar.tokens for _, _, bar in bars],
+        [bar.meter for _, _, bar in bars if bar.meter is not None],
+        shift=[melody.shift for melody, _, _ in bars],
+        fifths=[melody.fifths for melody, _, _ in bars],
+        velocity=[velocity for _, velocity, _ in bars],
+        signatures=[bar.signature for _, _, bar in bars],
         **look,
     )
 

@@ -168,7 +168,7 @@ def train(
     if device not in DEVICES:
         raise UsageError(f"there is no device {device!r}", remedy=f"give {', '.join(DEVICES)}")
     usual = entry(objective)
-    run = output or Path("runs") / corpus.replace("/", "-")
+    run = output or _default_run(corpus)
     _check_run(run, resume, overwrite)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads starve other programs
     from ..attributes import PAPER
@@ -194,6 +194,12 @@ def train(
             )
             plan = Plan(corpus, names, dims, options, mix)
         return _Run(run, plan, data, place, as_json=json).go(resume, threads)
+
+
+def _default_run(corpus: str) -> Path:
+    """runs/ and the names of the corpora: folders and files go by their own."""
+    names = [Path(part).expanduser().resolve().name for part in corpus.split("+")]
+    return Path("runs") / "+".join(name.removesuffix(".parquet") for name in names)
 
 
 def _default_epochs(corpus: str, measures: int, batch: int) -> int:
@@ -362,7 +368,7 @@ class _Run:
             "licence": self.data.licence,
             "arvae": __version__,
             "made": time.strftime("%Y-%m-%d"),
-            "valid": report.valid if report else None,
+            "valid": common.plain(report.valid) if report else None,
         }
         training = {
             **self.plan.options.to_json(),
@@ -408,7 +414,7 @@ class _Run:
         return stop.asked
 
     def _record(self, report: Report) -> None:
-        line = json.dumps(report.to_json())
+        line = json.dumps(common.plain(report), allow_nan=False)
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(line + "\n")
         if self.as_json:

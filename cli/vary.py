@@ -105,24 +105,16 @@ def vary(
     named = (density, rhythm, range_, contour, syncopation, pitch, repetition, steps)
     sliders = edit.chosen(named, set_)
     places = common.expand_inputs(files, recursive=recursive)
+    from ..vary import VaryRequest
+
     trained = common.load_model(model)
     points = grid_points(grid) if grid is not None else [{}]
     both = sorted(set(points[0]) & set(sliders))
     if both:
         raise UsageError(f"{both[0]} is in --grid and a slider too", remedy="leave out one of the two")
-    requests = [
-        trained.variation(
-            {**sliders, **point},
-            count=count or COUNT,
-            amount=amount,
-            keep=edit.split_names(keep),
-            lock=lock or [],
-            bars=bars,
-            form=form,
-            seed=seed,
-        )
-        for point in points
-    ]
+    hold: dict[str, Any] = {"keep": edit.split_names(keep), "lock": lock or [], "bars": bars}
+    edits = [trained.request({**sliders, **point}, **hold, form=form, seed=seed) for point in points]
+    requests = [VaryRequest(editing, count or COUNT, amount) for editing in edits]
     varied = grid is None or count is not None
     folder = _folder(output, places)
     items = _plan(places, files, folder, requests, varied, overwrite=overwrite, skip_existing=skip_existing)
@@ -199,7 +191,7 @@ def _plan(
     plans: dict[Place, list[Planned]] = {}
     for where, inside in by_folder.items():
         wanted = [
-            common.Request(place, edit.label(request.targets) or "vary", request.seed, n)
+            common.Request(place, edit.label(request.editing.targets) or "vary", request.editing.seed, n)
             for place in inside
             for request in requests
             for n in range(1, request.count + 1 if varied else 2)
@@ -298,8 +290,8 @@ class _Work:
             if not self.dry_run and not plan.skip:
                 common.write_output(plan, song.write(result.melody.rows))
             row = entry(
-                file=self._name(plan), source=str(plan.request.source), n=plan.request.n, seed=request.seed,
-                model=model, result=result, targets=request.targets, keep=request.keep, amount=amount,
+                file=self._name(plan), source=str(plan.request.source), n=plan.request.n, seed=request.editing.seed,
+                model=model, result=result, targets=request.editing.targets, keep=request.editing.keep, amount=amount,
             )  # fmt: skip
             cards.append(make_card(row, song.melody, result.melody, tempo))
         return cards, _told(request, [card.row for card in cards], short)
@@ -322,10 +314,11 @@ class _Work:
 def _told(request: VaryRequest, rows: Sequence[Row], short: int) -> list[str]:
     """The report's lines on one request."""
     exact = sum(row["exact"] for row in rows)
-    head = f"{edit.label(request.targets)}: " if request.targets else ""
+    targets, seed = request.editing.targets, request.editing.seed
+    head = f"{edit.label(targets)}: " if targets else ""
     shares = [row["amount"] for row in rows if row["amount"] is not None]
     amount = f", {100 * sum(shares) / len(shares):.0f} % of the notes others on average" if shares else ""
-    lines = [f"{head}{len(rows)} of {len(rows) + short}{amount}; {exact} exact in every measure; seed {request.seed}"]
+    lines = [f"{head}{len(rows)} of {len(rows) + short}{amount}; {exact} exact in every measure; seed {seed}"]
     if short:
         lines.append(f"{head}no more than {len(rows)} different ones at this amount, with what is to stay")
     return lines

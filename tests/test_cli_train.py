@@ -19,7 +19,9 @@ from safetensors.numpy import load_file
 from arvae_music import checkpoint
 from arvae_music.cli import common, train
 from arvae_music.cli.main import COMMANDS, main
-from arvae_music.training import Report, Trainer
+from arvae_music.cli.train import Plan, _default_run, _Run
+from arvae_music.measure_nets import MeasureDims
+from arvae_music.training import Report, Trainer, TrainingOptions
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 SMALL = ("--hidden", 8, "--tick-hidden", 8, "--latent", 6, "--batch", 16, "--quiet")
@@ -100,6 +102,22 @@ def test_a_run_leaves_its_files(run: Call, work: Path):
     assert made.metadata.provenance["valid"] == reports[-1]["valid"]
     assert made.metadata.training["steps"] == reports[-1]["step"]
     assert list(made.metadata.meters) == ["2/4"]
+
+
+@pytest.mark.parametrize(
+    ("corpus", "folder"),
+    [("bach", "bach"), ("bach+folk", "bach+folk"), ("./tunes", "tunes"), ("a/tunes/", "tunes"), ("my.parquet", "my")],
+)
+def test_a_run_is_called_as_its_corpus(corpus: str, folder: str):
+    assert _default_run(corpus) == Path("runs") / folder
+
+
+def test_a_report_of_what_is_no_number_is_still_json(tmp_path: Path):
+    report = Report(1, 0.1, 0.1, 1.0, 1.0, 10.0, 0.1, 0.5, 0.5, 0.1, float("nan"), {"tokens": float("inf")})
+    _Run(tmp_path, Plan("tunes", (), MeasureDims(), TrainingOptions()), None, "cpu", as_json=False)._record(report)
+    (line,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    found = json.loads(line, parse_constant=pytest.fail)
+    assert (found["attribute"], found["valid"], found["loss"]) == (None, {"tokens": None}, 0.5)
 
 
 def test_json_is_a_line_a_report_on_stdout(run: Call, work: Path):

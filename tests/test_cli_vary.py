@@ -171,6 +171,23 @@ def test_the_first_inputs_tempo_and_instrument_stay(arvae: Run, work: Path, melo
     assert next(m.program for m in messages if m.type == "program_change") == 40
 
 
+def test_the_signature_as_written_and_the_velocity_of_both(arvae: Run, work: Path) -> None:
+    for name, (signature, velocity) in {"soft": ((2, 2), 40), "loud": ((4, 4), 100)}.items():
+        track = mido.MidiTrack([mido.MetaMessage("time_signature", numerator=signature[0], denominator=signature[1])])
+        for pitch in (72, 74, 76, 77) if name == "soft" else (77, 76, 72, 71):
+            track.append(mido.Message("note_on", note=pitch, velocity=velocity, time=0))
+            track.append(mido.Message("note_off", note=pitch, velocity=0, time=480))
+        mido.MidiFile(ticks_per_beat=480, tracks=[track]).save(str(work / f"{name}.mid"))
+    assert arvae("interpolate", "soft.mid", "loud.mid", "--steps", "3", "-o", "out").returncode == 0
+    loud, written = [], []
+    for file in sorted((work / "out").glob("*.mid")):
+        messages = [message for track in mido.MidiFile(str(file)).tracks for message in track]
+        loud.append({m.velocity for m in messages if m.type == "note_on" and m.velocity})
+        written.append([(m.numerator, m.denominator) for m in messages if m.type == "time_signature"])
+    assert loud == [{40}, {70}, {100}]
+    assert written == [[(2, 2)], [(2, 2)], [(4, 4)]]
+
+
 def test_the_same_steps_twice(arvae: Run, two: tuple[Path, Path], work: Path) -> None:
     for out in ("x", "y"):
         assert arvae("interpolate", *two, "--steps", "4", "-o", out, "--seed", "9").returncode == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from fractions import Fraction
 from pathlib import Path
@@ -248,3 +249,11 @@ def test_a_file_may_change_its_key_from_measure_to_measure() -> None:
     song = Song.read(data)
     pitches = [n.pitch for n in song.melody.notes]
     assert [p + 2 for p in pitches[:4]] == pitches[4:]
+
+
+def test_a_file_is_as_loud_and_in_the_signature_it_is_told() -> None:
+    data = new_midi([A.rows[0]] * 3, [FOUR] * 3, velocity=[80, 50, 50], signatures=["4/4", "4/4", "2/2"])
+    track = mido.merge_tracks(mido.MidiFile(file=io.BytesIO(data)).tracks)
+    assert [m.velocity for m in track if m.type == "note_on"] == [80] * 4 + [50] * 8
+    written = [(m.numerator, m.denominator, m.clocks_per_click) for m in track if m.type == "time_signature"]
+    assert written == [(4, 4, 24), (2, 2, 48)]

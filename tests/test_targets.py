@@ -23,7 +23,7 @@ AMOUNTS = st.builds(lambda digits, power: float(f"{digits}e{power}"), st.integer
 @st.composite
 def changes(draw: st.DrawFn, kind: str, unit: str) -> Change:
     amount = draw(AMOUNTS)
-    return Change(kind, abs(amount) if kind == "times" else amount, unit)
+    return Change(kind, abs(amount) or 1.0 if kind == "times" else amount, unit)
 
 
 @st.composite
@@ -107,6 +107,8 @@ def test_a_curve():
         ("0:,8:+1", "no target", "write +1.5"),
         ("=10%", "no percentage", "write =10notes"),
         ("x-2", "plain positive", "write x1.5"),
+        ("x0", "plain positive", "write x1.5"),
+        ("0:x0,8:x2", "plain positive", "write x1.5"),
         ("x2notes", "plain positive", "write x1.5"),
         ("x50%", "plain positive", "write x1.5"),
         ("+2st", "no unit 'st'", "its unit is 'notes'"),

@@ -13,6 +13,7 @@ from midi_files import FOUR, TUNE, row
 
 from arvae_music import library
 from arvae_music.attributes import evaluate
+from arvae_music.edit import EditRequest
 from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.library import Model
 from arvae_music.locks import Locks, in_key
@@ -215,7 +216,7 @@ def test_the_first_ones_do_not_depend_on_how_many_follow(model: Model) -> None:
 @pytest.mark.parametrize(("count", "amount"), [(0, 0.5), (3, 0.0), (3, 1.5), (3, -1.0)])
 def test_requests_that_make_no_sense(count: int, amount: float) -> None:
     with pytest.raises(UsageError):
-        VaryRequest(count, amount)
+        VaryRequest(EditRequest({}), count, amount)
 
 
 def test_unknown_attributes_and_measures_are_refused(model: Model) -> None:
