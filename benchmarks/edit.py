@@ -8,10 +8,11 @@ Each of the four attributes is asked to move by +-1.5 sd in every measure of eve
 where the corpus of the model holds such a value (the others are clamped, and counted apart). `exact` is the
 share of feasible requests met to the note, to the semitone, for rhythm to the weight of an eighth. `drift` is the
 mean absolute change, in sd, of the attributes whose correlation with the requested one is below .5; `forced` is
-the part that no edit can avoid, since |contour| cannot exceed the range, and both are 0 with one note. `ticks`
-is the share of ticks whose token changed; `x least` compares that, on measures where brute force over all
-changes of one and two ticks finds the smallest change that reaches the target, with that smallest change.
-`in key` is the share of new notes in the key; the corpus's own notes stand below.
+a lower bound of the part that no edit can avoid: |contour| cannot exceed the range, is the range with two notes, and
+both are 0 with one, and more notes are more complex. `ticks` is the share of ticks whose token changed; `x least`
+compares that, on measures where brute force over all changes of one and two ticks finds the smallest change that
+reaches the target, with that smallest change. `in key` is the share of new notes in the key; the corpus's own notes
+stand below.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy as np
 from tunes import held_out
 
 import arvae_music
+from arvae_music.attributes import BUILT_IN, SEMITONES, rhythm_weights
 from arvae_music.edit import BarResult, EditResult, edit
 from arvae_music.library import Model
 from arvae_music.locks import Locks, in_key
@@ -33,6 +35,8 @@ from arvae_music.tokens import FIRST_PITCH, HOLD, REST, onsets
 
 STEP = 1.5  # sd
 SAMPLE = 40  # measures a request for brute force
+WIDEST = 48  # semitones: the span of the vocabulary
+NEARLY = 1e-9
 
 
 def main() -> None:
@@ -91,14 +95,15 @@ def request(
     new = [(b != a) & onsets(b) for a, b in zip(before, after, strict=True)]
     fresh = np.concatenate([melodies[0].rows[0][:0], *(row[mask] for row, mask in zip(after, new, strict=True))])
     ratios = _against_least(feasible, model, k) if brute else []
+    drift, forced = _drift(bars, model, names, k)
     return {
         "attribute": name,
         "step": step,
         "exact": float(np.mean([bar.hits[k] for bar in bars])) if bars else float("nan"),
         "measures": len(bars),
         "clamped": len(pairs) - len(bars),
-        "drift": _drift(bars, model, names, k)[0],
-        "forced": _drift(bars, model, names, k)[1],
+        "drift": drift,
+        "forced": forced,
         "ticks": float(np.mean([(a != b).mean() for a, b in zip(before, after, strict=True)]))
         if bars
         else float("nan"),
@@ -116,24 +121,42 @@ def _rows(pairs: list[tuple[BarResult, Melody, EditResult]]) -> tuple[list[np.nd
 
 
 def _drift(bars: list[BarResult], model: Model, names: list[str], k: int) -> tuple[float, float]:
+    """Mean drift of the unrelated attributes, and the part of it that is forced, both in sd."""
     if not bars:
         return float("nan"), float("nan")
     metadata = model.metadata.restricted(names)
     unrelated = [j for j in range(len(names)) if abs(metadata.correlation[k][j]) < 0.5]
     sd = np.array([scale.sd for scale in metadata.scales])
-    moves = np.array([np.abs(bar.achieved - bar.before) / sd for bar in bars])
-    forced = np.zeros_like(moves)
-    if {"range", "contour", "density"} <= set(names):
-        span, slope, notes = names.index("range"), names.index("contour"), names.index("density")
-        for bar, row in zip(bars, forced, strict=True):
-            few = round(bar.achieved[notes] * bar.meter.ticks) < 2  # then both are 0
-            if k == slope:
-                row[span] = max(0.0, abs(bar.achieved[slope]) - bar.before[span]) / sd[span]
-            elif k == span or few:
-                row[slope] = max(0.0, abs(bar.before[slope]) - bar.achieved[span]) / sd[slope]
-            if k != span and few:
-                row[span] = bar.before[span] / sd[span]
-    return float(moves[:, unrelated].mean()), float(forced[:, unrelated].mean())
+    moves = np.array([np.abs(bar.achieved - bar.before) / sd for bar in bars])[:, unrelated]
+    forced = [_forced(bar, names, k, unrelated, sd) for bar in bars]
+    return float(moves.mean()), float(np.mean(forced) / len(unrelated))
+
+
+def _forced(bar: BarResult, names: list[str], k: int, unrelated: list[int], sd: np.ndarray) -> float:
+    """The least that the unrelated attributes can drift, summed in sd: a lower bound over all measures there are.
+
+    With fewer than two notes, range and contour are 0; with two, |contour| is the range; with more, it is the range at
+    most. So many notes are no simpler than on the simplest ticks, and no more complex than on the others. Of all
+    notes, ranges, contours and complexities that obey this and have what is wanted, the nearest to what was.
+    """
+    tolerance = 0.5 * np.array([BUILT_IN[name].grain(bar.meter) for name in names]) + NEARLY
+    every = (np.arange(bar.meter.ticks + 1), np.arange(WIDEST + 1), np.arange(-WIDEST, WIDEST + 1))
+    notes, span, slope = np.meshgrid(*every, indexing="ij", sparse=True)
+    lawful = np.where(notes < 3, span == np.abs(slope), span >= np.abs(slope)) & ((notes > 1) | (span == 0))
+    weights = np.sort(rhythm_weights(bar.meter)) / rhythm_weights(bar.meter).sum()
+    simplest, hardest = (np.append(0, side.cumsum())[notes] for side in (weights, weights[::-1]))
+    bounds = {
+        "rhythm": (simplest, hardest), "range": (span / SEMITONES,) * 2, "density": (notes / bar.meter.ticks,) * 2,
+        "contour": (slope / SEMITONES,) * 2,
+    }  # fmt: skip
+    cost = np.where(lawful, 0.0, np.inf)
+    for j, (low, high) in enumerate(bounds[name] for name in names):
+        if j == k:
+            there = (low - tolerance[j] <= bar.wanted[j]) & (bar.wanted[j] <= high + tolerance[j])
+            cost = np.where(there, cost, np.inf)
+        elif j in unrelated:
+            cost = cost + np.maximum(np.maximum(low - bar.before[j], bar.before[j] - high), 0.0) / sd[j]
+    return float(cost.min())
 
 
 def _against_least(pairs: list[tuple[BarResult, Melody, EditResult]], model: Model, k: int) -> list[float]:
