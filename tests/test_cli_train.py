@@ -113,11 +113,11 @@ def test_a_run_is_called_as_its_corpus(corpus: str, folder: str):
 
 
 def test_a_report_of_what_is_no_number_is_still_json(tmp_path: Path):
-    report = Report(1, 0.1, 0.1, 1.0, 1.0, 10.0, 0.1, 0.5, 0.5, 0.1, float("nan"), {"tokens": float("inf")})
+    report = Report(1, 0.1, 0.1, 1.0, 1.0, 10.0, 0.1, 0.5, {"kl": float("nan")}, {"tokens": float("inf")})
     _Run(tmp_path, Plan("tunes", (), MeasureDims(), TrainingOptions()), None, "cpu", as_json=False)._record(report)
     (line,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
     found = json.loads(line, parse_constant=pytest.fail)
-    assert (found["attribute"], found["valid"], found["loss"]) == (None, {"tokens": None}, 0.5)
+    assert (found["parts"], found["valid"], found["loss"]) == ({"kl": None}, {"tokens": None}, 0.5)
 
 
 def test_json_is_a_line_a_report_on_stdout(run: Call, work: Path):
