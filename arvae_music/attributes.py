@@ -341,7 +341,7 @@ def find(name: str) -> AttributeSpec:
     if name in BUILT_IN:
         return BUILT_IN[name]
     if ":" in name:
-        return _import(name)
+        return _as_spec(imported(name), name.rpartition(":")[2], name)
     for point in entry_points(group=ENTRY_POINTS, name=name):
         try:
             found = point.load()
@@ -357,19 +357,20 @@ def find(name: str) -> AttributeSpec:
     raise UsageError(f"unknown attribute {name!r}", remedy=hint)
 
 
-def _import(path: str) -> AttributeSpec:
+def imported(path: str) -> object:
+    """What `module:function` names, the module importable from the working folder too. Raises UsageError."""
     module_name, _, function_name = path.partition(":")
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
-        found = getattr(importlib.import_module(module_name), function_name)
+        found: object = getattr(importlib.import_module(module_name), function_name)
     except (ImportError, AttributeError, TypeError, ValueError) as error:  # the last two: ".x:f" and ":f"
         raise UsageError(
             f"attribute {path!r} cannot be imported ({error})",
             remedy="give module:function, the module importable from the working folder",
         ) from error
-    return _as_spec(found, function_name, path)
+    return found
 
 
 def _as_spec(found: object, name: str, origin: str) -> AttributeSpec:

@@ -264,7 +264,8 @@ def _task(melody: Melody, i: int, before: Floats, editable: set[int], request: E
     for k, (spec, scale) in enumerate(zip(model.specs, model.metadata.scales, strict=True)):
         if scale.name in request.targets:
             target = request.targets[scale.name]
-            asked[k] = target.wanted(before[k : k + 1], [bar.number], bar.meter, spec, scale.mean, scale.sd)[0]
+            unit = spec.unit.size(bar.meter)
+            asked[k] = target.wanted(before[k : k + 1], [bar.number], unit, scale.mean, scale.sd)[0]
     wanted = _clamped(asked, before, model)
     off = ~model.hits(bar.meter, before, wanted)
     kept = [k for k, name in enumerate(model.metadata.names) if name in request.keep]

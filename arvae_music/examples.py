@@ -2,6 +2,7 @@
 
 The core sees `inputs` as rows of anything; in music they are packed token rows (`attributes.pack`), in
 images pixels. The seam is attribute VALUES: an attribute is a column, found by its name in `names`.
+Rows that are too many to hold, as images are, are made when they are read (`LazyRows`).
 
 A split parts PIECES, never a piece: measures of one tune repeat and vary each other, and a test measure
 whose sister was trained on tests nothing. A piece's place is a hash of its id and the seed, so it doesn't
@@ -14,7 +15,7 @@ can be given with and without them.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -28,13 +29,39 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
+class LazyRows:
+    """Rows (n, *row) that are made or fetched when they are read: `make` takes (m,) indices to (m, *row).
+
+    `rows[at]` is an array; `rows.take(at)` is fewer lazy rows. Both take integers or a boolean mask.
+    """
+
+    make: Callable[[npt.NDArray[np.int64]], Array]
+    indices: npt.NDArray[np.int64]
+    row: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.indices), *self.row)
+
+    def __getitem__(self, at: Any) -> Array:
+        return self.make(self.indices[at])
+
+    def take(self, at: npt.NDArray[Any]) -> LazyRows:
+        return LazyRows(self.make, self.indices[at], self.row, self.dtype)
+
+
+@dataclass(frozen=True, eq=False)
 class Examples:
     """`inputs` (n, ...), `attributes` (n, k) finite floats, the k `names`, `pieces` (n,) integers.
 
     Raises ValueError when they do not fit each other.
     """
 
-    inputs: Array
+    inputs: Any  # an array, or LazyRows
     attributes: npt.NDArray[np.float32]
     names: tuple[str, ...]
     pieces: npt.NDArray[np.int64]
@@ -62,7 +89,8 @@ class Examples:
         at = np.asarray(indices)
         if at.size == 0:
             at = at.astype(np.int64)
-        return Examples(self.inputs[at], self.attributes[at], self.names, self.pieces[at])
+        inputs = self.inputs.take(at) if isinstance(self.inputs, LazyRows) else self.inputs[at]
+        return Examples(inputs, self.attributes[at], self.names, self.pieces[at])
 
     def column(self, name: str) -> npt.NDArray[np.float32]:
         """(n,) values of the attribute `name`. Raises KeyError."""

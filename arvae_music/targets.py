@@ -1,7 +1,7 @@
 """Targets: what `--density +1.5` asks of every measure.
 
     +1.5        1.5 standard deviations of the model's corpus more than now: one scale for all attributes
-    -2notes     in the attribute's own unit (`AttributeSpec.unit`), a relative change
+    -2notes     in the attribute's own unit (`Slider.unit`), a relative change
     +10%        of what it is now; x1.5 multiplies
     =8notes     absolute, in the unit; =1.5 absolute on the common scale: 1.5 sd above the corpus mean
     0:+0,8:+2   a curve: +0 at measure 0, +2 at measure 8, straight between, level outside
@@ -17,12 +17,12 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from .attributes import AttributeSpec
+from .attributes import Unit
 from .errors import UsageError
 from .measure import Meter
 
@@ -34,6 +34,15 @@ SD = ""  # the unit of a bare number
 _NUMBER = r"(?P<number>[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?)"
 _CHANGE = re.compile(rf"(?P<sign>[=x×*]?)\s*{_NUMBER}\s*(?P<unit>%|[a-zA-Z]*)")
 _FORMS = "write +1.5, -2notes, +10%, =8notes, x1.5, or a curve 0:+0,8:+2"
+
+
+class Slider(Protocol):
+    """What a target is read for: an attribute of measures, or of images."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def unit(self) -> Unit: ...
 
 
 @dataclass(frozen=True)
@@ -68,22 +77,20 @@ class Target:
         at = [place for place, _ in self.points]
         return np.interp(np.asarray(numbers, dtype=np.float64), at, [change.amount for _, change in self.points])
 
-    def wanted(
-        self, now: Floats, numbers: npt.ArrayLike, meter: Meter, spec: AttributeSpec, mean: float, sd: float
-    ) -> Floats:
-        """(n,) raw values now, of measures of one meter -> (n,) raw values asked for."""
+    def wanted(self, now: Floats, numbers: npt.ArrayLike, unit: float, mean: float, sd: float) -> Floats:
+        """(n,) raw values now -> (n,) raw values asked for; `unit` is the raw size of the attribute's unit."""
         change, amount = self.points[0][1], self.amounts(numbers)
         if change.kind == "times":
             return now * amount
         if change.unit == PERCENT:
             return now * (1 + amount / 100)
-        size = sd if change.unit == SD else spec.unit.size(meter)
+        size = sd if change.unit == SD else unit
         if change.kind == "set":
             return amount * size + (mean if change.unit == SD else 0.0)
         return now + amount * size
 
 
-def parse(text: str, spec: AttributeSpec) -> Target:
+def parse(text: str, spec: Slider) -> Target:
     """Read a target for an attribute. Raises UsageError with the forms that there are."""
     parts = [part.strip() for part in text.split(",")]
     if ":" not in text:
@@ -95,7 +102,7 @@ def parse(text: str, spec: AttributeSpec) -> Target:
     return Target(tuple(points), curve=True)
 
 
-def _point(part: str, text: str, spec: AttributeSpec) -> tuple[float, Change]:
+def _point(part: str, text: str, spec: Slider) -> tuple[float, Change]:
     at, _, rest = part.partition(":")
     try:
         place = float(at)
@@ -106,7 +113,7 @@ def _point(part: str, text: str, spec: AttributeSpec) -> tuple[float, Change]:
     return place, _change(rest.strip(), text, spec)
 
 
-def _change(part: str, text: str, spec: AttributeSpec) -> Change:
+def _change(part: str, text: str, spec: Slider) -> Change:
     match = _CHANGE.fullmatch(part)
     if match is None or not math.isfinite(float(match["number"])):
         raise _unreadable(text, spec)
@@ -122,7 +129,7 @@ def _change(part: str, text: str, spec: AttributeSpec) -> Change:
     return Change("add", number, unit)
 
 
-def _unit(unit: str, text: str, spec: AttributeSpec) -> str:
+def _unit(unit: str, text: str, spec: Slider) -> str:
     if unit in (SD, PERCENT):
         return unit
     if unit.lower() in ("sd", "sds"):
@@ -132,7 +139,7 @@ def _unit(unit: str, text: str, spec: AttributeSpec) -> str:
     raise _wrong(text, spec, f"it has no unit {unit!r}", f"its unit is {spec.unit.names[0]!r}; {_FORMS}")
 
 
-def _check_curve(points: Sequence[tuple[float, Change]], text: str, spec: AttributeSpec) -> None:
+def _check_curve(points: Sequence[tuple[float, Change]], text: str, spec: Slider) -> None:
     places = [at for at, _ in points]
     if any(later <= earlier for earlier, later in itertools.pairwise(places)):
         raise _wrong(text, spec, "the measures of a curve must increase", "write 0:+0,8:+2")
@@ -140,15 +147,15 @@ def _check_curve(points: Sequence[tuple[float, Change]], text: str, spec: Attrib
         raise _wrong(text, spec, "the points of a curve must be of one form", "write 0:+0,8:+2 or 0:=4notes,8:=9notes")
 
 
-def _unreadable(text: str, spec: AttributeSpec) -> UsageError:
+def _unreadable(text: str, spec: Slider) -> UsageError:
     return _wrong(text, spec, "this is no target", _FORMS)
 
 
-def _wrong(text: str, spec: AttributeSpec, what: str, remedy: str) -> UsageError:
+def _wrong(text: str, spec: Slider, what: str, remedy: str) -> UsageError:
     return UsageError(what, where=f"{spec.name} {text!r}", remedy=remedy)
 
 
-def describe(spec: AttributeSpec, value: float, meter: Meter) -> str:
+def describe(spec: Slider, value: float, meter: Meter) -> str:
     """A raw value for people: `6 notes`, `7.5 st`."""
     return f"{value / spec.unit.size(meter):.3g} {spec.unit.names[0]}"
 

@@ -128,7 +128,7 @@ def test_errors(text: str, what: str, remedy: str):
 
 def wanted(text: str, now: list[float], numbers: list[int], meter: Meter = FOUR, spec=DENSITY) -> list[float]:
     """With a corpus mean of 0.2 and sd of 0.05."""
-    return parse(text, spec).wanted(np.array(now), numbers, meter, spec, 0.2, 0.05).tolist()
+    return parse(text, spec).wanted(np.array(now), numbers, spec.unit.size(meter), 0.2, 0.05).tolist()
 
 
 @pytest.mark.parametrize(

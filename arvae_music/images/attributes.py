@@ -1,0 +1,131 @@
+"""What the sliders of images move: six measures of a digit, five factors of a sprite, and anybody's own.
+
+An attribute is a name, a unit for people, a citation, and a column of a function from pictures (n, h, w) uint8 to
+(n, columns) finite floats: the six measures of a digit come out of one pass over it. As in music it is a black box to
+everything else. What the values are is said where they are computed, `digits.py` and `sprites.py`. A blank picture
+has the value 0 of each.
+
+    digits    area, length, thickness, slant, width, height
+    sprites   shape, scale, orientation, x, y
+
+Your own: one function from pictures to (n,) floats, named `--attribute module:function`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..attributes import Unit, imported
+from ..errors import UsageError
+from . import digits, sprites
+
+Images = npt.NDArray[Any]  # (n, h, w) uint8
+Floats = npt.NDArray[np.float64]
+Family = Callable[[Images], Floats]  # -> (n, columns)
+
+
+@dataclass(frozen=True)
+class ImageAttribute:
+    name: str
+    family: Family
+    column: int
+    unit: Unit
+    description: str
+    citation: str
+
+    def function(self, images: Images) -> Floats:
+        """(n, h, w) -> (n,)"""
+        values: Floats = self.family(images)[:, self.column]
+        return values
+
+
+def evaluate(specs: Sequence[ImageAttribute], images: Images) -> Floats:
+    """(n, h, w) pictures -> (n, len(specs)) values; each family is computed once.
+
+    Raises UsageError when a function (a user's, then) raises, returns another shape or a value that is not finite.
+    """
+    read_only = images.view()
+    read_only.flags.writeable = False  # a user's function may not change what it measures
+    tables: dict[Family, Floats] = {}
+    for spec in specs:
+        if spec.family not in tables:
+            tables[spec.family] = _checked(spec, read_only)
+    return np.stack([tables[spec.family][:, spec.column] for spec in specs], axis=1)
+
+
+def _checked(spec: ImageAttribute, images: Images) -> Floats:
+    try:
+        table = np.asarray(spec.family(images), dtype=np.float64)
+    except Exception as error:  # a user's function may raise anything
+        raise UsageError(
+            f"attribute {spec.name!r} raised {type(error).__name__}: {error}", remedy="mend the function"
+        ) from error
+    if table.ndim != 2 or len(table) != len(images):
+        raise UsageError(
+            f"attribute {spec.name!r} returned shape {table.shape[:-1]} for {len(images)} pictures",
+            remedy="return one float per picture",
+        )
+    if not np.isfinite(table).all():
+        at = int(np.flatnonzero(~np.isfinite(table).all(axis=1))[0])
+        raise UsageError(
+            f"attribute {spec.name!r} is not finite on picture {at}",
+            remedy="return a finite number for every picture, blank ones too",
+        )
+    return table
+
+
+# ----------------------------------------------------------------------------------- the registry
+
+_CASTRO = "Castro et al. (2019), Morpho-MNIST, JMLR 20(178)"
+_MATTHEY = "Matthey et al. (2017), dSprites"
+_PIXELS = Unit(("px", "pixels", "pixel"), lambda meter: 1.0)
+_DEGREES = Unit(("deg", "degrees", "degree"), lambda meter: math.pi / 180)
+_PLACE = Unit(("px", "pixels", "pixel"), lambda meter: 1 / sprites.SPAN)
+_PERCENT = Unit(("pt", "points", "point"), lambda meter: 0.01)
+_RAW = Unit(("raw",), lambda meter: 1.0)
+
+_BUILT_IN = (
+    ImageAttribute("area", digits.measure, 0, _PIXELS, "pixels of the stroke", _CASTRO),
+    ImageAttribute("length", digits.measure, 1, _PIXELS, "length of the stroke", _CASTRO),
+    ImageAttribute("thickness", digits.measure, 2, _PIXELS, "mean thickness of the stroke", _CASTRO),
+    ImageAttribute("slant", digits.measure, 3, _DEGREES, "how far the digit leans to the right", _CASTRO),
+    ImageAttribute("width", digits.measure, 4, _PIXELS, "width of the slanted box around the digit", _CASTRO),
+    ImageAttribute("height", digits.measure, 5, _PIXELS, "height of that box", _CASTRO),
+    ImageAttribute("shape", sprites.measure, 0, _RAW, "1 square, 2 ellipse, 3 heart", _MATTHEY),
+    ImageAttribute("scale", sprites.measure, 1, _PERCENT, "size of the shape, in points of the largest", _MATTHEY),
+    ImageAttribute("orientation", sprites.measure, 2, _DEGREES, "angle by which the shape is turned", _MATTHEY),
+    ImageAttribute("x", sprites.measure, 3, _PLACE, "where the shape is, from the left", _MATTHEY),
+    ImageAttribute("y", sprites.measure, 4, _PLACE, "where the shape is, from the top", _MATTHEY),
+)
+BUILT_IN = {spec.name: spec for spec in _BUILT_IN}
+DIGITS = ("area", "length", "thickness", "slant", "width", "height")
+SPRITES = ("shape", "scale", "orientation", "x", "y")
+
+
+def find(name: str) -> ImageAttribute:
+    """A built-in attribute of images, or `module:function`. Raises UsageError with the nearest names."""
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    if ":" in name:
+        return _own(imported(name), name)
+    close = difflib.get_close_matches(name, BUILT_IN, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(BUILT_IN)}, or give module:function"
+    raise UsageError(f"unknown attribute of images {name!r}", remedy=hint)
+
+
+def _own(found: object, origin: str) -> ImageAttribute:
+    if isinstance(found, ImageAttribute):
+        return found
+    if not callable(found):
+        raise UsageError(f"attribute {origin!r} is not a function", remedy="give function(images) -> values")
+    function = found
+    description = (found.__doc__ or "").strip().split("\n")[0] or f"from {origin}"
+    name = origin.rpartition(":")[2]
+    return ImageAttribute(name, lambda images: np.asarray(function(images))[..., None], 0, _RAW, description, origin)

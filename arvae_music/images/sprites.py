@@ -1,0 +1,116 @@
+"""The five factors of a 2-d sprite, measured on a picture of one: on any picture, generated or decoded.
+
+    shape        1 square, 2 ellipse, 3 heart: the nearest by moments; 0 for a blank picture
+    scale        square root of the white area over that of the shape at scale 1
+    orientation  radians from 0: a square's below a quarter turn, an ellipse's below half a turn, a heart's below a
+                 whole one, since more cannot be seen
+    x, y         the centroid, 0 at 16 and 1 at 48 pixels from the left and from the top; they may lie beyond
+
+A pixel is white from half on. A picture without a white pixel has the value 0 of every factor.
+
+Moments are those of the white pixels about their centroid, complex: c_pq = mean of z^p conj(z)^q, z = x + iy in
+pixels (Flusser 2000). A turn by t multiplies c_pq by exp(i (p - q) t), which is what tells the orientation, and what
+leaves |c_pq| alone, which is what tells the shape:
+
+    elongation   |c20| / c11               (a^2 - b^2) / (a^2 + b^2) = .6 of the ellipse, 0 of the others but for pixels
+    asymmetry    |c30| / c11^1.5           of the heart alone
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+SIZE = 64  # pixels, of a side of the picture
+MARGIN = 16  # pixels from the centre that a shape never reaches beyond
+SPAN = SIZE - 2 * MARGIN  # pixels that the centre moves over
+
+# At scale 1, in pixels.
+SIDE = 21.8
+ELLIPSE = (15.4, 7.7)  # half axes
+HEART_SIZE = 11.9  # pixels to the unit of (x^2 + y^2 - 1)^3 = x^2 y^3
+HEART_AREA = 3.66197  # of that curve, in its unit; quadrature
+HEART_CENTRE = 0.293481  # height of its centroid
+AREAS = (SIDE**2, math.pi * ELLIPSE[0] * ELLIPSE[1], HEART_AREA * HEART_SIZE**2)  # by shape
+
+LEAST_ELONGATION = 0.3  # of an ellipse
+LEAST_ASYMMETRY = 0.185  # of a heart
+ORDER = 4  # of the highest moment
+WHITE = 128  # from here on a pixel is white
+BLOCK = 256  # pictures at a time
+
+Images = npt.NDArray[Any]  # (n, SIZE, SIZE) uint8
+Floats = npt.NDArray[np.float64]
+Complex = npt.NDArray[np.complex128]
+
+
+def measure(images: Images) -> Floats:
+    """(n, SIZE, SIZE) -> (n, 5): shape, scale, orientation, x, y."""
+    parts = [_measure(images[start : start + BLOCK]) for start in range(0, len(images), BLOCK)]
+    return np.concatenate(parts) if parts else np.zeros((0, 5))
+
+
+def _measure(images: Images) -> Floats:
+    area, x, y, moments = _moments(images >= WHITE)
+    spread = np.maximum(moments[1, 1].real, 1e-12)
+    elongation = np.abs(moments[2, 0]) / spread
+    asymmetry = np.abs(moments[3, 0]) / spread**1.5
+    shape = np.where(elongation >= LEAST_ELONGATION, 2, np.where(asymmetry >= LEAST_ASYMMETRY, 3, 1))
+    scale = np.sqrt(area / np.array(AREAS)[shape - 1])
+    values = np.stack([shape, scale, _orientation(shape, moments), (x - MARGIN) / SPAN, (y - MARGIN) / SPAN], axis=1)
+    return values * (area > 0)[:, None]
+
+
+def _orientation(shape: npt.NDArray[np.int64], moments: dict[tuple[int, int], Complex]) -> Floats:
+    """The angle by which the shape is turned from where each moment is known: see the test."""
+    turned = (
+        (-moments[4, 0], 4),  # a square's corners lie on the diagonals, where z^4 is negative
+        (moments[2, 0], 2),  # an ellipse lies along the x axis
+        (moments[3, 0] * 1j, 3),  # a heart's symmetry is about the y axis
+    )
+    square, ellipse, third = (np.angle(moment) / fold for moment, fold in turned)
+    # A heart's c30 tells its angle but for thirds of a turn, c31 but for halves: the two together leave one.
+    thirds = third[:, None] + np.arange(3) * math.tau / 3
+    halves = np.angle(moments[3, 1])[:, None] / 2
+    heart = thirds[np.arange(len(third)), np.abs(np.sin(thirds - halves)).argmin(axis=1)]
+    folds = np.array([4, 2, 1])[shape - 1]
+    result: Floats = np.choose(shape - 1, (square, ellipse, heart)) % (math.tau / folds)
+    return result
+
+
+def _moments(white: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats, dict[tuple[int, int], Complex]]:
+    """(n, s, s) -> areas (n,), centroids (n,) and (n,) in pixels, c_pq of p + q <= ORDER. All zero of a blank."""
+    middles = np.arange(SIZE) + 0.5 - SIZE / 2
+    powers = np.stack([middles**p for p in range(ORDER + 1)])  # (p, s)
+    raw = powers @ (white.astype(np.float64) @ powers.T)  # (n, q of y, p of x)
+    area = raw[:, 0, 0]
+    whole = np.maximum(area, 1)
+    x, y = raw[:, 0, 1] / whole, raw[:, 1, 0] / whole
+    central = {
+        (p, q): _shifted(raw / whole[:, None, None], p, q, x, y)
+        for p, q in product(range(ORDER + 1), repeat=2)
+        if p + q <= ORDER
+    }
+    pairs = [(p, q) for p, q in product(range(ORDER + 1), repeat=2) if p + q <= ORDER]
+    return area, x + SIZE / 2, y + SIZE / 2, {(p, q): _complex(central, p, q) for p, q in pairs}
+
+
+def _shifted(raw: Floats, p: int, q: int, x: Floats, y: Floats) -> Floats:
+    """Mean of (X - x)^p (Y - y)^q from the means of X^i Y^j: two binomials."""
+    total = np.zeros(len(raw))
+    for i, j in product(range(p + 1), range(q + 1)):
+        total += math.comb(p, i) * math.comb(q, j) * raw[:, j, i] * (-x) ** (p - i) * (-y) ** (q - j)
+    return total
+
+
+def _complex(central: dict[tuple[int, int], Floats], p: int, q: int) -> Complex:
+    """c_pq = mean of (X + iY)^p (X - iY)^q, expanded."""
+    total: Complex = np.zeros(len(central[0, 0]), dtype=np.complex128)
+    for a, b in product(range(p + 1), range(q + 1)):
+        power = a + b  # of iY
+        total += math.comb(p, a) * math.comb(q, b) * (1j**a) * ((-1j) ** b) * central[p + q - power, power]
+    return total
