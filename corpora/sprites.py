@@ -55,16 +55,17 @@ BLOCK = 256  # images drawn at a time: their windows fit the cache
 Indices = npt.NDArray[Any]
 Images = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 
 def factors(indices: Indices) -> npt.NDArray[np.float64]:
-    """(n,) -> (n, 5) values of `NAMES`. Raises IndexError beyond the set."""
+    """(n,) -> (n, 5) values of `NAMES`. Raises ValueError beyond the set."""
     columns = np.unravel_index(np.asarray(indices, dtype=np.int64), SIZES)
     return np.stack([values[at] for values, at in zip(VALUES, columns, strict=True)], axis=-1)
 
 
 def render(indices: Indices) -> Images:
-    """(n,) -> (n, SIZE, SIZE), black 0 and white 255. Raises IndexError beyond the set."""
+    """(n,) -> (n, SIZE, SIZE), black 0 and white 255. Raises ValueError beyond the set."""
     given = np.asarray(indices, dtype=np.int64)
     images = np.zeros((len(given), SIZE, SIZE), dtype=np.uint8)
     for start in range(0, len(given), BLOCK):
@@ -89,17 +90,17 @@ def _draw(images: Images, values: npt.NDArray[np.float64]) -> None:
         images[at[:, None, None], rows[:, :, None], columns[:, None, :]] = inside(u, v) * np.uint8(255)
 
 
-def _square(u: Floats, v: Floats) -> npt.NDArray[np.bool_]:
-    return (np.maximum(np.abs(u), np.abs(v)) <= SIDE / 2).astype(np.bool_)
+def _square(u: Floats, v: Floats) -> Mask:
+    inside: Mask = np.maximum(np.abs(u), np.abs(v)) <= SIDE / 2
+    return inside
 
 
-def _ellipse(u: Floats, v: Floats) -> npt.NDArray[np.bool_]:
-    return (np.square(u) * np.float32(ELLIPSE[0] ** -2) + np.square(v) * np.float32(ELLIPSE[1] ** -2) <= 1).astype(
-        np.bool_
-    )
+def _ellipse(u: Floats, v: Floats) -> Mask:
+    inside: Mask = np.square(u) * np.float32(ELLIPSE[0] ** -2) + np.square(v) * np.float32(ELLIPSE[1] ** -2) <= 1
+    return inside
 
 
-def _heart(u: Floats, v: Floats) -> npt.NDArray[np.bool_]:
+def _heart(u: Floats, v: Floats) -> Mask:
     """(x^2 + y^2 - 1)^3 <= x^2 y^3, y upwards, moved so that its centroid is the centre."""
     x2 = np.square(u * np.float32(1 / HEART_SIZE))
     y = v * np.float32(-1 / HEART_SIZE) + np.float32(HEART_CENTRE)
@@ -110,7 +111,8 @@ def _heart(u: Floats, v: Floats) -> npt.NDArray[np.bool_]:
     cube *= ring
     x2 *= y2
     x2 *= y
-    return (cube <= x2).astype(np.bool_)
+    inside: Mask = cube <= x2
+    return inside
 
 
 def rows() -> LazyRows:

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for music: meters, rows, whole melodies.
+"""Hypothesis strategies for music: meters, rows, whole melodies; and for pictures.
 
 `tunes()` draws consecutive measures with ties and rests, CANONICAL as `cut` makes them: REST only where
 something stops sounding or a measure opens in silence, HOLD at tick 0 only where a note sounds on.
@@ -14,6 +14,7 @@ from itertools import accumulate
 
 import hypothesis.strategies as st
 import numpy as np
+import numpy.typing as npt
 from hypothesis import settings
 
 from arvae_music.measure import Meter, all_meters
@@ -115,3 +116,22 @@ def grid_notes(draw: st.DrawFn, chosen: Sequence[Meter], shift: int) -> list[Tim
         if draw(st.booleans()):
             found.append(Timed(start, end, draw(st.integers(LOWEST, HIGHEST)) - shift))
     return found
+
+
+@st.composite
+def pictures(draw: st.DrawFn, size: int, smallest: int = 0, largest: int = 3) -> npt.NDArray[np.uint8]:
+    """(n, size, size) greys: blank, full, noise, and strokes of any thickness."""
+    found = draw(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2**32 - 1)), min_size=smallest, max_size=largest))
+    return np.array([_picture(size, *one) for one in found], dtype=np.uint8).reshape(len(found), size, size)
+
+
+def _picture(size: int, sort: int, seed: int) -> npt.NDArray[np.uint8]:
+    random = np.random.default_rng(seed)
+    if sort < 2:
+        return np.full((size, size), 255 * sort, dtype=np.uint8)
+    if sort == 2:
+        return random.integers(0, 256, (size, size), dtype=np.uint8)
+    ends, y, x = random.uniform(2, size - 2, (2, 2)), *np.mgrid[:size, :size]
+    along = np.linspace(ends[0], ends[1], 2 * size)
+    distance = np.hypot(y[..., None] - along[:, 0], x[..., None] - along[:, 1]).min(axis=-1)
+    return np.clip(255 * (random.uniform(1, 4) - distance), 0, 255).astype(np.uint8)

@@ -1,6 +1,6 @@
-"""The eight attributes against golden values by other means, and what every attribute must keep.
+"""The eight attributes of music against golden values by other means, tables of them, and the user's own.
 
-A new built-in attribute is tested by being in the registry: see the tests that take `spec`.
+What every attribute must keep, of music and of images, is in test_conformance.py.
 """
 
 from __future__ import annotations
@@ -116,68 +116,7 @@ def test_cached_tables_cannot_be_spoilt() -> None:
         metrical_levels(FOUR)[0] = 7
 
 
-# -------------------------------------------------------------------- what every attribute must keep
-
-
-@every_attribute
-def test_a_spec_says_what_it_is(spec: AttributeSpec) -> None:
-    assert BUILT_IN[spec.name] is spec
-    assert spec.description
-    assert any(character.isdigit() for character in spec.citation), "a citation has a year"
-    assert spec.unit.names
-    assert all(name == name.strip() and not name[0].isdigit() for name in spec.unit.names)
-    assert all(spec.unit.size(meter) > 0 for meter in all_meters())
-
-
-@every_attribute
-@given(batch=batches())
-def test_one_finite_float_per_row(spec: AttributeSpec, batch: tuple[Row, Meter]) -> None:
-    values = spec.function(*batch)
-    assert values.shape == (len(batch[0]),)
-    assert values.dtype == np.float64
-    assert np.isfinite(values).all()
-
-
-@every_attribute
-@pytest.mark.parametrize("meter", all_meters(), ids=lambda meter: meter.name)
-def test_no_rows_give_no_values(spec: AttributeSpec, meter: Meter) -> None:
-    assert spec.function(np.zeros((0, meter.ticks), dtype=np.int16), meter).shape == (0,)
-
-
-@every_attribute
-@pytest.mark.parametrize("token", [HOLD, REST])
-def test_a_measure_without_onsets_is_zero(spec: AttributeSpec, token: int) -> None:
-    assert spec.function(np.full((2, 24), token, dtype=np.int16), FOUR).tolist() == [0, 0]
-
-
-@every_attribute
-@given(batch=batches(smallest=1))
-def test_vectorised_is_row_by_row(spec: AttributeSpec, batch: tuple[Row, Meter]) -> None:
-    whole, meter = batch
-    single = [spec.function(whole[i : i + 1], meter)[0] for i in range(len(whole))]
-    assert spec.function(whole, meter).tolist() == single  # exactly: an edit compares values across batches
-
-
-@every_attribute
-@given(batch=batches(smallest=1))
-def test_any_integer_type_and_layout_gives_the_same(spec: AttributeSpec, batch: tuple[Row, Meter]) -> None:
-    whole, meter = batch
-    expected = spec.function(whole, meter).tolist()
-    for dtype in (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.int64):
-        assert spec.function(whole.astype(dtype), meter).tolist() == expected
-        assert spec.function(np.asfortranarray(whole.astype(dtype)), meter).tolist() == expected
-        assert spec.function(np.repeat(whole, 2, axis=0).astype(dtype)[::2], meter).tolist() == expected
-
-
-@every_attribute
-@given(batch=batches(smallest=1))
-def test_the_input_is_not_changed(spec: AttributeSpec, batch: tuple[Row, Meter]) -> None:
-    whole, meter = batch
-    before = whole.copy()
-    for layout in (whole, np.asfortranarray(whole)):
-        first = spec.function(layout, meter).tolist()
-        assert (layout == before).all()
-        assert spec.function(layout, meter).tolist() == first
+# ---------------------------------------------------------------------------- what they hear
 
 
 @every_attribute

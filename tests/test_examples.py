@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arvae_music.errors import CorpusError
-from arvae_music.examples import Examples, distinct, seen_in, split
+from arvae_music.examples import Examples, LazyRows, distinct, seen_in, split
 
 
 def make(pieces: list[int], inputs: np.ndarray | None = None) -> Examples:
@@ -99,6 +99,23 @@ def test_too_few_pieces_to_split():
 
 def _trains(piece: int) -> bool:
     return piece in split(make(list(range(100)))).train.pieces
+
+
+def test_lazy_rows_are_made_when_read_and_only_those():
+    read: list[list[int]] = []
+
+    def rows_of(indices):
+        read.append(indices.tolist())
+        return np.stack([indices, indices**2], axis=1)
+
+    lazy = LazyRows(rows_of, np.arange(100), (2,), np.dtype(np.int64))
+    examples = Examples(lazy, np.zeros((100, 1), np.float32), ("a",), np.arange(100))
+    fewer = examples.take([7, 3, 50]).take(np.array([True, False, True]))
+    assert (len(fewer), fewer.inputs.shape, fewer.inputs.dtype, read) == (2, (2, 2), np.int64, [])
+    assert fewer.inputs[[1]].tolist() == [[50, 2500]]
+    assert fewer.inputs[:].tolist() == [[7, 49], [50, 2500]]
+    assert read == [[50], [7, 50]]
+    assert sorted(split(examples).test.inputs[:][:, 0].tolist()) == split(make(list(range(100)))).test.pieces.tolist()
 
 
 def test_seen_in_and_distinct():

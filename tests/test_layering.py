@@ -20,8 +20,8 @@ from conftest import REPOSITORY, Run
 from arvae_music.cli.main import COMMANDS
 
 FOLDERS = {
-    "arvae_music": "arvae_music", "arvae_music.objectives": "arvae_music/objectives", "arvae_music.corpora": "corpora",
-    "arvae_music.cli": "cli",
+    "arvae_music": "arvae_music", "arvae_music.images": "arvae_music/images",
+    "arvae_music.objectives": "arvae_music/objectives", "arvae_music.corpora": "corpora", "arvae_music.cli": "cli",
 }  # fmt: skip
 OBJECTIVES = [f"objectives.{path.stem}" for path in (REPOSITORY / "arvae_music/objectives").glob("[!_]*.py")]
 CORE = ("examples", "losses", "model", "training", "checkpoint", "metrics", "objectives", *OBJECTIVES)

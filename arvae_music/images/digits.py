@@ -7,10 +7,10 @@
     width      pixels; of the slanted box that holds 98 % of the digit's mass in each direction
     height     likewise
 
-The picture is first enlarged four times (cubic convolution, then a Gaussian of 4/3 pixels); the stroke is what is at least
-half as bright as the brightest pixel, above the darkest. Its middle line is the medial axis (Blum 1967), its length the
-number of links between neighbours in it, a diagonal one counting sqrt 2; the thickness is twice the mean distance
-from the line to what is no stroke. The slant comes from the second moments, with grey pixels in proportion.
+The picture is first enlarged four times (cubic convolution, then a Gaussian of 4/3 pixels); the stroke is what is at
+least half as bright as the brightest pixel, above the darkest. Its middle line is the medial axis (Blum 1967), its
+length the number of links between neighbours in it, a diagonal one counting sqrt 2; the thickness is twice the mean
+distance from the line to what is no stroke. The slant comes from the second moments, with grey pixels in proportion.
 
 A picture of one brightness, blank or full, is no digit: all six are 0.
 
@@ -145,9 +145,7 @@ def _stays() -> tuple[bool, ...]:
     around = patterns.copy()
     around[:, 1, 1] = 0
     parts = [ndimage.label(pattern, np.ones((3, 3)))[1] for pattern in around]
-    return tuple(
-        bool(part != 1 or pattern.sum() < 3) for part, pattern in zip(parts, patterns, strict=True)
-    )
+    return tuple(bool(part != 1 or pattern.sum() < 3) for part, pattern in zip(parts, patterns, strict=True))
 
 
 def _length(line: npt.NDArray[np.bool_]) -> float:

@@ -77,9 +77,9 @@ def _orientation(shape: npt.NDArray[np.int64], moments: dict[tuple[int, int], Co
     thirds = third[:, None] + np.arange(3) * math.tau / 3
     halves = np.angle(moments[3, 1])[:, None] / 2
     heart = thirds[np.arange(len(third)), np.abs(np.sin(thirds - halves)).argmin(axis=1)]
-    folds = np.array([4, 2, 1])[shape - 1]
-    result: Floats = np.choose(shape - 1, (square, ellipse, heart)) % (math.tau / folds)
-    return result
+    whole = math.tau / np.array([4, 2, 1])[shape - 1]
+    turn = np.choose(shape - 1, (square, ellipse, heart)) % whole
+    return np.where(whole - turn < 1e-9, 0.0, turn)  # what rounding put below 0
 
 
 def _moments(white: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats, dict[tuple[int, int], Complex]]:
