@@ -41,15 +41,12 @@ def decode(
     `which` (m,) says which point of z each row decodes, where points are decoded more than once. `bonus` (m,)
     goes to the token of `originals` (m, t); `noise` (t, m, v) is Gumbel noise times the temperature.
     """
-    state = runtime.start(z, meter)
-    if which is not None:
-        state = state.take(which)
-    count = len(z) if which is None else len(which)
-    rows = np.zeros((count, meter.ticks), dtype=np.int16)
-    every = np.arange(count)
-    previous, sounding = np.full(count, START), np.full(count, HOLD)
+    steps = _Steps(runtime, z, meter, which)
+    rows = np.zeros((len(steps.row), meter.ticks), dtype=np.int16)
+    every = np.arange(len(rows))
+    previous, sounding = np.full(len(rows), START), np.full(len(rows), HOLD)
     for tick in range(meter.ticks):
-        logits = runtime.step(state, previous, sounding)
+        logits = steps.next(previous, sounding)[steps.row]
         if originals is not None and bonus is not None:
             logits[every, originals[:, tick]] += bonus
         if noise is not None:
@@ -58,6 +55,23 @@ def decode(
         sounding = np.where(previous == HOLD, sounding, previous)
         rows[:, tick] = previous
     return rows
+
+
+class _Steps:
+    """A decode of (m,) rows of which those that cannot differ yet are computed once."""
+
+    def __init__(self, runtime: Runtime, z: Floats, meter: Meter, which: npt.NDArray[np.int64] | None = None) -> None:
+        self.runtime, self.state = runtime, runtime.start(z, meter)
+        self.row = np.arange(len(z)) if which is None else which  # (m,) into the rows that are computed
+
+    def next(self, previous: npt.NDArray[np.int64], sounding: npt.NDArray[np.int64]) -> Floats:
+        """(m,) twice -> (computed, v) logits of the next tick: `[self.row]` are every row's."""
+        past = self.state.point[self.row] if self.state.fresh else self.row
+        key = (past * (VOCABULARY + 1) + previous) * (VOCABULARY + 1) + sounding  # START is VOCABULARY
+        _, first, row = np.unique(key, return_index=True, return_inverse=True)
+        self.state = self.state.take(self.row[first])
+        self.row = row
+        return self.runtime.step(self.state, previous[first], sounding[first])
 
 
 @lru_cache(maxsize=4)
@@ -71,17 +85,15 @@ def gumbel(seed: int, ticks: int, count: int) -> Floats:
 
 def log_probabilities(runtime: Runtime, rows: Rows, meter: Meter, z: Floats | None = None) -> Floats:
     """(m, t) -> (m, t, v): at each tick of the row, the log-probability of every token there."""
-    if z is None:
-        origin = np.zeros((1, runtime.latent), dtype=np.float32)
-        state = runtime.start(origin, meter).take(np.zeros(len(rows), dtype=np.int64))
-    else:
-        state = runtime.start(z, meter)
+    points = np.zeros((1, runtime.latent), dtype=np.float32) if z is None else z
+    steps = _Steps(runtime, points, meter, np.zeros(len(rows), dtype=np.int64) if z is None else None)
     table = np.empty((len(rows), meter.ticks, VOCABULARY), dtype=np.float32)
     previous, sounding = np.full(len(rows), START), np.full(len(rows), HOLD)
     for tick in range(meter.ticks):
-        logits = runtime.step(state, previous, sounding)
+        logits = steps.next(previous, sounding)
         logits -= logits.max(axis=1, keepdims=True)
-        table[:, tick] = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        table[:, tick] = logits[steps.row]
         previous = rows[:, tick].astype(np.int64)
         sounding = np.where(previous == HOLD, sounding, previous)
     return table

@@ -29,17 +29,23 @@ Ints = npt.NDArray[Any]
 
 @dataclass
 class State:
-    """Where a decode stands. `step` changes it in place."""
+    """Where a decode stands: m rows, of p latent points. `step` changes it in place."""
 
     meter: Meter
-    beats: Floats  # (beats, m, 3k) gates
-    starts: Floats  # (beats, m, k) first tick states
+    beats: Floats  # (beats, p, 3k) gates
+    starts: Floats  # (beats, p, k) first tick states
     hidden: Floats  # (m, k)
+    point: Ints  # (m,) which latent point a row is of
     tick: int = 0
+
+    @property
+    def fresh(self) -> bool:
+        """Whether a row's past no longer matters, but for its latent point, previous token and what sounds."""
+        return self.tick % TICKS_PER_BEAT == 0
 
     def take(self, at: Ints) -> State:
         """The same for rows `at`: many decodes of few latent points start from one pass over those."""
-        return State(self.meter, self.beats[:, at], self.starts[:, at], self.hidden[at], self.tick)
+        return State(self.meter, self.beats, self.starts, self.hidden[at], self.point[at], self.tick)
 
 
 class Runtime(Protocol):
@@ -109,15 +115,15 @@ class NumpyRuntime:
             states.append(state)
         beats = np.stack(states)
         starts = np.tanh(_linear(self.weights, "decoder.tick_start", beats))
-        return State(meter, _linear(self.weights, "decoder.tick_input", beats), starts, starts[0])
+        return State(meter, _linear(self.weights, "decoder.tick_input", beats), starts, starts[0], np.arange(len(z)))
 
     def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
         beat, tick = divmod(state.tick, TICKS_PER_BEAT)
         if tick == 0:
-            state.hidden = state.starts[beat]
+            state.hidden = state.starts[beat].take(state.point, axis=0)
         gates = self.weights["decoder.previous_table.weight"].take(previous, axis=0)
         gates += self.weights["decoder.sounding_table.weight"].take(sounding, axis=0)
-        gates += state.beats[beat]
+        gates += state.beats[beat].take(state.point, axis=0)
         gates += self.weights["decoder.tick_table.weight"][TICKS_PER_BEAT * int(state.meter.compound) + tick]
         state.hidden = _gru(self.weights, "decoder.tick_gru", gates, state.hidden)
         state.tick += 1

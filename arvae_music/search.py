@@ -38,7 +38,6 @@ Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int16]
 
-TWINS = 8  # ways to reach the same candidate, at most: more could crowd others out
 ALIKE = 2  # candidates that miss by the same values, at most
 OCTAVE = 12  # semitones
 REACH = 7  # semitones beyond the melody's compass that a note may go
@@ -67,6 +66,7 @@ class Effort:
     kept: int = 12  # candidates that are handed on
     rounds: int = 14  # at most; most measures need as many as ticks must change, and one more
     favourites: int = 6  # pitches tried where no note starts
+    slack: float = 3.0  # cost beyond the best hit from which nothing is worth a look; barlines cost less
 
 
 @dataclass(frozen=True)
@@ -130,12 +130,8 @@ class Pool:
         return Pool(**{name: np.concatenate([mine[name], theirs[name]]) for name in mine})
 
     def best(self, count: int) -> Pool:
-        """The `count` cheapest different candidates of each group."""
+        """The `count` cheapest of each group."""
         order = np.lexsort((self.cost, self.group))
-        order = order[_rank(self.group[order]) < count * TWINS]
-        order = order[np.lexsort((_fingerprint(self.rows[order]), self.cost[order], self.group[order]))]
-        key = _fingerprint(self.rows[order]) ^ (self.group[order].astype(np.uint64) << np.uint64(40))
-        order = order[np.sort(np.unique(key, return_index=True)[1])]
         return self.take(order[_rank(self.group[order]) < count])
 
 
@@ -153,31 +149,26 @@ class Search:
         self.nats = surprise(table, problem.rows)
         first = self._priced(np.arange(len(problem.rows)), problem.rows, self.nats)
         self.first = self.pool = first
-        self.tables = {self._key(g, row): t for g, row, t in zip(first.group, first.rows, table, strict=True)}
+        self.tables: dict[int, Floats] = {}  # of every candidate that the model has judged
+        self.expanded: set[int] = set()
+        self._remember(first, table)
 
     def add(self, group: Ints, rows: Rows) -> None:
         """Put proposals into the pool; what breaks a lock is dropped."""
         fine = self._allowed(group, rows)
-        self._admit(group[fine], rows[fine], np.full(int(fine.sum()), -np.inf, dtype=np.float32))
+        self._admit(group[fine], rows[fine], self.nats[group[fine]])
 
     def run(self) -> Pool:
         """Improve the pool until nothing helps; the best `effort.kept` of each group, best first."""
         # The originals first: proposals that hit would crowd them out, and a hit may be one small change away.
         self._admit(*self._moves(self.first))
-        self.pool = self.pool.best(self.effort.kept)
-        settled = np.zeros(len(self.problem.rows), dtype=np.bool_)
-        beam = self._varied(self.pool, self.effort.beam)
-        before = self._leading(beam)
         for _ in range(self.effort.rounds):
-            live = beam.take(~settled[beam.group])
+            beam = self._varied(self.pool, self.effort.beam)
+            live = beam.take(self._open(beam))
             if len(live.group) == 0:
                 break
             self._admit(*self._moves(live))
-            beam = self._varied(self.pool, self.effort.beam)
-            after = self._leading(beam)
-            settled |= after >= before - 1e-9
-            before = after
-        return self.pool
+        return self.pool.best(self.effort.kept)
 
     # ------------------------------------------------------------------------------ prices
 
@@ -205,55 +196,72 @@ class Search:
 
     def _admit(self, group: Ints, rows: Rows, guess: Floats) -> None:
         """Price candidates by guessed surprise, the promising ones again by the model's, into the pool."""
-        if len(rows) == 0:
+        at = self._unseen(group, rows, guess)
+        promising = self._varied(self._priced(group[at], rows[at], guess[at]), 2 * self.effort.beam)
+        if len(promising.group) == 0:
             return
-        known = np.where(np.isfinite(guess), guess, self.nats[group])
-        promising = self._varied(self._priced(group, rows, known), 2 * self.effort.beam)
-        keys = [self._key(g, row) for g, row in zip(promising.group, promising.rows, strict=True)]
-        new = np.array([key not in self.tables for key in keys])
-        fresh = promising.take(new)
-        if len(fresh.group) == 0:
-            return
-        table = log_probabilities(self.runtime, fresh.rows, self.problem.meter)
-        exact = self._priced(fresh.group, fresh.rows, surprise(table, fresh.rows))
-        for at, one in zip(np.flatnonzero(new), table, strict=True):
-            self.tables[keys[at]] = one
+        table = log_probabilities(self.runtime, promising.rows, self.problem.meter)
+        exact = self._priced(promising.group, promising.rows, surprise(table, promising.rows))
+        self._remember(exact, table)
         self.pool = self._varied(self.pool.join(exact), self.effort.kept)
+
+    def _unseen(self, group: Ints, rows: Rows, guess: Floats) -> Ints:
+        """Indices of those that the model has not judged, each once: by its best guess."""
+        key = _keys(group, rows)
+        order = np.lexsort((guess, key))
+        first = order[_rank(key[order]) == 0]
+        known = np.fromiter(self.tables, dtype=np.uint64, count=len(self.tables))
+        fresh: Ints = np.sort(first[~np.isin(key[first], known)])
+        return fresh
+
+    def _remember(self, pool: Pool, table: Floats) -> None:
+        self.tables.update(zip(_keys(pool.group, pool.rows).tolist(), table, strict=True))
+
+    def _open(self, beam: Pool) -> npt.NDArray[np.bool_]:
+        """(n,) which have not been improved on yet, and may lead to something."""
+        new = np.array([key not in self.expanded for key in _keys(beam.group, beam.rows).tolist()], dtype=np.bool_)
+        changed = (beam.rows != self.problem.rows[beam.group]).sum(axis=1)
+        return new & (self._least(beam.group, changed, beam.nats) <= self._limits()[beam.group])
+
+    def _least(self, group: Ints, changed: npt.NDArray[Any], nats: Floats) -> Floats:
+        """What a candidate costs at least, whatever its attributes are."""
+        weights = self.judge.weights
+        least: Floats = weights.tick * changed + weights.nat * (nats - self.nats[group])
+        return least
+
+    def _limits(self) -> Floats:
+        """(g,) the most that a candidate may cost at least: not much more than the best one that hits."""
+        limits = np.full(len(self.problem.rows), np.inf)
+        hits = ~self._missing(self.pool)
+        np.minimum.at(limits, self.pool.group[hits], self.pool.cost[hits] + self.effort.slack)
+        return limits
+
+    def _missing(self, pool: Pool) -> npt.NDArray[np.bool_]:
+        misses = self.judge.misses(pool.values, self.problem.wanted[pool.group])
+        missing: npt.NDArray[np.bool_] = np.any(misses > 0, axis=1)
+        return missing
 
     def _varied(self, pool: Pool, count: int) -> Pool:
         """The best `count` of each group; of those with as many notes that miss by the same values no more than
         ALIKE: what leads to the target may lie behind many that are nearer to it, and all stuck at one value."""
-        return self._thinned(self._thinned(pool, ALIKE * TWINS).best(TWINS * count), ALIKE).best(count)
-
-    def _thinned(self, pool: Pool, most: int) -> Pool:
-        """Of a group's candidates with as many notes that miss by the same, the `most` cheapest; all that hit."""
         wanted = self.problem.wanted[pool.group]
-        missing = (self.judge.misses(pool.values, wanted) > 0).any(axis=1)
         off = np.where(np.isnan(wanted), 0.0, pool.values - np.nan_to_num(wanted)).round(6) + 0.0
         notes = onsets(pool.rows).sum(axis=1, keepdims=True)
         label = _fingerprint(np.hstack([off.view(np.int64), notes, pool.group[:, None]]))
         order = np.lexsort((pool.cost, label))
         few = np.empty(len(order), dtype=np.bool_)
-        few[order] = _rank(label[order]) < most
-        return pool.take(few | ~missing)
-
-    def _leading(self, beam: Pool) -> Floats:
-        """(g,) the cost of each group's beam, summed: when it stays, nothing has helped."""
-        return np.bincount(beam.group, weights=beam.cost, minlength=len(self.problem.rows)) - 1e3 * np.bincount(
-            beam.group, minlength=len(self.problem.rows)
-        )
-
-    @staticmethod
-    def _key(group: int, row: Rows) -> tuple[int, bytes]:
-        return int(group), row.tobytes()
+        few[order] = _rank(label[order]) < ALIKE
+        return pool.take(few | ~self._missing(pool)).best(count)
 
     # ------------------------------------------------------------------------------ small changes
 
     def _moves(self, beam: Pool) -> tuple[Ints, Rows, Floats]:
         """Every small change of the beam's rows: group (n,), rows (n, t), guessed surprise (n,)."""
-        table = np.stack([self.tables[self._key(g, row)] for g, row in zip(beam.group, beam.rows, strict=True)])
+        keys = _keys(beam.group, beam.rows).tolist()
+        self.expanded.update(keys)
+        table = np.stack([self.tables[key] for key in keys])
         kinds = [self._single(beam, table), self._shifted(beam, table)]
-        missing = (self.judge.misses(beam.values, self.problem.wanted[beam.group]) > 0).any(axis=1)
+        missing = self._missing(beam)
         if missing.any():
             at = np.flatnonzero(missing)
             for bold in (self._exchanged, self._repitched):
@@ -261,6 +269,9 @@ class Search:
                 kinds.append((at[parent], rows, nats))
         parent, rows, nats = (np.concatenate([kind[part] for kind in kinds]) for part in range(3))
         group = beam.group[parent]
+        changed = (rows != self.problem.rows[group]).sum(axis=1)
+        near = np.flatnonzero(self._least(group, changed, nats) <= self._limits()[group])
+        group, rows, nats = group[near], rows[near], nats[near]
         fine = self._allowed(group, rows)
         return group[fine], rows[fine], nats[fine]
 
@@ -379,6 +390,12 @@ def _fingerprint(rows: Rows) -> npt.NDArray[np.uint64]:
     mixed = rows.astype(np.uint64) + np.uint64(1)
     hashes: npt.NDArray[np.uint64] = (mixed * _MIX[: rows.shape[1]]).sum(axis=1, dtype=np.uint64)
     return hashes
+
+
+def _keys(group: Ints, rows: Rows) -> npt.NDArray[np.uint64]:
+    """(n,) groups and (n, t) rows -> (n,) a hash of both."""
+    keys: npt.NDArray[np.uint64] = _fingerprint(rows) + group.astype(np.uint64) * _MIX[-1]
+    return keys
 
 
 def _rank(group: npt.NDArray[Any]) -> Ints:

@@ -91,11 +91,12 @@ class Known:
         first = np.round(z[:, 2] * 3).astype(int) + BASE
         rows = np.stack([row_of(n, step, meter, b) for n, step, b in zip(counts, steps, first, strict=True)])
         rows = np.where(rows == HOLD, HOLD, np.clip(rows, FIRST_PITCH, VOCABULARY - 1))
-        return State(meter, rows.T[:, :, None].astype(np.float32), np.zeros((1, len(z), 1)), np.zeros((len(z), 1)))
+        beats, starts, hidden = rows.T[:, :, None].astype(np.float32), np.zeros((1, len(z), 1)), np.zeros((len(z), 1))
+        return State(meter, beats, starts, hidden, np.arange(len(z)))
 
     def step(self, state, previous, sounding):
         logits = np.zeros((len(previous), VOCABULARY), dtype=np.float32)
-        logits[np.arange(len(previous)), state.beats[state.tick, :, 0].astype(int)] = 8
+        logits[np.arange(len(previous)), state.beats[state.tick, state.point, 0].astype(int)] = 8
         state.tick += 1
         return logits
 
