@@ -144,7 +144,6 @@ class Trainer:
         judged = _spread(len(valid), options.valid_rows)
         self.valid_inputs = torch.from_numpy(valid.inputs[judged]).to(self.device)
         self.valid_codes = self._codes(valid.attributes[judged])
-        seed_all(options.seed, 0, 0)  # a critic's first weights
         self.objective = objective or objectives.make(options.objective, options.setting(model.latent, train))
         self.critic = _Adversary(self.objective.critic, self.device) if self.objective.critic else None
         self.optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate, fused=True)

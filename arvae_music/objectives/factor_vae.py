@@ -1,0 +1,60 @@
+"""FactorVAE: latent dimensions independent of each other, as a discriminator sees it. Kim & Mnih, "Disentangling by
+Factorising", ICML 2018, equation 2 and algorithm 2.
+
+    reconstruction + beta KL + gamma TC,      TC = KL( q(z) || product over d of q(z_d) )  ~  mean( D(z) )
+
+The discriminator D tells codes from codes whose dimensions were each shuffled over the batch; its logit is the
+log-ratio of the two densities where it is at its best. `gamma / beta` is the paper's gamma (10 to 100 there).
+Difference: the shuffled codes come from the same batch, not from one of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from ..losses import kl_divergence
+from .critics import LEARNING_RATE, perceptron
+from .entries import Carriage
+from .objective import Critic, Setting, Step, Terms
+
+
+@dataclass(frozen=True, eq=False)
+class FactorVae:
+    beta: float
+    gamma: float
+    discriminator: nn.Module  # (b, z) -> (b, 1): log-odds that codes are whole
+    carriage: ClassVar[Carriage] = "found"
+
+    @property
+    def critic(self) -> Critic:
+        return Critic(self.discriminator, LEARNING_RATE, self._discrimination)
+
+    def terms(self, step: Step) -> Terms:
+        reconstruction, kl = step.outputs.reconstruction, kl_divergence(*step.outputs.posterior)
+        correlation = self.discriminator(step.outputs.z).mean()
+        total = reconstruction + self.beta * kl + self.gamma * correlation
+        return Terms(total, {"reconstruction": reconstruction, "kl": kl, "total correlation": correlation})
+
+    def _discrimination(self, step: Step) -> Tensor:
+        z = step.outputs.z.detach()
+        return discrimination(self.discriminator(z), self.discriminator(shuffled(z)))
+
+
+def discrimination(whole: Tensor, apart: Tensor) -> Tensor:
+    """Log-odds of whole and of shuffled codes -> the mean cross-entropy of telling them apart."""
+    return 0.5 * (softplus(-whole).mean() + softplus(apart).mean())
+
+
+def shuffled(z: Tensor) -> Tensor:
+    """(b, z) with each dimension shuffled over the batch on its own: the paper's algorithm 1."""
+    order = torch.rand_like(z).argsort(dim=0)
+    return z.gather(0, order)
+
+
+def make(setting: Setting) -> FactorVae:
+    return FactorVae(setting.beta, setting.gamma, perceptron(setting.latent, 1, setting.seed))
