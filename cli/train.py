@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 CHECKPOINT_SECONDS = 60.0
 EPOCHS = {"bach": 240, "folk": 32}  # 8 and 20 minutes on two cores; others: STEPS
 STEPS = 6000  # of a corpus that has no entry there
+BATCH, LEARNING_RATE, TOKEN_DROPOUT, MIX = 128, 4e-3, 0.1, 0.5
 DEVICES = ("auto", "cpu", "cuda")
 
 _PAPER = "Pati & Lerch (2020)"
@@ -147,8 +148,8 @@ def train(
     attribute: Attributes = None,
     epochs: Epochs = None,
     minutes: Minutes = None,
-    batch: Batch = 128,
-    learning_rate: Rate = 4e-3,
+    batch: Batch = BATCH,
+    learning_rate: Rate = LEARNING_RATE,
     objective: Name = DEFAULT,
     beta: Beta = None,
     gamma: Gamma = None,
@@ -156,8 +157,8 @@ def train(
     latent: Latent = 32,
     hidden: Hidden = 128,
     tick_hidden: TickHidden = 64,
-    token_dropout: Dropout = 0.1,
-    mix: Mix = 0.5,
+    token_dropout: Dropout = TOKEN_DROPOUT,
+    mix: Mix = MIX,
     seed: common.Seed = 0,
     device: Device = "auto",
     threads: Threads = 1,
@@ -175,10 +176,10 @@ def train(
     from ..measure_nets import MeasureDims
     from ..training import TrainingOptions
 
-    with _processes(device) as place:
-        plan = _read_plan(run) if resume else None
+    with processes(device) as place:
+        plan = read_plan(run) if resume else None
         names = plan.attributes if plan else tuple(attribute or PAPER)
-        data = _load(plan.corpus if plan else corpus, names)
+        data = load_data(plan.corpus if plan else corpus, names)
         if plan is None:
             dims = MeasureDims(latent=latent, hidden=hidden, tick_hidden=tick_hidden, token_dropout=token_dropout)
             options = TrainingOptions(
@@ -193,7 +194,7 @@ def train(
                 seed=seed,
             )
             plan = Plan(corpus, names, dims, options, mix)
-        return _Run(run, plan, data, place, as_json=json).go(resume, threads)
+        return Run(run, plan, data, place, as_json=json).go(resume, threads)
 
 
 def _default_run(corpus: str) -> Path:
@@ -218,7 +219,7 @@ def _check_run(run: Path, resume: bool, overwrite: bool) -> None:
         raise OutputError("is a file", where=str(run), remedy="name a folder with -o")
 
 
-def _read_plan(run: Path) -> Plan:
+def read_plan(run: Path) -> Plan:
     from ..measure_nets import MeasureDims
     from ..training import TrainingOptions
 
@@ -233,7 +234,7 @@ def _read_plan(run: Path) -> Plan:
 
 
 @contextmanager
-def _processes(device: str) -> Iterator[str]:
+def processes(device: str) -> Iterator[str]:
     """The device of this process; under torchrun, the process group too."""
     import torch
 
@@ -255,12 +256,12 @@ def _processes(device: str) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class _Data:
+class Data:
     split: Split
     licence: str
 
 
-def _load(corpus: str, attributes: tuple[str, ...]) -> _Data:
+def load_data(corpus: str, attributes: tuple[str, ...]) -> Data:
     """The corpus, built where it is not yet, split by tune."""
     from ..attributes import find
     from ..corpora import registry
@@ -279,13 +280,13 @@ def _load(corpus: str, attributes: tuple[str, ...]) -> _Data:
     parts = split(data.examples(specs))
     if len(parts.valid) == 0:
         raise CorpusError(f"{corpus} is too small to hold a tune out", remedy="add tunes, or join it to another with +")
-    return _Data(parts, "; ".join(facts.licence for facts in data.facts))
+    return Data(parts, "; ".join(facts.licence for facts in data.facts))
 
 
-class _Run:
+class Run:
     """One training run and its folder."""
 
-    def __init__(self, folder: Path, plan: Plan, data: _Data, device: str, *, as_json: bool) -> None:
+    def __init__(self, folder: Path, plan: Plan, data: Data, device: str, *, as_json: bool) -> None:
         self.folder, self.plan, self.data, self.device, self.as_json = folder, plan, data, device, as_json
 
     def go(self, resume: bool, threads: int) -> int:

@@ -1,0 +1,124 @@
+"""Methods side by side: what `arvae benchmark` says of its runs, as rows, Markdown and JSON.
+
+A run is one model of one method and seed, with the headline of its evaluation (evaluation.py). `summary` has a
+row a method, mean and standard deviation over its seeds, beside the published values, `each` a row a run.
+
+Columns, all measured on held-out tunes. Of the encoder, in the paper's protocol: Interp., Modularity, MIG, SAP, SCC. Of
+the decoder: tokens and whole measures that come back right, free-running; control, Spearman(requested, realised) when
+one attribute's code is set to another measure's, a single decode, mean over the attributes; exact, the share met to
+half a grain; drift, |Spearman| of the request with what became of unrelated attributes; leakage, R2 of a probe that
+reads the attribute from the dimensions that should not hold it; prior, overlap of the attribute's dimension with
+N(0, 1), of the worst attribute; valid, the share of prior samples that are measures; guided, exact of the edit engine,
+which searches among many decodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Figures = Mapping[str, float]
+
+COLUMNS = {
+    "paper.interpretability": "Interp.", "paper.modularity": "Modularity", "paper.mig": "MIG", "paper.sap": "SAP",
+    "paper.scc": "SCC", "tokens": "tokens", "measures": "measures", "control_mean": "control", "exact_mean": "exact",
+    "drift": "drift", "leakage": "leakage", "overlap": "prior", "valid": "valid", "guided.exact_mean": "guided",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    method: str
+    seed: int
+    steps: int
+    seconds: float  # of training
+    headline: Figures
+
+
+def summary(runs: Sequence[Run]) -> dict[str, dict[str, tuple[float, float]]]:
+    """method -> column -> mean and standard deviation (n - 1) over its runs; NaN for what a run could not measure,
+    and for the deviation of one run."""
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for method in dict.fromkeys(run.method for run in runs):
+        own = [run.headline for run in runs if run.method == method]
+        found[method] = {name: _mean_sd([one[name] for one in own]) for name in COLUMNS}
+    return found
+
+
+def _mean_sd(values: Sequence[float]) -> tuple[float, float]:
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+
+
+def cells(runs: Sequence[Run], published: Mapping[str, Figures]) -> list[tuple[str, ...]]:
+    """The summary as text, a heading first. `published` are rows of values in the paper's protocol, by metric."""
+    rows = [("method", "runs", "steps", *COLUMNS.values())]
+    for method, figures in summary(runs).items():
+        own = [run for run in runs if run.method == method]
+        steps = f"{np.mean([run.steps for run in own]):.0f}"
+        rows.append((method, str(len(own)), steps, *(_spread(*figures[name]) for name in COLUMNS)))
+    for name, values in published.items():
+        known = {key if key in COLUMNS else f"paper.{key}": value for key, value in values.items()}
+        rows.append((name, "", "", *(_number(known[key]) if key in known else "" for key in COLUMNS)))
+    return rows
+
+
+def cells_of_runs(runs: Sequence[Run]) -> list[tuple[str, ...]]:
+    """A row a run as text, a heading first."""
+    rows = [("method", "seed", "steps", *COLUMNS.values())]
+    for run in runs:
+        rows.append((run.method, str(run.seed), str(run.steps), *(_number(run.headline[name]) for name in COLUMNS)))
+    return rows
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Cells, a heading first, as a table."""
+    head, *body = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
+
+
+def page(
+    runs: Sequence[Run], published: Mapping[str, Figures], command: str, about: Mapping[str, str], title: str
+) -> str:
+    """Everything as a Markdown document."""
+    columns = (__doc__ or "").partition("Columns, ")[2].strip()
+    facts = [f"- {name}: {value}" for name, value in about.items()]
+    return "\n".join(
+        [
+            f"# {title}",
+            "",
+            f"    {command}",
+            "",
+            *facts,
+            "",
+            "Mean ± standard deviation over the seeds; published values are medians of ten seeds and long runs.",
+            "",
+            markdown(cells(runs, published)),
+            "",
+            "Every run:",
+            "",
+            markdown(cells_of_runs(runs)),
+            "",
+            f"Columns, {columns}",
+            "",
+        ]
+    )
+
+
+def to_json(runs: Sequence[Run], published: Mapping[str, Figures], about: Mapping[str, str]) -> dict[str, Any]:
+    methods = {
+        method: {name: {"mean": mean, "sd": sd} for name, (mean, sd) in figures.items()}
+        for method, figures in summary(runs).items()
+    }
+    return {"about": about, "methods": methods, "published": published, "runs": [vars(run) for run in runs]}
+
+
+def _spread(mean: float, sd: float) -> str:
+    return _number(mean) if np.isnan(sd) else f"{_number(mean)} ± {_number(sd)}"
+
+
+def _number(value: float) -> str:
+    """Three decimals; a dash for what could not be measured."""
+    return "-" if np.isnan(value) else f"{value:.3f}"
