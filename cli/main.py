@@ -40,6 +40,7 @@ COMMANDS = {
     "corpus": Entry(".corpus:corpus_app", "Build a corpus, or describe one."),
     "train": Entry(".train:train", "Train a model on a corpus."),
     "evaluate": Entry(".evaluate:evaluate", "Measure how well a model's sliders work."),
+    "benchmark": Entry(".benchmark:benchmark", "Train every objective alike, and compare them."),
     "models": Entry(".models:models_app", "List the models, or describe one."),
     "config": Entry(".config:config_app", "Show the settings, and where each comes from."),
     "demo": Entry(".demo:demo", "Edit a melody that arvae brings along, and draw it."),

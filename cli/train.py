@@ -169,7 +169,7 @@ def train(
     if device not in DEVICES:
         raise UsageError(f"there is no device {device!r}", remedy=f"give {', '.join(DEVICES)}")
     usual = entry(objective)
-    run = output or _default_run(corpus)
+    run = output or default_run(corpus)
     _check_run(run, resume, overwrite)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads starve other programs
     from ..attributes import PAPER
@@ -197,7 +197,7 @@ def train(
         return Run(run, plan, data, place, as_json=json).go(resume, threads)
 
 
-def _default_run(corpus: str) -> Path:
+def default_run(corpus: str) -> Path:
     """runs/ and the names of the corpora: folders and files go by their own."""
     names = [Path(part).expanduser().resolve().name for part in corpus.split("+")]
     return Path("runs") / "+".join(name.removesuffix(".parquet") for name in names)

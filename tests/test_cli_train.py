@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 from arvae_music import checkpoint
 from arvae_music.cli import common, train
 from arvae_music.cli.main import COMMANDS, main
-from arvae_music.cli.train import Plan, _default_run, _Run
+from arvae_music.cli.train import Plan, Run, default_run
 from arvae_music.measure_nets import MeasureDims
 from arvae_music.training import Report, Trainer, TrainingOptions
 
@@ -109,12 +109,12 @@ def test_a_run_leaves_its_files(run: Call, work: Path):
     [("bach", "bach"), ("bach+folk", "bach+folk"), ("./tunes", "tunes"), ("a/tunes/", "tunes"), ("my.parquet", "my")],
 )
 def test_a_run_is_called_as_its_corpus(corpus: str, folder: str):
-    assert _default_run(corpus) == Path("runs") / folder
+    assert default_run(corpus) == Path("runs") / folder
 
 
 def test_a_report_of_what_is_no_number_is_still_json(tmp_path: Path):
     report = Report(1, 0.1, 0.1, 1.0, 1.0, 10.0, 0.1, 0.5, {"kl": float("nan")}, {"tokens": float("inf")})
-    _Run(tmp_path, Plan("tunes", (), MeasureDims(), TrainingOptions()), None, "cpu", as_json=False)._record(report)
+    Run(tmp_path, Plan("tunes", (), MeasureDims(), TrainingOptions()), None, "cpu", as_json=False)._record(report)
     (line,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
     found = json.loads(line, parse_constant=pytest.fail)
     assert (found["parts"], found["valid"], found["loss"]) == ({"kl": None}, {"tokens": None}, 0.5)

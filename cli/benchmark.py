@@ -1,0 +1,271 @@
+"""`arvae benchmark`: train every objective alike, evaluate it, and set the figures side by side.
+
+    arvae benchmark --corpus bach --objectives all --seeds 3 --minutes 1.5
+
+    OUT/OBJECTIVE-SEED/         the run's folder, as `arvae train` leaves it
+    OUT/OBJECTIVE-SEED/evaluation.json
+    OUT/benchmark.md, OUT/benchmark.json
+
+Interrupted, it is started again with the same line: a run that was evaluated is not done again, one that was trained is
+evaluated, and a broken one goes on where its last checkpoint was. A run that fails stops no other: exit 1, and the
+table has those that did not. Objectives are rounds of seeds, so that a benchmark that is cut off has all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ArvaeError, UsageError
+from ..objectives import ENTRIES, entry
+from . import common
+from .evaluate import PARTS
+from .main import INTERRUPTED
+from .train import BATCH, LEARNING_RATE, MIX, TOKEN_DROPOUT, Plan, Run, default_run, load_data, processes, read_plan
+
+if TYPE_CHECKING:
+    from .. import comparison
+    from ..evaluation import EvaluationOptions
+    from .train import Data
+
+MINUTES = 2.0
+ALL_EPOCHS = 1_000_000  # the clock ends a run before these
+EVALUATION = "evaluation.json"
+
+Corpus = Annotated[str, typer.Option("--corpus", "-c", metavar="NAME", help="A corpus, as for arvae train.")]
+Objectives = Annotated[
+    str,
+    typer.Option(metavar="all|NAME,...", rich_help_panel="Runs", help=f"Which, with commas: {', '.join(ENTRIES)}."),
+]
+Seeds = Annotated[int, typer.Option(min=1, rich_help_panel="Runs", help="Runs of each objective, with seeds from 0.")]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001, rich_help_panel="Runs", help=f"Training time of a run.  [default: {MINUTES:g}, without --epochs]"
+    ),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(min=1, rich_help_panel="Runs", help="End a run after so many: the same on every machine."),
+]
+Batch = Annotated[int, typer.Option(min=2, rich_help_panel="Runs", help="Measures a step.")]
+Part = Annotated[str, typer.Option("--part", metavar="valid|test", help="Which of the tunes held out of training.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Evaluate in half the time, with rougher figures.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="OUT", help="The benchmark's folder.  [default: runs/benchmark-CORPUS]"),
+]
+Device = Annotated[str, typer.Option(rich_help_panel="Runs", help="auto, cpu or cuda.")]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a benchmark, and how it is judged."""
+
+    folder: Path
+    plan: Plan
+    part: str
+    evaluation: EvaluationOptions
+
+
+def benchmark(
+    corpus: Corpus = "bach",
+    objectives: Objectives = "all",
+    seeds: Seeds = 3,
+    minutes: Minutes = None,
+    epochs: Epochs = None,
+    batch: Batch = BATCH,
+    part: Part = "valid",
+    quick: Quick = False,
+    output: Out = None,
+    overwrite: common.Overwrite = False,
+    device: Device = "auto",
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+) -> int:
+    """Train every objective alike, evaluate it, and set the figures side by side."""
+    names = list(ENTRIES) if objectives == "all" else [name.strip() for name in objectives.split(",")]
+    for name in names:
+        entry(name)
+    if len(set(names)) < len(names):
+        raise UsageError(f"--objectives {objectives} names one twice", remedy="name each once")
+    if part not in PARTS:
+        raise UsageError(f"there is no part {part!r}", remedy=f"give {' or '.join(PARTS)}")
+    out = output or Path("runs") / f"benchmark-{default_run(corpus).name}"
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads starve other programs
+    from ..evaluation import EvaluationOptions
+
+    judged = EvaluationOptions.quick() if quick else EvaluationOptions()
+    jobs = [
+        Job(out / f"{name}-{seed}", _plan(corpus, name, seed, minutes, epochs, batch), part, judged)
+        for seed in range(seeds)
+        for name in names
+    ]
+    wanted = [job for job in jobs if overwrite or not _is_evaluated(job)]
+    _check(wanted, overwrite)
+    with processes(device) as place:
+        code = _go(wanted, place, overwrite)
+    command = f"arvae benchmark --corpus {corpus} --objectives {objectives} --seeds {seeds} --part {part}"
+    command += "".join(f" --{key} {value:g}" for key, value in (("minutes", minutes), ("epochs", epochs)) if value)
+    _show([job for job in jobs if _is_evaluated(job)], out, corpus, command + (" --quick" if quick else ""), json)
+    return code
+
+
+def _plan(corpus: str, name: str, seed: int, minutes: float | None, epochs: int | None, batch: int) -> Plan:
+    from ..attributes import PAPER
+    from ..measure_nets import MeasureDims
+    from ..training import TrainingOptions
+
+    usual = entry(name)
+    options = TrainingOptions(
+        epochs=epochs or ALL_EPOCHS,
+        minutes=minutes if minutes or epochs else MINUTES,
+        objective=name,
+        beta=usual.beta,
+        gamma=usual.gamma,
+        batch=batch,
+        learning_rate=LEARNING_RATE,
+        seed=seed,
+    )
+    return Plan(corpus, PAPER, MeasureDims(token_dropout=TOKEN_DROPOUT), options, MIX)
+
+
+def _check(jobs: Sequence[Job], overwrite: bool) -> None:
+    """Raises UsageError, before any work, where a folder holds a run with other options."""
+    for job in jobs:
+        if overwrite or not (job.folder / "config.json").exists():
+            continue
+        if read_plan(job.folder) != job.plan:
+            raise UsageError(
+                "holds a run with other options",
+                where=str(job.folder),
+                remedy="give --overwrite, or another folder with -o",
+            )
+
+
+def _is_evaluated(job: Job) -> bool:
+    """Whether the run is there, trained and judged as this job says."""
+    try:
+        found = json.loads((job.folder / EVALUATION).read_text())
+        asked = found["about"]
+        return read_plan(job.folder) == job.plan and asked["part"] == job.part and asked["options"] == _options_of(job)
+    except (OSError, ValueError, KeyError, TypeError, UsageError):
+        return False
+
+
+def _options_of(job: Job) -> dict[str, Any]:
+    return dict(vars(job.evaluation))
+
+
+# ------------------------------------------------------------------------------------ going
+
+
+def _go(jobs: Sequence[Job], device: str, overwrite: bool) -> int:
+    """Train and evaluate; the exit code."""
+    data: Data | None = None
+    failed = 0
+    for number, job in enumerate(jobs, 1):
+        common.say(f"{job.folder.name}, {number} of {len(jobs)} to do")
+        try:
+            data = data or load_data(job.plan.corpus, job.plan.attributes)
+            if _train(job, data, device, overwrite) == INTERRUPTED:
+                return INTERRUPTED
+            _evaluate(job, data)
+        except ArvaeError as error:
+            if data is None:  # the corpus, which every run needs
+                raise
+            failed += 1
+            common.complain(f"{job.folder.name}: {error.message}")
+    if failed:
+        common.complain(f"{failed} of {len(jobs)} runs failed; the same line tries them again")
+    return 1 if failed else 0
+
+
+def _train(job: Job, data: Data, device: str, overwrite: bool) -> int:
+    started = (job.folder / "state.safetensors").exists() and not overwrite
+    return Run(job.folder, job.plan, data, device, as_json=False).go(started, threads=1)
+
+
+def _evaluate(job: Job, data: Data) -> None:
+    from .. import library
+    from ..evaluation import evaluate_model
+    from ..files import write_whole
+
+    common.say("evaluating ...")
+    model = library.load(job.folder)
+    held_out = data.split.valid if job.part == "valid" else data.split.test
+    about = {"model": job.folder.name, "digest": model.checkpoint.digest, "corpus": job.plan.corpus, "part": job.part}
+    result = evaluate_model(model, data.split.train, held_out, job.evaluation, about)
+    text = json.dumps(common.plain(result.to_json()), indent=2, allow_nan=False)
+    write_whole(job.folder / EVALUATION, f"{text}\n".encode(), overwrite=True)
+
+
+# ------------------------------------------------------------------------------------ what is shown
+
+
+def _show(jobs: Sequence[Job], out: Path, corpus: str, command: str, as_json: bool) -> None:
+    from .. import comparison
+    from ..evaluation import PUBLISHED
+    from ..files import write_whole
+
+    if not jobs:
+        common.say("no run is finished: there is nothing to compare")
+        return
+    runs = sorted((_result(job) for job in jobs), key=lambda run: list(ENTRIES).index(run.method))
+    published = PUBLISHED.get(corpus, {})
+    about = _about(jobs)
+    body = common.plain(comparison.to_json(runs, published, {**about, "command": command}))
+    page = comparison.page(runs, published, command, about, f"Objectives on {corpus}")
+    write_whole(out / "benchmark.json", f"{json.dumps(body, indent=2)}\n".encode(), overwrite=True)
+    write_whole(out / "benchmark.md", page.encode(), overwrite=True)
+    if as_json:
+        common.print_json(body)
+    else:
+        common.report(comparison.markdown(comparison.cells(runs, published)))
+    common.say(f"wrote {out / 'benchmark.md'} and {out / 'benchmark.json'}")
+
+
+def _result(job: Job) -> comparison.Run:
+    from .. import checkpoint, comparison
+
+    training = checkpoint.describe(checkpoint.find(job.folder)).training
+    found = json.loads((job.folder / EVALUATION).read_text())
+    headline = {name: float("nan") if value is None else value for name, value in found["headline"].items()}
+    options = job.plan.options
+    return comparison.Run(options.objective, options.seed, training["steps"], training["seconds"], headline)
+
+
+def _about(jobs: Sequence[Job]) -> Mapping[str, str]:
+    """What the figures depend on, for people."""
+    import torch
+
+    dims, options = jobs[0].plan.dims, jobs[0].plan.options
+    weights = [
+        f"{job.plan.options.objective} {job.plan.options.beta:g} and {job.plan.options.gamma:g}"
+        for job in jobs
+        if job.plan.options.seed == 0
+    ]
+    return {
+        "tunes": f"the {jobs[0].part} part, which no run was trained on",
+        "network": f"latent {dims.latent}, hidden {dims.hidden} and {dims.tick_hidden}; batch {options.batch}, "
+        f"learning rate {options.learning_rate:g}, one thread",
+        "weights, beta and gamma": ", ".join(weights),
+        "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
+        f"PyTorch {torch.__version__.partition('+')[0]}",
+    }
+
+
+def _processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,85 @@
+"""Methods side by side: means and deviations by hand, and tables that can be read back."""
+
+from __future__ import annotations
+
+import json
+from statistics import mean, stdev
+
+import pytest
+
+from arvae_music.comparison import COLUMNS, Run, cells, cells_of_runs, markdown, page, summary, to_json
+from arvae_music.evaluation import PUBLISHED, headline_names
+
+NAN = float("nan")
+
+
+def run(method: str, seed: int, shift: float) -> Run:
+    headline = {name: 0.1 * i % 1 + shift for i, name in enumerate(COLUMNS)}
+    return Run(method, seed, 100 + seed, 60.0, headline)
+
+
+RUNS = [run("one", 0, 0.0), run("two", 0, 0.2), run("one", 1, 0.01), run("one", 2, 0.05)]
+
+
+def read_back(text: str) -> list[list[str]]:
+    lines = [line for line in text.splitlines() if line.startswith("|") and not line.startswith("|---")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_columns_are_figures_of_the_headline():
+    assert set(COLUMNS) <= set(headline_names(("a", "b")))
+
+
+def test_a_summary_is_the_mean_and_the_deviation_of_a_methods_runs():
+    found = summary(RUNS)
+    assert list(found) == ["one", "two"]
+    for name in COLUMNS:
+        values = [one.headline[name] for one in RUNS if one.method == "one"]
+        assert found["one"][name] == pytest.approx((mean(values), stdev(values)))
+        assert found["two"][name][0] == RUNS[1].headline[name]
+        assert found["two"][name][1] != found["two"][name][1]
+
+
+def test_the_table_has_a_row_a_method_and_published_values_below():
+    rows = read_back(markdown(cells(RUNS, PUBLISHED["bach"])))
+    assert rows[0] == ["method", "runs", "steps", *COLUMNS.values()]
+    assert [row[0] for row in rows[1:]] == ["one", "two", "AR-VAE, published", "beta-VAE, published"]
+    assert rows[1][1:3] == ["3", "101"]
+    column = rows[0].index("SCC")
+    assert rows[1][column] == "0.420 ± 0.026"
+    assert rows[2][column] == "0.600"
+    assert rows[3][column] == "0.976"
+    assert rows[3][rows[0].index("tokens")] == "0.962"
+    assert rows[3][rows[0].index("control")] == ""
+    assert {len(row) for row in rows} == {len(rows[0])}
+
+
+def test_every_run_has_a_row():
+    rows = read_back(markdown(cells_of_runs(RUNS)))
+    assert [row[:3] for row in rows[1:]] == [
+        ["one", "0", "100"], ["two", "0", "100"], ["one", "1", "101"], ["one", "2", "102"],
+    ]  # fmt: skip
+    assert [float(cell) for cell in rows[2][3:]] == pytest.approx(list(RUNS[1].headline.values()), abs=6e-4)
+
+
+def test_what_could_not_be_measured_is_a_dash():
+    broken = Run("one", 0, 1, 1.0, {**RUNS[0].headline, "leakage": NAN})
+    rows = read_back(markdown(cells([broken], {})))
+    assert rows[1][rows[0].index("leakage")] == "-"
+
+
+def test_the_page_says_how_it_was_made_and_explains_every_column():
+    text = page(RUNS, PUBLISHED["bach"], "arvae benchmark --seeds 3", {"machine": "a machine"}, "Objectives on bach")
+    assert text.startswith("# Objectives on bach\n\n    arvae benchmark --seeds 3\n")
+    assert "- machine: a machine\n" in text
+    explained = text[text.index("Columns,") :]
+    assert all(name.rstrip(".") in explained for name in COLUMNS.values())
+    assert markdown(cells(RUNS, PUBLISHED["bach"])) in text
+    assert markdown(cells_of_runs(RUNS)) in text
+
+
+def test_json_has_the_same():
+    found = to_json(RUNS, PUBLISHED["bach"], {"machine": "a machine"})
+    assert found["methods"]["one"]["tokens"]["mean"] == summary(RUNS)["one"]["tokens"][0]
+    assert [(one["method"], one["seed"]) for one in found["runs"]] == [("one", 0), ("two", 0), ("one", 1), ("one", 2)]
+    assert json.dumps(found)
