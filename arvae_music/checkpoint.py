@@ -1,9 +1,9 @@
 """Checkpoints: one `.safetensors` file with weights, and everything else as JSON in its metadata. No pickle.
 
-The JSON (key "arvae") holds the format version, the kind and dimensions of the model, its vocabulary, the
-attributes it carries (`Scale`: name, latent dimension, corpus statistics, calibration), their correlations,
-the meters of its corpus, how it was trained, and where it comes from. Loading checks all of it and says what
-is wrong. Reading one needs numpy only: PyTorch is for training.
+The JSON (key "arvae") holds the format version, the kind (`KINDS`) and dimensions of the model, the vocabulary of a
+model of measures, the attributes it carries (`Scale`: name, latent dimension, corpus statistics, calibration), their
+correlations, the meters of its corpus, how it was trained, and where it comes from. Loading checks all of it and says
+what is wrong. Reading one needs numpy only: PyTorch is for training.
 
 Besides the attributes that the model carries, the statistics of the other built-in ones are kept, so that the
 edit engine can move those too, by measurement alone.
@@ -36,6 +36,7 @@ from .metrics import ranked
 from .tokens import CENTRE, FIRST_PITCH, HOLD, REST, SPAN, VOCABULARY
 
 FORMAT = 1
+KINDS = ("measures", "images")
 KEY = "arvae"
 MODEL_FILE = "model.safetensors"  # in a run folder
 PACKAGED = Path(__file__).parent / "models"
@@ -75,12 +76,12 @@ class Scale:
 
 @dataclass(frozen=True)
 class Metadata:
-    kind: str  # "measures"
+    kind: str  # one of KINDS: what its rows are
     dims: dict[str, Any]
     scales: tuple[Scale, ...]
     correlation: tuple[tuple[float, ...], ...]  # Spearman, attribute by attribute, on training measures
     code_correlation: tuple[tuple[float, ...], ...]  # Pearson, of the attributes' codes
-    meters: dict[str, int]  # training measures of each
+    meters: dict[str, int]  # training measures of each; none of images
     training: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -137,7 +138,9 @@ class Checkpoint:
 
 def write(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> None:
     """Raises OutputError; CheckpointError for numbers that `read` would refuse, before an older file is touched."""
-    body = {"format": FORMAT, "version": __version__, "tokens": TOKENS, **asdict(checkpoint.metadata)}
+    body = {"format": FORMAT, "version": __version__, **asdict(checkpoint.metadata)}
+    if checkpoint.metadata.kind == "measures":
+        body["tokens"] = TOKENS
     weights = {name: np.ascontiguousarray(value) for name, value in checkpoint.weights.items()}
     _check_finite(path, weights)
     try:
@@ -203,8 +206,22 @@ def find(model: str | Path) -> Path:
     raise CheckpointError(f"there is no model {str(model)!r}", remedy=hint)
 
 
-def packaged_names() -> list[str]:
-    return sorted(path.stem for path in PACKAGED.glob("*.safetensors"))
+def packaged_names(kind: str | None = None) -> list[str]:
+    """The models that come with arvae: all, or those of one kind."""
+    paths = sorted(PACKAGED.glob("*.safetensors"))
+    return [path.stem for path in paths if kind is None or describe(path).kind == kind]
+
+
+def expect(checkpoint: Checkpoint, kind: str) -> None:
+    """Raises CheckpointError for a model of another kind."""
+    found = checkpoint.metadata.kind
+    if found != kind:
+        names = ", ".join(packaged_names(kind))
+        raise CheckpointError(
+            f"it is a model of {found}, and here is one of {kind} wanted",
+            where=str(checkpoint.path or "the model"),
+            remedy=f"there are {names}" if names else "train one with arvae train",
+        )
 
 
 def _opened(path: Path) -> Any:
@@ -227,9 +244,9 @@ def _check(path: Path, body: Mapping[str, Any]) -> None:
             where=str(path),
             remedy=f"use the arvae that wrote it ({body.get('version', 'unknown')}) or train anew",
         )
-    if body.get("kind") != "measures":
-        raise _not_ours(path, f"it is a model of {body.get('kind')!r}, not of measures")
-    if body.get("tokens") != TOKENS:
+    if body.get("kind") not in KINDS:
+        raise _not_ours(path, f"it is a model of {body.get('kind')!r}, not of {' or '.join(KINDS)}")
+    if body["kind"] == "measures" and body.get("tokens") != TOKENS:
         raise _not_ours(path, f"its vocabulary is {body.get('tokens')}, and this arvae's is {TOKENS}")
 
 

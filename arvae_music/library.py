@@ -110,7 +110,7 @@ def load(model: str | Path = AUTO, melody: Melody | None = None) -> Model:
     best (without one, the first). Raises CheckpointError."""
     if str(model) != AUTO:
         return _known(model)
-    names = checkpoints.packaged_names()
+    names = checkpoints.packaged_names("measures")
     if not names:
         raise CheckpointError("this installation has no models", remedy="install arvae anew, or name a model file")
     if melody is None or len(names) == 1:
@@ -146,6 +146,7 @@ def fit(model: Model, melody: Melody) -> float:
 
 
 def prepare(checkpoint: Checkpoint, runtime: Runtime | None = None) -> Model:
+    checkpoints.expect(checkpoint, "measures")
     scales = checkpoint.metadata.scales
     specs = specs_of(scales)
     return Model(_measuring(runtime or NumpyRuntime(checkpoint), scales, specs), checkpoint.metadata, specs, checkpoint)

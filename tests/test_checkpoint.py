@@ -124,7 +124,7 @@ def in_scale(**changes: object) -> Callable[[Body], Body]:
     [
         (put(format=2, version="9.9"), r"its format is 2, .* reads 1; use the arvae that wrote it \(9.9\)"),
         (without("format"), "its format is None"),
-        (put(kind="digits"), "a model of 'digits', not of measures"),
+        (put(kind="digits"), "a model of 'digits', not of measures or images"),
         (put(tokens={**checkpoint.TOKENS, "size": 130}), "its vocabulary is .*130"),
         (without("tokens"), "its vocabulary is None"),
         (lambda body: [body], "its metadata are no table"),

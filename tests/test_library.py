@@ -82,13 +82,13 @@ def test_reading_what_is_not_there():
 def test_auto_is_the_model_that_knows_the_melody_best(tmp_path: Path):
     assert arvae_music.load("auto", arvae_music.read(jig(tmp_path / "jig.mid")).melody).name == "folk"
     melody = arvae_music.read(write_melody(tmp_path / "scale.mid")).melody
-    fits = {name: library.fit(arvae_music.load(name), melody) for name in checkpoint.packaged_names()}
+    fits = {name: library.fit(arvae_music.load(name), melody) for name in checkpoint.packaged_names("measures")}
     assert arvae_music.load("auto", melody).name == max(fits, key=fits.get)
     assert all(0 < fit <= 1 for fit in fits.values())
 
 
 def test_auto_without_a_melody_is_the_first():
-    assert arvae_music.load().name == checkpoint.packaged_names()[0]
+    assert arvae_music.load().name == checkpoint.packaged_names("measures")[0]
 
 
 def test_a_melody_that_no_model_can_read_fits_none_and_gets_one(tmp_path: Path):
@@ -96,7 +96,7 @@ def test_a_melody_that_no_model_can_read_fits_none_and_gets_one(tmp_path: Path):
     assert library.fit(arvae_music.load("bach"), melody) == 0  # it has no 6/8
     silent = replace(melody, bars=())
     assert library.fit(arvae_music.load("folk"), silent) == 0
-    assert arvae_music.load("auto", silent).name in checkpoint.packaged_names()
+    assert arvae_music.load("auto", silent).name in checkpoint.packaged_names("measures")
 
 
 def test_a_model_by_name_by_file_and_by_folder(tmp_path: Path):

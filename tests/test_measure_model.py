@@ -9,8 +9,9 @@ from test_training import DIMS, SPECS, TRAIN
 
 from arvae_music import control, library
 from arvae_music.attributes import PAPER, by_meter, evaluate, evaluate_mixed
+from arvae_music.carried import find_dimensions, posterior_means
 from arvae_music.checkpoint import NOT_CARRIED, read, write
-from arvae_music.measure_model import find_dimensions, from_checkpoint, posterior_means, to_checkpoint
+from arvae_music.measure_model import from_checkpoint, to_checkpoint
 from arvae_music.measure_nets import build, mirrored
 from arvae_music.model import ArVae
 from arvae_music.objectives import Carriage

@@ -11,9 +11,10 @@ from conftest import random_model
 
 from arvae_music import checkpoint
 from arvae_music.attributes import pack
+from arvae_music.carried import posterior_means
 from arvae_music.checkpoint import Checkpoint
 from arvae_music.measure import MAX_TICKS, Meter, all_meters
-from arvae_music.measure_model import from_checkpoint, posterior_means
+from arvae_music.measure_model import from_checkpoint
 from arvae_music.model import ArVae
 from arvae_music.proposals import decode, gumbel, log_probabilities, surprise
 from arvae_music.runtime import NumpyRuntime
