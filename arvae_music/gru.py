@@ -95,14 +95,12 @@ def _step_backward(
 ) -> Tensor:
     """Fill (m, 3h) gradients of the input and the recurrent gates; return the direct part of the state's."""
     h = state.shape[1]
-    reset, update = switch[:, :h], switch[:, h:]
-    direct = grad * update
-    into_new = grad.sub(direct).addcmul_(new.square().mul_(grad - direct), new.new_tensor(-1.0))
-    inputs[:, 2 * h :] = into_new
-    torch.mul(into_new, reset, out=recurrent[:, 2 * h :])
-    slope = torch.addcmul(switch, switch, switch, value=-1)  # s (1 - s)
+    into_new = inputs[:, 2 * h :]
+    direct = grad * switch[:, h:]
+    torch.ops.aten.tanh_backward(grad - direct, new, grad_input=into_new)
+    torch.mul(into_new, switch[:, :h], out=recurrent[:, 2 * h :])
     torch.mul(into_new, inner, out=inputs[:, :h])
     torch.mul(grad, state - new, out=inputs[:, h : 2 * h])
-    inputs[:, : 2 * h].mul_(slope)
+    torch.ops.aten.sigmoid_backward(inputs[:, : 2 * h], switch, grad_input=inputs[:, : 2 * h])
     recurrent[:, : 2 * h] = inputs[:, : 2 * h]
     return direct

@@ -4,14 +4,16 @@ Encoder: a bidirectional tick GRU over each beat's six ticks (all beats of the b
 bidirectional beat GRU. Decoder: a beat GRU from z, then a tick GRU inside each beat, fed the previous token, the
 pitch that is sounding, and the beat's state. Both know the meter.
 
-Three things make it quick on a CPU. Tokens enter through tables of gate activations, not through an
+Four things make it quick on a CPU. Tokens enter through tables of gate activations, not through an
 embedding and a matrix. Teacher-forced training runs the ticks of ALL beats in six batched steps, since a
 beat's state does not depend on the tokens before it; what it must know of them, the last token and the pitch
-still sounding, comes in with its first tick. And rows of different meters share a batch: beats that a meter does not
-have are never computed, and the beat GRUs carry their state across them.
+still sounding, comes in with its first tick. Music repeats itself: the 1,024 beats of 256 measures of Bach are some
+55 different ones, which is all that the encoder's tick GRUs have to read, and what comes in with a decoder's tick is
+one of some 170 different things. And rows of different meters share a batch: beats that a meter does not have are
+never computed, and the beat GRUs carry their state across them.
 
-Shapes: b batch, t ticks (a row's own), B beats of the whole batch, n beats of the longest row, h hidden, z latent,
-v vocabulary.
+Shapes: b batch, t ticks (a row's own), B beats of the whole batch, d of them different, n beats of the longest row,
+h hidden, z latent, v vocabulary.
 """
 
 from __future__ import annotations
@@ -104,24 +106,24 @@ class MeasureEncoder(nn.Module):
     def forward(self, inputs: Tensor) -> Posterior:
         """(b, 1 + width) -> mean and log-variance, (b, z) each."""
         rows = layout(inputs)
-        beats = self._beats(rows)
-        ends = [self._measure(rows, beats, side) for side in range(2)]
+        # a tick means something else in a compound beat
+        first, which = distinct(rows.tokens + VOCABULARY * rows.compound[:, None], 2 * VOCABULARY)
+        beats = self._beats(first)
+        ends = [self._measure(rows, self.beat_inputs[side](beats).index_select(0, which), side) for side in range(2)]
         mean, log_variance = self.to_latent(torch.cat(ends, dim=1)).chunk(2, dim=1)
         return Posterior(mean, log_variance.clamp(-10, 4))
 
-    def _beats(self, rows: Layout) -> Tensor:
-        """(B, 2k): the end states of both tick GRUs."""
-        # a tick means something else in a compound beat
-        tokens = rows.tokens + VOCABULARY * rows.compound[:, None]
-        tokens = tokens.t().contiguous()
-        start = torch.zeros(tokens.shape[1], self.dims.tick_hidden, device=tokens.device)
+    def _beats(self, beats: Tensor) -> Tensor:
+        """(d, 6) tokens -> (d, 2k): the end states of both tick GRUs."""
+        tokens = beats.t().contiguous()
+        start = torch.zeros(len(beats), self.dims.tick_hidden, device=beats.device)
         forwards = self.tick_grus[0](self.tick_tables[0](tokens), start)
         backwards = self.tick_grus[1](self.tick_tables[1](tokens.flip(0)), start)
         return torch.cat([forwards[-1], backwards[-1]], dim=1)
 
-    def _measure(self, rows: Layout, beats: Tensor, side: int) -> Tensor:
-        """(b, h): the end state of one beat GRU."""
-        gates = spread(self.beat_inputs[side](beats), rows).transpose(0, 1)
+    def _measure(self, rows: Layout, gates: Tensor, side: int) -> Tensor:
+        """(B, 3h) -> (b, h): the end state of one beat GRU."""
+        gates = spread(gates, rows).transpose(0, 1)
         gates = gates + self.beat_tables[side](rows.codes)
         start = torch.zeros(len(rows.codes), self.dims.hidden, device=gates.device)
         here = None if rows.even else rows.here.t()
@@ -129,6 +131,13 @@ class MeasureEncoder(nn.Module):
             gates, here = gates.flip(0), None if here is None else here.flip(0)
         states: Tensor = self.beat_grus[side](gates, start, here)
         return states[-1]
+
+
+def distinct(rows: Tensor, base: int) -> tuple[Tensor, Tensor]:
+    """(m, t) integers below `base`, base^t < 2^63 -> (d, t) the different rows, (m,) which of them each row is."""
+    powers = base ** torch.arange(rows.shape[1], device=rows.device)
+    keys, which = torch.unique((rows * powers).sum(dim=1), return_inverse=True)
+    return keys[:, None] // powers % base, which
 
 
 def spread(beats: Tensor, rows: Layout) -> Tensor:
@@ -174,9 +183,10 @@ class MeasureDecoder(nn.Module):
             previous = previous.masked_fill(hidden, DROPPED)
             sounding = sounding.masked_fill(hidden, DROPPED)
         beats = self._beats(z, rows.codes, rows)[rows.here]
-        gates, state = self.tick_input(beats), torch.tanh(self.tick_start(beats))
-        ticks = torch.arange(TICKS_PER_BEAT, device=z.device)
-        states = self.tick_gru(self._tick_gates(gates, ticks[:, None], rows.compound, previous, sounding), state)
+        places = rows.compound * TICKS_PER_BEAT + torch.arange(TICKS_PER_BEAT, device=z.device)[:, None]
+        first, which = distinct(torch.stack([places, previous, sounding], dim=2).reshape(-1, 3), VOCABULARY + 2)
+        known = self._known(*first.unbind(dim=1)).index_select(0, which).reshape(*places.shape, -1)
+        states = self.tick_gru(known + self.tick_input(beats), torch.tanh(self.tick_start(beats)))
         return Decoding(Categorical(logits=self.to_tokens(states), validate_args=False), rows.tokens.t())
 
     def _beats(self, z: Tensor, codes: Tensor, rows: Layout) -> Tensor:
@@ -186,11 +196,9 @@ class MeasureDecoder(nn.Module):
         states: Tensor = self.beat_gru(gates, torch.tanh(self.beat_start(z)))
         return states.transpose(0, 1)
 
-    def _tick_gates(
-        self, beat: Tensor, tick: Tensor | int, compound: Tensor, previous: Tensor, sounding: Tensor
-    ) -> Tensor:
-        place = self.tick_table(compound * TICKS_PER_BEAT + tick)
-        gates: Tensor = beat + place + self.previous_table(previous) + self.sounding_table(sounding)
+    def _known(self, places: Tensor, previous: Tensor, sounding: Tensor) -> Tensor:
+        """(m,) thrice -> (m, 3k): what a tick's place in its beat and the tokens before it add to its gates."""
+        gates: Tensor = self.tick_table(places) + self.previous_table(previous) + self.sounding_table(sounding)
         return gates
 
     def generate(self, z: Tensor, inputs: Tensor) -> Tensor:
@@ -208,11 +216,11 @@ class MeasureDecoder(nn.Module):
         beats = self._beats(z, rows.codes, rows)
         previous = torch.full((len(z),), START, device=z.device)
         sounding = torch.full((len(z),), HOLD, device=z.device)
-        compound = rows.codes % 2
+        places = rows.codes % 2 * TICKS_PER_BEAT
         for beat in range(beats.shape[1]):
             gates, state = self.tick_input(beats[:, beat]), torch.tanh(self.tick_start(beats[:, beat]))
             for tick in range(TICKS_PER_BEAT):
-                state = self.tick_gru.step(self._tick_gates(gates, tick, compound, previous, sounding), state)
+                state = self.tick_gru.step(gates + self._known(places + tick, previous, sounding), state)
                 previous = choose(self.to_tokens(state))
                 sounding = torch.where(previous == HOLD, sounding, previous)
                 column = 1 + beat * TICKS_PER_BEAT + tick
