@@ -290,9 +290,9 @@ class Run:
         self.folder, self.plan, self.data, self.device, self.as_json = folder, plan, data, device, as_json
 
     def go(self, resume: bool, threads: int) -> int:
-        import torch
+        from .. import processor
 
-        torch.set_num_threads(threads)
+        processor.settle(threads)
         trainer = self._trainer()
         if resume:
             trainer.restore(self._state())

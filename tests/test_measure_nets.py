@@ -11,7 +11,7 @@ from torch import Tensor
 
 from arvae_music.attributes import pack
 from arvae_music.measure import MAX_TICKS, Meter, all_meters
-from arvae_music.measure_nets import DROPPED, START, MeasureDims, accuracy, build, context, layout
+from arvae_music.measure_nets import DROPPED, START, MeasureDims, accuracy, build, context, distinct, layout
 from arvae_music.model import ArVae
 from arvae_music.tokens import FIRST_PITCH, HOLD, PAD, REST, VOCABULARY, Row
 
@@ -239,7 +239,6 @@ def test_accuracy_by_hand():
     assert found["measures"] == pytest.approx(1 / 3)
 
 
-
 @pytest.mark.parametrize("meter", all_meters(), ids=lambda meter: f"{meter.name}{'c' if meter.compound else ''}")
 def test_every_meter_goes_through(meter: Meter):
     model = made()
@@ -288,3 +287,28 @@ def test_samples_come_as_often_as_their_probability_says():
     assert float(model.log_prob(torch.zeros(1, 5), drawn[:1]).detach()) == pytest.approx(
         sum(np.log({HOLD: 0.5, low: 0.2, high: 0.3}[int(token)]) for token in drawn[0, 1:7]), abs=1e-4
     )
+
+
+def test_rows_are_told_apart_and_found_again():
+    torch.manual_seed(0)
+    rows = torch.randint(0, 2 * VOCABULARY, (40, 6))
+    rows[10:20] = rows[:10]
+    first, which = distinct(rows, 2 * VOCABULARY)
+    assert torch.equal(first[which], rows)
+    assert len(first) == len({tuple(row) for row in rows.tolist()}) == 30
+
+
+def test_beats_that_rows_share_are_taught_by_all_of_them():
+    """The gradient of a batch is the sum of its rows' own, though their common beats are read once."""
+    model, inputs = made(), measures(2)
+    inputs = torch.cat([inputs, inputs[:7]])
+
+    def gradient(rows: Tensor) -> list[Tensor]:
+        posterior = model.posterior(rows)
+        logits = model.decoder(posterior.mean, rows).distribution.logits
+        loss = logits.square().sum() + posterior.log_variance.sum()
+        return list(torch.autograd.grad(loss, list(model.parameters())))
+
+    alone = [gradient(row[None]) for row in inputs]
+    for whole, *parts in zip(gradient(inputs), *alone, strict=True):
+        torch.testing.assert_close(whole, torch.stack(parts).sum(dim=0), rtol=1e-3, atol=1e-3)
