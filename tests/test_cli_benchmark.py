@@ -153,4 +153,4 @@ def test_a_run_has_two_minutes_unless_told():
 
     assert (of(None, None).minutes, of(None, None).epochs) == (2.0, command.ALL_EPOCHS)
     assert (of(1.5, None).minutes, of(None, 7).minutes, of(None, 7).epochs) == (1.5, None, 7)
-    assert (of(None, 7).seed, of(None, 7).gamma, of(None, 7).batch) == (3, 0.01, 64)
+    assert (of(None, 7).seed, of(None, 7).gamma, of(None, 7).batch) == (3, 0.03, 64)

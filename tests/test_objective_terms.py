@@ -187,7 +187,8 @@ def test_the_adversary_never_sees_the_given_codes():
 # ------------------------------------------------------------------------------------ GLSR-VAE
 
 
-def test_the_slope_loss_and_its_gradient_are_those_of_the_exact_expectation():
+@pytest.mark.parametrize("pairs", [2, 4])
+def test_the_slope_loss_and_its_gradient_are_those_of_the_exact_expectation(pairs: int):
     """Codes all alike, decoded into one of three values: the expectation is a sum, which autograd differentiates."""
     torch.manual_seed(0)
     worth = torch.tensor([-1.0, 0.2, 2.5])
@@ -200,17 +201,17 @@ def test_the_slope_loss_and_its_gradient_are_those_of_the_exact_expectation():
     above, below = ((end.probs * worth).sum() for end in ends)
     exact = 0.5 * ((above - below) / (2 * glsr_vae.H) - 1).square()
     (expected,) = torch.autograd.grad(exact, weight, retain_graph=True)
-    m = 200_000
-    drawn = [[end.sample((m,))[:, 0] for end in ends] for _ in range(2)]
+    m = 100_000
+    drawn = [[end.sample((m,))[:, 0] for end in ends] for _ in range(pairs)]
     values = torch.stack([torch.stack([worth[x] for x in pair]) for pair in drawn])
     log_probs = torch.stack(
         [torch.stack([end.log_prob(x) for end, x in zip(ends, pair, strict=True)]) for pair in drawn]
     )
     loss = glsr_vae.slope_loss(values, log_probs)
     (found,) = torch.autograd.grad(loss, weight)
-    assert float(loss.detach()) == pytest.approx(float(exact.detach()), abs=0.01)
+    assert float(loss.detach()) == pytest.approx(float(exact.detach()), abs=0.025)
     assert expected.abs().max() > 0.1
-    torch.testing.assert_close(found, expected, atol=0.02, rtol=0)
+    torch.testing.assert_close(found, expected, atol=0.03, rtol=0)
 
 
 def test_its_regularisation_brings_the_slopes_of_decodes_near_one():

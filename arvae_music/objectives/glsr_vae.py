@@ -11,9 +11,10 @@ can be expected to answer; and the gradient of that is the score function's (Wil
     s = ( a(x+) - a(x-) ) / 2H,   x+ ~ p(x | z + H e_k),  x- ~ p(x | z - H e_k)
     gradient of (E s - 1)^2 / 2  =  (E s - 1) E[ ( (a(x+) - b) grad log p(x+) - (a(x-) - b') grad log p(x-) ) / 2H ]
 
-with two independent pairs a row: each gives the factor, and the baseline, of the other, so that the estimate is
-unbiased. Attributes are standardised: one deviation of the latent prior moves one of the corpus. One attribute is
-drawn a step, ROWS measures of the batch: sampling costs as much as the step itself.
+with PAIRS independent pairs a code: to each, the others give the factor and the baselines, so that the estimate is
+unbiased. Attributes are standardised: one deviation of the latent prior moves one of the corpus. A step regularises one
+attribute, drawn by chance, at the codes of ROWS of its measures, and moves the decoder only: the noise of such
+gradients, sent on to the encoder, makes the posterior collapse.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from .entries import Carriage
 from .objective import Measure, Setting, Step, Terms
 
 H = 0.5  # of the latent's unit
-ROWS = 32
-PAIRS = 2  # of decodes
+ROWS = 16  # measures whose codes are looked at in a step: sampling costs as much as all else
+PAIRS = 4  # of decodes
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +56,12 @@ class GlsrVae:
 
     def _decodes(self, step: Step, k: int) -> tuple[Tensor, Tensor]:
         """Attribute k and log-probability of decodes, (PAIRS, 2, m) each: above and below each of m codes."""
-        z, inputs = step.outputs.z[-ROWS:], step.batch.inputs[-ROWS:]
+        z, inputs = step.outputs.z[-ROWS:].detach(), step.batch.inputs[-ROWS:]
         aside = torch.zeros_like(z)
         aside[:, k] = H
         ends = torch.cat([z + aside, z - aside]).repeat(PAIRS, 1)
         around = inputs.repeat(2 * PAIRS, *[1] * (inputs.dim() - 1))
-        drawn = step.model.sample(ends.detach(), around)
+        drawn = step.model.sample(ends, around)
         values = self.measure(drawn.cpu().numpy())[:, k].astype(np.float32)
         shape = (PAIRS, 2, len(z))
         log_probs = step.model.log_prob(ends, drawn).reshape(shape)
@@ -68,15 +69,19 @@ class GlsrVae:
 
 
 def slope_loss(values: Tensor, log_probs: Tensor) -> Tensor:
-    """(2 pairs, above and below, m) standardised attributes of decodes and their log-probabilities -> the mean of
+    """(pairs, above and below, m) standardised attributes of decodes and their log-probabilities -> the mean of
     (E s - 1)^2 / 2 over the m codes, unbiased (so that it may come out below zero), and its gradient.
     """
-    slopes = (values[:, 0] - values[:, 1]) / (2 * H)
-    advantage = values - values.flip(0)  # over the other pair's
-    scored = advantage * log_probs
-    surrogate = ((slopes.flip(0) - 1) * (scored[:, 0] - scored[:, 1]) / (2 * H)).mean()
-    loss = 0.5 * ((slopes[0] - 1) * (slopes[1] - 1)).mean()
+    away = (values[:, 0] - values[:, 1]) / (2 * H) - 1  # from a slope of 1
+    scored = (values - _others(values)) * log_probs / (2 * H)
+    surrogate = (_others(away) * (scored[:, 0] - scored[:, 1])).mean()
+    loss = 0.5 * (_others(away) * away).mean()
     return loss + surrogate - surrogate.detach()
+
+
+def _others(values: Tensor) -> Tensor:
+    """(pairs, ...) -> at each pair, the mean of the others."""
+    return (values.sum(dim=0) - values) / (len(values) - 1)
 
 
 def make(setting: Setting) -> GlsrVae:
