@@ -1,4 +1,6 @@
-"""`arvae models list` and `arvae models info NAME`: what a model was trained on and which sliders it has."""
+"""`arvae models list` and `arvae models info NAME`: what a model was trained on, which sliders it has, and how well
+they work, where its evaluation is kept beside it (card.py).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,8 @@ from . import common
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint, Metadata
+
+LISTED = {"tokens": "tokens right", "guided.exact_mean": "exact", "leakage": "leakage"}  # of the evaluation
 
 models_app = typer.Typer(no_args_is_help=True)
 
@@ -33,10 +37,12 @@ def list_models(json: common.Json = False, quiet: common.Quiet = False) -> int:
         return 1
     from rich.table import Table
 
-    table = Table("name", "sliders", "measures", "meters", "size", box=None)
+    table = Table("name", "sliders", "measures", "meters", "size", *LISTED.values(), box=None)
     for row in rows:
-        size = f"{row['bytes'] / 1e6:.1f} MB"
-        table.add_row(row["name"], ", ".join(row["attributes"]), f"{row['measures']:,}", row["meters"], size)
+        size, judged = f"{row['bytes'] / 1e6:.1f} MB", row["evaluation"]
+        known = [judged.headline.get(name) if judged else None for name in LISTED]
+        quality = ["-" if value is None else f"{value:.3f}" for value in known]
+        table.add_row(row["name"], ", ".join(row["attributes"]), f"{row['measures']:,}", row["meters"], size, *quality)
     common.report(table)
     return 0
 
@@ -48,25 +54,29 @@ def info(
     quiet: common.Quiet = False,
 ) -> None:
     """Describe a model: its sliders and their scales, its corpus, how it was trained."""
-    from .. import checkpoint
+    from .. import card, checkpoint
 
     found = checkpoint.read(model)
-    meta = found.metadata
+    meta, judged = found.metadata, card.evaluation_of(found)
     if json:
-        common.print_json({"path": found.path, "digest": found.digest, "metadata": meta})
+        common.print_json({"path": found.path, "digest": found.digest, "metadata": meta, "evaluation": judged})
         return
     common.report(f"{found.path}\ndigest {found.digest}, {_count(found):,} parameters, {_shape(meta.dims)}")
     common.report(_sliders(meta))
     common.report(_section("measures by meter", meta.meters))
     common.report(_section("training", meta.training))
     common.report(_section("provenance", meta.provenance))
+    if judged is None:
+        common.report(f"\nnot evaluated: arvae evaluate {model}")
+    else:
+        common.report(_section(f"evaluation on {judged.corpus}, {judged.part}", card.figures(judged)))
 
 
 def _summary(name: str) -> dict[str, Any]:
-    from .. import checkpoint
+    from .. import card, checkpoint
 
-    path = checkpoint.find(name)
-    meta = checkpoint.describe(path)
+    model = checkpoint.read(name)
+    path, meta = checkpoint.find(name), model.metadata
     return {
         "name": name,
         "path": path,
@@ -74,6 +84,7 @@ def _summary(name: str) -> dict[str, Any]:
         "attributes": list(meta.names),
         "measures": sum(meta.meters.values()),
         "meters": " ".join(meta.meters),
+        "evaluation": card.evaluation_of(model),
     }
 
 

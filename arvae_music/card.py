@@ -1,0 +1,154 @@
+"""What is known of a model's quality, and the model card that says it.
+
+`evaluation_of(checkpoint)` reads what `arvae evaluate NAME --json` printed, kept beside the model: NAME.evaluation.json
+beside NAME.safetensors, evaluation.json in a run folder. It counts only for the very weights that were evaluated.
+
+`card(checkpoint, evaluation)` is a section of docs/models.md, which scripts/make_model_card.py writes: what the
+model is, what it was trained on and how, its sliders, what was measured, and what it is not for (after Mitchell et al.,
+"Model Cards for Model Reporting", 2019).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .checkpoint import MODEL_FILE, NOT_CARRIED, Checkpoint
+from .errors import CheckpointError
+
+RUN_EVALUATION = "evaluation.json"  # in a run folder
+
+# Of the headline (evaluation.py), for people.
+SHOWN = {
+    "tokens": "tokens that come back right",
+    "measures": "whole measures",
+    "unseen.measures": "whole measures, of those not in training",
+    "paper.interpretability": "Interpretability, the paper's protocol",
+    "paper.scc": "SCC, the paper's protocol",
+    "control_mean": "control, latent mode: Spearman(requested, realised)",
+    "control": "the same of the worst attribute",
+    "drift": "drift, latent mode: |Spearman| with unrelated attributes",
+    "guided.exact_mean": "requests met exactly, guided mode",
+    "guided.ticks": "share of the ticks changed, guided mode",
+    "leakage": "leakage: R2 of a probe of the other dimensions",
+    "overlap": "overlap of the worst attribute's dimension with the prior",
+    "valid": "prior samples that are measures",
+}
+EACH = {"control": "control", "exact": "exact", "leakage": "leakage", "overlap": "prior"}  # by attribute
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An evaluation, as far as the card needs it."""
+
+    corpus: str
+    part: str
+    counts: Mapping[str, int]
+    headline: Mapping[str, float | None]  # None: could not be measured
+
+
+def evaluation_of(model: Checkpoint) -> Judged | None:
+    """None where there is none of these weights. Raises CheckpointError for a file that is no evaluation."""
+    if model.path is None:
+        return None
+    path = evaluation_path(model.path)
+    if not path.is_file():
+        return None
+    try:
+        body = json.loads(path.read_text("utf-8"))
+        about = body["about"]
+        digest = about["digest"]
+        found = Judged(str(about["corpus"]), str(about["part"]), dict(body["counts"]), dict(body["headline"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"it is no evaluation ({type(error).__name__}: {error})",
+            where=str(path),
+            remedy="write it anew with arvae evaluate --json, or remove it",
+        ) from error
+    return found if digest == model.digest else None
+
+
+def evaluation_path(model: Path) -> Path:
+    """Where the evaluation of a model's file is kept."""
+    return model.with_name(RUN_EVALUATION if model.name == MODEL_FILE else f"{model.stem}.evaluation.json")
+
+
+def figures(judged: Judged) -> dict[str, str]:
+    """What is shown of the headline, as text by its name for people."""
+    known = {name: judged.headline[name] for name in SHOWN if name in judged.headline}
+    return {SHOWN[name]: "-" if value is None else f"{value:.3f}" for name, value in known.items()}
+
+
+def card(name: str, model: Checkpoint, judged: Judged | None) -> str:
+    """One model's section, Markdown."""
+    meta = model.metadata
+    made, training = meta.provenance, meta.training
+    parameters = sum(weights.size for weights in model.weights.values())
+    meters = ", ".join(f"{count:,} in {meter}" for meter, count in meta.meters.items())
+    facts = {
+        "digest": model.digest,
+        "parameters": f"{parameters:,}",
+        "dimensions": ", ".join(f"{key} {value}" for key, value in meta.dims.items()),
+        "trained on": f"{made.get('corpus', 'unknown')}{f': {meters}' if meters else ''}",
+        "licence of what it was trained on": made.get("licence", "unknown"),
+        "objective": training.get("objective", "ar-vae"),
+        "training": f"{training.get('steps', '?')} steps, {training.get('seconds', 0) / 60:.0f} minutes, "
+        f"seed {training.get('seed', '?')}, arvae {made.get('arvae', '?')}, {made.get('made', '?')}",
+    }
+    lines = [f"## {name}", "", *(f"- {key}: {value}" for key, value in facts.items()), ""]
+    return "\n".join([*lines, *_sliders(model, judged), "", *_measured(judged), ""])
+
+
+def _sliders(model: Checkpoint, judged: Judged | None) -> list[str]:
+    scales = model.metadata.scales
+    carried = [scale for scale in scales if scale.dimension != NOT_CARRIED]
+    rows = [("slider", "dimension", "mean", "+1 is", *(EACH.values() if judged else ()))]
+    for scale in carried:
+        own = [judged.headline.get(f"{key}.{scale.name}") for key in EACH] if judged else []
+        text = ["-" if value is None else f"{value:.3f}" for value in own]
+        rows.append((scale.name, str(scale.dimension), f"{scale.mean:.3f}", f"{scale.sd:.3f}", *text))
+    measured = [scale.name for scale in scales if scale.dimension == NOT_CARRIED]
+    also = [f"\nMeasured only, moved by the guided mode: {', '.join(measured)}."] if measured else []
+    return [*table(rows), *also]
+
+
+def _measured(judged: Judged | None) -> list[str]:
+    if judged is None:
+        return ["Not evaluated: `arvae evaluate` has not been kept beside these weights."]
+    counts = judged.counts
+    head = (
+        f"Measured on {counts['evaluated']} distinct examples of the {judged.part} part of {judged.corpus}, "
+        f"{counts['unseen']} of which do not occur in training:"
+    )
+    return [head, "", *table([("figure", "value"), *figures(judged).items()])]
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table, its heading first."""
+    head, *body = (f"| {' | '.join(row)} |" for row in rows)
+    return [head, "|" + "---|" * len(rows[0]), *body]
+
+
+def page(sections: Mapping[str, tuple[Checkpoint, Judged | None]]) -> str:
+    """docs/models.md."""
+    return "\n".join(
+        [
+            "# The models that come with arvae",
+            "",
+            "Written by `python scripts/make_model_card.py` from the models and their evaluations in",
+            "`arvae_music/models`; `arvae models info NAME` shows the same.",
+            "",
+            "They are for editing and varying monophonic melodies in the meters that they were trained on. They are",
+            "not composers: a measure is all that they see at once. The melodies they know are European: Lutheran",
+            "chorales, Scottish, Irish and American tunes, in major and minor keys; what lies outside of that they",
+            "encode badly, and `--model auto` and the report of an edit show it. A quality is a mean over measures of",
+            "held-out tunes, not a promise for yours.",
+            "",
+            "control and exact are of the bare latent mode, one decode; leakage, of which 0 is the ideal, is why the",
+            "default mode is guided. What each figure is: `arvae_music/evaluation.py`.",
+            "",
+            *(card(name, *found) for name, found in sections.items()),
+        ]
+    )

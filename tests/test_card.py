@@ -1,0 +1,135 @@
+"""Evaluations kept beside models, what the commands show of them, and the model card."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, Run, random_model
+
+from arvae_music import card, checkpoint
+from arvae_music.card import SHOWN, evaluation_of, evaluation_path
+from arvae_music.errors import CheckpointError
+from arvae_music.evaluation import headline_names
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> checkpoint.Checkpoint:
+    return checkpoint.read(random_model(tmp_path_factory.mktemp("card") / "tiny.safetensors"))
+
+
+def evaluation(digest: str, **figures: float | None) -> str:
+    """As `arvae evaluate --json` prints it, as far as it is read."""
+    headline = {name: round(0.01 * i, 2) for i, name in enumerate(headline_names(("rhythm", "density")))} | figures
+    about = {"model": "tiny", "digest": digest, "corpus": "tunes", "part": "test"}
+    return json.dumps({"about": about, "counts": {"evaluated": 321, "unseen": 123}, "headline": headline})
+
+
+@pytest.fixture
+def judged(model: checkpoint.Checkpoint):
+    """Keeps an evaluation beside the model for one test."""
+    path = evaluation_path(model.path)
+    path.write_text(evaluation(model.digest, tokens=0.9876, leakage=None))
+    yield path
+    path.unlink()
+
+
+def test_what_is_shown_is_in_every_headline():
+    names = headline_names(("rhythm", "density"))
+    assert set(SHOWN) <= set(names)
+    assert {f"{key}.rhythm" for key in card.EACH} <= set(names)
+
+
+def test_an_evaluation_lies_beside_its_model():
+    assert evaluation_path(Path("a/bach.safetensors")) == Path("a/bach.evaluation.json")
+    assert evaluation_path(Path("runs/x/model.safetensors")) == Path("runs/x/evaluation.json")
+
+
+def test_an_evaluation_counts_for_the_weights_that_were_evaluated(model: checkpoint.Checkpoint, judged: Path):
+    found = evaluation_of(model)
+    assert found is not None
+    assert (found.corpus, found.part, found.counts["unseen"]) == ("tunes", "test", 123)
+    assert found.headline["tokens"] == 0.9876
+    judged.write_text(evaluation("0" * 16))
+    assert evaluation_of(model) is None
+
+
+def test_a_model_without_an_evaluation_has_none(model: checkpoint.Checkpoint):
+    assert evaluation_of(model) is None
+    assert evaluation_of(checkpoint.Checkpoint(model.metadata, model.weights)) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"about": {}}', '{"about": {"digest": 1}, "counts": 3}'])
+def test_a_file_that_is_no_evaluation_is_named(model: checkpoint.Checkpoint, judged: Path, text: str):
+    judged.write_text(text)
+    with pytest.raises(CheckpointError, match=r"tiny\.evaluation\.json: it is no evaluation .*arvae evaluate --json"):
+        evaluation_of(model)
+
+
+def test_models_info_shows_it(run_arvae: Run, model: checkpoint.Checkpoint, judged: Path):
+    done = run_arvae("models", "info", model.path)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout[done.stdout.index("evaluation on tunes, test") :]
+    assert f"  {SHOWN['tokens']}: 0.988\n" in text
+    assert f"  {SHOWN['leakage']}: -\n" in text
+    body = json.loads(run_arvae("models", "info", model.path, "--json").stdout)
+    assert body["evaluation"]["headline"]["tokens"] == 0.9876
+    assert body["evaluation"]["counts"] == {"evaluated": 321, "unseen": 123}
+
+
+def test_models_info_says_where_there_is_none(run_arvae: Run, model: checkpoint.Checkpoint):
+    assert f"not evaluated: arvae evaluate {model.path}" in run_arvae("models", "info", model.path).stdout
+    assert json.loads(run_arvae("models", "info", model.path, "--json").stdout)["evaluation"] is None
+
+
+def test_models_list_has_a_quality_for_each(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: checkpoint.Checkpoint, judged: Path
+):
+    from arvae_music.cli.main import main
+
+    assert model.path is not None
+    monkeypatch.setattr(checkpoint, "PACKAGED", model.path.parent)
+    assert main(["models", "list"]) == 0
+    heading, row = capsys.readouterr().out.splitlines()[:2]
+    assert "tokens right" in heading
+    assert "0.988" in row
+    assert main(["models", "list", "--json"]) == 0
+    (body,) = json.loads(capsys.readouterr().out)
+    assert body["evaluation"]["part"] == "test"
+    judged.unlink()
+    assert main(["models", "list"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[-3:] == ["-", "-", "-"]
+    judged.touch()
+    judged.write_text(evaluation(model.digest))
+
+
+def test_a_card_has_the_sliders_and_the_figures(model: checkpoint.Checkpoint, judged: Path):
+    text = card.card("tiny", model, evaluation_of(model))
+    lines = text.splitlines()
+    assert lines[0] == "## tiny"
+    assert f"- digest: {model.digest}" in lines
+    assert f"| {SHOWN['tokens']} | 0.988 |" in lines
+    assert "321 distinct examples of the test part of tunes, 123 of which" in text
+    rows = {line.split("|")[1].strip(): line for line in lines if line.startswith("|")}
+    assert list(rows)[:6] == ["slider", "---", "rhythm", "range", "density", "contour"]
+    control = evaluation_of(model).headline["control.density"]
+    assert f" {control:.3f} " in rows["density"]
+    assert "Measured only, moved by the guided mode: syncopation, pitch, repetition, steps." in lines
+
+
+def test_a_card_without_an_evaluation_says_so(model: checkpoint.Checkpoint):
+    text = card.card("tiny", model, None)
+    assert "Not evaluated" in text
+    assert "| slider | dimension | mean | +1 is |\n" in text
+
+
+def test_the_card_in_the_docs_is_that_of_the_models_in_the_package():
+    """After new models or evaluations: python scripts/make_model_card.py"""
+    program = "import make_model_card; print(make_model_card.text(), end='')"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY / "scripts", capture_output=True, text=True, check=True
+    )
+    assert done.stdout == (REPOSITORY / "docs/models.md").read_text("utf-8")
