@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from .objectives.entries import ENTRIES, Carriage
+
 Figures = Mapping[str, float]
 
 COLUMNS = {
@@ -28,10 +30,16 @@ COLUMNS = {
     "drift": "drift", "leakage": "leakage", "overlap": "prior", "valid": "valid", "guided.exact_mean": "guided",
 }  # fmt: skip
 
+PLACES: dict[Carriage, str] = {
+    "trained": "dimensions trained for them",
+    "given": "exact codes, given to the decoder",
+    "found": "the dimensions that tell most of them, found afterwards",
+}
+
 
 @dataclass(frozen=True)
 class Run:
-    method: str
+    method: str  # one of objectives.ENTRIES
     seed: int
     steps: int
     seconds: float  # of training
@@ -73,6 +81,15 @@ def cells_of_runs(runs: Sequence[Run]) -> list[tuple[str, ...]]:
     return rows
 
 
+def cells_of_methods(runs: Sequence[Run]) -> list[tuple[str, ...]]:
+    """What each method is, a heading first."""
+    rows: list[tuple[str, ...]] = [("method", "source", "beta", "gamma", "gamma weighs", "attributes lie in")]
+    for method in dict.fromkeys(run.method for run in runs):
+        known = ENTRIES[method]
+        rows.append((method, known.source, f"{known.beta:g}", f"{known.gamma:g}", known.weighs, PLACES[known.carriage]))
+    return rows
+
+
 def markdown(rows: Sequence[Sequence[str]]) -> str:
     """Cells, a heading first, as a table."""
     head, *body = (f"| {' | '.join(row)} |" for row in rows)
@@ -100,6 +117,10 @@ def page(
             "Every run:",
             "",
             markdown(cells_of_runs(runs)),
+            "",
+            "The methods, each in a file of `arvae_music/objectives`, with the weights that they have there:",
+            "",
+            markdown(cells_of_methods(runs)),
             "",
             f"Columns, {columns}",
             "",

@@ -247,16 +247,10 @@ def _about(jobs: Sequence[Job]) -> Mapping[str, str]:
     import torch
 
     dims, options = jobs[0].plan.dims, jobs[0].plan.options
-    weights = [
-        f"{job.plan.options.objective} {job.plan.options.beta:g} and {job.plan.options.gamma:g}"
-        for job in jobs
-        if job.plan.options.seed == 0
-    ]
     return {
         "tunes": f"the {jobs[0].part} part, which no run was trained on",
         "network": f"latent {dims.latent}, hidden {dims.hidden} and {dims.tick_hidden}; batch {options.batch}, "
         f"learning rate {options.learning_rate:g}, one thread",
-        "weights, beta and gamma": ", ".join(weights),
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
         f"PyTorch {torch.__version__.partition('+')[0]}",
     }

@@ -18,7 +18,7 @@ def run(method: str, seed: int, shift: float) -> Run:
     return Run(method, seed, 100 + seed, 60.0, headline)
 
 
-RUNS = [run("one", 0, 0.0), run("two", 0, 0.2), run("one", 1, 0.01), run("one", 2, 0.05)]
+RUNS = [run("fader", 0, 0.0), run("beta-vae", 0, 0.2), run("fader", 1, 0.01), run("fader", 2, 0.05)]
 
 
 def read_back(text: str) -> list[list[str]]:
@@ -32,18 +32,18 @@ def test_columns_are_figures_of_the_headline():
 
 def test_a_summary_is_the_mean_and_the_deviation_of_a_methods_runs():
     found = summary(RUNS)
-    assert list(found) == ["one", "two"]
+    assert list(found) == ["fader", "beta-vae"]
     for name in COLUMNS:
-        values = [one.headline[name] for one in RUNS if one.method == "one"]
-        assert found["one"][name] == pytest.approx((mean(values), stdev(values)))
-        assert found["two"][name][0] == RUNS[1].headline[name]
-        assert found["two"][name][1] != found["two"][name][1]
+        values = [one.headline[name] for one in RUNS if one.method == "fader"]
+        assert found["fader"][name] == pytest.approx((mean(values), stdev(values)))
+        assert found["beta-vae"][name][0] == RUNS[1].headline[name]
+        assert found["beta-vae"][name][1] != found["beta-vae"][name][1]
 
 
 def test_the_table_has_a_row_a_method_and_published_values_below():
     rows = read_back(markdown(cells(RUNS, PUBLISHED["bach"])))
     assert rows[0] == ["method", "runs", "steps", *COLUMNS.values()]
-    assert [row[0] for row in rows[1:]] == ["one", "two", "AR-VAE, published", "beta-VAE, published"]
+    assert [row[0] for row in rows[1:]] == ["fader", "beta-vae", "AR-VAE, published", "beta-VAE, published"]
     assert rows[1][1:3] == ["3", "101"]
     column = rows[0].index("SCC")
     assert rows[1][column] == "0.420 ± 0.026"
@@ -57,13 +57,13 @@ def test_the_table_has_a_row_a_method_and_published_values_below():
 def test_every_run_has_a_row():
     rows = read_back(markdown(cells_of_runs(RUNS)))
     assert [row[:3] for row in rows[1:]] == [
-        ["one", "0", "100"], ["two", "0", "100"], ["one", "1", "101"], ["one", "2", "102"],
+        ["fader", "0", "100"], ["beta-vae", "0", "100"], ["fader", "1", "101"], ["fader", "2", "102"],
     ]  # fmt: skip
     assert [float(cell) for cell in rows[2][3:]] == pytest.approx(list(RUNS[1].headline.values()), abs=6e-4)
 
 
 def test_what_could_not_be_measured_is_a_dash():
-    broken = Run("one", 0, 1, 1.0, {**RUNS[0].headline, "leakage": NAN})
+    broken = Run("fader", 0, 1, 1.0, {**RUNS[0].headline, "leakage": NAN})
     rows = read_back(markdown(cells([broken], {})))
     assert rows[1][rows[0].index("leakage")] == "-"
 
@@ -76,10 +76,19 @@ def test_the_page_says_how_it_was_made_and_explains_every_column():
     assert all(name.rstrip(".") in explained for name in COLUMNS.values())
     assert markdown(cells(RUNS, PUBLISHED["bach"])) in text
     assert markdown(cells_of_runs(RUNS)) in text
+    rows = [row for row in read_back(text) if row[1] in ("Lample et al. (2017)", "Higgins et al. (2017)")]
+    assert [row[0] for row in rows] == ["fader", "beta-vae"]
+    assert rows[0][5] == "exact codes, given to the decoder"
+    assert [float(row[2]) for row in rows] == [1e-3, 1e-3]
 
 
 def test_json_has_the_same():
     found = to_json(RUNS, PUBLISHED["bach"], {"machine": "a machine"})
-    assert found["methods"]["one"]["tokens"]["mean"] == summary(RUNS)["one"]["tokens"][0]
-    assert [(one["method"], one["seed"]) for one in found["runs"]] == [("one", 0), ("two", 0), ("one", 1), ("one", 2)]
+    assert found["methods"]["fader"]["tokens"]["mean"] == summary(RUNS)["fader"]["tokens"][0]
+    assert [(one["method"], one["seed"]) for one in found["runs"]] == [
+        ("fader", 0),
+        ("beta-vae", 0),
+        ("fader", 1),
+        ("fader", 2),
+    ]
     assert json.dumps(found)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 from torch import Tensor, nn
 from torch.distributions import Bernoulli
 
@@ -184,3 +187,26 @@ def test_further_rows_are_training_rows_and_others_every_step():
     assert all(row.tobytes() in known for batch in batches for row in batch.inputs.numpy())
     np.testing.assert_array_equal(measure(batches[0].inputs.numpy()), batches[0].values.numpy())
     assert not torch.equal(batches[0].inputs, batches[1].inputs)
+
+
+# ------------------------------------------------------------------------------------ two processes
+
+
+def _rank(rank: int, folder: str) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    for name in ("fader", "glsr-vae"):  # one with a critic, one that decodes outside of the parallel model
+        made = trainer(name, replace(OPTIONS, epochs=1))
+        list(made.run())
+        torch.save(weights(made), f"{folder}/{name}-{rank}.pt")
+    dist.destroy_process_group()
+
+
+def test_two_processes_keep_the_same_model_and_the_same_critic(tmp_path: Path):
+    mp.spawn(_rank, (str(tmp_path),), nprocs=2)
+    for name in ("fader", "glsr-vae"):
+        one, other = (torch.load(tmp_path / f"{name}-{rank}.pt") for rank in range(2))
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
+        alone = weights(trainer(name))
+        assert not any(torch.equal(one[key], alone[key]) for key in alone if key.endswith("layer.weight"))
+    assert any(key.startswith("critic_adam.") for key in torch.load(tmp_path / "fader-0.pt"))
