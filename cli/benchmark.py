@@ -19,7 +19,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 MINUTES = 2.0
 ALL_EPOCHS = 1_000_000  # the clock ends a run before these
-EVALUATION = "evaluation.json"
 
 Corpus = Annotated[str, typer.Option("--corpus", "-c", metavar="NAME", help="A corpus, as for arvae train.")]
 Objectives = Annotated[
@@ -73,6 +72,12 @@ class Job:
     plan: Plan
     part: str
     evaluation: EvaluationOptions
+
+    @property
+    def evaluated(self) -> Path:
+        from ..card import RUN_EVALUATION
+
+        return self.folder / RUN_EVALUATION
 
 
 def benchmark(
@@ -151,17 +156,16 @@ def _check(jobs: Sequence[Job], overwrite: bool) -> None:
 
 
 def _is_evaluated(job: Job) -> bool:
-    """Whether the run is there, trained and judged as this job says."""
+    """Whether the run is there, trained and judged as this job says, these very weights."""
+    from .. import checkpoint
+
     try:
-        found = json.loads((job.folder / EVALUATION).read_text())
-        asked = found["about"]
-        return read_plan(job.folder) == job.plan and asked["part"] == job.part and asked["options"] == _options_of(job)
-    except (OSError, ValueError, KeyError, TypeError, UsageError):
+        about = json.loads(job.evaluated.read_text())["about"]
+        judged = (about["part"], about["options"], about["digest"])
+        wanted = (job.part, dict(vars(job.evaluation)), checkpoint.read(job.folder).digest)
+        return judged == wanted and read_plan(job.folder) == job.plan
+    except (OSError, ValueError, KeyError, TypeError, ArvaeError):
         return False
-
-
-def _options_of(job: Job) -> dict[str, Any]:
-    return dict(vars(job.evaluation))
 
 
 # ------------------------------------------------------------------------------------ going
@@ -204,7 +208,7 @@ def _evaluate(job: Job, data: Data) -> None:
     about = {"model": job.folder.name, "digest": model.checkpoint.digest, "corpus": job.plan.corpus, "part": job.part}
     result = evaluate_model(model, data.split.train, held_out, job.evaluation, about)
     text = json.dumps(common.plain(result.to_json()), indent=2, allow_nan=False)
-    write_whole(job.folder / EVALUATION, f"{text}\n".encode(), overwrite=True)
+    write_whole(job.evaluated, f"{text}\n".encode(), overwrite=True)
 
 
 # ------------------------------------------------------------------------------------ what is shown
@@ -236,7 +240,7 @@ def _result(job: Job) -> comparison.Run:
     from .. import checkpoint, comparison
 
     training = checkpoint.describe(checkpoint.find(job.folder)).training
-    found = json.loads((job.folder / EVALUATION).read_text())
+    found = json.loads(job.evaluated.read_text())
     headline = {name: float("nan") if value is None else value for name, value in found["headline"].items()}
     options = job.plan.options
     return comparison.Run(options.objective, options.seed, training["steps"], training["seconds"], headline)

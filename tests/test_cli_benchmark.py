@@ -101,6 +101,25 @@ def test_a_broken_run_goes_on_and_ends_as_if_it_never_broke(run: Call, work: Pat
     assert [one["headline"] for one in body(work / "parts")["runs"]] == [one["headline"] for one in whole["runs"]]
 
 
+def test_a_run_that_died_before_its_first_checkpoint_starts_anew(run: Call, work: Path):
+    assert run(*LINE, "--objectives", "beta-vae", "--quick").returncode == 0
+    whole, folder = body(work / "out"), work / "out/beta-vae-0"
+    for name in ("evaluation.json", "state.safetensors", "model.safetensors"):
+        (folder / name).unlink()
+    assert run(*LINE, "--objectives", "beta-vae", "--quick").returncode == 0
+    assert body(work / "out")["runs"][0]["headline"] == whole["runs"][0]["headline"]
+
+
+def test_an_evaluation_of_other_weights_is_made_again(run: Call, work: Path):
+    assert run(*LINE, *TWO, "--quick").returncode == 0
+    other = (work / "out/conditional-0/model.safetensors").read_bytes()
+    (work / "out/beta-vae-0/model.safetensors").write_bytes(other)
+    before = seconds(work / "out")
+    assert run(*LINE, *TWO, "--quick").returncode == 0
+    after = seconds(work / "out")
+    assert [name for name in after if after[name] != before[name]] == ["beta-vae-0"]
+
+
 def test_a_run_that_fails_stops_no_other(run: Call, work: Path, monkeypatch: pytest.MonkeyPatch):
     one_step = Trainer._one_step
 
