@@ -125,6 +125,13 @@ class Checkpoint:
     path: Path | None = None
 
     @property
+    def name(self) -> str:
+        """What people call the model: a file's name, a run folder's for the model in it."""
+        if self.path is None:
+            return "unsaved"
+        return self.path.parent.name if self.path.name == MODEL_FILE else self.path.stem
+
+    @property
     def digest(self) -> str:
         """Sixteen hexadecimal digits that stand for the weights: reports and manifests name a model by it."""
         sum_ = hashlib.sha256()

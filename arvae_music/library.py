@@ -47,10 +47,7 @@ class Model(EngineModel):
 
     @property
     def name(self) -> str:
-        path = self.checkpoint.path
-        if path is None:
-            return "unsaved"
-        return path.parent.name if path.name == checkpoints.MODEL_FILE else path.stem
+        return self.checkpoint.name
 
     def target(self, name: str, request: Request) -> Target:
         """`1.5` or `"+1.5"`, `"=8notes"`, ... for one of the model's attributes. Raises UsageError, CheckpointError."""

@@ -26,14 +26,15 @@ import typer
 from ..errors import ArvaeError, UsageError
 from ..objectives import ENTRIES, entry
 from . import common
+from .domains import Plan, domain_of
 from .evaluate import PARTS
 from .main import INTERRUPTED
-from .train import BATCH, LEARNING_RATE, MIX, TOKEN_DROPOUT, Plan, Run, default_run, load_data, processes, read_plan
+from .train import Run, default_run, load_data, make_plan, processes, read_plan
 
 if TYPE_CHECKING:
     from .. import comparison
     from ..evaluation import EvaluationOptions
-    from .train import Data
+    from .domains import Data
 
 MINUTES = 2.0
 ALL_EPOCHS = 1_000_000  # the clock ends a run before these
@@ -54,7 +55,9 @@ Epochs = Annotated[
     int | None,
     typer.Option(min=1, rich_help_panel="Runs", help="End a run after so many: the same on every machine."),
 ]
-Batch = Annotated[int, typer.Option(min=2, rich_help_panel="Runs", help="Measures a step.")]
+Batch = Annotated[
+    int | None, typer.Option(min=2, rich_help_panel="Runs", help="Rows a step.  [default: as for arvae train]")
+]
 Part = Annotated[str, typer.Option("--part", metavar="valid|test", help="Which of the tunes held out of training.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Evaluate in half the time, with rougher figures.")]
 Out = Annotated[
@@ -86,7 +89,7 @@ def benchmark(
     seeds: Seeds = 3,
     minutes: Minutes = None,
     epochs: Epochs = None,
-    batch: Batch = BATCH,
+    batch: Batch = None,
     part: Part = "valid",
     quick: Quick = False,
     output: Out = None,
@@ -123,23 +126,10 @@ def benchmark(
     return code
 
 
-def _plan(corpus: str, name: str, seed: int, minutes: float | None, epochs: int | None, batch: int) -> Plan:
-    from ..attributes import PAPER
-    from ..measure_nets import MeasureDims
-    from ..training import TrainingOptions
-
-    usual = entry(name)
-    options = TrainingOptions(
-        epochs=epochs or ALL_EPOCHS,
-        minutes=minutes if minutes or epochs else MINUTES,
-        objective=name,
-        beta=usual.beta,
-        gamma=usual.gamma,
-        batch=batch,
-        learning_rate=LEARNING_RATE,
-        seed=seed,
-    )
-    return Plan(corpus, PAPER, MeasureDims(token_dropout=TOKEN_DROPOUT), options, MIX)
+def _plan(corpus: str, name: str, seed: int, minutes: float | None, epochs: int | None, batch: int | None) -> Plan:
+    given = {"epochs": epochs or ALL_EPOCHS, "batch": batch}
+    attributes = domain_of(corpus).attributes(corpus)
+    return make_plan(corpus, attributes, 1, name, minutes if minutes or epochs else MINUTES, seed, given)
 
 
 def _check(jobs: Sequence[Job], overwrite: bool) -> None:

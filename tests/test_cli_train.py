@@ -18,8 +18,9 @@ from safetensors.numpy import load_file
 
 from arvae_music import checkpoint
 from arvae_music.cli import common, train
+from arvae_music.cli.domains import IMAGE_STEPS, Plan, domain_of
 from arvae_music.cli.main import COMMANDS, main
-from arvae_music.cli.train import Plan, Run, default_run
+from arvae_music.cli.train import Run, default_run
 from arvae_music.measure_nets import MeasureDims
 from arvae_music.training import Report, Trainer, TrainingOptions
 
@@ -387,6 +388,10 @@ def test_torchrun_on_two_processes(home: dict[str, str], work: Path, cache: Path
 
 
 def test_the_default_length_of_a_run():
-    assert train._default_epochs("bach", 1000, 128) == train.EPOCHS["bach"]
-    assert train._default_epochs("mine", 128 * 60, 128) == train.STEPS // 60
-    assert train._default_epochs("mine", 10**9, 128) == 1
+    def epochs(corpus: str, rows: int) -> int:
+        return domain_of(corpus).defaults(corpus, rows).epochs
+
+    assert epochs("bach", 1000) == train.EPOCHS["bach"]
+    assert epochs("mine", 128 * 60) == train.STEPS // 60
+    assert epochs("mine", 10**9) == 1
+    assert epochs("mnist", 1280) == IMAGE_STEPS["mnist"] // 10

@@ -15,14 +15,19 @@ Shapes: b batch, s size, c channels, z latent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Independent
 
 from ..model import ArVae, Decoding, Posterior
+
+Array = npt.NDArray[np.floating[Any]]
 
 LOG_VARIANCE = (-10.0, 4.0)
 WHITE = 255.0
@@ -109,9 +114,31 @@ class Decoder(nn.Module):
     def generate(self, z: Tensor, inputs: Tensor) -> Tensor:
         return self.draw(z)
 
+    def sample(self, z: Tensor, inputs: Tensor) -> Tensor:
+        """Every pixel black or white, as drawn."""
+        return (torch.bernoulli(self.logits(z).sigmoid()) * WHITE).to(torch.uint8)
+
+    def log_prob(self, z: Tensor, inputs: Tensor) -> Tensor:
+        """(b,) of whole pictures"""
+        distribution, target = self(z, inputs)
+        result: Tensor = distribution.log_prob(target)
+        return result
+
     def draw(self, z: Tensor) -> Tensor:
         """(b, z) -> (b, s, s) uint8"""
         return (self.logits(z).sigmoid() * WHITE).round().to(torch.uint8)
+
+
+def mirrored(weights: Mapping[str, Array], dimensions: Sequence[int], latent: int) -> dict[str, Array]:
+    """The weights of the same model with these latent dimensions' signs turned round."""
+    sign = np.ones(latent, dtype=np.float32)
+    sign[list(dimensions)] = -1.0
+    both = np.concatenate([sign, np.ones_like(sign)])  # of the means, not of the log-variances
+    turned = dict(weights)
+    for name in ("encoder.net.9.weight", "encoder.net.9.bias"):
+        turned[name] = (weights[name].T * both).T
+    turned["decoder.net.0.weight"] = weights["decoder.net.0.weight"] * sign
+    return turned
 
 
 def _kernel(side: int) -> int:

@@ -1,0 +1,131 @@
+"""Between the PyTorch model of images and its checkpoint; encoding and drawing in numpy arrays.
+
+    model = load("mnist")                    a packaged model, a checkpoint file, or a run folder
+    z = model.encode(images)                 (n, h, w) uint8 -> (n, z) posterior means
+    model.draw(z)                            (n, z) -> (n, h, w) uint8
+    model.measure(images)                    (n, h, w) -> (n, k) values of its attributes
+
+Attributes are measured on pictures, decoded ones too, as a function of rows: nothing asks where a picture came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from .. import checkpoint as checkpoints
+from ..carried import calibration_rows, carried, posteriors, restored
+from ..checkpoint import Checkpoint, Metadata
+from ..errors import CheckpointError, UsageError
+from ..examples import Examples
+from ..model import ArVae
+from ..objectives import Carriage
+from .attributes import BUILT_IN, ImageAttribute, evaluate, find
+from .nets import Decoder, ImageDims, build, mirrored
+
+KIND = "images"
+BATCH = 512  # pictures drawn at a time
+
+Images = npt.NDArray[np.uint8]  # (n, h, w)
+Floats = npt.NDArray[np.float64]
+
+
+def to_checkpoint(
+    model: ArVae,
+    dims: ImageDims,
+    train: Examples,
+    origins: Sequence[str],
+    training: dict[str, Any],
+    provenance: dict[str, Any],
+    carriage: Carriage = "trained",
+) -> Checkpoint:
+    """The trained model with its calibration on `train` (carried.py).
+
+    `origins` says where each attribute comes from: "" or module:function.
+    """
+    at = calibration_rows(train)
+    found = carried(model, train, at, {}, origins, carriage, partial(mirrored, latent=dims.latent))
+    about = {**provenance, "images": len(train)}
+    return Checkpoint(
+        Metadata(KIND, dims.to_json(), found.scales, found.correlation, found.code_correlation, {}, training, about),
+        found.weights,
+    )
+
+
+def origin_of(name: str) -> str:
+    """What a checkpoint stores to find an attribute again: nothing for a built-in, else what the user wrote."""
+    return "" if name in BUILT_IN else name
+
+
+@dataclass(frozen=True, eq=False)
+class ImageModel:
+    """A trained model of images, ready to work."""
+
+    net: ArVae
+    metadata: Metadata
+    specs: tuple[ImageAttribute, ...]
+    checkpoint: Checkpoint
+
+    @property
+    def name(self) -> str:
+        return self.checkpoint.name
+
+    @property
+    def dims(self) -> ImageDims:
+        return ImageDims(**self.metadata.dims)
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """The latent dimension of each attribute."""
+        return tuple(scale.dimension for scale in self.metadata.scales)
+
+    def encode(self, images: Images) -> Floats:
+        return self.posterior(images)[0]
+
+    def posterior(self, images: Any) -> tuple[Floats, Floats]:
+        """(n, h, w), an array or lazy -> means and log-variances, (n, z) each."""
+        mean, log_variance = posteriors(self.net, images)
+        given = [k for k, scale in enumerate(self.metadata.scales) if scale.given]
+        if given:  # the encoder doesn't know them: they are measured
+            values = evaluate([self.specs[k] for k in given], images[np.arange(len(images))])
+            for k, column in zip(given, values.T, strict=True):
+                mean[:, self.dimensions[k]] = self.metadata.scales[k].code(column)
+        return mean, log_variance
+
+    @torch.no_grad()
+    def draw(self, z: Floats) -> Images:
+        decoder = cast(Decoder, self.net.decoder)
+        rows = torch.from_numpy(z.astype(np.float32))
+        parts = [decoder.draw(part).numpy() for part in torch.split(rows, BATCH)]
+        return np.concatenate(parts) if len(z) else np.zeros((0, self.dims.size, self.dims.size), dtype=np.uint8)
+
+    def measure(self, images: Images) -> Floats:
+        return evaluate(self.specs, images)
+
+
+def load(model: str | Path) -> ImageModel:
+    """A packaged model's name, a checkpoint file, or a run folder. Raises CheckpointError."""
+    return prepare(checkpoints.read(model))
+
+
+def prepare(checkpoint: Checkpoint) -> ImageModel:
+    """Raises CheckpointError for a model of measures, weights of other dimensions, and attributes not to be had."""
+    checkpoints.expect(checkpoint, KIND)
+    specs = []
+    for scale in checkpoint.metadata.scales:
+        try:
+            specs.append(find(scale.origin or scale.name))
+        except UsageError as error:
+            raise CheckpointError(
+                f"it was trained with the attribute {scale.name!r}, which is not to be had here ({error.what})",
+                remedy="run it where that function can be imported",
+            ) from error
+    net = restored(checkpoint, lambda dims: build(ImageDims(**dims)))
+    return ImageModel(net, checkpoint.metadata, tuple(specs), checkpoint)

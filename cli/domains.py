@@ -1,0 +1,244 @@
+"""What differs between training on measures and on images. All else is train.py's, and benchmark.py's.
+
+domain_of("bach") is MEASURES        domain_of("mnist") is IMAGES
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..errors import CorpusError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..checkpoint import Checkpoint
+    from ..examples import Split
+    from ..images.nets import ImageDims
+    from ..measure_nets import MeasureDims
+    from ..training import Trainer, TrainingOptions
+
+STEPS = 6000  # of a corpus of music that has no entry in EPOCHS
+EPOCHS = {"bach": 240, "folk": 32}  # 8 and 20 minutes on two cores
+IMAGE_STEPS = {"sprites": 11_000, "mnist": 12_000}  # 15 minutes on two cores
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a run trains on. `source` is for people: what its figures are said to be of."""
+
+    split: Split
+    licence: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What an option is where nobody gave it; None: there is no such option for this domain."""
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    beta: float | None  # None: the objective's own
+    gamma: float | None
+    delta: float
+    clip: float
+    latent: int
+    hidden: int
+    tick_hidden: int | None = None
+    token_dropout: float | None = None
+    mix: float | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is: all of it goes into config.json."""
+
+    corpus: str
+    attributes: tuple[str, ...]
+    dims: Any  # MeasureDims or ImageDims
+    options: TrainingOptions
+    mix: float = 0.0  # share of mixed measures in a batch
+
+    @property
+    def domain(self) -> Domain:
+        return domain_of(self.corpus)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "corpus": self.corpus,
+            "attributes": list(self.attributes),
+            "dims": self.dims.to_json(),
+            "options": self.options.to_json(),
+            "mix": self.mix,
+        }
+
+
+class Domain(Protocol):
+    unit: str  # what a row is
+    trial: str  # what to do with a model, {run} its folder
+
+    def attributes(self, corpus: str) -> tuple[str, ...]:
+        """Those that are carried where nobody names others."""
+
+    def load(self, corpus: str, attributes: tuple[str, ...]) -> Data:
+        """A corpus that is built, split by piece. Raises CorpusError, and UsageError for an unknown attribute."""
+
+    def defaults(self, corpus: str, rows: int) -> Defaults:
+        """For so many training rows."""
+
+    def dims(self, corpus: str, options: Mapping[str, Any]) -> Any: ...
+    def read_dims(self, body: Mapping[str, Any]) -> Any:
+        """What `dims.to_json` wrote."""
+
+    def trainer(self, plan: Plan, data: Data, device: torch.device) -> Trainer: ...
+
+    def checkpoint(
+        self, plan: Plan, data: Data, trainer: Trainer, training: dict[str, Any], provenance: dict[str, Any]
+    ) -> Checkpoint: ...
+
+    def judged(self, valid: Mapping[str, float]) -> str:
+        """What was found on held-out rows, for people."""
+
+
+class Measures:
+    unit = "measures"
+    trial = "arvae edit melody.mid --density +1.5 --model {run}"
+
+    def attributes(self, corpus: str) -> tuple[str, ...]:
+        from ..attributes import PAPER
+
+        return PAPER
+
+    def load(self, corpus: str, attributes: tuple[str, ...]) -> Data:
+        from ..attributes import find
+        from ..corpora import registry
+        from ..examples import split
+
+        data = registry.load(corpus)
+        specs = [find(name) for name in attributes]
+        twice = [spec.name for spec in specs if [other.name for other in specs].count(spec.name) > 1]
+        if twice:
+            raise UsageError(f"the attribute {twice[0]} is given twice", remedy="name each once")
+        parts = split(data.examples(specs))
+        if len(parts.valid) == 0:
+            raise CorpusError(
+                f"{corpus} is too small to hold a tune out", remedy="add tunes, or join it to another with +"
+            )
+        licence, source = ("; ".join(getattr(facts, key) for facts in data.facts) for key in ("licence", "source"))
+        return Data(parts, licence, source)
+
+    def defaults(self, corpus: str, rows: int) -> Defaults:
+        epochs = EPOCHS.get(corpus) or max(STEPS * 128 // max(rows, 1), 1)
+        return Defaults(epochs, 128, 4e-3, None, None, 10.0, 1.0, 32, 128, tick_hidden=64, token_dropout=0.1, mix=0.5)
+
+    def dims(self, corpus: str, options: Mapping[str, Any]) -> MeasureDims:
+        from ..measure_nets import MeasureDims
+
+        return MeasureDims(**{name: options[name] for name in ("latent", "hidden", "tick_hidden", "token_dropout")})
+
+    def read_dims(self, body: Mapping[str, Any]) -> MeasureDims:
+        from ..measure_nets import MeasureDims
+
+        return MeasureDims(**body)
+
+    def trainer(self, plan: Plan, data: Data, device: torch.device) -> Trainer:
+        from ..attributes import evaluate_mixed, find
+        from ..measure_nets import accuracy, build
+        from ..mixing import Mixer
+        from ..objectives import make
+        from ..training import Trainer
+
+        model, split = build(plan.dims).to(device), data.split
+        specs = [find(name) for name in plan.attributes]
+        setting = plan.options.setting(model.latent, split.train, partial(evaluate_mixed, specs))
+        objective = make(plan.options.objective, setting)
+        return Trainer(model, split.train, split.valid, plan.options, accuracy, Mixer(specs, plan.mix), objective)
+
+    def checkpoint(
+        self, plan: Plan, data: Data, trainer: Trainer, training: dict[str, Any], provenance: dict[str, Any]
+    ) -> Checkpoint:
+        from ..attributes import find
+        from ..measure_model import origin_of, to_checkpoint
+
+        return to_checkpoint(
+            trainer.model,
+            plan.dims,
+            data.split.train,
+            [find(name) for name in plan.attributes],
+            [origin_of(name) for name in plan.attributes],
+            {**training, "mix": plan.mix},
+            provenance,
+            trainer.objective.carriage,
+        )
+
+    def judged(self, valid: Mapping[str, float]) -> str:
+        return f"tokens {valid.get('tokens', 0):.4f}, whole measures {valid.get('measures', 0):.3f}"
+
+
+class Images:
+    unit = "images"
+    trial = "arvae traverse {run}"
+
+    def attributes(self, corpus: str) -> tuple[str, ...]:
+        from ..corpora.images import ATTRIBUTES
+
+        return ATTRIBUTES[corpus]
+
+    def load(self, corpus: str, attributes: tuple[str, ...]) -> Data:
+        from ..corpora import images
+        from ..examples import split
+
+        data = images.load(corpus, attributes)
+        return Data(split(data.examples), data.licence, data.source)
+
+    def defaults(self, corpus: str, rows: int) -> Defaults:
+        epochs = max(round(IMAGE_STEPS[corpus] * 128 / max(rows, 1)), 1)
+        latent, hidden = {"sprites": (10, 128), "mnist": (16, 256)}[corpus]
+        return Defaults(epochs, 128, 2e-3, 1.0, 40.0, 2.0, 1e4, latent, hidden)
+
+    def dims(self, corpus: str, options: Mapping[str, Any]) -> ImageDims:
+        from ..images.nets import ImageDims
+
+        size, patch = {"sprites": (64, 4), "mnist": (28, 2)}[corpus]
+        return ImageDims(size, patch, options["latent"], hidden=options["hidden"])
+
+    def read_dims(self, body: Mapping[str, Any]) -> ImageDims:
+        from ..images.nets import ImageDims
+
+        return ImageDims(**body)
+
+    def trainer(self, plan: Plan, data: Data, device: torch.device) -> Trainer:
+        from ..images.attributes import evaluate, find
+        from ..images.nets import accuracy, build
+        from ..objectives import make
+        from ..training import Trainer
+
+        model, split = build(plan.dims).to(device), data.split
+        measure = partial(evaluate, [find(name) for name in plan.attributes])
+        objective = make(plan.options.objective, plan.options.setting(model.latent, split.train, measure))
+        return Trainer(model, split.train, split.valid, plan.options, accuracy, None, objective)
+
+    def checkpoint(
+        self, plan: Plan, data: Data, trainer: Trainer, training: dict[str, Any], provenance: dict[str, Any]
+    ) -> Checkpoint:
+        from ..images.model import origin_of, to_checkpoint
+
+        origins = [origin_of(name) for name in plan.attributes]
+        return to_checkpoint(
+            trainer.model, plan.dims, data.split.train, origins, training, provenance, trainer.objective.carriage
+        )
+
+    def judged(self, valid: Mapping[str, float]) -> str:
+        return f"pixels {valid.get('pixels', 0):.4f}, whole images {valid.get('images', 0):.3f}"
+
+
+MEASURES, IMAGES = Measures(), Images()
+IMAGE_SETS = ("sprites", "mnist")  # corpora.images.NAMES, without importing it
+
+
+def domain_of(corpus: str) -> Domain:
+    return IMAGES if corpus in IMAGE_SETS else MEASURES

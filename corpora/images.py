@@ -1,0 +1,68 @@
+"""The sets of images by name: what they are, and loading them.
+
+load("sprites")    made from formulas: nothing to build
+load("mnist")      built before, or CorpusError with the command that does it
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from arvae_music.errors import UsageError
+from arvae_music.examples import Examples
+from arvae_music.images import attributes
+from arvae_music.images.attributes import evaluate, find
+
+from . import morpho_mnist, sprites
+
+NAMES = (sprites.NAME, morpho_mnist.NAME)
+ATTRIBUTES = {sprites.NAME: attributes.SPRITES, morpho_mnist.NAME: attributes.DIGITS}
+DESCRIPTIONS = {sprites.NAME: sprites.DESCRIPTION, morpho_mnist.NAME: morpho_mnist.DESCRIPTION}
+MEASURED = 512  # images at a time
+
+
+@dataclass(frozen=True, eq=False)
+class ImageData:
+    """A set of images with attributes; their inputs are made or mapped when read."""
+
+    name: str
+    source: str  # for people: what figures are said to be of
+    licence: str
+    examples: Examples
+    digits: dict[int, int]  # piece -> digit, where the images are digits
+
+    def digits_of(self, examples: Examples) -> npt.NDArray[np.int64]:
+        """(n,) the digit that each of these examples is."""
+        return np.array([self.digits[piece] for piece in examples.pieces.tolist()], dtype=np.int64)
+
+
+def load(name: str, names: tuple[str, ...] | None = None) -> ImageData:
+    """The set with these attributes (None: its own). Raises CorpusError; UsageError for an unknown attribute."""
+    if name == sprites.NAME:
+        data = ImageData(name, f"{sprites.COUNT:,} sprites, {sprites.SOURCE}", sprites.LICENCE, sprites.examples(), {})
+    else:
+        built = morpho_mnist.load()
+        digits = dict(zip(built.examples.pieces.tolist(), built.labels.tolist(), strict=True))
+        data = ImageData(name, built.facts.source, morpho_mnist.LICENCE, built.examples, digits)
+    return data if names in (None, data.examples.names) else _with(data, names or ())
+
+
+def _with(data: ImageData, names: tuple[str, ...]) -> ImageData:
+    """The set with other attributes: its own are at hand, others are measured, some images at a time."""
+    specs, own = [find(name) for name in names], data.examples
+    twice = [spec.name for spec in specs if [other.name for other in specs].count(spec.name) > 1]
+    if twice:
+        raise UsageError(f"the attribute {twice[0]} is given twice", remedy="name each once")
+    others = [spec for spec in specs if spec.name not in own.names]
+    columns: dict[str, Any] = {name: own.column(name) for name in own.names}
+    if others:
+        starts = range(0, len(own), MEASURED)
+        parts = [evaluate(others, own.inputs[start : start + MEASURED]) for start in starts]
+        columns |= dict(zip([spec.name for spec in others], np.concatenate(parts).T, strict=True))
+    table = np.stack([columns[spec.name] for spec in specs], axis=1).astype(np.float32)
+    examples = Examples(own.inputs, table, tuple(spec.name for spec in specs), own.pieces)
+    return ImageData(data.name, data.source, data.licence, examples, data.digits)
