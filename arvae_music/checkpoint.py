@@ -45,6 +45,7 @@ TOKENS = {
 }  # fmt: skip
 QUANTILES = 101
 KNOTS = 64  # of a calibration, at most
+STRONG = 0.5  # |correlation| of codes from which another attribute's code moves along
 NOT_CARRIED = -1  # the dimension of an attribute that the model knows the statistics of, and no more
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -107,6 +108,27 @@ class Metadata:
             correlation=square(self.correlation),
             code_correlation=square(self.code_correlation),
         )
+
+    def moved(self, z: Floats, before: Floats, wanted: Floats, overshoot: Floats | float = 1.0) -> Floats:
+        """(m, z) latent points, (m, k) raw values now and wanted (NaN: free) -> points with moved codes.
+
+        The codes of free attributes that correlate strongly in the corpus go along by their conditional mean.
+        """
+        moved = z.copy()
+        steps = np.zeros_like(before)
+        for k, scale in enumerate(self.scales):
+            if scale.dimension != NOT_CARRIED:
+                step = scale.code(wanted[:, k]) - scale.code(before[:, k])
+                steps[:, k] = np.where(np.isnan(wanted[:, k]), 0.0, step)
+        rho = np.array(self.code_correlation)
+        code_sd = np.array([scale.code_sd for scale in self.scales])
+        slopes = np.where(np.abs(rho) >= STRONG, rho, 0.0) * code_sd[None] / code_sd[:, None]
+        np.fill_diagonal(slopes, 0.0)
+        along = np.where(np.isnan(wanted), steps @ slopes, 0.0)
+        for k, scale in enumerate(self.scales):
+            if scale.dimension != NOT_CARRIED:
+                moved[:, scale.dimension] += (overshoot * (steps + along)[:, k]).astype(moved.dtype)
+        return moved
 
     def scale(self, name: str) -> Scale:
         """Raises CheckpointError with the attributes that there are."""

@@ -35,7 +35,8 @@ import numpy.typing as npt
 
 from . import metrics
 from .attributes import by_meter, evaluate_mixed
-from .edit import STRONG, EditRequest, Model, edit
+from .checkpoint import STRONG
+from .edit import EditRequest, Model, edit
 from .measure import Meter
 from .melody import Bar, Melody
 from .proposals import decode

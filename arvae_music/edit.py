@@ -37,7 +37,6 @@ from .tokens import FIRST_PITCH, HOLD, REST, Row, onsets
 Mode = Literal["guided", "latent"]
 Floats = npt.NDArray[np.floating[Any]]
 
-STRONG = 0.5  # |correlation| from which another attribute's code moves along
 GRAIN = 0.1  # sd: the grain of an attribute that states none
 PROPOSALS = 64  # per measure
 CHUNK = 64  # measures searched at a time: memory stays flat however long the melody is
@@ -153,21 +152,7 @@ class Model:
 
         The codes of free attributes that correlate strongly in the corpus go along by their conditional mean.
         """
-        moved = z.copy()
-        steps = np.zeros_like(before)
-        for k, scale in enumerate(self.metadata.scales):
-            if scale.dimension != NOT_CARRIED:
-                step = scale.code(wanted[:, k]) - scale.code(before[:, k])
-                steps[:, k] = np.where(np.isnan(wanted[:, k]), 0.0, step)
-        rho = np.array(self.metadata.code_correlation)
-        code_sd = np.array([scale.code_sd for scale in self.metadata.scales])
-        slopes = np.where(np.abs(rho) >= STRONG, rho, 0.0) * code_sd[None] / code_sd[:, None]
-        np.fill_diagonal(slopes, 0.0)
-        along = np.where(np.isnan(wanted), steps @ slopes, 0.0)
-        for k, scale in enumerate(self.metadata.scales):
-            if scale.dimension != NOT_CARRIED:
-                moved[:, scale.dimension] += (overshoot * (steps + along)[:, k]).astype(moved.dtype)
-        return moved
+        return self.metadata.moved(z, before, wanted, overshoot)
 
 
 def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:

@@ -39,8 +39,9 @@ import numpy.typing as npt
 
 from . import control, metrics
 from .attributes import by_meter, evaluate, evaluate_mixed
+from .checkpoint import STRONG
 from .control import Outcome
-from .edit import PROPOSALS, STRONG
+from .edit import PROPOSALS
 from .edit import Model as EngineModel
 from .examples import Examples, distinct, seen_in
 from .library import Model

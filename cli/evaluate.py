@@ -3,10 +3,11 @@
     arvae evaluate bach --part test
     arvae evaluate runs/bach --html report.html
     arvae evaluate runs/bach --fail-under control=.95 --fail-under measures=.85 --fail-over leakage=.3
+    arvae evaluate mnist --part test
 
-What the figures mean is in evaluation.py, control.py and metrics.py. A threshold names a figure of the headline;
-exit 1 when one is not kept, after the table, with a message for each. The part defaults to the tunes held out
-for validation: choose and tune on those, and look at `test` when nothing is to be changed any more.
+What the figures mean is in evaluation.py, control.py and metrics.py, for images in images/evaluation.py. A threshold
+names a figure of the headline; exit 1 when one is not kept, after the table, with a message for each. The part defaults
+to what was held out for validation: choose and tune on that, and look at `test` when nothing is to be changed any more.
 """
 
 from __future__ import annotations
@@ -17,17 +18,20 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 from ..errors import CorpusError, OutputError, UsageError
 from . import common
+from .corpus import ensure_built
 
 if TYPE_CHECKING:
+    from ..checkpoint import Metadata
     from ..evaluation import Evaluation
     from ..examples import Examples
     from ..library import Model
+    from ..report import Table
 
 PARTS = ("valid", "test")
 
@@ -50,6 +54,14 @@ Over = Annotated[
     typer.Option(metavar="NAME=X", rich_help_panel="Thresholds", help="Exit 1 if drift, leakage, ... is higher."),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="Half the time, rougher figures.")]
+
+
+class _Result(Protocol):
+    """An evaluation, of measures or of images."""
+
+    @property
+    def headline(self) -> dict[str, float]: ...
+    def to_json(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -87,11 +99,17 @@ def evaluate(
     if html is not None and html.exists() and not overwrite:
         raise OutputError("exists already", where=str(html), remedy="give --overwrite, or another name with --html")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before scikit-learn: spinning threads starve other programs
-    from .. import library
-    from ..evaluation import EvaluationOptions, evaluate_model
+    from .. import checkpoint, library
+    from ..evaluation import EvaluationOptions, evaluate_model, headline_names
 
+    metadata = checkpoint.describe(checkpoint.find(model))
+    bounds = (fail_under or [], fail_over or [])
+    if metadata.kind == "images":
+        if html is not None:
+            raise UsageError("there is no report of images", remedy=f"draw them: arvae traverse {model}")
+        return _evaluate_images(model, metadata, corpus, part, bounds, quick, seed, as_json=json)
     loaded = library.load(model)
-    thresholds = _thresholds(fail_under or [], fail_over or [], loaded.metadata.carried)
+    thresholds = _thresholds(*bounds, headline_names(loaded.metadata.carried))
     data = _load(loaded, corpus, part)
     about = {"model": loaded.name, "digest": loaded.checkpoint.digest, "corpus": data.corpus, "part": part}
     options = EvaluationOptions.quick(seed) if quick else EvaluationOptions(seed)
@@ -101,17 +119,21 @@ def evaluate(
     if html is not None:
         _write_report(html, result, loaded, overwrite)
     _show(result, thresholds, as_json=json)
+    return _judged(result, thresholds)
+
+
+def _judged(result: _Result, thresholds: Sequence[Threshold]) -> int:
+    """The exit code, with a message for each threshold that is not kept."""
     broken = [one for one in thresholds if not one.kept(result.headline[one.name])]
     for one in broken:
         common.complain(one.message(result.headline[one.name]))
     return 1 if broken else 0
 
 
-def _thresholds(under: Sequence[str], over: Sequence[str], attributes: Sequence[str]) -> list[Threshold]:
-    """Raises UsageError, before any work, with the nearest name."""
-    from ..evaluation import headline_names, lower_is_better
+def _thresholds(under: Sequence[str], over: Sequence[str], known: Sequence[str]) -> list[Threshold]:
+    """For the names that are `known`. Raises UsageError, before any work, with the nearest one."""
+    from ..evaluation import lower_is_better
 
-    known = headline_names(attributes)
     found = []
     for text, least in [*((text, True) for text in under), *((text, False) for text in over)]:
         option = "--fail-under" if least else "--fail-over"
@@ -129,6 +151,59 @@ def _thresholds(under: Sequence[str], over: Sequence[str], attributes: Sequence[
             raise UsageError(f"{name} is better {'lower' if least else 'higher'}", remedy=f"give {other} {text}")
         found.append(Threshold(name, bound, least))
     return found
+
+
+# ------------------------------------------------------------------------------------ images
+
+
+def _evaluate_images(
+    model: str,
+    metadata: Metadata,
+    corpus: str | None,
+    part: str,
+    bounds: tuple[list[str], list[str]],
+    quick: bool,
+    seed: int,
+    *,
+    as_json: bool,
+) -> int:
+    from ..corpora import images as corpora
+    from ..examples import split
+    from ..images.evaluation import EvaluationOptions, evaluate_model, headline_names
+    from ..images.model import load
+    from ..images.report import tables
+
+    name = str(corpus or metadata.provenance.get("corpus"))
+    if name not in corpora.NAMES:
+        raise UsageError(f"{name!r} is no set of images", remedy=f"give --corpus {' or '.join(corpora.NAMES)}")
+    ensure_built(name)
+    loaded, data = load(model), corpora.load(name, tuple(scale.origin or scale.name for scale in metadata.scales))
+    thresholds = _thresholds(*bounds, headline_names(metadata.names, bool(data.digits)))
+    parts = split(data.examples)
+    about = {
+        "model": loaded.name,
+        "digest": loaded.checkpoint.digest,
+        "corpus": name,
+        "data": data.source,
+        "part": part,
+    }
+    options = EvaluationOptions.quick(seed) if quick else EvaluationOptions(seed)
+    result = evaluate_model(
+        loaded,
+        parts.train,
+        parts.valid if part == "valid" else parts.test,
+        options,
+        {**about, "data": data.source},
+        data.digits_of if data.digits else None,
+        lambda section: common.say(f"{section} ..."),
+    )
+    if as_json:
+        _print(result, thresholds)
+    else:
+        evaluated = f"{result.counts['evaluated']:,} images"
+        common.report(f"{loaded.name} ({loaded.checkpoint.digest}) on {name}, {part}: {evaluated} of {data.source}")
+        _print_tables(tables(result))
+    return _judged(result, thresholds)
 
 
 # ------------------------------------------------------------------------------------ the measures
@@ -187,11 +262,7 @@ def _write_report(path: Path, result: Evaluation, model: Model, overwrite: bool)
 
 def _show(result: Evaluation, thresholds: Sequence[Threshold], *, as_json: bool) -> None:
     if as_json:
-        checked = [
-            {**vars(one), "value": result.headline[one.name], "kept": one.kept(result.headline[one.name])}
-            for one in thresholds
-        ]
-        common.print_json({**result.to_json(), "thresholds": checked})
+        _print(result, thresholds)
         return
     from ..report import tables
 
@@ -200,7 +271,19 @@ def _show(result: Evaluation, thresholds: Sequence[Threshold], *, as_json: bool)
         f"{about['model']} ({about['digest']}) on {about['corpus']}, {about['part']}: {counts['evaluated']} distinct "
         f"measures, {counts['unseen']} of them not in training"
     )
-    for table in tables(result):
+    _print_tables(tables(result))
+
+
+def _print(result: _Result, thresholds: Sequence[Threshold]) -> None:
+    checked = [
+        {**vars(one), "value": result.headline[one.name], "kept": one.kept(result.headline[one.name])}
+        for one in thresholds
+    ]
+    common.print_json({**result.to_json(), "thresholds": checked})
+
+
+def _print_tables(tables: Sequence[Table]) -> None:
+    for table in tables:
         common.report("")
         common.report(_rich(table.title, table.columns, table.rows))
         if table.note:

@@ -10,8 +10,8 @@ import pytest
 
 import arvae_music
 from arvae_music.attributes import PAPER, evaluate
-from arvae_music.checkpoint import NOT_CARRIED, Metadata, Scale
-from arvae_music.edit import BONUSES, OVERSHOOTS, STRONG, TEMPERATURES, propose
+from arvae_music.checkpoint import NOT_CARRIED, STRONG, Metadata, Scale
+from arvae_music.edit import BONUSES, OVERSHOOTS, TEMPERATURES, propose
 from arvae_music.edit import Model as EngineModel
 from arvae_music.library import Model
 from arvae_music.measure import Meter

@@ -34,7 +34,7 @@ KIND = "images"
 BATCH = 512  # pictures drawn at a time
 
 Images = npt.NDArray[np.uint8]  # (n, h, w)
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 
 
 def to_checkpoint(

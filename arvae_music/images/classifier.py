@@ -1,0 +1,77 @@
+"""A classifier of digits: which digit is a picture, before and after an edit? Small, trained where it is needed, in
+seconds, on the training part alone, and for nothing but evaluation.
+
+Two convolutions with shifts by up to two pixels as augmentation (LeCun et al. 1998 in small). On held-out digits of
+MNIST it is right in about 97 % with 4,000 to learn from.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ..training import seed_all
+from .nets import white
+
+EPOCHS = 8
+BATCH = 64
+MOST = 12_000  # digits to learn from, at most: more take longer and change little
+SHIFT = 2  # pixels
+LEARNING_RATE = 3e-3
+
+Images = npt.NDArray[Any]
+
+
+class Classifier(nn.Module):
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        side = math.ceil(math.ceil(size / 2) / 2)
+        self.net = nn.Sequential(
+            nn.Conv2d(1, 16, 5, 2, 2),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 5, 2, 2),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Dropout(0.2),
+            nn.Linear(32 * side**2, 10),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, h, w) uint8 -> (n, 10) logits"""
+        logits: Tensor = self.net(white(images)[:, None])
+        return logits
+
+    @torch.no_grad()
+    def classify(self, images: Images) -> npt.NDArray[np.int64]:
+        """(n, h, w) uint8 -> (n,) digits"""
+        self.eval()
+        parts = [self(part).argmax(dim=1).numpy() for part in torch.split(torch.from_numpy(images), 1024)]
+        return np.concatenate(parts).astype(np.int64) if len(images) else np.zeros(0, dtype=np.int64)
+
+
+def train(inputs: Any, digits: npt.NDArray[np.int64], seed: int = 0) -> Classifier:
+    """(n, h, w) uint8, an array or lazy, and (n,) digits -> a classifier; the same each time."""
+    seed_all(seed, 0, 0)
+    random = np.random.default_rng(seed)
+    chosen = random.permutation(len(inputs))[:MOST]
+    classifier = Classifier(inputs.shape[1])
+    optimizer = torch.optim.Adam(classifier.parameters(), lr=LEARNING_RATE)
+    steps = EPOCHS * (len(chosen) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=max(steps, 1))
+    for _ in range(EPOCHS):
+        order = random.permutation(chosen)
+        for start in range(0, len(order) - BATCH + 1, BATCH):
+            at = order[start : start + BATCH]
+            images = np.roll(inputs[at], random.integers(-SHIFT, SHIFT + 1, 2).tolist(), axis=(1, 2))
+            classifier.train()
+            loss = nn.functional.cross_entropy(classifier(torch.from_numpy(images)), torch.from_numpy(digits[at]))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+            optimizer.step()
+            schedule.step()
+    return classifier

@@ -1,0 +1,75 @@
+"""An evaluation of a model of images as tables, for any printer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..report import Table, number
+from .evaluation import METRICS, PUBLISHED, Evaluation
+
+Figures = Mapping[str, float]
+
+NAMES = {
+    "interpretability": "Interpretability", "modularity": "Modularity", "mig": "MIG", "sap": "SAP", "scc": "SCC",
+    "pixels": "pixels", "images": "whole images", "kept": "digit kept", "rho": "rho", "error": "error sd",
+    "drift_rho": "drift |rho|", "drift_sd": "drift sd", "mlp": "MLP", "boosting": "boosting", "overlap": "overlap",
+    "kl": "KL", "mean": "mean", "sd": "sd",
+}  # fmt: skip
+
+
+def tables(result: Evaluation) -> list[Table]:
+    """All figures of an evaluation, as text."""
+    found = [_representation(result), _by_attribute(result), _control(result)]
+    if result.digits:
+        found.append(_digits(result))
+    leakage = _table("Leakage: R2 of a probe that reads the other dimensions", result.leakage, ("mlp", "boosting"))
+    return [*found, leakage, _table("Prior", result.prior, ("overlap", "kl", "mean", "sd"))]
+
+
+def _table(title: str, rows: Mapping[str, Figures], columns: Sequence[str], note: str = "") -> Table:
+    cells = tuple((name, *(number(row.get(column)) for column in columns)) for name, row in rows.items())
+    return Table(title, ("", *(NAMES.get(column, column) for column in columns)), cells, note)
+
+
+def _representation(result: Evaluation) -> Table:
+    rows = {row: dict(figures) for row, figures in result.representation.items()}
+    rows["paper's protocol"] |= {"pixels": result.reconstruction["pixels"], **_kept(result)}
+    columns = (*METRICS, "pixels", *(("kept",) if result.digits else ()))
+    known = PUBLISHED.get(str(result.about.get("corpus")), {})
+    rows |= {name: dict(figures) for name, figures in known.items()}
+    cells = tuple(
+        (name, *(f"{row[c]:.4f}" if c == "pixels" and c in row else number(row.get(c)) for c in columns))
+        for name, row in rows.items()
+    )
+    note = (
+        "oracle: latents that ARE the attributes, on the same images; what correlated attributes leave to be had. "
+        "Published: the whole of MNIST and dSprites, 100 epochs, medians of ten seeds"
+    )
+    return Table("Attributes in the latent space", ("", *(NAMES[column] for column in columns)), cells, note)
+
+
+def _kept(result: Evaluation) -> Figures:
+    return {"kept": result.digits["kept"]} if result.digits else {}
+
+
+def _by_attribute(result: Evaluation) -> Table:
+    each = result.by_attribute["paper's protocol"]
+    rows = {name: {metric: each[metric][name] for metric in each} for name in result.attributes}
+    return _table("By attribute, in the paper's protocol", rows, [metric for metric in METRICS if metric in each])
+
+
+def _control(result: Evaluation) -> Table:
+    return _table(
+        "Control: a code moved to another image's value, one decode, measured",
+        result.control,
+        ("rho", "error", "drift_rho", "drift_sd"),
+    )
+
+
+def _digits(result: Evaluation) -> Table:
+    kept = {f"traversed along {name}": {"kept": result.digits[f"kept.{name}"]} for name in result.attributes}
+    rows = {
+        "of images": {"kept": result.digits["inputs"]},
+        "of reconstructions": {"kept": result.digits["reconstructions"]},
+    }
+    return _table("Digits that a classifier tells right", {**rows, **kept, "all traversals": _kept(result)}, ("kept",))
