@@ -3,6 +3,7 @@
     arvae edit melody.mid --density +1.5                    melody.density+1.5.mid, 1.5 sd more notes
     arvae edit melody.mid --contour =5st --keep rhythm      each measure ends a fourth above where it starts
     arvae edit tunes/ -r --density 0:+0,8:+2 -o denser/     a ramp, for every file of a folder
+    arvae edit digit.png --thickness +1.5                   a picture: see pictures.py
 
 Prints, for every attribute asked for or kept, its mean before, asked and achieved over the measures it was
 asked of, and how many of them hit it exactly. The file that is written is the original but for the notes of
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import UsageError
-from . import common
+from . import common, pictures
 from .parallel import workers
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ SLIDERS = ("density", "rhythm", "range", "contour", "syncopation", "pitch", "rep
 _SLIDERS = "Sliders: +1.5 (sd), -2notes, +10%, =8notes, x1.5, 0:+0,8:+2 (a ramp over measures)"
 _HOLD = "What stays"
 _HOW = "How"
+PROPOSALS = 64  # decodes of a measure
 LISTED = 12  # measures named in the report, at most
 
 
@@ -98,13 +100,24 @@ def edit(
     repetition: Repetition = None,
     steps: Steps = None,
     set_: Set = None,
+    area: pictures.Area = None,
+    length: pictures.Length = None,
+    thickness: pictures.Thickness = None,
+    slant: pictures.Slant = None,
+    width: pictures.Width = None,
+    height: pictures.Height = None,
+    shape: pictures.Shape = None,
+    scale: pictures.Scale = None,
+    orientation: pictures.Orientation = None,
+    x: pictures.X = None,
+    y: pictures.Y = None,
     bars: Bars = None,
     keep: Keep = None,
     lock: Lock = None,
     strength: Strength = 1.0,
     form: Form = True,
     mode: Mode = "guided",
-    proposals: Proposals = 64,
+    proposals: Proposals = PROPOSALS,
     model: common.Model = None,
     seed: common.Seed = 0,
     recursive: common.Recursive = False,
@@ -120,12 +133,41 @@ def edit(
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> int:
-    """Move a melody's sliders: the same tune, only denser, wider, calmer."""
+    """Move a melody's sliders: the same tune, only denser, wider, calmer. Or a picture's."""
     named = (density, rhythm, range_, contour, syncopation, pitch, repetition, steps)
-    sliders = chosen(named, set_)
+    drawn = (area, length, thickness, slant, width, height, shape, scale, orientation, x, y)
+    sliders = chosen(named, set_) | given(pictures.SLIDERS, drawn)
     if not sliders:
         raise UsageError("nothing to change", remedy="give a slider, for instance --density +1.5")
     places = common.expand_inputs(files, recursive=recursive)
+    if pictures.are_pictures(places):
+        pictures.refuse(
+            {
+                "bars": bars is not None,
+                "lock": bool(lock),
+                "strength": strength != 1.0,
+                "no-form": not form,
+                "proposals": proposals != PROPOSALS,
+                "track": track is not None,
+                "channel": channel is not None,
+                "pickup": pickup is not None,
+                "roll": roll,
+            }
+        )
+        return pictures.edit(
+            places,
+            sliders,
+            keep=split_names(keep),
+            mode=mode,
+            model=model,
+            seed=seed,
+            output=output,
+            overwrite=overwrite,
+            skip_existing=skip_existing,
+            jobs=jobs,
+            dry_run=dry_run,
+            json=json,
+        )
     trained = common.load_model(model)
     request = trained.request(
         dict(sliders),
@@ -161,8 +203,11 @@ def edit(
 
 def chosen(named: Sequence[str | None], pairs: Sequence[str] | None) -> dict[str, str]:
     """Name -> target: the options of SLIDERS that were given, in that order, and those of --set."""
-    given = {name: target for name, target in zip(SLIDERS, named, strict=True) if target is not None}
-    return given | assignments(pairs or [])
+    return given(SLIDERS, named) | assignments(pairs or [])
+
+
+def given(names: Sequence[str], values: Sequence[str | None]) -> dict[str, str]:
+    return {name: target for name, target in zip(names, values, strict=True) if target is not None}
 
 
 def assignments(pairs: Sequence[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@
     arvae interpolate a.mid b.mid --steps 16 --one  a-b.mid: one long file, step after step
     arvae interpolate a.mid b.mid c.mid             from a to b, and on from b to c
     arvae interpolate a.mid b.mid --bars 1-8        the first eight measures of each
+    arvae interpolate a.png b.png -o way.gif        pictures, as a strip or a GIF: see pictures.py
 
 The first and the last step are the inputs, note for note; --steps counts both. Every step is a new file of one
 track with the tempo, the meter and the instrument of the first input: its other tracks would not go with the second
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import UsageError
-from . import common, edit
+from . import common, edit, pictures
 from .common import Place, Planned
 from .vary import earlier_rows
 
@@ -68,6 +69,28 @@ def interpolate(
     places = [place for argument in files for place in common.expand_inputs([argument])]  # a melody may come again
     if len(places) < 2:
         raise UsageError("one melody cannot be interpolated", remedy="name two or more")
+    if pictures.are_pictures(places):
+        pictures.refuse(
+            {
+                "bars": bars is not None,
+                "no-form": not form,
+                "one": one,
+                "track": track is not None,
+                "channel": channel is not None,
+                "pickup": pickup is not None,
+            }
+        )
+        return pictures.interpolate(
+            places,
+            steps,
+            model=model,
+            seed=seed,
+            output=output,
+            overwrite=overwrite,
+            skip_existing=skip_existing,
+            dry_run=dry_run,
+            json=json,
+        )
     plans = _plan(places, steps, seed, output, one, overwrite=overwrite, skip_existing=skip_existing)
     if all(plan.skip for plan in plans):
         common.say(f"{plans[0].place}: skipped")

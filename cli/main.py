@@ -36,6 +36,7 @@ COMMANDS = {
     "edit": Entry(".edit:edit", "Move a melody's sliders: the same tune, only denser, higher, calmer."),
     "vary": Entry(".vary:vary", "Write variations that keep a melody's character, or a grid of edits."),
     "interpolate": Entry(".interpolate:interpolate", "Write the melodies that lie between two, or among several."),
+    "traverse": Entry(".pictures:traverse", "Draw a model of images, slider by slider."),
     "inspect": Entry(".inspect:inspect", "Show a file's tracks, its melody, and its attributes by measure."),
     "corpus": Entry(".corpus:corpus_app", "Build a corpus, or describe one."),
     "train": Entry(".train:train", "Train a model on a corpus."),
