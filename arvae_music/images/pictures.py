@@ -117,7 +117,8 @@ def enlarged(picture: Image) -> Image:
 
 
 def _zoom(picture: Image) -> int:
-    return math.ceil(LARGE / picture.shape[0])
+    zoom: int = math.ceil(LARGE / picture.shape[0])
+    return zoom
 
 
 def _labels(labels: Sequence[str], middles: Sequence[float], height: int) -> Image:
