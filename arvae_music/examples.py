@@ -99,6 +99,27 @@ class Examples:
         return self.attributes[:, self.names.index(name)]
 
 
+def joined(first: Examples, second: Examples) -> Examples:
+    """Both, as lazy rows: nothing is read. Raises ValueError where they do not go together."""
+    if first.names != second.names or first.inputs.shape[1:] != second.inputs.shape[1:]:
+        raise ValueError("examples of other attributes, or rows of another shape")
+    count = len(first)
+
+    def make(at: npt.NDArray[np.int64]) -> Array:
+        rows = np.empty((len(at), *first.inputs.shape[1:]), dtype=first.inputs.dtype)
+        here = at < count
+        rows[here], rows[~here] = first.inputs[at[here]], second.inputs[at[~here] - count]
+        return rows
+
+    total = count + len(second)
+    return Examples(
+        LazyRows(make, np.arange(total), first.inputs.shape[1:], first.inputs.dtype),
+        np.concatenate([first.attributes, second.attributes]),
+        first.names,
+        np.concatenate([first.pieces, second.pieces]),
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     train: Examples

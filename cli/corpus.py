@@ -116,18 +116,32 @@ def _build_images(
     return 0
 
 
-def _build_digits(source: Source, jobs: int | None) -> None:
+def ensure_varied(corpus: str) -> None:
+    """Build the further material that training on a set of images uses, where there is some and it is not there."""
+    if corpus not in IMAGE_SETS:
+        return
+    from ..corpora import images, morpho_mnist
+    from ..examples import split
+
+    data = images.load(corpus)
+    source = images.variants(data, split(data.examples).train) if data.facts else None
+    if source is not None and morpho_mnist.varied(source) is None:
+        say(f"making and measuring {source.name}")
+        _build_digits(source, None, morpho_mnist.VARIED)
+
+
+def _build_digits(source: Source, jobs: int | None, name: str = "mnist") -> None:
     from rich.progress import Progress as Bar
 
     from ..corpora import morpho_mnist
 
     terminal = console(stderr=True)
     with Bar(console=terminal, transient=True, disable=state.quiet or not terminal.is_terminal) as bar:
-        task = bar.add_task(morpho_mnist.NAME, total=source.count)
-        for done, total in morpho_mnist.build(source, jobs):
+        task = bar.add_task(name, total=source.count)
+        for done, total in morpho_mnist.build(source, jobs, name):
             bar.update(task, completed=done, total=total)
-    say(f"{morpho_mnist.NAME}: {source.name}")
-    say(str(morpho_mnist.table_path()))
+    say(f"{name}: {source.name}")
+    say(str(morpho_mnist.table_path(name)))
 
 
 def _shown(progress: Iterable[Progress], name: str) -> Iterator[Progress]:

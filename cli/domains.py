@@ -6,7 +6,7 @@ domain_of("bach") is MEASURES        domain_of("mnist") is IMAGES
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     import torch
 
     from ..checkpoint import Checkpoint
-    from ..examples import Split
+    from ..examples import Examples, Split
     from ..images.nets import ImageDims
     from ..measure_nets import MeasureDims
     from ..training import Trainer, TrainingOptions
 
 STEPS = 6000  # of a corpus of music that has no entry in EPOCHS
 EPOCHS = {"bach": 240, "folk": 32}  # 8 and 20 minutes on two cores
-IMAGE_STEPS = {"sprites": 11_000, "mnist": 12_000}  # 15 minutes on two cores
+IMAGE_ROWS = {"sprites": 1_180_000, "mnist": 1_000_000}  # drawn in training: 15 minutes on two cores
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,12 @@ class Data:
     split: Split
     licence: str
     source: str
+    more: Examples | None = None  # the training part and further material, where there is some
+
+    @property
+    def rows(self) -> int:
+        """That are trained on."""
+        return len(self.more or self.split.train)
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,12 @@ class Defaults:
     tick_hidden: int | None = None
     token_dropout: float | None = None
     mix: float | None = None
+
+
+IMAGE_DEFAULTS = {
+    "sprites": Defaults(0, 64, 2e-3, 1.0, 150.0, 2.0, 1e4, 10, 192),
+    "mnist": Defaults(0, 128, 2e-3, 1.0, 60.0, 1.0, 1e4, 16, 256),
+}
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,7 @@ class Domain(Protocol):
         """A corpus that is built, split by piece. Raises CorpusError, and UsageError for an unknown attribute."""
 
     def defaults(self, corpus: str, rows: int) -> Defaults:
-        """For so many training rows."""
+        """For so many rows to train on."""
 
     def dims(self, corpus: str, options: Mapping[str, Any]) -> Any: ...
     def read_dims(self, body: Mapping[str, Any]) -> Any:
@@ -193,12 +205,14 @@ class Images:
         from ..examples import split
 
         data = images.load(corpus, attributes)
-        return Data(split(data.examples), data.licence, data.source)
+        parts = split(data.examples)
+        source = images.variants(data, parts.train)
+        more = None if source is None else images.with_variants(source, parts.train)
+        return Data(parts, data.licence, data.source, more)
 
     def defaults(self, corpus: str, rows: int) -> Defaults:
-        epochs = max(round(IMAGE_STEPS[corpus] * 128 / max(rows, 1)), 1)
-        latent, hidden = {"sprites": (10, 128), "mnist": (16, 256)}[corpus]
-        return Defaults(epochs, 128, 2e-3, 1.0, 40.0, 2.0, 1e4, latent, hidden)
+        usual = IMAGE_DEFAULTS[corpus]
+        return replace(usual, epochs=max(round(IMAGE_ROWS[corpus] / max(rows, 1)), 1))
 
     def dims(self, corpus: str, options: Mapping[str, Any]) -> ImageDims:
         from ..images.nets import ImageDims
@@ -219,8 +233,9 @@ class Images:
 
         model, split = build(plan.dims).to(device), data.split
         measure = partial(evaluate, [find(name) for name in plan.attributes])
-        objective = make(plan.options.objective, plan.options.setting(model.latent, split.train, measure))
-        return Trainer(model, split.train, split.valid, plan.options, accuracy, None, objective)
+        train = data.more or split.train
+        objective = make(plan.options.objective, plan.options.setting(model.latent, train, measure))
+        return Trainer(model, train, split.valid, plan.options, accuracy, None, objective)
 
     def checkpoint(
         self, plan: Plan, data: Data, trainer: Trainer, training: dict[str, Any], provenance: dict[str, Any]

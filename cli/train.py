@@ -27,7 +27,7 @@ import typer
 from ..errors import ArvaeError, CheckpointError, OutputError, TrainingError, UsageError
 from ..objectives import DEFAULT, ENTRIES, entry
 from . import common
-from .corpus import ensure_built
+from .corpus import ensure_built, ensure_varied
 from .domains import EPOCHS, STEPS, Data, Domain, Plan, domain_of
 from .main import INTERRUPTED
 
@@ -199,7 +199,7 @@ def train(
         names = plan.attributes if plan else tuple(attribute or domain_of(corpus).attributes(corpus))
         data = load_data(trained, names)
         if plan is None:
-            plan = make_plan(corpus, names, len(data.split.train), objective, minutes, seed, given)
+            plan = make_plan(corpus, names, data.rows, objective, minutes, seed, given)
         return Run(run, plan, data, place, as_json=json).go(resume, threads)
 
 
@@ -297,6 +297,7 @@ def load_data(corpus: str, attributes: tuple[str, ...]) -> Data:
     if _first():
         for name in corpus.split("+"):
             ensure_built(name)
+        ensure_varied(corpus)
     _barrier()
     return domain_of(corpus).load(corpus, attributes)
 

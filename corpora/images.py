@@ -6,14 +6,14 @@ load("mnist")      built before, or CorpusError with the command that does it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from arvae_music.errors import UsageError
-from arvae_music.examples import Examples
+from arvae_music.errors import CorpusError, UsageError
+from arvae_music.examples import Examples, joined
 from arvae_music.images import attributes
 from arvae_music.images.attributes import evaluate, find
 
@@ -34,6 +34,7 @@ class ImageData:
     licence: str
     examples: Examples
     digits: dict[int, int]  # piece -> digit, where the images are digits
+    facts: morpho_mnist.Facts | None = None  # of digits
 
     def digits_of(self, examples: Examples) -> npt.NDArray[np.int64]:
         """(n,) the digit that each of these examples is."""
@@ -47,13 +48,33 @@ def load(name: str, names: tuple[str, ...] | None = None) -> ImageData:
     else:
         built = morpho_mnist.load()
         digits = dict(zip(built.examples.pieces.tolist(), built.labels.tolist(), strict=True))
-        data = ImageData(name, built.facts.source, morpho_mnist.LICENCE, built.examples, digits)
+        data = ImageData(name, built.facts.source, morpho_mnist.LICENCE, built.examples, digits, built.facts)
     return data if names in (None, data.examples.names) else _with(data, names or ())
 
 
+def variants(data: ImageData, train: Examples) -> morpho_mnist.Source | None:
+    """What further training material there is to build of this part; None where there is none."""
+    if data.facts is None:
+        return None
+    return morpho_mnist.variants(train, data.digits_of(train), data.facts)
+
+
+def with_variants(source: morpho_mnist.Source, train: Examples) -> Examples:
+    """The training part and the variants that were built. Raises CorpusError where they were not."""
+    found = morpho_mnist.varied(source)
+    if found is None:
+        raise CorpusError(f"the {source.name} are not built")
+    return joined(train, _table(found, train.names))
+
+
 def _with(data: ImageData, names: tuple[str, ...]) -> ImageData:
-    """The set with other attributes: its own are at hand, others are measured, some images at a time."""
-    specs, own = [find(name) for name in names], data.examples
+    """The set with other attributes."""
+    return replace(data, examples=_table(data.examples, names))
+
+
+def _table(own: Examples, names: tuple[str, ...]) -> Examples:
+    """Its own attributes are at hand, others are measured, some images at a time."""
+    specs = [find(name) for name in names]
     twice = [spec.name for spec in specs if [other.name for other in specs].count(spec.name) > 1]
     if twice:
         raise UsageError(f"the attribute {twice[0]} is given twice", remedy="name each once")
@@ -64,5 +85,4 @@ def _with(data: ImageData, names: tuple[str, ...]) -> ImageData:
         parts = [evaluate(others, own.inputs[start : start + MEASURED]) for start in starts]
         columns |= dict(zip([spec.name for spec in others], np.concatenate(parts).T, strict=True))
     table = np.stack([columns[spec.name] for spec in specs], axis=1).astype(np.float32)
-    examples = Examples(own.inputs, table, tuple(spec.name for spec in specs), own.pieces)
-    return ImageData(data.name, data.source, data.licence, examples, data.digits)
+    return Examples(own.inputs, table, tuple(spec.name for spec in specs), own.pieces)

@@ -14,6 +14,7 @@ morphometry beside it:
     piece    int64   63 bits of a hash of the pixels: the same digit has the same place in a split whatever its source
     area, length, thickness, slant, width, height    float64
 
+Variants of training digits (images/warping.py) are built the same way, for training alone, under another name.
 A digit that occurs twice is kept twice, in the same part of the split. The table's metadata say where the digits came
 from and which file of pixels is theirs; both files appear whole or not at all, the table last.
 """
@@ -47,6 +48,7 @@ from arvae_music.examples import Examples, LazyRows
 from arvae_music.files import write_whole
 from arvae_music.images import digits
 from arvae_music.images.attributes import DIGITS
+from arvae_music.images.warping import warped
 
 from . import idx
 
@@ -83,6 +85,8 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 MIRROR = "https://storage.googleapis.com/cvdf-datasets/mnist/"
+VARIED = f"{NAME}-varied"
+VARIANTS = 6  # of each training digit
 FORMAT = 1  # raise it when the columns or the morphometry change
 BATCH = 200  # digits measured at a time: about a third of a second
 _KEY = b"arvae"
@@ -199,11 +203,11 @@ def folder_of_cache() -> Path:
     return settings.cache_dir() / "images"
 
 
-def table_path() -> Path:
-    return folder_of_cache() / f"{NAME}.parquet"
+def table_path(name: str = NAME) -> Path:
+    return folder_of_cache() / f"{name}.parquet"
 
 
-def build(source: Source, jobs: int | None = None) -> Iterator[tuple[int, int]]:
+def build(source: Source, jobs: int | None = None, name: str = NAME) -> Iterator[tuple[int, int]]:
     """Build the digits of `source` into the cache, in place of what is there; (done, total) after each batch.
 
     Raises InputError for files that are no MNIST, CorpusError where the cache cannot be written.
@@ -211,20 +215,20 @@ def build(source: Source, jobs: int | None = None) -> Iterator[tuple[int, int]]:
     folder = folder_of_cache()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{NAME}.", suffix=".part")
+        handle, part = tempfile.mkstemp(dir=folder, prefix=f".{name}.", suffix=".part")
         os.close(handle)
     except OSError as error:
         raise CorpusError(
             f"cannot be written ({error.strerror})", where=str(folder), remedy="name another cache in ARVAE_CACHE"
         ) from error
-    temporary = Path(name)
+    temporary = Path(part)
     try:
-        yield from _build(source, temporary, jobs or settings.cores())
+        yield from _build(source, temporary, name, jobs or settings.cores())
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _build(source: Source, temporary: Path, jobs: int) -> Iterator[tuple[int, int]]:
+def _build(source: Source, temporary: Path, name: str, jobs: int) -> Iterator[tuple[int, int]]:
     labels, pieces, tables, content = list[Any](), list[int](), list[Any](), hashlib.sha256()
     pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(source.count, SIDE, SIDE))
 
@@ -246,11 +250,11 @@ def _build(source: Source, temporary: Path, jobs: int) -> Iterator[tuple[int, in
         done += len(table)
         yield done, source.count
     pixels.flush()
-    kept = folder_of_cache() / f"{NAME}-{content.hexdigest()[:16]}.npy"
+    kept = folder_of_cache() / f"{name}.{content.hexdigest()[:16]}.npy"
     temporary.replace(kept)
     facts = Facts(source.name, done, kept.name, __version__, FORMAT)
-    _write(table_path(), _parquet(facts, np.concatenate(labels), np.array(pieces), np.concatenate(tables)))
-    for other in folder_of_cache().glob(f"{NAME}-*.npy"):
+    _write(table_path(name), _parquet(facts, np.concatenate(labels), np.array(pieces), np.concatenate(tables)))
+    for other in folder_of_cache().glob(f"{name}.*.npy"):
         if other != kept:
             other.unlink(missing_ok=True)
 
@@ -324,12 +328,12 @@ def is_built() -> bool:
     return True
 
 
-def load() -> Digits:
+def load(name: str = NAME) -> Digits:
     """Raises CorpusError where they are not built, or damaged."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = table_path()
+    path = table_path(name)
     if not path.is_file():
         raise CorpusError(f"corpus {NAME!r} is not built", remedy=f"run: arvae corpus build {NAME}")
     try:
@@ -350,3 +354,26 @@ def load() -> Digits:
         ) from error
     rows = LazyRows(lambda at: np.array(pixels[at]), np.arange(len(table)), (SIDE, SIDE), np.dtype(np.uint8))
     return Digits(facts, Examples(rows, values, DIGITS, pieces), labels)
+
+
+def variants(train: Examples, labels: npt.NDArray[np.int64], origin: Facts) -> Source:
+    """VARIANTS of each training digit of what was built from `origin`."""
+    name = f"{VARIANTS} variants of each of {len(train):,} training digits of {origin.pixels}"
+
+    def chunks() -> Iterator[Chunk]:
+        random = np.random.default_rng(0)
+        for _ in range(VARIANTS):
+            for start in range(0, len(train), idx.CHUNK):
+                images = train.inputs[start : start + idx.CHUNK]
+                yield warped(images, random), labels[start : start + idx.CHUNK].astype(np.uint8)
+
+    return Source(name, VARIANTS * len(train), chunks)
+
+
+def varied(source: Source) -> Examples | None:
+    """The variants that were built of `source`; None where they are not there."""
+    try:
+        found = load(VARIED)
+    except CorpusError:
+        return None
+    return found.examples if found.facts.source == source.name else None

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arvae_music.errors import CorpusError
-from arvae_music.examples import Examples, LazyRows, distinct, seen_in, split
+from arvae_music.examples import Examples, LazyRows, distinct, joined, seen_in, split
 
 
 def make(pieces: list[int], inputs: np.ndarray | None = None) -> Examples:
@@ -136,3 +136,16 @@ def test_distinct_agrees_with_a_set_of_tuples(rows):
     found = examples.inputs[distinct(examples)].tolist()
     assert len(found) == len({tuple(row) for row in rows})
     assert {tuple(row) for row in found} == {tuple(row) for row in rows}
+
+
+def test_joined_are_both_and_nothing_is_read():
+    first = make([1, 2, 3], np.array([[1], [2], [3]]))
+    never = LazyRows(lambda at: (at[:, None] + 10) * 1, np.arange(2), (1,), first.inputs.dtype)
+    second = Examples(never, np.full((2, 2), 7, np.float32), first.names, np.array([8, 9]))
+    both = joined(first, second)
+    assert both.inputs[:].tolist() == [[1], [2], [3], [10], [11]]
+    assert both.inputs[np.array([4, 0, 3])].tolist() == [[11], [1], [10]]
+    assert both.take([4, 1]).inputs[:].tolist() == [[11], [2]]
+    assert both.pieces.tolist() == [1, 2, 3, 8, 9]
+    with pytest.raises(ValueError, match="other attributes"):
+        joined(first, Examples(never, second.attributes, ("other", "range"), second.pieces))

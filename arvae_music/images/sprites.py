@@ -43,13 +43,13 @@ ORDER = 4  # of the highest moment
 WHITE = 128  # from here on a pixel is white
 BLOCK = 256  # pictures at a time
 
-Images = npt.NDArray[Any]  # (n, SIZE, SIZE) uint8
+Images = npt.NDArray[Any]  # (n, h, w) uint8
 Floats = npt.NDArray[np.float64]
 Complex = npt.NDArray[np.complex128]
 
 
 def measure(images: Images) -> Floats:
-    """(n, SIZE, SIZE) -> (n, 5): shape, scale, orientation, x, y."""
+    """(n, h, w) -> (n, 5): shape, scale, orientation, x, y."""
     parts = [_measure(images[start : start + BLOCK]) for start in range(0, len(images), BLOCK)]
     return np.concatenate(parts) if parts else np.zeros((0, 5))
 
@@ -83,10 +83,9 @@ def _orientation(shape: npt.NDArray[np.int64], moments: dict[tuple[int, int], Co
 
 
 def _moments(white: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats, dict[tuple[int, int], Complex]]:
-    """(n, s, s) -> areas (n,), centroids (n,) and (n,) in pixels, c_pq of p + q <= ORDER. All zero of a blank."""
-    middles = np.arange(SIZE) + 0.5 - SIZE / 2
-    powers = np.stack([middles**p for p in range(ORDER + 1)])  # (p, s)
-    raw = powers @ (white.astype(np.float64) @ powers.T)  # (n, q of y, p of x)
+    """(n, h, w) -> areas (n,), centroids (n,) and (n,) in pixels, c_pq of p + q <= ORDER. All zero of a blank."""
+    down, across = (_powers(side) for side in white.shape[1:])
+    raw = down @ (white.astype(np.float64) @ across.T)  # (n, q of y, p of x)
     area = raw[:, 0, 0]
     whole = np.maximum(area, 1)
     x, y = raw[:, 0, 1] / whole, raw[:, 1, 0] / whole
@@ -96,7 +95,14 @@ def _moments(white: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats, dict
         if p + q <= ORDER
     }
     pairs = [(p, q) for p, q in product(range(ORDER + 1), repeat=2) if p + q <= ORDER]
-    return area, x + SIZE / 2, y + SIZE / 2, {(p, q): _complex(central, p, q) for p, q in pairs}
+    height, width = white.shape[1:]
+    return area, x + width / 2, y + height / 2, {(p, q): _complex(central, p, q) for p, q in pairs}
+
+
+def _powers(side: int) -> Floats:
+    """(p, side) of the pixels' middles from the middle of all."""
+    middles = np.arange(side) + 0.5 - side / 2
+    return np.stack([middles**p for p in range(ORDER + 1)])
 
 
 def _shifted(raw: Floats, p: int, q: int, x: Floats, y: Floats) -> Floats:
