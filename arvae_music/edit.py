@@ -6,7 +6,8 @@
 `guided` (the default) proposes decodes of moved latent codes, measures the attributes of the proposals
 themselves, refines them (search.py) and takes the best path through all measures (path.py). `latent` is the
 paper's bare traversal, one decode a measure, for comparison. Neither touches a measure that already has
-what is asked of it, so that an edit of zero returns the melody as it was.
+what is asked of it, so that an edit of zero returns the melody as it was. A measure of silence is a rest that somebody
+wrote: it stays one, unless an absolute value is asked for (`=8notes`).
 
 The engine sees attributes as black boxes and the model through `runtime.Runtime`; it knows no files.
 """
@@ -39,6 +40,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 GRAIN = 0.1  # sd: the grain of an attribute that states none
 PROPOSALS = 64  # per measure
+SILENT = "nothing but a rest"  # why a measure is skipped
 CHUNK = 64  # measures searched at a time: memory stays flat however long the melody is
 OVERSHOOTS = (0.7, 1.0, 1.4, 2.0)  # of the requested step in the code
 BONUSES = (1.0, 2.5, 4.0, 6.0)  # logits for the original's token
@@ -190,9 +192,14 @@ class _Task:
     before: Floats  # (k,)
     asked: Floats  # (k,) NaN where free
     wanted: Floats  # (k,)
-    tie: int  # locks.opening_allowed
-    leave: int  # search.Problem.leave
     open: bool  # whether there is anything to do
+    tie: int = 0  # locks.opening_allowed
+    leave: int = -1  # search.Problem.leave
+
+    @property
+    def silent(self) -> bool:
+        """Nothing sounds in it, from the barline on."""
+        return bool(self.row[0] == REST) and not onsets(self.row).any()
 
     @property
     def form(self) -> tuple[object, ...]:
@@ -225,9 +232,20 @@ def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Ta
             skipped[reason] = skipped.get(reason, 0) + 1
             editable.discard(i)
     values = values_of(melody, sorted(editable), model)
+    absolute = any(target.absolute for target in request.targets.values())
     for i in sorted(editable):
-        tasks.append(_task(melody, i, values[i], editable, request, model))
-    return tasks, skipped
+        task = _task(melody, i, values[i], request, model)
+        if task.open and task.silent and not absolute:
+            skipped[SILENT] = skipped.get(SILENT, 0) + 1
+            editable.discard(i)
+        else:
+            tasks.append(task)
+    changing = {task.index for task in tasks if task.open}
+    # What is tied into a measure that has what is asked already, and so stays as it is, is not ours to move.
+    return [
+        replace(task, tie=tie_of(melody, task.index, editable), leave=leave_of(melody, task.index, changing))
+        for task in tasks
+    ], skipped
 
 
 def values_of(melody: Melody, at: Sequence[int], model: Model) -> dict[int, Floats]:
@@ -241,7 +259,7 @@ def values_of(melody: Melody, at: Sequence[int], model: Model) -> dict[int, Floa
     return found
 
 
-def _task(melody: Melody, i: int, before: Floats, editable: set[int], request: EditRequest, model: Model) -> _Task:
+def _task(melody: Melody, i: int, before: Floats, request: EditRequest, model: Model) -> _Task:
     bar = melody.bars[i]
     assert bar.tokens is not None
     assert bar.meter is not None
@@ -255,10 +273,7 @@ def _task(melody: Melody, i: int, before: Floats, editable: set[int], request: E
     off = ~model.hits(bar.meter, before, wanted)
     kept = [k for k, name in enumerate(model.metadata.names) if name in request.keep]
     wanted[kept] = before[kept]
-    return _Task(
-        i, bar.number, bar.meter, bar.tokens, before, asked, wanted,
-        tie_of(melody, i, editable), leave_of(melody, i, editable), bool(off.any()),
-    )  # fmt: skip
+    return _Task(i, bar.number, bar.meter, bar.tokens, before, asked, wanted, bool(off.any()))
 
 
 def _clamped(asked: Floats, before: Floats, model: Model) -> Floats:

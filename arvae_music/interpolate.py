@@ -45,8 +45,9 @@ from .path import Choice, best_path, joins
 from .proposals import decode, gumbel, log_probabilities, surprise
 from .search import Judge
 from .targets import selected
+from .taste import awkward
 from .tokens import FIRST_PITCH, HOLD, REST, Row, onsets
-from .walk import Walk, awkward, canonical, pitches_for
+from .walk import Walk, canonical, pitches_for
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]

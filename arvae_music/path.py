@@ -3,13 +3,14 @@
 A candidate costs what the search says; going from one measure's candidate to the next one's costs what it
 does to the barline: a tie that is broken or made, a leap that was not there, a note repeated that was not.
 `best_path` is Viterbi's algorithm (1967). Measures that are the same get the same candidate (form): each set of
-them takes the one whose best paths through all its places cost least together, then the rest is solved again.
+them takes the one whose best paths through all its places cost least together, then the rest is solved again. Where
+two sets so chosen cannot stand beside each other, the one that had to part chooses first, and the rest after it.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,13 +23,14 @@ from .tokens import FIRST_PITCH, HOLD
 Floats = npt.NDArray[np.floating[Any]]
 Rows = npt.NDArray[np.int16]
 
-IMPOSSIBLE = 1e9
-BROKEN_TIE = 1.0
-NEW_TIE = 0.5
-MOVED_TIE = 0.3  # the tied note sounds another pitch
-LEAP = 0.06  # per semitone beyond what the barline had, or beyond a major third
+IMPOSSIBLE = 1e9  # a tie to nothing
+PARTED = 1e6  # for a measure that is not edited as those of its form are
+BROKEN_TIE = 2.0
+NEW_TIE = 1.0
+MOVED_TIE = 0.6  # the tied note sounds another pitch
+LEAP = 0.12  # per semitone beyond what the barline had, or beyond a major third
 EASY_LEAP = 4  # semitones
-REPEATED = 0.3  # a note struck again across the barline that was not
+REPEATED = 0.6  # a note struck again across the barline that was not
 
 
 @dataclass(frozen=True)
@@ -69,25 +71,41 @@ def best_path(choices: Sequence[Choice | None], steps: Sequence[Floats | None] |
     """Which candidate of each measure; 0 for None, a measure that passes through and joins nothing."""
     steps = joins(choices) if steps is None else steps
     costs: list[Floats] = [np.zeros(1) if choice is None else choice.cost.astype(np.float64) for choice in choices]
-    _settle_forms(choices, costs, steps)
-    return _viterbi(costs, steps)
+    repeated = _repeated(choices)
+    first: list[int] = []  # forms that choose before the others, one after the other
+    while True:
+        path = _viterbi(_settled(repeated, first, costs, steps), steps)
+        parted = [form for form, at in repeated.items() if len({path[i] for i in at}) > 1 and form not in first]
+        if not parted:
+            return path
+        first.append(parted[0])
 
 
-def _settle_forms(choices: Sequence[Choice | None], costs: list[Floats], steps: Sequence[Floats | None]) -> None:
-    """Raise the cost of all but one candidate of every form that occurs more than once."""
+def _repeated(choices: Sequence[Choice | None]) -> dict[int, list[int]]:
+    """Where every form stands that occurs more than once."""
     places: dict[int, list[int]] = {}
     for i, choice in enumerate(choices):
         if choice is not None and choice.form >= 0:
             places.setdefault(choice.form, []).append(i)
-    repeated = [at for at in places.values() if len(at) > 1]
-    if not repeated:
-        return
-    through = _min_marginals(costs, steps)
-    for at in repeated:
-        together = np.sum([np.minimum(through[i], IMPOSSIBLE) for i in at], axis=0)
-        chosen = int(np.argmin(together))
-        for i in at:
-            costs[i] = costs[i] + np.where(np.arange(len(costs[i])) == chosen, 0.0, IMPOSSIBLE)
+    return {form: at for form, at in places.items() if len(at) > 1}
+
+
+def _settled(
+    repeated: Mapping[int, list[int]], first: Sequence[int], costs: Sequence[Floats], steps: Sequence[Floats | None]
+) -> list[Floats]:
+    """The costs with those of all but one candidate of every repeated form raised."""
+    settled = list(costs)
+    rest = [form for form in repeated if form not in first]
+    for together in (*([form] for form in first), rest):
+        if not together:
+            continue
+        through = _min_marginals(settled, steps)
+        for form in together:
+            at = repeated[form]
+            chosen = int(np.argmin(np.sum([through[i] for i in at], axis=0)))
+            for i in at:
+                settled[i] = settled[i] + PARTED * (np.arange(len(settled[i])) != chosen)
+    return settled
 
 
 def _min_marginals(costs: Sequence[Floats], steps: Sequence[Floats | None]) -> list[Floats]:

@@ -9,8 +9,8 @@ the best one neither misses nor gets better. What counts, in this order by weigh
     drift       how far the others have moved, in sd; an attribute that goes with a wanted one (correlation
                 rho in the corpus) weighs 1 - rho^2: it may come along
     change      ticks whose token differs, and how far pitches moved
-    surprise    nats that the measure has become less likely to the model; notes outside the key; notes
-                repeated where a passing note belongs
+    taste       nats that the measure has become less likely to the model; notes outside the key; notes
+                repeated where a passing note belongs; leaps out of nowhere; rests where a note could be held
 
 The model ranks small changes too: one pass over a candidate tells how likely every other token would be at
 every tick, so that only its favourites need be measured.
@@ -32,6 +32,7 @@ from .locks import Locks, ends_in, in_key, opening_allowed
 from .measure import Meter
 from .proposals import log_probabilities, surprise
 from .runtime import Runtime
+from .taste import leaps, repeats
 from .tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, onsets
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -40,6 +41,7 @@ Rows = npt.NDArray[np.int16]
 
 ALIKE = 2  # candidates that miss by the same values, at most
 OCTAVE = 12  # semitones
+MENDING = (-2, -1, 1, 2)  # semitones by which a note outside the key is moved
 REACH = 7  # semitones beyond the melody's compass that a note may go
 
 
@@ -50,10 +52,12 @@ class Weights:
     miss: float = 30.0  # per sd
     missed: float = 40.0  # for missing at all
     drift: float = 3.0  # per sd
-    tick: float = 1.0  # per tick changed
+    tick: float = 3.0  # per tick changed
     semitone: float = 0.02  # per semitone that a note's pitch moves
     nat: float = 0.3
-    outside: float = 6.0  # per new note outside the key
+    outside: float = 12.0  # per new note outside the key
+    rest: float = 1.0  # per new rest: where a note goes, the one before it is held
+    leap: float = 0.3  # per semitone beyond taste.SHARP_LEAP that is new
     tie: float = 1.5  # for a tie into the measure that is broken, or made
     repeat: float = 0.5  # per note that repeats the one before it and did not
 
@@ -144,7 +148,7 @@ class Search:
         self.original = judge.values(problem.rows, problem.meter)
         self.drift = judge.drift_weights(problem.wanted)
         self.pitches = self._pitches()
-        self.repeats = repeats(problem.rows)
+        self.repeats, self.leaps = repeats(problem.rows), leaps(problem.rows)
         table = log_probabilities(runtime, problem.rows, problem.meter)
         self.nats = surprise(table, problem.rows)
         first = self._priced(np.arange(len(problem.rows)), problem.rows, self.nats)
@@ -185,6 +189,8 @@ class Search:
         cost += weights.semitone * (np.abs(rows - original) * both).sum(axis=1)
         new = changed & onsets(rows)
         cost += weights.outside * (new & ~in_key(rows)).sum(axis=1)
+        cost += weights.rest * (changed & (rows == REST)).sum(axis=1)
+        cost += weights.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
         cost += weights.tie * ((rows[:, 0] == HOLD) != (original[:, 0] == HOLD))
         cost += weights.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
         total: Floats = cost + weights.nat * (nats - self.nats[group])
@@ -267,6 +273,7 @@ class Search:
             for bold in (self._exchanged, self._repitched):
                 parent, rows, nats = bold(beam.take(at), table[at])
                 kinds.append((at[parent], rows, nats))
+        kinds.append(self._mended(beam, table))
         parent, rows, nats = (np.concatenate([kind[part] for kind in kinds]) for part in range(3))
         group = beam.group[parent]
         changed = (rows != self.problem.rows[group]).sum(axis=1)
@@ -353,6 +360,23 @@ class Search:
         change = table[parent[every], ticks, old[:, None]] - table[parent[every], ticks, new[:, None]]
         return parent, rows, beam.nats[parent] + np.where(where, change, 0).sum(axis=1)
 
+    def _mended(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
+        """A new note outside the key brought into it, and another by the same interval: what is between them stays."""
+        new = onsets(beam.rows) & (beam.rows != self.problem.rows[beam.group])
+        parent, foul = np.nonzero(new & ~in_key(beam.rows))
+        which, other, step = np.nonzero(np.repeat(onsets(beam.rows)[parent, :, None], len(MENDING), axis=2))
+        parent, foul, interval = parent[which], foul[which], np.array(MENDING)[step]
+        rows = beam.rows[parent]
+        every = np.arange(len(rows))
+        nats = beam.nats[parent]
+        for tick in (foul, other):
+            old = rows[every, tick]
+            token = np.clip(old + interval, FIRST_PITCH, VOCABULARY - 1)
+            nats = nats + table[parent, tick, old] - table[parent, tick, token]
+            rows[every, tick] = token
+        fine = (foul != other) & in_key(rows[every, foul]) & in_key(rows[every, other])
+        return parent[fine], rows[fine], nats[fine]
+
     def _allowed(self, group: Ints, rows: Rows) -> npt.NDArray[np.bool_]:
         original = self.problem.rows[group]
         fine = opening_allowed(rows, self.problem.tie[group])
@@ -370,16 +394,6 @@ class Search:
         locks = self.judge.locks
         inside: npt.NDArray[np.bool_] = tokens >= max(FIRST_PITCH, locks.lowest - REACH)
         return inside & (tokens <= locks.highest + REACH)
-
-
-def repeats(rows: Rows) -> Ints:
-    """(n, t) -> (n,) how many notes have the pitch of the note before them, in the measure."""
-    count = np.zeros(len(rows), dtype=np.int64)
-    last = np.zeros(len(rows), dtype=rows.dtype)
-    for column in np.ascontiguousarray(rows.T):
-        count += (column == last) & (column >= FIRST_PITCH)
-        last = np.where(column == HOLD, last, column)
-    return count
 
 
 _MIX = np.random.default_rng(0).integers(1, 1 << 62, size=1024, dtype=np.uint64) | np.uint64(1)

@@ -72,6 +72,11 @@ class Target:
             return str(self.points[0][1])
         return ",".join(f"{at:.12g}:{change}" for at, change in self.points)
 
+    @property
+    def absolute(self) -> bool:
+        """Whether it asks for a value, whatever there is now."""
+        return self.points[0][1].kind == "set"
+
     def amounts(self, numbers: npt.ArrayLike) -> Floats:
         """(n,) measure numbers -> (n,) amounts."""
         at = [place for place, _ in self.points]

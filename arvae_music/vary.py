@@ -40,8 +40,9 @@ from .melody import Melody
 from .path import Choice, best_path, joins
 from .proposals import decode
 from .search import Judge
+from .taste import awkward, largest_leap
 from .tokens import FIRST_PITCH, HOLD, REST, Row, onsets
-from .walk import Found, Walk, awkward, canonical, largest_leap, pitches_for
+from .walk import Found, Walk, canonical, pitches_for
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]

@@ -27,7 +27,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .attributes import syncopation
 from .locks import in_key
 from .measure import TICKS_PER_BEAT, Meter
 from .proposals import log_probabilities, surprise
@@ -50,10 +49,6 @@ KINDS = (0.32, 0.22, 0.1, 0.22, 0.14)  # of the five changes, in the order above
 HEAT = 0.6  # of the decoder's log-probabilities when a pitch is drawn
 LUCK = 0.7  # how far chance decides what is kept
 MOST_STEPS = 3  # that a run goes up or down
-SHARP_LEAP = 9  # semitones: a larger interval inside a measure is a leap out of nowhere
-CROOKED = 4.0  # cost of a beat that mixes thirds with quarters
-SYNCOPATED = 0.6  # per metrical level that a note is held over
-LEAP = 0.3  # per semitone beyond SHARP_LEAP
 
 
 @dataclass(frozen=True)
@@ -203,30 +198,7 @@ class Walk:
         return np.arange(len(rows), dtype=np.int64), _any_of(notes, self.random), some
 
 
-# ------------------------------------------------------------------------------------ taste
-
-
-def awkward(rows: Rows, meter: Meter) -> Floats:
-    """(n, t) -> (n,) what few musicians would write: leaps out of nowhere, syncopation without a reason, thirds and
-    quarters in one beat. Only what is more than in the original is worse than that."""
-    cost = LEAP * np.maximum(largest_leap(rows) - SHARP_LEAP, 0).astype(np.float64)
-    cost += SYNCOPATED * syncopation(rows, meter)
-    if not meter.compound:
-        beats = (rows != HOLD).reshape(len(rows), meter.beats, TICKS_PER_BEAT)
-        thirds, quarters = beats[:, :, [2, 4]].any(axis=2), beats[:, :, [1, 3, 5]].any(axis=2)
-        cost += CROOKED * (thirds & quarters).sum(axis=1)
-    return cost
-
-
-def largest_leap(rows: Rows) -> Ints:
-    """(n, t) -> (n,) semitones between successive notes, at most."""
-    latest = np.zeros(len(rows), dtype=np.int64)
-    largest = np.zeros(len(rows), dtype=np.int64)
-    for column in rows.T.astype(np.int64):
-        starts = column >= FIRST_PITCH
-        largest = np.where(starts & (latest > 0), np.maximum(largest, np.abs(column - latest)), largest)
-        latest = np.where(starts, column, latest)
-    return largest
+# ------------------------------------------------------------------------------------ notes and rows
 
 
 @lru_cache(maxsize=1)

@@ -344,10 +344,41 @@ def test_measures_that_do_not_fit_pass_through_with_their_reasons():
     assert bach().edit(melody, bars="1,3", density="+2notes", proposals=FAST).skipped == {"the model knows no 2/4": 1}
 
 
-@pytest.mark.parametrize(
-    "tokens", [row({0: REST}), row({0: 72}), row({0: REST, 18: 72}), row({0: REST}, THREE), row({0: 60}, THREE)]
-)
-def test_a_melody_of_one_measure_with_nothing_or_one_note(tokens: Row):
+@pytest.mark.parametrize("text", ["+2notes", "+1.5", "x2", "+50%", "0:+0notes,8:+8notes"])
+def test_a_measure_of_silence_stays_silent(text: str):
+    """A rest is meant: more notes go where there are some, and the report says which measures were left alone."""
+    melody = melody_of(PHRASE[0], row({0: REST}), PHRASE[1], row({0: REST}, THREE))
+    result = bach().edit(melody, density=text, proposals=FAST)
+    assert same(result.melody, melody, but=(1, 3))
+    assert pitches(result.melody.rows[0]) != pitches(PHRASE[0])
+    asked = not text.startswith("x") and "%" not in text  # half as many again as none is none
+    assert result.skipped == ({"nothing but a rest": 2} if asked else {})
+
+
+@pytest.mark.parametrize("meter", [FOUR, THREE])
+def test_a_number_of_notes_may_be_asked_of_silence(meter: Meter):
+    result = bach().edit(melody_of(row({0: REST}, meter)), density="=2notes", proposals=FAST)
+    assert len(pitches(result.melody.rows[0])) == 2
+    assert result.skipped == {}
+
+
+def test_what_sounds_on_into_a_measure_is_not_silence():
+    result = bach().edit(melody_of(row({0: 72}), row({})), density="+1notes", proposals=FAST)
+    assert [len(pitches(tokens)) for tokens in result.melody.rows] == [2, 1]
+
+
+def test_the_tie_into_a_measure_that_has_what_is_asked_keeps_its_pitch():
+    melody = melody_of(row({0: 72, 12: 76}), row({6: 77, 12: 79, 15: 77, 18: 76}))  # the second has its four notes
+    result = bach().edit(melody, density="=4notes", contour="=4st", bars="1", proposals=FAST)
+    both = bach().edit(melody, density="=4notes", proposals=FAST)
+    for found in (result, both):
+        assert same(found.melody, melody, but=(1,))
+        assert all(bar.hit for bar in found.bars)
+        assert sounding_into(found.melody, 1) == 76
+
+
+@pytest.mark.parametrize("tokens", [row({0: 72}), row({0: REST, 18: 72}), row({0: 60}, THREE)])
+def test_a_melody_of_one_measure_with_one_note(tokens: Row):
     melody, now = melody_of(tokens), len(pitches(tokens))
     result = bach().edit(melody, density="+2notes", proposals=FAST)
     assert len(pitches(result.melody.rows[0])) == now + 2

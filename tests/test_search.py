@@ -16,10 +16,11 @@ from strategies import rows as any_rows
 import arvae_music
 from arvae_music.attributes import PAPER, evaluate
 from arvae_music.library import Model
-from arvae_music.locks import Locks
+from arvae_music.locks import Locks, in_key
 from arvae_music.measure import Meter
 from arvae_music.proposals import log_probabilities, surprise
-from arvae_music.search import REACH, Effort, Judge, Pool, Problem, Search, Weights, repeats
+from arvae_music.search import REACH, Effort, Judge, Pool, Problem, Search, Weights
+from arvae_music.taste import SHARP_LEAP, leaps, repeats
 from arvae_music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, Row, token_of
 
 ONE, TWO = Meter(1), Meter(2)
@@ -63,7 +64,7 @@ def price(asked: Problem, row: list[int], by: Judge, nats: float | None = None) 
 
 ROW = [C, HOLD, HOLD, D, HOLD, HOLD, E, HOLD, HOLD, HOLD, HOLD, HOLD]
 NOTHING = dict.fromkeys(
-    ("miss", "missed", "drift", "tick", "semitone", "nat", "outside", "tie", "repeat"), 0.0
+    ("miss", "missed", "drift", "tick", "semitone", "nat", "outside", "rest", "leap", "tie", "repeat"), 0.0
 )
 
 
@@ -97,6 +98,11 @@ def test_the_original_costs_what_it_misses():
         ("outside", changed(t3=FIS), 1),
         ("outside", changed(t3=FIS, t9=FIS), 2),
         ("outside", changed(t9=G), 0),
+        ("rest", changed(t3=REST, t9=REST), 2),
+        ("rest", changed(t3=HOLD), 0),
+        ("leap", changed(t9=C - 8), 3),  # a twelfth down, nine are easy
+        ("leap", changed(t3=C + 12, t6=C), 6),  # an octave up and one down
+        ("leap", changed(t9=E - 9), 0),
         ("tie", changed(t0=HOLD), 1),
         ("tie", changed(t0=D), 0),
         ("repeat", changed(t3=C), 1),
@@ -140,6 +146,19 @@ def test_half_a_grain_off_is_a_hit_and_more_is_a_miss_by_all_of_it():
     by = replace(judge(), sd=np.array([2.0]), grain=np.array([1.0]))
     values, wanted = np.array([[4.0], [4.5], [4.6], [3.4], [9.0]]), np.array([[4.0], [4.0], [4.0], [4.0], [np.nan]])
     np.testing.assert_allclose(by.misses(values, wanted), [[0], [0], [0.3], [0.3], [0]])
+
+
+def test_leaps_that_go_are_no_gain_and_those_that_stay_cost_nothing():
+    by, wild = judge(**{**NOTHING, "leap": 1.0}), changed(t9=C - 8)
+    assert price(problem([wild], {}), ROW, by) == 0
+    assert price(problem([wild], {}), changed(t9=C - 8, t3=E), by) == 0
+
+
+@given(st.lists(any_rows(ONE), min_size=1, max_size=8))
+def test_leaps_interval_by_interval(found: list[Row]):
+    for row, total in zip(found, leaps(np.array(found)), strict=True):
+        notes = [token for token in row.tolist() if token >= FIRST_PITCH]
+        assert total == sum(max(abs(a - b) - SHARP_LEAP, 0) for a, b in itertools.pairwise(notes))
 
 
 @given(st.lists(any_rows(ONE), min_size=1, max_size=8))
@@ -200,6 +219,25 @@ def test_a_measure_that_misses_also_exchanges_notes_and_moves_pitches_together()
     exchanged = [row for row, at in zip(bold, differ, strict=True) if HOLD in (row[3], row[6]) and len(at) == 2]
     assert any(row[3] == HOLD and row[9] >= FIRST_PITCH for row in exchanged)  # past the note at 6
     assert all((row >= FIRST_PITCH).sum() == 3 for row in exchanged)
+
+
+def test_a_new_note_outside_the_key_is_mended_together_with_another():
+    """F sharp up to G, or down to F, and another note by as much, so that the interval between them stays."""
+    made = search(problem([ROW], {}), effort=Effort(slack=np.inf))
+    foul = changed(t9=FIS)
+    made.add(np.zeros(1, dtype=np.int64), np.array([foul], dtype=np.int16))
+    _, rows, _ = made._mended(made.pool.take(made.pool.cost > 0), np.zeros((1, 12, VOCABULARY), dtype=np.float32))
+    expected = [
+        changed(t9=F, t6=E - 1), changed(t9=F, t0=C - 1), changed(t9=G, t6=F), changed(t9=E, t3=C), changed(t9=E, t6=D),
+        changed(t9=E, t0=C - 2), changed(t9=FIS + 2, t0=D), changed(t9=FIS + 2, t3=E), changed(t9=FIS + 2, t6=FIS),
+    ]  # fmt: skip
+    white = [row for row in expected if all(in_key(np.array([token for token in row if token >= FIRST_PITCH])))]
+    assert sorted(rows.tolist()) == sorted(white)
+    kept, fine = problem([foul], {}), changed(t9=G)  # what was there already is nobody's mistake
+    for original, candidate in ((kept, foul), (problem([ROW], {}), fine)):
+        pool = search(original).first
+        pool = replace(pool, rows=np.array([candidate], dtype=np.int16))
+        assert len(search(original)._mended(pool, np.zeros((1, 12, VOCABULARY), dtype=np.float32))[1]) == 0
 
 
 def test_a_move_is_one_tick_or_one_note_that_moves():

@@ -18,9 +18,10 @@ from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.library import Model
 from arvae_music.locks import Locks, in_key
 from arvae_music.melody import Bar, Melody
+from arvae_music.taste import largest_leap
 from arvae_music.tokens import FIRST_PITCH, HOLD, REST, Row, onsets
 from arvae_music.vary import VaryRequest
-from arvae_music.walk import canonical, largest_leap, scale_steps
+from arvae_music.walk import canonical, scale_steps
 
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)  # to shrink would take minutes
 SLOW = settings(

@@ -1,0 +1,68 @@
+"""What few musicians would write, counted: the engine holds it against what it makes, where the original has less.
+
+Shapes: n rows of one meter, t ticks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .attributes import syncopation
+from .measure import TICKS_PER_BEAT, Meter
+from .tokens import FIRST_PITCH, HOLD
+
+Floats = npt.NDArray[np.floating[Any]]
+Ints = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.int16]
+
+SHARP_LEAP = 9  # semitones: a larger interval inside a measure is a leap out of nowhere
+CROOKED = 4.0  # cost of a beat that mixes thirds with quarters
+SYNCOPATED = 0.6  # per metrical level that a note is held over
+LEAP = 0.3  # per semitone beyond SHARP_LEAP
+
+
+def awkward(rows: Rows, meter: Meter) -> Floats:
+    """(n, t) -> (n,) leaps out of nowhere, syncopation without a reason, thirds and quarters in one beat. Only what is
+    more than in the original is worse than that."""
+    cost = LEAP * np.maximum(largest_leap(rows) - SHARP_LEAP, 0).astype(np.float64)
+    cost += SYNCOPATED * syncopation(rows, meter)
+    if not meter.compound:
+        beats = (rows != HOLD).reshape(len(rows), meter.beats, TICKS_PER_BEAT)
+        thirds, quarters = beats[:, :, [2, 4]].any(axis=2), beats[:, :, [1, 3, 5]].any(axis=2)
+        cost += CROOKED * (thirds & quarters).sum(axis=1)
+    return cost
+
+
+def largest_leap(rows: Rows) -> Ints:
+    """(n, t) -> (n,) semitones between successive notes, at most."""
+    latest = np.zeros(len(rows), dtype=np.int64)
+    largest = np.zeros(len(rows), dtype=np.int64)
+    for column in rows.T.astype(np.int64):
+        starts = column >= FIRST_PITCH
+        largest = np.where(starts & (latest > 0), np.maximum(largest, np.abs(column - latest)), largest)
+        latest = np.where(starts, column, latest)
+    return largest
+
+
+def leaps(rows: Rows) -> Ints:
+    """(n, t) -> (n,) semitones beyond SHARP_LEAP, over all intervals between successive notes."""
+    latest = np.zeros(len(rows), dtype=np.int16)
+    total = np.zeros(len(rows), dtype=np.int16)
+    for column in np.ascontiguousarray(rows.T):
+        both = (column >= FIRST_PITCH) & (latest > 0)
+        total += np.maximum(np.abs(column - latest) - SHARP_LEAP, 0) * both
+        latest = np.where(column >= FIRST_PITCH, column, latest)
+    return total.astype(np.int64)
+
+
+def repeats(rows: Rows) -> Ints:
+    """(n, t) -> (n,) how many notes have the pitch of the note before them, in the measure."""
+    count = np.zeros(len(rows), dtype=np.int64)
+    last = np.zeros(len(rows), dtype=rows.dtype)
+    for column in np.ascontiguousarray(rows.T):
+        count += (column == last) & (column >= FIRST_PITCH)
+        last = np.where(column == HOLD, last, column)
+    return count
