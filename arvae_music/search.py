@@ -50,13 +50,13 @@ class Weights:
     """What one sd, tick, semitone or nat costs. Chosen on validation tunes: benchmarks/edit.py."""
 
     miss: float = 30.0  # per sd
-    missed: float = 40.0  # for missing at all
-    drift: float = 3.0  # per sd
-    tick: float = 3.0  # per tick changed
+    missed: float = 120.0  # for missing at all
+    drift: float = 4.0  # per sd
+    tick: float = 3.4  # per tick changed
     semitone: float = 0.02  # per semitone that a note's pitch moves
-    nat: float = 0.3
+    nat: float = 0.2
     outside: float = 12.0  # per new note outside the key
-    rest: float = 1.0  # per new rest: where a note goes, the one before it is held
+    rest: float = 3.0  # per new rest: where a note goes, the one before it is held
     leap: float = 0.3  # per semitone beyond taste.SHARP_LEAP that is new
     tie: float = 1.5  # for a tie into the measure that is broken, or made
     repeat: float = 0.5  # per note that repeats the one before it and did not
