@@ -25,9 +25,9 @@ Rows = npt.NDArray[np.int16]
 
 IMPOSSIBLE = 1e9  # a tie to nothing
 PARTED = 1e6  # for a measure that is not edited as those of its form are
-BROKEN_TIE = 2.0
-NEW_TIE = 1.0
-MOVED_TIE = 0.6  # the tied note sounds another pitch
+BROKEN_TIE = 3.0
+NEW_TIE = 2.0
+MOVED_TIE = 1.0  # the tied note sounds another pitch
 LEAP = 0.12  # per semitone beyond what the barline had, or beyond a major third
 EASY_LEAP = 4  # semitones
 REPEATED = 0.6  # a note struck again across the barline that was not

@@ -9,8 +9,9 @@ the best one neither misses nor gets better. What counts, in this order by weigh
     drift       how far the others have moved, in sd; an attribute that goes with a wanted one (correlation
                 rho in the corpus) weighs 1 - rho^2: it may come along
     change      ticks whose token differs, and how far pitches moved
-    taste       nats that the measure has become less likely to the model; notes outside the key; notes
-                repeated where a passing note belongs; leaps out of nowhere; rests where a note could be held
+    taste       nats that the measure has become less likely to the model; notes that do not fit; notes
+                repeated where a passing note belongs; leaps out of nowhere; rests where a note could be held; thirds
+                and quarters in one beat
 
 The model ranks small changes too: one pass over a candidate tells how likely every other token would be at
 every tick, so that only its favourites need be measured.
@@ -28,11 +29,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .attributes import AttributeSpec, evaluate
-from .locks import Locks, ends_in, in_key, opening_allowed
+from .locks import Locks, ends_in, opening_allowed
 from .measure import Meter
 from .proposals import log_probabilities, surprise
 from .runtime import Runtime
-from .taste import leaps, repeats
+from .taste import crooked, fitting, leaps, repeats
 from .tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, onsets
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -52,14 +53,15 @@ class Weights:
     miss: float = 30.0  # per sd
     missed: float = 120.0  # for missing at all
     drift: float = 4.0  # per sd
-    tick: float = 3.4  # per tick changed
+    tick: float = 3.8  # per tick changed
     semitone: float = 0.02  # per semitone that a note's pitch moves
     nat: float = 0.2
-    outside: float = 12.0  # per new note outside the key
-    rest: float = 3.0  # per new rest: where a note goes, the one before it is held
+    outside: float = 12.0  # per new note that does not fit: taste.fitting
+    rest: float = 7.0  # per new rest: where a note goes, the one before it is held
     leap: float = 0.3  # per semitone beyond taste.SHARP_LEAP that is new
-    tie: float = 1.5  # for a tie into the measure that is broken, or made
-    repeat: float = 0.5  # per note that repeats the one before it and did not
+    crooked: float = 5.0  # per beat that mixes thirds with quarters and did not
+    tie: float = 4.0  # for a tie into the measure that is broken, or made
+    repeat: float = 1.5  # per note that repeats the one before it and did not
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ class Search:
         self.drift = judge.drift_weights(problem.wanted)
         self.pitches = self._pitches()
         self.repeats, self.leaps = repeats(problem.rows), leaps(problem.rows)
+        self.crooked, self.fitting = crooked(problem.rows, problem.meter), fitting(problem.rows)
         table = log_probabilities(runtime, problem.rows, problem.meter)
         self.nats = surprise(table, problem.rows)
         first = self._priced(np.arange(len(problem.rows)), problem.rows, self.nats)
@@ -188,13 +191,19 @@ class Search:
         both = changed & onsets(rows) & onsets(original)
         cost += weights.semitone * (np.abs(rows - original) * both).sum(axis=1)
         new = changed & onsets(rows)
-        cost += weights.outside * (new & ~in_key(rows)).sum(axis=1)
+        cost += weights.outside * (new & ~self._fits(group, rows)).sum(axis=1)
         cost += weights.rest * (changed & (rows == REST)).sum(axis=1)
         cost += weights.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
+        cost += weights.crooked * np.maximum(crooked(rows, self.problem.meter) - self.crooked[group], 0)
         cost += weights.tie * ((rows[:, 0] == HOLD) != (original[:, 0] == HOLD))
         cost += weights.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
         total: Floats = cost + weights.nat * (nats - self.nats[group])
         return total
+
+    def _fits(self, group: Ints, rows: Rows) -> npt.NDArray[np.bool_]:
+        """(n, t) whether a note of that pitch belongs in its measure."""
+        fits: npt.NDArray[np.bool_] = self.fitting[group[:, None], rows]
+        return fits
 
     def _priced(self, group: Ints, rows: Rows, nats: Floats) -> Pool:
         values = self.judge.values(rows, self.problem.meter)
@@ -361,21 +370,22 @@ class Search:
         return parent, rows, beam.nats[parent] + np.where(where, change, 0).sum(axis=1)
 
     def _mended(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
-        """A new note outside the key brought into it, and another by the same interval: what is between them stays."""
+        """A new note that does not fit moved to where it does, and another, or all of a pitch, by the same interval:
+        what is between them stays."""
         new = onsets(beam.rows) & (beam.rows != self.problem.rows[beam.group])
-        parent, foul = np.nonzero(new & ~in_key(beam.rows))
+        parent, foul = np.nonzero(new & ~self._fits(beam.group, beam.rows))
         which, other, step = np.nonzero(np.repeat(onsets(beam.rows)[parent, :, None], len(MENDING), axis=2))
-        parent, foul, interval = parent[which], foul[which], np.array(MENDING)[step]
-        rows = beam.rows[parent]
-        every = np.arange(len(rows))
-        nats = beam.nats[parent]
-        for tick in (foul, other):
-            old = rows[every, tick]
-            token = np.clip(old + interval, FIRST_PITCH, VOCABULARY - 1)
-            nats = nats + table[parent, tick, old] - table[parent, tick, token]
-            rows[every, tick] = token
-        fine = (foul != other) & in_key(rows[every, foul]) & in_key(rows[every, other])
-        return parent[fine], rows[fine], nats[fine]
+        parent, foul, interval = parent[which], foul[which], np.array(MENDING, dtype=np.int16)[step]
+        ticks, rows = np.arange(beam.rows.shape[1]), beam.rows[parent]
+        alike = rows == rows[np.arange(len(rows)), other][:, None]
+        moved = np.concatenate([ticks == other[:, None], alike]) | np.tile(ticks == foul[:, None], (2, 1))
+        moved &= np.tile(foul != other, 2)[:, None]
+        parent, rows, interval = np.tile(parent, 2), np.tile(rows, (2, 1)), np.tile(interval, 2)
+        fresh = np.clip(rows + interval[:, None] * moved, 0, VOCABULARY - 1)
+        fine = moved.any(axis=1) & np.all(self._fits(beam.group[parent], fresh) | ~moved, axis=1)
+        parent, rows, fresh, moved = parent[fine], rows[fine], fresh[fine], moved[fine]
+        change = table[parent[:, None], ticks, rows] - table[parent[:, None], ticks, fresh]
+        return parent, fresh, beam.nats[parent] + np.where(moved, change, 0).sum(axis=1)
 
     def _allowed(self, group: Ints, rows: Rows) -> npt.NDArray[np.bool_]:
         original = self.problem.rows[group]

@@ -11,13 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from .attributes import syncopation
+from .locks import DIATONIC
 from .measure import TICKS_PER_BEAT, Meter
-from .tokens import FIRST_PITCH, HOLD
+from .tokens import FIRST_PITCH, HOLD, LOWEST, VOCABULARY
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int16]
+Mask = npt.NDArray[np.bool_]
 
+SEMITONES = 12  # in an octave
+ALTERED = {1: 0, 3: 2, 6: 5, 8: 7, 10: 11}  # pitch classes outside the key (C/a), and what they are altered from
 SHARP_LEAP = 9  # semitones: a larger interval inside a measure is a leap out of nowhere
 CROOKED = 4.0  # cost of a beat that mixes thirds with quarters
 SYNCOPATED = 0.6  # per metrical level that a note is held over
@@ -29,11 +33,40 @@ def awkward(rows: Rows, meter: Meter) -> Floats:
     more than in the original is worse than that."""
     cost = LEAP * np.maximum(largest_leap(rows) - SHARP_LEAP, 0).astype(np.float64)
     cost += SYNCOPATED * syncopation(rows, meter)
-    if not meter.compound:
-        beats = (rows != HOLD).reshape(len(rows), meter.beats, TICKS_PER_BEAT)
-        thirds, quarters = beats[:, :, [2, 4]].any(axis=2), beats[:, :, [1, 3, 5]].any(axis=2)
-        cost += CROOKED * (thirds & quarters).sum(axis=1)
-    return cost
+    return cost + CROOKED * crooked(rows, meter)
+
+
+def crooked(rows: Rows, meter: Meter) -> Ints:
+    """(n, t) -> (n,) how many beats mix thirds with quarters."""
+    if meter.compound:
+        return np.zeros(len(rows), dtype=np.int64)
+    events = np.ascontiguousarray((rows != HOLD).T).reshape(meter.beats, TICKS_PER_BEAT, len(rows))
+    thirds, quarters = events[:, 2] | events[:, 4], events[:, 1] | events[:, 3] | events[:, 5]
+    count: Ints = (thirds & quarters).sum(axis=0)
+    return count
+
+
+def fitting(rows: Rows) -> Mask:
+    """(n, t) -> (n, v) the pitches that a new note may have in each measure and sound as if it belonged there.
+
+    They are the key's, in any octave, but for those that the measure alters (F where it has F sharp) and has not
+    besides: the one beside the other sounds wrong, and the altered one would be a second note outside the key.
+    """
+    every = np.arange(VOCABULARY)
+    own = np.zeros((len(rows), SEMITONES), dtype=np.bool_)
+    at, tick = np.nonzero(rows >= FIRST_PITCH)
+    own[at, pitch_class(rows[at, tick])] = True
+    altered = np.zeros_like(own)
+    for raised, natural in ALTERED.items():
+        altered[:, natural] = own[:, raised]
+    diatonic = np.isin(np.arange(SEMITONES), sorted(DIATONIC))
+    fits: Mask = (diatonic & ~(altered & ~own))[:, pitch_class(every)] & (every >= FIRST_PITCH)
+    return fits
+
+
+def pitch_class(tokens: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Of pitch tokens: semitones above C, in a normalised melody."""
+    return (tokens - FIRST_PITCH + LOWEST) % SEMITONES
 
 
 def largest_leap(rows: Rows) -> Ints:

@@ -27,6 +27,7 @@ from tunes import held_out
 
 import arvae_music
 from arvae_music.attributes import BUILT_IN, SEMITONES, rhythm_weights
+from arvae_music.cli.common import plain
 from arvae_music.edit import BarResult, EditResult, edit
 from arvae_music.library import Model
 from arvae_music.locks import Locks, in_key
@@ -65,7 +66,7 @@ def main() -> None:
                 f"| {name} | {step:+g} | {row['exact']:.4f} | {row['measures']} | {row['clamped']} "
                 f"| {row['drift']:.3f} | {row['forced']:.3f} | {row['ticks']:.3f} "
                 f"| {row['least']:.2f} ({row['sampled']}) "
-                f"| {row['in_key']:.3f} | {row['ms']:.1f} |",
+                f"| {'no new notes' if np.isnan(row['in_key']) else format(row['in_key'], '.3f')} | {row['ms']:.1f} |",
                 flush=True,
             )
     own = np.concatenate([row[onsets(row)] for melody in melodies for row in melody.rows if row is not None])
@@ -76,7 +77,7 @@ def main() -> None:
         f"forced {np.mean([row['forced'] for row in asked]):.3f}; own notes in key {in_key(own).mean():.3f}"
     )
     if options.json:
-        Path(options.json).write_text(json.dumps({"options": vars(options), "rows": rows}, indent=1))
+        Path(options.json).write_text(json.dumps(plain({"options": vars(options), "rows": rows}), indent=1))
 
 
 def request(

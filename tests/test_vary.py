@@ -18,7 +18,6 @@ from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.library import Model
 from arvae_music.locks import Locks, in_key
 from arvae_music.melody import Bar, Melody
-from arvae_music.taste import largest_leap
 from arvae_music.tokens import FIRST_PITCH, HOLD, REST, Row, onsets
 from arvae_music.vary import VaryRequest
 from arvae_music.walk import canonical, scale_steps
@@ -237,11 +236,6 @@ def test_a_step_of_the_scale_is_one() -> None:
     assert (table[cs5, 4], table[cs5, 2]) == (d5, c5)
     assert table[HOLD].tolist() == [HOLD] * 7
     assert table[FIRST_PITCH, 0] == FIRST_PITCH  # nowhere lower to go
-
-
-def test_the_largest_leap_is_between_neighbours() -> None:
-    rows = np.stack([row(FOUR, t0=60, t6=None, t12=72, t18=71), row(FOUR, t0=60), row(FOUR, t0=None)])
-    assert largest_leap(rows).tolist() == [12, 0, 0]
 
 
 def test_rows_are_written_as_reading_gives_them() -> None:

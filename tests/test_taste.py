@@ -1,0 +1,80 @@
+"""What few musicians would write, counted by hand and note by note."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import rows as any_rows
+
+from arvae_music.measure import Meter
+from arvae_music.taste import SHARP_LEAP, awkward, crooked, fitting, largest_leap, leaps, repeats
+from arvae_music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, Row, token_of
+
+ONE, TWO, COMPOUND = Meter(1), Meter(2), Meter(2, compound=True)
+FOUND = st.lists(any_rows(TWO), min_size=1, max_size=8)
+
+
+def measure(*pitches: int, ticks: int = 12) -> Row:
+    """Notes on successive ticks, then nothing."""
+    return np.array([[token_of(pitch) for pitch in pitches] + [HOLD] * (ticks - len(pitches))], dtype=np.int16)
+
+
+def intervals(row: Row) -> list[int]:
+    notes = [token for token in row.tolist() if token >= FIRST_PITCH]
+    return [abs(a - b) for a, b in itertools.pairwise(notes)]
+
+
+@given(FOUND)
+def test_leaps_interval_by_interval(found: list[Row]):
+    rows = np.array(found)
+    assert leaps(rows).tolist() == [sum(max(i - SHARP_LEAP, 0) for i in intervals(row)) for row in found]
+    assert largest_leap(rows).tolist() == [max(intervals(row), default=0) for row in found]
+
+
+@given(FOUND)
+def test_repeats_note_by_note(found: list[Row]):
+    for row, count in zip(found, repeats(np.array(found)), strict=True):
+        events = [token for token in row.tolist() if token != HOLD]
+        assert count == sum(a == b and a >= FIRST_PITCH for a, b in itertools.pairwise(events))
+
+
+@given(FOUND)
+def test_crooked_beats_one_by_one(found: list[Row]):
+    rows = np.array(found)
+    expected = []
+    for row in found:
+        beats = [{tick for tick in range(6) if row[6 * beat + tick] != HOLD} for beat in range(2)]
+        expected.append(sum(bool(beat & {2, 4}) and bool(beat & {1, 3, 5}) for beat in beats))
+    assert crooked(rows, TWO).tolist() == expected
+    assert not crooked(rows, COMPOUND).any()  # sixths of a beat are all of one kind
+
+
+@pytest.mark.parametrize(
+    ("pitches", "foreign", "fine"),
+    [
+        ((72, 74, 76), "C# D# F# G# A#", "C D E F G A B"),
+        ((78, 76), "C# D# F F# G# A#", "C D E G A B"),  # F sharp: no F beside it, and no second one
+        ((66, 76), "C# D# F F# G# A#", "C D E G A B"),  # in any octave
+        ((78, 77), "C# D# F# G# A#", "C D E F G A B"),  # both are there
+        ((82, 80), "C# D# F# G G# A# B", "C D E F A"),
+    ],
+)
+def test_pitches_that_fit_a_measure(pitches: tuple[int, ...], foreign: str, fine: str):
+    (fits,) = fitting(measure(*pitches))
+    assert not fits[[HOLD, REST]].any()
+    names = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"]
+    for token in range(FIRST_PITCH, VOCABULARY):
+        name = names[(token - token_of(60)) % 12]
+        assert fits[token] == (name in fine.split())
+        assert fits[token] != (name in foreign.split())
+
+
+def test_awkward_adds_up():
+    plain, wild = measure(72, 72, ticks=6), measure(72, 72 + SHARP_LEAP + 5, ticks=6)
+    assert awkward(wild, ONE)[0] - awkward(plain, ONE)[0] == pytest.approx(0.3 * 5)
+    both = np.array([[token_of(72), token_of(72), token_of(72), HOLD, HOLD, HOLD]], dtype=np.int16)
+    assert awkward(both, ONE)[0] >= 4.0  # quarters and thirds
