@@ -186,13 +186,12 @@ class Search:
         cost = weights.miss * misses.sum(axis=1) + weights.missed * (misses > 0).sum(axis=1)
         off = np.abs(values - self.original[group]) / self.judge.sd
         cost += weights.drift * (off * self.drift[group]).sum(axis=1)
-        changed = rows != original
-        cost += weights.tick * changed.sum(axis=1)
-        both = changed & onsets(rows) & onsets(original)
-        cost += weights.semitone * (np.abs(rows - original) * both).sum(axis=1)
-        new = changed & onsets(rows)
-        cost += weights.outside * (new & ~self._fits(group, rows)).sum(axis=1)
-        cost += weights.rest * (changed & (rows == REST)).sum(axis=1)
+        at, tick = np.nonzero(rows != original)
+        old, new = original[at, tick], rows[at, tick]
+        each = weights.tick + weights.rest * (new == REST)
+        each += weights.semitone * np.abs(new - old) * (onsets(new) & onsets(old))
+        each += weights.outside * (onsets(new) & ~self.fitting[group[at], new])
+        cost += np.bincount(at, each, minlength=len(rows))
         cost += weights.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
         cost += weights.crooked * np.maximum(crooked(rows, self.problem.meter) - self.crooked[group], 0)
         cost += weights.tie * ((rows[:, 0] == HOLD) != (original[:, 0] == HOLD))
@@ -236,20 +235,19 @@ class Search:
         """(n,) which have not been improved on yet, and may lead to something."""
         new = np.array([key not in self.expanded for key in _keys(beam.group, beam.rows).tolist()], dtype=np.bool_)
         changed = (beam.rows != self.problem.rows[beam.group]).sum(axis=1)
-        return new & (self._least(beam.group, changed, beam.nats) <= self._limits()[beam.group])
+        return new & self._near(beam.group, changed, beam.nats)
 
-    def _least(self, group: Ints, changed: npt.NDArray[Any], nats: Floats) -> Floats:
-        """What a candidate costs at least, whatever its attributes are."""
-        weights = self.judge.weights
-        least: Floats = weights.tick * changed + weights.nat * (nats - self.nats[group])
-        return least
-
-    def _limits(self) -> Floats:
-        """(g,) the most that a candidate may cost at least: not much more than the best one that hits."""
+    def _near(self, group: Ints, changed: npt.NDArray[Any], nats: Floats) -> npt.NDArray[np.bool_]:
+        """(n,) groups, ticks changed, nats -> which may be as good as the best that hits: with what they cost at least,
+        whatever their attributes are."""
         limits = np.full(len(self.problem.rows), np.inf)
         hits = ~self._missing(self.pool)
         np.minimum.at(limits, self.pool.group[hits], self.pool.cost[hits] + self.effort.slack)
-        return limits
+        weights = self.judge.weights
+        near: npt.NDArray[np.bool_] = (
+            weights.tick * changed + weights.nat * (nats - self.nats[group]) <= limits[group]
+        )
+        return near
 
     def _missing(self, pool: Pool) -> npt.NDArray[np.bool_]:
         misses = self.judge.misses(pool.values, self.problem.wanted[pool.group])
@@ -285,8 +283,7 @@ class Search:
         kinds.append(self._mended(beam, table))
         parent, rows, nats = (np.concatenate([kind[part] for kind in kinds]) for part in range(3))
         group = beam.group[parent]
-        changed = (rows != self.problem.rows[group]).sum(axis=1)
-        near = np.flatnonzero(self._least(group, changed, nats) <= self._limits()[group])
+        near = self._near(group, (rows != self.problem.rows[group]).sum(axis=1), nats)
         group, rows, nats = group[near], rows[near], nats[near]
         fine = self._allowed(group, rows)
         return group[fine], rows[fine], nats[fine]
@@ -304,10 +301,13 @@ class Search:
         reach[:, :, REST] = started
         np.put_along_axis(reach, beam.rows[:, :, None].astype(np.int64), False, axis=2)
         parent, tick, token = np.nonzero(reach)
-        rows = beam.rows[parent]
-        old = rows[np.arange(len(rows)), tick]
-        rows[np.arange(len(rows)), tick] = token
+        original, old = self.problem.rows[beam.group[parent], tick], beam.rows[parent, tick]
         nats = beam.nats[parent] + table[parent, tick, old] - table[parent, tick, token]
+        changed = (beam.rows != self.problem.rows[beam.group]).sum(axis=1)[parent]
+        near = self._near(beam.group[parent], changed - (old != original) + (token != original), nats)
+        parent, tick, token, nats = parent[near], tick[near], token[near], nats[near]
+        rows = beam.rows[parent]
+        rows[np.arange(len(rows)), tick] = token
         return parent, rows, nats
 
     def _shifted(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
