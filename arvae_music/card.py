@@ -24,9 +24,13 @@ RUN_EVALUATION = "evaluation.json"  # in a run folder
 SHOWN = {
     "tokens": "tokens that come back right",
     "measures": "whole measures",
+    "pixels": "pixels that come back right",
+    "kept": "digits that a classifier still tells after traversals, the paper's protocol",
     "unseen.measures": "whole measures, of those not in training",
     "paper.interpretability": "Interpretability, the paper's protocol",
     "paper.scc": "SCC, the paper's protocol",
+    "paper.mig": "MIG, the paper's protocol",
+    "paper.sap": "SAP, the paper's protocol",
     "control_mean": "control, latent mode: Spearman(requested, realised)",
     "control": "the same of the worst attribute",
     "drift": "drift, latent mode: |Spearman| with unrelated attributes",
@@ -91,7 +95,7 @@ def card(name: str, model: Checkpoint, judged: Judged | None) -> str:
         "digest": model.digest,
         "parameters": f"{parameters:,}",
         "dimensions": ", ".join(f"{key} {value}" for key, value in meta.dims.items()),
-        "trained on": f"{made.get('corpus', 'unknown')}{f': {meters}' if meters else ''}",
+        "trained on": f"{made.get('corpus', 'unknown')}{f': {meters or _images(made)}' if meters or made else ''}",
         "licence of what it was trained on": made.get("licence", "unknown"),
         "objective": training.get("objective", "ar-vae"),
         "training": f"{training.get('steps', '?')} steps, {training.get('seconds', 0) / 60:.0f} minutes, "
@@ -99,6 +103,10 @@ def card(name: str, model: Checkpoint, judged: Judged | None) -> str:
     }
     lines = [f"## {name}", "", *(f"- {key}: {value}" for key, value in facts.items()), ""]
     return "\n".join([*lines, *_sliders(model, judged), "", *_measured(judged), ""])
+
+
+def _images(made: Mapping[str, object]) -> str:
+    return f"{made['images']:,} of {made.get('source', 'unknown')}" if "images" in made else "unknown"
 
 
 def _sliders(model: Checkpoint, judged: Judged | None) -> list[str]:
@@ -118,10 +126,8 @@ def _measured(judged: Judged | None) -> list[str]:
     if judged is None:
         return ["Not evaluated: `arvae evaluate` has not been kept beside these weights."]
     counts = judged.counts
-    head = (
-        f"Measured on {counts['evaluated']} distinct examples of the {judged.part} part of {judged.corpus}, "
-        f"{counts['unseen']} of which do not occur in training:"
-    )
+    unseen = f", {counts['unseen']} of which do not occur in training" if "unseen" in counts else ""
+    head = f"Measured on {counts['evaluated']} distinct examples of the {judged.part} part of {judged.corpus}{unseen}:"
     return [head, "", *table([("figure", "value"), *figures(judged).items()])]
 
 
@@ -146,8 +152,12 @@ def page(sections: Mapping[str, tuple[Checkpoint, Judged | None]]) -> str:
             "encode badly, and `--model auto` and the report of an edit show it. A quality is a mean over measures of",
             "held-out tunes, not a promise for yours.",
             "",
+            "`mnist` and `sprites` draw pictures, handwritten digits of 28 x 28 and shapes of 64 x 64 pixels: the",
+            "paper's second domain, for research into the method. They know nothing but what they were trained on.",
+            "",
             "control and exact are of the bare latent mode, one decode; leakage, of which 0 is the ideal, is why the",
-            "default mode is guided. What each figure is: `arvae_music/evaluation.py`.",
+            "default mode is guided. What each figure is: `arvae_music/evaluation.py`, and for pictures",
+            "`arvae_music/images/evaluation.py`.",
             "",
             *(card(name, *found) for name, found in sections.items()),
         ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 STEPS = 6000  # of a corpus of music that has no entry in EPOCHS
 EPOCHS = {"bach": 240, "folk": 32}  # 8 and 20 minutes on two cores
-IMAGE_ROWS = {"sprites": 1_180_000, "mnist": 1_000_000}  # drawn in training: 15 minutes on two cores
+IMAGE_ROWS = {"sprites": 1_770_000, "mnist": 1_000_000}  # drawn in training: 15 minutes on two cores
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Defaults:
 
 
 IMAGE_DEFAULTS = {
-    "sprites": Defaults(0, 64, 2e-3, 1.0, 150.0, 2.0, 1e4, 10, 192),
+    "sprites": Defaults(0, 64, 2e-3, 1.0, 150.0, 2.0, 1e4, 10, 256),
     "mnist": Defaults(0, 128, 2e-3, 1.0, 60.0, 1.0, 1e4, 16, 256),
 }
 

@@ -13,7 +13,11 @@ from . import common
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint, Metadata
 
-LISTED = {"tokens": "tokens right", "guided.exact_mean": "exact", "leakage": "leakage"}  # of the evaluation
+LISTED = {  # of the evaluation, the first that there is
+    ("tokens", "pixels"): "come back right",
+    ("guided.exact_mean",): "exact",
+    ("leakage",): "leakage",
+}
 
 models_app = typer.Typer(no_args_is_help=True)
 
@@ -37,12 +41,14 @@ def list_models(json: common.Json = False, quiet: common.Quiet = False) -> int:
         return 1
     from rich.table import Table
 
-    table = Table("name", "sliders", "measures", "meters", "size", *LISTED.values(), box=None)
+    table = Table("name", "sliders", "trained on", "meters", "size", *LISTED.values(), box=None)
     for row in rows:
         size, judged = f"{row['bytes'] / 1e6:.1f} MB", row["evaluation"]
-        known = [judged.headline.get(name) if judged else None for name in LISTED]
+        headline = judged.headline if judged else {}
+        known = [next((headline[name] for name in names if name in headline), None) for names in LISTED]
         quality = ["-" if value is None else f"{value:.3f}" for value in known]
-        table.add_row(row["name"], ", ".join(row["attributes"]), f"{row['measures']:,}", row["meters"], size, *quality)
+        trained = f"{row['examples']:,} {row['kind']}"
+        table.add_row(row["name"], ", ".join(row["attributes"]), trained, row["meters"], size, *quality)
     common.report(table)
     return 0
 
@@ -63,7 +69,8 @@ def info(
         return
     common.report(f"{found.path}\ndigest {found.digest}, {_count(found):,} parameters, {_shape(meta.dims)}")
     common.report(_sliders(meta))
-    common.report(_section("measures by meter", meta.meters))
+    if meta.meters:
+        common.report(_section("measures by meter", meta.meters))
     common.report(_section("training", meta.training))
     common.report(_section("provenance", meta.provenance))
     if judged is None:
@@ -82,7 +89,8 @@ def _summary(name: str) -> dict[str, Any]:
         "path": path,
         "bytes": path.stat().st_size,
         "attributes": list(meta.names),
-        "measures": sum(meta.meters.values()),
+        "kind": meta.kind,
+        "examples": sum(meta.meters.values()) or meta.provenance.get("images", 0),
         "meters": " ".join(meta.meters),
         "evaluation": card.evaluation_of(model),
     }

@@ -66,7 +66,7 @@ Minutes = Annotated[
 ]
 Batch = Annotated[
     int | None,
-    typer.Option(min=2, rich_help_panel=_TRAINING, help="Rows a step, over all processes.  [default: 128]"),
+    typer.Option(min=2, rich_help_panel=_TRAINING, help="Rows a step, over all processes.  [default: 128; sprites 64]"),
 ]
 Rate = Annotated[
     float | None,
@@ -120,13 +120,13 @@ Gamma = Annotated[
         min=0.0,
         rich_help_panel=_OBJECTIVE,
         help="Weight of what is the objective's own: the attribute loss, for ar-vae.  "
-        "[default: the objective's; images 40]",
+        "[default: the objective's; sprites 150, mnist 60]",
     ),
 ]
 Delta = Annotated[
     float | None,
     typer.Option(
-        min=0.0, rich_help_panel=_OBJECTIVE, help="Spread of the attribute loss's tanh.  [default: 10; images 2]"
+        min=0.0, rich_help_panel=_OBJECTIVE, help="Spread of the attribute loss's tanh.  [default: 10; sprites 2, mnist 1]"
     ),
 ]
 Latent = Annotated[
@@ -138,7 +138,7 @@ Hidden = Annotated[
     typer.Option(
         min=1,
         rich_help_panel=_NETWORK,
-        help="Hidden size of the beat GRUs, or of the layer beside an image's latent.  [default: 128; mnist 256]",
+        help="Hidden size of the beat GRUs, or of the layer beside an image's latent.  [default: 128; images 256]",
     ),
 ]
 TickHidden = Annotated[

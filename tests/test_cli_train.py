@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 
 from arvae_music import checkpoint
 from arvae_music.cli import common, train
-from arvae_music.cli.domains import IMAGE_STEPS, Plan, domain_of
+from arvae_music.cli.domains import IMAGE_ROWS, Plan, domain_of
 from arvae_music.cli.main import COMMANDS, main
 from arvae_music.cli.train import Run, default_run
 from arvae_music.measure_nets import MeasureDims
@@ -394,4 +394,4 @@ def test_the_default_length_of_a_run():
     assert epochs("bach", 1000) == train.EPOCHS["bach"]
     assert epochs("mine", 128 * 60) == train.STEPS // 60
     assert epochs("mine", 10**9) == 1
-    assert epochs("mnist", 1280) == IMAGE_STEPS["mnist"] // 10
+    assert epochs("mnist", 1000) == IMAGE_ROWS["mnist"] // 1000
