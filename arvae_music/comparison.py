@@ -3,8 +3,9 @@
 A run is one model of one method and seed, with the headline of its evaluation (evaluation.py). `summary` has a
 row a method, mean and standard deviation over its seeds, beside the published values, `each` a row a run.
 
-Columns, all measured on held-out tunes. Of the encoder, in the paper's protocol: Interp., Modularity, MIG, SAP, SCC. Of
-the decoder: tokens and whole measures that come back right, free-running; control, Spearman(requested, realised) when
+Columns, all measured on what was held out. Of the encoder, in the paper's protocol: Interp., Modularity, MIG, SAP,
+SCC. Of the decoder: tokens and whole measures, or pixels, that come back right, free-running; digit kept, how often a
+classifier tells the digit after traversals, as published; control, Spearman(requested, realised) when
 one attribute's code is set to another measure's, a single decode, mean over the attributes; exact, the share met to
 half a grain; drift, |Spearman| of the request with what became of unrelated attributes; leakage, R2 of a probe that
 reads the attribute from the dimensions that should not hold it; prior, overlap of the attribute's dimension with
@@ -26,7 +27,8 @@ Figures = Mapping[str, float]
 
 COLUMNS = {
     "paper.interpretability": "Interp.", "paper.modularity": "Modularity", "paper.mig": "MIG", "paper.sap": "SAP",
-    "paper.scc": "SCC", "tokens": "tokens", "measures": "measures", "control_mean": "control", "exact_mean": "exact",
+    "paper.scc": "SCC", "tokens": "tokens", "measures": "measures", "pixels": "pixels", "kept": "digit kept",
+    "control_mean": "control", "exact_mean": "exact",
     "drift": "drift", "leakage": "leakage", "overlap": "prior", "valid": "valid", "guided.exact_mean": "guided",
 }  # fmt: skip
 
@@ -44,6 +46,13 @@ class Run:
     steps: int
     seconds: float  # of training
     headline: Figures
+    beta: float
+    gamma: float
+
+
+def columns(runs: Sequence[Run]) -> dict[str, str]:
+    """Those of COLUMNS that the runs have: measures and images have some of their own."""
+    return {name: label for name, label in COLUMNS.items() if any(name in run.headline for run in runs)}
 
 
 def summary(runs: Sequence[Run]) -> dict[str, dict[str, tuple[float, float]]]:
@@ -52,7 +61,7 @@ def summary(runs: Sequence[Run]) -> dict[str, dict[str, tuple[float, float]]]:
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for method in dict.fromkeys(run.method for run in runs):
         own = [run.headline for run in runs if run.method == method]
-        found[method] = {name: _mean_sd([one[name] for one in own]) for name in COLUMNS}
+        found[method] = {name: _mean_sd([one[name] for one in own]) for name in columns(runs)}
     return found
 
 
@@ -62,31 +71,33 @@ def _mean_sd(values: Sequence[float]) -> tuple[float, float]:
 
 def cells(runs: Sequence[Run], published: Mapping[str, Figures]) -> list[tuple[str, ...]]:
     """The summary as text, a heading first. `published` are rows of values in the paper's protocol, by metric."""
-    rows = [("method", "runs", "steps", *COLUMNS.values())]
+    rows = [("method", "runs", "steps", *columns(runs).values())]
     for method, figures in summary(runs).items():
         own = [run for run in runs if run.method == method]
         steps = f"{np.mean([run.steps for run in own]):.0f}"
-        rows.append((method, str(len(own)), steps, *(_spread(*figures[name]) for name in COLUMNS)))
+        rows.append((method, str(len(own)), steps, *(_spread(*figures[name]) for name in columns(runs))))
     for name, values in published.items():
         known = {key if key in COLUMNS else f"paper.{key}": value for key, value in values.items()}
-        rows.append((name, "", "", *(_number(known[key]) if key in known else "" for key in COLUMNS)))
+        rows.append((name, "", "", *(_number(known[key]) if key in known else "" for key in columns(runs))))
     return rows
 
 
 def cells_of_runs(runs: Sequence[Run]) -> list[tuple[str, ...]]:
     """A row a run as text, a heading first."""
-    rows = [("method", "seed", "steps", *COLUMNS.values())]
+    rows = [("method", "seed", "steps", *columns(runs).values())]
     for run in runs:
-        rows.append((run.method, str(run.seed), str(run.steps), *(_number(run.headline[name]) for name in COLUMNS)))
+        rows.append(
+            (run.method, str(run.seed), str(run.steps), *(_number(run.headline[name]) for name in columns(runs)))
+        )
     return rows
 
 
 def cells_of_methods(runs: Sequence[Run]) -> list[tuple[str, ...]]:
     """What each method is, a heading first."""
     rows: list[tuple[str, ...]] = [("method", "source", "beta", "gamma", "gamma weighs", "attributes lie in")]
-    for method in dict.fromkeys(run.method for run in runs):
+    for method, run in {run.method: run for run in runs}.items():
         known = ENTRIES[method]
-        rows.append((method, known.source, f"{known.beta:g}", f"{known.gamma:g}", known.weighs, PLACES[known.carriage]))
+        rows.append((method, known.source, f"{run.beta:g}", f"{run.gamma:g}", known.weighs, PLACES[known.carriage]))
     return rows
 
 

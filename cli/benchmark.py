@@ -19,7 +19,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,7 +33,6 @@ from .train import Run, default_run, load_data, make_plan, processes, read_plan
 
 if TYPE_CHECKING:
     from .. import comparison
-    from ..evaluation import EvaluationOptions
     from .domains import Data
 
 MINUTES = 2.0
@@ -74,7 +73,7 @@ class Job:
     folder: Path
     plan: Plan
     part: str
-    evaluation: EvaluationOptions
+    evaluation: Any  # options, of its domain
 
     @property
     def evaluated(self) -> Path:
@@ -108,9 +107,7 @@ def benchmark(
         raise UsageError(f"there is no part {part!r}", remedy=f"give {' or '.join(PARTS)}")
     out = output or Path("runs") / f"benchmark-{default_run(corpus).name}"
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads starve other programs
-    from ..evaluation import EvaluationOptions
-
-    judged = EvaluationOptions.quick() if quick else EvaluationOptions()
+    judged = domain_of(corpus).evaluation_options(quick)
     jobs = [
         Job(out / f"{name}-{seed}", _plan(corpus, name, seed, minutes, epochs, batch), part, judged)
         for seed in range(seeds)
@@ -188,15 +185,12 @@ def _train(job: Job, data: Data, device: str, overwrite: bool) -> int:
 
 
 def _evaluate(job: Job, data: Data) -> None:
-    from .. import library
-    from ..evaluation import evaluate_model
     from ..files import write_whole
 
     common.say("evaluating ...")
-    model = library.load(job.folder)
     held_out = data.split.valid if job.part == "valid" else data.split.test
-    about = {"model": job.folder.name, "digest": model.checkpoint.digest, "corpus": job.plan.corpus, "part": job.part}
-    result = evaluate_model(model, data.split.train, held_out, job.evaluation, about)
+    about = {"model": job.folder.name, "corpus": job.plan.corpus, "part": job.part}
+    result = job.plan.domain.evaluate(job.folder, data, held_out, job.evaluation, about)
     text = json.dumps(common.plain(result.to_json()), indent=2, allow_nan=False)
     write_whole(job.evaluated, f"{text}\n".encode(), overwrite=True)
 
@@ -206,14 +200,13 @@ def _evaluate(job: Job, data: Data) -> None:
 
 def _show(jobs: Sequence[Job], out: Path, corpus: str, command: str, as_json: bool) -> None:
     from .. import comparison
-    from ..evaluation import PUBLISHED
     from ..files import write_whole
 
     if not jobs:
         common.say("no run is finished: there is nothing to compare")
         return
     runs = sorted((_result(job) for job in jobs), key=lambda run: list(ENTRIES).index(run.method))
-    published = PUBLISHED.get(corpus, {})
+    published = domain_of(corpus).published(corpus)
     about = _about(jobs)
     body = common.plain(comparison.to_json(runs, published, {**about, "command": command}))
     page = comparison.page(runs, published, command, about, f"Objectives on {corpus}")
@@ -233,7 +226,8 @@ def _result(job: Job) -> comparison.Run:
     found = json.loads(job.evaluated.read_text())
     headline = {name: float("nan") if value is None else value for name, value in found["headline"].items()}
     options = job.plan.options
-    return comparison.Run(options.objective, options.seed, training["steps"], training["seconds"], headline)
+    steps, seconds = training["steps"], training["seconds"]
+    return comparison.Run(options.objective, options.seed, steps, seconds, headline, options.beta, options.gamma)
 
 
 def _about(jobs: Sequence[Job]) -> Mapping[str, str]:
@@ -242,8 +236,8 @@ def _about(jobs: Sequence[Job]) -> Mapping[str, str]:
 
     dims, options = jobs[0].plan.dims, jobs[0].plan.options
     return {
-        "tunes": f"the {jobs[0].part} part, which no run was trained on",
-        "network": f"latent {dims.latent}, hidden {dims.hidden} and {dims.tick_hidden}; batch {options.batch}, "
+        jobs[0].plan.domain.held_out: f"the {jobs[0].part} part, which no run was trained on",
+        "network": f"{', '.join(f'{name} {value}' for name, value in dims.to_json().items())}; batch {options.batch}, "
         f"learning rate {options.learning_rate:g}, one thread",
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
         f"PyTorch {torch.__version__.partition('+')[0]}",

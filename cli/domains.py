@@ -5,14 +5,19 @@ domain_of("bach") is MEASURES        domain_of("mnist") is IMAGES
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import CorpusError, UsageError
+from ..objectives import DEFAULT, entry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
     import torch
 
     from ..checkpoint import Checkpoint
@@ -34,6 +39,7 @@ class Data:
     licence: str
     source: str
     more: Examples | None = None  # the training part and further material, where there is some
+    digits: Callable[[Examples], npt.NDArray[np.int64]] | None = None  # which digit each is, where they are digits
 
     @property
     def rows(self) -> int:
@@ -48,8 +54,8 @@ class Defaults:
     epochs: int
     batch: int
     learning_rate: float
-    beta: float | None  # None: the objective's own
-    gamma: float | None
+    beta: float
+    gamma: float
     delta: float
     clip: float
     latent: int
@@ -63,6 +69,7 @@ IMAGE_DEFAULTS = {
     "sprites": Defaults(0, 64, 2e-3, 1.0, 150.0, 2.0, 1e4, 10, 256),
     "mnist": Defaults(0, 128, 2e-3, 1.0, 60.0, 1.0, 1e4, 16, 256),
 }
+IMAGE_BETAS = {"beta-vae": 4.0}  # Pati & Lerch (2020), for images
 
 
 @dataclass(frozen=True)
@@ -89,8 +96,17 @@ class Plan:
         }
 
 
+class Result(Protocol):
+    """An evaluation, of measures or of images."""
+
+    @property
+    def headline(self) -> dict[str, float]: ...
+    def to_json(self) -> dict[str, Any]: ...
+
+
 class Domain(Protocol):
     unit: str  # what a row is
+    held_out: str  # what is parted
     trial: str  # what to do with a model, {run} its folder
 
     def attributes(self, corpus: str) -> tuple[str, ...]:
@@ -99,7 +115,7 @@ class Domain(Protocol):
     def load(self, corpus: str, attributes: tuple[str, ...]) -> Data:
         """A corpus that is built, split by piece. Raises CorpusError, and UsageError for an unknown attribute."""
 
-    def defaults(self, corpus: str, rows: int) -> Defaults:
+    def defaults(self, corpus: str, rows: int, objective: str) -> Defaults:
         """For so many rows to train on."""
 
     def dims(self, corpus: str, options: Mapping[str, Any]) -> Any: ...
@@ -115,9 +131,17 @@ class Domain(Protocol):
     def judged(self, valid: Mapping[str, float]) -> str:
         """What was found on held-out rows, for people."""
 
+    def evaluation_options(self, quick: bool) -> Any: ...
+    def evaluate(self, run: Path, data: Data, held_out: Examples, options: Any, about: Mapping[str, Any]) -> Result:
+        """The evaluation of the model in a run's folder."""
+
+    def published(self, corpus: str) -> Mapping[str, Mapping[str, float]]:
+        """Rows of published values, in the paper's protocol."""
+
 
 class Measures:
     unit = "measures"
+    held_out = "tunes"
     trial = "arvae edit melody.mid --density +1.5 --model {run}"
 
     def attributes(self, corpus: str) -> tuple[str, ...]:
@@ -143,9 +167,12 @@ class Measures:
         licence, source = ("; ".join(getattr(facts, key) for facts in data.facts) for key in ("licence", "source"))
         return Data(parts, licence, source)
 
-    def defaults(self, corpus: str, rows: int) -> Defaults:
+    def defaults(self, corpus: str, rows: int, objective: str) -> Defaults:
         epochs = EPOCHS.get(corpus) or max(STEPS * 128 // max(rows, 1), 1)
-        return Defaults(epochs, 128, 4e-3, None, None, 10.0, 1.0, 32, 128, tick_hidden=64, token_dropout=0.1, mix=0.5)
+        usual = entry(objective)
+        return Defaults(
+            epochs, 128, 4e-3, usual.beta, usual.gamma, 10.0, 1.0, 32, 128, tick_hidden=64, token_dropout=0.1, mix=0.5
+        )
 
     def dims(self, corpus: str, options: Mapping[str, Any]) -> MeasureDims:
         from ..measure_nets import MeasureDims
@@ -190,9 +217,29 @@ class Measures:
     def judged(self, valid: Mapping[str, float]) -> str:
         return f"tokens {valid.get('tokens', 0):.4f}, whole measures {valid.get('measures', 0):.3f}"
 
+    def evaluation_options(self, quick: bool) -> Any:
+        from ..evaluation import EvaluationOptions
+
+        return EvaluationOptions.quick() if quick else EvaluationOptions()
+
+    def evaluate(self, run: Path, data: Data, held_out: Examples, options: Any, about: Mapping[str, Any]) -> Result:
+        from .. import library
+        from ..evaluation import evaluate_model
+
+        model = library.load(run)
+        digest = {"digest": model.checkpoint.digest}
+        result: Result = evaluate_model(model, data.split.train, held_out, options, {**about, **digest})
+        return result
+
+    def published(self, corpus: str) -> Mapping[str, Mapping[str, float]]:
+        from ..evaluation import PUBLISHED
+
+        return PUBLISHED.get(corpus, {})
+
 
 class Images:
     unit = "images"
+    held_out = "images"
     trial = "arvae traverse {run}"
 
     def attributes(self, corpus: str) -> tuple[str, ...]:
@@ -208,10 +255,15 @@ class Images:
         parts = split(data.examples)
         source = images.variants(data, parts.train)
         more = None if source is None else images.with_variants(source, parts.train)
-        return Data(parts, data.licence, data.source, more)
+        digits = data.digits_of if data.digits else None
+        return Data(parts, data.licence, data.source, more, digits)
 
-    def defaults(self, corpus: str, rows: int) -> Defaults:
+    def defaults(self, corpus: str, rows: int, objective: str) -> Defaults:
         usual = IMAGE_DEFAULTS[corpus]
+        if objective != DEFAULT:  # of images the reconstruction is a sum: its nats are the KL's own
+            weights, nat = entry(objective), 1 / entry(DEFAULT).beta
+            beta = IMAGE_BETAS.get(objective, nat * weights.beta)
+            usual = replace(usual, beta=beta, gamma=nat * weights.gamma)
         return replace(usual, epochs=max(round(IMAGE_ROWS[corpus] / max(rows, 1)), 1))
 
     def dims(self, corpus: str, options: Mapping[str, Any]) -> ImageDims:
@@ -249,6 +301,25 @@ class Images:
 
     def judged(self, valid: Mapping[str, float]) -> str:
         return f"pixels {valid.get('pixels', 0):.4f}, whole images {valid.get('images', 0):.3f}"
+
+    def evaluation_options(self, quick: bool) -> Any:
+        from ..images.evaluation import EvaluationOptions
+
+        return EvaluationOptions.quick() if quick else EvaluationOptions()
+
+    def evaluate(self, run: Path, data: Data, held_out: Examples, options: Any, about: Mapping[str, Any]) -> Result:
+        from ..images.evaluation import evaluate_model
+        from ..images.model import load
+
+        model = load(run)
+        told = {**about, "digest": model.checkpoint.digest, "data": data.source}
+        result: Result = evaluate_model(model, data.split.train, held_out, options, told, data.digits)
+        return result
+
+    def published(self, corpus: str) -> Mapping[str, Mapping[str, float]]:
+        from ..images.evaluation import PUBLISHED
+
+        return PUBLISHED[corpus]
 
 
 MEASURES, IMAGES = Measures(), Images()

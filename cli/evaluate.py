@@ -18,7 +18,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..examples import Examples
     from ..library import Model
     from ..report import Table
+    from .domains import Result
 
 PARTS = ("valid", "test")
 
@@ -54,14 +55,6 @@ Over = Annotated[
     typer.Option(metavar="NAME=X", rich_help_panel="Thresholds", help="Exit 1 if drift, leakage, ... is higher."),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="Half the time, rougher figures.")]
-
-
-class _Result(Protocol):
-    """An evaluation, of measures or of images."""
-
-    @property
-    def headline(self) -> dict[str, float]: ...
-    def to_json(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -122,7 +115,7 @@ def evaluate(
     return _judged(result, thresholds)
 
 
-def _judged(result: _Result, thresholds: Sequence[Threshold]) -> int:
+def _judged(result: Result, thresholds: Sequence[Threshold]) -> int:
     """The exit code, with a message for each threshold that is not kept."""
     broken = [one for one in thresholds if not one.kept(result.headline[one.name])]
     for one in broken:
@@ -274,7 +267,7 @@ def _show(result: Evaluation, thresholds: Sequence[Threshold], *, as_json: bool)
     _print_tables(tables(result))
 
 
-def _print(result: _Result, thresholds: Sequence[Threshold]) -> None:
+def _print(result: Result, thresholds: Sequence[Threshold]) -> None:
     checked = [
         {**vars(one), "value": result.headline[one.name], "kept": one.kept(result.headline[one.name])}
         for one in thresholds

@@ -126,7 +126,9 @@ Gamma = Annotated[
 Delta = Annotated[
     float | None,
     typer.Option(
-        min=0.0, rich_help_panel=_OBJECTIVE, help="Spread of the attribute loss's tanh.  [default: 10; sprites 2, mnist 1]"
+        min=0.0,
+        rich_help_panel=_OBJECTIVE,
+        help="Spread of the attribute loss's tanh.  [default: 10; sprites 2, mnist 1]",
     ),
 ]
 Latent = Annotated[
@@ -216,8 +218,8 @@ def make_plan(
     that such a run does not have."""
     from ..training import TrainingOptions
 
-    domain, usual = domain_of(corpus), entry(objective)
-    options = vars(domain.defaults(corpus, rows))
+    domain = domain_of(corpus)
+    options = vars(domain.defaults(corpus, rows, objective))
     foreign = [name for name, value in given.items() if value is not None and name in LACKING and options[name] is None]
     if foreign:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
@@ -227,8 +229,8 @@ def make_plan(
         epochs=options["epochs"],
         minutes=minutes,
         objective=objective,
-        beta=usual.beta if options["beta"] is None else options["beta"],
-        gamma=usual.gamma if options["gamma"] is None else options["gamma"],
+        beta=options["beta"],
+        gamma=options["gamma"],
         delta=options["delta"],
         batch=options["batch"],
         learning_rate=options["learning_rate"],

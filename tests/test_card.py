@@ -14,6 +14,7 @@ from arvae_music import card, checkpoint
 from arvae_music.card import SHOWN, evaluation_of, evaluation_path
 from arvae_music.errors import CheckpointError
 from arvae_music.evaluation import headline_names
+from arvae_music.images.evaluation import headline_names as headline_names_of_images
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,8 @@ def judged(model: checkpoint.Checkpoint):
 
 def test_what_is_shown_is_in_every_headline():
     names = headline_names(("rhythm", "density"))
-    assert set(SHOWN) <= set(names)
+    assert set(SHOWN) - {"pixels", "kept"} <= set(names)
+    assert {"pixels", "kept"} <= set(headline_names_of_images(("area",), digits=True))
     assert {f"{key}.rhythm" for key in card.EACH} <= set(names)
 
 

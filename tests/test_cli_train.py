@@ -389,7 +389,7 @@ def test_torchrun_on_two_processes(home: dict[str, str], work: Path, cache: Path
 
 def test_the_default_length_of_a_run():
     def epochs(corpus: str, rows: int) -> int:
-        return domain_of(corpus).defaults(corpus, rows).epochs
+        return domain_of(corpus).defaults(corpus, rows, "ar-vae").epochs
 
     assert epochs("bach", 1000) == train.EPOCHS["bach"]
     assert epochs("mine", 128 * 60) == train.STEPS // 60

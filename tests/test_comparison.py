@@ -9,13 +9,16 @@ import pytest
 
 from arvae_music.comparison import COLUMNS, Run, cells, cells_of_runs, markdown, page, summary, to_json
 from arvae_music.evaluation import PUBLISHED, headline_names
+from arvae_music.images.evaluation import headline_names as headline_names_of_images
 
 NAN = float("nan")
+OF_IMAGES = ("pixels", "kept")
+OF_MEASURES = {name: label for name, label in COLUMNS.items() if name not in OF_IMAGES}
 
 
 def run(method: str, seed: int, shift: float) -> Run:
-    headline = {name: 0.1 * i % 1 + shift for i, name in enumerate(COLUMNS)}
-    return Run(method, seed, 100 + seed, 60.0, headline)
+    headline = {name: 0.1 * i % 1 + shift for i, name in enumerate(OF_MEASURES)}
+    return Run(method, seed, 100 + seed, 60.0, headline, 0.001, 0.5)
 
 
 RUNS = [run("fader", 0, 0.0), run("beta-vae", 0, 0.2), run("fader", 1, 0.01), run("fader", 2, 0.05)]
@@ -27,13 +30,23 @@ def read_back(text: str) -> list[list[str]]:
 
 
 def test_columns_are_figures_of_the_headline():
-    assert set(COLUMNS) <= set(headline_names(("a", "b")))
+    assert set(OF_MEASURES) <= set(headline_names(("a", "b")))
+    assert set(OF_IMAGES) <= set(headline_names_of_images(("a", "b"), digits=True))
+
+
+def test_a_column_that_no_run_has_is_not_there():
+    drawn = Run("ar-vae", 0, 1, 1.0, {"paper.scc": 0.9, "pixels": 0.97}, 1.0, 60.0)
+    assert read_back(markdown(cells([drawn], {"published": {"scc": 0.8, "kept": 0.5}}))) == [
+        ["method", "runs", "steps", "SCC", "pixels"],
+        ["ar-vae", "1", "1", "0.900", "0.970"],
+        ["published", "", "", "0.800", ""],
+    ]
 
 
 def test_a_summary_is_the_mean_and_the_deviation_of_a_methods_runs():
     found = summary(RUNS)
     assert list(found) == ["fader", "beta-vae"]
-    for name in COLUMNS:
+    for name in OF_MEASURES:
         values = [one.headline[name] for one in RUNS if one.method == "fader"]
         assert found["fader"][name] == pytest.approx((mean(values), stdev(values)))
         assert found["beta-vae"][name][0] == RUNS[1].headline[name]
@@ -42,7 +55,7 @@ def test_a_summary_is_the_mean_and_the_deviation_of_a_methods_runs():
 
 def test_the_table_has_a_row_a_method_and_published_values_below():
     rows = read_back(markdown(cells(RUNS, PUBLISHED["bach"])))
-    assert rows[0] == ["method", "runs", "steps", *COLUMNS.values()]
+    assert rows[0] == ["method", "runs", "steps", *OF_MEASURES.values()]
     assert [row[0] for row in rows[1:]] == ["fader", "beta-vae", "AR-VAE, published", "beta-VAE, published"]
     assert rows[1][1:3] == ["3", "101"]
     column = rows[0].index("SCC")
@@ -63,7 +76,7 @@ def test_every_run_has_a_row():
 
 
 def test_what_could_not_be_measured_is_a_dash():
-    broken = Run("fader", 0, 1, 1.0, {**RUNS[0].headline, "leakage": NAN})
+    broken = Run("fader", 0, 1, 1.0, {**RUNS[0].headline, "leakage": NAN}, 0.001, 0.5)
     rows = read_back(markdown(cells([broken], {})))
     assert rows[1][rows[0].index("leakage")] == "-"
 
@@ -73,7 +86,7 @@ def test_the_page_says_how_it_was_made_and_explains_every_column():
     assert text.startswith("# Objectives on bach\n\n    arvae benchmark --seeds 3\n")
     assert "- machine: a machine\n" in text
     explained = text[text.index("Columns,") :]
-    assert all(name.rstrip(".") in explained for name in COLUMNS.values())
+    assert all(name.rstrip(".") in explained for name in OF_MEASURES.values())
     assert markdown(cells(RUNS, PUBLISHED["bach"])) in text
     assert markdown(cells_of_runs(RUNS)) in text
     rows = [row for row in read_back(text) if row[1] in ("Lample et al. (2017)", "Higgins et al. (2017)")]
