@@ -193,9 +193,10 @@ def _named(facts: Facts, reason: str) -> str:
 @corpus_app.command("list")
 def list_corpora(json: Json = False, quiet: Quiet = False) -> int:
     """List the corpora: those that arvae can build, and those that are built."""
-    from ..corpora import registry, store
+    from ..corpora import images, registry, store
 
     built = registry.built()
+    drawn = {name: (images.DESCRIPTIONS[name], images.count(name)) for name in images.NAMES}
     known = {name: corpus.description for name, corpus in registry.built_in().items()}
     descriptions = {**known, **{name: facts.description for name, facts in built.items()}}
     if json:
@@ -203,6 +204,10 @@ def list_corpora(json: Json = False, quiet: Quiet = False) -> int:
             [
                 {"name": name, "description": text, "built": name in built, "facts": built.get(name)}
                 for name, text in descriptions.items()
+            ]
+            + [
+                {"name": name, "description": text, "built": count is not None, "images": count}
+                for name, (text, count) in drawn.items()
             ]
         )
         return 0
@@ -213,6 +218,8 @@ def list_corpora(json: Json = False, quiet: Quiet = False) -> int:
         facts = built.get(name)
         counts = (f"{facts.tunes:,}", f"{facts.measures:,}") if facts else ("-", "not built")
         table.add_row(name, *counts, text)
+    for name, (text, count) in drawn.items():
+        table.add_row(name, "-", "not built" if count is None else f"{count:,} images", text)
     report(table)
     say(f"built corpora lie in {store.cache_folder()}")
     return 0
@@ -227,6 +234,8 @@ def info(
     quiet: Quiet = False,
 ) -> int:
     """Show what is in a corpus: meters, attributes, the split, what was left out, licence, citation."""
+    if corpus in IMAGE_SETS:
+        return _info_of_images(corpus, attribute, seed, as_json=json)
     from ..attributes import PAPER, find
     from ..corpora.describe import describe
     from ..corpora.registry import load
@@ -239,6 +248,30 @@ def info(
     _print_description(description)
     for facts in data.facts:
         _print_facts(facts)
+    return 0
+
+
+def _info_of_images(corpus: str, attributes: list[str] | None, seed: int, *, as_json: bool) -> int:
+    from ..corpora import images
+    from ..examples import split
+
+    data = images.load(corpus, tuple(attributes) if attributes else None)
+    parts = split(data.examples, seed=seed)
+    counts = {name: len(getattr(parts, name)) for name in ("train", "valid", "test")}
+    rows = images.statistics(data.examples)
+    if as_json:
+        about = {"name": corpus, "source": data.source, "licence": data.licence, "images": len(data.examples)}
+        print_json({**about, "split": counts, "attributes": rows})
+        return 0
+    from rich.table import Table
+
+    report(f"{corpus}: {len(data.examples):,} images; {', '.join(f'{name} {n:,}' for name, n in counts.items())}")
+    table = Table("attribute", "mean", "sd", "min", "median", "max", box=None, header_style="bold", pad_edge=False)
+    for name, row in rows.items():
+        table.add_row(name, *(f"{value:.3f}" for value in row.values()))
+    report(table)
+    report(f"what: {images.DESCRIPTIONS[corpus]}\nfrom: {data.source}\nlicence: {data.licence}")
+    report(f"cite:\n{images.BIBTEX[corpus]}")
     return 0
 
 

@@ -22,6 +22,7 @@ from . import morpho_mnist, sprites
 NAMES = (sprites.NAME, morpho_mnist.NAME)
 ATTRIBUTES = {sprites.NAME: attributes.SPRITES, morpho_mnist.NAME: attributes.DIGITS}
 DESCRIPTIONS = {sprites.NAME: sprites.DESCRIPTION, morpho_mnist.NAME: morpho_mnist.DESCRIPTION}
+BIBTEX = {sprites.NAME: sprites.BIBTEX, morpho_mnist.NAME: morpho_mnist.BIBTEX}
 MEASURED = 512  # images at a time
 
 
@@ -50,6 +51,30 @@ def load(name: str, names: tuple[str, ...] | None = None) -> ImageData:
         digits = dict(zip(built.examples.pieces.tolist(), built.labels.tolist(), strict=True))
         data = ImageData(name, built.facts.source, morpho_mnist.LICENCE, built.examples, digits, built.facts)
     return data if names in (None, data.examples.names) else _with(data, names or ())
+
+
+def count(name: str) -> int | None:
+    """How many images there are; None where they are not built."""
+    if name == sprites.NAME:
+        return sprites.COUNT
+    try:
+        return morpho_mnist.load().facts.digits
+    except CorpusError:
+        return None
+
+
+def statistics(examples: Examples) -> dict[str, dict[str, float]]:
+    """attribute -> mean, sd, smallest, median, largest"""
+    return {
+        name: {
+            "mean": float(column.mean()),
+            "sd": float(column.std()),
+            "min": float(column.min()),
+            "median": float(np.median(column)),
+            "max": float(column.max()),
+        }
+        for name, column in zip(examples.names, examples.attributes.T.astype(np.float64), strict=True)
+    }
 
 
 def variants(data: ImageData, train: Examples) -> morpho_mnist.Source | None:
