@@ -50,13 +50,13 @@ REACH = 7  # semitones beyond the melody's compass that a note may go
 class Weights:
     """What one sd, tick, semitone or nat costs. Chosen on validation tunes: benchmarks/edit.py."""
 
-    miss: float = 30.0  # per sd
-    missed: float = 120.0  # for missing at all
-    drift: float = 4.0  # per sd
-    tick: float = 3.8  # per tick changed
+    miss: float = 120.0  # per sd
+    missed: float = 200.0  # for missing at all
+    drift: float = 5.0  # per sd
+    tick: float = 4.5  # per tick changed
     semitone: float = 0.02  # per semitone that a note's pitch moves
     nat: float = 0.2
-    outside: float = 12.0  # per new note that does not fit: taste.fitting
+    outside: float = 20.0  # per new note that does not fit: taste.fitting
     rest: float = 7.0  # per new rest: where a note goes, the one before it is held
     leap: float = 0.3  # per semitone beyond taste.SHARP_LEAP that is new
     crooked: float = 5.0  # per beat that mixes thirds with quarters and did not
