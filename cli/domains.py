@@ -66,7 +66,7 @@ class Defaults:
 
 
 IMAGE_DEFAULTS = {
-    "sprites": Defaults(0, 64, 2e-3, 1.0, 150.0, 2.0, 1e4, 10, 256),
+    "sprites": Defaults(0, 64, 2e-3, 2.0, 200.0, 2.0, 1e4, 10, 256),
     "mnist": Defaults(0, 128, 2e-3, 1.0, 60.0, 1.0, 1e4, 16, 256),
 }
 IMAGE_BETAS = {"beta-vae": 4.0}  # Pati & Lerch (2020), for images

@@ -111,7 +111,9 @@ Name = Annotated[
 Beta = Annotated[
     float | None,
     typer.Option(
-        min=0.0, rich_help_panel=_OBJECTIVE, help="Weight of the KL divergence.  [default: the objective's; images 1]"
+        min=0.0,
+        rich_help_panel=_OBJECTIVE,
+        help="Weight of the KL divergence.  [default: the objective's; sprites 2, mnist 1]",
     ),
 ]
 Gamma = Annotated[
@@ -120,7 +122,7 @@ Gamma = Annotated[
         min=0.0,
         rich_help_panel=_OBJECTIVE,
         help="Weight of what is the objective's own: the attribute loss, for ar-vae.  "
-        "[default: the objective's; sprites 150, mnist 60]",
+        "[default: the objective's; sprites 200, mnist 60]",
     ),
 ]
 Delta = Annotated[

@@ -45,7 +45,7 @@ class ImageData:
 def load(name: str, names: tuple[str, ...] | None = None) -> ImageData:
     """The set with these attributes (None: its own). Raises CorpusError; UsageError for an unknown attribute."""
     if name == sprites.NAME:
-        data = ImageData(name, f"{sprites.COUNT:,} sprites, {sprites.SOURCE}", sprites.LICENCE, sprites.examples(), {})
+        data = ImageData(name, f"the {sprites.COUNT:,} sprites", sprites.LICENCE, sprites.examples(), {})
     else:
         built = morpho_mnist.load()
         digits = dict(zip(built.examples.pieces.tolist(), built.labels.tolist(), strict=True))

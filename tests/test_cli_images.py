@@ -44,7 +44,7 @@ def test_training_on_sprites_leaves_a_model_of_images(run: Call, work: Path) -> 
     made = checkpoint.read("runs/sprites")
     assert made.metadata.kind == "images"
     assert made.metadata.names == ("shape", "scale", "orientation", "x", "y")
-    assert made.metadata.provenance["source"].startswith("737,280 sprites")
+    assert made.metadata.provenance["source"].startswith("the 737,280 sprites")
     assert json.loads((work / "runs/sprites/config.json").read_text())["dims"]["size"] == 64
 
 
