@@ -55,7 +55,7 @@ def carried(
 
     `origins` says where each attribute of `train` comes from: "" or module:function.
     """
-    inputs, count = train.inputs[at], len(train.names)
+    inputs, count = train.take(at).inputs, len(train.names)
     values = np.column_stack([train.attributes[at], *others.values()]).astype(np.float64)
     weights: Weights = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
     dimensions, own = tuple(range(count)), posterior_means(model, inputs)
