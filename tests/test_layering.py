@@ -159,3 +159,16 @@ def test_every_command_in_the_table_exists_and_has_help(run_arvae: Run) -> None:
         done = run_arvae(command, "--help")
         assert (done.returncode, done.stderr) == (0, ""), command
         assert done.stdout.startswith(f"Usage: arvae {command}")
+
+
+def test_an_edit_of_a_melody_loads_nothing_for_pictures_or_training(home: dict[str, str], melody: Path) -> None:
+    out = melody.with_name("out.mid")
+    code = (
+        "import contextlib, io\nfrom arvae_music.cli.main import main\n"
+        f"with contextlib.redirect_stdout(io.StringIO()):\n"
+        f"    assert main(['edit', {str(melody)!r}, '--density', '+1', '-o', {str(out)!r}]) == 0\n"
+        "seen['heavy'] = [m for m in ('torch', 'PIL', 'scipy', 'sklearn', 'skimage', 'arvae_music.images')\n"
+        "                 if m in sys.modules]"
+    )
+    assert loaded(code, home)["heavy"] == []
+    assert out.exists()
