@@ -12,6 +12,8 @@ from conftest import REPOSITORY, Run, random_model
 
 from arvae_music import card, checkpoint
 from arvae_music.card import SHOWN, evaluation_of, evaluation_path
+from arvae_music.cli import common
+from arvae_music.cli.main import main
 from arvae_music.errors import CheckpointError
 from arvae_music.evaluation import headline_names
 from arvae_music.images.evaluation import headline_names as headline_names_of_images
@@ -90,9 +92,8 @@ def test_models_info_says_where_there_is_none(run_arvae: Run, model: checkpoint.
 def test_models_list_has_a_quality_for_each(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: checkpoint.Checkpoint, judged: Path
 ):
-    from arvae_music.cli.main import main
-
     assert model.path is not None
+    monkeypatch.setattr(common.state, "quiet", False)  # another test's --quiet, in this process
     monkeypatch.setattr(checkpoint, "PACKAGED", model.path.parent)
     assert main(["models", "list"]) == 0
     heading, row = capsys.readouterr().out.splitlines()[:2]
