@@ -28,6 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
+from .flow import ConditionalFlow
 from .gru import Gru
 from .measure import MAX_BEATS, TICKS_PER_BEAT
 from .model import ArVae, Decoding, Posterior
@@ -48,13 +49,25 @@ class MeasureDims:
     tick_hidden: int = 64  # of the tick GRUs; the encoder's has as many in each direction
     token_dropout: float = 0.3
     null_share: float = 0.1  # see model.ArVae
+    flow_layers: int = 0  # of flow.ConditionalFlow, over all dimensions but those of the attributes; 0: no flow
+    flow_hidden: int = 96
+    attributes: int = 0  # how many those are, where there is a flow
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def build(dims: MeasureDims) -> ArVae:
-    return ArVae(MeasureEncoder(dims), MeasureDecoder(dims), dims.latent, dims.null_share)
+    flow = None
+    if dims.flow_layers:
+        others = dims.latent - dims.attributes
+        flow = ConditionalFlow(others, dims.attributes + CODES, dims.flow_hidden, dims.flow_layers)
+    return ArVae(MeasureEncoder(dims), MeasureDecoder(dims), dims.latent, dims.null_share, flow, meter_of)
+
+
+def meter_of(inputs: Tensor) -> Tensor:
+    """(b, 1 + width) packed inputs -> (b, CODES), 1 at the code of the meter."""
+    return torch.nn.functional.one_hot(inputs[:, 0].long(), CODES).float()
 
 
 class Layout(NamedTuple):

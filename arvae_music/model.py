@@ -5,11 +5,14 @@ What the inputs are is the two networks' affair: the core passes them through. S
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
+
+from .flow import ConditionalFlow
 
 
 class Posterior(NamedTuple):
@@ -57,20 +60,33 @@ class Outputs(NamedTuple):
 class ArVae(nn.Module):
     """`null_share` of the training rows are decoded from z = 0, which no posterior ever comes near: so the
     decoder also learns to be a model of measures in general, and can judge how plausible one is. The first
-    `made_up` rows of a batch are augmentation, not music, and are never among them."""
+    `made_up` rows of a batch are augmentation, not music, and are never among them.
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, latent: int, null_share: float = 0.0) -> None:
+    With a `flow` (flow.py) the last dimensions, as many as it has, can be `freed` of what the others tell; `context`
+    is what the decoder knows of the inputs besides z."""
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        latent: int,
+        null_share: float = 0.0,
+        flow: ConditionalFlow | None = None,
+        context: Callable[[Tensor], Tensor] = lambda inputs: torch.zeros(len(inputs), 0, device=inputs.device),
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
         self.latent = latent
         self.null_share = null_share
+        self.flow = flow
+        self.context = context
 
     def forward(self, inputs: Tensor, made_up: int = 0, codes: Tensor | None = None) -> Outputs:
         """`codes` (b, k): what the decoder is given in the place of the first k dimensions."""
         posterior = self.posterior(inputs)
         noise = torch.randn_like(posterior.mean)
-        z = given(posterior.mean + noise * (0.5 * posterior.log_variance).exp(), codes)
+        z = given(self._used(posterior.mean + noise * (0.5 * posterior.log_variance).exp()), codes)
         seen = z
         if self.training and self.null_share:
             null = torch.rand(len(z), 1, device=z.device) < self.null_share
@@ -80,7 +96,35 @@ class ArVae(nn.Module):
 
     def posterior(self, inputs: Tensor) -> Posterior:
         mean, log_variance = self.encoder(inputs)
-        return Posterior(mean, log_variance)
+        return Posterior(self._used(mean), log_variance)
+
+    def freed(self, z: Tensor, inputs: Tensor) -> Tensor:
+        """(b, z) -> (b, z) with u in the place of the flow's dimensions; z where there is no flow."""
+        if self.flow is None:
+            return z
+        codes, others = self._parted(z, self.flow)
+        return torch.cat([codes, self.flow.inverse(others, self.conditions(codes, inputs))[0]], dim=1)
+
+    def bound(self, u: Tensor, inputs: Tensor) -> Tensor:
+        """The inverse of `freed`."""
+        if self.flow is None:
+            return u
+        codes, others = self._parted(u, self.flow)
+        return torch.cat([codes, self.flow(others, self.conditions(codes, inputs))], dim=1)
+
+    def conditions(self, codes: Tensor, inputs: Tensor) -> Tensor:
+        """What the flow is told."""
+        return torch.cat([codes, self.context(inputs)], dim=1)
+
+    def _parted(self, z: Tensor, flow: ConditionalFlow) -> tuple[Tensor, Tensor]:
+        return z[:, : self.latent - flow.size], z[:, self.latent - flow.size :]
+
+    def _used(self, z: Tensor) -> Tensor:
+        """(b, z) with zeros in the dimensions that the flow has been narrowed by."""
+        if self.flow is None:
+            return z
+        codes, others = self._parted(z, self.flow)
+        return torch.cat([codes, others * self.flow.used], dim=1)
 
     @torch.no_grad()
     def reconstruct(self, inputs: Tensor, codes: Tensor | None = None) -> Tensor:

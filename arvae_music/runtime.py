@@ -22,6 +22,8 @@ from .measure import MAX_BEATS, TICKS_PER_BEAT, Meter
 from .tokens import VOCABULARY
 
 LOG_VARIANCE = (-10.0, 4.0)  # the encoder's bounds, as in measure_nets
+CODES = 2 * (MAX_BEATS + 1)  # meter codes lie below this
+MOST = np.float32(3.0)  # log-scale of a layer of the flow, at most
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[Any]
@@ -73,6 +75,7 @@ class NumpyRuntime:
         self.weights = checkpoint.weights
         _check_shapes(checkpoint)
         self.latent = int(checkpoint.metadata.dims["latent"])
+        self.flow = Flow(checkpoint) if checkpoint.metadata.dims.get("flow_layers") else None
 
     def encode(self, rows: Ints, meter: Meter) -> Floats:
         return self.posterior(rows, meter)[0]
@@ -81,7 +84,8 @@ class NumpyRuntime:
         beats = self._encode_beats(rows, meter)
         ends = [self._encode_measure(beats, meter, side) for side in range(2)]
         both = _linear(self.weights, "encoder.to_latent", np.concatenate(ends, axis=1))
-        return both[:, : self.latent], np.clip(both[:, self.latent :], *LOG_VARIANCE)
+        mean, log_variance = both[:, : self.latent], np.clip(both[:, self.latent :], *LOG_VARIANCE)
+        return (mean if self.flow is None else self.flow.freed(mean, meter)), log_variance
 
     def _encode_beats(self, rows: Ints, meter: Meter) -> Floats:
         """(m, beats, 2k)"""
@@ -105,6 +109,8 @@ class NumpyRuntime:
         return state
 
     def start(self, z: Floats, meter: Meter) -> State:
+        if self.flow is not None:
+            z = self.flow.bound(z, meter)
         constant = _linear(self.weights, "decoder.beat_input", z)
         state = np.tanh(_linear(self.weights, "decoder.beat_start", z))
         table = self.weights["decoder.beat_table.weight"]
@@ -128,6 +134,50 @@ class NumpyRuntime:
         state.hidden = _gru(self.weights, "decoder.tick_gru", gates, state.hidden)
         state.tick += 1
         return _linear(self.weights, "decoder.to_tokens", state.hidden)
+
+
+class Flow:
+    """`flow.ConditionalFlow` in numpy: edits see u, the networks z."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.weights = checkpoint.weights
+        self.layers = int(checkpoint.metadata.dims["flow_layers"])
+        self.codes = int(checkpoint.metadata.dims["attributes"])
+        self.side = checkpoint.weights["flow.side"]
+        self.used = (self.side >= 0).astype(np.float32)
+
+    def freed(self, z: Floats, meter: Meter) -> Floats:
+        """(m, z) -> (m, z) with u in the place of the flow's dimensions."""
+        codes, u = z[:, : self.codes], z[:, self.codes :] * self.used
+        conditions = _conditions(codes, meter)
+        for i in range(self.layers):
+            shift, scale = self._layer(i, u, conditions)
+            u = (u - shift) * np.exp(-scale)
+        return np.concatenate([codes, u], axis=1)
+
+    def bound(self, u: Floats, meter: Meter) -> Floats:
+        """The inverse of `freed`."""
+        codes, z = u[:, : self.codes], u[:, self.codes :] * self.used
+        conditions = _conditions(codes, meter)
+        for i in reversed(range(self.layers)):
+            shift, scale = self._layer(i, z, conditions)
+            z = z * np.exp(scale) + shift
+        return np.concatenate([codes, z], axis=1)
+
+    def _layer(self, i: int, x: Floats, conditions: Floats) -> tuple[Floats, Floats]:
+        moved = self.used if i == 0 else (self.side == i % 2).astype(np.float32)
+        y = np.concatenate([x * (1 - moved), conditions], axis=1)
+        for part in (0, 2, 4):  # of nn.Sequential; tanh between them
+            y = _linear(self.weights, f"flow.nets.{i}.{part}", np.tanh(y) if part else y)
+        shift, scale = y[:, : len(moved)], y[:, len(moved) :]
+        bounded: Floats = MOST * np.tanh(scale / MOST) * moved
+        return shift * moved, bounded
+
+
+def _conditions(codes: Floats, meter: Meter) -> Floats:
+    meters = np.zeros((len(codes), CODES), dtype=np.float32)
+    meters[:, meter.code] = 1
+    return np.concatenate([codes, meters], axis=1)
 
 
 @dataclass(frozen=True)
@@ -196,6 +246,8 @@ def _check_shapes(checkpoint: Checkpoint) -> None:
     dims, where = checkpoint.metadata.dims, str(checkpoint.path or "the model")
     try:
         expected = _shapes(*(int(dims[name]) for name in ("latent", "hidden", "tick_hidden")))
+        flow = (int(dims.get(name, 0)) for name in ("latent", "attributes", "flow_hidden", "flow_layers"))
+        expected |= _flow_shapes(*flow)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"its dimensions are {dims}", where=where, remedy="train anew") from error
     for name, shape in expected.items():
@@ -215,13 +267,23 @@ def _shapes(z: int, h: int, k: int) -> dict[str, tuple[int, ...]]:
         "encoder.tick_grus.0": k, "encoder.tick_grus.1": k, "encoder.beat_grus.0": h, "encoder.beat_grus.1": h,
         "decoder.beat_gru": h, "decoder.tick_gru": k,
     }  # fmt: skip
-    codes = 2 * (MAX_BEATS + 1)  # meter codes lie below this
     tables = {
         "encoder.tick_tables.0": (2 * VOCABULARY, 3 * k), "encoder.tick_tables.1": (2 * VOCABULARY, 3 * k),
-        "encoder.beat_tables.0": (codes, 3 * h), "encoder.beat_tables.1": (codes, 3 * h),
-        "decoder.beat_table": (codes * MAX_BEATS, 3 * h), "decoder.tick_table": (2 * TICKS_PER_BEAT, 3 * k),
+        "encoder.beat_tables.0": (CODES, 3 * h), "encoder.beat_tables.1": (CODES, 3 * h),
+        "decoder.beat_table": (CODES * MAX_BEATS, 3 * h), "decoder.tick_table": (2 * TICKS_PER_BEAT, 3 * k),
         "decoder.previous_table": (VOCABULARY + 2, 3 * k), "decoder.sounding_table": (VOCABULARY + 2, 3 * k),
     }  # fmt: skip
     matrices = linear | {name: (3 * size, size) for name, size in grus.items()}
     weights: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in (matrices | tables).items()}
     return weights | {f"{name}.bias": shape[:1] for name, shape in matrices.items()}
+
+
+def _flow_shapes(z: int, attributes: int, hidden: int, layers: int) -> dict[str, tuple[int, ...]]:
+    """What flow.ConditionalFlow makes of them; nothing where there are no layers."""
+    if not layers:
+        return {}
+    size = z - attributes
+    matrices = {0: (hidden, z + CODES), 2: (hidden, hidden), 4: (2 * size, hidden)}
+    parts = {f"flow.nets.{i}.{part}": shape for i in range(layers) for part, shape in matrices.items()}
+    weights: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in parts.items()}
+    return {"flow.side": (size,), **weights, **{f"{name}.bias": shape[:1] for name, shape in parts.items()}}
