@@ -29,7 +29,11 @@ class ConditionalFlow(nn.Module):
         super().__init__()
         self.size = size
         self.nets = nn.ModuleList(_net(size + conditions, hidden, 2 * size) for _ in range(layers))
-        self.register_buffer("side", torch.arange(size) % 2.0)  # 0 or 1: moved by layers 2, 4 ... or 1, 3 ...; UNUSED
+        # 0 or 1: moved by layers 2, 4 ... or 1, 3 ...; or UNUSED
+        self.side: Tensor
+        self.register_buffer("side", torch.arange(size) % 2.0)
+        self.narrowed: Tensor
+        self.register_buffer("narrowed", torch.zeros(()))
 
     @property
     def used(self) -> Tensor:
@@ -39,6 +43,7 @@ class ConditionalFlow(nn.Module):
     def narrow(self, signal_to_noise: Tensor) -> None:
         """(s,) what each dimension is worth; those that are worth nothing are left out from now on."""
         used = signal_to_noise > USED
+        self.narrowed.fill_(1)
         self.side.copy_(torch.where(used, (used.cumsum(0) - 1) % 2.0, UNUSED))
 
     def forward(self, u: Tensor, conditions: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..training import Trainer, TrainingOptions
 
 STEPS = 6000  # of a corpus of music that has no entry in EPOCHS
+FLOW_LAYERS = 6  # of an aligned model
 EPOCHS = {"bach": 240, "folk": 32}  # 8 and 20 minutes on two cores
 IMAGE_ROWS = {"sprites": 1_770_000, "mnist": 1_000_000}  # drawn in training: 15 minutes on two cores
 
@@ -177,7 +178,9 @@ class Measures:
     def dims(self, corpus: str, options: Mapping[str, Any]) -> MeasureDims:
         from ..measure_nets import MeasureDims
 
-        return MeasureDims(**{name: options[name] for name in ("latent", "hidden", "tick_hidden", "token_dropout")})
+        own = {name: options[name] for name in ("latent", "hidden", "tick_hidden", "token_dropout")}
+        flow = FLOW_LAYERS if options["objective"] == "aligned" else 0
+        return MeasureDims(**own, flow_layers=flow, attributes=len(options["attributes"]) if flow else 0)
 
     def read_dims(self, body: Mapping[str, Any]) -> MeasureDims:
         from ..measure_nets import MeasureDims

@@ -1,0 +1,210 @@
+"""Aligned AR-VAE: AR-VAE, then taught by its own decodes to obey, its other dimensions freed of the attributes.
+
+    AR-VAE's terms (ar_vae.py) + POLICY policy gradient + FLOW flow's negative log-likelihood + KEEP invariance
+
+The published objective shapes the encoder; the decoder may ignore the attributes' dimensions, since the others tell the
+same. From START of the run on, each step also takes ASKED rows, moves one attribute's code of each to another row's
+(codes of strongly correlated attributes go along by their conditional mean), keeps what `flow` says is free of the
+attributes, decodes SAMPLES times, and measures the decodes, by the attributes' own functions, which are black boxes
+here as everywhere. The reward of a decode is
+
+    - MISS |realised - requested| - DRIFT sum over others of (1 - rho^2) |change|, in sd, - CHANGE share of entries changed
+
+and the gradient that of its log-probability times the reward, less the mean of the row's samples over their sd (Williams
+1992; Kool et al. 2019 for the baseline). Attributes that are missed by more weigh more. Samples that hit are encoded again:
+what they have in the free dimensions is to be what the row had (`invariance`).
+
+Shapes: b batch, z latent, k attributes, m rows that are asked, s samples of each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ..errors import UsageError
+from ..examples import standard
+from ..metrics import ranked
+from .ar_vae import ArVaeObjective
+from .entries import Carriage
+from .objective import Measure, Setting, Step, Terms
+
+START = 0.5  # of the run
+ROWS = 160  # drawn a step
+ASKED = 40  # of them, that an edit is asked of
+SAMPLES = 8
+POLICY = 1.0
+FLOW = 0.3
+KEEP = 0.1
+MISS = 3.0
+DRIFT = 0.3
+CHANGE = 1.5
+STRONG = 0.5  # |correlation| from which on codes go along
+NOISE = 0.3  # of the posterior's, that the flow is fitted with: it is used on means
+HIT = 0.05  # sd
+HITS = 48  # that are encoded again, at most
+JUDGED = 2000  # rows that tell which dimensions are used
+CORRELATED = 20_000  # rows that correlations are taken from, at most
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+class Asked(NamedTuple):
+    """Edits to be made: rows, which attribute of each is moved, and to what."""
+
+    rows: Tensor  # (m, ...)
+    values: Floats  # (m, k) before
+    attribute: npt.NDArray[np.int64]  # (m,)
+    wanted: Floats  # (m,)
+    codes: Tensor  # (m, k) moved
+    free: Tensor  # (m, z) what is kept: model.freed
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    plain: ArVaeObjective
+    measure: Measure
+    sd: Floats  # (k,) of the training values
+    correlation: Floats  # (k, k)
+    carriage: ClassVar[Carriage] = "trained"
+    critic: ClassVar[None] = None
+
+    def terms(self, step: Step) -> Terms:
+        terms = self.plain.terms(step)
+        flow = step.model.flow
+        if step.progress < START:
+            # the flow's weights take part in every step: processes wait for the gradients of all
+            weights = list(flow.parameters()) if flow is not None else []
+            return Terms(terms.total + sum((0 * weight.sum() for weight in weights), terms.total * 0), terms.parts)
+        if flow is not None and not flow.narrowed:
+            flow.narrow(self._signal_to_noise(step)[self.k :])
+        fit = self._flow_loss(step)
+        asked = self._asked(step)
+        if asked is None:
+            return Terms(terms.total + FLOW * fit, {**terms.parts, "flow": fit})
+        policy, keep, error = self._policy(step, asked)
+        total = terms.total + FLOW * fit + POLICY * policy + KEEP * keep
+        return Terms(total, {**terms.parts, "flow": fit, "invariance": keep, "error": error})
+
+    @property
+    def k(self) -> int:
+        return len(self.sd)
+
+    @torch.no_grad()
+    def _signal_to_noise(self, step: Step) -> Tensor:
+        mean, log_variance = step.model.posterior(step.draw(JUDGED).inputs)
+        return mean.var(dim=0) / log_variance.exp().mean(dim=0)
+
+    def _flow_loss(self, step: Step) -> Tensor:
+        """Fitted to the encoder as it is: the encoder is not to please the flow."""
+        model = step.model
+        if model.flow is None:
+            return step.outputs.z.new_zeros(())
+        mean, log_variance = (part.detach() for part in step.outputs.posterior)
+        z = mean + NOISE * torch.randn_like(mean) * (0.5 * log_variance).exp()
+        codes, others = z[:, : self.k], z[:, self.k :]
+        return model.flow.loss(others, model.conditions(codes, step.batch.inputs))
+
+    # ------------------------------------------------------------------------ what is asked
+
+    def _asked(self, step: Step) -> Asked | None:
+        """Some rows of a fresh draw, each asked to have one attribute's value and code of another that the decoder knows
+        the same of; None where there are no such pairs."""
+        drawn, model = step.draw(ROWS), step.model
+        random = np.random.default_rng(int(torch.randint(2**31, ())))
+        at, donor = _pairs(model.context(drawn.inputs).cpu().numpy(), random)
+        at, donor = at[:ASKED], donor[:ASKED]
+        if len(at) == 0:
+            return None
+        mean = model.posterior(drawn.inputs).mean
+        which = random.integers(0, self.k, len(at))
+        values = drawn.values.cpu().numpy()
+        rows, codes = drawn.inputs[at], mean[at, : self.k]
+        with torch.no_grad():
+            sd = mean[:, : self.k].std(dim=0).clamp(min=1e-6)
+            step_ = (mean[donor, which] - mean[at, which]) / sd[which]
+            along = torch.from_numpy(self._slopes()[which]).to(sd) * step_[:, None] * sd
+        free = model.freed(torch.cat([codes.detach(), mean[at, self.k :]], dim=1), rows)
+        return Asked(rows, values[at], which, values[donor, which], codes.detach() + along, free)
+
+    def _slopes(self) -> Floats:
+        """(k, k) how far each attribute's code goes along with each, in sd."""
+        return np.where(np.abs(self.correlation) >= STRONG, self.correlation, 0.0)
+
+    # ------------------------------------------------------------------------ what comes of it
+
+    def _policy(self, step: Step, asked: Asked) -> tuple[Tensor, Tensor, Tensor]:
+        """The policy's loss, the invariance, and the mean error in sd."""
+        model, entries = step.model, step.outputs.decoding.target.numel() / len(step.batch.inputs)
+        z = model.bound(torch.cat([asked.codes, asked.free[:, self.k :]], dim=1), asked.rows)
+        many, rows = z.repeat_interleave(SAMPLES, dim=0), asked.rows.repeat_interleave(SAMPLES, dim=0)
+        made = model.sample(many.detach(), rows)
+        changed = (made != rows).flatten(1).sum(dim=1).cpu().numpy() / entries
+        error, drift = self._judged(asked, np.asarray(self.measure(made.cpu().numpy())))
+        reward = -(MISS * error + DRIFT * drift + CHANGE * changed)
+        weight = _by_attribute(error, np.repeat(asked.attribute, SAMPLES), self.k)
+        advantage = torch.from_numpy((_normalised(reward) * weight).astype(np.float32)).to(z.device)
+        policy = -(advantage * model.log_prob(many, made)).mean()
+        return policy / entries, self._invariance(step, asked, made, error), torch.tensor(error.mean())
+
+    def _judged(self, asked: Asked, values: Floats) -> tuple[Floats, Floats]:
+        """(m * s, k) values of the samples -> (m * s,) error and weighted drift, in sd."""
+        which = np.repeat(asked.attribute, SAMPLES)
+        realised = values[np.arange(len(values)), which]
+        error = np.abs(realised - np.repeat(asked.wanted, SAMPLES)) / self.sd[which]
+        off = np.abs(values - np.repeat(asked.values, SAMPLES, axis=0)) / self.sd
+        return error, (off * (1 - self.correlation**2)[which]).sum(axis=1)
+
+    def _invariance(self, step: Step, asked: Asked, made: Tensor, error: Floats) -> Tensor:
+        hits = np.flatnonzero(error < HIT)[:HITS]
+        if len(hits) == 0:
+            return step.outputs.z.new_zeros(())
+        rows, model = made[hits], step.model
+        mean = model.posterior(rows).mean
+        again = model.freed(torch.cat([mean[:, : self.k].detach(), mean[:, self.k :]], dim=1), rows)
+        return (again - asked.free[hits // SAMPLES])[:, self.k :].square().mean()
+
+
+def make(setting: Setting) -> Aligned:
+    if setting.measure is None:
+        raise UsageError("the aligned objective measures what it decodes", remedy="give the Setting a `measure`")
+    plain = ArVaeObjective(setting.beta, setting.gamma, setting.delta)
+    some = setting.values[:: max(1, len(setting.values) // CORRELATED)]
+    ranks = ranked(some.astype(np.float64))
+    correlation = np.nan_to_num(np.atleast_2d(np.corrcoef(ranks, rowvar=False)))
+    np.fill_diagonal(correlation, 1.0)
+    return Aligned(plain, setting.measure, standard(setting.values)[1], correlation)
+
+
+def _pairs(context: npt.NDArray[Any], random: np.random.Generator) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """(n, c) -> rows in random order, and for each another row of the same context."""
+    _, group = np.unique(context, axis=0, return_inverse=True) if context.shape[1] else (None, np.zeros(len(context)))
+    order = random.permutation(len(context))
+    order = order[np.argsort(group.reshape(-1)[order], kind="stable")]
+    starts = np.flatnonzero(np.diff(group.reshape(-1)[order], prepend=-1))
+    after = np.arange(1, len(order) + 1)
+    after[np.append(starts[1:], len(order)) - 1] = starts  # the last of a group is given the first
+    pairs = np.stack([order, order[after]])[:, after != np.arange(len(order))]
+    mixed = random.permutation(pairs.shape[1])
+    return pairs[0, mixed], pairs[1, mixed]
+
+
+def _normalised(reward: Floats) -> Floats:
+    """(m * s,) -> less the mean of a row's samples, over their sd."""
+    rows = reward.reshape(-1, SAMPLES)
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    found: Floats = (centred / (rows.std(axis=1, keepdims=True) + 0.01)).reshape(-1)
+    return found
+
+
+def _by_attribute(error: Floats, attribute: npt.NDArray[np.int64], k: int) -> Floats:
+    """(m * s,) errors and attributes -> (m * s,) each attribute's mean error over the mean of all."""
+    count = np.maximum(np.bincount(attribute, minlength=k), 1)
+    mean = np.bincount(attribute, weights=error, minlength=k) / count
+    found: Floats = (mean / max(float(error.mean()), 1e-6))[attribute]
+    return found
