@@ -3,12 +3,12 @@
 An encoder writes into its other dimensions what goes along with an attribute, since in the corpus it does: dense
 measures have other contents than sparse ones. A decoder then believes them and not the attribute's own dimension. The
 flow F turns the others z into u = F^-1(z | codes), which is distributed in the same way, N(0, 1), whatever the codes
-are; an edit keeps u, moves the codes, and decodes F(u | new codes): the others go along as they do in the corpus. F can be
-inverted exactly, so that it costs no reconstruction at all. (Dinh et al., "Density estimation using Real NVP", ICLR
+are; an edit keeps u, moves the codes, and decodes F(u | new codes): the others go along as they do in the corpus. F can
+be inverted exactly, so that it costs no reconstruction at all. (Dinh et al., "Density estimation using Real NVP", ICLR
 2017; conditioned as in Abdal et al., "StyleFlow", ACM TOG 2021, which edits the latents of images so.)
 
-Each layer is an affine coupling: it shifts and scales some dimensions by what a small network makes of the rest, of the
-codes, and of what the decoder knows besides (a measure's meter). The first sees only the latter and moves all.
+Each layer is an affine coupling: it shifts and scales some dimensions by what a small network makes of the rest, of
+the codes, and of what the decoder knows besides (a measure's meter). The first sees only the latter and moves all.
 Dimensions that the model does not use are `narrow`ed away: they stay 0. Fitted by maximum likelihood: `loss`.
 
 Shapes: b batch, s dimensions of the flow, c conditions.

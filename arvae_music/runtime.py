@@ -286,4 +286,5 @@ def _flow_shapes(z: int, attributes: int, hidden: int, layers: int) -> dict[str,
     matrices = {0: (hidden, z + CODES), 2: (hidden, hidden), 4: (2 * size, hidden)}
     parts = {f"flow.nets.{i}.{part}": shape for i in range(layers) for part, shape in matrices.items()}
     weights: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in parts.items()}
-    return {"flow.side": (size,), "flow.narrowed": (), **weights, **{f"{name}.bias": shape[:1] for name, shape in parts.items()}}
+    biases = {f"{name}.bias": shape[:1] for name, shape in parts.items()}
+    return {"flow.side": (size,), "flow.narrowed": (), **weights, **biases}

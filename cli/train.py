@@ -239,7 +239,8 @@ def make_plan(
         clip=options["clip"],
         seed=seed,
     )
-    return Plan(corpus, attributes, domain.dims(corpus, {**options, "objective": objective, "attributes": attributes}), training, options["mix"] or 0.0)
+    dims = domain.dims(corpus, {**options, "objective": objective, "attributes": attributes})
+    return Plan(corpus, attributes, dims, training, options["mix"] or 0.0)
 
 
 def default_run(corpus: str) -> Path:

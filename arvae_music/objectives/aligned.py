@@ -2,17 +2,17 @@
 
     AR-VAE's terms (ar_vae.py) + POLICY policy gradient + FLOW flow's negative log-likelihood + KEEP invariance
 
-The published objective shapes the encoder; the decoder may ignore the attributes' dimensions, since the others tell the
-same. From START of the run on, each step also takes ASKED rows, moves one attribute's code of each to another row's
-(codes of strongly correlated attributes go along by their conditional mean), keeps what `flow` says is free of the
-attributes, decodes SAMPLES times, and measures the decodes, by the attributes' own functions, which are black boxes
-here as everywhere. The reward of a decode is
+The published objective shapes the encoder; the decoder may ignore the attributes' dimensions, since the others tell
+the same. From START of the run on, each step also takes ASKED rows, moves one attribute's code of each to another
+row's (codes of strongly correlated attributes go along by their conditional mean), keeps what flow.py says is free of
+the attributes, decodes SAMPLES times, and measures the decodes, by the attributes' own functions, which are black
+boxes here as everywhere. The reward of a decode is
 
-    - MISS |realised - requested| - DRIFT sum over others of (1 - rho^2) |change|, in sd, - CHANGE share of entries changed
+    - MISS |realised - requested| - DRIFT sum over others of (1 - rho^2) |change| - CHANGE share of entries changed
 
-and the gradient that of its log-probability times the reward, less the mean of the row's samples over their sd (Williams
-1992; Kool et al. 2019 for the baseline). Attributes that are missed by more weigh more. Samples that hit are encoded again:
-what they have in the free dimensions is to be what the row had (`invariance`).
+in sd, and the gradient that of its log-probability times the reward, less the mean of the row's samples over their sd
+(Williams 1992; Kool et al. 2019 for the baseline). Attributes that are missed by more weigh more. Samples that hit are
+encoded again: what they have in the free dimensions is to be what the row had (`invariance`).
 
 Shapes: b batch, z latent, k attributes, m rows that are asked, s samples of each.
 """
@@ -52,6 +52,7 @@ JUDGED = 2000  # rows that tell which dimensions are used
 CORRELATED = 20_000  # rows that correlations are taken from, at most
 
 Floats = npt.NDArray[np.floating[Any]]
+Ints = npt.NDArray[np.int64]
 
 
 class Asked(NamedTuple):
@@ -113,8 +114,8 @@ class Aligned:
     # ------------------------------------------------------------------------ what is asked
 
     def _asked(self, step: Step) -> Asked | None:
-        """Some rows of a fresh draw, each asked to have one attribute's value and code of another that the decoder knows
-        the same of; None where there are no such pairs."""
+        """Some rows of a fresh draw, each asked to have one attribute's value and code of another row of the same
+        context; None where there are no such pairs."""
         drawn, model = step.draw(ROWS), step.model
         random = np.random.default_rng(int(torch.randint(2**31, ())))
         at, donor = _pairs(model.context(drawn.inputs).cpu().numpy(), random)
@@ -150,7 +151,8 @@ class Aligned:
         weight = _by_attribute(error, np.repeat(asked.attribute, SAMPLES), self.k)
         advantage = torch.from_numpy((_normalised(reward) * weight).astype(np.float32)).to(z.device)
         policy = -(advantage * model.log_prob(many, made)).mean()
-        return policy / entries, self._invariance(step, asked, made, error), torch.tensor(error.mean())
+        keep = self._invariance(step, asked, made, error)
+        return policy / entries, keep, torch.tensor(error.mean())
 
     def _judged(self, asked: Asked, values: Floats) -> tuple[Floats, Floats]:
         """(m * s, k) values of the samples -> (m * s,) error and weighted drift, in sd."""
@@ -181,12 +183,14 @@ def make(setting: Setting) -> Aligned:
     return Aligned(plain, setting.measure, standard(setting.values)[1], correlation)
 
 
-def _pairs(context: npt.NDArray[Any], random: np.random.Generator) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _pairs(context: npt.NDArray[Any], random: np.random.Generator) -> tuple[Ints, Ints]:
     """(n, c) -> rows in random order, and for each another row of the same context."""
-    _, group = np.unique(context, axis=0, return_inverse=True) if context.shape[1] else (None, np.zeros(len(context)))
+    group = np.zeros(len(context), dtype=np.int64)
+    if context.shape[1]:
+        group = np.unique(context, axis=0, return_inverse=True)[1].reshape(-1)
     order = random.permutation(len(context))
-    order = order[np.argsort(group.reshape(-1)[order], kind="stable")]
-    starts = np.flatnonzero(np.diff(group.reshape(-1)[order], prepend=-1))
+    order = order[np.argsort(group[order], kind="stable")]
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
     after = np.arange(1, len(order) + 1)
     after[np.append(starts[1:], len(order)) - 1] = starts  # the last of a group is given the first
     pairs = np.stack([order, order[after]])[:, after != np.arange(len(order))]

@@ -1,0 +1,106 @@
+"""The aligned objective: what it asks, what it rewards, when it begins."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arvae_music.attributes import evaluate_mixed, find
+from arvae_music.errors import UsageError
+from arvae_music.examples import Examples
+from arvae_music.measure_nets import MeasureDims, accuracy, build
+from arvae_music.objectives import aligned, make
+from arvae_music.objectives.objective import Setting
+from arvae_music.training import Trainer, TrainingOptions
+
+SPECS = [find("density"), find("contour")]
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.integers(0, 99))
+def test_a_row_is_asked_for_what_another_of_its_context_has(groups: list[int], seed: int):
+    context = np.array(groups)[:, None]
+    at, donor = aligned._pairs(context, np.random.default_rng(seed))
+    assert (context[at] == context[donor]).all()
+    assert (at != donor).all()
+    alone = sum(groups.count(group) == 1 for group in groups)
+    assert sorted(at) == sorted(donor)
+    assert len(at) == len(groups) - alone
+
+
+def test_samples_are_weighed_within_their_row():
+    reward = np.random.default_rng(0).normal(size=5 * aligned.SAMPLES) + np.repeat(np.arange(5) * 10, aligned.SAMPLES)
+    found = aligned._normalised(reward).reshape(5, -1)
+    np.testing.assert_allclose(found.mean(axis=1), 0, atol=1e-9)
+    assert (found.argmax(axis=1) == reward.reshape(5, -1).argmax(axis=1)).all()
+    assert np.abs(aligned._normalised(np.ones(aligned.SAMPLES))).max() == 0
+
+
+def test_what_is_missed_by_more_weighs_more():
+    weight = aligned._by_attribute(np.array([0.1, 0.3, 0.4, 0.8]), np.array([0, 0, 1, 1]), 2)
+    np.testing.assert_allclose(weight, [0.5, 0.5, 1.5, 1.5])
+
+
+def test_it_needs_something_to_measure_with():
+    with pytest.raises(UsageError, match="measures what it decodes"):
+        make("aligned", Setting(8, np.zeros((4, 2), dtype=np.float32), 1e-3, 1.0, 10.0))
+
+
+def measures(count: int = 240) -> Examples:
+    """Scales and leaps in 4/4, thinned at random."""
+    random = np.random.default_rng(0)
+    rows = np.zeros((count, 25), dtype=np.int16)
+    rows[:, 0] = 8
+    for row in rows:
+        ticks = np.flatnonzero(random.random(8) < random.uniform(0.2, 1)) * 3
+        row[1] = 30
+        row[1 + ticks] = 30 + np.cumsum(random.integers(-2, 3, len(ticks)))
+    names = tuple(spec.name for spec in SPECS)
+    return Examples(rows, evaluate_mixed(SPECS, rows).astype(np.float32), names, np.arange(count))
+
+
+def test_it_begins_half_way_and_the_flow_is_of_the_dimensions_in_use_then():
+    examples = measures()
+    torch.manual_seed(0)
+    dims = MeasureDims(latent=8, hidden=24, tick_hidden=16, flow_layers=2, flow_hidden=16, attributes=2)
+    model = build(dims)
+    options = TrainingOptions(epochs=20, batch=60, objective="aligned", report_steps=10, learning_rate=4e-3)
+    setting = options.setting(8, examples, partial(evaluate_mixed, SPECS))
+    trainer = Trainer(model, examples, examples, options, accuracy, None, make("aligned", setting))
+    reports = list(trainer.run())
+    assert ["error" in report.parts for report in reports] == [report.step > 40 for report in reports]
+    assert model.flow is not None
+    assert model.flow.narrowed == 1
+    assert any(parameter.abs().max() > 0 for parameter in model.flow.nets[0][-1].parameters())
+    unused = torch.nn.functional.pad(model.flow.used == 0, (2, 0))
+    with torch.no_grad():
+        mean = model.posterior(torch.from_numpy(examples.inputs)).mean
+    assert (mean[:, unused] == 0).all()
+
+
+@pytest.mark.slow
+def test_a_decoder_is_taught_to_obey():
+    examples = measures(1200)
+
+    def error(objective: str) -> float:
+        torch.manual_seed(0)
+        dims = MeasureDims(latent=12, hidden=48, tick_hidden=32, flow_layers=4, flow_hidden=32, attributes=2)
+        options = TrainingOptions(epochs=80, batch=120, objective=objective, learning_rate=4e-3)
+        setting = options.setting(12, examples, partial(evaluate_mixed, SPECS))
+        trainer = Trainer(build(dims), examples, examples, options, accuracy, None, make(objective, setting))
+        for _ in trainer.run():
+            pass
+        asking = make("aligned", setting)
+        assert isinstance(asking, aligned.Aligned)
+        with torch.no_grad():
+            outputs = trainer.model(trainer._batch().inputs)
+            step = aligned.Step(trainer.model, trainer._batch(), outputs, 1.0, trainer._drawing())
+            asked = asking._asked(step)
+            assert asked is not None
+            return float(asking._policy(step, asked)[2])
+
+    assert error("aligned") < 0.7 * error("ar-vae")

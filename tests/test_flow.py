@@ -1,0 +1,98 @@
+"""The conditional flow: exactly invertible, its volume the Jacobian's, its fit the data's distribution."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from arvae_music import checkpoint, metrics
+from arvae_music.flow import UNUSED, ConditionalFlow
+from arvae_music.measure import Meter
+from arvae_music.measure_nets import MeasureDims, build
+from arvae_music.runtime import NumpyRuntime
+
+
+def stirred(size: int = 5, conditions: int = 3, layers: int = 4) -> ConditionalFlow:
+    """A flow that does something."""
+    torch.manual_seed(0)
+    flow = ConditionalFlow(size, conditions, 16, layers).double()
+    for parameter in flow.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    return flow
+
+
+@pytest.mark.parametrize("layers", [1, 2, 5])
+@pytest.mark.parametrize("narrow", [None, [1.0, 0.0, 1.0, 1.0, 0.01], [0.0, 0.0, 1.0, 0.0, 0.0]])
+def test_there_and_back_is_where_one_was(layers: int, narrow: list[float] | None):
+    flow, conditions = stirred(layers=layers), torch.randn(7, 3).double()
+    if narrow is not None:
+        flow.narrow(torch.tensor(narrow))
+    z = torch.randn(7, 5).double() * flow.used
+    u, _ = flow.inverse(z, conditions)
+    torch.testing.assert_close(flow(u, conditions), z)
+    assert not torch.allclose(u, z)
+    assert (u[:, flow.side == UNUSED] == 0).all()
+
+
+def test_its_volume_is_the_jacobians():
+    flow, conditions, z = stirred(), torch.randn(1, 3).double(), torch.randn(1, 5).double()
+    jacobian = torch.autograd.functional.jacobian(lambda x: flow.inverse(x, conditions)[0][0], z)[:, 0]
+    torch.testing.assert_close(flow.inverse(z, conditions)[1][0], torch.linalg.slogdet(jacobian).logabsdet)
+
+
+def test_a_new_flow_changes_nothing():
+    flow, z = ConditionalFlow(4, 2, 8, 3), torch.randn(6, 4)
+    torch.testing.assert_close(flow.inverse(z, torch.randn(6, 2))[0], z)
+
+
+def test_fitted_it_frees_the_others_of_the_condition():
+    """Others whose mean and spread go with the condition: a probe reads it from them, and not from u."""
+    torch.manual_seed(0)
+    code = torch.randn(3000, 1)
+    z = code * torch.tensor([[1.0, -0.5]]) + torch.randn(3000, 2) * (0.5 * code).exp()
+    flow = ConditionalFlow(2, 1, 32, 3)
+    optimizer = torch.optim.Adam(flow.parameters(), lr=5e-3)
+    for _ in range(300):
+        optimizer.zero_grad()
+        flow.loss(z, code).backward()
+        optimizer.step()
+    with torch.no_grad():
+        u = flow.inverse(z, code)[0].numpy().astype(np.float64)
+    value = code[:, 0].numpy().astype(np.float64)
+
+    def r2(x: np.ndarray) -> float:
+        return metrics.probe_r2((x[:2000], value[:2000]), (x[2000:], value[2000:]), "mlp", 0)
+
+    assert r2(z.numpy().astype(np.float64)) > 0.4
+    assert r2(u) < 0.1
+
+
+@pytest.mark.parametrize("name", ["4/4", "6/8", "3/4"])
+def test_numpy_frees_and_binds_as_pytorch_does(name: str):
+    meter = Meter.parse(name)
+    torch.manual_seed(1)
+    model = build(MeasureDims(latent=9, hidden=16, tick_hidden=8, flow_layers=3, flow_hidden=12, attributes=2)).eval()
+    assert model.flow is not None
+    for parameter in model.flow.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    model.flow.narrow(torch.tensor([1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0]))
+    weights = {key: value.detach().numpy() for key, value in model.state_dict().items()}
+    dims = MeasureDims(latent=9, hidden=16, tick_hidden=8, flow_layers=3, flow_hidden=12, attributes=2).to_json()
+    matrix = ((1.0,),)
+    scale = checkpoint.calibrate("density", "", 0, np.linspace(0, 1, 9), np.linspace(0, 1, 9))
+    made = checkpoint.Checkpoint(checkpoint.Metadata("measures", dims, (scale,), matrix, matrix, {name: 1}), weights)
+    runtime = NumpyRuntime(made)
+    rows = np.full((4, 1 + 24), -1, dtype=np.int16)
+    rows[:, 0], rows[:, 1 : 1 + meter.ticks] = meter.code, 0
+    rows[:, 1], rows[1:, 4], rows[2:, 7] = 20, 25, 30
+    inputs = torch.from_numpy(rows)
+    with torch.no_grad():
+        mean = model.posterior(inputs).mean
+        freed = model.freed(mean, inputs)
+        bound = model.bound(freed, inputs)
+    found = runtime.encode(rows[:, 1 : 1 + meter.ticks], meter)
+    np.testing.assert_allclose(found, freed.numpy(), atol=2e-5)
+    assert runtime.flow is not None
+    np.testing.assert_allclose(runtime.flow.bound(found, meter), bound.numpy(), atol=2e-5)
+    torch.testing.assert_close(bound, mean, atol=2e-5, rtol=1e-4)
