@@ -33,7 +33,7 @@ class ConditionalFlow(nn.Module):
         self.side: Tensor
         self.register_buffer("side", torch.arange(size) % 2.0)
         self.narrowed: Tensor
-        self.register_buffer("narrowed", torch.zeros(()))
+        self.register_buffer("narrowed", torch.zeros(1))
 
     @property
     def used(self) -> Tensor:

@@ -287,4 +287,4 @@ def _flow_shapes(z: int, attributes: int, hidden: int, layers: int) -> dict[str,
     parts = {f"flow.nets.{i}.{part}": shape for i in range(layers) for part, shape in matrices.items()}
     weights: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in parts.items()}
     biases = {f"{name}.bias": shape[:1] for name, shape in parts.items()}
-    return {"flow.side": (size,), "flow.narrowed": (), **weights, **biases}
+    return {"flow.side": (size,), "flow.narrowed": (1,), **weights, **biases}
