@@ -2,8 +2,8 @@
 
 The JSON (key "arvae") holds the format version, the kind (`KINDS`) and dimensions of the model, the vocabulary of a
 model of measures, the attributes it carries (`Scale`: name, latent dimension, corpus statistics, calibration), their
-correlations, the meters of its corpus, how it was trained, and where it comes from. Loading checks all of it and says
-what is wrong. Reading one needs numpy only: PyTorch is for training.
+correlations, the meters of its corpus, how it was trained, where it comes from, and the weights' digest. Loading checks
+all of it and says what is wrong. Reading one needs numpy only: PyTorch is for training.
 
 Besides the attributes that the model carries, the statistics of the other built-in ones are kept, so that the
 edit engine can move those too, by measurement alone.
@@ -38,6 +38,7 @@ from .tokens import CENTRE, FIRST_PITCH, HOLD, REST, SPAN, VOCABULARY
 FORMAT = 1
 KINDS = ("measures", "images")
 KEY = "arvae"
+DIGEST = "weights"  # in the JSON: `Checkpoint.digest` when it was written
 MODEL_FILE = "model.safetensors"  # in a run folder
 PACKAGED = Path(__file__).parent / "models"
 TOKENS = {
@@ -167,7 +168,7 @@ class Checkpoint:
 
 def write(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> None:
     """Raises OutputError; CheckpointError for numbers that `read` would refuse, before an older file is touched."""
-    body = {"format": FORMAT, "version": __version__, **asdict(checkpoint.metadata)}
+    body = {"format": FORMAT, "version": __version__, DIGEST: checkpoint.digest, **asdict(checkpoint.metadata)}
     if checkpoint.metadata.kind == "measures":
         body["tokens"] = TOKENS
     weights = {name: np.ascontiguousarray(value) for name, value in checkpoint.weights.items()}
@@ -183,17 +184,24 @@ def write(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> Non
 def read(model: str | Path) -> Checkpoint:
     """A packaged model's name, a checkpoint file, or a run folder. Raises CheckpointError."""
     path = find(model)
-    metadata = describe(path)
     with _opened(path) as file:
+        body = _body(path, file)
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
     _check_finite(path, weights)
-    return Checkpoint(metadata, weights, path)
+    checkpoint = Checkpoint(_metadata(path, body), weights, path)
+    if DIGEST in body and body[DIGEST] != checkpoint.digest:  # models of arvae's first days have none
+        raise CheckpointError("its weights are not those that were written", where=str(path), remedy="copy it anew")
+    return checkpoint
 
 
 def describe(path: Path) -> Metadata:
     """The metadata alone, checked; quick. Raises CheckpointError."""
     with _opened(path) as file:
-        text = (file.metadata() or {}).get(KEY)
+        return _metadata(path, _body(path, file))
+
+
+def _body(path: Path, file: Any) -> dict[str, Any]:
+    text = (file.metadata() or {}).get(KEY)
     if text is None:
         raise _not_ours(path, "it is a safetensors file, but not an arvae model")
     try:
@@ -203,6 +211,10 @@ def describe(path: Path) -> Metadata:
     if not isinstance(body, dict):
         raise _not_ours(path, "its metadata are no table")
     _check(path, body)
+    return body
+
+
+def _metadata(path: Path, body: Mapping[str, Any]) -> Metadata:
     try:
         scales = tuple(_scale(entry) for entry in body["scales"])
         return Metadata(

@@ -40,6 +40,7 @@ def damaged(model_file: Path, tmp_path: Path) -> Callable[..., Path]:
         tensors = {name: value.copy() for name, value in load(model_file.read_bytes()).items()}
         about = (body and body(about)) or about
         if weights:
+            del about["weights"]  # their digest
             weights(tensors)
         path = tmp_path / "damaged.safetensors"
         path.write_bytes(save(tensors, metadata={"arvae": json.dumps(about)}))
@@ -198,6 +199,16 @@ def test_a_truncated_file_is_refused(model_file: Path, tmp_path: Path, share: fl
     whole, path = model_file.read_bytes(), tmp_path / "half.safetensors"
     path.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(CheckpointError, match=r"half.safetensors: it is not a whole safetensors file .*--model"):
+        checkpoint.read(path)
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_a_file_with_one_bit_turned_is_refused(model_file: Path, tmp_path: Path, bit: int):
+    data = bytearray(model_file.read_bytes())
+    data[-(200 + 37 * bit)] ^= 1 << bit  # the weights stand last
+    path = tmp_path / "turned.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"turned.safetensors: .* (not those that were written|not finite)"):
         checkpoint.read(path)
 
 
