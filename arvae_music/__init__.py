@@ -25,12 +25,12 @@ __version__ = "0.1.0"
 __all__ = ["load", "read", "save"]
 
 
-def load(model: str | Path = "auto", melody: Melody | None = None) -> Model:
+def load(model: str | Path = "auto", melody: Melody | None = None, runtime: str = "numpy") -> Model:
     """A packaged model's name, a checkpoint file, or a run folder; or "auto", the packaged model that fits `melody`
-    best. Raises CheckpointError."""
+    best; in numpy or in PyTorch (runtime="torch"). Raises CheckpointError, UsageError."""
     from . import library
 
-    return library.load(model, melody)
+    return library.load(model, melody, runtime)
 
 
 def read(path: str | Path, *, track: int | str | None = None, channel: int | None = None) -> Song:

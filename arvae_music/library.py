@@ -36,6 +36,7 @@ from .tokens import Row
 from .vary import AMOUNT, COUNT, VaryRequest, VaryResult, vary
 
 Request = float | str | Target
+RUNTIMES = ("numpy", "torch")  # the first is the usual one
 AUTO = "auto"  # the packaged model that knows a melody best
 
 
@@ -102,28 +103,36 @@ class Model(EngineModel):
         return interpolate(melodies, self, steps, form=form, seed=seed)
 
 
-def load(model: str | Path = AUTO, melody: Melody | None = None) -> Model:
+def load(model: str | Path = AUTO, melody: Melody | None = None, runtime: str = RUNTIMES[0]) -> Model:
     """A packaged model's name, a checkpoint file, or a run folder; or "auto", the packaged model that fits `melody`
-    best (without one, the first). Raises CheckpointError."""
+    best (without one, the first); in one of RUNTIMES. Raises CheckpointError, UsageError."""
+    if runtime not in RUNTIMES:
+        raise UsageError(f"there is no runtime {runtime!r}", remedy=f"give {' or '.join(RUNTIMES)}")
     if str(model) != AUTO:
-        return _known(model)
+        return _known(model, runtime)
     names = checkpoints.packaged_names("measures")
     if not names:
         raise CheckpointError("this installation has no models", remedy="install arvae anew, or name a model file")
     if melody is None or len(names) == 1:
-        return _known(names[0])
-    return max((_known(name) for name in names), key=lambda candidate: fit(candidate, melody))
+        return _known(names[0], runtime)
+    return max((_known(name, runtime) for name in names), key=lambda candidate: fit(candidate, melody))
 
 
-def _known(model: str | Path) -> Model:
+def _known(model: str | Path, runtime: str) -> Model:
     """Read once, and again when the file has changed: a run in training writes its model anew."""
     path = checkpoints.find(model)
-    return _read(path, path.stat().st_mtime_ns)
+    return _read(path, path.stat().st_mtime_ns, runtime)
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, changed: int) -> Model:
-    return prepare(checkpoints.read(path))
+def _read(path: Path, changed: int, runtime: str) -> Model:
+    checkpoint = checkpoints.read(path)
+    if runtime == "torch":
+        from .torch_runtime import TorchRuntime
+
+        checkpoints.expect(checkpoint, "measures")
+        return prepare(checkpoint, TorchRuntime(checkpoint))
+    return prepare(checkpoint)
 
 
 def fit(model: Model, melody: Melody) -> float:

@@ -195,21 +195,21 @@ class MeasureDecoder(nn.Module):
             hidden = torch.rand(previous.shape, device=z.device) < dropout
             previous = previous.masked_fill(hidden, DROPPED)
             sounding = sounding.masked_fill(hidden, DROPPED)
-        beats = self._beats(z, rows.codes, rows)[rows.here]
+        beats = self.beats(z, rows.codes, rows.here.shape[1])[rows.here]
         places = rows.compound * TICKS_PER_BEAT + torch.arange(TICKS_PER_BEAT, device=z.device)[:, None]
         first, which = distinct(torch.stack([places, previous, sounding], dim=2).reshape(-1, 3), VOCABULARY + 2)
-        known = self._known(*first.unbind(dim=1)).index_select(0, which).reshape(*places.shape, -1)
+        known = self.known(*first.unbind(dim=1)).index_select(0, which).reshape(*places.shape, -1)
         states = self.tick_gru(known + self.tick_input(beats), torch.tanh(self.tick_start(beats)))
         return Decoding(Categorical(logits=self.to_tokens(states), validate_args=False), rows.tokens.t())
 
-    def _beats(self, z: Tensor, codes: Tensor, rows: Layout) -> Tensor:
-        """(b, n, h): the state of every beat."""
-        beats = torch.arange(rows.here.shape[1], device=z.device)
+    def beats(self, z: Tensor, codes: Tensor, count: int) -> Tensor:
+        """(b, z), (b,) -> (b, n, h): the states of the first `count` beats."""
+        beats = torch.arange(count, device=z.device)
         gates = self.beat_input(z) + self.beat_table(codes * MAX_BEATS + beats[:, None])
         states: Tensor = self.beat_gru(gates, torch.tanh(self.beat_start(z)))
         return states.transpose(0, 1)
 
-    def _known(self, places: Tensor, previous: Tensor, sounding: Tensor) -> Tensor:
+    def known(self, places: Tensor, previous: Tensor, sounding: Tensor) -> Tensor:
         """(m,) thrice -> (m, 3k): what a tick's place in its beat and the tokens before it add to its gates."""
         gates: Tensor = self.tick_table(places) + self.previous_table(previous) + self.sounding_table(sounding)
         return gates
@@ -226,14 +226,14 @@ class MeasureDecoder(nn.Module):
     def _free(self, z: Tensor, inputs: Tensor, choose: Callable[[Tensor], Tensor]) -> Tensor:
         output = inputs.clone()
         rows = layout(inputs)
-        beats = self._beats(z, rows.codes, rows)
+        beats = self.beats(z, rows.codes, rows.here.shape[1])
         previous = torch.full((len(z),), START, device=z.device)
         sounding = torch.full((len(z),), HOLD, device=z.device)
         places = rows.codes % 2 * TICKS_PER_BEAT
         for beat in range(beats.shape[1]):
             gates, state = self.tick_input(beats[:, beat]), torch.tanh(self.tick_start(beats[:, beat]))
             for tick in range(TICKS_PER_BEAT):
-                state = self.tick_gru.step(gates + self._known(places + tick, previous, sounding), state)
+                state = self.tick_gru.step(gates + self.known(places + tick, previous, sounding), state)
                 previous = choose(self.to_tokens(state))
                 sounding = torch.where(previous == HOLD, sounding, previous)
                 column = 1 + beat * TICKS_PER_BEAT + tick

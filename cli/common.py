@@ -53,6 +53,7 @@ Place = Path | Stream
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 SCORE_SUFFIXES = (".abc", ".xml", ".musicxml", ".mxl", ".krn")
 SUFFIXES = MIDI_SUFFIXES + SCORE_SUFFIXES
+RUNTIME = "numpy"
 TEMPLATE = "{stem}.{edit}.mid"
 FIELDS = ("stem", "edit", "seed", "n")
 LONGEST_EDIT = 80  # characters of {edit}; file systems stop at 255 bytes for the whole name
@@ -133,6 +134,15 @@ Model = Annotated[
         "-m",
         metavar="NAME|FILE",
         help="A model by name (arvae models list) or its file.  [default: auto, the one that knows the melody best]",
+    ),
+]
+Runtime = Annotated[
+    str,
+    typer.Option(
+        "--runtime",
+        metavar="numpy|torch",
+        help="What computes the model: torch takes a second longer to start and gives the same.",
+        rich_help_panel="How",
     ),
 ]
 Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Go into folders.", rich_help_panel="Input")]
@@ -299,14 +309,14 @@ def read_song(
     return read_any(source, name=name, track=track, channel=channel, pickup=pickup)
 
 
-def load_model(name: str | None, melody: Melody | None = None) -> TrainedModel:
+def load_model(name: str | None, melody: Melody | None = None, runtime: str = RUNTIME) -> TrainedModel:
     """The model that --model says, loaded once a process; of `auto`, the one that fits `melody` best.
 
-    Raises CheckpointError.
+    Raises CheckpointError, and UsageError for a --runtime that there is not.
     """
     from .. import library
 
-    return library.load(name or library.AUTO, melody)
+    return library.load(name or library.AUTO, melody, runtime)
 
 
 # ------------------------------------------------------------------------------------------ outputs

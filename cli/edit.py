@@ -119,6 +119,7 @@ def edit(
     mode: Mode = "guided",
     proposals: Proposals = PROPOSALS,
     model: common.Model = None,
+    runtime: common.Runtime = common.RUNTIME,
     seed: common.Seed = 0,
     recursive: common.Recursive = False,
     track: common.Track = None,
@@ -148,6 +149,7 @@ def edit(
                 "strength": strength != 1.0,
                 "no-form": not form,
                 "proposals": proposals != PROPOSALS,
+                "runtime": runtime != common.RUNTIME,
                 "track": track is not None,
                 "channel": channel is not None,
                 "pickup": pickup is not None,
@@ -168,7 +170,7 @@ def edit(
             dry_run=dry_run,
             json=json,
         )
-    trained = common.load_model(model)
+    trained = common.load_model(model, runtime=runtime)
     request = trained.request(
         dict(sliders),
         keep=split_names(keep),
@@ -183,7 +185,7 @@ def edit(
     requests = [common.Request(place, label(request.targets), seed) for place in places]
     plans = common.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing)
     reading = {"track": track, "channel": channel, "pickup": pickup}
-    work = _Work(model, request, reading, roll=roll, dry_run=dry_run, json=json)
+    work = _Work(model, runtime, request, reading, roll=roll, dry_run=dry_run, json=json)
     done: list[dict[str, Any]] = []
 
     def then(result: _Done) -> None:
@@ -243,6 +245,7 @@ class _Work:
     """One command's work on each file, in whatever process."""
 
     model: str | None
+    runtime: str
     request: EditRequest
     reading: dict[str, Any]
     roll: bool
@@ -255,7 +258,7 @@ class _Work:
         if plan.skip:
             return False
         song = common.read_song(plan.request.source, **self.reading)
-        model = common.load_model(self.model, song.melody)
+        model = common.load_model(self.model, song.melody, self.runtime)
         result = edit_melody(song.melody, self.request, model)
         if not self.dry_run:
             common.write_output(plan, song.write(result.melody.rows))

@@ -81,6 +81,7 @@ def evaluate(
     fail_under: Under = None,
     fail_over: Over = None,
     quick: Quick = False,
+    runtime: common.Runtime = common.RUNTIME,
     seed: common.Seed = 0,
     overwrite: common.Overwrite = False,
     json: common.Json = False,
@@ -100,8 +101,10 @@ def evaluate(
     if metadata.kind == "images":
         if html is not None:
             raise UsageError("there is no report of images", remedy=f"draw them: arvae traverse {model}")
+        if runtime != common.RUNTIME:
+            raise UsageError("models of images have one runtime", remedy="leave out --runtime")
         return _evaluate_images(model, metadata, corpus, part, bounds, quick, seed, as_json=json)
-    loaded = library.load(model)
+    loaded = library.load(model, runtime=runtime)
     thresholds = _thresholds(*bounds, headline_names(loaded.metadata.carried))
     data = _load(loaded, corpus, part)
     about = {"model": loaded.name, "digest": loaded.checkpoint.digest, "corpus": data.corpus, "part": part}

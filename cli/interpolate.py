@@ -52,6 +52,7 @@ def interpolate(
     bars: Annotated[str | None, typer.Option(metavar="1-4,7", help="Only these measures of each input.")] = None,
     form: edit.Form = True,
     model: common.Model = None,
+    runtime: common.Runtime = common.RUNTIME,
     seed: common.Seed = 0,
     track: common.Track = None,
     channel: common.Channel = None,
@@ -96,7 +97,7 @@ def interpolate(
         common.say(f"{plans[0].place}: skipped")
         return 0
     songs = [common.read_song(place, track=track, channel=channel, pickup=pickup) for place in places]
-    trained = common.load_model(model, songs[0].melody)
+    trained = common.load_model(model, songs[0].melody, runtime)
     path = trained.interpolate([_chosen(song, bars) for song in songs], steps, form=form, seed=seed)
     rows = _rows(path, plans, places, trained, seed, one)
     if not dry_run:

@@ -88,6 +88,7 @@ def vary(
     lock: edit.Lock = None,
     form: edit.Form = True,
     model: common.Model = None,
+    runtime: common.Runtime = common.RUNTIME,
     seed: common.Seed = 0,
     recursive: common.Recursive = False,
     track: common.Track = None,
@@ -107,7 +108,7 @@ def vary(
     places = common.expand_inputs(files, recursive=recursive)
     from ..vary import VaryRequest
 
-    trained = common.load_model(model)
+    trained = common.load_model(model, runtime=runtime)
     points = grid_points(grid) if grid is not None else [{}]
     both = sorted(set(points[0]) & set(sliders))
     if both:
@@ -120,7 +121,7 @@ def vary(
     items = _plan(places, files, folder, requests, varied, overwrite=overwrite, skip_existing=skip_existing)
     earlier = earlier_rows(folder, overwrite=overwrite, skip_existing=skip_existing)
     reading = {"track": track, "channel": channel, "pickup": pickup}
-    work = _Work(model, requests, varied, reading, folder, earlier, dry_run)
+    work = _Work(model, runtime, requests, varied, reading, folder, earlier, dry_run)
     return _run(work, items, jobs, json=json)
 
 
@@ -244,6 +245,7 @@ class _Work:
     """One command's work on each input, in whatever process."""
 
     model: str | None
+    runtime: str
     requests: list[VaryRequest]
     varied: bool  # else each point of the grid itself
     reading: dict[str, Any]
@@ -256,7 +258,7 @@ class _Work:
         rows = [self.earlier.get(self._name(plan)) for plan in item.plans if plan.skip]
         if len(rows) == len(item.plans) and all(row is not None for row in rows):
             return self._recalled(item, song)
-        model = common.load_model(self.model, song.melody)
+        model = common.load_model(self.model, song.melody, self.runtime)
         lines, cards = [f"{song.name}: {song.found.why}"], []
         each = len(item.plans) // len(self.requests)
         for at, request in enumerate(self.requests):

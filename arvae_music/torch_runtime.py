@@ -1,0 +1,65 @@
+"""The runtime in PyTorch: the networks that were trained, behind the same Protocol as the numpy ones (runtime.py).
+
+It takes a second longer to start and gives the same tokens, and so serves to check the other: `--runtime torch`.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads starve other programs
+
+import numpy as np
+import torch
+
+from .attributes import pack
+from .checkpoint import Checkpoint
+from .measure import MAX_TICKS, TICKS_PER_BEAT, Meter
+from .measure_model import from_checkpoint
+from .measure_nets import MeasureDecoder
+from .runtime import Floats, Ints, State
+
+
+class TorchRuntime:
+    """`measure_nets` themselves."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Raises CheckpointError where the weights do not fit the dimensions."""
+        self.model = from_checkpoint(checkpoint)
+        self.latent = self.model.latent
+
+    def encode(self, rows: Ints, meter: Meter) -> Floats:
+        return self.posterior(rows, meter)[0]
+
+    @torch.no_grad()
+    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+        if not len(rows):
+            return np.zeros((0, self.latent), np.float32), np.zeros((0, self.latent), np.float32)
+        mean, log_variance = self.model.posterior(torch.from_numpy(pack(list(rows), [meter] * len(rows), MAX_TICKS)))
+        return mean.numpy(), log_variance.numpy()
+
+    @torch.no_grad()
+    def start(self, z: Floats, meter: Meter) -> State:
+        beats = self._decoder.beats(torch.from_numpy(z), torch.full((len(z),), meter.code), meter.beats)
+        beats = beats.transpose(0, 1)
+        gates, starts = self._decoder.tick_input(beats), torch.tanh(self._decoder.tick_start(beats))
+        return State(meter, gates.numpy(), starts.numpy(), starts[0].numpy(), np.arange(len(z)))
+
+    @torch.no_grad()
+    def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
+        beat, tick = divmod(state.tick, TICKS_PER_BEAT)
+        if tick == 0:
+            state.hidden = state.starts[beat][state.point]
+        place = torch.full((len(previous),), TICKS_PER_BEAT * int(state.meter.compound) + tick)
+        gates = self._decoder.known(place, torch.from_numpy(previous), torch.from_numpy(sounding))
+        gates += torch.from_numpy(state.beats[beat][state.point])
+        hidden = self._decoder.tick_gru.step(gates, torch.from_numpy(state.hidden))
+        state.hidden = hidden.numpy()
+        state.tick += 1
+        logits: Floats = self._decoder.to_tokens(hidden).numpy()
+        return logits
+
+    @property
+    def _decoder(self) -> MeasureDecoder:
+        assert isinstance(self.model.decoder, MeasureDecoder)
+        return self.model.decoder
