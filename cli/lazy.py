@@ -20,6 +20,7 @@ from typer.main import get_command, get_group
 from .. import settings
 from ..errors import UsageError
 from . import common
+from .words import quicken
 
 HELP = ("-h", "--help")
 UNCONFIGURED = ("config", "doctor")  # they run, and tell what's wrong, when the settings can't be read
@@ -38,6 +39,14 @@ class Entry(Protocol):
 class PlainCommand(TyperCommand):
     """A command whose --help has its options in sections, without types where a metavar says more."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for parameter in self.params:
+            quicken(parameter)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        return quicken(super().get_help_option(ctx))
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": []}
         for parameter in self.get_params(ctx):
@@ -53,6 +62,13 @@ class PlainCommand(TyperCommand):
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
+
+
+class PlainGroup(TyperGroup):
+    """Commands below a command."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        return quicken(super().get_help_option(ctx))
 
 
 class LazyGroup(TyperGroup):
@@ -101,6 +117,7 @@ def load(name: str, entry: Entry) -> Any:
     found = getattr(importlib.import_module(module, __package__), attribute)
     if isinstance(found, typer.Typer):
         found.rich_markup_mode = None
+        found.info.cls = PlainGroup
         for info in found.registered_commands:
             info.cls = PlainCommand if info.cls in (None, TyperCommand) else info.cls
         command: Any = get_group(found)
@@ -127,9 +144,9 @@ def defaults(name: str, command: Any, rest: list[str]) -> dict[str, Any]:
 def root(table: Mapping[str, Entry], help_text: str, *, completion: bool) -> Any:
     """The root group. `--debug` is taken off the line before it gets here (`main`).
 
-    typer imports pydantic (a tenth of a second) for every option but a boolean with a default. So that --help does
-    without, `completion` adds what completes and installs itself only where that's asked for, and --help is our
-    own.
+    typer imports pydantic (a tenth of a second) for every option but a boolean with a default (see words.py). So that
+    --help does without, `completion` adds what completes and installs itself only where that's asked for, and --help
+    is our own.
     """
     app = typer.Typer(
         cls=LazyGroup,

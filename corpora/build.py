@@ -28,6 +28,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -146,8 +147,6 @@ class _Tally:
         return Progress(self.done, total, self.tunes, self.measures, path)
 
     def facts(self) -> store.Facts:
-        from music21 import __version__ as music21_version
-
         return store.Facts(
             name=self.corpus.name,
             description=self.corpus.description,
@@ -155,7 +154,7 @@ class _Tally:
             licence=self.corpus.licence,
             bibtex=self.corpus.bibtex,
             arvae=__version__,
-            music21=music21_version,
+            music21=metadata.version("music21"),
             format=store.FORMAT,
             tunes=self.tunes,
             measures=self.measures,

@@ -155,6 +155,40 @@ def test_help_and_version_load_neither_typer_nor_numpy(home: dict[str, str]) -> 
         assert loaded(code, home)["heavy"] == []
 
 
+# What a command needs of the libraries that take long to import, as it runs and comes to its end.
+USES: dict[tuple[str, ...], set[str]] = {
+    ("edit", "melody.mid", "--density", "+1", "--roll"): set(),
+    ("edit", "melody.mid", "--density", "+1", "--runtime", "torch", "--dry-run"): {"torch"},
+    ("edit", "tune.abc", "--density", "+1"): {"music21"},
+    ("vary", "melody.mid", "-n", "2"): set(),
+    ("interpolate", "melody.mid", "melody.mid"): set(),
+    ("inspect", "melody.mid"): set(),
+    ("inspect", "melody.mid", "--json"): set(),
+    ("models", "list"): set(),
+    ("config", "show"): set(),
+    ("demo",): {"matplotlib", "pydantic"},  # its -o is a Path
+    ("corpus", "list"): set(),  # none is built
+    ("corpus", "build", "tunes", "-j", "1"): {"pyarrow", "symusic"},
+}
+
+
+@pytest.mark.parametrize("words", USES, ids=" ".join)
+def test_a_command_loads_only_what_it_uses(words: tuple[str, ...], home: dict[str, str], melody: Path) -> None:
+    (melody.parent / "tunes").mkdir()
+    (melody.parent / "tunes" / "tune.mid").write_bytes(melody.read_bytes())
+    (melody.parent / "tune.abc").write_text("X:1\nT:x\nM:4/4\nL:1/4\nK:G\nGABc|d2 d2|\n", "utf-8")
+    code = (
+        "import contextlib, io, os\nfrom arvae_music.cli.main import main\n"
+        f"os.chdir({str(melody.parent)!r})\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as told:\n"
+        f"    seen['code'] = [str(main({list(words)!r})), told.getvalue()]\n"
+        f"seen['heavy'] = [m for m in {(*HEAVY, 'pydantic')!r} if m in sys.modules]"
+    )
+    seen = loaded(code, home)
+    assert seen["code"][0] == "0", seen["code"][1]
+    assert set(seen["heavy"]) == USES[words]
+
+
 def test_every_command_in_the_table_exists_and_has_help(run_arvae: Run) -> None:
     for command in COMMANDS:
         done = run_arvae(command, "--help")
