@@ -76,6 +76,7 @@ def interpolate(
                 "bars": bars is not None,
                 "no-form": not form,
                 "one": one,
+                "runtime": runtime != common.RUNTIME,
                 "track": track is not None,
                 "channel": channel is not None,
                 "pickup": pickup is not None,

@@ -15,7 +15,7 @@ WHOLE = re.compile(r"[+-]?[0-9]+")
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
-class NotPlain(Exception):
+class NotPlainError(Exception):
     """Typer is to see to it."""
 
 
@@ -28,7 +28,7 @@ def quicken(parameter: Any) -> Any:
     def process(ctx: Any, value: Any) -> Any:
         try:
             read = plain(parameter, value)
-        except NotPlain:
+        except NotPlainError:
             return usual(ctx, value)
         return read if parameter.callback is None else parameter.callback(ctx, parameter, read)
 
@@ -37,11 +37,11 @@ def quicken(parameter: Any) -> Any:
 
 
 def plain(parameter: Any, value: Any) -> Any:
-    """The value of a word (of several, where the parameter takes them), or of a default. Raises NotPlain."""
+    """The value of a word (of several, where the parameter takes them), or of a default. Raises NotPlainError."""
     described = getattr(parameter, "type_descriptor", None)  # of typer 0.28 and later
     several = parameter.multiple or parameter.nargs == -1
-    if described is None or parameter.required and value in (None, (), []):
-        raise NotPlain
+    if described is None or (parameter.required and value in (None, (), [])):
+        raise NotPlainError
     if value is None:
         return () if several else None
     kind, about = described.annotation, described.parameter_info
@@ -51,16 +51,16 @@ def plain(parameter: Any, value: Any) -> Any:
         return [_text(word) for word in value]
     reader = READERS.get(kind)
     if reader is None or several:
-        raise NotPlain
+        raise NotPlainError
     read = reader(value)
     if not isinstance(read, (bool, str)) and not _within(read, about.min, about.max):
-        raise NotPlain
+        raise NotPlainError
     return read
 
 
 def _text(word: Any) -> str:
     if not isinstance(word, str):
-        raise NotPlain
+        raise NotPlainError
     return word
 
 
@@ -69,19 +69,19 @@ def _whole(word: Any) -> int:
         return int(word)
     if type(word) is int:
         return word
-    raise NotPlain
+    raise NotPlainError
 
 
 def _number(word: Any) -> float:
-    if isinstance(word, str) and NUMBER.fullmatch(word) or type(word) in (int, float):
+    if (isinstance(word, str) and NUMBER.fullmatch(word)) or type(word) in (int, float):
         return float(word)
-    raise NotPlain
+    raise NotPlainError
 
 
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise NotPlain
+    raise NotPlainError
 
 
 def _within(number: float, least: float | None, most: float | None) -> bool:

@@ -167,7 +167,7 @@ USES: dict[tuple[str, ...], set[str]] = {
     ("models", "list"): set(),
     ("config", "show"): set(),
     ("demo",): {"matplotlib", "pydantic"},  # its -o is a Path
-    ("corpus", "list"): set(),  # none is built
+    ("corpus", "list"): {"pyarrow"},
     ("corpus", "build", "tunes", "-j", "1"): {"pyarrow", "symusic"},
 }
 

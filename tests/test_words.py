@@ -9,7 +9,7 @@ import pytest
 
 from arvae_music.cli.lazy import load
 from arvae_music.cli.main import COMMANDS
-from arvae_music.cli.words import NotPlain, plain
+from arvae_music.cli.words import NotPlainError, plain
 
 WORDS = (
     "", "a", "+1.5", "1", "01", "-3", "0", "16", "17", "+2", " 4", "1_000", "1.0", "1e3", "1e999", ".5", "5.", "nan",
@@ -36,7 +36,7 @@ def test_plain_words_are_read_as_typer_reads_them(name: str) -> None:
         for value in (*WORDS, *([word, "b"] for word in WORDS), *VALUES):
             try:
                 found = plain(parameter, value)
-            except NotPlain:
+            except NotPlainError:
                 continue
             except Exception:  # the option's own parser refuses it: so does typer
                 with pytest.raises(Exception, match=r"."):
@@ -51,5 +51,5 @@ def test_plain_words_are_read_as_typer_reads_them(name: str) -> None:
 def test_what_is_out_of_bounds_or_missing_is_left_to_typer() -> None:
     options = {parameter.name: parameter for parameter in parameters(load("edit", COMMANDS["edit"]))}
     for name, value in (("proposals", "-1"), ("channel", "17"), ("seed", "x"), ("strength", "nan"), ("files", ())):
-        with pytest.raises(NotPlain):
+        with pytest.raises(NotPlainError):
             plain(options[name], value)
