@@ -10,7 +10,9 @@ from arvae_music import checkpoint, metrics
 from arvae_music.flow import UNUSED, ConditionalFlow
 from arvae_music.measure import Meter
 from arvae_music.measure_nets import MeasureDims, build
+from arvae_music.proposals import decode
 from arvae_music.runtime import NumpyRuntime
+from arvae_music.torch_runtime import TorchRuntime
 
 
 def stirred(size: int = 5, conditions: int = 3, layers: int = 4) -> ConditionalFlow:
@@ -96,3 +98,6 @@ def test_numpy_frees_and_binds_as_pytorch_does(name: str):
     assert runtime.flow is not None
     np.testing.assert_allclose(runtime.flow.bound(found, meter), bound.numpy(), atol=2e-5)
     torch.testing.assert_close(bound, mean, atol=2e-5, rtol=1e-4)
+    theirs = TorchRuntime(made)
+    np.testing.assert_allclose(theirs.encode(rows[:, 1 : 1 + meter.ticks], meter), found, atol=2e-5)
+    assert np.array_equal(decode(theirs, found, meter), decode(runtime, found, meter))
