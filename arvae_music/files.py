@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import OutputError
 
 
 def write_whole(path: Path, data: bytes, *, overwrite: bool = False) -> None:
-    """Write `data` to a temporary file beside `path`, then move it there in one step.
+    """`data` as the file `path`, in one step. See `appearing`."""
+    with appearing(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def appearing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """A temporary file beside `path`, to be written in the block; at its end it is moved there in one step, and if
+    the block fails it is removed.
 
     Without `overwrite` an existing file is an error, also one that appears meanwhile. Missing parent
-    folders are made. Raises OutputError.
+    folders are made. Raises OutputError, also for an OSError of the block.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,24 +35,26 @@ def write_whole(path: Path, data: bytes, *, overwrite: bool = False) -> None:
             remedy="name another place with -o",
         ) from error
     except OSError as error:
-        raise OutputError(
-            f"cannot write there ({error.strerror})", where=str(path), remedy="name another place with -o"
-        ) from error
+        raise _cannot(path, error) from error
+    os.close(handle)
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+        yield temporary
         temporary.chmod(0o666 & ~_umask())
         if overwrite:
             temporary.replace(path)
         else:
             _move_new(temporary, path)
     except OSError as error:
-        raise OutputError(
-            f"cannot write there ({error.strerror})", where=str(path), remedy="name another place with -o"
-        ) from error
+        raise _cannot(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _cannot(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"cannot write there ({error.strerror or error})", where=str(path), remedy="name another place with -o"
+    )
 
 
 def _move_new(temporary: Path, path: Path) -> None:

@@ -30,7 +30,6 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from arvae_music import __version__
 from arvae_music.errors import ArvaeError, CorpusError
@@ -68,19 +67,19 @@ def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> 
     works = corpus.works()
     if not works:
         raise CorpusError(f"corpus {corpus.name!r} has no scores", where=corpus.source)
-    tally = _Tally(corpus)
-    yield tally.report(len(works))
     batches = [works[at : at + BATCH] for at in range(0, len(works), BATCH)]
-    jobs = min(jobs or cores(), len(batches))
-    with contextlib.closing(_run(corpus.extract, batches, jobs)) as results:
-        for batch, extracted in zip(batches, results, strict=True):
-            tally.add(batch, extracted)
-            yield tally.report(len(works))
-    if not tally.measures:
-        reasons = ", ".join(f"{reason} ({n})" for reason, n in tally.rejected.most_common(3))
-        raise CorpusError(f"no measure of {corpus.name!r} can be used: {reasons}", where=corpus.source)
     path = store.path_of(corpus.name)
-    store.write(path, tally.tables, tally.facts())
+    with store.writing(path) as writer:
+        tally = _Tally(corpus, writer)
+        yield tally.report(len(works))
+        with contextlib.closing(_run(corpus.extract, batches, min(jobs or cores(), len(batches)))) as results:
+            for batch, extracted in zip(batches, results, strict=True):
+                tally.add(batch, extracted)
+                yield tally.report(len(works))
+        if not tally.measures:
+            reasons = ", ".join(f"{reason} ({n})" for reason, n in tally.rejected.most_common(3))
+            raise CorpusError(f"no measure of {corpus.name!r} can be used: {reasons}", where=corpus.source)
+        writer.finish(tally.facts())
     yield tally.report(len(works), path)
 
 
@@ -106,13 +105,13 @@ class _Tally:
     """What the batches add up to."""
 
     corpus: Corpus
+    writer: store.Writer
     done: int = 0
     tunes: int = 0
     measures: int = 0
     skips: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
-    tables: list[Any] = field(default_factory=list)
     seen: set[bytes] = field(default_factory=set)  # digests of tunes
 
     def add(self, works: Sequence[Work], extracted: Sequence[Extracted]) -> None:
@@ -126,7 +125,7 @@ class _Tally:
             self.skips.update(found.skips)
         self.tunes += len(new)
         self.measures += sum(len(tune.bars) for tune in new)
-        self.tables.append(store.table_of(new))
+        self.writer.add(new)
 
     def _is_copy(self, tune: Tune) -> bool:
         content = blake2b(digest_size=16)

@@ -9,20 +9,20 @@
     shift      int8    semitones: token pitch = sounding pitch + shift
     fifths     int8    key signature that the tune is normalised by, sharps positive
 
-What is true of the whole corpus is JSON in the schema's metadata (`Facts`). Attributes are not stored: they
+What is true of the whole corpus is JSON in the file's metadata (`Facts`). Attributes are not stored: they
 are cheap, and a user's own must work on a corpus that is built already.
 
 The cache is the platform's (`~/.cache/arvae` on Linux), or the folder that the setting `cache` names (ARVAE_CACHE, or
-arvae.toml: see settings.py). A file is written under a temporary name and renamed, so that whatever interrupts a
-build leaves no half of one.
+arvae.toml: see settings.py). A file is written under a temporary name, tunes as they come, and renamed, so that
+whatever interrupts a build leaves no half of one; it is read back memory-mapped.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,14 @@ import numpy as np
 
 from arvae_music import settings
 from arvae_music.errors import CorpusError, OutputError
-from arvae_music.files import write_whole
+from arvae_music.files import appearing
 
 from .corpus import Tune
 
 FORMAT = 1  # raise it when the columns, the tokens or the meters change
 _KEY = b"arvae"
 SUFFIX = ".parquet"
+ROW_GROUP = 16_384  # measures
 
 
 @dataclass(frozen=True)
@@ -91,17 +92,43 @@ def table_of(tunes: Sequence[Tune]) -> Any:
     return pa.table(columns)
 
 
-def write(path: Path, tables: Sequence[Any], facts: Facts) -> None:
-    """All of a corpus, in one step. Raises CorpusError where it cannot be written."""
-    import pyarrow as pa
+class Writer:
+    """Takes tunes as they come, and holds ROW_GROUP measures of them at a time, so that memory does not grow with a
+    corpus."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file  # a pyarrow ParquetWriter
+        self.waiting: list[Tune] = []
+        self.measures = 0
+
+    def add(self, tunes: Sequence[Tune]) -> None:
+        self.waiting += tunes
+        self.measures += sum(len(tune.bars) for tune in tunes)
+        if self.measures >= ROW_GROUP:
+            self._flush()
+
+    def finish(self, facts: Facts) -> None:
+        """What is true of the whole corpus is known at its end."""
+        self._flush()
+        self.file.add_key_value_metadata({_KEY: json.dumps(asdict(facts)).encode()})
+
+    def _flush(self) -> None:
+        self.file.write_table(table_of(self.waiting))
+        self.waiting, self.measures = [], 0
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Writer]:
+    """The corpus file `path`, which appears, whole, when the block ends well. Raises CorpusError where it cannot be
+    written."""
     import pyarrow.parquet as pq
 
-    whole = pa.concat_tables(tables) if tables else table_of(())
-    whole = whole.replace_schema_metadata({_KEY: json.dumps(asdict(facts)).encode()})
-    data = io.BytesIO()
-    pq.write_table(whole, data, compression="zstd")
     try:
-        write_whole(path, data.getvalue(), overwrite=True)
+        with (
+            appearing(path, overwrite=True) as temporary,
+            pq.ParquetWriter(temporary, table_of(()).schema, compression="zstd") as file,
+        ):
+            yield Writer(file)
     except OutputError as error:
         raise CorpusError(error.what, where=error.where, remedy="name another cache folder in ARVAE_CACHE") from error
 
@@ -112,7 +139,7 @@ def read_facts(path: Path) -> Facts:
     import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_schema(path).metadata or {}
+        metadata = pq.read_metadata(path).metadata or {}
         found = json.loads(metadata[_KEY])
         if found["format"] != FORMAT:
             raise CorpusError(
@@ -135,6 +162,6 @@ def read_table(path: Path) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path).read()  # `read_table` imports pyarrow.dataset, a third of a second
+        return pq.ParquetFile(path, memory_map=True).read()  # `read_table` imports pyarrow.dataset, a third of a second
     except (OSError, pa.ArrowException) as error:
         raise CorpusError(f"cannot be read ({error})", where=str(path), remedy="build it anew") from error

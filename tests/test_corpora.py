@@ -12,6 +12,7 @@ from pathlib import Path
 
 import mido
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from arvae_music.attributes import PAPER, evaluate, find
@@ -313,6 +314,19 @@ def test_an_interrupted_build_leaves_nothing_and_no_worker(cache, jobs, error):
         building.throw(error)
     assert left_behind(cache) == []
     assert set(multiprocessing.active_children()) <= before
+
+
+@pytest.mark.parametrize("rows", [1, 7, 10_000])
+def test_a_corpus_is_the_same_however_little_of_it_is_held_at_a_time(rows, monkeypatch):
+    run(tiny("whole"), jobs=1)
+    monkeypatch.setattr(store, "ROW_GROUP", rows)
+    monkeypatch.setattr(build, "BATCH", 3)
+    run(tiny("parts"), jobs=1)
+    whole, in_parts = (store.read_table(store.path_of(name)) for name in ("whole", "parts"))
+    assert in_parts.column("tokens").equals(whole.column("tokens"))
+    assert len(whole) == registry.load_facts("parts").measures > 20
+    groups = pq.ParquetFile(store.path_of("parts")).num_row_groups
+    assert groups == 1 if rows == 10_000 else groups >= len(whole) // (rows + 3)
 
 
 def test_a_work_that_kills_its_process_is_counted(monkeypatch):
