@@ -102,10 +102,23 @@ def _settled(
         through = _min_marginals(settled, steps)
         for form in together:
             at = repeated[form]
-            chosen = int(np.argmin(np.sum([through[i] for i in at], axis=0)))
+            price = _jointly(at, settled, steps) if form in first else np.sum([through[i] for i in at], axis=0)
+            chosen = int(np.argmin(price))
             for i in at:
                 settled[i] = settled[i] + PARTED * (np.arange(len(settled[i])) != chosen)
     return settled
+
+
+def _jointly(at: Sequence[int], costs: Sequence[Floats], steps: Sequence[Floats | None]) -> Floats:
+    """For each candidate of a form, the cost of the best path that has it in all its places. What is best in each
+    place, the others being free, may be what cannot stand beside itself."""
+    prices = []
+    for candidate in range(len(costs[at[0]])):
+        fixed = list(costs)
+        for i in at:
+            fixed[i] = np.where(np.arange(len(costs[i])) == candidate, costs[i], np.inf)
+        prices.append(float(_sweep(fixed, steps)[0][-1].min()))
+    return np.array(prices)
 
 
 def _min_marginals(costs: Sequence[Floats], steps: Sequence[Floats | None]) -> list[Floats]:

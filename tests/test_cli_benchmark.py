@@ -47,7 +47,7 @@ def body(folder: Path) -> dict[str, object]:
 def test_every_objective_is_trained_evaluated_and_set_beside_the_others(run: Call, work: Path):
     done = run(*LINE[:-1], "--quick", "--part", "test")
     assert done.returncode == 0, done.stderr
-    names = ["ar-vae", "beta-vae", "factor-vae", "beta-tcvae", "conditional", "fader", "glsr-vae"]
+    names = ["ar-vae", "aligned", "beta-vae", "factor-vae", "beta-tcvae", "conditional", "fader", "glsr-vae"]
     found = body(work / "out")
     assert [one["method"] for one in found["runs"]] == names
     assert {one["steps"] for one in found["runs"]} == {found["runs"][0]["steps"]}

@@ -92,7 +92,10 @@ def test_a_run_leaves_its_files(run: Call, work: Path):
     assert config["corpus"] == "tunes"
     assert config["options"]["epochs"] == 2
     assert config["options"]["batch"] == 16
-    assert config["dims"] == {"latent": 6, "hidden": 8, "tick_hidden": 8, "token_dropout": 0.1, "null_share": 0.1}
+    assert config["dims"] == {
+        "latent": 6, "hidden": 8, "tick_hidden": 8, "token_dropout": 0.1, "null_share": 0.1,
+        "flow_layers": 0, "flow_hidden": 96, "attributes": 0,
+    }  # fmt: skip
     reports = lines(folder)
     assert set(reports[0]) == set(Report.__dataclass_fields__)
     assert reports[-1]["progress"] == 1
