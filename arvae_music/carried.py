@@ -16,8 +16,8 @@ import torch
 
 from .checkpoint import NOT_CARRIED, Checkpoint, Scale, calibrate, correlations, exact
 from .errors import CheckpointError
-from .examples import Examples, standard
-from .metrics import mutual_information, spearman
+from .examples import Examples, spread, standard
+from .metrics import mutual_information, sampled, spearman
 from .model import ArVae
 from .objectives import Carriage
 
@@ -39,7 +39,7 @@ class Carried(NamedTuple):
 
 def calibration_rows(train: Examples) -> npt.NDArray[np.int64]:
     """The rows that the calibration is fitted on, evenly spread."""
-    return np.unique(np.linspace(0, len(train) - 1, min(len(train), CALIBRATION_ROWS)).astype(np.int64))
+    return spread(len(train), CALIBRATION_ROWS)
 
 
 def carried(
@@ -127,9 +127,6 @@ def posteriors(model: ArVae, inputs: Any) -> tuple[npt.NDArray[np.float64], npt.
     return mean, log_variance
 
 
-def _sampled(model: ArVae, inputs: Any) -> npt.NDArray[np.float64]:
+def _sampled(model: ArVae, inputs: Any) -> Floats:
     """(n, ...) -> (n, z), the same each time."""
-    mean, log_variance = posteriors(model, inputs)
-    noise = np.random.default_rng(0).standard_normal(mean.shape)
-    sampled: npt.NDArray[np.float64] = mean + noise * np.exp(0.5 * log_variance)
-    return sampled
+    return sampled(*posteriors(model, inputs), np.random.default_rng(0))

@@ -19,10 +19,10 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from . import __version__
-from .errors import CheckpointError
+from .errors import CheckpointError, UsageError
 from .files import write_whole
 from .metrics import ranked
 from .tokens import CENTRE, FIRST_PITCH, HOLD, REST, SPAN, VOCABULARY
@@ -50,6 +50,7 @@ STRONG = 0.5  # |correlation| of codes from which another attribute's code moves
 NOT_CARRIED = -1  # the dimension of an attribute that the model knows the statistics of, and no more
 
 Floats = npt.NDArray[np.floating[Any]]
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,21 @@ class Checkpoint:
         for name in sorted(self.weights):
             sum_.update(name.encode() + np.ascontiguousarray(self.weights[name]).tobytes())
         return sum_.hexdigest()[:16]
+
+
+def specs_of(scales: Sequence[Scale], find: Callable[[str], S]) -> tuple[S, ...]:
+    """The attributes that a checkpoint names, each by `find`, which raises UsageError where there is none. Raises
+    CheckpointError then."""
+    specs = []
+    for scale in scales:
+        try:
+            specs.append(find(scale.origin or scale.name))
+        except UsageError as error:
+            raise CheckpointError(
+                f"it was trained with the attribute {scale.name!r}, which is not to be had here ({error.what})",
+                remedy="run it where that function can be imported",
+            ) from error
+    return tuple(specs)
 
 
 # ------------------------------------------------------------------------------------ files

@@ -29,30 +29,28 @@ The published values are medians of ten seeds, read off the plots of Pati & Lerc
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from . import control, metrics
+from . import control, metrics, sections
 from .attributes import by_meter, evaluate, evaluate_mixed
 from .checkpoint import STRONG
 from .control import Outcome
 from .edit import PROPOSALS
 from .edit import Model as EngineModel
-from .examples import Examples, distinct, seen_in
+from .examples import Examples, distinct, seen_in, spread
 from .library import Model
 from .locks import in_key
 from .proposals import decode
+from .sections import Figures, Progress
 from .tokens import FIRST_PITCH, HOLD, PAD, REST, onsets, sounding
 
 Floats = npt.NDArray[np.floating[Any]]
 Inputs = npt.NDArray[np.int16]
-Figures = dict[str, float]
-Progress = Callable[[str], None]
 Mode = Literal["latent", "guided"]
 
 # Pati & Lerch (2020): see above. `tokens` is their reconstruction accuracy, Spearman's is SCC.
@@ -107,11 +105,6 @@ class Coded:
     mean: Floats  # (n, z)
     log_variance: Floats  # (n, z)
     seen: npt.NDArray[np.bool_]  # (n,)
-
-    def sampled(self, random: np.random.Generator) -> Floats:
-        noise = random.standard_normal(self.mean.shape)
-        result: Floats = self.mean + noise * np.exp(0.5 * self.log_variance)
-        return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,19 +180,22 @@ class _Run:
         self.progress = progress
         self.names = model.metadata.names
         self.dimensions = tuple(scale.dimension for scale in model.metadata.scales)
-        self.seconds: Figures = {}
-        self.by_attribute: dict[str, dict[str, Figures]] = {}
 
     def all(self, about: Mapping[str, Any]) -> Evaluation:
-        coded = self._timed("encoding", self._coded, self.part, self.options.measures)
-        representation = self._timed("representation", self._representation, coded)
-        reconstruction = self._timed("reconstruction", self._reconstruction, coded)
-        outcomes = {mode: self._timed(f"control, {mode}", self._outcomes, coded, mode) for mode in _MODES}
-        steps = {mode: self._timed(f"traversals, {mode}", self._steps, coded, mode) for mode in _MODES}
+        timed = sections.Clock(self.progress)
+        coded = timed("encoding", self._coded, self.part, self.options.measures)
+        scores = timed(
+            "representation", sections.representation, coded.mean, coded.log_variance, coded.values, self.dimensions,
+            self._random(1),
+        )  # fmt: skip
+        representation = {row: each.means() for row, each in scores.items()}
+        reconstruction = timed("reconstruction", self._reconstruction, coded)
+        outcomes = {mode: timed(f"control, {mode}", self._outcomes, coded, mode) for mode in _MODES}
+        steps = {mode: timed(f"traversals, {mode}", self._steps, coded, mode) for mode in _MODES}
         figures = {str(mode): self._control(coded, outcomes[mode], steps[mode]) for mode in _MODES}
-        leakage = self._timed("leakage", self._leakage, coded)
+        leakage = timed("leakage", self._leakage, coded)
         prior = {name: self._prior(coded, d) for name, d in zip(self.names, self.dimensions, strict=True)}
-        samples = self._timed("prior samples", self._samples, coded)
+        samples = timed("prior samples", self._samples, coded)
         headline = _headline(representation, reconstruction, figures, leakage, prior, samples)
         return Evaluation(
             about={**about, "options": vars(self.options)},
@@ -207,23 +203,16 @@ class _Run:
             dimensions=self.dimensions,
             counts=self._counts(coded),
             representation=representation,
-            by_attribute=self.by_attribute,
+            by_attribute=sections.by_attribute(scores, self.names),
             reconstruction=reconstruction,
             control=figures,
             leakage=leakage,
             prior=prior,
             samples=samples,
             headline=headline,
-            seconds=self.seconds,
+            seconds=timed.seconds,
             evidence=Evidence(coded, outcomes, steps),
         )
-
-    def _timed(self, section: str, work: Callable[..., Any], *arguments: Any) -> Any:
-        self.progress(section)
-        started = time.perf_counter()
-        found = work(*arguments)
-        self.seconds[section] = round(time.perf_counter() - started, 2)
-        return found
 
     def _random(self, section: int) -> np.random.Generator:
         """Of its own for each section, so that none depends on how much another drew."""
@@ -243,7 +232,7 @@ class _Run:
 
     def _coded(self, examples: Examples, most: int) -> Coded:
         at = distinct(examples)
-        chosen = examples.take(at[_spread(len(at), most)])
+        chosen = examples.take(at[spread(len(at), most)])
         inputs = chosen.inputs.astype(np.int16)
         mean = np.zeros((len(inputs), self.model.runtime.latent))
         log_variance = np.zeros_like(mean)
@@ -251,25 +240,6 @@ class _Run:
             mean[here], log_variance[here] = self.model.runtime.posterior(inputs[here, 1 : 1 + meter.ticks], meter)
         values = evaluate_mixed(self.model.specs, inputs)
         return Coded(inputs, values, mean, log_variance, seen_in(self.known, chosen))
-
-    def _representation(self, coded: Coded) -> dict[str, Figures]:
-        random = self._random(1)
-        oracle = random.standard_normal(coded.mean.shape)
-        for k, d in enumerate(self.dimensions):
-            oracle[:, d] = metrics.rank_normal(coded.values[:, k])
-        rows = {
-            "paper's protocol": metrics.published(coded.sampled(random), coded.values),
-            "paper's protocol, oracle": metrics.published(oracle, coded.values),
-            "strict": metrics.strict(coded.mean, coded.values, self.dimensions),
-            "strict, oracle": metrics.strict(oracle, coded.values, self.dimensions),
-        }
-        for row, scores in rows.items():
-            each = {name: values for name, values in scores._asdict().items() if len(values) == len(self.names)}
-            self.by_attribute[row] = {name: self._named(values) for name, values in each.items()}
-        return {row: scores.means() for row, scores in rows.items()}
-
-    def _named(self, values: Floats) -> Figures:
-        return dict(zip(self.names, map(float, values), strict=True))
 
     def _reconstruction(self, coded: Coded) -> dict[str, Figures]:
         outputs = coded.inputs.copy()
@@ -284,7 +254,7 @@ class _Run:
         random = self._random(2)
         inputs, values = coded.inputs, coded.values
         if mode == "guided":
-            at = _spread(len(inputs), self.options.guided)
+            at = spread(len(inputs), self.options.guided)
             drawn = control.draw(inputs, values, random)[at]
             inputs = inputs[at]
         else:
@@ -296,7 +266,7 @@ class _Run:
         return tuple(control.outcome(self.model, inputs, k, drawn[:, k], answer) for k in ask)
 
     def _steps(self, coded: Coded, mode: Mode) -> tuple[Outcome, ...]:
-        at = _spread(len(coded.inputs), self.options.traversals)
+        at = spread(len(coded.inputs), self.options.traversals)
         answer, found = self._answer(mode), []
         for k in range(len(self.names)):
             levels = control.levels(coded.inputs, coded.values[:, k])[at]
@@ -324,15 +294,8 @@ class _Run:
         free = [d for d in range(coded.mean.shape[1]) if d not in self.dimensions]
         found: dict[str, Figures] = {}
         for k, name in enumerate(self.names):
-            probes: Figures = {
-                kind: metrics.probe_r2(
-                    (fit.mean[:, free], fit.values[:, k]),
-                    (coded.mean[:, free], coded.values[:, k]),
-                    kind,
-                    self.options.seed,
-                )
-                for kind in metrics.PROBES
-            }
+            known, judged = ((part.mean[:, free], part.values[:, k]) for part in (fit, coded))
+            probes = metrics.probes(known, judged, self.options.seed)
             along = np.abs(np.array(self.model.metadata.code_correlation)[k]) >= STRONG
             alone = np.arange(len(self.names)) == k
             probes["intervention"] = 1 - self._first_order(coded, k, alone)
@@ -413,11 +376,6 @@ def _accuracy(inputs: Inputs, outputs: Inputs) -> Figures:
 
 def _parts(coded: Coded) -> dict[str, npt.NDArray[np.bool_]]:
     return {"all": np.ones(len(coded.inputs), dtype=np.bool_), "unseen": ~coded.seen}
-
-
-def _spread(count: int, most: int) -> npt.NDArray[np.int64]:
-    """At most `most` indices below `count`, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)) if count else np.zeros(0, np.int64)
 
 
 # ---------------------------------------------------------------------------------- the headline

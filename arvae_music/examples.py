@@ -150,6 +150,11 @@ def split(examples: Examples, shares: Sequence[float] = (0.8, 0.1, 0.1), seed: i
     return Split(*parts)
 
 
+def spread(count: int, most: int) -> npt.NDArray[np.int64]:
+    """At most `most` indices below `count`, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)) if count else np.zeros(0, np.int64)
+
+
 def standard(values: npt.NDArray[np.floating[Any]]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """(n, k) values -> (k,) means and (k,) standard deviations, not below 1e-6: a constant has no scale."""
     return values.mean(axis=0, dtype=np.float64), np.maximum(values.std(axis=0, dtype=np.float64), 1e-6)

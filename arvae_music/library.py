@@ -154,7 +154,7 @@ def fit(model: Model, melody: Melody) -> float:
 def prepare(checkpoint: Checkpoint, runtime: Runtime | None = None) -> Model:
     checkpoints.expect(checkpoint, "measures")
     scales = checkpoint.metadata.scales
-    specs = specs_of(scales)
+    specs = checkpoints.specs_of(scales, find_attribute)
     return Model(_measuring(runtime or NumpyRuntime(checkpoint), scales, specs), checkpoint.metadata, specs, checkpoint)
 
 
@@ -169,17 +169,3 @@ def _measuring(runtime: Runtime, scales: Sequence[Scale], specs: Sequence[Attrib
         return np.stack([scales[k].code(column) for k, column in zip(given, values.T, strict=True)], axis=1)
 
     return GivenCodes(runtime, tuple(scales[k].dimension for k in given), codes)
-
-
-def specs_of(scales: Sequence[Scale]) -> tuple[AttributeSpec, ...]:
-    """The attributes a checkpoint names. Raises CheckpointError where one can't be found here."""
-    specs = []
-    for scale in scales:
-        try:
-            specs.append(find_attribute(scale.origin or scale.name))
-        except UsageError as error:
-            raise CheckpointError(
-                f"it was trained with the attribute {scale.name!r}, which is not to be had here ({error.what})",
-                remedy="run it where that function can be imported",
-            ) from error
-    return tuple(specs)

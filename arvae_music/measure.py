@@ -21,6 +21,7 @@ COMPOUND_TICKS = tuple(Fraction(n, 6) for n in range(6))  # of a beat
 MAX_SIMPLE_BEATS = 6  # 6/4 and 3/2: longer measures are not melody measures in any corpus we know
 MAX_COMPOUND_BEATS = 4  # 12/8
 MAX_BEATS = max(MAX_SIMPLE_BEATS, MAX_COMPOUND_BEATS)
+CODES = 2 * (MAX_BEATS + 1)  # Meter.code lies below this
 MAX_TICKS = MAX_BEATS * TICKS_PER_BEAT
 
 

@@ -30,14 +30,13 @@ from torch.distributions import Categorical
 
 from .flow import ConditionalFlow
 from .gru import Gru
-from .measure import MAX_BEATS, TICKS_PER_BEAT
+from .measure import CODES, MAX_BEATS, TICKS_PER_BEAT
 from .model import ArVae, Decoding, Posterior
 from .tokens import FIRST_PITCH, HOLD, PAD, START, VOCABULARY
 
 Array = npt.NDArray[np.floating[Any]]
 
 DROPPED = VOCABULARY + 1  # stands for a token that drop-out hides
-CODES = 2 * (MAX_BEATS + 1)  # meter codes lie below this
 
 
 @dataclass(frozen=True)

@@ -237,6 +237,17 @@ def _or_nan(values: Floats) -> Floats:
 # ------------------------------------------------------------------------------ leakage
 
 
+def sampled(mean: Floats, log_variance: Floats, random: np.random.Generator) -> Floats:
+    """(n, z) twice -> (n, z) drawn from the posterior."""
+    found: Floats = mean + random.standard_normal(mean.shape) * np.exp(0.5 * log_variance)
+    return found
+
+
+def probes(fit: tuple[Floats, Floats], judge: tuple[Floats, Floats], seed: int = 0) -> dict[str, float]:
+    """`probe_r2` of every kind."""
+    return {kind: probe_r2(fit, judge, kind, seed) for kind in PROBES}
+
+
 def probe_r2(fit: tuple[Floats, Floats], judge: tuple[Floats, Floats], kind: Probe = "mlp", seed: int = 0) -> float:
     """How well a fresh probe, fitted on `fit` (codes (n, d), values (n,)), tells the values of `judge`: R2.
 

@@ -18,11 +18,10 @@ import numpy.typing as npt
 
 from .checkpoint import Checkpoint
 from .errors import CheckpointError
-from .measure import MAX_BEATS, TICKS_PER_BEAT, Meter
+from .measure import CODES, MAX_BEATS, TICKS_PER_BEAT, Meter
 from .tokens import VOCABULARY
 
 LOG_VARIANCE = (-10.0, 4.0)  # the encoder's bounds, as in measure_nets
-CODES = 2 * (MAX_BEATS + 1)  # meter codes lie below this
 MOST = np.float32(3.0)  # log-scale of a layer of the flow, at most
 
 Floats = npt.NDArray[np.float32]

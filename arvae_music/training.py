@@ -32,7 +32,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from . import objectives
 from .errors import TrainingError, UsageError
-from .examples import Examples, standard
+from .examples import Examples, spread, standard
 from .model import ArVae, Outputs
 from .objectives.objective import Batch, Critic, Measure, Objective, Setting, Step, Terms
 
@@ -141,7 +141,7 @@ class Trainer:
         self.values = train.attributes
         self._epoch = (-1, np.zeros(0, dtype=np.int64))  # number, and order of the examples
         self.standard = standard(train.attributes)
-        judged = _spread(len(valid), options.valid_rows)
+        judged = spread(len(valid), options.valid_rows)
         self.valid_inputs = torch.from_numpy(valid.inputs[judged]).to(self.device)
         self.valid_codes = self._codes(valid.attributes[judged])
         self.objective = objective or objectives.make(options.objective, options.setting(model.latent, train))
@@ -360,8 +360,3 @@ def seed_all(seed: int, step: int, rank: int) -> None:
     """Seed PyTorch for one step of one rank."""
     mixed = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
     torch.manual_seed(int(mixed[0] >> np.uint64(1)))
-
-
-def _spread(count: int, most: int) -> npt.NDArray[np.int64]:
-    """At most `most` indices below `count`, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)) if count else np.zeros(0, np.int64)

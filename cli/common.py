@@ -27,7 +27,7 @@ import os
 import re
 import string
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ..library import Model as TrainedModel
     from ..melody import Melody
     from ..midi import Song
+    from ..targets import Target
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -322,6 +323,11 @@ def load_model(name: str | None, melody: Melody | None = None, runtime: str = RU
 # ------------------------------------------------------------------------------------------ outputs
 
 
+def slider(panel: str, name: str, text: str) -> Any:
+    """An option of its own for an attribute."""
+    return typer.Option(f"--{name}", metavar="TARGET", help=text, rich_help_panel=panel)
+
+
 @dataclass(frozen=True)
 class Request:
     """One output to be named: of which input, by which edit (`density+1.5`), with which seed; `n` counts."""
@@ -411,6 +417,11 @@ def fill(template: str, request: Request) -> str:
         return template.format_map(values)
     except ValueError as error:
         raise UsageError(f"output template {template!r} does not parse ({error})") from error
+
+
+def label(targets: Mapping[str, Target]) -> str:
+    """`density+1.5`: what stands in output names for an edit."""
+    return "_".join(f"{name}{target}" for name, target in targets.items())
 
 
 def safe_name(text: str) -> str:
@@ -509,6 +520,38 @@ def run_batch(
                 then(cast("R", outcome.value))
     _sum_up(done, skipped, failed)
     return 1 if failed else 0
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is told of one input's result."""
+
+    lines: list[str]
+    data: dict[str, Any]  # for --json
+    on_stdout: bool  # the file went there, and so the lines don't
+
+
+def run_told(
+    plans: Sequence[Planned], work: Callable[[Planned], Told | Literal[False]], jobs: int | None, *, json: bool
+) -> int:
+    """`run_batch` of what tells of each output, as lines or, all together, as JSON; the exit code."""
+    from .parallel import workers
+
+    done: list[dict[str, Any]] = []
+
+    def then(result: Told) -> None:
+        if json:
+            done.append(result.data)
+            return
+        tell = say if result.on_stdout else report
+        tell("\n".join([*([""] if len(plans) > 1 else []), *result.lines]))
+
+    in_line = any("-" in (plan.place, plan.request.source) for plan in plans)  # this process has the streams
+    count = 1 if in_line else workers(jobs, len(plans))
+    code = run_batch(plans, work, name=lambda plan: str(plan.request.source), then=then, jobs=count)
+    if json:
+        print_json(done)
+    return code
 
 
 def _told(problem: Exception, trace: str, name: str) -> str:

@@ -12,8 +12,9 @@ the measures that changed; where nothing changes it is the original, byte for by
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,13 +22,11 @@ import typer
 
 from ..errors import UsageError
 from . import common, pictures
-from .parallel import workers
 
 if TYPE_CHECKING:
     from ..edit import BarResult, EditRequest, EditResult
     from ..library import Model
     from ..midi import Song
-    from ..targets import Target
     from .common import Planned
 
 SLIDERS = ("density", "rhythm", "range", "contour", "syncopation", "pitch", "repetition", "steps")  # have an option
@@ -38,10 +37,7 @@ PROPOSALS = 64  # decodes of a measure
 LISTED = 12  # measures named in the report, at most
 
 
-def _slider(name: str, text: str) -> Any:
-    return typer.Option(f"--{name}", metavar="TARGET", help=text, rich_help_panel=_SLIDERS)
-
-
+_slider = partial(common.slider, _SLIDERS)
 Rhythm = Annotated[str | None, _slider("rhythm", "Rhythmic complexity (unit: pt).")]
 Range = Annotated[str | None, _slider("range", "Highest minus lowest pitch (unit: st).")]
 Density = Annotated[str | None, _slider("density", "Notes in a measure (unit: notes).")]
@@ -182,25 +178,11 @@ def edit(
         proposals=proposals,
         seed=seed,
     )
-    requests = [common.Request(place, label(request.targets), seed) for place in places]
+    requests = [common.Request(place, common.label(request.targets), seed) for place in places]
     plans = common.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing)
     reading = {"track": track, "channel": channel, "pickup": pickup}
     work = _Work(model, runtime, request, reading, roll=roll, dry_run=dry_run, json=json)
-    done: list[dict[str, Any]] = []
-
-    def then(result: _Done) -> None:
-        if json:
-            done.append(result.data)
-            return
-        tell = common.say if result.on_stdout else common.report
-        tell("\n".join([*([""] if len(plans) > 1 else []), *result.lines]))
-
-    in_line = any("-" in (plan.place, plan.request.source) for plan in plans)  # this process has the streams
-    count = 1 if in_line else workers(jobs, len(plans))
-    code = common.run_batch(plans, work, name=lambda plan: str(plan.request.source), then=then, jobs=count)
-    if json:
-        common.print_json(done)
-    return code
+    return common.run_told(plans, work, jobs, json=json)
 
 
 def chosen(named: Sequence[str | None], pairs: Sequence[str] | None) -> dict[str, str]:
@@ -226,20 +208,6 @@ def split_names(values: Sequence[str] | None) -> list[str]:
     return [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
 
 
-def label(targets: Mapping[str, Target]) -> str:
-    """`density+1.5`: what stands in output names for an edit."""
-    return "_".join(f"{name}{target}" for name, target in targets.items())
-
-
-@dataclass(frozen=True)
-class _Done:
-    """What is told of a file."""
-
-    lines: list[str]
-    data: dict[str, Any]  # for --json
-    on_stdout: bool  # the file went there, and so the lines don't
-
-
 @dataclass(frozen=True)
 class _Work:
     """One command's work on each file, in whatever process."""
@@ -252,7 +220,7 @@ class _Work:
     dry_run: bool
     json: bool
 
-    def __call__(self, plan: Planned) -> _Done | Literal[False]:
+    def __call__(self, plan: Planned) -> common.Told | Literal[False]:
         from ..edit import edit as edit_melody
 
         if plan.skip:
@@ -265,13 +233,13 @@ class _Work:
             if self.roll and plan.place != "-":
                 self._draw(plan, song, result)
         data = as_json(plan, song, result, self.request, model, self.dry_run) if self.json else {}
-        return _Done(self._lines(plan, song, result, model), data, plan.place == "-")
+        return common.Told(self._lines(plan, song, result, model), data, plan.place == "-")
 
     def _draw(self, plan: Planned, song: Song, result: EditResult) -> None:
         from ..files import write_whole
         from ..rolls import svg
 
-        picture = svg(song.melody, result.melody, title=song.melody.name, caption=label(self.request.targets))
+        picture = svg(song.melody, result.melody, title=song.melody.name, caption=common.label(self.request.targets))
         write_whole(Path(plan.place).with_suffix(".svg"), picture.encode(), overwrite=plan.overwrite)
 
     def _lines(self, plan: Planned, song: Song, result: EditResult, model: Model) -> list[str]:

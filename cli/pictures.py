@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,8 +20,7 @@ import typer
 
 from ..errors import InputError, UsageError
 from . import common
-from .common import Place, Planned
-from .parallel import workers
+from .common import Place, Planned, Told
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,10 +45,7 @@ Picture = Annotated[
 Steps = Annotated[int, typer.Option(min=2, metavar="N", help="Pictures of each attribute.")]
 
 
-def slider(name: str, text: str) -> Any:
-    return typer.Option(f"--{name}", metavar="TARGET", help=text, rich_help_panel=PANEL)
-
-
+slider = partial(common.slider, PANEL)
 Area = Annotated[str | None, slider("area", "Digits: pixels of the stroke (unit: px).")]
 Length = Annotated[str | None, slider("length", "Digits: length of the stroke (unit: px).")]
 Thickness = Annotated[str | None, slider("thickness", "Digits: thickness of the stroke (unit: px).")]
@@ -122,23 +118,10 @@ def edit(
     trained = load_model(model, _size(places[0]))
     targets = targets_of(dict(sliders), trained)
     kept = tuple(trained.metadata.scale(name).name for name in keep)
-    label = "_".join(f"{name}{target}" for name, target in targets.items())
+    label = common.label(targets)
     plans = _plan([common.Request(place, label, seed) for place in places], output, overwrite, skip_existing)
     work = _Edit(model, targets, kept, "latent" if mode == "latent" else "guided", seed, dry_run)
-    done: list[dict[str, Any]] = []
-
-    def then(result: _Done) -> None:
-        if json:
-            done.append(result.data)
-            return
-        tell = common.say if result.on_stdout else common.report
-        tell("\n".join([*([""] if len(plans) > 1 else []), *result.lines]))
-
-    count = 1 if any(plan.place == "-" for plan in plans) else workers(jobs, len(plans))
-    code = common.run_batch(plans, work, name=lambda plan: str(plan.request.source), then=then, jobs=count)
-    if json:
-        common.print_json(done)
-    return code
+    return common.run_told(plans, work, jobs, json=json)
 
 
 def _size(place: Place) -> int:
@@ -161,15 +144,6 @@ def _plan(
 
 
 @dataclass(frozen=True)
-class _Done:
-    """What is told of a picture."""
-
-    lines: list[str]
-    data: dict[str, Any]  # for --json
-    on_stdout: bool
-
-
-@dataclass(frozen=True)
 class _Edit:
     """One command's work on each picture, in whatever process."""
 
@@ -180,7 +154,7 @@ class _Edit:
     seed: int
     dry_run: bool
 
-    def __call__(self, plan: Planned) -> _Done | Literal[False]:
+    def __call__(self, plan: Planned) -> Told | Literal[False]:
         from ..images.edit import edit as edit_picture
         from ..images.pictures import png, read
 
@@ -193,7 +167,7 @@ class _Edit:
         if not self.dry_run:
             data = png(result.image) if result.changed else Path(plan.request.source).read_bytes()
             common.write_output(plan, data)
-        return _Done(self._lines(plan, result, model), self._json(plan, result, model), plan.place == "-")
+        return Told(self._lines(plan, result, model), self._json(plan, result, model), plan.place == "-")
 
     def _lines(self, plan: Planned, result: ImageResult, model: ImageModel) -> list[str]:
         wrote = "would write" if self.dry_run else "wrote"

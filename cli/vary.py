@@ -192,7 +192,7 @@ def _plan(
     plans: dict[Place, list[Planned]] = {}
     for where, inside in by_folder.items():
         wanted = [
-            common.Request(place, edit.label(request.editing.targets) or "vary", request.editing.seed, n)
+            common.Request(place, common.label(request.editing.targets) or "vary", request.editing.seed, n)
             for place in inside
             for request in requests
             for n in range(1, request.count + 1 if varied else 2)
@@ -317,7 +317,7 @@ def _told(request: VaryRequest, rows: Sequence[Row], short: int) -> list[str]:
     """The report's lines on one request."""
     exact = sum(row["exact"] for row in rows)
     targets, seed = request.editing.targets, request.editing.seed
-    head = f"{edit.label(targets)}: " if targets else ""
+    head = f"{common.label(targets)}: " if targets else ""
     shares = [row["amount"] for row in rows if row["amount"] is not None]
     amount = f", {100 * sum(shares) / len(shares):.0f} % of the notes others on average" if shares else ""
     lines = [f"{head}{len(rows)} of {len(rows) + short}{amount}; {exact} exact in every measure; seed {seed}"]

@@ -132,10 +132,10 @@ def test_an_installation_without_models_says_so(tmp_path: Path, monkeypatch: pyt
 
 def test_an_attribute_that_is_not_to_be_had_here():
     scales = arvae_music.load("bach").metadata.scales
-    assert library.specs_of(scales[:2]) == (find(scales[0].name), find(scales[1].name))
+    assert checkpoint.specs_of(scales[:2], find) == (find(scales[0].name), find(scales[1].name))
     lost = replace(scales[0], name="mine", origin="no_such_module:mine")
     with pytest.raises(CheckpointError, match="trained with the attribute 'mine', which is not to be had") as raised:
-        library.specs_of([lost])
+        checkpoint.specs_of([lost], find)
     assert "can be imported" in raised.value.remedy
 
 

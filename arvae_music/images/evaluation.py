@@ -23,7 +23,6 @@ and of dSprites, 100 epochs.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,17 +30,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import metrics
+from .. import metrics, sections
 from ..checkpoint import STRONG
-from ..examples import Examples
+from ..examples import Examples, spread
+from ..sections import Figures, Progress
 from .classifier import train as train_classifier
 from .model import ImageModel
 from .nets import accuracy_of
 
 Floats = npt.NDArray[np.floating[Any]]
 Images = npt.NDArray[np.uint8]
-Figures = dict[str, float]
-Progress = Callable[[str], None]
 
 METRICS = ("interpretability", "modularity", "mig", "sap", "scc")
 _FIGURES = (*METRICS, "pixels", "kept")
@@ -104,9 +102,7 @@ class _Coded:
     pieces: npt.NDArray[np.int64]
 
     def sampled(self, random: np.random.Generator) -> Floats:
-        noise = random.standard_normal(self.mean.shape)
-        result: Floats = self.mean + noise * np.exp(0.5 * self.log_variance)
-        return result
+        return metrics.sampled(self.mean, self.log_variance, random)
 
 
 def evaluate_model(
@@ -146,16 +142,19 @@ class _Run:
         self.names, self.dimensions = model.metadata.names, model.dimensions
         self.free = [d for d in range(model.dims.latent) if d not in self.dimensions]
         self.sd = np.array([scale.sd for scale in model.metadata.scales])
-        self.seconds: Figures = {}
-        self.by_attribute: dict[str, dict[str, Figures]] = {}
 
     def all(self, about: Mapping[str, Any]) -> Evaluation:
-        coded = self._timed("encoding", self._coded, self.part, self.options.images)
-        representation = self._timed("representation", self._representation, coded)
-        reconstruction = self._timed("reconstruction", self._reconstruction, coded)
-        control = self._timed("control", self._control, coded)
-        digits = self._timed("digits", self._digits, coded) if self.digits else {}
-        leakage = self._timed("leakage", self._leakage, coded)
+        timed = sections.Clock(self.progress)
+        coded = timed("encoding", self._coded, self.part, self.options.images)
+        scores = timed(
+            "representation", sections.representation, coded.mean, coded.log_variance, coded.values, self.dimensions,
+            self._random(1),
+        )  # fmt: skip
+        representation = {row: each.means() for row, each in scores.items()}
+        reconstruction = timed("reconstruction", self._reconstruction, coded)
+        control = timed("control", self._control, coded)
+        digits = timed("digits", self._digits, coded) if self.digits else {}
+        leakage = timed("leakage", self._leakage, coded)
         prior = {
             name: metrics.prior_match(coded.mean[:, d], coded.log_variance[:, d])._asdict()
             for name, d in zip(self.names, self.dimensions, strict=True)
@@ -166,49 +165,23 @@ class _Run:
             dimensions=self.dimensions,
             counts={"images": len(self.part), "evaluated": len(coded.mean)},
             representation=representation,
-            by_attribute=self.by_attribute,
+            by_attribute=sections.by_attribute(scores, self.names),
             reconstruction=reconstruction,
             control=control,
             digits=digits,
             leakage=leakage,
             prior=prior,
             headline=_headline(representation, reconstruction, control, digits, leakage, prior),
-            seconds=self.seconds,
+            seconds=timed.seconds,
         )
-
-    def _timed(self, section: str, work: Callable[..., Any], *arguments: Any) -> Any:
-        self.progress(section)
-        started = time.perf_counter()
-        found = work(*arguments)
-        self.seconds[section] = round(time.perf_counter() - started, 2)
-        return found
 
     def _random(self, section: int) -> np.random.Generator:
         return np.random.default_rng([self.options.seed, section])
 
     def _coded(self, examples: Examples, most: int) -> _Coded:
-        chosen = examples.take(_spread(len(examples), most))
+        chosen = examples.take(spread(len(examples), most))
         mean, log_variance = self.model.posterior(chosen.inputs)
         return _Coded(chosen.inputs, chosen.attributes.astype(np.float64), mean, log_variance, chosen.pieces)
-
-    def _representation(self, coded: _Coded) -> dict[str, Figures]:
-        random = self._random(1)
-        oracle = random.standard_normal(coded.mean.shape)
-        for k, d in enumerate(self.dimensions):
-            oracle[:, d] = metrics.rank_normal(coded.values[:, k])
-        rows = {
-            "paper's protocol": metrics.published(coded.sampled(random), coded.values),
-            "paper's protocol, oracle": metrics.published(oracle, coded.values),
-            "strict": metrics.strict(coded.mean, coded.values, self.dimensions),
-            "strict, oracle": metrics.strict(oracle, coded.values, self.dimensions),
-        }
-        for row, scores in rows.items():
-            each = {name: values for name, values in scores._asdict().items() if len(values) == len(self.names)}
-            self.by_attribute[row] = {name: self._named(values) for name, values in each.items()}
-        return {row: scores.means() for row, scores in rows.items()}
-
-    def _named(self, values: Sequence[float] | Floats) -> Figures:
-        return dict(zip(self.names, map(float, values), strict=True))
 
     def _reconstruction(self, coded: _Coded) -> Figures:
         blocks = _blocks(len(coded.mean))
@@ -221,7 +194,7 @@ class _Run:
     def _control(self, coded: _Coded) -> dict[str, Figures]:
         """Values as they are measured on decodes, before and after: what the decoder does by itself is no drift."""
         random = self._random(2)
-        at = _spread(len(coded.mean), self.options.controlled)
+        at = spread(len(coded.mean), self.options.controlled)
         z, values = coded.mean[at], coded.values[at]
         before = self._measured(z)
         found: dict[str, Figures] = {}
@@ -251,8 +224,8 @@ class _Run:
     def _digits(self, coded: _Coded) -> Figures:
         assert self.digits is not None
         classifier = train_classifier(self.train.inputs, self.digits(self.train), self.options.seed)
-        at = _spread(len(coded.mean), self.options.traversed)
-        part = self.part.take(_spread(len(self.part), self.options.images)).take(at)
+        at = spread(len(coded.mean), self.options.traversed)
+        part = self.part.take(spread(len(self.part), self.options.images)).take(at)
         truth, z = self.digits(part), coded.sampled(self._random(3))[at]
         kept = []
         for d in _informed(coded.sampled(self._random(1)), coded.values):
@@ -271,27 +244,17 @@ class _Run:
 
     def _leakage(self, coded: _Coded) -> dict[str, Figures]:
         fit = self._coded(self.train, self.options.probe_rows)
-        return {
-            name: {
-                kind: metrics.probe_r2(
-                    (fit.mean[:, self.free], fit.values[:, k]), (coded.mean[:, self.free], coded.values[:, k]), kind,
-                    self.options.seed,
-                )
-                for kind in metrics.PROBES
-            }
-            for k, name in enumerate(self.names)
-        }  # fmt: skip
+        found = {}
+        for k, name in enumerate(self.names):
+            known, judged = ((part.mean[:, self.free], part.values[:, k]) for part in (fit, coded))
+            found[name] = metrics.probes(known, judged, self.options.seed)
+        return found
 
 
 def _informed(codes: Floats, values: Floats) -> list[int]:
     """The dimension that tells most of each attribute, as published."""
     best: list[int] = metrics.mutual_information(codes, values).argmax(axis=0).tolist()
     return best
-
-
-def _spread(count: int, most: int) -> npt.NDArray[np.int64]:
-    """At most `most` indices below `count`, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)) if count else np.zeros(0, np.int64)
 
 
 def _blocks(count: int, size: int = 512) -> list[npt.NDArray[np.int64]]:

@@ -23,7 +23,6 @@ import torch
 from .. import checkpoint as checkpoints
 from ..carried import calibration_rows, carried, posteriors, restored
 from ..checkpoint import Checkpoint, Metadata
-from ..errors import CheckpointError, UsageError
 from ..examples import Examples
 from ..model import ArVae
 from ..objectives import Carriage
@@ -118,14 +117,6 @@ def load(model: str | Path) -> ImageModel:
 def prepare(checkpoint: Checkpoint) -> ImageModel:
     """Raises CheckpointError for a model of measures, weights of other dimensions, and attributes not to be had."""
     checkpoints.expect(checkpoint, KIND)
-    specs = []
-    for scale in checkpoint.metadata.scales:
-        try:
-            specs.append(find(scale.origin or scale.name))
-        except UsageError as error:
-            raise CheckpointError(
-                f"it was trained with the attribute {scale.name!r}, which is not to be had here ({error.what})",
-                remedy="run it where that function can be imported",
-            ) from error
+    specs = checkpoints.specs_of(checkpoint.metadata.scales, find)
     net = restored(checkpoint, lambda dims: build(ImageDims(**dims)))
-    return ImageModel(net, checkpoint.metadata, tuple(specs), checkpoint)
+    return ImageModel(net, checkpoint.metadata, specs, checkpoint)

@@ -27,9 +27,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ..checkpoint import STRONG, correlations
 from ..errors import UsageError
-from ..examples import standard
-from ..metrics import ranked
+from ..examples import spread, standard
 from .ar_vae import ArVaeObjective
 from .entries import Carriage
 from .objective import Measure, Setting, Step, Terms
@@ -44,7 +44,6 @@ KEEP = 0.1
 MISS = 3.0
 DRIFT = 0.3
 CHANGE = 1.5
-STRONG = 0.5  # |correlation| from which on codes go along
 NOISE = 0.3  # of the posterior's, that the flow is fitted with: it is used on means
 HIT = 0.05  # sd
 HITS = 48  # that are encoded again, at most
@@ -176,11 +175,8 @@ def make(setting: Setting) -> Aligned:
     if setting.measure is None:
         raise UsageError("the aligned objective measures what it decodes", remedy="give the Setting a `measure`")
     plain = ArVaeObjective(setting.beta, setting.gamma, setting.delta)
-    some = setting.values[:: max(1, len(setting.values) // CORRELATED)]
-    ranks = ranked(some.astype(np.float64))
-    correlation = np.nan_to_num(np.atleast_2d(np.corrcoef(ranks, rowvar=False)))
-    np.fill_diagonal(correlation, 1.0)
-    return Aligned(plain, setting.measure, standard(setting.values)[1], correlation)
+    some = setting.values[spread(len(setting.values), CORRELATED)].astype(np.float64)
+    return Aligned(plain, setting.measure, standard(setting.values)[1], np.array(correlations(some, some)[0]))
 
 
 def _pairs(context: npt.NDArray[Any], random: np.random.Generator) -> tuple[Ints, Ints]:
