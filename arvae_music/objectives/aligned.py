@@ -1,6 +1,6 @@
 """Aligned AR-VAE: AR-VAE, then taught by its own decodes to obey, its other dimensions freed of the attributes.
 
-    AR-VAE's terms (ar_vae.py) + POLICY policy gradient + FLOW flow's negative log-likelihood + KEEP invariance
+    AR-VAE's terms (ar_vae.py) + policy gradient + the flow's negative log-likelihood + invariance, as Weights say
 
 The published objective shapes the encoder; the decoder may ignore the attributes' dimensions, since the others tell
 the same. From START of the run on, each step also takes ASKED rows, moves one attribute's code of each to another
@@ -8,7 +8,7 @@ row's (codes of strongly correlated attributes go along by their conditional mea
 the attributes, decodes SAMPLES times, and measures the decodes, by the attributes' own functions, which are black
 boxes here as everywhere. The reward of a decode is
 
-    - MISS |realised - requested| - DRIFT sum over others of (1 - rho^2) |change| - CHANGE share of entries changed
+    - miss |realised - requested| - drift sum over others of (1 - rho^2) |change| - change share of entries changed
 
 in sd, and the gradient that of its log-probability times the reward, less the mean of the row's samples over their sd
 (Williams 1992; Kool et al. 2019 for the baseline). Attributes that are missed by more weigh more. Samples that hit are
@@ -19,7 +19,7 @@ Shapes: b batch, z latent, k attributes, m rows that are asked, s samples of eac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -32,18 +32,12 @@ from ..errors import UsageError
 from ..examples import spread, standard
 from .ar_vae import ArVaeObjective
 from .entries import Carriage
-from .objective import Measure, Setting, Step, Terms
+from .objective import Measure, Objective, Setting, Step, Terms
 
 START = 0.5  # of the run
 ROWS = 160  # drawn a step
 ASKED = 40  # of them, that an edit is asked of
 SAMPLES = 8
-POLICY = 1.0
-FLOW = 0.3
-KEEP = 0.1
-MISS = 3.0
-DRIFT = 0.3
-CHANGE = 1.5
 NOISE = 0.3  # of the posterior's, that the flow is fitted with: it is used on means
 HIT = 0.05  # sd
 HITS = 48  # that are encoded again, at most
@@ -52,6 +46,18 @@ CORRELATED = 20_000  # rows that correlations are taken from, at most
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of the terms, and of what a decode's reward is made of. Chosen on validation tunes: benchmarks/ablation.py."""
+
+    policy: float = 1.0
+    flow: float = 0.3
+    keep: float = 0.1
+    miss: float = 3.0  # per sd
+    drift: float = 0.3  # per sd
+    change: float = 1.5  # per whole row
 
 
 class Asked(NamedTuple):
@@ -67,28 +73,35 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    plain: ArVaeObjective
+    """`plain` is what is aligned: AR-VAE, or, where the flow is left out, one whose decoder is given exact codes."""
+
+    plain: Objective
     measure: Measure
     sd: Floats  # (k,) of the training values
     correlation: Floats  # (k, k)
-    carriage: ClassVar[Carriage] = "trained"
+    weights: Weights = field(default_factory=Weights)
     critic: ClassVar[None] = None
+
+    @property
+    def carriage(self) -> Carriage:
+        return self.plain.carriage
 
     def terms(self, step: Step) -> Terms:
         terms = self.plain.terms(step)
         flow = step.model.flow
         if step.progress < START:
             # the flow's weights take part in every step: processes wait for the gradients of all
-            weights = list(flow.parameters()) if flow is not None else []
-            return Terms(terms.total + sum((0 * weight.sum() for weight in weights), terms.total * 0), terms.parts)
+            idle = [0 * weight.sum() for weight in flow.parameters()] if flow is not None else []
+            return Terms(sum(idle, terms.total), terms.parts)
         if flow is not None and not flow.narrowed:
             flow.narrow(self._signal_to_noise(step)[self.k :])
         fit = self._flow_loss(step)
         asked = self._asked(step)
         if asked is None:
-            return Terms(terms.total + FLOW * fit, {**terms.parts, "flow": fit})
+            return Terms(terms.total + self.weights.flow * fit, {**terms.parts, "flow": fit})
         policy, keep, error = self._policy(step, asked)
-        total = terms.total + FLOW * fit + POLICY * policy + KEEP * keep
+        own = self.weights
+        total = terms.total + own.flow * fit + own.policy * policy + own.keep * keep
         return Terms(total, {**terms.parts, "flow": fit, "invariance": keep, "error": error})
 
     @property
@@ -124,13 +137,13 @@ class Aligned:
         mean = model.posterior(drawn.inputs).mean
         which = random.integers(0, self.k, len(at))
         values = drawn.values.cpu().numpy()
-        rows, codes = drawn.inputs[at], mean[at, : self.k]
-        with torch.no_grad():
-            sd = mean[:, : self.k].std(dim=0).clamp(min=1e-6)
-            step_ = (mean[donor, which] - mean[at, which]) / sd[which]
-            along = torch.from_numpy(self._slopes()[which]).to(sd) * step_[:, None] * sd
-        free = model.freed(torch.cat([codes.detach(), mean[at, self.k :]], dim=1), rows)
-        return Asked(rows, values[at], which, values[donor, which], codes.detach() + along, free)
+        codes = drawn.codes if self.carriage == "given" else mean[:, : self.k].detach()
+        sd = codes.std(dim=0).clamp(min=1e-6)
+        far = (codes[donor, which] - codes[at, which]) / sd[which]
+        along = torch.from_numpy(self._slopes()[which]).to(sd) * far[:, None] * sd
+        rows = drawn.inputs[at]
+        free = model.freed(torch.cat([codes[at], mean[at, self.k :]], dim=1), rows)
+        return Asked(rows, values[at], which, values[donor, which], codes[at] + along, free)
 
     def _slopes(self) -> Floats:
         """(k, k) how far each attribute's code goes along with each, in sd."""
@@ -146,7 +159,8 @@ class Aligned:
         made = model.sample(many.detach(), rows)
         changed = (made != rows).flatten(1).sum(dim=1).cpu().numpy() / entries
         error, drift = self._judged(asked, np.asarray(self.measure(made.cpu().numpy())))
-        reward = -(MISS * error + DRIFT * drift + CHANGE * changed)
+        own = self.weights
+        reward = -(own.miss * error + own.drift * drift + own.change * changed)
         weight = _by_attribute(error, np.repeat(asked.attribute, SAMPLES), self.k)
         advantage = torch.from_numpy((_normalised(reward) * weight).astype(np.float32)).to(z.device)
         policy = -(advantage * model.log_prob(many, made)).mean()

@@ -1,0 +1,172 @@
+"""What each part of the aligned objective does, and what else was tried: every variant trained alike, over seeds.
+
+    python benchmarks/ablation.py --seeds 3 --epochs 120 -o runs/ablation
+    python benchmarks/ablation.py --variants plain,aligned --part test
+
+Judged on the validation tunes of Bach, from which the defaults are chosen. A run that is finished (its JSON is there)
+is not done again; two processes may share a folder, each with other --variants. Columns: arvae_music/comparison.py.
+
+    plain         AR-VAE, as published                    conditional    exact codes to the decoder, and no more
+    policy        + policy gradient                       kept           + policy gradient and invariance
+    strict        the same, invariance ten times          flow           the flow alone
+    aligned       policy gradient, flow, invariance: what `--objective aligned` does
+    free          the same without invariance             fitted         the flow weighs three times
+    dependence    aligned + distance correlation between the other dimensions and each attribute
+    bottleneck    aligned, beta three times               exact          exact codes + policy gradient + invariance
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from arvae_music import comparison
+from arvae_music.attributes import PAPER, evaluate_mixed, find
+from arvae_music.corpora import registry
+from arvae_music.evaluation import EvaluationOptions, evaluate_model
+from arvae_music.examples import Split, split
+from arvae_music.files import write_whole
+from arvae_music.library import prepare
+from arvae_music.measure_model import to_checkpoint
+from arvae_music.measure_nets import MeasureDims, accuracy, build
+from arvae_music.mixing import Mixer
+from arvae_music.objectives import make
+from arvae_music.objectives.aligned import START, Aligned, Weights
+from arvae_music.objectives.conditional import ConditionalVae
+from arvae_music.objectives.entries import Carriage
+from arvae_music.objectives.objective import Objective, Setting, Step, Terms
+from arvae_music.training import Trainer, TrainingOptions, seed_all
+
+LAYERS = 6  # of the flow
+
+
+@dataclass(frozen=True)
+class Variant:
+    objective: str = "aligned"
+    weights: Weights | None = None
+    layers: int = LAYERS
+    beta: float = 1e-3
+    dependence: float = 0.0
+    exact: bool = False
+
+
+VARIANTS: dict[str, Variant] = {
+    "plain": Variant("ar-vae", layers=0),
+    "conditional": Variant("conditional", layers=0),
+    "policy": Variant(weights=Weights(keep=0.0), layers=0),
+    "kept": Variant(weights=Weights(), layers=0),
+    "strict": Variant(weights=Weights(keep=1.0), layers=0),
+    "flow": Variant(weights=Weights(policy=0.0, keep=0.0)),
+    "free": Variant(weights=Weights(keep=0.0)),
+    "aligned": Variant(),
+    "fitted": Variant(weights=Weights(flow=1.0)),
+    "dependence": Variant(dependence=1.0),
+    "bottleneck": Variant(beta=3e-3),
+    "exact": Variant(layers=0, exact=True),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Dependence:
+    """An objective with the distance correlation of the other dimensions' means and each attribute beside it: Szekely,
+    Rizzo & Bakirov, "Measuring and testing dependence by correlation of distances", Annals of Statistics 2007."""
+
+    inner: Aligned
+    weight: float
+
+    @property
+    def carriage(self) -> Carriage:
+        return self.inner.carriage
+
+    @property
+    def critic(self) -> None:
+        return None
+
+    def terms(self, step: Step) -> Terms:
+        terms = self.inner.terms(step)
+        if step.progress < START:
+            return terms
+        others, codes = step.outputs.posterior.mean[:, self.inner.k :], step.batch.codes
+        dependence = torch.stack([distance_correlation(others, column[:, None]) for column in codes.T]).sum()
+        return Terms(terms.total + self.weight * dependence, {**terms.parts, "dependence": dependence})
+
+
+def distance_correlation(x: Tensor, y: Tensor) -> Tensor:
+    """(n, p), (n, q) -> their squared distance correlation."""
+    a, b = (_centred(torch.cdist(one, one, compute_mode="donot_use_mm_for_euclid_dist")) for one in (x, y))
+    return (a * b).mean() / ((a * a).mean() * (b * b).mean()).sqrt().clamp(min=1e-12)
+
+
+def _centred(distances: Tensor) -> Tensor:
+    return distances - distances.mean(0) - distances.mean(1, keepdim=True) + distances.mean()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--variants", default=",".join(VARIANTS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=120)
+    parser.add_argument("--part", default="valid", choices=["valid", "test"])
+    parser.add_argument("-o", "--output", type=Path, default=Path("runs/ablation"))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    parts = split(registry.load("bach").examples([find(name) for name in PAPER]))
+    runs = []
+    for seed in range(options.seeds):
+        for name in options.variants.split(","):
+            place = options.output / f"{name}-{seed}-{options.epochs}-{options.part}.json"
+            if not place.exists():
+                body = json.dumps(one(VARIANTS[name], seed, options.epochs, parts, options.part))
+                write_whole(place, body.encode())
+            runs.append(comparison.Run(method=name, seed=seed, **json.loads(place.read_text())))
+            print(f"{name} {seed}", flush=True)
+    runs.sort(key=lambda run: list(VARIANTS).index(run.method))
+    print(comparison.markdown(comparison.cells(runs, {})))
+
+
+def one(variant: Variant, seed: int, epochs: int, parts: Split, part: str) -> Mapping[str, Any]:
+    """Train and judge."""
+    specs = [find(name) for name in PAPER]
+    dims = MeasureDims(token_dropout=0.1, flow_layers=variant.layers, attributes=len(specs) if variant.layers else 0)
+    options = TrainingOptions(
+        epochs=epochs, batch=128, learning_rate=4e-3, beta=variant.beta, seed=seed, objective=variant.objective
+    )
+    setting = options.setting(dims.latent, parts.train, partial(evaluate_mixed, specs))
+    objective = _objective(variant, setting)
+    seed_all(seed, 0, 0)
+    model = build(dims)
+    started = time.perf_counter()
+    trainer = Trainer(model, parts.train, parts.valid, options, accuracy, Mixer(specs, 0.5), objective)
+    for _ in trainer.run():
+        pass
+    seconds = time.perf_counter() - started
+    made = to_checkpoint(model, dims, parts.train, specs, [""] * len(specs), {}, {}, objective.carriage)
+    judged = parts.valid if part == "valid" else parts.test
+    result = evaluate_model(prepare(made), parts.train, judged, EvaluationOptions(guided=8, traversals=2))
+    return {
+        "steps": trainer.step, "seconds": seconds, "headline": result.headline, "beta": variant.beta,
+        "gamma": options.gamma,
+    }  # fmt: skip
+
+
+def _objective(variant: Variant, setting: Setting) -> Objective:
+    made = make(variant.objective, setting)
+    if not isinstance(made, Aligned):
+        return made
+    made = replace(made, weights=variant.weights or made.weights)
+    if variant.exact:
+        made = replace(made, plain=ConditionalVae(variant.beta))
+    return Dependence(made, variant.dependence) if variant.dependence else made
+
+
+if __name__ == "__main__":
+    main()
