@@ -37,7 +37,7 @@ from functools import lru_cache
 from importlib.metadata import entry_points
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -355,6 +355,23 @@ def find(name: str) -> AttributeSpec:
     there = f"there are {', '.join(names())}, or give module:function"
     hint = f"did you mean {close[0]}?" if close else there
     raise UsageError(f"unknown attribute {name!r}", remedy=hint)
+
+
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+def each_once(specs: Sequence[N]) -> list[N]:
+    """The same. Raises UsageError where two have one name."""
+    names = [spec.name for spec in specs]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UsageError(f"the attribute {twice[0]} is given twice", remedy="name each once")
+    return list(specs)
 
 
 def imported(path: str) -> object:

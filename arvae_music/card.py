@@ -127,13 +127,14 @@ def _measured(judged: Judged | None) -> list[str]:
         return ["Not evaluated: `arvae evaluate` has not been kept beside these weights."]
     counts = judged.counts
     unseen = f", {counts['unseen']} of which do not occur in training" if "unseen" in counts else ""
-    head = f"Measured on {counts['evaluated']} distinct examples of the {judged.part} part of {judged.corpus}{unseen}:"
+    kind = "distinct examples" if unseen else "examples"
+    head = f"Measured on {counts['evaluated']} {kind} of the {judged.part} part of {judged.corpus}{unseen}:"
     return [head, "", *table([("figure", "value"), *figures(judged).items()])]
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines of a Markdown table, its heading first."""
-    head, *body = (f"| {' | '.join(row)} |" for row in rows)
+    head, *body = (f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
     return [head, "|" + "---|" * len(rows[0]), *body]
 
 

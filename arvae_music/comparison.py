@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from .card import table
 from .objectives.entries import ENTRIES, Carriage
 
 Figures = Mapping[str, float]
@@ -103,8 +104,7 @@ def cells_of_methods(runs: Sequence[Run]) -> list[tuple[str, ...]]:
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
     """Cells, a heading first, as a table."""
-    head, *body = (f"| {' | '.join(row)} |" for row in rows)
-    return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
+    return "\n".join(table(rows))
 
 
 def page(

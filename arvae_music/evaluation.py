@@ -419,24 +419,16 @@ def _headline(
     """Flat. `control`, `exact`, `monotone` and `overlap` are the WORST attribute's, all else is the mean over
     attributes; `NAME.ATTRIBUTE` is one attribute's. `paper.` is the paper's protocol, `guided.` the guided mode,
     `unseen.` measures that training did not have. `leakage` is the better probe's."""
-    mine, ceiling = representation["strict"], representation["strict, oracle"]
-    found = dict(mine)
-    for name in ("mig", "sap"):
-        found[f"{name}_of_oracle"] = mine[name] / ceiling[name] if ceiling[name] > 0 else float("nan")
-    found |= {f"paper.{name}": value for name, value in representation["paper's protocol"].items()}
+    found = sections.of_encoder(representation)
     found |= reconstruction["all"]
     found |= {f"unseen.{name}": value for name, value in reconstruction["unseen"].items()}
     for mode, prefix in (("latent", ""), ("guided", "guided.")):
         for part, mark in (("all", ""), ("unseen", "unseen.")):
             found |= _control_headline(figures[mode][part], prefix + mark)
-    leaks = {name: max(each["mlp"], each["boosting"]) for name, each in leakage.items()}
-    found |= {"leakage": metrics.mean(list(leaks.values())), **{f"leakage.{k}": v for k, v in leaks.items()}}
+    found |= sections.of_leakage(leakage)
     for key in ("intervention", "intervention_with"):
         found[key] = metrics.mean([each[key] for each in leakage.values()])
-    found["overlap"] = _worst([each["overlap"] for each in prior.values()])
-    found |= {f"overlap.{name}": each["overlap"] for name, each in prior.items()}
-    found["kl"] = metrics.mean([each["kl"] for each in prior.values()])
-    return {**found, "valid": samples["valid"]}
+    return {**found, **sections.of_prior(prior), "valid": samples["valid"]}
 
 
 def _control_headline(by_attribute: Mapping[str, Figures], prefix: str) -> Figures:

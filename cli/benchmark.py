@@ -118,7 +118,8 @@ def benchmark(
     with processes(device) as place:
         code = _go(wanted, place, overwrite)
     command = f"arvae benchmark --corpus {corpus} --objectives {objectives} --seeds {seeds} --part {part}"
-    command += "".join(f" --{key} {value:g}" for key, value in (("minutes", minutes), ("epochs", epochs)) if value)
+    limits = (("batch", batch), ("minutes", minutes), ("epochs", epochs))
+    command += "".join(f" --{key} {value:g}" for key, value in limits if value)
     _show([job for job in jobs if _is_evaluated(job)], out, corpus, command + (" --quick" if quick else ""), json)
     return code
 

@@ -522,6 +522,12 @@ def run_batch(
     return 1 if failed else 0
 
 
+def on_line(ctx: typer.Context, name: str, value: T) -> T | None:
+    """The value of an option that was given on the command line; None for one from the settings, or a default."""
+    source = ctx.get_parameter_source(name)
+    return value if source is not None and source.name == "COMMANDLINE" else None
+
+
 @dataclass(frozen=True)
 class Told:
     """What is told of one input's result."""

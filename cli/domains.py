@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import CorpusError, UsageError
+from ..errors import CorpusError
 from ..objectives import DEFAULT, entry
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..measure_nets import MeasureDims
     from ..training import Trainer, TrainingOptions
 
+BATCH = 128
 STEPS = 6000  # of a corpus of music that has no entry in EPOCHS
 FLOW_LAYERS = 6  # of an aligned model
 EPOCHS = {"bach": 240, "folk": 32}  # 8 and 20 minutes on two cores
@@ -116,8 +117,8 @@ class Domain(Protocol):
     def load(self, corpus: str, attributes: tuple[str, ...]) -> Data:
         """A corpus that is built, split by piece. Raises CorpusError, and UsageError for an unknown attribute."""
 
-    def defaults(self, corpus: str, rows: int, objective: str) -> Defaults:
-        """For so many rows to train on."""
+    def defaults(self, corpus: str, rows: int, objective: str, batch: int = BATCH) -> Defaults:
+        """For so many rows to train on, and batches of so many."""
 
     def dims(self, corpus: str, options: Mapping[str, Any]) -> Any: ...
     def read_dims(self, body: Mapping[str, Any]) -> Any:
@@ -151,15 +152,12 @@ class Measures:
         return PAPER
 
     def load(self, corpus: str, attributes: tuple[str, ...]) -> Data:
-        from ..attributes import find
+        from ..attributes import each_once, find
         from ..corpora import registry
         from ..examples import split
 
         data = registry.load(corpus)
-        specs = [find(name) for name in attributes]
-        twice = [spec.name for spec in specs if [other.name for other in specs].count(spec.name) > 1]
-        if twice:
-            raise UsageError(f"the attribute {twice[0]} is given twice", remedy="name each once")
+        specs = each_once([find(name) for name in attributes])
         parts = split(data.examples(specs))
         if len(parts.valid) == 0:
             raise CorpusError(
@@ -168,11 +166,11 @@ class Measures:
         licence, source = ("; ".join(getattr(facts, key) for facts in data.facts) for key in ("licence", "source"))
         return Data(parts, licence, source)
 
-    def defaults(self, corpus: str, rows: int, objective: str) -> Defaults:
-        epochs = EPOCHS.get(corpus) or max(STEPS * 128 // max(rows, 1), 1)
+    def defaults(self, corpus: str, rows: int, objective: str, batch: int = BATCH) -> Defaults:
+        epochs = EPOCHS.get(corpus) or max(STEPS * batch // max(rows, 1), 1)
         usual = entry(objective)
         return Defaults(
-            epochs, 128, 4e-3, usual.beta, usual.gamma, 10.0, 1.0, 32, 128, tick_hidden=64, token_dropout=0.1, mix=0.5
+            epochs, batch, 4e-3, usual.beta, usual.gamma, 10.0, 1.0, 32, 128, tick_hidden=64, token_dropout=0.1, mix=0.5
         )
 
     def dims(self, corpus: str, options: Mapping[str, Any]) -> MeasureDims:
@@ -256,12 +254,14 @@ class Images:
 
         data = images.load(corpus, attributes)
         parts = split(data.examples)
+        if len(parts.valid) == 0:
+            raise CorpusError(f"{corpus} is too small to hold an image out", remedy="build it of more images")
         source = images.variants(data, parts.train)
-        more = None if source is None else images.with_variants(source, parts.train)
+        more = None if source is None else images.with_variants(source, parts.train, attributes)
         digits = data.digits_of if data.digits else None
         return Data(parts, data.licence, data.source, more, digits)
 
-    def defaults(self, corpus: str, rows: int, objective: str) -> Defaults:
+    def defaults(self, corpus: str, rows: int, objective: str, batch: int = BATCH) -> Defaults:
         usual = IMAGE_DEFAULTS[corpus]
         if objective != DEFAULT:  # of images the reconstruction is a sum: its nats are the KL's own
             weights, nat = entry(objective), 1 / entry(DEFAULT).beta

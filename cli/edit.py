@@ -86,6 +86,7 @@ Roll = Annotated[
 
 
 def edit(
+    ctx: typer.Context,
     files: common.Inputs,
     density: Density = None,
     rhythm: Rhythm = None,
@@ -139,27 +140,16 @@ def edit(
     places = common.expand_inputs(files, recursive=recursive)
     if pictures.are_pictures(places):
         pictures.refuse(
-            {
-                "bars": bars is not None,
-                "lock": bool(lock),
-                "strength": strength != 1.0,
-                "no-form": not form,
-                "proposals": proposals != PROPOSALS,
-                "runtime": runtime != common.RUNTIME,
-                "track": track is not None,
-                "channel": channel is not None,
-                "pickup": pickup is not None,
-                "roll": roll,
-            }
+            ctx, "bars", "lock", "strength", "form", "proposals", "runtime", "track", "channel", "pickup", "roll"
         )
         return pictures.edit(
             places,
             sliders,
             keep=split_names(keep),
             mode=mode,
-            model=model,
+            model=common.on_line(ctx, "model", model),
             seed=seed,
-            output=output,
+            output=common.on_line(ctx, "output", output),
             overwrite=overwrite,
             skip_existing=skip_existing,
             jobs=jobs,

@@ -173,9 +173,19 @@ def _evaluate_images(
     if name not in corpora.NAMES:
         raise UsageError(f"{name!r} is no set of images", remedy=f"give --corpus {' or '.join(corpora.NAMES)}")
     ensure_built(name)
-    loaded, data = load(model), corpora.load(name, tuple(scale.origin or scale.name for scale in metadata.scales))
+    loaded, data = load(model), corpora.load(name)
+    side = data.examples.inputs.shape[1]
+    if side != loaded.dims.size:  # before anything is measured on them
+        raise UsageError(
+            f"{name} has pictures of {side} x {side} pixels, and the model draws others, of {loaded.dims.size}",
+            remedy="leave out --corpus",
+        )
+    data = corpora.load(name, tuple(scale.origin or scale.name for scale in metadata.scales))
     thresholds = _thresholds(*bounds, headline_names(metadata.names, bool(data.digits)))
     parts = split(data.examples)
+    held_out = parts.valid if part == "valid" else parts.test
+    if len(held_out) == 0:
+        raise CorpusError(f"{name} holds no image out for {part}", remedy="build it of more images")
     about = {
         "model": loaded.name,
         "digest": loaded.checkpoint.digest,
@@ -187,9 +197,9 @@ def _evaluate_images(
     result = evaluate_model(
         loaded,
         parts.train,
-        parts.valid if part == "valid" else parts.test,
+        held_out,
         options,
-        {**about, "data": data.source},
+        about,
         data.digits_of if data.digits else None,
         lambda section: common.say(f"{section} ..."),
     )

@@ -47,6 +47,7 @@ One = Annotated[
 
 
 def interpolate(
+    ctx: typer.Context,
     files: common.Inputs,
     steps: Steps = STEPS,
     bars: Annotated[str | None, typer.Option(metavar="1-4,7", help="Only these measures of each input.")] = None,
@@ -71,23 +72,13 @@ def interpolate(
     if len(places) < 2:
         raise UsageError("one melody cannot be interpolated", remedy="name two or more")
     if pictures.are_pictures(places):
-        pictures.refuse(
-            {
-                "bars": bars is not None,
-                "no-form": not form,
-                "one": one,
-                "runtime": runtime != common.RUNTIME,
-                "track": track is not None,
-                "channel": channel is not None,
-                "pickup": pickup is not None,
-            }
-        )
+        pictures.refuse(ctx, "bars", "form", "one", "runtime", "track", "channel", "pickup")
         return pictures.interpolate(
             places,
             steps,
-            model=model,
+            model=common.on_line(ctx, "model", model),
             seed=seed,
-            output=output,
+            output=common.on_line(ctx, "output", output),
             overwrite=overwrite,
             skip_existing=skip_existing,
             dry_run=dry_run,

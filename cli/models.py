@@ -74,7 +74,8 @@ def info(
     common.report(_section("training", meta.training))
     common.report(_section("provenance", meta.provenance))
     if judged is None:
-        common.report(f"\nnot evaluated: arvae evaluate {model}")
+        kept = card.evaluation_path(checkpoint.find(model))
+        common.report(f"\nnot evaluated: arvae evaluate {model} --json > {kept}")
     else:
         common.report(_section(f"evaluation on {judged.corpus}, {judged.part}", card.figures(judged)))
 

@@ -68,16 +68,17 @@ def are_pictures(places: Sequence[Place]) -> bool:
     return bool(pictures) and all(pictures)
 
 
-def refuse(options: Mapping[str, bool]) -> None:
-    """Raises UsageError for options of melodies that were `given` with pictures."""
-    names = [f"--{name}" for name, given in options.items() if given]
-    if names:
-        raise UsageError(f"{', '.join(names)}: of melodies, and these are pictures", remedy="leave it out")
+def refuse(ctx: typer.Context, *names: str) -> None:
+    """Raises UsageError for options of melodies that stand on the line; what the settings say of them does no harm."""
+    found = [f"--{name}" for name in names if common.on_line(ctx, name, True)]
+    if found:
+        raise UsageError(f"{', '.join(found)}: of melodies, and these are pictures", remedy="leave it out")
 
 
 @lru_cache(maxsize=4)
 def load_model(name: str | None, size: int) -> ImageModel:
-    """The model that --model says; else the packaged one that draws pictures of this size. Raises CheckpointError."""
+    """The model that --model says; else the packaged one that draws pictures of this size. Raises CheckpointError,
+    InputError where none does."""
     from .. import checkpoint
     from ..images.model import load
 
@@ -249,8 +250,8 @@ def interpolate(
     if not dry_run:
         moving = plan.place != "-" and Path(plan.place).suffix.lower() == GIF
         common.write_output(plan, gif(path) if moving else png(strip(path)))
-    values = trained.measure(_stacked(path))
     if json:
+        values = trained.measure(_stacked(path))
         about = {"inputs": [str(place) for place in places], "output": None if dry_run else str(plan.place)}
         measured = dict(zip(trained.metadata.names, values.T, strict=True))
         common.print_json({**about, "steps": len(path), "model": trained.name, "attributes": measured})

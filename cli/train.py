@@ -28,7 +28,7 @@ from ..errors import ArvaeError, CheckpointError, OutputError, TrainingError, Us
 from ..objectives import DEFAULT, ENTRIES, entry
 from . import common
 from .corpus import ensure_built, ensure_varied
-from .domains import EPOCHS, STEPS, Data, Domain, Plan, domain_of
+from .domains import BATCH, EPOCHS, STEPS, Data, Domain, Plan, domain_of
 from .main import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 CHECKPOINT_SECONDS = 60.0
 DEVICES = ("auto", "cpu", "cuda")
-LACKING = ("tick_hidden", "token_dropout", "mix")  # options that some domain lacks
 
 _PAPER = "Pati & Lerch (2020)"
 _OBJECTIVE = "Objective"
@@ -221,8 +220,8 @@ def make_plan(
     from ..training import TrainingOptions
 
     domain = domain_of(corpus)
-    options = vars(domain.defaults(corpus, rows, objective))
-    foreign = [name for name, value in given.items() if value is not None and name in LACKING and options[name] is None]
+    options = vars(domain.defaults(corpus, rows, objective, given.get("batch") or BATCH))
+    foreign = [name for name, value in given.items() if value is not None and options[name] is None]
     if foreign:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
         raise UsageError(f"there is no {names} for {corpus}", remedy="leave it out")

@@ -65,8 +65,6 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             plain.seek(0)
             yield cast(BinaryIO, gzip.GzipFile(fileobj=plain)) if packed else plain
     except OSError as error:
-        if isinstance(error, gzip.BadGzipFile):
-            raise _damaged(path, error) from error
         raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from error
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arvae_music.errors import CorpusError, UsageError
+from arvae_music.attributes import each_once
+from arvae_music.errors import CorpusError
 from arvae_music.examples import Examples, joined
 from arvae_music.images import attributes
 from arvae_music.images.attributes import evaluate, find
@@ -50,7 +51,9 @@ def load(name: str, names: tuple[str, ...] | None = None) -> ImageData:
         built = morpho_mnist.load()
         digits = dict(zip(built.examples.pieces.tolist(), built.labels.tolist(), strict=True))
         data = ImageData(name, built.facts.source, morpho_mnist.LICENCE, built.examples, digits, built.facts)
-    return data if names in (None, data.examples.names) else _with(data, names or ())
+    if names is not None and names != data.examples.names:
+        data = replace(data, examples=_table(data.examples, names))
+    return data
 
 
 def count(name: str) -> int | None:
@@ -84,25 +87,18 @@ def variants(data: ImageData, train: Examples) -> morpho_mnist.Source | None:
     return morpho_mnist.variants(train, data.digits_of(train), data.facts)
 
 
-def with_variants(source: morpho_mnist.Source, train: Examples) -> Examples:
-    """The training part and the variants that were built. Raises CorpusError where they were not."""
+def with_variants(source: morpho_mnist.Source, train: Examples, names: tuple[str, ...]) -> Examples:
+    """The training part, whose attributes `names` are, and the variants that were built. Raises CorpusError where they
+    were not."""
     found = morpho_mnist.varied(source)
     if found is None:
         raise CorpusError(f"the {source.name} are not built")
-    return joined(train, _table(found, train.names))
-
-
-def _with(data: ImageData, names: tuple[str, ...]) -> ImageData:
-    """The set with other attributes."""
-    return replace(data, examples=_table(data.examples, names))
+    return joined(train, _table(found, names))
 
 
 def _table(own: Examples, names: tuple[str, ...]) -> Examples:
     """Its own attributes are at hand, others are measured, some images at a time."""
-    specs = [find(name) for name in names]
-    twice = [spec.name for spec in specs if [other.name for other in specs].count(spec.name) > 1]
-    if twice:
-        raise UsageError(f"the attribute {twice[0]} is given twice", remedy="name each once")
+    specs = each_once([find(name) for name in names])
     others = [spec for spec in specs if spec.name not in own.names]
     columns: dict[str, Any] = {name: own.column(name) for name in own.names}
     if others:

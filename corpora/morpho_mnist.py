@@ -29,13 +29,13 @@ import json
 import multiprocessing
 import os
 import tempfile
-import urllib.request
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -179,10 +179,13 @@ def fetch(mirror: str = MIRROR) -> Path:
 
 
 def _download(address: str) -> bytes:
+    import http.client  # these two bring much along, and few ever fetch
+    import urllib.request
+
     try:
         with urllib.request.urlopen(address, timeout=60) as answer:
             return gzip.decompress(answer.read())
-    except (OSError, EOFError) as error:  # URLError, time-outs and damaged gzip among them
+    except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:  # OSError: URLError and time-outs too
         raise CorpusError(
             f"cannot be fetched ({error})", where=address, remedy="give the files that you have with --mnist-dir"
         ) from error
@@ -268,27 +271,21 @@ def _piece(image: Images) -> int:
 
 def _measured(batches: Iterator[Images], jobs: int) -> Iterator[npt.NDArray[np.float64]]:
     """The morphometry of each batch, in order, by `jobs` processes that are few batches ahead."""
-    first = list(next_of(batches, 2))
+    first = list(islice(batches, 2))
     if jobs <= 1 or len(first) < 2:
         yield from map(digits.measure, chain(first, batches))
         return
     pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
     try:
         rest = chain(first, batches)
-        waiting = [pool.submit(digits.measure, batch) for batch in next_of(rest, 4 * jobs)]
+        waiting = [pool.submit(digits.measure, batch) for batch in islice(rest, 4 * jobs)]
         while waiting:
             yield waiting.pop(0).result()
-            waiting += [pool.submit(digits.measure, batch) for batch in next_of(rest, 1)]
+            waiting += [pool.submit(digits.measure, batch) for batch in islice(rest, 1)]
     except BrokenProcessPool as error:
         raise CorpusError("a process that measured digits died (out of memory?)", remedy="give --jobs 1") from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def next_of(items: Iterator[Images], most: int) -> Iterator[Images]:
-    """At most so many of the next items."""
-    for _, item in zip(range(most), items, strict=False):
-        yield item
 
 
 def _parquet(facts: Facts, labels: Any, pieces: Any, table: npt.NDArray[np.float64]) -> bytes:

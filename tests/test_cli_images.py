@@ -91,6 +91,17 @@ def test_edit_writes_a_picture_and_says_what_came_of_it(run_arvae: Run, work: Pa
     assert (work / "b.png").read_bytes() == (work / "c.png").read_bytes()
 
 
+def test_settings_for_melodies_do_not_stop_a_picture(
+    run_arvae: Run, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(work / "d.png")
+    monkeypatch.setenv("ARVAE_MODEL", "bach")
+    monkeypatch.setenv("ARVAE_OUTPUT", "{stem}_{edit}.mid")
+    done = run_arvae("edit", "d.png", "--thickness", "+0.5")
+    assert done.returncode == 0, done.stderr
+    assert (work / "d.thickness+0.5.png").exists()
+
+
 def test_an_edit_of_nothing_is_the_file_itself(run_arvae: Run, work: Path) -> None:
     source = picture(work / "digit.png")
     done = run_arvae("edit", "digit.png", "--slant", "+0")
@@ -210,6 +221,12 @@ def test_evaluate_and_its_thresholds(run: Call, work: Path) -> None:
 
 
 # ------------------------------------------------------------------------------------ corpora
+
+
+def test_a_set_of_pictures_of_another_size_is_refused(run: Call, work: Path) -> None:
+    done = run("evaluate", "mnist", "--corpus", "sprites", "--quick")
+    assert done.returncode == 2
+    assert "sprites has pictures of 64 x 64 pixels, and the model draws others, of 28" in done.stderr
 
 
 def test_building_mnist_says_what_is_wrong(run: Call, work: Path) -> None:

@@ -396,5 +396,6 @@ def test_the_default_length_of_a_run():
 
     assert epochs("bach", 1000) == train.EPOCHS["bach"]
     assert epochs("mine", 128 * 60) == train.STEPS // 60
+    assert train.make_plan("mine", (), 32 * 60, "ar-vae", None, 0, {"batch": 32}).options.epochs == train.STEPS // 60
     assert epochs("mine", 10**9) == 1
     assert epochs("mnist", 1000) == IMAGE_ROWS["mnist"] // 1000

@@ -172,15 +172,40 @@ def test_variants_are_for_the_digits_that_they_were_made_of(write: Write, monkey
     source = images.variants(data, train)
     assert source is not None
     with pytest.raises(CorpusError, match="not built"):
-        images.with_variants(source, train)
+        images.with_variants(source, train, train.names)
     list(morpho_mnist.build(source, 1, morpho_mnist.VARIED))
-    both = images.with_variants(source, train)
+    both = images.with_variants(source, train, train.names)
     assert len(both) == 3 * len(train)
     assert (both.inputs[[0, 1]] == train.inputs[[0, 1]]).all()
     made = both.inputs[[len(train), 2 * len(train)]]
     assert both.attributes[[len(train), 2 * len(train)]] == pytest.approx(digits.measure(made), rel=1e-5)
     assert (made != train.inputs[[0]]).any(axis=(1, 2)).all()
     assert morpho_mnist.varied(images.variants(data, train.take(np.arange(3))) or source) is None
+
+
+def test_an_attribute_of_ones_own_is_measured_on_variants_too(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inkwell.py").write_text("def ink(images):\n    return images.mean(axis=(1, 2)) / 255.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(morpho_mnist, "VARIANTS", 1)
+    build(morpho_mnist.from_folder(write(drawn(30), np.arange(30) % 10)))
+    data = images.load("mnist", ("area", "inkwell:ink"))
+    train = split(data.examples).train
+    source = images.variants(data, train)
+    assert source is not None
+    list(morpho_mnist.build(source, 1, morpho_mnist.VARIED))
+    both = images.with_variants(source, train, ("area", "inkwell:ink"))
+    assert both.names == ("area", "ink")
+    assert both.column("ink")[-1] == pytest.approx(both.inputs[[-1]].mean() / 255, abs=1e-6)
+
+
+def test_damaged_data_are_no_download(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(bytes(range(256)) * 40))
+    packed[20:60] = bytes(40)
+    (tmp_path / "damaged.gz").write_bytes(packed)
+    with pytest.raises(CorpusError, match=r"cannot be fetched .*--mnist-dir"):
+        morpho_mnist._download((tmp_path / "damaged.gz").as_uri())
 
 
 def test_other_attributes_are_measured(write: Write) -> None:

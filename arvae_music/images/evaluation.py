@@ -95,11 +95,10 @@ class Evaluation:
 class _Coded:
     """The images that are judged, as the model sees them."""
 
-    inputs: Any  # (n, h, w), lazy
+    examples: Examples  # n of them
     values: Floats  # (n, k)
     mean: Floats  # (n, z)
     log_variance: Floats
-    pieces: npt.NDArray[np.int64]
 
     def sampled(self, random: np.random.Generator) -> Floats:
         return metrics.sampled(self.mean, self.log_variance, random)
@@ -181,11 +180,11 @@ class _Run:
     def _coded(self, examples: Examples, most: int) -> _Coded:
         chosen = examples.take(spread(len(examples), most))
         mean, log_variance = self.model.posterior(chosen.inputs)
-        return _Coded(chosen.inputs, chosen.attributes.astype(np.float64), mean, log_variance, chosen.pieces)
+        return _Coded(chosen, chosen.attributes.astype(np.float64), mean, log_variance)
 
     def _reconstruction(self, coded: _Coded) -> Figures:
         blocks = _blocks(len(coded.mean))
-        each = [accuracy_of(coded.inputs[at], self.model.draw(coded.mean[at])) for at in blocks]
+        each = [accuracy_of(coded.examples.inputs[at], self.model.draw(coded.mean[at])) for at in blocks]
         sizes = [len(at) for at in blocks]
         return {name: float(np.average([one[name] for one in each], weights=sizes)) for name in ("pixels", "images")}
 
@@ -225,7 +224,7 @@ class _Run:
         assert self.digits is not None
         classifier = train_classifier(self.train.inputs, self.digits(self.train), self.options.seed)
         at = spread(len(coded.mean), self.options.traversed)
-        part = self.part.take(spread(len(self.part), self.options.images)).take(at)
+        part = coded.examples.take(at)
         truth, z = self.digits(part), coded.sampled(self._random(3))[at]
         kept = []
         for d in _informed(coded.sampled(self._random(1)), coded.values):
@@ -270,7 +269,8 @@ def headline_names(attributes: Sequence[str], digits: bool) -> tuple[str, ...]:
         *METRICS, "mig_of_oracle", "sap_of_oracle", *(f"paper.{name}" for name in METRICS), "pixels", "images",
         "control", "control_mean", "error", "drift", "drift_sd", *(f"control.{name}" for name in attributes),
         *(("kept", "digits_of_inputs", "digits_of_reconstructions") if digits else ()),
-        "leakage", *(f"leakage.{name}" for name in attributes), "overlap", "kl",
+        "leakage", *(f"leakage.{name}" for name in attributes), "overlap",
+        *(f"overlap.{name}" for name in attributes), "kl",
     )  # fmt: skip
 
 
@@ -284,11 +284,7 @@ def _headline(
 ) -> Figures:
     """Flat. `control` and `overlap` are the WORST attribute's, all else is the mean over attributes; `NAME.ATTRIBUTE`
     is one attribute's. `paper.` is the paper's protocol. `leakage` is the better probe's."""
-    mine, ceiling = representation["strict"], representation["strict, oracle"]
-    found = dict(mine)
-    for name in ("mig", "sap"):
-        found[f"{name}_of_oracle"] = mine[name] / ceiling[name] if ceiling[name] > 0 else float("nan")
-    found |= {f"paper.{name}": value for name, value in representation["paper's protocol"].items()}
+    found = sections.of_encoder(representation)
     found |= reconstruction
     rhos = [each["rho"] for each in control.values()]
     found |= {"control": float(np.min(rhos)), "control_mean": metrics.mean(rhos)}
@@ -298,8 +294,4 @@ def _headline(
     if digits:
         found |= {"kept": digits["kept"], "digits_of_inputs": digits["inputs"]}
         found["digits_of_reconstructions"] = digits["reconstructions"]
-    leaks = {name: max(each.values()) for name, each in leakage.items()}
-    found |= {"leakage": metrics.mean(list(leaks.values())), **{f"leakage.{k}": v for k, v in leaks.items()}}
-    found["overlap"] = float(np.min([each["overlap"] for each in prior.values()]))
-    found["kl"] = metrics.mean([each["kl"] for each in prior.values()])
-    return found
+    return found | sections.of_leakage(leakage) | sections.of_prior(prior)
