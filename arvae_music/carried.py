@@ -58,10 +58,11 @@ def carried(
     inputs, count = train.take(at).inputs, len(train.names)
     values = np.column_stack([train.attributes[at], *others.values()]).astype(np.float64)
     weights: Weights = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
-    dimensions, own = tuple(range(count)), posterior_means(model, inputs)
+    dimensions, (own, log_variance) = tuple(range(count)), posteriors(model, inputs)
     mean, sd = standard(train.attributes)
     if carriage == "found":
-        dimensions, turned = find_dimensions(_sampled(model, inputs), values[:, :count])
+        codes = sampled(own, log_variance, np.random.default_rng(0))
+        dimensions, turned = find_dimensions(codes, values[:, :count])
         weights = mirrored(weights, turned)
         own[:, list(turned)] *= -1
     elif carriage == "given":
@@ -71,8 +72,8 @@ def carried(
     named = [*zip(train.names, origins, dimensions, strict=True), *((name, "", NOT_CARRIED) for name in others)]
     scales = [calibrate(name, origin, d, values[:, i], codes[:, i]) for i, (name, origin, d) in enumerate(named)]
     if carriage == "given":
-        both = zip(scales[:count], mean.tolist(), sd.tolist(), strict=True)
-        scales[:count] = [exact(scale, *level) for scale, *level in both]
+        levels = zip(scales[:count], mean.tolist(), sd.tolist(), strict=True)
+        scales[:count] = [exact(scale, centre, width) for scale, centre, width in levels]
     correlation, code_correlation = correlations(values, codes)
     return Carried(tuple(scales), correlation, code_correlation, weights)
 
@@ -125,8 +126,3 @@ def posteriors(model: ArVae, inputs: Any) -> tuple[npt.NDArray[np.float64], npt.
         return np.zeros((0, model.latent)), np.zeros((0, model.latent))
     mean, log_variance = (torch.cat(side).cpu().double().numpy() for side in zip(*parts, strict=True))
     return mean, log_variance
-
-
-def _sampled(model: ArVae, inputs: Any) -> Floats:
-    """(n, ...) -> (n, z), the same each time."""
-    return sampled(*posteriors(model, inputs), np.random.default_rng(0))

@@ -30,7 +30,7 @@ from .locks import parse as parse_locks
 from .measure import Meter
 from .melody import Melody
 from .proposals import decode
-from .runtime import GivenCodes, NumpyRuntime, Runtime
+from .runtime import Flow, Freed, GivenCodes, NumpyRuntime, Runtime
 from .targets import Target, numbers_in, parse
 from .tokens import Row
 from .vary import AMOUNT, COUNT, VaryRequest, VaryResult, vary
@@ -155,7 +155,10 @@ def prepare(checkpoint: Checkpoint, runtime: Runtime | None = None) -> Model:
     checkpoints.expect(checkpoint, "measures")
     scales = checkpoint.metadata.scales
     specs = checkpoints.specs_of(scales, find_attribute)
-    return Model(_measuring(runtime or NumpyRuntime(checkpoint), scales, specs), checkpoint.metadata, specs, checkpoint)
+    whole = _measuring(runtime or NumpyRuntime(checkpoint), scales, specs)
+    if checkpoint.metadata.dims.get("flow_layers"):
+        whole = Freed(whole, Flow(checkpoint))
+    return Model(whole, checkpoint.metadata, specs, checkpoint)
 
 
 def _measuring(runtime: Runtime, scales: Sequence[Scale], specs: Sequence[AttributeSpec]) -> Runtime:

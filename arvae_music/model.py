@@ -53,7 +53,8 @@ class Outputs(NamedTuple):
 
     @property
     def reconstruction(self) -> Tensor:
-        """The mean over tokens or pixels of what the decoder's belief costs, in nats."""
+        """What the decoder's belief costs, in nats: of measures the mean over tokens, of images, which it believes as a
+        whole, the sum over pixels, mean over the batch."""
         return -self.decoding.distribution.log_prob(self.decoding.target).mean()
 
 

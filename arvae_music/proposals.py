@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .measure import Meter
-from .runtime import Runtime
+from .runtime import Runtime, State
 from .tokens import HOLD, START, VOCABULARY
 
 Floats = npt.NDArray[np.float32]
@@ -41,7 +41,7 @@ def decode(
     `which` (m,) says which point of z each row decodes, where points are decoded more than once. `bonus` (m,)
     goes to the token of `originals` (m, t); `noise` (t, m, v) is Gumbel noise times the temperature.
     """
-    steps = _Steps(runtime, z, meter, which)
+    steps = _Steps(runtime, runtime.start(z, meter), np.arange(len(z)) if which is None else which)
     rows = np.zeros((len(steps.row), meter.ticks), dtype=np.int16)
     every = np.arange(len(rows))
     previous, sounding = np.full(len(rows), START), np.full(len(rows), HOLD)
@@ -60,9 +60,9 @@ def decode(
 class _Steps:
     """A decode of (m,) rows of which those that cannot differ yet are computed once."""
 
-    def __init__(self, runtime: Runtime, z: Floats, meter: Meter, which: npt.NDArray[np.int64] | None = None) -> None:
-        self.runtime, self.state = runtime, runtime.start(z, meter)
-        self.row = np.arange(len(z)) if which is None else which  # (m,) into the rows that are computed
+    def __init__(self, runtime: Runtime, state: State, which: npt.NDArray[np.int64]) -> None:
+        self.runtime, self.state = runtime, state
+        self.row = which  # (m,) into the rows that are computed
 
     def next(self, previous: npt.NDArray[np.int64], sounding: npt.NDArray[np.int64]) -> Floats:
         """(m,) twice -> (computed, v) logits of the next tick: `[self.row]` are every row's."""
@@ -85,8 +85,8 @@ def gumbel(seed: int, ticks: int, count: int) -> Floats:
 
 def log_probabilities(runtime: Runtime, rows: Rows, meter: Meter, z: Floats | None = None) -> Floats:
     """(m, t) -> (m, t, v): at each tick of the row, the log-probability of every token there."""
-    points = np.zeros((1, runtime.latent), dtype=np.float32) if z is None else z
-    steps = _Steps(runtime, points, meter, np.zeros(len(rows), dtype=np.int64) if z is None else None)
+    start = runtime.nowhere(meter) if z is None else runtime.start(z, meter)
+    steps = _Steps(runtime, start, np.zeros(len(rows), dtype=np.int64) if z is None else np.arange(len(rows)))
     table = np.empty((len(rows), meter.ticks, VOCABULARY), dtype=np.float32)
     previous, sounding = np.full(len(rows), START), np.full(len(rows), HOLD)
     for tick in range(meter.ticks):

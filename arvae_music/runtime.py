@@ -62,6 +62,9 @@ class Runtime(Protocol):
     def start(self, z: Floats, meter: Meter) -> State:
         """A decode of (m, z)."""
 
+    def nowhere(self, meter: Meter) -> State:
+        """A decode of one point that no measure is encoded to: what the decoder believes of measures in general."""
+
     def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
         """(m, v) logits of the state's next tick, given the token before it (START at first) and what
         sounds as it comes (a pitch token, REST, or HOLD where not known)."""
@@ -74,7 +77,6 @@ class NumpyRuntime:
         self.weights = checkpoint.weights
         _check_shapes(checkpoint)
         self.latent = int(checkpoint.metadata.dims["latent"])
-        self.flow = Flow(checkpoint) if checkpoint.metadata.dims.get("flow_layers") else None
 
     def encode(self, rows: Ints, meter: Meter) -> Floats:
         return self.posterior(rows, meter)[0]
@@ -83,8 +85,7 @@ class NumpyRuntime:
         beats = self._encode_beats(rows, meter)
         ends = [self._encode_measure(beats, meter, side) for side in range(2)]
         both = _linear(self.weights, "encoder.to_latent", np.concatenate(ends, axis=1))
-        mean, log_variance = both[:, : self.latent], np.clip(both[:, self.latent :], *LOG_VARIANCE)
-        return (mean if self.flow is None else self.flow.freed(mean, meter)), log_variance
+        return both[:, : self.latent], np.clip(both[:, self.latent :], *LOG_VARIANCE)
 
     def _encode_beats(self, rows: Ints, meter: Meter) -> Floats:
         """(m, beats, 2k)"""
@@ -108,8 +109,6 @@ class NumpyRuntime:
         return state
 
     def start(self, z: Floats, meter: Meter) -> State:
-        if self.flow is not None:
-            z = self.flow.bound(z, meter)
         constant = _linear(self.weights, "decoder.beat_input", z)
         state = np.tanh(_linear(self.weights, "decoder.beat_start", z))
         table = self.weights["decoder.beat_table.weight"]
@@ -121,6 +120,9 @@ class NumpyRuntime:
         beats = np.stack(states)
         starts = np.tanh(_linear(self.weights, "decoder.tick_start", beats))
         return State(meter, _linear(self.weights, "decoder.tick_input", beats), starts, starts[0], np.arange(len(z)))
+
+    def nowhere(self, meter: Meter) -> State:
+        return self.start(np.zeros((1, self.latent), dtype=np.float32), meter)
 
     def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
         beat, tick = divmod(state.tick, TICKS_PER_BEAT)
@@ -145,14 +147,15 @@ class Flow:
         self.side = checkpoint.weights["flow.side"]
         self.used = (self.side >= 0).astype(np.float32)
 
-    def freed(self, z: Floats, meter: Meter) -> Floats:
-        """(m, z) -> (m, z) with u in the place of the flow's dimensions."""
+    def freed(self, z: Floats, meter: Meter) -> tuple[Floats, Floats]:
+        """(m, z) -> (m, z) with u in the place of the flow's dimensions, and (m, z) the log of each one's stretch."""
         codes, u = z[:, : self.codes], z[:, self.codes :] * self.used
-        conditions = _conditions(codes, meter)
+        conditions, stretch = _conditions(codes, meter), np.zeros_like(z)
         for i in range(self.layers):
             shift, scale = self._layer(i, u, conditions)
             u = (u - shift) * np.exp(-scale)
-        return np.concatenate([codes, u], axis=1)
+            stretch[:, self.codes :] -= scale
+        return np.concatenate([codes, u], axis=1), stretch
 
     def bound(self, u: Floats, meter: Meter) -> Floats:
         """The inverse of `freed`."""
@@ -205,6 +208,39 @@ class GivenCodes:
 
     def start(self, z: Floats, meter: Meter) -> State:
         return self.inner.start(z, meter)
+
+    def nowhere(self, meter: Meter) -> State:
+        return self.inner.nowhere(meter)
+
+    def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
+        return self.inner.step(state, previous, sounding)
+
+
+@dataclass(frozen=True)
+class Freed:
+    """A runtime whose latent points have u in the place of the dimensions of its flow (flow.py). A Runtime."""
+
+    inner: Runtime
+    flow: Flow
+
+    @property
+    def latent(self) -> int:
+        return self.inner.latent
+
+    def encode(self, rows: Ints, meter: Meter) -> Floats:
+        return self.posterior(rows, meter)[0]
+
+    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+        """The variances to first order, as if no dimension leant on another."""
+        mean, log_variance = self.inner.posterior(rows, meter)
+        freed, stretch = self.flow.freed(mean, meter)
+        return freed, log_variance + 2 * stretch
+
+    def start(self, z: Floats, meter: Meter) -> State:
+        return self.inner.start(self.flow.bound(z, meter), meter)
+
+    def nowhere(self, meter: Meter) -> State:
+        return self.inner.nowhere(meter)
 
     def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
         return self.inner.step(state, previous, sounding)

@@ -37,15 +37,17 @@ class TorchRuntime:
             return np.zeros((0, self.latent), np.float32), np.zeros((0, self.latent), np.float32)
         inputs = torch.from_numpy(pack(list(rows), [meter] * len(rows), MAX_TICKS))
         mean, log_variance = self.model.posterior(inputs)
-        return self.model.freed(mean, inputs).numpy(), log_variance.numpy()
+        return mean.numpy(), log_variance.numpy()
 
     @torch.no_grad()
     def start(self, z: Floats, meter: Meter) -> State:
-        codes = torch.full((len(z), 1), meter.code)  # all that a flow or a decoder reads of the inputs is the meter
-        beats = self._decoder.beats(self.model.bound(torch.from_numpy(z), codes), codes[:, 0], meter.beats)
+        beats = self._decoder.beats(torch.from_numpy(z), torch.full((len(z),), meter.code), meter.beats)
         beats = beats.transpose(0, 1)
         gates, starts = self._decoder.tick_input(beats), torch.tanh(self._decoder.tick_start(beats))
         return State(meter, gates.numpy(), starts.numpy(), starts[0].numpy(), np.arange(len(z)))
+
+    def nowhere(self, meter: Meter) -> State:
+        return self.start(np.zeros((1, self.latent), dtype=np.float32), meter)
 
     @torch.no_grad()
     def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:

@@ -132,11 +132,7 @@ class Trainer:
                 f"a batch of {options.batch} over {self.ranks} processes does not fit {len(train)} examples",
                 remedy="give --batch",
             )
-        if train.attributes.shape[1] > model.latent:
-            raise UsageError(
-                f"{train.attributes.shape[1]} attributes need as many latent dimensions, and there are {model.latent}",
-                remedy="give --latent",
-            )
+        room_for(train.attributes.shape[1], model.latent)
         self.inputs = train.inputs
         self.values = train.attributes
         self._epoch = (-1, np.zeros(0, dtype=np.int64))  # number, and order of the examples
@@ -354,6 +350,14 @@ class _Window:
 
     def means(self) -> dict[str, float]:
         return {name: total / max(self.count, 1) for name, total in self.sums.items()}
+
+
+def room_for(attributes: int, latent: int) -> None:
+    """Raises UsageError where there are fewer dimensions than attributes."""
+    if attributes > latent:
+        raise UsageError(
+            f"{attributes} attributes need as many latent dimensions, and there are {latent}", remedy="give --latent"
+        )
 
 
 def seed_all(seed: int, step: int, rank: int) -> None:

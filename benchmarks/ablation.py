@@ -12,7 +12,8 @@ is not done again; two processes may share a folder, each with other --variants.
     aligned       policy gradient, flow, invariance: what `--objective aligned` does
     free          the same without invariance             fitted         the flow weighs three times
     dependence    aligned + distance correlation between the other dimensions and each attribute
-    bottleneck    aligned, beta three times               exact          exact codes + policy gradient + invariance
+    bottleneck    aligned, beta three times               exact          aligned, exact codes to the decoder
+    exact-kept    the same without the flow
 """
 
 from __future__ import annotations
@@ -29,31 +30,30 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from arvae_music import comparison
+from arvae_music import comparison, processor
 from arvae_music.attributes import PAPER, evaluate_mixed, find
-from arvae_music.corpora import registry
+from arvae_music.cli.domains import FLOW_LAYERS, MEASURES
+from arvae_music.cli.train import make_plan
 from arvae_music.evaluation import EvaluationOptions, evaluate_model
-from arvae_music.examples import Split, split
+from arvae_music.examples import Split
 from arvae_music.files import write_whole
 from arvae_music.library import prepare
 from arvae_music.measure_model import to_checkpoint
-from arvae_music.measure_nets import MeasureDims, accuracy, build
+from arvae_music.measure_nets import accuracy, build
 from arvae_music.mixing import Mixer
 from arvae_music.objectives import make
 from arvae_music.objectives.aligned import START, Aligned, Weights
 from arvae_music.objectives.conditional import ConditionalVae
 from arvae_music.objectives.entries import Carriage
 from arvae_music.objectives.objective import Objective, Setting, Step, Terms
-from arvae_music.training import Trainer, TrainingOptions, seed_all
-
-LAYERS = 6  # of the flow
+from arvae_music.training import Trainer, seed_all
 
 
 @dataclass(frozen=True)
 class Variant:
     objective: str = "aligned"
-    weights: Weights | None = None
-    layers: int = LAYERS
+    weights: Weights = Weights()
+    layers: int = FLOW_LAYERS
     beta: float = 1e-3
     dependence: float = 0.0
     exact: bool = False
@@ -63,7 +63,7 @@ VARIANTS: dict[str, Variant] = {
     "plain": Variant("ar-vae", layers=0),
     "conditional": Variant("conditional", layers=0),
     "policy": Variant(weights=Weights(keep=0.0), layers=0),
-    "kept": Variant(weights=Weights(), layers=0),
+    "kept": Variant(layers=0),
     "strict": Variant(weights=Weights(keep=1.0), layers=0),
     "flow": Variant(weights=Weights(policy=0.0, keep=0.0)),
     "free": Variant(weights=Weights(keep=0.0)),
@@ -71,7 +71,8 @@ VARIANTS: dict[str, Variant] = {
     "fitted": Variant(weights=Weights(flow=1.0)),
     "dependence": Variant(dependence=1.0),
     "bottleneck": Variant(beta=3e-3),
-    "exact": Variant(layers=0, exact=True),
+    "exact": Variant(exact=True),
+    "exact-kept": Variant(layers=0, exact=True),
 }
 
 
@@ -118,8 +119,8 @@ def main() -> None:
     parser.add_argument("--part", default="valid", choices=["valid", "test"])
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/ablation"))
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    parts = split(registry.load("bach").examples([find(name) for name in PAPER]))
+    processor.settle(1)
+    parts = MEASURES.load("bach", PAPER).split
     runs = []
     for seed in range(options.seeds):
         for name in options.variants.split(","):
@@ -136,16 +137,16 @@ def main() -> None:
 def one(variant: Variant, seed: int, epochs: int, parts: Split, part: str) -> Mapping[str, Any]:
     """Train and judge."""
     specs = [find(name) for name in PAPER]
-    dims = MeasureDims(token_dropout=0.1, flow_layers=variant.layers, attributes=len(specs) if variant.layers else 0)
-    options = TrainingOptions(
-        epochs=epochs, batch=128, learning_rate=4e-3, beta=variant.beta, seed=seed, objective=variant.objective
-    )
+    given = {"epochs": epochs, "beta": variant.beta}
+    plan = make_plan("bach", PAPER, len(parts.train), variant.objective, None, seed, given)
+    attributes = len(specs) if variant.layers else 0
+    dims, options = replace(plan.dims, flow_layers=variant.layers, attributes=attributes), plan.options
     setting = options.setting(dims.latent, parts.train, partial(evaluate_mixed, specs))
     objective = _objective(variant, setting)
     seed_all(seed, 0, 0)
     model = build(dims)
     started = time.perf_counter()
-    trainer = Trainer(model, parts.train, parts.valid, options, accuracy, Mixer(specs, 0.5), objective)
+    trainer = Trainer(model, parts.train, parts.valid, options, accuracy, Mixer(specs, plan.mix), objective)
     for _ in trainer.run():
         pass
     seconds = time.perf_counter() - started
@@ -162,7 +163,7 @@ def _objective(variant: Variant, setting: Setting) -> Objective:
     made = make(variant.objective, setting)
     if not isinstance(made, Aligned):
         return made
-    made = replace(made, weights=variant.weights or made.weights)
+    made = replace(made, weights=variant.weights)
     if variant.exact:
         made = replace(made, plain=ConditionalVae(variant.beta))
     return Dependence(made, variant.dependence) if variant.dependence else made

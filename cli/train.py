@@ -217,7 +217,7 @@ def make_plan(
 ) -> Plan:
     """A run on so many training rows with the options that were `given`, None where not. Raises UsageError for those
     that such a run does not have."""
-    from ..training import TrainingOptions
+    from ..training import TrainingOptions, room_for
 
     domain = domain_of(corpus)
     options = vars(domain.defaults(corpus, rows, objective, given.get("batch") or BATCH))
@@ -238,6 +238,7 @@ def make_plan(
         clip=options["clip"],
         seed=seed,
     )
+    room_for(len(attributes), options["latent"])  # some networks cannot even be made
     dims = domain.dims(corpus, {**options, "objective": objective, "attributes": attributes})
     return Plan(corpus, attributes, dims, training, options["mix"] or 0.0)
 

@@ -94,6 +94,9 @@ class Known:
         beats, starts, hidden = rows.T[:, :, None].astype(np.float32), np.zeros((1, len(z), 1)), np.zeros((len(z), 1))
         return State(meter, beats, starts, hidden, np.arange(len(z)))
 
+    def nowhere(self, meter):
+        return self.start(np.zeros((1, LATENT), dtype=np.float32), meter)
+
     def step(self, state, previous, sounding):
         logits = np.zeros((len(previous), VOCABULARY), dtype=np.float32)
         logits[np.arange(len(previous)), state.beats[state.tick, state.point, 0].astype(int)] = 8

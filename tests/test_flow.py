@@ -11,7 +11,7 @@ from arvae_music.flow import UNUSED, ConditionalFlow
 from arvae_music.measure import Meter
 from arvae_music.measure_nets import MeasureDims, build
 from arvae_music.proposals import decode
-from arvae_music.runtime import NumpyRuntime
+from arvae_music.runtime import Flow, Freed, NumpyRuntime
 from arvae_music.torch_runtime import TorchRuntime
 
 
@@ -84,7 +84,7 @@ def test_numpy_frees_and_binds_as_pytorch_does(name: str):
     matrix = ((1.0,),)
     scale = checkpoint.calibrate("density", "", 0, np.linspace(0, 1, 9), np.linspace(0, 1, 9))
     made = checkpoint.Checkpoint(checkpoint.Metadata("measures", dims, (scale,), matrix, matrix, {name: 1}), weights)
-    runtime = NumpyRuntime(made)
+    runtime = Freed(NumpyRuntime(made), Flow(made))
     rows = np.full((4, 1 + 24), -1, dtype=np.int16)
     rows[:, 0], rows[:, 1 : 1 + meter.ticks] = meter.code, 0
     rows[:, 1], rows[1:, 4], rows[2:, 7] = 20, 25, 30
@@ -95,9 +95,33 @@ def test_numpy_frees_and_binds_as_pytorch_does(name: str):
         bound = model.bound(freed, inputs)
     found = runtime.encode(rows[:, 1 : 1 + meter.ticks], meter)
     np.testing.assert_allclose(found, freed.numpy(), atol=2e-5)
-    assert runtime.flow is not None
     np.testing.assert_allclose(runtime.flow.bound(found, meter), bound.numpy(), atol=2e-5)
     torch.testing.assert_close(bound, mean, atol=2e-5, rtol=1e-4)
-    theirs = TorchRuntime(made)
+    plain = NumpyRuntime(made).start(np.zeros((1, 9), dtype=np.float32), meter)
+    assert np.array_equal(runtime.nowhere(meter).beats, plain.beats)  # where training decodes from no measure
+    theirs = Freed(TorchRuntime(made), Flow(made))
     np.testing.assert_allclose(theirs.encode(rows[:, 1 : 1 + meter.ticks], meter), found, atol=2e-5)
     assert np.array_equal(decode(theirs, found, meter), decode(runtime, found, meter))
+
+
+def test_the_noise_of_a_freed_dimension_is_stretched_with_it():
+    """One layer that scales by what the codes say: exact to first order, since no dimension leans on another."""
+    torch.manual_seed(2)
+    dims = MeasureDims(latent=6, hidden=16, tick_hidden=8, flow_layers=1, flow_hidden=12, attributes=2)
+    model = build(dims).eval()
+    assert model.flow is not None
+    for parameter in model.flow.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    weights = {key: value.detach().numpy() for key, value in model.state_dict().items()}
+    scale = checkpoint.calibrate("density", "", 0, np.linspace(0, 1, 9), np.linspace(0, 1, 9))
+    matrix, meter = ((1.0,),), Meter.parse("4/4")
+    made = checkpoint.Checkpoint(checkpoint.Metadata("measures", dims.to_json(), (scale,), matrix, matrix, {}), weights)
+    inner, flow = NumpyRuntime(made), Flow(made)
+    row = np.array([[20] + [0] * 23], dtype=np.int16)
+    mean, log_variance = inner.posterior(row, meter)
+    noise = np.random.default_rng(0).standard_normal((20_000, 4)) * np.exp(0.5 * log_variance[0, 2:])
+    points = np.hstack([np.tile(mean[:, :2], (len(noise), 1)), mean[:, 2:] + noise]).astype(np.float32)
+    spread = flow.freed(points, meter)[0][:, 2:].std(axis=0)
+    found = np.exp(0.5 * Freed(inner, flow).posterior(row, meter)[1][0, 2:])
+    np.testing.assert_allclose(found, spread, rtol=0.03)
+    assert np.abs(found / np.exp(0.5 * log_variance[0, 2:]) - 1).max() > 0.1

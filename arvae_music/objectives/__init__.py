@@ -4,10 +4,10 @@
     make("factor-vae", Setting(...))           the Objective (objective.py), which the Trainer asks at every step
 
 One file an objective, each a module with a function `make(setting)`. All share the networks, the batches, the
-optimiser and the sum of the reconstruction, the mean over tokens or pixels, and `beta` times the KL divergence;
-`gamma` weighs what is an objective's own. Because the reconstruction is a mean over the ticks, beta .001 is .024 of
-the evidence lower bound's for 24 ticks; it is what Pati & Lerch trained their AR-VAE and their beta-VAE with. The other
-weights follow from it as their papers state them, as multiples of the KL's.
+optimiser and the sum of the reconstruction (model.Outputs) and `beta` times the KL divergence; `gamma` weighs what is
+an objective's own. Because the reconstruction of measures is a mean over the ticks, beta .001 is .024 of the evidence
+lower bound's for 24 ticks; it is what Pati & Lerch trained their AR-VAE and their beta-VAE with. The other weights
+follow from it as their papers state them, as multiples of the KL's.
 """
 
 from __future__ import annotations

@@ -73,11 +73,12 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """`plain` is what is aligned: AR-VAE, or, where the flow is left out, one whose decoder is given exact codes."""
+    """`plain` is what is aligned: AR-VAE, or an objective whose decoder is given exact codes."""
 
     plain: Objective
     measure: Measure
-    sd: Floats  # (k,) of the training values
+    mean: Floats  # (k,) of the training values
+    sd: Floats  # (k,)
     correlation: Floats  # (k, k)
     weights: Weights = field(default_factory=Weights)
     critic: ClassVar[None] = None
@@ -120,7 +121,7 @@ class Aligned:
             return step.outputs.z.new_zeros(())
         mean, log_variance = (part.detach() for part in step.outputs.posterior)
         z = mean + NOISE * torch.randn_like(mean) * (0.5 * log_variance).exp()
-        codes, others = z[:, : self.k], z[:, self.k :]
+        codes, others = step.batch.codes if self.carriage == "given" else z[:, : self.k], z[:, self.k :]
         return model.flow.loss(others, model.conditions(codes, step.batch.inputs))
 
     # ------------------------------------------------------------------------ what is asked
@@ -153,19 +154,22 @@ class Aligned:
 
     def _policy(self, step: Step, asked: Asked) -> tuple[Tensor, Tensor, Tensor]:
         """The policy's loss, the invariance, and the mean error in sd."""
-        model, entries = step.model, step.outputs.decoding.target.numel() / len(step.batch.inputs)
+        model, decoding, count = step.model, step.outputs.decoding, len(step.batch.inputs)
+        entries = decoding.target.numel() / count
+        beliefs = decoding.distribution.batch_shape.numel() / count  # the reconstruction is their mean
         z = model.bound(torch.cat([asked.codes, asked.free[:, self.k :]], dim=1), asked.rows)
         many, rows = z.repeat_interleave(SAMPLES, dim=0), asked.rows.repeat_interleave(SAMPLES, dim=0)
         made = model.sample(many.detach(), rows)
         changed = (made != rows).flatten(1).sum(dim=1).cpu().numpy() / entries
-        error, drift = self._judged(asked, np.asarray(self.measure(made.cpu().numpy())))
+        values = np.asarray(self.measure(made.cpu().numpy()))
+        error, drift = self._judged(asked, values)
         own = self.weights
         reward = -(own.miss * error + own.drift * drift + own.change * changed)
         weight = _by_attribute(error, np.repeat(asked.attribute, SAMPLES), self.k)
         advantage = torch.from_numpy((_normalised(reward) * weight).astype(np.float32)).to(z.device)
         policy = -(advantage * model.log_prob(many, made)).mean()
-        keep = self._invariance(step, asked, made, error)
-        return policy / entries, keep, torch.tensor(error.mean())
+        keep = self._invariance(step, asked, made, values, error)
+        return policy / beliefs, keep, torch.tensor(error.mean())
 
     def _judged(self, asked: Asked, values: Floats) -> tuple[Floats, Floats]:
         """(m * s, k) values of the samples -> (m * s,) error and weighted drift, in sd."""
@@ -175,13 +179,16 @@ class Aligned:
         off = np.abs(values - np.repeat(asked.values, SAMPLES, axis=0)) / self.sd
         return error, (off * (1 - self.correlation**2)[which]).sum(axis=1)
 
-    def _invariance(self, step: Step, asked: Asked, made: Tensor, error: Floats) -> Tensor:
+    def _invariance(self, step: Step, asked: Asked, made: Tensor, values: Floats, error: Floats) -> Tensor:
         hits = np.flatnonzero(error < HIT)[:HITS]
         if len(hits) == 0:
             return step.outputs.z.new_zeros(())
         rows, model = made[hits], step.model
         mean = model.posterior(rows).mean
-        again = model.freed(torch.cat([mean[:, : self.k].detach(), mean[:, self.k :]], dim=1), rows)
+        codes = mean[:, : self.k].detach()
+        if self.carriage == "given":
+            codes = torch.from_numpy((values[hits] - self.mean) / self.sd).to(mean)
+        again = model.freed(torch.cat([codes, mean[:, self.k :]], dim=1), rows)
         return (again - asked.free[hits // SAMPLES])[:, self.k :].square().mean()
 
 
@@ -190,7 +197,7 @@ def make(setting: Setting) -> Aligned:
         raise UsageError("the aligned objective measures what it decodes", remedy="give the Setting a `measure`")
     plain = ArVaeObjective(setting.beta, setting.gamma, setting.delta)
     some = setting.values[spread(len(setting.values), CORRELATED)].astype(np.float64)
-    return Aligned(plain, setting.measure, standard(setting.values)[1], np.array(correlations(some, some)[0]))
+    return Aligned(plain, setting.measure, *standard(setting.values), np.array(correlations(some, some)[0]))
 
 
 def _pairs(context: npt.NDArray[Any], random: np.random.Generator) -> tuple[Ints, Ints]:
