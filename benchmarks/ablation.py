@@ -22,7 +22,7 @@ import argparse
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ from arvae_music.training import Trainer, seed_all
 @dataclass(frozen=True)
 class Variant:
     objective: str = "aligned"
-    weights: Weights = Weights()
+    weights: Weights = field(default_factory=Weights)
     layers: int = FLOW_LAYERS
     beta: float = 1e-3
     dependence: float = 0.0
