@@ -132,6 +132,12 @@ class Metadata:
                 moved[:, scale.dimension] += (overshoot * (steps + along)[:, k]).astype(moved.dtype)
         return moved
 
+    def clamped(self, asked: Floats, before: Floats) -> Floats:
+        """(k,) twice -> into what the corpus holds, or what there is already, if that is further out; NaN stays."""
+        ends = np.array([(scale.quantiles[0], scale.quantiles[-1]) for scale in self.scales])
+        found: Floats = np.clip(asked, np.minimum(ends[:, 0], before), np.maximum(ends[:, 1], before))
+        return found
+
     def scale(self, name: str) -> Scale:
         """Raises CheckpointError with the attributes that there are."""
         for scale in self.scales:

@@ -149,13 +149,6 @@ class Model:
         """One for each meter that has been asked about: a melody asks for every measure."""
         return {}
 
-    def moved(self, z: Floats, before: Floats, wanted: Floats, overshoot: Floats | float = 1.0) -> Floats:
-        """(m, z) latent points, (m, k) raw values now and wanted (NaN: free) -> points with moved codes.
-
-        The codes of free attributes that correlate strongly in the corpus go along by their conditional mean.
-        """
-        return self.metadata.moved(z, before, wanted, overshoot)
-
 
 def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
     """The melody with the request met where it can be; attributes that the model carries stay, as far as they can.
@@ -269,18 +262,11 @@ def _task(melody: Melody, i: int, before: Floats, request: EditRequest, model: M
             target = request.targets[scale.name]
             unit = spec.unit.size(bar.meter)
             asked[k] = target.wanted(before[k : k + 1], [bar.number], unit, scale.mean, scale.sd)[0]
-    wanted = _clamped(asked, before, model)
+    wanted = model.metadata.clamped(asked, before)
     off = ~model.hits(bar.meter, before, wanted)
     kept = [k for k, name in enumerate(model.metadata.names) if name in request.keep]
     wanted[kept] = before[kept]
     return _Task(i, bar.number, bar.meter, bar.tokens, before, asked, wanted, bool(off.any()))
-
-
-def _clamped(asked: Floats, before: Floats, model: Model) -> Floats:
-    """Into what the corpus holds, or what the measure has, if that is further out."""
-    low = np.array([scale.quantiles[0] for scale in model.metadata.scales])
-    high = np.array([scale.quantiles[-1] for scale in model.metadata.scales])
-    return np.clip(asked, np.minimum(low, before), np.maximum(high, before))
 
 
 def tie_of(melody: Melody, i: int, editable: set[int]) -> int:
@@ -326,7 +312,7 @@ def _latent(tasks: Sequence[_Task], model: Model) -> dict[int, Row]:
     for meter in sorted({task.meter for task in tasks}):
         here = [task for task in tasks if task.meter == meter]
         originals, before, wanted = _stacked(here)
-        z = model.moved(model.runtime.encode(originals, meter), before, wanted)
+        z = model.metadata.moved(model.runtime.encode(originals, meter), before, wanted)
         for task, row in zip(here, decode(model.runtime, z, meter), strict=True):
             rows[task.index] = _joined(row, task)
     return rows
@@ -414,7 +400,7 @@ def propose(
     bonus = np.array(BONUSES, dtype=np.float32)[way // len(OVERSHOOTS) % len(BONUSES)]
     heat = np.array(TEMPERATURES, dtype=np.float32)[way // (len(OVERSHOOTS) * len(BONUSES)) % len(TEMPERATURES)]
     each = np.repeat(np.arange(len(rows)), len(OVERSHOOTS))
-    z = model.moved(model.runtime.encode(rows, meter)[each], before[each], wanted[each], overshoot)
+    z = model.metadata.moved(model.runtime.encode(rows, meter)[each], before[each], wanted[each], overshoot)
     group = np.repeat(np.arange(len(rows)), count)
     point = group * len(OVERSHOOTS) + np.tile(way % len(OVERSHOOTS), len(rows))
     noise = np.tile(gumbel(seed, meter.ticks, count) * heat[:, None], (1, len(rows), 1))

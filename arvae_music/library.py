@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -130,8 +130,7 @@ def _read(path: Path, changed: int, runtime: str) -> Model:
     if runtime == "torch":
         from .torch_runtime import TorchRuntime
 
-        checkpoints.expect(checkpoint, "measures")
-        return prepare(checkpoint, TorchRuntime(checkpoint))
+        return prepare(checkpoint, TorchRuntime)
     return prepare(checkpoint)
 
 
@@ -151,11 +150,11 @@ def fit(model: Model, melody: Melody) -> float:
     return right / max(total, 1)
 
 
-def prepare(checkpoint: Checkpoint, runtime: Runtime | None = None) -> Model:
+def prepare(checkpoint: Checkpoint, runtime: Callable[[Checkpoint], Runtime] = NumpyRuntime) -> Model:
     checkpoints.expect(checkpoint, "measures")
     scales = checkpoint.metadata.scales
     specs = checkpoints.specs_of(scales, find_attribute)
-    whole = _measuring(runtime or NumpyRuntime(checkpoint), scales, specs)
+    whole = _measuring(runtime(checkpoint), scales, specs)
     if checkpoint.metadata.dims.get("flow_layers"):
         whole = Freed(whole, Flow(checkpoint))
     return Model(whole, checkpoint.metadata, specs, checkpoint)

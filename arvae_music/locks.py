@@ -24,6 +24,7 @@ from .errors import UsageError
 from .tokens import FIRST_PITCH, HOLD, LOWEST, VOCABULARY, onsets
 
 NAMES = ("onsets", "pitches", "key", "range", "first", "last")
+OCTAVE = 12  # semitones
 DIATONIC = frozenset((0, 2, 4, 5, 7, 9, 11))  # pitch classes: normalised melodies are in C/a
 
 Rows = npt.NDArray[Any]
@@ -78,7 +79,13 @@ def in_key(tokens: Rows) -> Mask:
     return _IN_KEY.take(tokens)
 
 
-_IN_KEY = np.array([t >= FIRST_PITCH and (t - FIRST_PITCH + LOWEST) % 12 in DIATONIC for t in range(VOCABULARY)])
+def pitch_class(tokens: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Of pitch tokens: semitones above C, in a normalised melody."""
+    return (tokens - FIRST_PITCH + LOWEST) % OCTAVE
+
+
+_EVERY = np.arange(VOCABULARY)
+_IN_KEY = (_EVERY >= FIRST_PITCH) & np.isin(pitch_class(_EVERY), sorted(DIATONIC))
 
 
 def _kinds(rows: Rows) -> Rows:

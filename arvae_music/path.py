@@ -10,7 +10,7 @@ two sets so chosen cannot stand beside each other, the one that had to part choo
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,13 +72,16 @@ def best_path(choices: Sequence[Choice | None], steps: Sequence[Floats | None] |
     steps = joins(choices) if steps is None else steps
     costs: list[Floats] = [np.zeros(1) if choice is None else choice.cost.astype(np.float64) for choice in choices]
     repeated = _repeated(choices)
-    first: list[int] = []  # forms that choose before the others, one after the other
     while True:
-        path = _viterbi(_settled(repeated, first, costs, steps), steps)
-        parted = [form for form, at in repeated.items() if len({path[i] for i in at}) > 1 and form not in first]
-        if not parted:
+        settled, through = costs, _min_marginals(costs, steps) if repeated else []
+        for at in repeated.values():
+            settled = _fixed(settled, at, np.sum([through[i] for i in at], axis=0))
+        path = _viterbi(settled, steps)
+        parted = next((form for form, at in repeated.items() if len({path[i] for i in at}) > 1), None)
+        if parted is None:
             return path
-        first.append(parted[0])
+        at = repeated.pop(parted)  # it chooses before the others, what can stand in all its places
+        costs = _fixed(costs, at, _jointly(at, costs, steps))
 
 
 def _repeated(choices: Sequence[Choice | None]) -> dict[int, list[int]]:
@@ -90,23 +93,11 @@ def _repeated(choices: Sequence[Choice | None]) -> dict[int, list[int]]:
     return {form: at for form, at in places.items() if len(at) > 1}
 
 
-def _settled(
-    repeated: Mapping[int, list[int]], first: Sequence[int], costs: Sequence[Floats], steps: Sequence[Floats | None]
-) -> list[Floats]:
-    """The costs with those of all but one candidate of every repeated form raised."""
-    settled = list(costs)
-    rest = [form for form in repeated if form not in first]
-    for together in (*([form] for form in first), rest):
-        if not together:
-            continue
-        through = _min_marginals(settled, steps)
-        for form in together:
-            at = repeated[form]
-            price = _jointly(at, settled, steps) if form in first else np.sum([through[i] for i in at], axis=0)
-            chosen = int(np.argmin(price))
-            for i in at:
-                settled[i] = settled[i] + PARTED * (np.arange(len(settled[i])) != chosen)
-    return settled
+def _fixed(costs: Sequence[Floats], at: Sequence[int], price: Floats) -> list[Floats]:
+    """The costs with those of all but the candidate of least `price` raised, in all places of a form."""
+    raised = PARTED * (np.arange(len(price)) != np.argmin(price))
+    places = set(at)
+    return [cost + raised if i in places else cost for i, cost in enumerate(costs)]
 
 
 def _jointly(at: Sequence[int], costs: Sequence[Floats], steps: Sequence[Floats | None]) -> Floats:

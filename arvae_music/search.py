@@ -2,8 +2,9 @@
 
 Attributes are black boxes here: rows go in, values come out. For every measure a beam of candidates, which
 starts from the original and the model's proposals, is improved by small changes (one tick's token; one onset
-moved to another tick; where it still misses, a note given up for another, all notes of a pitch moved) until
-the best one neither misses nor gets better. What counts, in this order by weight:
+moved to another tick; where it still misses, a note given up for another, all notes of a pitch moved; where a new
+note does not fit, it and another moved together) until every one in the beam has been improved on, or costs so much
+more than the best hit that nothing is worth a look. What counts:
 
     miss        how far the wanted attributes are off, in sd, beyond half a grain
     drift       how far the others have moved, in sd; an attribute that goes with a wanted one (correlation
@@ -22,14 +23,14 @@ Shapes: g groups (distinct measures, all of one meter), n candidates, t ticks, k
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .attributes import AttributeSpec, evaluate
-from .locks import Locks, ends_in, opening_allowed
+from .locks import OCTAVE, Locks, ends_in, opening_allowed
 from .measure import Meter
 from .proposals import log_probabilities, surprise
 from .runtime import Runtime
@@ -41,8 +42,7 @@ Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int16]
 
 ALIKE = 2  # candidates that miss by the same values, at most
-OCTAVE = 12  # semitones
-MENDING = (-2, -1, 1, 2)  # semitones by which a note outside the key is moved
+MENDING = (-2, -1, 1, 2)  # semitones by which a note that does not fit is moved
 REACH = 7  # semitones beyond the melody's compass that a note may go
 
 
@@ -72,7 +72,7 @@ class Effort:
     kept: int = 12  # candidates that are handed on
     rounds: int = 14  # at most; most measures need as many as ticks must change, and one more
     favourites: int = 6  # pitches tried where no note starts
-    slack: float = 3.0  # cost beyond the best hit from which nothing is worth a look; barlines cost less
+    slack: float = 3.0  # cost beyond the best hit from which nothing is worth a look; a barline seldom costs more
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class Search:
             if len(live.group) == 0:
                 break
             self._admit(*self._moves(live))
-        return self.pool.best(self.effort.kept)
+        return self.pool
 
     # ------------------------------------------------------------------------------ prices
 
@@ -215,7 +215,9 @@ class Search:
         if len(promising.group) == 0:
             return
         table = log_probabilities(self.runtime, promising.rows, self.problem.meter)
-        exact = self._priced(promising.group, promising.rows, surprise(table, promising.rows))
+        nats = surprise(table, promising.rows)
+        dearer = self.judge.weights.nat * (nats - promising.nats)  # all else is priced already
+        exact = replace(promising, nats=nats, cost=promising.cost + dearer)
         self._remember(exact, table)
         self.pool = self._varied(self.pool.join(exact), self.effort.kept)
 
@@ -375,14 +377,15 @@ class Search:
         new = onsets(beam.rows) & (beam.rows != self.problem.rows[beam.group])
         parent, foul = np.nonzero(new & ~self._fits(beam.group, beam.rows))
         which, other, step = np.nonzero(np.repeat(onsets(beam.rows)[parent, :, None], len(MENDING), axis=2))
+        pair = foul[which] != other
+        which, other, step = which[pair], other[pair], step[pair]
         parent, foul, interval = parent[which], foul[which], np.array(MENDING, dtype=np.int16)[step]
         ticks, rows = np.arange(beam.rows.shape[1]), beam.rows[parent]
         alike = rows == rows[np.arange(len(rows)), other][:, None]
         moved = np.concatenate([ticks == other[:, None], alike]) | np.tile(ticks == foul[:, None], (2, 1))
-        moved &= np.tile(foul != other, 2)[:, None]
         parent, rows, interval = np.tile(parent, 2), np.tile(rows, (2, 1)), np.tile(interval, 2)
         fresh = np.clip(rows + interval[:, None] * moved, 0, VOCABULARY - 1)
-        fine = moved.any(axis=1) & np.all(self._fits(beam.group[parent], fresh) | ~moved, axis=1)
+        fine = np.all(self._fits(beam.group[parent], fresh) | ~moved, axis=1)
         parent, rows, fresh, moved = parent[fine], rows[fine], fresh[fine], moved[fine]
         change = table[parent[:, None], ticks, rows] - table[parent[:, None], ticks, fresh]
         return parent, fresh, beam.nats[parent] + np.where(moved, change, 0).sum(axis=1)

@@ -217,6 +217,12 @@ def _relative_to(folder: Path, key: Key, value: Scalar) -> Scalar:
     return str(folder / Path(value).expanduser())
 
 
+def patient_threads() -> None:
+    """Before PyTorch or scikit-learn is imported: OpenMP's threads sleep while they wait; spinning ones starve other
+    programs. For programs to call: the library leaves its user's environment alone."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def cores() -> int:
     """The processors that this process may use: what --jobs defaults to."""
     if hasattr(os, "sched_getaffinity"):

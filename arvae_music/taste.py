@@ -11,16 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .attributes import syncopation
-from .locks import DIATONIC
+from .locks import DIATONIC, OCTAVE, pitch_class
 from .measure import TICKS_PER_BEAT, Meter
-from .tokens import FIRST_PITCH, HOLD, LOWEST, VOCABULARY
+from .tokens import FIRST_PITCH, HOLD, VOCABULARY
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int16]
 Mask = npt.NDArray[np.bool_]
 
-SEMITONES = 12  # in an octave
 ALTERED = {1: 0, 3: 2, 6: 5, 8: 7, 10: 11}  # pitch classes outside the key (C/a), and what they are altered from
 SHARP_LEAP = 9  # semitones: a larger interval inside a measure is a leap out of nowhere
 CROOKED = 4.0  # cost of a beat that mixes thirds with quarters
@@ -53,20 +52,15 @@ def fitting(rows: Rows) -> Mask:
     besides: the one beside the other sounds wrong, and the altered one would be a second note outside the key.
     """
     every = np.arange(VOCABULARY)
-    own = np.zeros((len(rows), SEMITONES), dtype=np.bool_)
+    own = np.zeros((len(rows), OCTAVE), dtype=np.bool_)
     at, tick = np.nonzero(rows >= FIRST_PITCH)
     own[at, pitch_class(rows[at, tick])] = True
     altered = np.zeros_like(own)
     for raised, natural in ALTERED.items():
         altered[:, natural] = own[:, raised]
-    diatonic = np.isin(np.arange(SEMITONES), sorted(DIATONIC))
+    diatonic = np.isin(np.arange(OCTAVE), sorted(DIATONIC))
     fits: Mask = (diatonic & ~(altered & ~own))[:, pitch_class(every)] & (every >= FIRST_PITCH)
     return fits
-
-
-def pitch_class(tokens: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Of pitch tokens: semitones above C, in a normalised melody."""
-    return (tokens - FIRST_PITCH + LOWEST) % SEMITONES
 
 
 def largest_leap(rows: Rows) -> Ints:

@@ -5,10 +5,6 @@ It takes a second longer to start and gives the same tokens, and so serves to ch
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads starve other programs
-
 import numpy as np
 import torch
 

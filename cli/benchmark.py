@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import settings
 from ..errors import ArvaeError, UsageError
 from ..objectives import ENTRIES, entry
 from . import common
@@ -106,7 +107,7 @@ def benchmark(
     if part not in PARTS:
         raise UsageError(f"there is no part {part!r}", remedy=f"give {' or '.join(PARTS)}")
     out = output or Path("runs") / f"benchmark-{default_run(corpus).name}"
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads starve other programs
+    settings.patient_threads()
     judged = domain_of(corpus).evaluation_options(quick)
     jobs = [
         Job(out / f"{name}-{seed}", _plan(corpus, name, seed, minutes, epochs, batch), part, judged)

@@ -315,8 +315,10 @@ def load_model(name: str | None, melody: Melody | None = None, runtime: str = RU
 
     Raises CheckpointError, and UsageError for a --runtime that there is not.
     """
-    from .. import library
+    from .. import library, settings
 
+    if runtime != RUNTIME:
+        settings.patient_threads()
     return library.load(name or library.AUTO, melody, runtime)
 
 

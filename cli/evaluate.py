@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import settings
 from ..errors import CorpusError, OutputError, UsageError
 from . import common
 from .corpus import ensure_built
@@ -92,7 +92,7 @@ def evaluate(
         raise UsageError(f"there is no part {part!r}", remedy=f"give {' or '.join(PARTS)}")
     if html is not None and html.exists() and not overwrite:
         raise OutputError("exists already", where=str(html), remedy="give --overwrite, or another name with --html")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before scikit-learn: spinning threads starve other programs
+    settings.patient_threads()
     from .. import checkpoint, library
     from ..evaluation import EvaluationOptions, evaluate_model, headline_names
 

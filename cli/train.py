@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import settings
 from ..errors import ArvaeError, CheckpointError, OutputError, TrainingError, UsageError
 from ..objectives import DEFAULT, ENTRIES, entry
 from . import common
@@ -191,7 +192,7 @@ def train(
     entry(objective)
     run = output or default_run(corpus)
     _check_run(run, resume, overwrite)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads starve other programs
+    settings.patient_threads()
     given = {
         "epochs": epochs, "batch": batch, "learning_rate": learning_rate, "beta": beta, "gamma": gamma, "delta": delta,
         "latent": latent, "hidden": hidden, "tick_hidden": tick_hidden, "token_dropout": token_dropout, "mix": mix,

@@ -68,26 +68,27 @@ NAN = np.nan
 def test_a_code_moves_by_what_the_calibration_says():
     z = np.zeros((2, 6), dtype=np.float32)
     before, wanted = np.array([[1.0, 5.0], [0.0, 5.0]]), np.array([[1.5, NAN], [-1.0, NAN]])
-    moved = made_up(rho=0.0).moved(z, before, wanted)
+    moved = made_up(rho=0.0).metadata.moved(z, before, wanted)
     np.testing.assert_allclose(moved, [[0, 0, 1, 0, 0, 0], [0, 0, -2, 0, 0, 0]])
     assert not z.any()
-    again = made_up(rho=0.0).moved(z, before, wanted, np.array([2.0, 0.5]))
+    again = made_up(rho=0.0).metadata.moved(z, before, wanted, np.array([2.0, 0.5]))
     np.testing.assert_allclose(again[:, 2], [2.0, -1.0])
 
 
 def test_what_correlates_strongly_goes_along_by_its_conditional_mean():
     z = np.zeros((1, 6), dtype=np.float32)
     before, wanted = np.zeros((1, 2)), np.array([[1.0, NAN]])
-    assert made_up(rho=0.8).moved(z, before, wanted)[0].tolist() == pytest.approx([0, 0, 2, 0, 0.8 * 6 / 2 * 2, 0])
-    assert made_up(rho=-0.8).moved(z, before, wanted)[0, 4] == pytest.approx(-4.8)
-    assert made_up(rho=STRONG - 0.01).moved(z, before, wanted)[0, 4] == 0
-    both = made_up(rho=0.8).moved(z, before, np.array([[1.0, -1.0]]))
+    moved = made_up(rho=0.8).metadata.moved(z, before, wanted)
+    assert moved[0].tolist() == pytest.approx([0, 0, 2, 0, 0.8 * 6 / 2 * 2, 0])
+    assert made_up(rho=-0.8).metadata.moved(z, before, wanted)[0, 4] == pytest.approx(-4.8)
+    assert made_up(rho=STRONG - 0.01).metadata.moved(z, before, wanted)[0, 4] == 0
+    both = made_up(rho=0.8).metadata.moved(z, before, np.array([[1.0, -1.0]]))
     assert both[0].tolist() == pytest.approx([0, 0, 2, 0, -3, 0])  # asked for itself: nothing goes along
 
 
 def test_an_attribute_without_a_dimension_moves_nothing():
     z = np.zeros((1, 6), dtype=np.float32)
-    moved = made_up(rho=0.8, second=NOT_CARRIED).moved(z, np.zeros((1, 2)), np.array([[NAN, 1.0]]))
+    moved = made_up(rho=0.8, second=NOT_CARRIED).metadata.moved(z, np.zeros((1, 2)), np.array([[NAN, 1.0]]))
     assert not moved.any()
 
 

@@ -89,7 +89,7 @@ def edit(
     """The picture with the targets met as nearly as can be."""
     before = model.measure(image[None])[0]
     asked = _asked(before, targets, model)
-    wanted = _clamped(asked, before, model)
+    wanted = model.metadata.clamped(asked, before)
     if not np.any(np.abs(wanted - before) > 1e-9):
         return _result(image, image, before, asked, wanted, model)
     z = model.encode(image[None])
@@ -107,13 +107,6 @@ def _asked(before: Floats, targets: Mapping[str, Target], model: ImageModel) -> 
             now = before[k : k + 1]
             asked[k] = targets[scale.name].wanted(now, [0], unit_of(spec), scale.mean, scale.sd)[0]
     return asked
-
-
-def _clamped(asked: Floats, before: Floats, model: ImageModel) -> Floats:
-    """What some picture of the corpus has, or this one."""
-    ends = np.array([(scale.quantiles[0], scale.quantiles[-1]) for scale in model.metadata.scales])
-    result: Floats = np.clip(asked, np.minimum(ends[:, 0], before), np.maximum(ends[:, 1], before))
-    return result
 
 
 def _met(values: Floats, wanted: Floats, model: ImageModel) -> npt.NDArray[np.bool_]:
