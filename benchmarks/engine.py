@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import resource
 import time
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -31,17 +32,22 @@ def main() -> None:
     parser.add_argument("--corpus", default="bach")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    model = arvae_music.load(options.model)
-    examples = registry.load(options.corpus).examples([attributes.find("density")], [Meter(4)])
+    print("| measures | proposals | ms | ms a measure | peak MB beyond the start |\n|---|---|---|---|---|")
+    for count, proposals, ms, memory in costs(options.model, options.corpus, options.rounds):
+        print(f"| {count} | {proposals} | {ms:.0f} | {ms / count:.1f} | {memory:.0f} |", flush=True)
+
+
+def costs(name: str, corpus: str, rounds: int) -> Iterator[tuple[int, int, float, float]]:
+    """Measures, proposals, median ms and peak MB beyond the start, of each of SIZES."""
+    model = arvae_music.load(name)
+    examples = registry.load(corpus).examples([attributes.find("density")], [Meter(4)])
     rows = examples.inputs[distinct(examples), 1:25]
     start = _memory()
-    print("| measures | proposals | ms | ms a measure | peak MB beyond the start |\n|---|---|---|---|---|")
     for count, proposals in SIZES:
         melody = _melody(np.resize(rows, (count, 24)))
         request = model.request({"density": 1.5}, proposals=proposals)
-        times = [_seconds(melody, request, model) for _ in range(options.rounds if count < 1000 else 1)]
-        ms = 1000 * float(np.median(times))
-        print(f"| {count} | {proposals} | {ms:.0f} | {ms / count:.1f} | {_memory() - start:.0f} |", flush=True)
+        times = [_seconds(melody, request, model) for _ in range(rounds if count < 1000 else 1)]
+        yield count, proposals, 1000 * float(np.median(times)), _memory() - start
 
 
 def _melody(rows: np.ndarray) -> Melody:

@@ -83,23 +83,24 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="of both in turn; the medians count")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    specs = [attributes.find(name) for name in attributes.PAPER]
-    train = split(registry.load(options.corpus).examples(specs, [Meter(4)])).train
-    usual, ours = usual_step(train.inputs, train.attributes), our_step(train.inputs, train.attributes, specs)
-    speeds = np.median([_round(usual, ours, options) for _ in range(options.rounds)], axis=0)
+    found = speeds(options.corpus, options.rounds, options.steps, options.threads)
     print(f"batch {BATCH}, hidden {HIDDEN}, {options.threads} thread(s), medians of {options.rounds}\n")
     print("| trainer | measures/s | ratio |\n|---|---|---|")
-    for name, speed in zip(TRAINERS, speeds, strict=True):
-        print(f"| {name} | {speed:.0f} | {speed / speeds[0]:.1f} |")
+    for name, speed in zip(TRAINERS, found, strict=True):
+        print(f"| {name} | {speed:.0f} | {speed / found[0]:.1f} |")
 
 
-def _round(usual: Callable[[], None], ours: Callable[[], None], options: argparse.Namespace) -> list[float]:
-    """Measures a second of TRAINERS."""
-    torch.set_num_threads(options.threads)
-    torch.set_float32_matmul_precision("highest")  # PyTorch's default
-    plain = measure(usual, options.steps)
-    processor.settle(options.threads)
-    return [plain, measure(usual, options.steps), measure(ours, options.steps)]
+def speeds(corpus: str, rounds: int, steps: int, threads: int) -> list[float]:
+    """Measures a second of TRAINERS, medians. The rounds of the first come before the others': what arvae sets for its
+    process (processor.py) cannot all be taken back."""
+    specs = [attributes.find(name) for name in attributes.PAPER]
+    train = split(registry.load(corpus).examples(specs, [Meter(4)])).train
+    usual, ours = usual_step(train.inputs, train.attributes), our_step(train.inputs, train.attributes, specs)
+    torch.set_num_threads(threads)
+    plain = [measure(usual, steps) for _ in range(rounds)]
+    processor.settle(threads)
+    others = [(measure(usual, steps), measure(ours, steps)) for _ in range(rounds)]
+    return [float(np.median(plain)), *np.median(others, axis=0).tolist()]
 
 
 def measure(step: Callable[[], None], steps: int) -> float:

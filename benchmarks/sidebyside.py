@@ -1,0 +1,202 @@
+"""Everything about speed and memory in one run, beside what it is to be compared with: a Markdown table.
+
+    python benchmarks/sidebyside.py                      10 minutes
+    python benchmarks/sidebyside.py --only start,training,corpus,engine,batch --rounds 5 --files 1000
+
+Medians of --rounds, of whole processes started in turn where a process is named: absolute times are the machine's, the
+ratios of one run are not. Peak memory is a process's largest resident set. Melodies are made of the training tunes of
+the built corpus bach, in a temporary folder; corpora that are built here go into a temporary cache.
+
+    start       whole processes: arvae edit of a 16-measure melody, inspect, --help, against `python -c "import torch"`
+    training    measures a second against a trainer of the usual kind (training.py); peak memory of `arvae train bach`
+    corpus      a folder of single-melody files built, against pretty_midi and music21 reading some of the same files
+    engine      an edit's cost by measures and proposals (engine.py), the model loaded
+    batch       --files edits of 16 measures, 64 proposals, in one command, on all cores
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import engine
+import numpy as np
+import training
+
+from arvae_music import attributes, settings
+from arvae_music.comparison import markdown
+
+SECTIONS = ("start", "training", "corpus", "engine", "batch")
+MEASURES = 16
+READ = 40  # files that pretty_midi and music21 read
+Row = tuple[str, str, str, str, str]  # what, arvae, beside it, ratio, asked
+HEAD: Row = ("what", "arvae", "beside it", "ratio", "asked")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(SECTIONS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--files", type=int, default=1000)
+    options = parser.parse_args()
+    rows = [HEAD]
+    with tempfile.TemporaryDirectory() as folder:
+        melodies = write_melodies(Path(folder) / "melodies", options.files)
+        for name in options.only.split(","):
+            print(name, "...", file=sys.stderr, flush=True)
+            rows += {"start": start, "training": train, "corpus": corpus, "engine": costs, "batch": batch}[name](
+                melodies, options.rounds
+            )
+    machine = f"{_processor()}, {settings.cores()} cores, Python {platform.python_version()}"
+    print(f"{machine}, medians of {options.rounds}\n")
+    print(markdown(rows))
+
+
+# ------------------------------------------------------------------------------------ sections
+
+
+def start(melodies: Sequence[Path], rounds: int) -> list[Row]:
+    melody, out = str(melodies[0]), str(melodies[0].with_name("out.mid"))
+    commands = {
+        "import torch": [sys.executable, "-c", "import torch"],
+        "edit": arvae("edit", melody, "--density", "+1", "-o", out, "--overwrite", "--quiet"),
+        "inspect": arvae("inspect", melody),
+        "--help": arvae("--help"),
+    }
+    runs = [{name: run(command) for name, command in commands.items()} for _ in range(rounds)]
+    seconds = {name: float(np.median([one[name][0] for one in runs])) for name in commands}
+    memory = max(one["edit"][1] for one in runs)
+    torch = seconds["import torch"]
+    return [
+        (f"`arvae edit`, {MEASURES} measures, whole process", f"{seconds['edit']:.2f} s", f"import torch {torch:.2f} s",
+         f"{seconds['edit'] / torch:.2f}", "<= .6 s, <= .5"),
+        ("`arvae inspect`, whole process", f"{seconds['inspect']:.2f} s", "", "", "<= .35 s"),
+        ("`arvae --help`, whole process", f"{seconds['--help']:.2f} s", "", "", "<= .12 s"),
+        ("peak memory of `arvae edit`", f"{memory:.0f} MB", "", "", "<= 200 MB"),
+    ]  # fmt: skip
+
+
+def train(melodies: Sequence[Path], rounds: int) -> list[Row]:
+    usual, same, ours = training.speeds("bach", rounds=rounds, steps=20, threads=1)
+    folder = melodies[0].with_name("run")
+    command = arvae("train", "bach", "--epochs", "4", "-o", str(folder), "--overwrite", "--quiet")
+    memory = run(command)[1]
+    return [
+        ("training, measures/s", f"{ours:.0f}", f"one Python step a tick {usual:.0f}", f"{ours / usual:.1f}", ">= 10"),
+        ("the same, the other with arvae's settings", f"{ours:.0f}", f"{same:.0f}", f"{ours / same:.1f}", ""),
+        ("peak memory of `arvae train bach`", f"{memory:.0f} MB", "", "", "<= 1,200 MB"),
+    ]
+
+
+def corpus(melodies: Sequence[Path], rounds: int) -> list[Row]:
+    cache = {"ARVAE_CACHE": str(melodies[0].parent.with_name("cache"))}
+    build = arvae("corpus", "build", str(melodies[0].parent), "--name", "melodies", "--rebuild", "--quiet")
+    ours = len(melodies) / float(np.median([run(build, cache)[0] for _ in range(rounds)]))
+    some = melodies[:READ]
+    others = {
+        "pretty_midi": "import sys, pretty_midi\nfor path in sys.argv[1:]: pretty_midi.PrettyMIDI(path)",
+        "music21": "import sys, music21\nfor path in sys.argv[1:]: music21.converter.parse(path, forceSource=True)",
+    }
+    rows = []
+    for name, code in others.items():
+        empty = run([sys.executable, "-c", code])[0]
+        whole = run([sys.executable, "-c", code, *map(str, some)])[0]
+        theirs = len(some) / max(whole - empty, 1e-3)  # their import is not counted, arvae's start is
+        what, beside = f"{len(melodies)} files into a corpus, files/s", f"{name}, reading only: {theirs:.0f}"
+        rows.append((what, f"{ours:.0f}", beside, f"{ours / theirs:.0f}", ">= 500"))
+    return rows
+
+
+def costs(melodies: Sequence[Path], rounds: int) -> list[Row]:
+    found = engine.costs("bach", "bach", rounds)
+    asked = {(16, 64): "<= 150 ms"}
+    return [
+        (f"edit of {count} measures, {proposals} proposals", f"{ms:.0f} ms", "", f"{ms / count:.1f} ms a measure",
+         asked.get((count, proposals), ""))
+        for count, proposals, ms, _ in found
+    ]  # fmt: skip
+
+
+def batch(melodies: Sequence[Path], rounds: int) -> list[Row]:
+    out = melodies[0].parent.with_name("edited")
+    command = arvae("edit", str(melodies[0].parent), "-r", "--density", "+1", "-o", f"{out}/", "--quiet", "--overwrite")
+    seconds, memory = run(command)
+    rate = len(melodies) / seconds
+    what = f"{len(melodies)} edits of {MEASURES} measures in one command, files/s"
+    return [(what, f"{rate:.0f}", f"{memory:.0f} MB a process", "", ">= 40")]
+
+
+# ------------------------------------------------------------------------------------ means
+
+
+def arvae(*words: str) -> list[str]:
+    return [sys.executable, "-m", "arvae_music.cli", *words]
+
+
+# A process inherits its parent's largest resident set until it is replaced, so that a small one must start it.
+LAUNCH = """
+import json, os, resource, subprocess, sys, time
+started = time.perf_counter()
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+seconds = time.perf_counter() - started
+largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
+print(json.dumps([done.returncode, seconds, largest, done.stderr.decode()]))
+"""
+
+
+def run(command: Sequence[str], more: dict[str, str] | None = None) -> tuple[float, float]:
+    """Seconds of one process, and the MB that it, or the largest that it starts, holds at most."""
+    launcher = [sys.executable, "-S", "-c", LAUNCH, *command]
+    told = subprocess.run(launcher, env={**os.environ, **(more or {})}, capture_output=True, check=True)
+    code, seconds, largest, message = json.loads(told.stdout)
+    if code:
+        raise SystemExit(f"{' '.join(command)}: {message}")
+    return seconds, largest
+
+
+def write_melodies(folder: Path, count: int) -> list[Path]:
+    """Files of MEASURES measures each, of the corpus bach's training tunes, all different."""
+    import pretty_midi
+
+    from arvae_music.corpora import registry
+    from arvae_music.examples import split
+    from arvae_music.measure import Meter
+    from arvae_music.tokens import FIRST_PITCH, HOLD, LOWEST
+
+    folder.mkdir(parents=True)
+    rows = split(registry.load("bach").examples([attributes.find("density")], [Meter(4)])).train.inputs[:, 1:25]
+    random = np.random.default_rng(0)
+    paths = []
+    for n in range(count):
+        tokens = rows[random.integers(0, len(rows), MEASURES)].reshape(-1)
+        song = pretty_midi.PrettyMIDI(initial_tempo=120.0)
+        line = pretty_midi.Instrument(0, name="Melody")
+        starts = np.flatnonzero(tokens != HOLD)
+        for at, until in zip(starts, [*starts[1:], len(tokens)], strict=True):
+            if tokens[at] >= FIRST_PITCH:
+                pitch = int(tokens[at]) - FIRST_PITCH + LOWEST
+                line.notes.append(pretty_midi.Note(80, pitch, at / 12, until / 12))  # six ticks are half a second
+        song.instruments.append(line)
+        song.time_signature_changes.append(pretty_midi.TimeSignature(4, 4, 0))
+        paths.append(folder / f"{n:05}.mid")
+        song.write(str(paths[-1]))
+    return paths
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    main()
