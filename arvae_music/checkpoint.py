@@ -21,6 +21,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -161,7 +162,7 @@ class Checkpoint:
             return "unsaved"
         return self.path.parent.name if self.path.name == MODEL_FILE else self.path.stem
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Sixteen hexadecimal digits that stand for the weights: reports and manifests name a model by it."""
         sum_ = hashlib.sha256()

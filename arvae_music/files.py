@@ -40,7 +40,7 @@ def appearing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        open_up(temporary)
         if overwrite:
             temporary.replace(path)
         else:
@@ -49,6 +49,11 @@ def appearing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         raise _cannot(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def open_up(temporary: Path) -> None:
+    """Give a temporary file, which only its owner may read, the mode of any other new file."""
+    temporary.chmod(0o666 & ~_umask())
 
 
 def _cannot(path: Path, error: OSError) -> OutputError:

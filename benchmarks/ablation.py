@@ -98,7 +98,7 @@ class Dependence:
             return terms
         others, codes = step.outputs.posterior.mean[:, self.inner.k :], step.batch.codes
         dependence = torch.stack([distance_correlation(others, column[:, None]) for column in codes.T]).sum()
-        return Terms(terms.total + self.weight * dependence, {**terms.parts, "dependence": dependence})
+        return terms.plus("dependence", self.weight, dependence)
 
 
 def distance_correlation(x: Tensor, y: Tensor) -> Tensor:

@@ -168,23 +168,27 @@ class _Edit:
         if not self.dry_run:
             data = png(result.image) if result.changed else Path(plan.request.source).read_bytes()
             common.write_output(plan, data)
-        return Told(self._lines(plan, result, model), self._json(plan, result, model), plan.place == "-")
+        found = rows(result, model)
+        lines = self._lines(plan, result, found, model.name)
+        return Told(lines, self._json(plan, result, found, model), plan.place == "-")
 
-    def _lines(self, plan: Planned, result: ImageResult, model: ImageModel) -> list[str]:
+    def _lines(self, plan: Planned, result: ImageResult, found: list[dict[str, Any]], model: str) -> list[str]:
         wrote = "would write" if self.dry_run else "wrote"
         lines = [f"{plan.request.source}:", f"  {'':11} {'before':>9} {'asked':>9} {'achieved':>9}"]
-        for row in rows(result, model):
+        for row in found:
             asked = "" if row["asked"] is None else f"{row['asked']:9.4g}"
             met = "" if row["asked"] is None else ("met" if row["met"] else "nearest found")
             numbers = f"{row['before']:9.4g} {asked:>9} {row['achieved']:9.4g}"
             lines.append(f"  {row['name']:11} {numbers}  {row['unit']:4} {met}".rstrip())
-        if any(row["clamped"] for row in rows(result, model)):
+        if any(row["clamped"] for row in found):
             lines.append("  asked for more than a picture of the corpus has, and clamped")
         told = "" if result.changed else "not changed; "
-        lines.append(f"  {told}model {model.name}, seed {self.seed}")
+        lines.append(f"  {told}model {model}, seed {self.seed}")
         return [*lines, f"  {wrote} {'stdout' if plan.place == '-' else plan.place}"]
 
-    def _json(self, plan: Planned, result: ImageResult, model: ImageModel) -> dict[str, Any]:
+    def _json(
+        self, plan: Planned, result: ImageResult, found: list[dict[str, Any]], model: ImageModel
+    ) -> dict[str, Any]:
         return {
             "input": str(plan.request.source),
             "output": None if self.dry_run else str(plan.place),
@@ -194,7 +198,7 @@ class _Edit:
             "seed": self.seed,
             "model": {"name": model.name, "digest": model.checkpoint.digest},
             "changed": result.changed,
-            "attributes": rows(result, model),
+            "attributes": found,
         }
 
 

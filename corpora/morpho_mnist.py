@@ -45,7 +45,7 @@ import numpy.typing as npt
 from arvae_music import __version__, settings
 from arvae_music.errors import CorpusError, InputError, OutputError
 from arvae_music.examples import Examples, LazyRows
-from arvae_music.files import write_whole
+from arvae_music.files import open_up, write_whole
 from arvae_music.images import digits
 from arvae_music.images.attributes import DIGITS
 from arvae_music.images.warping import warped
@@ -257,6 +257,7 @@ def _build(source: Source, temporary: Path, name: str, jobs: int) -> Iterator[tu
         yield done, source.count
     pixels.flush()
     kept = folder_of_cache() / f"{name}.{content.hexdigest()[:16]}.npy"
+    open_up(temporary)
     temporary.replace(kept)
     facts = Facts(source.name, done, kept.name, __version__, FORMAT)
     _write(table_path(name), _parquet(facts, np.concatenate(labels), np.array(pieces), np.concatenate(tables)))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,9 @@ Image = npt.NDArray[np.uint8]  # (h, w)
 
 def read(source: Path | bytes, name: str, size: int | None = None) -> Image:
     """A grey PNG, white on black, `size` x `size` pixels. Raises InputError for anything else, and for a blank one."""
-    from PIL import Image as Pillow
-
-    try:
-        with Pillow.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=("PNG",)) as file:
-            _check(file, name, size)
-            pixels: Image = np.array(file.convert("L"))
-    except (OSError, SyntaxError, ValueError) as error:
-        what = error.strerror if isinstance(error, OSError) and error.strerror else "it is no PNG, or not a whole one"
-        raise InputError(f"cannot be read ({what})", where=name, remedy="give a grey PNG") from error
+    with _opened(source, name) as file:
+        _check(file, name, size)
+        pixels: Image = np.array(file.convert("L"))
     if not np.ptp(pixels):
         raise InputError("is blank: there is nothing on it", where=name)
     if float(pixels.mean()) > 127:
@@ -59,15 +54,22 @@ def _check(file: Any, name: str, size: int | None) -> None:
 
 def size_of(source: Path | bytes, name: str) -> int:
     """The side of a PNG in pixels, 0 if it is not square. Raises InputError for what is no PNG."""
+    with _opened(source, name) as file:
+        width, height = file.size
+    return int(width) if width == height else 0
+
+
+@contextmanager
+def _opened(source: Path | bytes, name: str) -> Iterator[Any]:
+    """A PNG. Raises InputError for what is none, also where that shows only as it is read."""
     from PIL import Image as Pillow
 
     try:
         with Pillow.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=("PNG",)) as file:
-            width, height = file.size
+            yield file
     except (OSError, SyntaxError, ValueError) as error:
         what = error.strerror if isinstance(error, OSError) and error.strerror else "it is no PNG, or not a whole one"
         raise InputError(f"cannot be read ({what})", where=name, remedy="give a grey PNG") from error
-    return int(width) if width == height else 0
 
 
 def png(picture: Image) -> bytes:

@@ -98,12 +98,13 @@ class Aligned:
             flow.narrow(self._signal_to_noise(step)[self.k :])
         fit = self._flow_loss(step)
         asked = self._asked(step)
+        terms = terms.plus("flow", self.weights.flow, fit)
         if asked is None:
-            return Terms(terms.total + self.weights.flow * fit, {**terms.parts, "flow": fit})
+            return terms
         policy, keep, error = self._policy(step, asked)
-        own = self.weights
-        total = terms.total + own.flow * fit + own.policy * policy + own.keep * keep
-        return Terms(total, {**terms.parts, "flow": fit, "invariance": keep, "error": error})
+        total = terms.total + self.weights.policy * policy  # whose value means nothing: the error is what is reported
+        terms = Terms(total, {**terms.parts, "error": error})
+        return terms.plus("invariance", self.weights.keep, keep)
 
     @property
     def k(self) -> int:

@@ -1,6 +1,6 @@
 """AR-VAE: dimension k ordered by attribute k. Pati & Lerch (2020), arXiv:2004.05485, section III.
 
-    reconstruction + beta KL + gamma sum over k of MAE( tanh(delta D_z) - sgn(D_a) )        losses.attribute_loss
+reconstruction + beta KL + gamma sum over k of MAE( tanh(delta D_z) - sgn(D_a) )        losses.attribute_loss
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..losses import attribute_loss, kl_divergence
+from ..losses import attribute_loss
 from .entries import Carriage
-from .objective import Setting, Step, Terms
+from .objective import Setting, Step, Terms, evidence
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,9 @@ class ArVaeObjective:
     critic: ClassVar[None] = None
 
     def terms(self, step: Step) -> Terms:
-        reconstruction = step.outputs.reconstruction
-        kl = kl_divergence(*step.outputs.posterior)
         values = step.batch.values
         attribute = attribute_loss(step.outputs.z[:, : values.shape[1]], values, self.delta)
-        total = reconstruction + self.beta * kl + self.gamma * attribute
-        return Terms(total, {"reconstruction": reconstruction, "kl": kl, "attribute": attribute})
+        return evidence(step, self.beta).plus("attribute", self.gamma, attribute)
 
 
 def make(setting: Setting) -> ArVaeObjective:

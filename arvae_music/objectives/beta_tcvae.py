@@ -21,10 +21,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..losses import kl_divergence
 from ..model import Posterior
 from .entries import Carriage
-from .objective import Setting, Step, Terms
+from .objective import Setting, Step, Terms, evidence
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,8 @@ class BetaTcVae:
     critic: ClassVar[None] = None
 
     def terms(self, step: Step) -> Terms:
-        reconstruction, kl = step.outputs.reconstruction, kl_divergence(*step.outputs.posterior)
         correlation = total_correlation(step.outputs.z, step.outputs.posterior, self.examples)
-        total = reconstruction + self.beta * kl + self.gamma * correlation
-        return Terms(total, {"reconstruction": reconstruction, "kl": kl, "total correlation": correlation})
+        return evidence(step, self.beta).plus("total correlation", self.gamma, correlation)
 
 
 def total_correlation(z: Tensor, posterior: Posterior, examples: int) -> Tensor:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..losses import kl_divergence
 from .entries import Carriage
-from .objective import Setting, Step, Terms
+from .objective import Setting, Step, Terms, evidence
 
 
 @dataclass(frozen=True)
@@ -21,8 +20,7 @@ class BetaVae:
     critic: ClassVar[None] = None
 
     def terms(self, step: Step) -> Terms:
-        reconstruction, kl = step.outputs.reconstruction, kl_divergence(*step.outputs.posterior)
-        return Terms(reconstruction + self.beta * kl, {"reconstruction": reconstruction, "kl": kl})
+        return evidence(step, self.beta)
 
 
 def make(setting: Setting) -> BetaVae:

@@ -12,9 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..losses import kl_divergence
 from .entries import Carriage
-from .objective import Setting, Step, Terms
+from .objective import Setting, Step, Terms, evidence
 
 
 @dataclass(frozen=True)
@@ -24,10 +23,7 @@ class ConditionalVae:
     critic: ClassVar[None] = None
 
     def terms(self, step: Step) -> Terms:
-        given = step.batch.codes.shape[1]
-        mean, log_variance = step.outputs.posterior
-        reconstruction, kl = step.outputs.reconstruction, kl_divergence(mean[:, given:], log_variance[:, given:])
-        return Terms(reconstruction + self.beta * kl, {"reconstruction": reconstruction, "kl": kl})
+        return evidence(step, self.beta, first=step.batch.codes.shape[1])
 
 
 def make(setting: Setting) -> ConditionalVae:

@@ -17,10 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from ..losses import kl_divergence
 from .critics import LEARNING_RATE, perceptron
 from .entries import Carriage
-from .objective import Critic, Setting, Step, Terms
+from .objective import Critic, Setting, Step, Terms, evidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +34,8 @@ class FactorVae:
         return Critic(self.discriminator, LEARNING_RATE, self._discrimination)
 
     def terms(self, step: Step) -> Terms:
-        reconstruction, kl = step.outputs.reconstruction, kl_divergence(*step.outputs.posterior)
         correlation = self.discriminator(step.outputs.z).mean()
-        total = reconstruction + self.beta * kl + self.gamma * correlation
-        return Terms(total, {"reconstruction": reconstruction, "kl": kl, "total correlation": correlation})
+        return evidence(step, self.beta).plus("total correlation", self.gamma, correlation)
 
     def _discrimination(self, step: Step) -> Tensor:
         z = step.outputs.z.detach()

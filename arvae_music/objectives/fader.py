@@ -24,10 +24,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
-from ..losses import kl_divergence
 from .critics import LEARNING_RATE, perceptron
 from .entries import Carriage
-from .objective import Critic, Setting, Step, Terms
+from .objective import Critic, Setting, Step, Terms, evidence
 
 CLASSES = 8
 RISE = 0.5  # of the run, until gamma is whole
@@ -46,13 +45,10 @@ class Fader:
         return Critic(self.adversary, LEARNING_RATE, self._betrayal)
 
     def terms(self, step: Step) -> Terms:
-        given = len(self.edges)
-        mean, log_variance = step.outputs.posterior
-        reconstruction, kl = step.outputs.reconstruction, kl_divergence(mean[:, given:], log_variance[:, given:])
         logits = self._logits(step.outputs.z)
         known = sum_of([disguise(each, y) for each, y in zip(logits, self._classes(step), strict=True)])
-        total = reconstruction + self.beta * kl + self.gamma * min(1.0, step.progress / RISE) * known
-        return Terms(total, {"reconstruction": reconstruction, "kl": kl, "disguise": known})
+        weight = self.gamma * min(1.0, step.progress / RISE)
+        return evidence(step, self.beta, first=len(self.edges)).plus("disguise", weight, known)
 
     def _betrayal(self, step: Step) -> Tensor:
         logits = self._logits(step.outputs.z.detach())

@@ -28,9 +28,8 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..examples import standard
-from ..losses import kl_divergence
 from .entries import Carriage
-from .objective import Measure, Setting, Step, Terms
+from .objective import Measure, Setting, Step, Terms, evidence
 
 H = 0.5  # of the latent's unit
 ROWS = 16  # measures whose codes are looked at in a step: sampling costs as much as all else
@@ -47,12 +46,10 @@ class GlsrVae:
     critic: ClassVar[None] = None
 
     def terms(self, step: Step) -> Terms:
-        reconstruction, kl = step.outputs.reconstruction, kl_divergence(*step.outputs.posterior)
         k = int(torch.randint(self.attributes, ()))
         values, log_probs = self._decodes(step, k)
         slope = self.attributes * slope_loss(values, log_probs)  # of one in so many attributes
-        total = reconstruction + self.beta * kl + self.gamma * slope
-        return Terms(total, {"reconstruction": reconstruction, "kl": kl, "slope": slope})
+        return evidence(step, self.beta).plus("slope", self.gamma, slope)
 
     def _decodes(self, step: Step, k: int) -> tuple[Tensor, Tensor]:
         """Attribute k and log-probability of decodes, (PAIRS, 2, m) each: above and below each of m codes."""

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
 
+from ..losses import kl_divergence
 from ..model import ArVae, Outputs
 from .entries import Carriage
 
@@ -36,6 +37,9 @@ class Terms(NamedTuple):
 
     total: Tensor
     parts: Mapping[str, Tensor]
+
+    def plus(self, name: str, weight: float, term: Tensor) -> Terms:
+        return Terms(self.total + weight * term, {**self.parts, name: term})
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +57,13 @@ class Step:
     outputs: Outputs
     progress: float  # of the run, 0 .. 1
     draw: Callable[[int], Batch]  # so many further training rows, none made up
+
+
+def evidence(step: Step, beta: float, first: int = 0) -> Terms:
+    """Reconstruction + beta KL, of the dimensions from `first` on: what all objectives begin with."""
+    mean, log_variance = step.outputs.posterior
+    reconstruction, kl = step.outputs.reconstruction, kl_divergence(mean[:, first:], log_variance[:, first:])
+    return Terms(reconstruction, {"reconstruction": reconstruction}).plus("kl", beta, kl)
 
 
 @dataclass(frozen=True, eq=False)
