@@ -31,6 +31,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from . import __version__
+from .combinations import Combinations
 from .errors import CheckpointError, UsageError
 from .files import write_whole
 from .metrics import ranked
@@ -39,6 +40,7 @@ from .tokens import CENTRE, FIRST_PITCH, HOLD, REST, SPAN, VOCABULARY
 FORMAT = 1
 KINDS = ("measures", "images")
 KEY = "arvae"
+COMBINATIONS = "combinations"  # the tensor of (n, 1 + k) groups and values: Metadata.combinations
 DIGEST = "weights"  # in the JSON: `Checkpoint.digest` when it was written
 MODEL_FILE = "model.safetensors"  # in a run folder
 PACKAGED = Path(__file__).parent / "models"
@@ -88,6 +90,7 @@ class Metadata:
     meters: dict[str, int]  # training measures of each; none of images
     training: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    combinations: Combinations | None = field(default=None, compare=False, repr=False)  # of training measures; by meter
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -110,28 +113,46 @@ class Metadata:
             scales=tuple(self.scales[k] for k in at),
             correlation=square(self.correlation),
             code_correlation=square(self.code_correlation),
+            combinations=self.combinations and self.combinations.take(at),
         )
 
-    def moved(self, z: Floats, before: Floats, wanted: Floats, overshoot: Floats | float = 1.0) -> Floats:
-        """(m, z) latent points, (m, k) raw values now and wanted (NaN: free) -> points with moved codes.
+    def moved(
+        self,
+        z: Floats,
+        before: Floats,
+        wanted: Floats,
+        overshoot: Floats | float = 1.0,
+        groups: npt.NDArray[np.int64] | None = None,
+    ) -> Floats:
+        """(m, z) latent points, (m, k) raw values now and wanted (NaN: free), (m,) meter codes -> points with moved
+        codes.
 
-        The codes of free attributes that correlate strongly in the corpus go along by their conditional mean.
+        The codes of free attributes go along to the nearest combination (combinations.py); where the model has none,
+        those that correlate strongly in the corpus by their conditional mean.
         """
-        moved = z.copy()
+        if self.combinations is not None and groups is not None:
+            sd = np.array([scale.sd for scale in self.scales])
+            steps = self._steps(before, self.combinations.nearest(before, wanted, sd, groups))
+        else:
+            steps = self._steps(before, wanted)
+            rho = np.array(self.code_correlation)
+            code_sd = np.array([scale.code_sd for scale in self.scales])
+            slopes = np.where(np.abs(rho) >= STRONG, rho, 0.0) * code_sd[None] / code_sd[:, None]
+            np.fill_diagonal(slopes, 0.0)
+            steps += np.where(np.isnan(wanted), steps @ slopes, 0.0)
+        moved, steps = z.copy(), (np.multiply(overshoot, steps.T).T).astype(z.dtype)
+        for k, scale in enumerate(self.scales):
+            if scale.dimension != NOT_CARRIED:
+                moved[:, scale.dimension] += steps[:, k]
+        return moved
+
+    def _steps(self, before: Floats, after: Floats) -> Floats:
+        """(m, k) raw values twice -> (m, k) how far the codes move; 0 for NaN."""
         steps = np.zeros_like(before)
         for k, scale in enumerate(self.scales):
             if scale.dimension != NOT_CARRIED:
-                step = scale.code(wanted[:, k]) - scale.code(before[:, k])
-                steps[:, k] = np.where(np.isnan(wanted[:, k]), 0.0, step)
-        rho = np.array(self.code_correlation)
-        code_sd = np.array([scale.code_sd for scale in self.scales])
-        slopes = np.where(np.abs(rho) >= STRONG, rho, 0.0) * code_sd[None] / code_sd[:, None]
-        np.fill_diagonal(slopes, 0.0)
-        along = np.where(np.isnan(wanted), steps @ slopes, 0.0)
-        for k, scale in enumerate(self.scales):
-            if scale.dimension != NOT_CARRIED:
-                moved[:, scale.dimension] += (overshoot * (steps + along)[:, k]).astype(moved.dtype)
-        return moved
+                steps[:, k] = np.nan_to_num(scale.code(after[:, k]) - scale.code(before[:, k]))
+        return steps
 
     def clamped(self, asked: Floats, before: Floats) -> Floats:
         """(k,) twice -> into what the corpus holds, or what there is already, if that is further out; NaN stays."""
@@ -191,10 +212,15 @@ def specs_of(scales: Sequence[Scale], find: Callable[[str], S]) -> tuple[S, ...]
 
 def write(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> None:
     """Raises OutputError; CheckpointError for numbers that `read` would refuse, before an older file is touched."""
-    body = {"format": FORMAT, "version": __version__, DIGEST: checkpoint.digest, **asdict(checkpoint.metadata)}
-    if checkpoint.metadata.kind == "measures":
+    metadata = checkpoint.metadata
+    body: dict[str, Any] = {"format": FORMAT, "version": __version__, DIGEST: checkpoint.digest}
+    body |= asdict(replace(metadata, combinations=None))
+    del body[COMBINATIONS]
+    if metadata.kind == "measures":
         body["tokens"] = TOKENS
     weights = {name: np.ascontiguousarray(value) for name, value in checkpoint.weights.items()}
+    if metadata.combinations is not None:
+        weights[COMBINATIONS] = metadata.combinations.table
     _check_finite(path, weights)
     try:
         for entry in body["scales"]:
@@ -211,7 +237,10 @@ def read(model: str | Path) -> Checkpoint:
         body = _body(path, file)
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
     _check_finite(path, weights)
-    checkpoint = Checkpoint(_metadata(path, body), weights, path)
+    metadata = _metadata(path, body)
+    if COMBINATIONS in weights:
+        metadata = replace(metadata, combinations=_combinations(path, weights.pop(COMBINATIONS), len(metadata.scales)))
+    checkpoint = Checkpoint(metadata, weights, path)
     if DIGEST in body and body[DIGEST] != checkpoint.digest:  # models of arvae's first days have none
         raise CheckpointError("its weights are not those that were written", where=str(path), remedy="copy it anew")
     return checkpoint
@@ -252,6 +281,12 @@ def _metadata(path: Path, body: Mapping[str, Any]) -> Metadata:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _not_ours(path, f"its metadata are incomplete ({error})") from error
+
+
+def _combinations(path: Path, table: Floats, attributes: int) -> Combinations:
+    if table.ndim != 2 or table.shape[1] != 1 + attributes:
+        raise _not_ours(path, f"its combinations are {table.shape}, and it has {attributes} attributes")
+    return Combinations.of(table)
 
 
 def find(model: str | Path) -> Path:

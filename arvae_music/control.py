@@ -101,7 +101,7 @@ def latent(model: Model, inputs: Inputs, before: Floats, asked: int, requested: 
     outputs = inputs.copy()
     for meter, at in by_meter(inputs):
         z = model.runtime.encode(inputs[at, 1 : 1 + meter.ticks], meter)
-        outputs[at, 1 : 1 + meter.ticks] = decode(model.runtime, model.metadata.moved(z, before[at], wanted[at]), meter)
+        outputs[at, 1 : 1 + meter.ticks] = decode(model.runtime, model.moved(z, before[at], wanted[at], meter), meter)
     return outputs
 
 

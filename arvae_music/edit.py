@@ -120,6 +120,12 @@ class Model:
         specs = tuple(spec for spec, name in zip(self.specs, self.metadata.names, strict=True) if name in names)
         return Model(self.runtime, self.metadata.restricted(names), specs)
 
+    def moved(
+        self, z: npt.NDArray[np.float32], before: Floats, wanted: Floats, meter: Meter, overshoot: Floats | float = 1.0
+    ) -> npt.NDArray[np.float32]:
+        """Metadata.moved, of measures of one meter."""
+        return self.metadata.moved(z, before, wanted, overshoot, np.full(len(z), meter.code))
+
     @property
     def sd(self) -> Floats:
         return np.array([scale.sd for scale in self.metadata.scales])
@@ -312,7 +318,7 @@ def _latent(tasks: Sequence[_Task], model: Model) -> dict[int, Row]:
     for meter in sorted({task.meter for task in tasks}):
         here = [task for task in tasks if task.meter == meter]
         originals, before, wanted = _stacked(here)
-        z = model.metadata.moved(model.runtime.encode(originals, meter), before, wanted)
+        z = model.moved(model.runtime.encode(originals, meter), before, wanted, meter)
         for task, row in zip(here, decode(model.runtime, z, meter), strict=True):
             rows[task.index] = _joined(row, task)
     return rows
@@ -400,7 +406,7 @@ def propose(
     bonus = np.array(BONUSES, dtype=np.float32)[way // len(OVERSHOOTS) % len(BONUSES)]
     heat = np.array(TEMPERATURES, dtype=np.float32)[way // (len(OVERSHOOTS) * len(BONUSES)) % len(TEMPERATURES)]
     each = np.repeat(np.arange(len(rows)), len(OVERSHOOTS))
-    z = model.metadata.moved(model.runtime.encode(rows, meter)[each], before[each], wanted[each], overshoot)
+    z = model.moved(model.runtime.encode(rows, meter)[each], before[each], wanted[each], meter, overshoot)
     group = np.repeat(np.arange(len(rows)), count)
     point = group * len(OVERSHOOTS) + np.tile(way % len(OVERSHOOTS), len(rows))
     noise = np.tile(gumbel(seed, meter.ticks, count) * heat[:, None], (1, len(rows), 1))

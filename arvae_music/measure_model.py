@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from .attributes import BUILT_IN, AttributeSpec, by_meter, evaluate_mixed
 from .carried import calibration_rows, carried, restored
 from .checkpoint import Checkpoint, Metadata
+from .combinations import Combinations
 from .examples import Examples
 from .measure_nets import MeasureDims, build, mirrored
 from .model import ArVae
 from .objectives import Carriage
+
+COMBINATIONS = 4096  # that are kept, at most
 
 
 def to_checkpoint(
@@ -35,11 +40,12 @@ def to_checkpoint(
     measured = evaluate_mixed(others, train.inputs[at])
     further = {spec.name: column for spec, column in zip(others, measured.T, strict=True)}
     found = carried(model, train, at, further, origins, carriage, partial(mirrored, latent=dims.latent))
+    combinations = Combinations.of(np.column_stack([train.inputs[at, 0], train.attributes[at], measured]))
     meters = {meter.name: len(rows) for meter, rows in by_meter(train.inputs)}
     return Checkpoint(
         Metadata(
             "measures", dims.to_json(), found.scales, found.correlation, found.code_correlation, meters, training,
-            provenance,
+            provenance, combinations.thinned(COMBINATIONS),
         ),
         found.weights,
     )  # fmt: skip

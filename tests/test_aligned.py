@@ -23,8 +23,11 @@ SPECS = [find("density"), find("contour")]
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.integers(0, 99))
 def test_a_row_is_asked_for_what_another_of_its_context_has(groups: list[int], seed: int):
-    context = np.array(groups)[:, None]
-    at, donor = aligned._pairs(context, np.random.default_rng(seed))
+    context = np.array(groups)
+    assert aligned._groups(np.zeros((3, 0))).tolist() == [0, 0, 0]
+    same = aligned._groups(np.eye(4)[context])
+    assert ((same[:, None] == same) == (context[:, None] == context)).all()
+    at, donor = aligned._pairs(same, np.random.default_rng(seed))
     assert (context[at] == context[donor]).all()
     assert (at != donor).all()
     alone = sum(groups.count(group) == 1 for group in groups)

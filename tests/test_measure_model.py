@@ -119,7 +119,7 @@ def test_a_latent_edit_gives_the_decoder_the_requested_value():
     wanted[:, 1] = before[::-1, 1]
     for meter, at in by_meter(TRAIN.inputs):
         z = engine.runtime.encode(TRAIN.inputs[at, 1 : 1 + meter.ticks], meter)
-        moved = engine.metadata.moved(z, before[at], wanted[at])
+        moved = engine.moved(z, before[at], wanted[at], meter)
         expected = engine.metadata.scales[1].code(wanted[at, 1])
         np.testing.assert_allclose(moved[:, 1], expected, rtol=1e-4, atol=1e-5)
     outcome = control.outcome(engine, TRAIN.inputs, 1, before[::-1, 1], control.latent)

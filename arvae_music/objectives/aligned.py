@@ -4,11 +4,11 @@
 
 The published objective shapes the encoder; the decoder may ignore the attributes' dimensions, since the others tell
 the same. From START of the run on, each step also takes ASKED rows, moves one attribute's code of each to another
-row's (codes of strongly correlated attributes go along by their conditional mean), keeps what flow.py says is free of
-the attributes, decodes SAMPLES times, and measures the decodes, by the attributes' own functions, which are black
-boxes here as everywhere. The reward of a decode is
+row's, the other attributes' to the nearest combination of values that there is (combinations.py), keeps what flow.py
+says is free of the attributes, decodes SAMPLES times, and measures the decodes, by the attributes' own functions, which
+are black boxes here as everywhere. The reward of a decode is
 
-    - miss |realised - requested| - drift sum over others of (1 - rho^2) |change| - change share of entries changed
+    - miss |realised - requested| - drift sum over others of |realised - gone along| - change share of entries changed
 
 in sd, and the gradient that of its log-probability times the reward, less the mean of the row's samples over their sd
 (Williams 1992; Kool et al. 2019 for the baseline). Attributes that are missed by more weigh more. Samples that hit are
@@ -27,22 +27,22 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..checkpoint import STRONG, correlations
+from ..combinations import Combinations
 from ..errors import UsageError
-from ..examples import spread, standard
+from ..examples import standard
 from .ar_vae import ArVaeObjective
 from .entries import Carriage
 from .objective import Measure, Objective, Setting, Step, Terms
 
 START = 0.5  # of the run
-ROWS = 160  # drawn a step
+ROWS = 160
+KNOWN = 1000  # drawn a step, whose combinations of values are known; the first ROWS of them are encoded
 ASKED = 40  # of them, that an edit is asked of
 SAMPLES = 8
 NOISE = 0.3  # of the posterior's, that the flow is fitted with: it is used on means
 HIT = 0.05  # sd
 HITS = 48  # that are encoded again, at most
 JUDGED = 2000  # rows that tell which dimensions are used
-CORRELATED = 20_000  # rows that correlations are taken from, at most
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
@@ -64,9 +64,8 @@ class Asked(NamedTuple):
     """Edits to be made: rows, which attribute of each is moved, and to what."""
 
     rows: Tensor  # (m, ...)
-    values: Floats  # (m, k) before
     attribute: npt.NDArray[np.int64]  # (m,)
-    wanted: Floats  # (m,)
+    wanted: Floats  # (m, k) what is asked for, and what goes along
     codes: Tensor  # (m, k) moved
     free: Tensor  # (m, z) what is kept: model.freed
 
@@ -79,7 +78,6 @@ class Aligned:
     measure: Measure
     mean: Floats  # (k,) of the training values
     sd: Floats  # (k,)
-    correlation: Floats  # (k, k)
     weights: Weights = field(default_factory=Weights)
     critic: ClassVar[None] = None
 
@@ -130,26 +128,25 @@ class Aligned:
     def _asked(self, step: Step) -> Asked | None:
         """Some rows of a fresh draw, each asked to have one attribute's value and code of another row of the same
         context; None where there are no such pairs."""
-        drawn, model = step.draw(ROWS), step.model
+        drawn, model = step.draw(KNOWN), step.model
         random = np.random.default_rng(int(torch.randint(2**31, ())))
-        at, donor = _pairs(model.context(drawn.inputs).cpu().numpy(), random)
-        at, donor = at[:ASKED], donor[:ASKED]
+        groups, values = _groups(model.context(drawn.inputs).cpu().numpy()), drawn.values.cpu().numpy().astype(float)
+        at, donor = (each[:ASKED] for each in _pairs(groups[:ROWS], random))
         if len(at) == 0:
             return None
-        mean = model.posterior(drawn.inputs).mean
         which = random.integers(0, self.k, len(at))
-        values = drawn.values.cpu().numpy()
-        codes = drawn.codes if self.carriage == "given" else mean[:, : self.k].detach()
-        sd = codes.std(dim=0).clamp(min=1e-6)
-        far = (codes[donor, which] - codes[at, which]) / sd[which]
-        along = torch.from_numpy(self._slopes()[which]).to(sd) * far[:, None] * sd
-        rows = drawn.inputs[at]
-        free = model.freed(torch.cat([codes[at], mean[at, self.k :]], dim=1), rows)
-        return Asked(rows, values[at], which, values[donor, which], codes[at] + along, free)
-
-    def _slopes(self) -> Floats:
-        """(k, k) how far each attribute's code goes along with each, in sd."""
-        return np.where(np.abs(self.correlation) >= STRONG, self.correlation, 0.0)
+        wanted = np.full((len(at), self.k), np.nan)
+        wanted[np.arange(len(at)), which] = values[donor, which]
+        wanted = Combinations(groups, values).nearest(values[at], wanted, self.sd, groups[at])
+        mean, rows = model.posterior(drawn.inputs[:ROWS]).mean, drawn.inputs[at]
+        codes, slope = drawn.codes[at], torch.ones(self.k).to(mean)
+        if self.carriage == "trained":
+            own, known = mean[:, : self.k].detach(), drawn.codes[:ROWS]
+            codes = own[at]
+            slope = ((own - own.mean(0)) * known).mean(0) / known.var(0).clamp(min=1e-6)
+        moved = codes + slope * torch.from_numpy((wanted - values[at]) / self.sd).to(mean)
+        free = model.freed(torch.cat([codes, mean[at, self.k :]], dim=1), rows)
+        return Asked(rows, which, wanted, moved, free)
 
     # ------------------------------------------------------------------------ what comes of it
 
@@ -173,12 +170,10 @@ class Aligned:
         return policy / beliefs, keep, torch.tensor(error.mean())
 
     def _judged(self, asked: Asked, values: Floats) -> tuple[Floats, Floats]:
-        """(m * s, k) values of the samples -> (m * s,) error and weighted drift, in sd."""
-        which = np.repeat(asked.attribute, SAMPLES)
-        realised = values[np.arange(len(values)), which]
-        error = np.abs(realised - np.repeat(asked.wanted, SAMPLES)) / self.sd[which]
-        off = np.abs(values - np.repeat(asked.values, SAMPLES, axis=0)) / self.sd
-        return error, (off * (1 - self.correlation**2)[which]).sum(axis=1)
+        """(m * s, k) values of the samples -> (m * s,) error and drift, in sd."""
+        off = np.abs(values - np.repeat(asked.wanted, SAMPLES, axis=0)) / self.sd
+        error = off[np.arange(len(off)), np.repeat(asked.attribute, SAMPLES)]
+        return error, off.sum(axis=1) - error
 
     def _invariance(self, step: Step, asked: Asked, made: Tensor, values: Floats, error: Floats) -> Tensor:
         hits = np.flatnonzero(error < HIT)[:HITS]
@@ -197,16 +192,20 @@ def make(setting: Setting) -> Aligned:
     if setting.measure is None:
         raise UsageError("the aligned objective measures what it decodes", remedy="give the Setting a `measure`")
     plain = ArVaeObjective(setting.beta, setting.gamma, setting.delta)
-    some = setting.values[spread(len(setting.values), CORRELATED)].astype(np.float64)
-    return Aligned(plain, setting.measure, *standard(setting.values), np.array(correlations(some, some)[0]))
+    return Aligned(plain, setting.measure, *standard(setting.values))
 
 
-def _pairs(context: npt.NDArray[Any], random: np.random.Generator) -> tuple[Ints, Ints]:
-    """(n, c) -> rows in random order, and for each another row of the same context."""
-    group = np.zeros(len(context), dtype=np.int64)
-    if context.shape[1]:
-        group = np.unique(context, axis=0, return_inverse=True)[1].reshape(-1)
-    order = random.permutation(len(context))
+def _groups(context: npt.NDArray[Any]) -> Ints:
+    """(n, c) -> (n,) the same number for the same context."""
+    if context.shape[1] == 0:
+        return np.zeros(len(context), dtype=np.int64)
+    found: Ints = np.unique(context, axis=0, return_inverse=True)[1].reshape(-1)
+    return found
+
+
+def _pairs(group: Ints, random: np.random.Generator) -> tuple[Ints, Ints]:
+    """(n,) groups -> rows in random order, and for each another row of the same group."""
+    order = random.permutation(len(group))
     order = order[np.argsort(group[order], kind="stable")]
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
     after = np.arange(1, len(order) + 1)
