@@ -17,7 +17,7 @@ from .measure_nets import MeasureDims, build, mirrored
 from .model import ArVae
 from .objectives import Carriage
 
-COMBINATIONS = 4096  # that are kept, at most
+COMBINATIONS = 8192  # that are kept, at most
 
 
 def to_checkpoint(

@@ -183,7 +183,7 @@ class MeasureDecoder(nn.Module):
         return self._forced(z, inputs, layout(inputs), self.dims.token_dropout if self.training else 0.0)
 
     def log_prob(self, z: Tensor, inputs: Tensor) -> Tensor:
-        """(b,) of whole rows, as `sample` would draw them."""
+        """(p, z), (b, 1 + width) -> (b,) of whole rows, as `sample` would draw them."""
         rows = layout(inputs)
         beliefs, tokens = self._forced(z, inputs, rows, 0.0)
         return spread(beliefs.log_prob(tokens).sum(dim=0)[:, None], rows).sum(dim=(1, 2))
@@ -202,11 +202,11 @@ class MeasureDecoder(nn.Module):
         return Decoding(Categorical(logits=self.to_tokens(states), validate_args=False), rows.tokens.t())
 
     def beats(self, z: Tensor, codes: Tensor, count: int) -> Tensor:
-        """(b, z), (b,) -> (b, n, h): the states of the first `count` beats."""
-        beats = torch.arange(count, device=z.device)
-        gates = self.beat_input(z) + self.beat_table(codes * MAX_BEATS + beats[:, None])
+        """(p, z), (b,) -> (b, n, h): the states of the first `count` beats; b / p rows of each point."""
+        beats, each = torch.arange(count, device=z.device), len(codes) // len(z)
+        gates = self.beat_input(z) + self.beat_table(codes[::each] * MAX_BEATS + beats[:, None])
         states: Tensor = self.beat_gru(gates, torch.tanh(self.beat_start(z)))
-        return states.transpose(0, 1)
+        return states.transpose(0, 1).repeat_interleave(each, dim=0) if each > 1 else states.transpose(0, 1)
 
     def known(self, places: Tensor, previous: Tensor, sounding: Tensor) -> Tensor:
         """(m,) thrice -> (m, 3k): what a tick's place in its beat and the tokens before it add to its gates."""
@@ -218,16 +218,16 @@ class MeasureDecoder(nn.Module):
         return self._free(z, inputs, lambda logits: logits.argmax(dim=1))
 
     def sample(self, z: Tensor, inputs: Tensor) -> Tensor:
-        """As `generate`, with tokens drawn from PyTorch's generator."""
-        return self._free(z, inputs, lambda logits: torch.multinomial(logits.softmax(dim=1), 1)[:, 0])
+        """As `generate`, with tokens drawn from PyTorch's generator: by Gumbel noise, much quicker than multinomial."""
+        return self._free(z, inputs, lambda logits: (logits + _gumbel(logits)).argmax(dim=1))
 
     @torch.no_grad()
     def _free(self, z: Tensor, inputs: Tensor, choose: Callable[[Tensor], Tensor]) -> Tensor:
         output = inputs.clone()
         rows = layout(inputs)
         beats = self.beats(z, rows.codes, rows.here.shape[1])
-        previous = torch.full((len(z),), START, device=z.device)
-        sounding = torch.full((len(z),), HOLD, device=z.device)
+        previous = torch.full((len(inputs),), START, device=z.device)
+        sounding = torch.full((len(inputs),), HOLD, device=z.device)
         places = rows.codes % 2 * TICKS_PER_BEAT
         for beat in range(beats.shape[1]):
             gates, state = self.tick_input(beats[:, beat]), torch.tanh(self.tick_start(beats[:, beat]))
@@ -238,6 +238,10 @@ class MeasureDecoder(nn.Module):
                 column = 1 + beat * TICKS_PER_BEAT + tick
                 output[:, column] = torch.where(rows.here[:, beat], previous, PAD).to(output.dtype)
         return output
+
+
+def _gumbel(like: Tensor) -> Tensor:
+    return torch.empty_like(like).exponential_().log().neg()
 
 
 def context(inputs: Tensor, rows: Layout) -> tuple[Tensor, Tensor]:

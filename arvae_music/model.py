@@ -40,10 +40,12 @@ class Decoder(Protocol):
         """The most likely output, free-running; `inputs` gives only what is not decoded (the meter)."""
 
     def sample(self, z: Tensor, inputs: Tensor) -> Tensor:
-        """An output drawn from what the decoder believes; else as `generate`."""
+        """(p, z) -> (b, ...), b / p outputs of each point one after another, drawn from what the decoder believes;
+        else as `generate`."""
 
     def log_prob(self, z: Tensor, inputs: Tensor) -> Tensor:
-        """(b,) of whole rows, as `sample` would draw them: no drop-out. Differentiable in z and the weights."""
+        """(b,) of whole rows, as `sample` would draw them: no drop-out. Differentiable in z and the weights. Here too
+        z may be (p, z), of b / p rows each."""
 
 
 class Outputs(NamedTuple):

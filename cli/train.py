@@ -26,7 +26,7 @@ import typer
 
 from .. import settings
 from ..errors import ArvaeError, CheckpointError, OutputError, TrainingError, UsageError
-from ..objectives import DEFAULT, ENTRIES, entry
+from ..objectives import ENTRIES, entry
 from . import common
 from .corpus import ensure_built, ensure_varied
 from .domains import BATCH, EPOCHS, STEPS, Data, Domain, Plan, domain_of
@@ -105,8 +105,13 @@ Attributes = Annotated[
     ),
 ]
 Name = Annotated[
-    str,
-    typer.Option("--objective", metavar="NAME", rich_help_panel=_OBJECTIVE, help=f"One of {', '.join(ENTRIES)}."),
+    str | None,
+    typer.Option(
+        "--objective",
+        metavar="NAME",
+        rich_help_panel=_OBJECTIVE,
+        help=f"One of {', '.join(ENTRIES)}.  [default: aligned; of images ar-vae]",
+    ),
 ]
 Beta = Annotated[
     float | None,
@@ -171,7 +176,7 @@ def train(
     minutes: Minutes = None,
     batch: Batch = None,
     learning_rate: Rate = None,
-    objective: Name = DEFAULT,
+    objective: Name = None,
     beta: Beta = None,
     gamma: Gamma = None,
     delta: Delta = None,
@@ -189,6 +194,7 @@ def train(
     """Train a model on a corpus: bach (8 minutes on two cores), folk (20), one of your own; sprites or mnist (15)."""
     if device not in DEVICES:
         raise UsageError(f"there is no device {device!r}", remedy=f"give {', '.join(DEVICES)}")
+    objective = objective or domain_of(corpus).objective
     entry(objective)
     run = output or default_run(corpus)
     _check_run(run, resume, overwrite)

@@ -59,6 +59,7 @@ def test_reconstruction_is_summed_over_the_pixels() -> None:
     white = model.decoder.logits(z).sigmoid().detach()
     by_hand = (shares * white.log() + (1 - shares) * (1 - white).log()).sum(dim=(1, 2))
     assert model.log_prob(z, rows).tolist() == pytest.approx(by_hand.tolist(), rel=1e-4)
+    assert model.log_prob(z[:1], rows).tolist() == pytest.approx(by_hand.tolist(), rel=1e-4)
 
 
 def test_a_drawn_sample_is_as_white_as_the_decoder_believes() -> None:

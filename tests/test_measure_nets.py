@@ -268,6 +268,19 @@ def test_the_log_probability_of_a_row_is_the_sum_over_its_ticks_alone_or_among_o
     assert found.requires_grad
 
 
+def test_several_rows_of_one_point_are_as_the_point_repeated():
+    inputs = measures(1)
+    model = made().eval()
+    z = torch.randn(len(inputs), 5, generator=torch.Generator().manual_seed(1))
+    rows = inputs.repeat_interleave(3, dim=0)
+    torch.manual_seed(0)
+    few = model.sample(z, rows)
+    torch.manual_seed(0)
+    assert torch.equal(few, model.sample(z.repeat_interleave(3, dim=0), rows))
+    expected = model.log_prob(z.repeat_interleave(3, dim=0), few)
+    torch.testing.assert_close(model.log_prob(z, few), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_samples_come_as_often_as_their_probability_says():
     """A decoder whose biases leave two pitches at one tick and HOLD elsewhere, all but certainly."""
     model = made(replace(DIMS, token_dropout=0.0))

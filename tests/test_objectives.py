@@ -41,10 +41,13 @@ class Bits(nn.Module):
         return (self.layer(z) > 0).float()
 
     def sample(self, z: Tensor, inputs: Tensor) -> Tensor:
-        return Bernoulli(logits=self.layer(z)).sample()
+        return Bernoulli(logits=self.layer(self.repeated(z, inputs))).sample()
 
     def log_prob(self, z: Tensor, inputs: Tensor) -> Tensor:
-        return Bernoulli(logits=self.layer(z)).log_prob(inputs).sum(dim=1)
+        return Bernoulli(logits=self.layer(self.repeated(z, inputs))).log_prob(inputs).sum(dim=1)
+
+    def repeated(self, z: Tensor, inputs: Tensor) -> Tensor:
+        return z.repeat_interleave(len(inputs) // len(z), dim=0)
 
 
 class Encoding(nn.Module):

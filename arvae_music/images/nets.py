@@ -116,11 +116,12 @@ class Decoder(nn.Module):
 
     def sample(self, z: Tensor, inputs: Tensor) -> Tensor:
         """Every pixel black or white, as drawn."""
-        return (torch.bernoulli(self.logits(z).sigmoid()) * WHITE).to(torch.uint8)
+        likely = self.logits(z).sigmoid().repeat_interleave(len(inputs) // len(z), dim=0)
+        return (torch.bernoulli(likely) * WHITE).to(torch.uint8)
 
     def log_prob(self, z: Tensor, inputs: Tensor) -> Tensor:
         """(b,) of whole pictures"""
-        distribution, target = self(z, inputs)
+        distribution, target = self(z.repeat_interleave(len(inputs) // len(z), dim=0), inputs)
         result: Tensor = distribution.log_prob(target)
         return result
 
