@@ -187,9 +187,16 @@ class Checkpoint:
     def digest(self) -> str:
         """Sixteen hexadecimal digits that stand for the weights: reports and manifests name a model by it."""
         sum_ = hashlib.sha256()
-        for name in sorted(self.weights):
-            sum_.update(name.encode() + np.ascontiguousarray(self.weights[name]).tobytes())
+        for name, tensor in sorted(self.tensors.items()):
+            sum_.update(name.encode() + tensor.tobytes())
         return sum_.hexdigest()[:16]
+
+    @property
+    def tensors(self) -> dict[str, Floats]:
+        """What the file holds: the weights, and the combinations."""
+        found = {name: np.ascontiguousarray(value) for name, value in self.weights.items()}
+        known = self.metadata.combinations
+        return found if known is None else {**found, COMBINATIONS: known.table}
 
 
 def specs_of(scales: Sequence[Scale], find: Callable[[str], S]) -> tuple[S, ...]:
@@ -218,16 +225,14 @@ def write(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> Non
     del body[COMBINATIONS]
     if metadata.kind == "measures":
         body["tokens"] = TOKENS
-    weights = {name: np.ascontiguousarray(value) for name, value in checkpoint.weights.items()}
-    if metadata.combinations is not None:
-        weights[COMBINATIONS] = metadata.combinations.table
-    _check_finite(path, weights)
+    tensors = checkpoint.tensors
+    _check_finite(path, tensors)
     try:
         for entry in body["scales"]:
             _scale(entry)
     except ValueError as error:
         raise CheckpointError(f"cannot be written ({error} are not finite)", where=str(path)) from error
-    write_whole(path, save(weights, metadata={KEY: json.dumps(body)}), overwrite=overwrite)
+    write_whole(path, save(tensors, metadata={KEY: json.dumps(body)}), overwrite=overwrite)
 
 
 def read(model: str | Path) -> Checkpoint:

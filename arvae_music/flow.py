@@ -41,8 +41,11 @@ class ConditionalFlow(nn.Module):
         return (self.side != UNUSED).float()
 
     def narrow(self, signal_to_noise: Tensor) -> None:
-        """(s,) what each dimension is worth; those that are worth nothing are left out from now on."""
+        """(s,) what each dimension is worth; those that are worth nothing are left out from now on, unless none is
+        worth anything yet."""
         used = signal_to_noise > USED
+        if not used.any():
+            used = torch.ones_like(used)
         self.narrowed.fill_(1)
         self.side.copy_(torch.where(used, (used.cumsum(0) - 1) % 2.0, UNUSED))
 

@@ -152,6 +152,10 @@ def test_metadata_that_do_not_fit_are_refused(damaged: Callable[..., Path], body
         assert raised.value.remedy
 
 
+def uncombined(tensors: Body) -> None:
+    tensors["combinations"] = tensors["combinations"][:, :-1].copy()
+
+
 def shorter(tensors: Body) -> None:
     tensors["encoder.beat_inputs.1.bias"] = tensors["encoder.beat_inputs.1.bias"][:-1].copy()
 
@@ -175,6 +179,7 @@ def lacking(tensors: Body) -> None:
         (narrower, r"decoder.sounding_table.weight is \(\d+, 47\), not \(\d+, 48\)"),
         (poisoned, "decoder.tick_input.weight holds numbers that are not finite"),
         (lacking, "decoder.tick_gru.bias is absent"),
+        (uncombined, r"its combinations are \(\d+, 8\), and it has 8 attributes"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(damaged: Callable[..., Path], change: Callable[[Body], None], what: str):
@@ -262,6 +267,11 @@ def test_restricted_keeps_what_belongs_to_the_rest(model_file: Path):
             at = whole.names.index(one), whole.names.index(other)
             assert part.correlation[i][j] == whole.correlation[at[0]][at[1]]
             assert part.code_correlation[i][j] == whole.code_correlation[at[0]][at[1]]
+    assert part.combinations is not None
+    assert whole.combinations is not None
+    at = [whole.names.index(name) for name in part.names]
+    np.testing.assert_array_equal(part.combinations.values, whole.combinations.values[:, at])
+    np.testing.assert_array_equal(part.combinations.groups, whole.combinations.groups)
 
 
 # ------------------------------------------------------------------------------------ calibration

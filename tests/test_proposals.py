@@ -11,6 +11,7 @@ import pytest
 import arvae_music
 from arvae_music.attributes import PAPER, evaluate
 from arvae_music.checkpoint import NOT_CARRIED, STRONG, Metadata, Scale
+from arvae_music.combinations import Combinations
 from arvae_music.edit import BONUSES, OVERSHOOTS, TEMPERATURES, propose
 from arvae_music.edit import Model as EngineModel
 from arvae_music.library import Model
@@ -84,6 +85,17 @@ def test_what_correlates_strongly_goes_along_by_its_conditional_mean():
     assert made_up(rho=STRONG - 0.01).metadata.moved(z, before, wanted)[0, 4] == 0
     both = made_up(rho=0.8).metadata.moved(z, before, np.array([[1.0, -1.0]]))
     assert both[0].tolist() == pytest.approx([0, 0, 2, 0, -3, 0])  # asked for itself: nothing goes along
+
+
+def test_what_must_goes_along_to_the_nearest_combination():
+    known = Combinations(np.array([8, 8]), np.array([[1.0, 4.0], [3.0, 5.0]]))
+    made = made_up(rho=0.8)
+    made = EngineModel(made.runtime, replace(made.metadata, combinations=known), made.specs)
+    z, before = np.zeros((2, 6), dtype=np.float32), np.array([[0.0, 0.0], [0.0, 4.0]])
+    moved = made.moved(z, before, np.array([[1.0, NAN], [2.9, 0.0]]), FOUR, np.array([1.0, 0.5]))
+    np.testing.assert_allclose(moved, [[0, 0, 2, 0, 12, 0], [0, 0, 2.9, 0, -6, 0]], rtol=1e-6)
+    still = made.moved(z, before, np.array([[1.0, NAN], [NAN, NAN]]), Meter(3))  # no combination of this meter is known
+    assert still.tolist() == [[0, 0, 2, 0, 0, 0], [0] * 6]
 
 
 def test_an_attribute_without_a_dimension_moves_nothing():
