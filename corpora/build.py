@@ -3,9 +3,7 @@
 `build` is a generator of reports and knows no terminal: whoever runs it shows them, or doesn't. Works are
 handed out in batches and come back in order, so that the same scores always make the same file.
 
-Processes are spawned, not forked: a fork of a process that has threads (torch's, Arrow's) can hang. With one
-job nothing is spawned. Spawning imports the caller's main module again: a script that builds with several
-jobs needs `if __name__ == "__main__":`.
+Processes are arvae_music/processes.py's; with one job there are none.
 
 A tune whose measures are all the same as another's, in whatever key, is kept once: copies of a file, and
 tunes that collections share, would else sit on both sides of a split.
@@ -18,28 +16,26 @@ too, and leaves nothing behind.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
-import signal
 import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
 
 from arvae_music import __version__
 from arvae_music.errors import ArvaeError, CorpusError
+from arvae_music.processes import in_order
 from arvae_music.settings import cores
 
 from . import store
 from .corpus import Corpus, Extracted, Tune, Work
 
 BATCH = 8  # works handed out at a time: about a third of a second
-AHEAD = 4  # batches per process that are under way or wait to be handed out
 COPY = "the same as another tune"
 CRASH = "crashes the process that reads it"
 EXAMPLES = 5  # rejected works named for each reason
@@ -172,10 +168,10 @@ def _run(extract: Extract, batches: Sequence[Sequence[Work]], jobs: int) -> Gene
         for batch in batches:
             yield extract_batch(extract, batch)
         return
-    done = 0
+    done, every = 0, partial(extract_batch, extract)
     while done < len(batches):
         try:
-            with contextlib.closing(_pooled(extract, batches[done:], jobs)) as results:
+            with contextlib.closing(in_order(every, batches[done:], jobs, _silence)) as results:
                 for extracted in results:
                     done += 1
                     yield extracted
@@ -192,7 +188,7 @@ def _one_by_one(extract: Extract, works: Sequence[Work]) -> list[Extracted]:
     found: list[Extracted] = []
     for work in works:
         try:
-            with contextlib.closing(_pooled(extract, [[work]], 1)) as results:
+            with contextlib.closing(in_order(partial(extract_batch, extract), [[work]], 1, _silence)) as results:
                 found += next(results)
         except BrokenProcessPool:
             found.append(Extracted(rejected=CRASH))
@@ -204,55 +200,8 @@ def _one_by_one(extract: Extract, works: Sequence[Work]) -> list[Extracted]:
     return found
 
 
-def _pooled(extract: Extract, batches: Sequence[Sequence[Work]], jobs: int) -> Generator[list[Extracted], None, None]:
-    """The batches' results, in order, from a pool of its own. Raises BrokenProcessPool when a worker dies."""
-    before = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker)
-    finished = False
-    try:
-        yield from _in_order(pool, extract, batches, jobs)
-        finished = True
-    finally:
-        if not finished:  # nobody waits for what they are at
-            for worker in set(multiprocessing.active_children()) - before:
-                worker.terminate()
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _in_order(
-    pool: ProcessPoolExecutor, extract: Extract, batches: Sequence[Sequence[Work]], jobs: int
-) -> Iterator[list[Extracted]]:
-    """The batches' results in the batches' order, with a bounded number under way."""
-    waiting: list[Future[list[Extracted]]] = []
-    for batch in batches:
-        with _interrupts_held():  # the first call starts the workers
-            waiting.append(pool.submit(extract_batch, extract, batch))
-        if len(waiting) > AHEAD * jobs:
-            yield waiting.pop(0).result()
-    for future in waiting:
-        yield future.result()
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits until the end of the block; processes that are started in it never hear of it at all."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows: a worker may then complain while it starts
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start_worker() -> None:
-    """Ctrl-C reaches every process of a terminal: the parent alone answers it, and ends the workers.
-
-    music21 prints remarks on scores that it reads all the same: they'd tear the parent's progress bar.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _silence() -> None:
+    """music21 prints remarks on scores that it reads all the same: they'd tear the parent's progress bar."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 

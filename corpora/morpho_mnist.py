@@ -26,12 +26,10 @@ import hashlib
 import importlib.util
 import io
 import json
-import multiprocessing
 import os
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -49,6 +47,7 @@ from arvae_music.files import open_up, write_whole
 from arvae_music.images import digits
 from arvae_music.images.attributes import DIGITS
 from arvae_music.images.warping import warped
+from arvae_music.processes import in_order
 
 from . import idx
 
@@ -276,17 +275,10 @@ def _measured(batches: Iterator[Images], jobs: int) -> Iterator[npt.NDArray[np.f
     if jobs <= 1 or len(first) < 2:
         yield from map(digits.measure, chain(first, batches))
         return
-    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
     try:
-        rest = chain(first, batches)
-        waiting = [pool.submit(digits.measure, batch) for batch in islice(rest, 4 * jobs)]
-        while waiting:
-            yield waiting.pop(0).result()
-            waiting += [pool.submit(digits.measure, batch) for batch in islice(rest, 1)]
+        yield from in_order(digits.measure, chain(first, batches), jobs)
     except BrokenProcessPool as error:
         raise CorpusError("a process that measured digits died (out of memory?)", remedy="give --jobs 1") from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _parquet(facts: Facts, labels: Any, pieces: Any, table: npt.NDArray[np.float64]) -> bytes:
