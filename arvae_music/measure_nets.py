@@ -203,7 +203,7 @@ class MeasureDecoder(nn.Module):
 
     def beats(self, z: Tensor, codes: Tensor, count: int) -> Tensor:
         """(p, z), (b,) -> (b, n, h): the states of the first `count` beats; b / p rows of each point."""
-        beats, each = torch.arange(count, device=z.device), len(codes) // len(z)
+        beats, each = torch.arange(count, device=z.device), max(len(codes) // max(len(z), 1), 1)
         gates = self.beat_input(z) + self.beat_table(codes[::each] * MAX_BEATS + beats[:, None])
         states: Tensor = self.beat_gru(gates, torch.tanh(self.beat_start(z)))
         return states.transpose(0, 1).repeat_interleave(each, dim=0) if each > 1 else states.transpose(0, 1)

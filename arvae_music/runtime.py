@@ -77,6 +77,9 @@ class NumpyRuntime:
         self.weights = checkpoint.weights
         _check_shapes(checkpoint)
         self.latent = int(checkpoint.metadata.dims["latent"])
+        self.used = np.ones(self.latent, dtype=np.float32)
+        side = checkpoint.weights.get("flow.side", np.zeros(0))
+        self.used[self.latent - len(side) :] = side >= 0
 
     def encode(self, rows: Ints, meter: Meter) -> Floats:
         return self.posterior(rows, meter)[0]
@@ -85,7 +88,7 @@ class NumpyRuntime:
         beats = self._encode_beats(rows, meter)
         ends = [self._encode_measure(beats, meter, side) for side in range(2)]
         both = _linear(self.weights, "encoder.to_latent", np.concatenate(ends, axis=1))
-        return both[:, : self.latent], np.clip(both[:, self.latent :], *LOG_VARIANCE)
+        return both[:, : self.latent] * self.used, np.clip(both[:, self.latent :], *LOG_VARIANCE)
 
     def _encode_beats(self, rows: Ints, meter: Meter) -> Floats:
         """(m, beats, 2k)"""

@@ -454,7 +454,7 @@ def with_attribute(function) -> Model:
     old = model.metadata
     metadata = replace(
         old, scales=(*old.scales, scale), correlation=grown(old.correlation),
-        code_correlation=grown(old.code_correlation),
+        code_correlation=grown(old.code_correlation), combinations=None,
     )  # fmt: skip
     return replace(model, metadata=metadata, specs=(*model.specs, spec))
 
