@@ -24,7 +24,9 @@ FOLDERS = {
     "arvae_music.objectives": "arvae_music/objectives", "arvae_music.corpora": "corpora", "arvae_music.cli": "cli",
 }  # fmt: skip
 OBJECTIVES = [f"objectives.{path.stem}" for path in (REPOSITORY / "arvae_music/objectives").glob("[!_]*.py")]
-SINGLE = ("examples", "losses", "flow", "model", "training", "checkpoint", "carried", "metrics", "objectives")
+SINGLE = (
+    "examples", "losses", "combinations", "flow", "model", "training", "checkpoint", "carried", "metrics", "objectives",
+)  # fmt: skip
 CORE = (*SINGLE, *OBJECTIVES)
 FOUNDATIONS = {"errors", "files", "settings", "gru", *CORE}  # what the core may use
 EXCEPTIONS = {("checkpoint", "tokens")}  # loading compares the vocabulary that a model was trained with
