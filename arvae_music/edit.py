@@ -121,10 +121,10 @@ class Model:
         return Model(self.runtime, self.metadata.restricted(names), specs)
 
     def moved(
-        self, z: npt.NDArray[np.float32], before: Floats, wanted: Floats, meter: Meter, overshoot: Floats | float = 1.0
+        self, z: npt.NDArray[np.float32], before: Floats, wanted: Floats, meter: Meter
     ) -> npt.NDArray[np.float32]:
         """Metadata.moved, of measures of one meter."""
-        return self.metadata.moved(z, before, wanted, overshoot, np.full(len(z), meter.code))
+        return self.metadata.moved(z, before, wanted, groups=np.full(len(z), meter.code))
 
     @property
     def sd(self) -> Floats:
@@ -406,7 +406,9 @@ def propose(
     bonus = np.array(BONUSES, dtype=np.float32)[way // len(OVERSHOOTS) % len(BONUSES)]
     heat = np.array(TEMPERATURES, dtype=np.float32)[way // (len(OVERSHOOTS) * len(BONUSES)) % len(TEMPERATURES)]
     each = np.repeat(np.arange(len(rows)), len(OVERSHOOTS))
-    z = model.moved(model.runtime.encode(rows, meter)[each], before[each], wanted[each], meter, overshoot)
+    still = model.runtime.encode(rows, meter)
+    step = model.moved(still, before, wanted, meter) - still
+    z = still[each] + overshoot.astype(np.float32)[:, None] * step[each]
     group = np.repeat(np.arange(len(rows)), count)
     point = group * len(OVERSHOOTS) + np.tile(way % len(OVERSHOOTS), len(rows))
     noise = np.tile(gumbel(seed, meter.ticks, count) * heat[:, None], (1, len(rows), 1))

@@ -92,8 +92,10 @@ def test_what_must_goes_along_to_the_nearest_combination():
     made = made_up(rho=0.8)
     made = EngineModel(made.runtime, replace(made.metadata, combinations=known), made.specs)
     z, before = np.zeros((2, 6), dtype=np.float32), np.array([[0.0, 0.0], [0.0, 4.0]])
-    moved = made.moved(z, before, np.array([[1.0, NAN], [2.9, 0.0]]), FOUR, np.array([1.0, 0.5]))
-    np.testing.assert_allclose(moved, [[0, 0, 2, 0, 12, 0], [0, 0, 2.9, 0, -6, 0]], rtol=1e-6)
+    moved = made.moved(z, before, np.array([[1.0, NAN], [2.9, 0.0]]), FOUR)
+    np.testing.assert_allclose(moved, [[0, 0, 2, 0, 12, 0], [0, 0, 5.8, 0, -12, 0]], rtol=1e-6)
+    half = made.metadata.moved(z, before, np.array([[1.0, NAN], [2.9, 0.0]]), np.array([1.0, 0.5]), np.full(2, 8))
+    np.testing.assert_allclose(half, [[0, 0, 2, 0, 12, 0], [0, 0, 2.9, 0, -6, 0]], rtol=1e-6)
     still = made.moved(z, before, np.array([[1.0, NAN], [NAN, NAN]]), Meter(3))  # no combination of this meter is known
     assert still.tolist() == [[0, 0, 2, 0, 0, 0], [0] * 6]
 
