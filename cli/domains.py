@@ -179,8 +179,9 @@ class Measures:
         from ..measure_nets import MeasureDims
 
         own = {name: options[name] for name in ("latent", "hidden", "tick_hidden", "token_dropout")}
-        flow = FLOW_LAYERS if options["objective"] == "aligned" else 0
-        return MeasureDims(**own, flow_layers=flow, attributes=len(options["attributes"]) if flow else 0)
+        attributes = len(options["attributes"])
+        flow = FLOW_LAYERS if options["objective"] == "aligned" and attributes < options["latent"] else 0
+        return MeasureDims(**own, flow_layers=flow, attributes=attributes if flow else 0)
 
     def read_dims(self, body: Mapping[str, Any]) -> MeasureDims:
         from ..measure_nets import MeasureDims

@@ -94,8 +94,9 @@ def test_a_run_leaves_its_files(run: Call, work: Path):
     assert config["options"]["batch"] == 16
     assert config["dims"] == {
         "latent": 6, "hidden": 8, "tick_hidden": 8, "token_dropout": 0.1, "null_share": 0.1,
-        "flow_layers": 0, "flow_hidden": 96, "attributes": 0,
+        "flow_layers": 6, "flow_hidden": 96, "attributes": 4,
     }  # fmt: skip
+    assert (config["options"]["objective"], config["options"]["beta"]) == ("aligned", 8e-3)
     reports = lines(folder)
     assert set(reports[0]) == set(Report.__dataclass_fields__)
     assert reports[-1]["progress"] == 1
@@ -114,6 +115,12 @@ def test_a_run_leaves_its_files(run: Call, work: Path):
 )
 def test_a_run_is_called_as_its_corpus(corpus: str, folder: str):
     assert default_run(corpus) == Path("runs") / folder
+
+
+def test_a_model_of_the_attributes_alone(run: Call, work: Path):
+    done = run("train", "tunes", "--epochs", 4, *SMALL, "--latent", 4)
+    assert done.returncode == 0, done.stderr
+    assert checkpoint.read(work / "runs" / "tunes").metadata.dims["flow_layers"] == 0
 
 
 def test_a_report_of_what_is_no_number_is_still_json(tmp_path: Path):

@@ -178,7 +178,7 @@ class Aligned:
 
     def _invariance(self, step: Step, asked: Asked, made: Tensor, values: Floats, error: Floats) -> Tensor:
         hits = np.flatnonzero(error < HIT)[:HITS]
-        if len(hits) == 0:
+        if len(hits) == 0 or step.model.latent == self.k:
             return step.outputs.z.new_zeros(())
         rows, model = made[hits], step.model
         mean = model.posterior(rows).mean
