@@ -393,7 +393,8 @@ def test_every_corpus_fills_its_slots(name):
         ("bach+", "is no name for a corpus"),
     ],
 )
-def test_loading_what_is_not_there_says_what_to_do(name, message):
+def test_loading_what_is_not_there_says_what_to_do(name, message, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # whose parent has no folder x
     with pytest.raises(CorpusError) as error:
         registry.load(name)
     if name == "bach+":
