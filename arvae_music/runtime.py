@@ -186,15 +186,10 @@ def _conditions(codes: Floats, meter: Meter) -> Floats:
 
 
 @dataclass(frozen=True)
-class GivenCodes:
-    """A runtime whose decoder was given exact codes: encoding a measure measures it. A Runtime.
-
-    `codes` are, of (m, meter.ticks) tokens, the (m, k) codes that stand in `dimensions`.
-    """
+class Wrapped:
+    """A runtime around another, whose answers it gives where it has none of its own. A Runtime."""
 
     inner: Runtime
-    dimensions: tuple[int, ...]
-    codes: Callable[[Ints, Meter], npt.NDArray[np.floating[Any]]]
 
     @property
     def latent(self) -> int:
@@ -204,10 +199,7 @@ class GivenCodes:
         return self.posterior(rows, meter)[0]
 
     def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
-        mean, log_variance = self.inner.posterior(rows, meter)
-        mean[:, self.dimensions] = self.codes(rows, meter)
-        log_variance[:, self.dimensions] = LOG_VARIANCE[0]
-        return mean, log_variance
+        return self.inner.posterior(rows, meter)
 
     def start(self, z: Floats, meter: Meter) -> State:
         return self.inner.start(z, meter)
@@ -220,18 +212,27 @@ class GivenCodes:
 
 
 @dataclass(frozen=True)
-class Freed:
-    """A runtime whose latent points have u in the place of the dimensions of its flow (flow.py). A Runtime."""
+class GivenCodes(Wrapped):
+    """A runtime whose decoder was given exact codes: encoding a measure measures it.
 
-    inner: Runtime
+    `codes` are, of (m, meter.ticks) tokens, the (m, k) codes that stand in `dimensions`.
+    """
+
+    dimensions: tuple[int, ...]
+    codes: Callable[[Ints, Meter], npt.NDArray[np.floating[Any]]]
+
+    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+        mean, log_variance = self.inner.posterior(rows, meter)
+        mean[:, self.dimensions] = self.codes(rows, meter)
+        log_variance[:, self.dimensions] = LOG_VARIANCE[0]
+        return mean, log_variance
+
+
+@dataclass(frozen=True)
+class Freed(Wrapped):
+    """A runtime whose latent points have u in the place of the dimensions of its flow (flow.py)."""
+
     flow: Flow
-
-    @property
-    def latent(self) -> int:
-        return self.inner.latent
-
-    def encode(self, rows: Ints, meter: Meter) -> Floats:
-        return self.posterior(rows, meter)[0]
 
     def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
         """The variances to first order, as if no dimension leant on another."""
@@ -241,12 +242,6 @@ class Freed:
 
     def start(self, z: Floats, meter: Meter) -> State:
         return self.inner.start(self.flow.bound(z, meter), meter)
-
-    def nowhere(self, meter: Meter) -> State:
-        return self.inner.nowhere(meter)
-
-    def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
-        return self.inner.step(state, previous, sounding)
 
 
 def _gru(weights: Mapping[str, Any], name: str, gates: Floats, state: Floats) -> Floats:

@@ -54,7 +54,7 @@ def main() -> None:
             rows += {"start": start, "training": train, "corpus": corpus, "engine": costs, "batch": batch}[name](
                 melodies, options.rounds
             )
-    machine = f"{_processor()}, {settings.cores()} cores, Python {platform.python_version()}"
+    machine = f"{settings.processor()}, {settings.cores()} cores, Python {platform.python_version()}"
     print(f"{machine}, medians of {options.rounds}\n")
     print(markdown(rows))
 
@@ -188,14 +188,6 @@ def write_melodies(folder: Path, count: int) -> list[Path]:
         paths.append(folder / f"{n:05}.mid")
         song.write(str(paths[-1]))
     return paths
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

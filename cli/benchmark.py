@@ -241,15 +241,6 @@ def _about(jobs: Sequence[Job]) -> Mapping[str, str]:
         jobs[0].plan.domain.held_out: f"the {jobs[0].part} part, which no run was trained on",
         "network": f"{', '.join(f'{name} {value}' for name, value in dims.to_json().items())}; batch {options.batch}, "
         f"learning rate {options.learning_rate:g}, one thread",
-        "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
-        f"PyTorch {torch.__version__.partition('+')[0]}",
+        "machine": f"{settings.processor()}, {os.cpu_count()} cores, {platform.system()}, "
+        f"Python {platform.python_version()}, PyTorch {torch.__version__.partition('+')[0]}",
     }
-
-
-def _processor() -> str:
-    """The processor's name, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
