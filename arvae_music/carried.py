@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .checkpoint import NOT_CARRIED, Checkpoint, Scale, calibrate, correlations, exact
+from .checkpoint import NOT_CARRIED, Checkpoint, Scale, calibrate, correlations
+from .checkpoint import given as given_scale
 from .errors import CheckpointError
-from .examples import Examples, spread, standard
+from .examples import Examples, spread
 from .metrics import mutual_information, sampled, spearman
 from .model import ArVae
+from .normal import Codes
 from .objectives import Carriage
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -59,21 +61,21 @@ def carried(
     values = np.column_stack([train.attributes[at], *others.values()]).astype(np.float64)
     weights: Weights = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
     dimensions, (own, log_variance) = tuple(range(count)), posteriors(model, inputs)
-    mean, sd = standard(train.attributes)
+    known = Codes.of(train)
     if carriage == "found":
         codes = sampled(own, log_variance, np.random.default_rng(0))
         dimensions, turned = find_dimensions(codes, values[:, :count])
         weights = mirrored(weights, turned)
         own[:, list(turned)] *= -1
     elif carriage == "given":
-        own[:, :count] = (train.attributes[at] - mean) / sd
+        own[:, :count] = known(train.attributes[at])
     codes = np.zeros_like(values)
     codes[:, :count] = own[:, list(dimensions)]
     named = [*zip(train.names, origins, dimensions, strict=True), *((name, "", NOT_CARRIED) for name in others)]
     scales = [calibrate(name, origin, d, values[:, i], codes[:, i]) for i, (name, origin, d) in enumerate(named)]
     if carriage == "given":
-        levels = zip(scales[:count], mean.tolist(), sd.tolist(), strict=True)
-        scales[:count] = [exact(scale, centre, width) for scale, centre, width in levels]
+        pairs = zip(scales[:count], known.scores, strict=True)
+        scales[:count] = [given_scale(scale, one.levels, one.mean, one.sd) for scale, one in pairs]
     correlation, code_correlation = correlations(values, codes)
     return Carried(tuple(scales), correlation, code_correlation, weights)
 

@@ -69,7 +69,8 @@ class Scale:
     values: tuple[float, ...]  # calibration knots, increasing
     codes: tuple[float, ...]  # calibration knots, increasing
     code_sd: float
-    given: bool = False  # the decoder was given the exact code of the value: the encoder doesn't know it
+    given: bool = False  # the decoder was given the code of the value (normal.py): the encoder doesn't know it
+    spreads: tuple[float, ...] = ()  # where it was, the sd of the codes of each knot
 
     def code(self, value: Floats | float) -> Floats:
         """Attribute values -> the latent codes that stand for them; straight on beyond the outer knots."""
@@ -78,6 +79,11 @@ class Scale:
     def value(self, code: Floats | float) -> Floats:
         """The inverse of `code`."""
         return _interpolate(np.asarray(code, dtype=np.float64), self.codes, self.values)
+
+    def log_variance(self, value: Floats) -> Floats:
+        """Of the codes of attribute values, where the decoder was given them."""
+        spread: Floats = np.interp(value, self.values, self.spreads)
+        return 2 * np.log(spread)
 
 
 @dataclass(frozen=True)
@@ -131,8 +137,14 @@ class Metadata:
         those that correlate strongly in the corpus by their conditional mean.
         """
         if self.combinations is not None and groups is not None:
-            sd = np.array([scale.sd for scale in self.scales])
-            steps = self._steps(before, self.combinations.nearest(before, wanted, sd, groups))
+            # an attribute that is neither carried nor asked for has no code to move
+            carried = [scale.dimension != NOT_CARRIED for scale in self.scales]
+            at = np.flatnonzero(carried | ~np.isnan(wanted).all(axis=0))
+            sd = np.array([self.scales[k].sd for k in at])
+            together = self.combinations.take(at.tolist()).nearest(before[:, at], wanted[:, at], sd, groups)
+            after = before.copy()
+            after[:, at] = together
+            steps = self._steps(before, after)
         else:
             steps = self._steps(before, wanted)
             rho = np.array(self.code_correlation)
@@ -359,13 +371,15 @@ def _not_ours(path: Path, what: str) -> CheckpointError:
 
 
 def _scale(entry: Mapping[str, Any]) -> Scale:
-    lists = {key: tuple(float(x) for x in entry[key]) for key in ("quantiles", "values", "codes")}
+    lists = {key: tuple(float(x) for x in entry[key]) for key in ("quantiles", "values", "codes", "spreads")}
     scale = Scale(**{**entry, **lists})
     if len(scale.values) != len(scale.codes) or len(scale.values) < 2 or len(scale.quantiles) != QUANTILES:
         raise ValueError(f"calibration of {scale.name}")
-    numbers = (scale.mean, scale.sd, scale.code_sd, *scale.quantiles, *scale.values, *scale.codes)
+    if len(scale.spreads) != (len(scale.codes) if scale.given else 0):
+        raise ValueError(f"spreads of {scale.name}")
+    numbers = (scale.mean, scale.sd, scale.code_sd, *scale.quantiles, *scale.values, *scale.codes, *scale.spreads)
     rising = all(np.all(np.diff(knots) > 0) for knots in (scale.values, scale.codes))
-    if not (np.isfinite(numbers).all() and rising and scale.sd > 0):
+    if not (np.isfinite(numbers).all() and rising and min(scale.sd, *scale.spreads, 1) > 0):
         raise ValueError(f"numbers of {scale.name}")
     return scale
 
@@ -396,9 +410,11 @@ def calibrate(name: str, origin: str, dimension: int, values: Floats, codes: Flo
     )
 
 
-def exact(scale: Scale, mean: float, sd: float) -> Scale:
-    """The scale of an attribute whose code is the value itself, standardised by `mean` and `sd`."""
-    return replace(scale, values=(mean, mean + sd), codes=(0.0, 1.0), given=True)
+def given(scale: Scale, values: Floats, codes: Floats, spreads: Floats) -> Scale:
+    """The scale of an attribute whose codes the decoder was given: (l,) of values, and codes' means and sd."""
+    return replace(
+        scale, values=tuple(values.tolist()), codes=tuple(codes.tolist()), given=True, spreads=tuple(spreads.tolist())
+    )
 
 
 def correlations(values: Floats, codes: Floats) -> tuple[tuple[tuple[float, ...], ...], ...]:

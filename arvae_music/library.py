@@ -166,8 +166,10 @@ def _measuring(runtime: Runtime, scales: Sequence[Scale], specs: Sequence[Attrib
     if not given:
         return runtime
 
-    def codes(rows: Rows, meter: Meter) -> Floats:
-        values = evaluate([specs[k] for k in given], rows, meter)
-        return np.stack([scales[k].code(column) for k, column in zip(given, values.T, strict=True)], axis=1)
+    def codes(rows: Rows, meter: Meter) -> tuple[Floats, Floats]:
+        columns = evaluate([specs[k] for k in given], rows, meter).T
+        mean = [scales[k].code(column) for k, column in zip(given, columns, strict=True)]
+        log_variance = [scales[k].log_variance(column) for k, column in zip(given, columns, strict=True)]
+        return np.stack(mean, axis=1), np.stack(log_variance, axis=1)
 
     return GivenCodes(runtime, tuple(scales[k].dimension for k in given), codes)

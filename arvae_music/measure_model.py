@@ -12,12 +12,34 @@ from .attributes import BUILT_IN, AttributeSpec, by_meter, evaluate_mixed
 from .carried import calibration_rows, carried, restored
 from .checkpoint import Checkpoint, Metadata
 from .combinations import Combinations
-from .examples import Examples
+from .examples import Examples, distinct
 from .measure_nets import MeasureDims, build, mirrored
+from .mixing import Mixer
 from .model import ArVae
 from .objectives import Carriage
 
-COMBINATIONS = 8192  # that are kept, at most
+COMBINATIONS = 12_288  # that are kept, at most
+MIXED_ROWS = 20_000  # in each round of mixing, which further ones come from
+ROUNDS = 3  # of halves, and of crossed measures
+
+
+def combinations_of(train: Examples, specs: Sequence[AttributeSpec]) -> Combinations:
+    """Which values go together in the corpus and in what can be mixed of it; thinned by the attributes that are carried,
+    `specs`. Behind these stand the other built-in attributes."""
+    every = [*specs, *_others(specs)]
+    rows, random = train.inputs[distinct(train)], np.random.default_rng(0)
+    parts = [rows]
+    for crossing in (0.0, 1.0) * ROUNDS:
+        some = rows[random.integers(0, len(rows), MIXED_ROWS)]
+        nothing = np.zeros((len(some), 0), dtype=np.float32)
+        parts.append(Mixer([], 1.0, crossing)(some, nothing, random)[0])
+    found = np.unique(np.concatenate(parts), axis=0)
+    values = evaluate_mixed(every, found)
+    return Combinations(found[:, 0].astype(np.int64), values).thinned(COMBINATIONS, len(specs))
+
+
+def _others(specs: Sequence[AttributeSpec]) -> list[AttributeSpec]:
+    return [spec for spec in BUILT_IN.values() if spec.name not in {one.name for one in specs}]
 
 
 def to_checkpoint(
@@ -29,23 +51,23 @@ def to_checkpoint(
     training: dict[str, Any],
     provenance: dict[str, Any],
     carriage: Carriage = "trained",
+    combinations: Combinations | None = None,
 ) -> Checkpoint:
     """The trained model with its calibration on `train` (carried.py). Of built-in attributes that it does not carry it
     has the statistics.
 
-    `origins` says where each attribute comes from: "" or module:function.
+    `origins` says where each attribute comes from: "" or module:function; `combinations` are `combinations_of` the same.
     """
     at = calibration_rows(train)
-    others = [spec for spec in BUILT_IN.values() if spec.name not in {one.name for one in specs}]
+    others = _others(specs)
     measured = evaluate_mixed(others, train.inputs[at])
     further = {spec.name: column for spec, column in zip(others, measured.T, strict=True)}
     found = carried(model, train, at, further, origins, carriage, partial(mirrored, latent=dims.latent))
-    combinations = Combinations.of(np.column_stack([train.inputs[at, 0], train.attributes[at], measured]))
     meters = {meter.name: len(rows) for meter, rows in by_meter(train.inputs)}
     return Checkpoint(
         Metadata(
             "measures", dims.to_json(), found.scales, found.correlation, found.code_correlation, meters, training,
-            provenance, combinations.thinned(COMBINATIONS),
+            provenance, combinations or combinations_of(train, specs),
         ),
         found.weights,
     )  # fmt: skip

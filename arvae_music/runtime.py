@@ -26,6 +26,7 @@ MOST = np.float32(3.0)  # log-scale of a layer of the flow, at most
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[Any]
+Numbers = npt.NDArray[np.floating[Any]]
 
 
 @dataclass
@@ -213,18 +214,17 @@ class Wrapped:
 
 @dataclass(frozen=True)
 class GivenCodes(Wrapped):
-    """A runtime whose decoder was given exact codes: encoding a measure measures it.
+    """A runtime whose decoder was given the codes of attributes: encoding a measure measures it.
 
-    `codes` are, of (m, meter.ticks) tokens, the (m, k) codes that stand in `dimensions`.
+    `codes` are, of (m, meter.ticks) tokens, the (m, k) codes that stand in `dimensions`, and their log-variances.
     """
 
     dimensions: tuple[int, ...]
-    codes: Callable[[Ints, Meter], npt.NDArray[np.floating[Any]]]
+    codes: Callable[[Ints, Meter], tuple[Numbers, Numbers]]
 
     def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
         mean, log_variance = self.inner.posterior(rows, meter)
-        mean[:, self.dimensions] = self.codes(rows, meter)
-        log_variance[:, self.dimensions] = LOG_VARIANCE[0]
+        mean[:, self.dimensions], log_variance[:, self.dimensions] = self.codes(rows, meter)
         return mean, log_variance
 
 

@@ -31,9 +31,11 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from . import objectives
+from .combinations import Combinations
 from .errors import TrainingError, UsageError
-from .examples import Examples, spread, standard
+from .examples import Examples, spread
 from .model import ArVae, Outputs
+from .normal import Codes
 from .objectives.objective import Batch, Critic, Measure, Objective, Setting, Step, Terms
 
 Compare = Callable[[Tensor, Tensor], dict[str, float]]
@@ -80,9 +82,16 @@ class TrainingOptions:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
-    def setting(self, latent: int, train: Examples, measure: Measure | None = None) -> Setting:
+    def setting(
+        self,
+        latent: int,
+        train: Examples,
+        measure: Measure | None = None,
+        combinations: Combinations | None = None,
+    ) -> Setting:
         """What `objectives.make` makes the objective from."""
-        return Setting(latent, train.attributes, self.beta, self.gamma, self.delta, self.seed, measure)
+        weights = (self.beta, self.gamma, self.delta)
+        return Setting(latent, train.attributes, Codes.of(train), *weights, self.seed, measure, combinations)
 
 
 @dataclass(frozen=True)
@@ -136,10 +145,10 @@ class Trainer:
         self.inputs = train.inputs
         self.values = train.attributes
         self._epoch = (-1, np.zeros(0, dtype=np.int64))  # number, and order of the examples
-        self.standard = standard(train.attributes)
+        self.codes = Codes.of(train)
         judged = spread(len(valid), options.valid_rows)
         self.valid_inputs = torch.from_numpy(valid.inputs[judged]).to(self.device)
-        self.valid_codes = self._codes(valid.attributes[judged])
+        self.valid_codes = torch.from_numpy(self.codes(valid.attributes[judged])).to(self.device)
         self.objective = objective or objectives.make(options.objective, options.setting(model.latent, train))
         self.critic = _Adversary(self.objective.critic, self.device) if self.objective.critic else None
         self.optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate, fused=True)
@@ -219,10 +228,10 @@ class Trainer:
         first = (at * self.ranks + self.rank) * self.share
         rows = self._epoch[1][first : first + self.share]
         inputs, values, made_up = self.inputs[rows], self.values[rows], 0
+        random = np.random.default_rng([self.options.seed, self.step, self.rank])
         if self.augment is not None:
-            random = np.random.default_rng([self.options.seed, self.step, self.rank])
             inputs, values, made_up = self.augment(inputs, values, random)
-        return self._on_device(inputs, values, made_up)
+        return self._on_device(inputs, values, made_up, random)
 
     def _drawing(self) -> Callable[[int], Batch]:
         """What draws further rows in this step."""
@@ -230,18 +239,15 @@ class Trainer:
 
         def draw(count: int) -> Batch:
             rows = random.integers(0, len(self.inputs), count)
-            return self._on_device(self.inputs[rows], self.values[rows], 0)
+            return self._on_device(self.inputs[rows], self.values[rows], 0, random)
 
         return draw
 
-    def _on_device(self, inputs: Rows, values: npt.NDArray[np.float32], made_up: int) -> Batch:
-        tensor = torch.from_numpy(values).to(self.device)
-        return Batch(torch.from_numpy(inputs).to(self.device), tensor, self._codes(values), made_up)
-
-    def _codes(self, values: npt.NDArray[np.float32]) -> Tensor:
-        """(b, k) -> (b, k) standardised."""
-        mean, sd = self.standard
-        return torch.from_numpy(((values - mean) / sd).astype(np.float32)).to(self.device)
+    def _on_device(
+        self, inputs: Rows, values: npt.NDArray[np.float32], made_up: int, random: np.random.Generator
+    ) -> Batch:
+        arrays = (inputs, values, self.codes.drawn(values, random))
+        return Batch(*(torch.from_numpy(array).to(self.device) for array in arrays), made_up)
 
     def _given(self, codes: Tensor) -> Tensor | None:
         return codes if self.objective.carriage == "given" else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import CorpusError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..checkpoint import Checkpoint
+    from ..combinations import Combinations
     from ..examples import Examples, Split
     from ..images.nets import ImageDims
     from ..measure_nets import MeasureDims
@@ -42,6 +43,12 @@ class Data:
     source: str
     more: Examples | None = None  # the training part and further material, where there is some
     digits: Callable[[Examples], npt.NDArray[np.int64]] | None = None  # which digit each is, where they are digits
+    combine: Callable[[], Combinations] | None = None
+
+    @cached_property
+    def combinations(self) -> Combinations | None:
+        """Which values of the attributes go together, where that is known."""
+        return self.combine() if self.combine else None
 
     @property
     def rows(self) -> int:
@@ -83,6 +90,7 @@ class Plan:
     dims: Any  # MeasureDims or ImageDims
     options: TrainingOptions
     mix: float = 0.0  # share of mixed measures in a batch
+    crossing: float = 0.0  # share of those that are crossed
 
     @property
     def domain(self) -> Domain:
@@ -95,6 +103,7 @@ class Plan:
             "dims": self.dims.to_json(),
             "options": self.options.to_json(),
             "mix": self.mix,
+            "crossing": self.crossing,
         }
 
 
@@ -157,6 +166,7 @@ class Measures:
         from ..attributes import each_once, find
         from ..corpora import registry
         from ..examples import split
+        from ..measure_model import combinations_of
 
         data = registry.load(corpus)
         specs = each_once([find(name) for name in attributes])
@@ -166,7 +176,7 @@ class Measures:
                 f"{corpus} is too small to hold a tune out", remedy="add tunes, or join it to another with +"
             )
         licence, source = ("; ".join(getattr(facts, key) for facts in data.facts) for key in ("licence", "source"))
-        return Data(parts, licence, source)
+        return Data(parts, licence, source, combine=partial(combinations_of, parts.train, specs))
 
     def defaults(self, corpus: str, rows: int, objective: str, batch: int = BATCH) -> Defaults:
         epochs = EPOCHS.get(corpus) or max(STEPS * batch // max(rows, 1), 1)
@@ -197,9 +207,10 @@ class Measures:
 
         model, split = build(plan.dims).to(device), data.split
         specs = [find(name) for name in plan.attributes]
-        setting = plan.options.setting(model.latent, split.train, partial(evaluate_mixed, specs))
-        objective = make(plan.options.objective, setting)
-        return Trainer(model, split.train, split.valid, plan.options, accuracy, Mixer(specs, plan.mix), objective)
+        measure = partial(evaluate_mixed, specs)
+        setting = plan.options.setting(model.latent, split.train, measure, data.combinations)
+        objective, mixer = make(plan.options.objective, setting), Mixer(specs, plan.mix, plan.crossing)
+        return Trainer(model, split.train, split.valid, plan.options, accuracy, mixer, objective)
 
     def checkpoint(
         self, plan: Plan, data: Data, trainer: Trainer, training: dict[str, Any], provenance: dict[str, Any]
@@ -216,6 +227,7 @@ class Measures:
             {**training, "mix": plan.mix},
             provenance,
             trainer.objective.carriage,
+            data.combinations,
         )
 
     def judged(self, valid: Mapping[str, float]) -> str:

@@ -31,13 +31,13 @@ from torch import Tensor
 from ..combinations import Combinations
 from ..errors import UsageError
 from ..examples import standard
+from ..normal import Codes
 from .conditional import ConditionalVae
 from .entries import Carriage
 from .objective import Measure, Objective, Setting, Step, Terms
 
 START = 0.25  # of the run
-KNOWN = 1000  # drawn a step, whose combinations of values are known
-ROWS = 160  # of them, that values are asked from
+ROWS = 160  # drawn a step, that values are asked from
 ASKED = 40  # of them, that an edit is asked of
 SAMPLES = 8
 NOISE = 0.3  # of the posterior's, that the flow is fitted with: it is used on means
@@ -77,8 +77,9 @@ class Aligned:
 
     plain: Objective
     measure: Measure
-    mean: Floats  # (k,) of the training values
-    sd: Floats  # (k,)
+    combinations: Combinations
+    coded: Codes
+    sd: Floats  # (k,) of the training values
     weights: Weights = field(default_factory=Weights)
     critic: ClassVar[None] = None
 
@@ -129,25 +130,29 @@ class Aligned:
     def _asked(self, step: Step) -> Asked | None:
         """Some rows of a fresh draw, each asked to have one attribute's value and code of another row of the same
         context; None where there are no such pairs."""
-        drawn, model = step.draw(KNOWN), step.model
+        drawn, model = step.draw(ROWS), step.model
         random = np.random.default_rng(int(torch.randint(2**31, ())))
         groups, values = _groups(model.context(drawn.inputs).cpu().numpy()), drawn.values.cpu().numpy().astype(float)
-        at, donor = (each[:ASKED] for each in _pairs(groups[:ROWS], random))
+        at, donor = (each[:ASKED] for each in _pairs(groups, random))
         if len(at) == 0:
             return None
         which = random.integers(0, self.k, len(at))
         wanted = np.full((len(at), self.k), np.nan)
         wanted[np.arange(len(at)), which] = values[donor, which]
-        wanted = Combinations(groups, values).nearest(values[at], wanted, self.sd, groups[at])
-        rows, codes, slope = drawn.inputs[at], drawn.codes[at], torch.ones(self.k).to(drawn.codes)
-        mean = model.posterior(rows).mean
-        if self.carriage == "trained":
-            own, known = model.posterior(drawn.inputs[:ROWS]).mean[:, : self.k].detach(), drawn.codes[:ROWS]
-            codes = own[at]
-            slope = ((own - own.mean(0)) * known).mean(0) / known.var(0).clamp(min=1e-6)
-        moved = codes + slope * torch.from_numpy((wanted - values[at]) / self.sd).to(mean)
-        free = model.freed(torch.cat([codes, mean[:, self.k :]], dim=1), rows)
+        wanted = self.combinations.nearest(values[at], wanted, self.sd, groups[at])
+        rows, mean = drawn.inputs[at], model.posterior(drawn.inputs).mean
+        own = mean.detach() if self.carriage == "trained" else self._codes(values, mean)
+        codes, moved = own[at, : self.k], self._codes(wanted, mean)
+        if self.carriage == "trained":  # a value's code is what its rows have, about
+            known = self._codes(values, mean)
+            centred = known - known.mean(0)
+            slope = (own[:, : self.k] * centred).mean(0) / centred.square().mean(0).clamp(min=1e-6)
+            moved = codes + slope * (moved - known[at])
+        free = model.freed(torch.cat([codes, mean[at, self.k :]], dim=1), rows)
         return Asked(rows, which, wanted, moved, free)
+
+    def _codes(self, values: Floats, like: Tensor) -> Tensor:
+        return torch.from_numpy(self.coded(values)).to(like)
 
     # ------------------------------------------------------------------------ what comes of it
 
@@ -184,7 +189,7 @@ class Aligned:
         mean = model.posterior(rows).mean
         codes = mean[:, : self.k].detach()
         if self.carriage == "given":
-            codes = torch.from_numpy((values[hits] - self.mean) / self.sd).to(mean)
+            codes = self._codes(values[hits], mean)
         again = model.freed(torch.cat([codes, mean[:, self.k :]], dim=1), rows)
         return (again - asked.free[hits // SAMPLES])[:, self.k :].square().mean()
 
@@ -192,14 +197,15 @@ class Aligned:
 def make(setting: Setting) -> Aligned:
     if setting.measure is None:
         raise UsageError("the aligned objective measures what it decodes", remedy="give the Setting a `measure`")
-    return Aligned(ConditionalVae(setting.beta), setting.measure, *standard(setting.values))
+    known = setting.combinations or Combinations(np.zeros(len(setting.values), dtype=np.int64), setting.values)
+    known = known.take(range(setting.attributes))
+    sd = standard(setting.values)[1]
+    return Aligned(ConditionalVae(setting.beta), setting.measure, known, setting.codes, sd)
 
 
 def _groups(context: npt.NDArray[Any]) -> Ints:
-    """(n, c) -> (n,) the same number for the same context."""
-    if context.shape[1] == 0:
-        return np.zeros(len(context), dtype=np.int64)
-    found: Ints = np.unique(context, axis=0, return_inverse=True)[1].reshape(-1)
+    """(n, c) one-hot contexts -> (n,) which it is."""
+    found: Ints = context.argmax(axis=1) if context.shape[1] else np.zeros(len(context), dtype=np.int64)
     return found
 
 

@@ -24,8 +24,10 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
 
+from ..combinations import Combinations
 from ..losses import kl_divergence
 from ..model import ArVae, Outputs
+from ..normal import Codes
 from .entries import Carriage
 
 Rows = npt.NDArray[Any]
@@ -46,7 +48,7 @@ class Terms(NamedTuple):
 class Batch:
     inputs: Tensor  # (b, ...)
     values: Tensor  # (b, k) attribute values
-    codes: Tensor  # (b, k) the same, standardised (examples.standard of the training values)
+    codes: Tensor  # (b, k) the same as normal scores (normal.py), drawn
     made_up: int  # how many of the first rows are augmentation
 
 
@@ -72,11 +74,13 @@ class Setting:
 
     latent: int
     values: npt.NDArray[np.float32]  # (n, k), of the training examples
+    codes: Codes  # of values
     beta: float
     gamma: float
     delta: float
     seed: int = 0
     measure: Measure | None = None
+    combinations: Combinations | None = None  # of values, by context (model.ArVae); None: those of `values`
 
     @property
     def attributes(self) -> int:

@@ -1,0 +1,111 @@
+"""Normal scores: the codes that a decoder is given, in the place of the values of an attribute.
+
+A latent dimension is to be N(0, 1), whatever the attribute's own distribution. The values are few: a measure has two
+onsets or three. So each value gets its share of the normal distribution, an interval as wide as the value is
+frequent: training draws the code from the interval (the distributional transform: Rueschendorf, "On the
+distributional transform, Sklar's theorem, and the empirical copula process", 2009), which makes codes N(0, 1) exactly,
+and what lies between two values means the nearer one. Elsewhere the code is the interval's mean (normal scores: Fisher
+& Yates 1938), and its sd is that of the interval.
+
+Shapes: n training examples, b rows, k attributes, l levels of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from .examples import Examples, LazyRows, distinct
+
+Floats = npt.NDArray[np.floating[Any]]
+
+LEVELS = 500  # of an attribute, at most: of more values, so many groups of neighbours
+
+
+@dataclass(frozen=True, eq=False)
+class NormalScores:
+    """Of one attribute; l >= 2, all increasing, but for `sd`. Straight on beyond the outer levels."""
+
+    levels: Floats  # (l,) values
+    high: Floats  # (l,) share of the training values up to each level
+    mean: Floats  # (l,) code of each
+    sd: Floats  # (l,) of the codes of each
+
+    @classmethod
+    def of(cls, values: Floats) -> NormalScores:
+        """(n,) training values -> their scores."""
+        levels, counts = _levels(values.astype(np.float64))
+        if len(levels) == 1:  # a constant tells nothing: one step of it is one step of its code
+            level = float(levels[0])
+            return cls(np.array([level, level + 1]), np.ones(2), np.array([0.0, 1.0]), np.ones(2))
+        share = counts / counts.sum()
+        high = np.minimum(share.cumsum(), 1.0)
+        edges = _quantile(np.concatenate([[0.0], high[:-1], [1.0]]))
+        density = np.exp(-0.5 * edges**2) / np.sqrt(2 * np.pi)
+        mean = -np.diff(density) / share  # of the normal distribution between two edges, and its variance
+        tails = np.where(np.isfinite(edges), edges, 0.0) * density
+        variance = 1 - np.diff(tails) / share - mean**2
+        return cls(levels, high, mean, np.sqrt(np.maximum(variance, 1e-8)))
+
+    def code(self, values: Floats) -> Floats:
+        """(b,) -> (b,)"""
+        slope = (self.mean[-1] - self.mean[0]) / (self.levels[-1] - self.levels[0])
+        beyond = np.minimum(values - self.levels[0], 0) + np.maximum(values - self.levels[-1], 0)
+        found: Floats = np.interp(values, self.levels, self.mean) + slope * beyond
+        return found
+
+    def drawn(self, values: Floats, random: np.random.Generator) -> Floats:
+        """(b,) -> (b,) codes from the values' intervals."""
+        low = np.concatenate([[0.0], self.high[:-1]])
+        bottom, top = (np.interp(values, self.levels, edge) for edge in (low, self.high))
+        least = 1e-3 * min(float(self.high[0]), 1 - float(self.high[-2]))
+        place = bottom + (top - bottom) * random.random(len(values))
+        inside = _quantile(place.clip(least, 1 - least))
+        outside = (values < self.levels[0]) | (values > self.levels[-1])
+        return np.where(outside, self.code(values), inside)
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """Of k attributes."""
+
+    scores: Sequence[NormalScores]
+
+    @classmethod
+    def of(cls, train: Examples) -> Codes:
+        """Of training examples, each different one once: repetitions would make a few values frequent that are not.
+        Of rows that are made when they are read, all."""
+        rows = train if isinstance(train.inputs, LazyRows) else train.take(distinct(train))
+        return cls([NormalScores.of(column) for column in rows.attributes.T])
+
+    def __call__(self, values: Floats) -> npt.NDArray[np.float32]:
+        """(b, k) values -> (b, k) codes."""
+        return self._stacked([one.code(column) for one, column in zip(self.scores, values.T, strict=True)])
+
+    def drawn(self, values: Floats, random: np.random.Generator) -> npt.NDArray[np.float32]:
+        """(b, k) values -> (b, k) codes from their intervals."""
+        return self._stacked([one.drawn(column, random) for one, column in zip(self.scores, values.T, strict=True)])
+
+    def _stacked(self, columns: list[Floats]) -> npt.NDArray[np.float32]:
+        return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _levels(values: Floats) -> tuple[Floats, Floats]:
+    """(n,) -> increasing levels and how many values are at each."""
+    levels, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    if len(levels) <= LEVELS:
+        return levels, counts
+    group = np.minimum(LEVELS * (counts.cumsum() - 1) // len(values), LEVELS - 1)  # equally large ones
+    group = np.unique(group, return_inverse=True)[1][inverse]
+    counts = np.bincount(group)
+    return np.bincount(group, weights=values) / counts, counts
+
+
+def _quantile(share: Floats) -> Floats:
+    found: Floats = torch.special.ndtri(torch.from_numpy(share)).numpy()
+    return found
