@@ -290,7 +290,9 @@ class _Run:
     # ------------------------------------------------------------------------ leakage
 
     def _leakage(self, coded: Coded) -> dict[str, Figures]:
-        fit = self._coded(self.train, self.options.probe_rows)
+        judged_rows = {row.tobytes() for row in coded.inputs}
+        new = np.array([row.tobytes() not in judged_rows for row in self.train.inputs.astype(np.int16)], dtype=np.bool_)
+        fit = self._coded(self.train.take(new), self.options.probe_rows)
         free = [d for d in range(coded.mean.shape[1]) if d not in self.dimensions]
         found: dict[str, Figures] = {}
         for k, name in enumerate(self.names):

@@ -24,6 +24,7 @@ from .examples import Examples, LazyRows, distinct
 
 Floats = npt.NDArray[np.floating[Any]]
 
+WITHIN = 1.0  # of an interval's sd, that codes are drawn with
 LEVELS = 500  # of an attribute, at most: of more values, so many groups of neighbours
 
 
@@ -65,9 +66,10 @@ class NormalScores:
         bottom, top = (np.interp(values, self.levels, edge) for edge in (low, self.high))
         least = 1e-3 * min(float(self.high[0]), 1 - float(self.high[-2]))
         place = bottom + (top - bottom) * random.random(len(values))
-        inside = _quantile(place.clip(least, 1 - least))
+        middle = self.code(values)
+        inside = middle + WITHIN * (_quantile(place.clip(least, 1 - least)) - middle)
         outside = (values < self.levels[0]) | (values > self.levels[-1])
-        return np.where(outside, self.code(values), inside)
+        return np.where(outside, middle, inside)
 
 
 @dataclass(frozen=True, eq=False)

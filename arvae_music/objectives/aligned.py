@@ -34,15 +34,15 @@ from ..examples import standard
 from ..normal import Codes
 from .conditional import ConditionalVae
 from .entries import Carriage
-from .objective import Measure, Objective, Setting, Step, Terms
+from .objective import Batch, Measure, Objective, Setting, Step, Terms
 
 START = 0.25  # of the run
-ROWS = 160  # drawn a step, that values are asked from
-ASKED = 40  # of them, that an edit is asked of
+ROWS = 1.25  # drawn a step, that values are asked from, for each of the batch
+ASKED = 0.25  # of them, that an edit is asked of
 SAMPLES = 8
 NOISE = 0.3  # of the posterior's, that the flow is fitted with: it is used on means
 HIT = 0.05  # sd
-HITS = 48  # that are encoded again, at most
+HITS = 0.375  # samples that are encoded again, for each row of the batch, at most
 JUDGED = 2000  # rows that tell which dimensions are used
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -130,26 +130,34 @@ class Aligned:
     def _asked(self, step: Step) -> Asked | None:
         """Some rows of a fresh draw, each asked to have one attribute's value and code of another row of the same
         context; None where there are no such pairs."""
-        drawn, model = step.draw(ROWS), step.model
+        count, model = len(step.batch.inputs), step.model
+        drawn = step.draw(max(round(ROWS * count), 2))
         random = np.random.default_rng(int(torch.randint(2**31, ())))
         groups, values = _groups(model.context(drawn.inputs).cpu().numpy()), drawn.values.cpu().numpy().astype(float)
-        at, donor = (each[:ASKED] for each in _pairs(groups, random))
+        at, donor = (each[: max(round(ASKED * ROWS * count), 1)] for each in _pairs(groups, random))
         if len(at) == 0:
             return None
         which = random.integers(0, self.k, len(at))
         wanted = np.full((len(at), self.k), np.nan)
         wanted[np.arange(len(at)), which] = values[donor, which]
         wanted = self.combinations.nearest(values[at], wanted, self.sd, groups[at])
-        rows, mean = drawn.inputs[at], model.posterior(drawn.inputs).mean
-        own = mean.detach() if self.carriage == "trained" else self._codes(values, mean)
-        codes, moved = own[at, : self.k], self._codes(wanted, mean)
-        if self.carriage == "trained":  # a value's code is what its rows have, about
-            known = self._codes(values, mean)
-            centred = known - known.mean(0)
-            slope = (own[:, : self.k] * centred).mean(0) / centred.square().mean(0).clamp(min=1e-6)
-            moved = codes + slope * (moved - known[at])
-        free = model.freed(torch.cat([codes, mean[at, self.k :]], dim=1), rows)
+        rows = drawn.inputs[at]
+        mean = model.posterior(rows).mean
+        codes, moved = self._codes(values[at], mean), self._codes(wanted, mean)
+        if self.carriage == "trained":
+            steps = self._slopes(step, drawn) * (moved - codes)
+            codes = mean[:, : self.k].detach()
+            moved = codes + steps
+        free = model.freed(torch.cat([codes, mean[:, self.k :]], dim=1), rows)
         return Asked(rows, which, wanted, moved, free)
+
+    @torch.no_grad()
+    def _slopes(self, step: Step, drawn: Batch) -> Tensor:
+        """(k,) how far the codes that rows have move with those of their values."""
+        own = step.model.posterior(drawn.inputs).mean[:, : self.k]
+        known = self._codes(drawn.values.cpu().numpy(), own)
+        centred = known - known.mean(0)
+        return (own * centred).mean(0) / centred.square().mean(0).clamp(min=1e-6)
 
     def _codes(self, values: Floats, like: Tensor) -> Tensor:
         return torch.from_numpy(self.coded(values)).to(like)
@@ -182,7 +190,7 @@ class Aligned:
         return error, off.sum(axis=1) - error
 
     def _invariance(self, step: Step, asked: Asked, made: Tensor, values: Floats, error: Floats) -> Tensor:
-        hits = np.flatnonzero(error < HIT)[:HITS]
+        hits = np.flatnonzero(error < HIT)[: round(HITS * len(step.batch.inputs))]
         if len(hits) == 0 or step.model.latent == self.k:
             return step.outputs.z.new_zeros(())
         rows, model = made[hits], step.model
