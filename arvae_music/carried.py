@@ -61,7 +61,7 @@ def carried(
     values = np.column_stack([train.attributes[at], *others.values()]).astype(np.float64)
     weights: Weights = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
     dimensions, (own, log_variance) = tuple(range(count)), posteriors(model, inputs)
-    known = Codes.of(train)
+    known = Codes.of_examples(train)
     if carriage == "found":
         codes = sampled(own, log_variance, np.random.default_rng(0))
         dimensions, turned = find_dimensions(codes, values[:, :count])

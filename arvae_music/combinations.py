@@ -2,9 +2,9 @@
 
 Whoever asks for a range of two semitones of a measure that rises by seven has to say what its contour is to be: no
 measure has both. The correlation of the two does not tell, since measures rise as often as they fall. Here the others
-take the values of the combination nearest to what the measure has, among those that go with what is asked for: they change no
-more than they must, and the decoder is asked for nothing that cannot be. What can be is what the corpus has, and what
-its measures have when they are mixed (mixing.py): a corpus shows few of the combinations that there are.
+take the values of the combination nearest to what the measure has, among those that go with what is asked for: they
+change no more than they must, and the decoder is asked for nothing that cannot be. What can be is what the corpus has,
+and what its measures have when they are mixed (mixing.py): a corpus shows few of the combinations that there are.
 
 Shapes: n combinations, m measures, k attributes.
 """

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 MOST = 3.0  # log-scale of a layer, at most
 UNUSED = -1.0
+FAR = 8.0  # sd
 USED = 0.1  # least variance of a dimension's mean over the variance of its noise
 
 
@@ -67,9 +68,12 @@ class ConditionalFlow(nn.Module):
         return u, volume
 
     def loss(self, z: Tensor, conditions: Tensor) -> Tensor:
-        """Negative log-likelihood of (b, s) z by used dimension, but for a constant."""
+        """Negative log-likelihood of (b, s) z by used dimension, but for a constant. Of a u beyond FAR sd it rises no
+        faster than there: a single one would drown all else that a step teaches."""
         u, volume = self.inverse(z, conditions)
-        return (0.5 * u.square().sum(dim=1) - volume).mean() / self.used.sum().clamp(min=1)
+        near = u.clamp(-FAR, FAR)
+        cost = near * u - 0.5 * near.square()  # Huber (1964)
+        return (cost.sum(dim=1) - volume).mean() / self.used.sum().clamp(min=1)
 
     def _layer(self, i: int, x: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Shift and log-scale, 0 where layer i moves nothing: they depend on what it does not move."""

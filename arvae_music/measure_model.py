@@ -24,8 +24,8 @@ ROUNDS = 3  # of halves, and of crossed measures
 
 
 def combinations_of(train: Examples, specs: Sequence[AttributeSpec]) -> Combinations:
-    """Which values go together in the corpus and in what can be mixed of it; thinned by the attributes that are carried,
-    `specs`. Behind these stand the other built-in attributes."""
+    """Which values go together in the corpus and in what can be mixed of it; thinned by those of `specs`, which are
+    carried. Behind them stand the other built-in attributes."""
     every = [*specs, *_others(specs)]
     rows, random = train.inputs[distinct(train)], np.random.default_rng(0)
     parts = [rows]
@@ -56,7 +56,8 @@ def to_checkpoint(
     """The trained model with its calibration on `train` (carried.py). Of built-in attributes that it does not carry it
     has the statistics.
 
-    `origins` says where each attribute comes from: "" or module:function; `combinations` are `combinations_of` the same.
+    `origins` says where each attribute comes from: "" or module:function; `combinations` are `combinations_of` the
+    same.
     """
     at = calibration_rows(train)
     others = _others(specs)

@@ -24,7 +24,6 @@ from .examples import Examples, LazyRows, distinct
 
 Floats = npt.NDArray[np.floating[Any]]
 
-WITHIN = 1.0  # of an interval's sd, that codes are drawn with
 LEVELS = 500  # of an attribute, at most: of more values, so many groups of neighbours
 
 
@@ -66,10 +65,9 @@ class NormalScores:
         bottom, top = (np.interp(values, self.levels, edge) for edge in (low, self.high))
         least = 1e-3 * min(float(self.high[0]), 1 - float(self.high[-2]))
         place = bottom + (top - bottom) * random.random(len(values))
-        middle = self.code(values)
-        inside = middle + WITHIN * (_quantile(place.clip(least, 1 - least)) - middle)
+        inside = _quantile(place.clip(least, 1 - least))
         outside = (values < self.levels[0]) | (values > self.levels[-1])
-        return np.where(outside, middle, inside)
+        return np.where(outside, self.code(values), inside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +77,15 @@ class Codes:
     scores: Sequence[NormalScores]
 
     @classmethod
-    def of(cls, train: Examples) -> Codes:
-        """Of training examples, each different one once: repetitions would make a few values frequent that are not.
-        Of rows that are made when they are read, all."""
-        rows = train if isinstance(train.inputs, LazyRows) else train.take(distinct(train))
-        return cls([NormalScores.of(column) for column in rows.attributes.T])
+    def of(cls, values: Floats) -> Codes:
+        """(n, k)"""
+        return cls([NormalScores.of(column) for column in values.T])
+
+    @classmethod
+    def of_examples(cls, train: Examples) -> Codes:
+        """Each different example counts once: repetitions would make a few values frequent that are not. Of rows that
+        are made when they are read, all."""
+        return cls.of((train if isinstance(train.inputs, LazyRows) else train.take(distinct(train))).attributes)
 
     def __call__(self, values: Floats) -> npt.NDArray[np.float32]:
         """(b, k) values -> (b, k) codes."""

@@ -90,8 +90,8 @@ class TrainingOptions:
         combinations: Combinations | None = None,
     ) -> Setting:
         """What `objectives.make` makes the objective from."""
-        weights = (self.beta, self.gamma, self.delta)
-        return Setting(latent, train.attributes, Codes.of(train), *weights, self.seed, measure, combinations)
+        codes, weights = Codes.of_examples(train), (self.beta, self.gamma, self.delta)
+        return Setting(latent, train.attributes, *weights, self.seed, measure, codes, combinations)
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Trainer:
         self.inputs = train.inputs
         self.values = train.attributes
         self._epoch = (-1, np.zeros(0, dtype=np.int64))  # number, and order of the examples
-        self.codes = Codes.of(train)
+        self.codes = Codes.of_examples(train)
         judged = spread(len(valid), options.valid_rows)
         self.valid_inputs = torch.from_numpy(valid.inputs[judged]).to(self.device)
         self.valid_codes = torch.from_numpy(self.codes(valid.attributes[judged])).to(self.device)

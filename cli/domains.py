@@ -90,7 +90,6 @@ class Plan:
     dims: Any  # MeasureDims or ImageDims
     options: TrainingOptions
     mix: float = 0.0  # share of mixed measures in a batch
-    crossing: float = 0.0  # share of those that are crossed
 
     @property
     def domain(self) -> Domain:
@@ -103,7 +102,6 @@ class Plan:
             "dims": self.dims.to_json(),
             "options": self.options.to_json(),
             "mix": self.mix,
-            "crossing": self.crossing,
         }
 
 
@@ -209,7 +207,7 @@ class Measures:
         specs = [find(name) for name in plan.attributes]
         measure = partial(evaluate_mixed, specs)
         setting = plan.options.setting(model.latent, split.train, measure, data.combinations)
-        objective, mixer = make(plan.options.objective, setting), Mixer(specs, plan.mix, plan.crossing)
+        objective, mixer = make(plan.options.objective, setting), Mixer(specs, plan.mix)
         return Trainer(model, split.train, split.valid, plan.options, accuracy, mixer, objective)
 
     def checkpoint(

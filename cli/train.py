@@ -275,7 +275,7 @@ def read_plan(run: Path) -> Plan:
         body = json.loads((run / "config.json").read_text())
         dims = domain_of(body["corpus"]).read_dims(body["dims"])
         options = TrainingOptions(**body["options"])
-        return Plan(body["corpus"], tuple(body["attributes"]), dims, options, body["mix"], body["crossing"])
+        return Plan(body["corpus"], tuple(body["attributes"]), dims, options, body["mix"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"its config.json cannot be read ({error})", where=str(run), remedy="start anew with --overwrite"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from arvae_music import checkpoint, metrics
-from arvae_music.flow import UNUSED, ConditionalFlow
+from arvae_music.flow import FAR, UNUSED, ConditionalFlow
 from arvae_music.measure import Meter
 from arvae_music.measure_nets import MeasureDims, build
 from arvae_music.proposals import decode
@@ -46,6 +46,15 @@ def test_its_volume_is_the_jacobians():
 def test_a_new_flow_changes_nothing():
     flow, z = ConditionalFlow(4, 2, 8, 3), torch.randn(6, 4)
     torch.testing.assert_close(flow.inverse(z, torch.randn(6, 2))[0], z)
+
+
+def test_what_is_far_out_costs_in_proportion_and_the_rest_its_likelihood():
+    flow = ConditionalFlow(2, 1, 8, 2)
+    far = torch.tensor([[1e4, 0.0]], requires_grad=True)
+    (slope,) = torch.autograd.grad(flow.loss(far, torch.zeros(1, 1)), far)
+    assert slope.abs().max() == pytest.approx(FAR / 2)
+    near = torch.randn(50, 2)
+    assert float(flow.loss(near, torch.zeros(50, 1))) == pytest.approx(float(near.square().sum(1).mean() / 4))
 
 
 def test_fitted_it_frees_the_others_of_the_condition():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from arvae_music.gru import Gru
+from arvae_music.gru import Gru, fused
 
 
 def made(hidden: int = 4, seed: int = 0) -> Gru:
@@ -83,3 +83,18 @@ def test_step_is_one_step_of_the_whole():
         for t in range(len(gates)):
             state = gru.step(gates[t], state)
             torch.testing.assert_close(state, states[t])
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_what_a_gpu_does_in_one_operation_is_the_same(masked: bool):
+    gru, (gates, state, here) = made(), inputs()
+    leaves = [gates.requires_grad_(), state.requires_grad_(), gru.weight, gru.bias]
+    found = []
+    for states in (
+        gru(gates, state, here if masked else None),
+        fused(gates, state, gru.weight, gru.bias, here if masked else None),
+    ):
+        weights = torch.arange(states.numel(), dtype=torch.float64).reshape(states.shape)
+        found.append([states, *torch.autograd.grad((states * weights).sum(), leaves)])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)

@@ -14,6 +14,7 @@ from arvae_music.checkpoint import NOT_CARRIED, read, write
 from arvae_music.measure_model import from_checkpoint, to_checkpoint
 from arvae_music.measure_nets import build, mirrored
 from arvae_music.model import ArVae
+from arvae_music.normal import Codes
 from arvae_music.objectives import Carriage
 from arvae_music.runtime import NumpyRuntime
 
@@ -82,16 +83,16 @@ def test_looking_for_dimensions_leaves_the_model_in_training_as_it_was():
 # ------------------------------------------------------------------------------------ given
 
 
-def test_given_codes_are_standardised_values_and_survive_the_file(tmp_path):
+def test_given_codes_are_normal_scores_and_survive_the_file(tmp_path):
     write(tmp_path / "given.safetensors", saved("given"))
     made = read(tmp_path / "given.safetensors")
     values = TRAIN.attributes.astype(np.float64)
     for k, scale in enumerate(made.metadata.scales[:4]):
         assert scale.given
-        expected = (values[:, k] - values[:, k].mean()) / values[:, k].std()
-        np.testing.assert_allclose(scale.code(values[:, k]), expected, atol=1e-9)
+        known = Codes.of_examples(TRAIN).scores[k]
+        np.testing.assert_allclose(scale.code(values[:, k]), known.code(values[:, k]), atol=1e-9)
         np.testing.assert_allclose(scale.value(scale.code(values[:, k])), values[:, k], atol=1e-9)
-        assert scale.code_sd == pytest.approx(1)
+        np.testing.assert_allclose(scale.log_variance(known.levels), 2 * np.log(known.sd), atol=1e-9)
     assert not any(scale.given for scale in made.metadata.scales[4:])
 
 
@@ -104,7 +105,7 @@ def test_encoding_a_measure_measures_it():
         values = evaluate(SPECS, rows, meter)
         for k, scale in enumerate(made.metadata.scales[:4]):
             np.testing.assert_allclose(mean[:, k], scale.code(values[:, k]), rtol=1e-5, atol=1e-6)
-        assert (log_variance[:, :4] == -10).all()
+            np.testing.assert_allclose(log_variance[:, k], scale.log_variance(values[:, k]), rtol=1e-5)
         np.testing.assert_array_equal(mean[:, 4:], bare.encode(rows, meter)[:, 4:])
         np.testing.assert_array_equal(log_variance[:, 4:], bare.posterior(rows, meter)[1][:, 4:])
         np.testing.assert_array_equal(prepared.runtime.encode(rows, meter), mean)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import meters, rows
 
 from arvae_music.attributes import PAPER, evaluate_mixed, find, pack
 from arvae_music.measure import MAX_TICKS, Meter
-from arvae_music.mixing import Inputs, Mixer
+from arvae_music.mixing import Inputs, Mixer, crossed
+from arvae_music.tokens import FIRST_PITCH
 
 SPECS = [find(name) for name in PAPER]
 
@@ -21,7 +23,7 @@ def batches(draw: st.DrawFn) -> Inputs:
 
 
 @given(batches(), st.floats(0, 1), st.integers(0, 9))
-def test_every_mixed_row_is_two_halves_of_the_batchs_own(inputs: Inputs, share: float, seed: int):
+def test_every_mixed_row_is_made_of_two_of_the_batchs_own(inputs: Inputs, share: float, seed: int):
     values = evaluate_mixed(SPECS, inputs).astype(np.float32)
     before = inputs.copy(), values.copy()
     mixed, measured, count = Mixer(SPECS, share)(inputs, values, np.random.default_rng(seed))
@@ -36,9 +38,37 @@ def test_every_mixed_row_is_two_halves_of_the_batchs_own(inputs: Inputs, share: 
         meter = Meter.from_code(int(old[0]))
         partners = [row for row in inputs if row[0] == old[0]]
         cuts = range(7, 1 + meter.ticks, 6) if meter.beats > 1 else [1 + meter.ticks]
-        assert any(
-            np.array_equal(new, np.concatenate([old[:cut], partner[cut:]])) for cut in cuts for partner in partners
-        )
+        of_halves = [np.concatenate([old[:cut], partner[cut:]]) for cut in cuts for partner in partners]
+        of_both = [crossed(old[None], partner[None])[0] for partner in partners]
+        assert any(np.array_equal(new, one) for one in of_halves + of_both)
+
+
+@given(batches(), st.integers(0, 9))
+def test_a_crossed_row_has_the_rhythm_of_one_and_the_pitches_of_the_other(inputs: Inputs, seed: int):
+    others = inputs[np.random.default_rng(seed).permutation(len(inputs))]
+    for row, other, made in zip(inputs, others, crossed(inputs, others), strict=True):
+        onsets, pitches = row >= FIRST_PITCH, other[1:][other[1:] >= FIRST_PITCH]
+        onsets[0] = False  # the meter
+        np.testing.assert_array_equal(made[~onsets], row[~onsets])
+        if onsets.any() and len(pitches):
+            got = made[onsets]
+            assert got[0] == pitches[0]
+            assert got[-1] == (pitches[-1] if len(got) > 1 else pitches[0])
+            places = [round(i * (len(pitches) - 1) / max(len(got) - 1, 1)) for i in range(len(got))]
+            np.testing.assert_array_equal(got, pitches[places])
+        else:
+            np.testing.assert_array_equal(made, row)
+
+
+def test_what_crosses_is_a_share_of_what_is_mixed():
+    random = np.random.default_rng(0)
+    rows = np.where(random.random((60, 24)) < 0.3, random.integers(2, 40, (60, 24)), 0)
+    inputs = pack(list(rows), [Meter(4)] * 60, MAX_TICKS)
+    values = evaluate_mixed(SPECS, inputs).astype(np.float32)
+    for crossing, same_rhythm in ((0.0, 0), (0.5, 20), (1.0, 40)):
+        mixed, _, count = Mixer(SPECS, 2 / 3, crossing)(inputs, values, np.random.default_rng(0))
+        kept = ((mixed[:count, 1:] >= FIRST_PITCH) == (inputs[:count, 1:] >= FIRST_PITCH)).all(axis=1)
+        assert kept.sum() == pytest.approx(same_rhythm, abs=3)
 
 
 def test_a_share_of_nothing_changes_nothing_and_seeds_decide():

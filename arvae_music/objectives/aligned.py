@@ -54,10 +54,10 @@ class Weights:
     """Of the terms, and of what a decode's reward is made of. Chosen on validation tunes: benchmarks/ablation.py."""
 
     policy: float = 2.0
-    flow: float = 0.3
+    flow: float = 1.0
     keep: float = 0.1
     miss: float = 3.0  # per sd
-    drift: float = 1.0  # per sd
+    drift: float = 2.0  # per sd
     change: float = 1.5  # per whole row
 
 
@@ -207,8 +207,8 @@ def make(setting: Setting) -> Aligned:
         raise UsageError("the aligned objective measures what it decodes", remedy="give the Setting a `measure`")
     known = setting.combinations or Combinations(np.zeros(len(setting.values), dtype=np.int64), setting.values)
     known = known.take(range(setting.attributes))
-    sd = standard(setting.values)[1]
-    return Aligned(ConditionalVae(setting.beta), setting.measure, known, setting.codes, sd)
+    codes, sd = setting.codes or Codes.of(setting.values), standard(setting.values)[1]
+    return Aligned(ConditionalVae(setting.beta), setting.measure, known, codes, sd)
 
 
 def _groups(context: npt.NDArray[Any]) -> Ints:

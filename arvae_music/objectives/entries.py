@@ -34,7 +34,7 @@ class Entry:
 
 ENTRIES: dict[str, Entry] = {
     "ar-vae": Entry("ar_vae", "trained", "Pati & Lerch (2020)", 1e-3, 1.0, "the attribute loss"),
-    "aligned": Entry("aligned", "given", "Sohn et al. (2015), taught by its decodes", 8e-3, 0.0, "nothing"),
+    "aligned": Entry("aligned", "given", "Sohn et al. (2015), taught by its decodes", 12e-3, 0.0, "nothing"),
     "beta-vae": Entry("beta_vae", "found", "Higgins et al. (2017)", 1e-3, 0.0, "nothing"),
     "factor-vae": Entry("factor_vae", "found", "Kim & Mnih (2018)", 1e-3, 0.01, "total correlation"),
     "beta-tcvae": Entry("beta_tcvae", "found", "Chen et al. (2018)", 1e-3, 0.005, "total correlation"),

@@ -74,12 +74,12 @@ class Setting:
 
     latent: int
     values: npt.NDArray[np.float32]  # (n, k), of the training examples
-    codes: Codes  # of values
     beta: float
     gamma: float
     delta: float
     seed: int = 0
     measure: Measure | None = None
+    codes: Codes | None = None  # None: those of `values`
     combinations: Combinations | None = None  # of values, by context (model.ArVae); None: those of `values`
 
     @property
