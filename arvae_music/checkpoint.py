@@ -371,7 +371,8 @@ def _not_ours(path: Path, what: str) -> CheckpointError:
 
 
 def _scale(entry: Mapping[str, Any]) -> Scale:
-    lists = {key: tuple(float(x) for x in entry[key]) for key in ("quantiles", "values", "codes", "spreads")}
+    lists = {key: tuple(float(x) for x in entry[key]) for key in ("quantiles", "values", "codes")}
+    lists["spreads"] = tuple(float(x) for x in entry.get("spreads", ()))  # models of arvae's first days have none
     scale = Scale(**{**entry, **lists})
     if len(scale.values) != len(scale.codes) or len(scale.values) < 2 or len(scale.quantiles) != QUANTILES:
         raise ValueError(f"calibration of {scale.name}")

@@ -44,13 +44,15 @@ class Gru(nn.Module):
         return _step(gates, torch.addmm(self.bias, state, self.weight.t()), state)[0]
 
 
-def _step(gates: Tensor, recurrent: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _step(
+    gates: Tensor, recurrent: Tensor, state: Tensor, out: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """The next state, and what the backward pass needs: both switches (m, 2h), and n."""
     h = state.shape[1]
     switch = torch.add(gates[:, : 2 * h], recurrent[:, : 2 * h]).sigmoid_()
     new = torch.addcmul(gates[:, 2 * h :], switch[:, :h], recurrent[:, 2 * h :])
     new = new.mul_(2).sigmoid_().mul_(2).sub_(1)  # tanh; PyTorch's own takes four times as long on a CPU
-    return torch.lerp(new, state, switch[:, h:]), switch, new
+    return torch.lerp(new, state, switch[:, h:], out=out), switch, new
 
 
 def fused(gates: Tensor, state: Tensor, weight: Tensor, bias: Tensor, here: Tensor | None = None) -> Tensor:
@@ -76,8 +78,9 @@ class _Steps(torch.autograd.Function):
         transposed = weight.t()
         for t in range(steps):
             recurrent = torch.addmm(bias, states[t], transposed)
-            after, switch, new = _step(gates[t], recurrent, states[t])
-            states[t + 1] = after if here is None else torch.where(here[t, :, None], after, states[t])
+            after, switch, new = _step(gates[t], recurrent, states[t], states[t + 1])
+            if here is not None:
+                torch.where(here[t, :, None], after, states[t], out=after)
             saved += [switch, new, recurrent]
         ctx.save_for_backward(states, weight, here, *saved)
         return states[1:]

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.distributions import Categorical
+from torch.distributions import Distribution
 
 from .flow import ConditionalFlow
 from .gru import Gru
@@ -179,7 +179,7 @@ class MeasureDecoder(nn.Module):
         self.to_tokens = nn.Linear(k, VOCABULARY)
 
     def forward(self, z: Tensor, inputs: Tensor) -> Decoding:
-        """(b, z), (b, 1 + width) -> a Categorical over (6, B) tokens, teacher-forced, and those tokens."""
+        """(b, z), (b, 1 + width) -> beliefs over (6, B) tokens, teacher-forced, and those tokens."""
         return self._forced(z, inputs, layout(inputs), self.dims.token_dropout if self.training else 0.0)
 
     def log_prob(self, z: Tensor, inputs: Tensor) -> Tensor:
@@ -199,7 +199,7 @@ class MeasureDecoder(nn.Module):
         first, which = distinct(torch.stack([places, previous, sounding], dim=2).reshape(-1, 3), VOCABULARY + 2)
         known = self.known(*first.unbind(dim=1)).index_select(0, which).reshape(*places.shape, -1)
         states = self.tick_gru(known + self.tick_input(beats), torch.tanh(self.tick_start(beats)))
-        return Decoding(Categorical(logits=self.to_tokens(states), validate_args=False), rows.tokens.t())
+        return Decoding(Tokens(self.to_tokens(states)), rows.tokens.t())
 
     def beats(self, z: Tensor, codes: Tensor, count: int) -> Tensor:
         """(p, z), (b,) -> (b, n, h): the states of the first `count` beats; b / p rows of each point."""
@@ -238,6 +238,20 @@ class MeasureDecoder(nn.Module):
                 column = 1 + beat * TICKS_PER_BEAT + tick
                 output[:, column] = torch.where(rows.here[:, beat], previous, PAD).to(output.dtype)
         return output
+
+
+class Tokens(Distribution):
+    """A Categorical over the last dimension of logits that knows only `log_prob`: in one operation each way."""
+
+    arg_constraints: ClassVar = {}
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__(logits.shape[:-1], validate_args=False)
+        self.logits = logits
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        flat = self.logits.flatten(0, -2), value.reshape(-1)
+        return -torch.nn.functional.cross_entropy(*flat, reduction="none").view(value.shape)
 
 
 def _drawn(logits: Tensor) -> Tensor:
