@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -179,16 +180,23 @@ def find_pickup(start: Ints, tpq: int, signatures: Sequence[Signature]) -> int:
         return 0
     if start[-1] < FEWEST_MEASURES * stretch.length:
         return 0
-    weights = _strengths(stretch.meter, stretch.denominator)
+    shifted = _shifted_strengths(stretch.meter, stretch.denominator)
+    sixteenths = len(shifted[0])
     beats = np.diff(start) / (UNITS * tpq * float(stretch.meter.beat_quarters))
-    place = np.rint(start / (3 * tpq)).astype(np.int64) % len(weights)
+    place = np.rint(start / (3 * tpq)).astype(np.int64) % sixteenths
     agogic = np.append(np.minimum(beats, LONGEST_AGOGIC), LONGEST_AGOGIC)
-    found = np.bincount(place, weights=agogic, minlength=len(weights))
-    eighths = range((len(weights) + 3) // 4)
-    shorter = [1 - LONG_PICKUP * 2 * eighth / len(weights) for eighth in eighths]
-    scores = np.array([found @ np.roll(weights, 2 * eighth) for eighth in eighths]) * shorter
+    found = np.bincount(place, weights=agogic, minlength=sixteenths)
+    shorter = [1 - LONG_PICKUP * 2 * eighth / sixteenths for eighth in range(len(shifted))]
+    scores = np.array([found @ weights for weights in shifted]) * shorter
     best = int(np.argmax(scores))
     return best * 6 * tpq if scores[best] > PICKUP_MARGIN * scores[0] else 0
+
+
+@lru_cache(maxsize=64)
+def _shifted_strengths(meter: Meter, denominator: int) -> tuple[Floats, ...]:
+    """`_strengths` behind each pickup below half a measure, by eighths from none."""
+    weights = _strengths(meter, denominator)
+    return tuple(np.roll(weights, 2 * eighth) for eighth in range((len(weights) + 3) // 4))
 
 
 def _strengths(meter: Meter, denominator: int) -> Floats:

@@ -5,6 +5,9 @@ the caller's main module again: a script needs `if __name__ == "__main__":`. A w
 starts, so that it can load what it needs once; the function must be picklable. Each worker has one thread for its
 matrix products, so that as many workers as cores keep all cores busy and no more. Ctrl-C reaches every process of a
 terminal: the parent alone answers it, and ends the workers.
+
+A program that knows early that it will need workers says so with `warm_up`: on Linux a server, which has no threads,
+then imports what they need while the program does the same for itself, and workers are forks of the server.
 """
 
 from __future__ import annotations
@@ -13,15 +16,39 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from typing import Any, TypeVar
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-AHEAD = 4  # items handed out for every worker: enough that none waits, few enough that Ctrl-C is quick
+AHEAD = 16  # items handed out for every worker: none waits while the caller is busy, and memory does not grow
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+_served = False  # whether workers are forks of a server
+
+
+def warm_up(modules: Sequence[str]) -> None:
+    """Let a server import `modules` in the background; workers start as forks of it from now on, in a few milliseconds.
+
+    For programs, which own their process: the server is multiprocessing's only one. It ends with the program. Where
+    there is none (not on Linux: the libraries of macOS do not survive a fork) nothing happens, and workers are spawned.
+    """
+    global _served
+    if _served or sys.platform != "linux":
+        return
+    from multiprocessing import forkserver, resource_tracker
+
+    forkserver.set_forkserver_preload(list(modules))
+    resource_tracker.ensure_running()  # else the server starts it, which lets Ctrl-C through again
+    with _spawning():
+        forkserver.ensure_running()
+    _served = True
 
 
 def in_order(
@@ -29,8 +56,10 @@ def in_order(
 ) -> Generator[R, None, None]:
     """`function` of each item; `prepare` is called in every worker first. Close the generator to end the workers.
     Raises BrokenProcessPool when a worker dies, and what the function raises."""
+    from concurrent.futures import ProcessPoolExecutor  # after `warm_up`, which is called as early as can be
+
     before = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver" if _served else "spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(function, prepare))
     finished = False
     try:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ..corpora.morpho_mnist import Source
     from ..corpora.store import Facts
 
+PACKAGE = __package__.rpartition(".")[0]
+WORKERS_IMPORT = (f"{PACKAGE}.corpora.build", f"{PACKAGE}.corpora.folder", "symusic")  # to read MIDI files
+
 corpus_app = typer.Typer(no_args_is_help=True, help="Build the corpora that models are trained on.")
 
 Attributes = Annotated[
@@ -52,6 +55,11 @@ def build(
         return _build_images(corpus, jobs, rebuild, mnist_dir, fetch, name)
     if mnist_dir is not None or fetch:
         raise UsageError("--mnist-dir and --fetch are for mnist", remedy="arvae corpus build mnist")
+    from ..processes import warm_up
+    from ..settings import cores
+
+    if (jobs or cores()) > 1:
+        warm_up(WORKERS_IMPORT)  # first of all: this process has as much to import
     from ..corpora import build as builder
     from ..corpora import registry, store
 
@@ -146,10 +154,13 @@ def _build_digits(source: Source, jobs: int | None, name: str = "mnist") -> None
 
 def _shown(progress: Iterable[Progress], name: str) -> Iterator[Progress]:
     """The same reports, with a bar on stderr where that is a terminal."""
+    terminal = console(stderr=True)
+    if state.quiet or not terminal.is_terminal:
+        yield from progress
+        return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    terminal = console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -157,8 +168,7 @@ def _shown(progress: Iterable[Progress], name: str) -> Iterator[Progress]:
         TextColumn("{task.fields[measures]:,} measures"),
         TimeRemainingColumn(),
     )
-    hidden = state.quiet or not terminal.is_terminal
-    with Bar(*columns, console=terminal, transient=True, disable=hidden) as bar:
+    with Bar(*columns, console=terminal, transient=True) as bar:
         task = bar.add_task(name, total=None, measures=0)
         for step in progress:
             bar.update(task, completed=step.done, total=step.total, measures=step.measures)

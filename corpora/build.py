@@ -24,7 +24,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
-from importlib import metadata
 from pathlib import Path
 
 from arvae_music import __version__
@@ -142,6 +141,8 @@ class _Tally:
         return Progress(self.done, total, self.tunes, self.measures, path)
 
     def facts(self) -> store.Facts:
+        from importlib import metadata
+
         return store.Facts(
             name=self.corpus.name,
             description=self.corpus.description,

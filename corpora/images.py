@@ -61,7 +61,7 @@ def count(name: str) -> int | None:
     if name == sprites.NAME:
         return sprites.COUNT
     try:
-        return morpho_mnist.load().facts.digits
+        return morpho_mnist.count()
     except CorpusError:
         return None
 

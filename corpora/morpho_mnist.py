@@ -31,6 +31,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from itertools import chain, islice
@@ -141,6 +142,8 @@ def from_folder(folder: Path) -> Source:
         found = idx.count(images, idx.IMAGES), idx.count(labels, idx.LABELS)
         if found[0] != found[1]:
             raise InputError(f"it has {found[0]} images, and {labels.name} {found[1]} labels", where=str(images))
+        if not found[0]:
+            raise InputError("it has no images: its header says 0", where=str(images), remedy="give MNIST's files")
         total += found[0]
     return Source(f"the {total:,} digits in {folder.resolve()}", total, lambda: _read(there))
 
@@ -323,6 +326,24 @@ def is_built() -> bool:
 
 def load(name: str = NAME) -> Digits:
     """Raises CorpusError where they are not built, or damaged."""
+    with _opened(name) as (file, facts, pixels):
+        table = file.read()
+        values = np.stack([table[name].to_numpy() for name in DIGITS], axis=1).astype(np.float32)
+        labels, pieces = (table[name].to_numpy().astype(np.int64) for name in ("digit", "piece"))
+    rows = LazyRows(lambda at: np.array(pixels[at]), np.arange(len(table)), (SIDE, SIDE), np.dtype(np.uint8))
+    return Digits(facts, Examples(rows, values, DIGITS, pieces), labels)
+
+
+def count() -> int:
+    """How many digits are built, by the files' headers. Raises CorpusError where they are not built, or damaged."""
+    with _opened(NAME) as (_, facts, _):
+        return facts.digits
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[tuple[Any, Facts, Images]]:
+    """The table (a pyarrow ParquetFile), its facts, and the pixels mapped: headers are read, and nothing else. Raises
+    CorpusError where they are not built or damaged, also for what reading in the block raises of it."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -330,23 +351,20 @@ def load(name: str = NAME) -> Digits:
     if not path.is_file():
         raise CorpusError(f"corpus {NAME!r} is not built", remedy=f"run: arvae corpus build {NAME}")
     try:
-        table = pq.ParquetFile(path).read()
-        facts = Facts(**json.loads(table.schema.metadata[_KEY]))
-        if facts.format != FORMAT:
-            raise ValueError(f"format {facts.format}")
-        pixels = np.load(path.with_name(facts.pixels), mmap_mode="r")
-        if pixels.shape != (len(table), SIDE, SIDE) or pixels.dtype != np.uint8:
-            raise ValueError(f"pixels {pixels.shape}")
-        values = np.stack([table[name].to_numpy() for name in DIGITS], axis=1).astype(np.float32)
-        labels, pieces = (table[name].to_numpy().astype(np.int64) for name in ("digit", "piece"))
+        with pq.ParquetFile(path) as file:
+            facts = Facts(**json.loads(file.metadata.metadata[_KEY]))
+            if facts.format != FORMAT:
+                raise ValueError(f"format {facts.format}")
+            pixels = np.load(path.with_name(facts.pixels), mmap_mode="r")
+            if pixels.shape != (file.metadata.num_rows, SIDE, SIDE) or pixels.dtype != np.uint8:
+                raise ValueError(f"pixels {pixels.shape}")
+            yield file, facts, pixels
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise CorpusError(
             f"is damaged, or of another version ({error})",
             where=str(path),
             remedy=f"run: arvae corpus build {NAME} --rebuild",
         ) from error
-    rows = LazyRows(lambda at: np.array(pixels[at]), np.arange(len(table)), (SIDE, SIDE), np.dtype(np.uint8))
-    return Digits(facts, Examples(rows, values, DIGITS, pieces), labels)
 
 
 def variants(train: Examples, labels: npt.NDArray[np.int64], origin: Facts) -> Source:

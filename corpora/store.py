@@ -22,12 +22,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from arvae_music import settings
 from arvae_music.errors import CorpusError, OutputError
@@ -75,33 +76,67 @@ def path_of(name: str) -> Path:
 
 
 def table_of(tunes: Sequence[Tune]) -> Any:
-    """An Arrow table with a row for every measure of the tunes."""
+    """An Arrow table with a row for every measure of the tunes. Raises OverflowError, UnicodeEncodeError.
+
+    Columns are made of buffers: `pyarrow.array` imports pandas where that is installed, a quarter of a second.
+    """
     import pyarrow as pa
 
     bars = [(tune, bar) for tune in tunes for bar in tune.bars]
+    tokens = [bar.tokens.astype(np.int8).tobytes() for _, bar in bars]
     columns = {
-        "piece": pa.array([tune.id for tune, _ in bars], pa.string()),
-        "title": pa.array([tune.title for tune, _ in bars], pa.string()),
-        "source": pa.array([tune.source for tune, _ in bars], pa.string()),
-        "measure": pa.array([bar.number for _, bar in bars], pa.int32()),
-        "meter": pa.array([bar.meter.code for _, bar in bars], pa.int8()),
-        "tokens": pa.array([bar.tokens.astype(np.int8) for _, bar in bars], pa.list_(pa.int8())),
-        "shift": pa.array([tune.shift for tune, _ in bars], pa.int8()),
-        "fifths": pa.array([tune.fifths for tune, _ in bars], pa.int8()),
+        "piece": _texts([tune.id for tune, _ in bars]),
+        "title": _texts([tune.title for tune, _ in bars]),
+        "source": _texts([tune.source for tune, _ in bars]),
+        "measure": _numbers(np.array([bar.number for _, bar in bars], np.int32)),
+        "meter": _numbers(np.array([bar.meter.code for _, bar in bars], np.int8)),
+        "tokens": _lists(tokens, _numbers(np.frombuffer(b"".join(tokens), np.int8))),
+        "shift": _numbers(np.array([tune.shift for tune, _ in bars], np.int8)),
+        "fifths": _numbers(np.array([tune.fifths for tune, _ in bars], np.int8)),
     }
     return pa.table(columns)
 
 
+def _numbers(values: npt.NDArray[Any]) -> Any:
+    import pyarrow as pa
+
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
+
+
+def _texts(texts: Sequence[str]) -> Any:
+    import pyarrow as pa
+
+    encoded = [text.encode() for text in texts]
+    return pa.Array.from_buffers(pa.string(), len(texts), [None, _offsets(encoded), pa.py_buffer(b"".join(encoded))])
+
+
+def _lists(rows: Sequence[bytes], items: Any) -> Any:
+    """Lists of `items`, as many in each as the row has bytes."""
+    import pyarrow as pa
+
+    return pa.Array.from_buffers(pa.list_(items.type), len(rows), [None, _offsets(rows)], children=[items])
+
+
+def _offsets(rows: Sequence[bytes]) -> Any:
+    """Where each begins when they stand one behind another, and where the last one ends."""
+    import pyarrow as pa
+
+    return pa.py_buffer(np.cumsum([0, *map(len, rows)], dtype=np.int32))
+
+
 class Writer:
     """Takes tunes as they come, and holds ROW_GROUP measures of them at a time, so that memory does not grow with a
-    corpus."""
+    corpus. Arrow is imported with the first tunes: those who extract them are at the next by then."""
 
-    def __init__(self, file: Any) -> None:
-        self.file = file  # a pyarrow ParquetWriter
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file: Any = None  # a pyarrow ParquetWriter
         self.waiting: list[Tune] = []
         self.measures = 0
 
     def add(self, tunes: Sequence[Tune]) -> None:
+        if self.file is None:
+            self._open()
         self.waiting += tunes
         self.measures += sum(len(tune.bars) for tune in tunes)
         if self.measures >= ROW_GROUP:
@@ -109,8 +144,19 @@ class Writer:
 
     def finish(self, facts: Facts) -> None:
         """What is true of the whole corpus is known at its end."""
+        if self.file is None:
+            self._open()
         self._flush()
         self.file.add_key_value_metadata({_KEY: json.dumps(asdict(facts)).encode()})
+
+    def close(self) -> None:
+        if self.file is not None:
+            self.file.close()
+
+    def _open(self) -> None:
+        import pyarrow.parquet as pq
+
+        self.file = pq.ParquetWriter(self.path, table_of(()).schema, compression="zstd")
 
     def _flush(self) -> None:
         self.file.write_table(table_of(self.waiting))
@@ -121,14 +167,9 @@ class Writer:
 def writing(path: Path) -> Iterator[Writer]:
     """The corpus file `path`, which appears, whole, when the block ends well. Raises CorpusError where it cannot be
     written."""
-    import pyarrow.parquet as pq
-
     try:
-        with (
-            appearing(path, overwrite=True) as temporary,
-            pq.ParquetWriter(temporary, table_of(()).schema, compression="zstd") as file,
-        ):
-            yield Writer(file)
+        with appearing(path, overwrite=True) as temporary, closing(Writer(temporary)) as writer:
+            yield writer
     except OutputError as error:
         raise CorpusError(error.what, where=error.where, remedy="name another cache folder in ARVAE_CACHE") from error
 

@@ -123,8 +123,11 @@ def test_an_attribute_that_does_not_exist(run, tunes):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-@pytest.mark.parametrize("after", [0.0, 0.3, 1.0])  # seconds: while workers start, and when they are at work
-def test_ctrl_c_ends_the_workers_and_leaves_nothing(home, work, cache, after):
+@pytest.mark.parametrize(
+    ("processes", "after"),  # seconds: while the workers' server starts, while they start, and when they are at work
+    [(2, 0.0), (4, 0.0), (4, 0.3), (4, 1.0)],
+)
+def test_ctrl_c_ends_the_workers_and_leaves_nothing(home, work, cache, processes, after):
     """SIGINT goes to the whole process group, as from a terminal."""
     folder = work / "many"
     folder.mkdir()
@@ -135,7 +138,7 @@ def test_ctrl_c_ends_the_workers_and_leaves_nothing(home, work, cache, after):
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    wait_for_children(process.pid, 3)  # two workers and their resource tracker
+    wait_for_descendants(process.pid, processes)  # resource tracker, server, and its two workers
     time.sleep(after)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=30)
@@ -156,14 +159,21 @@ def is_gone(group: int) -> bool:
     return False
 
 
-def wait_for_children(pid: int, count: int) -> None:
-    """Until a process has so many; where /proc does not tell, a while."""
-    listing = Path(f"/proc/{pid}/task/{pid}/children")
+def wait_for_descendants(pid: int, count: int) -> None:
+    """Until a process, its children and theirs have so many; where /proc does not tell, a while."""
     for _ in range(200):
-        if not listing.exists():
+        if not Path(f"/proc/{pid}/task/{pid}/children").exists():
             time.sleep(3)
             return
-        if len(listing.read_text().split()) >= count:
+        if len(descendants(pid)) >= count:
             return
         time.sleep(0.02)
     raise AssertionError("no workers were started")
+
+
+def descendants(pid: int) -> list[int]:
+    try:
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:  # it has ended
+        return []
+    return children + [below for child in children for below in descendants(child)]

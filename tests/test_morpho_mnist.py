@@ -105,6 +105,13 @@ def test_labels_that_do_not_fit_leave_nothing(write: Write, labels: np.ndarray, 
     assert not morpho_mnist.is_built()
 
 
+def test_a_file_of_no_images_is_named(write: Write, cache: Path) -> None:
+    write(drawn(12), np.zeros(12))
+    folder = write(np.zeros((0, 28, 28)), np.zeros(0), part="t10k")
+    with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte: it has no images.*; give MNIST's files"):
+        morpho_mnist.from_folder(folder)
+
+
 def test_a_damaged_file_leaves_the_earlier_build(write: Write, cache: Path) -> None:
     folder = write(drawn(12), np.zeros(12))
     build(morpho_mnist.from_folder(folder))
@@ -114,6 +121,15 @@ def test_a_damaged_file_leaves_the_earlier_build(write: Write, cache: Path) -> N
         build(morpho_mnist.from_folder(folder))
     assert len(morpho_mnist.load().examples) == 12
     assert len(list(cache.iterdir())) == 2
+
+
+def test_digits_are_counted_without_being_read(write: Write, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert images.count("mnist") is None
+    build(morpho_mnist.from_folder(write(drawn(12), np.zeros(12))))
+    monkeypatch.setattr(morpho_mnist, "Examples", None)  # which whoever reads them makes
+    assert images.count("mnist") == 12
+    next(cache.glob("*.npy")).unlink()
+    assert images.count("mnist") is None
 
 
 def test_a_folder_without_mnist(tmp_path: Path) -> None:
