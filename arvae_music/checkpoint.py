@@ -138,7 +138,7 @@ class Metadata:
         """
         if self.combinations is not None and groups is not None:
             # an attribute that is neither carried nor asked for has no code to move
-            carried = [scale.dimension != NOT_CARRIED for scale in self.scales]
+            carried = np.array([scale.dimension != NOT_CARRIED for scale in self.scales])
             at = np.flatnonzero(carried | ~np.isnan(wanted).all(axis=0))
             sd = np.array([self.scales[k].sd for k in at])
             together = self.combinations.take(at.tolist()).nearest(before[:, at], wanted[:, at], sd, groups)

@@ -99,7 +99,7 @@ class Codes:
         return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _levels(values: Floats) -> tuple[Floats, Floats]:
+def _levels(values: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
     """(n,) -> increasing levels and how many values are at each."""
     levels, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     if len(levels) <= LEVELS:

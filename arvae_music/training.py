@@ -247,7 +247,8 @@ class Trainer:
         self, inputs: Rows, values: npt.NDArray[np.float32], made_up: int, random: np.random.Generator
     ) -> Batch:
         arrays = (inputs, values, self.codes.drawn(values, random))
-        return Batch(*(torch.from_numpy(array).to(self.device) for array in arrays), made_up)
+        rows, raw, codes = (torch.from_numpy(array).to(self.device) for array in arrays)
+        return Batch(rows, raw, codes, made_up)
 
     def _given(self, codes: Tensor) -> Tensor | None:
         return codes if self.objective.carriage == "given" else None
