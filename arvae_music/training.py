@@ -195,7 +195,7 @@ class Trainer:
         rate = self._learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        batch = self._batch()
+        batch = self.batch()
         seed_all(self.options.seed, self.step, self.rank)
         self.model.train()
         outputs: Outputs = self.parallel(batch.inputs, batch.made_up, self._given(batch.codes))
@@ -220,7 +220,7 @@ class Trainer:
         warm = min(1.0, (done + 1e-4) / WARM_UP)
         return self.options.learning_rate * warm * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
 
-    def _batch(self) -> Batch:
+    def batch(self) -> Batch:
         """This rank's part of this step's batch."""
         epoch, at = divmod(self.step, self.steps_per_epoch)
         if self._epoch[0] != epoch:

@@ -108,8 +108,8 @@ def test_a_decoder_is_taught_to_obey():
         asking = make("aligned", setting)
         assert isinstance(asking, aligned.Aligned)
         with torch.no_grad():
-            outputs = trainer.model(trainer._batch().inputs)
-            step = aligned.Step(trainer.model, trainer._batch(), outputs, 1.0, trainer._drawing())
+            outputs = trainer.model(trainer.batch().inputs)
+            step = aligned.Step(trainer.model, trainer.batch(), outputs, 1.0, trainer._drawing())
             asked = asking._asked(step)
             assert asked is not None
             return float(asking._policy(step, asked)[2])

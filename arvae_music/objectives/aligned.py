@@ -81,6 +81,7 @@ class Aligned:
     coded: Codes
     sd: Floats  # (k,) of the training values
     weights: Weights = field(default_factory=Weights)
+    start: float = START
     critic: ClassVar[None] = None
 
     @property
@@ -90,7 +91,7 @@ class Aligned:
     def terms(self, step: Step) -> Terms:
         terms = self.plain.terms(step)
         flow = step.model.flow
-        if step.progress < START:
+        if step.progress < self.start:
             # the flow's weights take part in every step: processes wait for the gradients of all
             idle = [0 * weight.sum() for weight in flow.parameters()] if flow is not None else []
             return Terms(sum(idle, terms.total), terms.parts)

@@ -1,0 +1,103 @@
+"""Goes on with a finished run of `arvae train` on music: all of it once more at a new learning rate, then the flow
+alone, whose fit is what keeps an edit's other dimensions free of the attributes. Writes RUN/model.safetensors anew.
+
+    python scripts/refine_model.py runs/folk --minutes 17 --flow-minutes 4
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch
+
+import torch
+
+from arvae_music import __version__, checkpoint, processor
+from arvae_music.cli.domains import MEASURES
+from arvae_music.cli.train import read_plan
+from arvae_music.measure_model import from_checkpoint
+from arvae_music.objectives.aligned import NOISE, Aligned
+from arvae_music.training import Trainer, seed_all
+
+MOST_EPOCHS = 1_000_000  # the clock ends it
+FLOOR = 0.02  # share of the learning rate at the end
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--minutes", type=float, default=17.0)
+    parser.add_argument("--flow-minutes", type=float, default=4.0)
+    parser.add_argument("--policy", type=float, help="the policy gradient's weight; the objective's own if left out")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--beta", type=float, help="the run's own if left out")
+    parser.add_argument("--seed", type=int, default=7)
+    asked = parser.parse_args()
+    processor.settle(1)
+    plan = read_plan(asked.run)
+    beta = plan.options.beta if asked.beta is None else asked.beta
+    options = replace(
+        plan.options, epochs=MOST_EPOCHS, minutes=asked.minutes or None, batch=asked.batch, beta=beta, seed=asked.seed,
+        learning_rate=asked.learning_rate,
+    )  # fmt: skip
+    plan = replace(plan, options=options)
+    data = MEASURES.load(plan.corpus, plan.attributes)
+    seed_all(asked.seed, 0, 0)
+    trainer = MEASURES.trainer(plan, data, torch.device("cpu"))
+    trainer.model.load_state_dict(from_checkpoint(checkpoint.read(asked.run)).state_dict())
+    if not isinstance(trainer.objective, Aligned):
+        raise SystemExit(f"{asked.run} was trained with {options.objective}, and only aligned has a flow")
+    weights = trainer.objective.weights
+    trainer.objective = replace(
+        trainer.objective, weights=weights if asked.policy is None else replace(weights, policy=asked.policy), start=0.0
+    )
+    valid: dict[str, float] | None = None
+    for report in trainer.run() if asked.minutes else ():
+        if report.valid:
+            valid = report.valid
+            print(report.step, f"{report.progress:.2f}", report.parts, valid, flush=True)
+    if asked.flow_minutes:
+        fit_flow(trainer, asked.flow_minutes, asked.learning_rate)
+    training = {**options.to_json(), "steps": trainer.step, "seconds": round(trainer.seconds, 1), "refined": True}
+    provenance = {
+        "corpus": plan.corpus, "source": data.source, "licence": data.licence, "arvae": __version__,
+        "made": time.strftime("%Y-%m-%d"), "valid": valid,
+    }  # fmt: skip
+    made = MEASURES.checkpoint(plan, data, trainer, training, provenance)
+    checkpoint.write(asked.run / checkpoint.MODEL_FILE, made, overwrite=True)
+
+
+def fit_flow(trainer: Trainer, minutes: float, learning_rate: float) -> None:
+    """Fit it to the encoder as it is, by maximum likelihood."""
+    model = trainer.model
+    assert model.flow is not None
+    optimizer = torch.optim.Adam(model.flow.parameters(), lr=learning_rate)
+    ended, started, mean_loss = 0.0, time.monotonic(), 0.0
+    while ended < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * ended)))
+        rows = trainer.batch()
+        with torch.no_grad():
+            mean, log_variance = model.posterior(rows.inputs)
+            z = mean + NOISE * torch.randn_like(mean) * (0.5 * log_variance).exp()
+        count = rows.codes.shape[1]
+        loss = model.flow.loss(z[:, count:], model.conditions(rows.codes, rows.inputs))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.flow.parameters(), 1.0)
+        optimizer.step()
+        trainer.step += 1
+        mean_loss += 0.01 * (float(loss.detach()) - mean_loss)
+        if trainer.step % 500 == 0:
+            print(trainer.step, f"{mean_loss:.4f}", flush=True)
+        ended = (time.monotonic() - started) / (60 * minutes)
+
+
+if __name__ == "__main__":
+    main()
