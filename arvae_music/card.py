@@ -98,11 +98,17 @@ def card(name: str, model: Checkpoint, judged: Judged | None) -> str:
         "trained on": f"{made.get('corpus', 'unknown')}{f': {meters or _images(made)}' if meters or made else ''}",
         "licence of what it was trained on": made.get("licence", "unknown"),
         "objective": training.get("objective", "ar-vae"),
-        "training": f"{training.get('steps', '?')} steps, {training.get('seconds', 0) / 60:.0f} minutes, "
+        "training": f"{training.get('steps', '?')} steps of {training.get('batch', '?')}, "
+        f"{training.get('seconds', 0) / 60:.0f} minutes{_device(training)}, "
         f"seed {training.get('seed', '?')}, arvae {made.get('arvae', '?')}, {made.get('made', '?')}",
     }
     lines = [f"## {name}", "", *(f"- {key}: {value}" for key, value in facts.items()), ""]
     return "\n".join([*lines, *_sliders(model, judged), "", *_measured(judged), ""])
+
+
+def _device(training: Mapping[str, object]) -> str:
+    device = training.get("device", "cpu")
+    return "" if device == "cpu" else f" of {device}"
 
 
 def _images(made: Mapping[str, object]) -> str:

@@ -392,7 +392,12 @@ class Run:
             "made": time.strftime("%Y-%m-%d"),
             "valid": common.plain(report.valid) if report else None,
         }
-        training = {**self.plan.options.to_json(), "steps": trainer.step, "seconds": round(trainer.seconds, 1)}
+        training = {
+            **self.plan.options.to_json(),
+            "steps": trainer.step,
+            "seconds": round(trainer.seconds, 1),
+            "device": _name_of(self.device),
+        }
         made = self.plan.domain.checkpoint(self.plan, self.data, trainer, training, provenance)
         checkpoint.write(self.folder / checkpoint.MODEL_FILE, made, overwrite=True)
         write_whole(self.folder / "state.safetensors", save(trainer.state()), overwrite=True)
@@ -530,6 +535,12 @@ def _step_of(line: str) -> float:
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02}"
+
+
+def _name_of(device: str) -> str:
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
 
 
 def _first() -> bool:

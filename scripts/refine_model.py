@@ -50,21 +50,28 @@ def main() -> None:
     data = MEASURES.load(plan.corpus, plan.attributes)
     seed_all(asked.seed, 0, 0)
     trainer = MEASURES.trainer(plan, data, torch.device("cpu"))
-    trainer.model.load_state_dict(from_checkpoint(checkpoint.read(asked.run)).state_dict())
+    before = checkpoint.read(asked.run)
+    trainer.model.load_state_dict(from_checkpoint(before).state_dict())
     if not isinstance(trainer.objective, Aligned):
         raise SystemExit(f"{asked.run} was trained with {options.objective}, and only aligned has a flow")
     weights = trainer.objective.weights
     trainer.objective = replace(
         trainer.objective, weights=weights if asked.policy is None else replace(weights, policy=asked.policy), start=0.0
     )
-    valid: dict[str, float] | None = None
+    valid = before.metadata.provenance.get("valid")
     for report in trainer.run() if asked.minutes else ():
         if report.valid:
             valid = report.valid
             print(report.step, f"{report.progress:.2f}", report.parts, valid, flush=True)
     if asked.flow_minutes:
         fit_flow(trainer, asked.flow_minutes, asked.learning_rate)
-    training = {**options.to_json(), "steps": trainer.step, "seconds": round(trainer.seconds, 1), "refined": True}
+    refined = {
+        "minutes": asked.minutes,
+        "flow_minutes": asked.flow_minutes,
+        "batch": asked.batch,
+        "steps": trainer.step,
+    }
+    training = {**before.metadata.training, "refined": refined}
     provenance = {
         "corpus": plan.corpus, "source": data.source, "licence": data.licence, "arvae": __version__,
         "made": time.strftime("%Y-%m-%d"), "valid": valid,
