@@ -8,10 +8,10 @@ import torch
 from test_training import DIMS, SPECS, TRAIN
 
 from arvae_music import control, library
-from arvae_music.attributes import PAPER, by_meter, evaluate, evaluate_mixed
+from arvae_music.attributes import PAPER, by_meter, evaluate, evaluate_mixed, find
 from arvae_music.carried import find_dimensions, posterior_means
 from arvae_music.checkpoint import NOT_CARRIED, read, write
-from arvae_music.measure_model import from_checkpoint, to_checkpoint
+from arvae_music.measure_model import combinations_of, from_checkpoint, to_checkpoint
 from arvae_music.measure_nets import build, mirrored
 from arvae_music.model import ArVae
 from arvae_music.normal import Codes
@@ -131,3 +131,30 @@ def test_trained_attributes_lie_in_the_first_dimensions():
     made = saved("trained")
     assert [scale.dimension for scale in made.metadata.scales] == [0, 1, 2, 3] + [NOT_CARRIED] * 4
     assert not any(scale.given for scale in made.metadata.scales)
+
+
+# ------------------------------------------------------------------------------------ combinations
+
+
+def test_the_corpuss_combinations_are_known_each_once_and_further_ones_of_its_meters():
+    known, again = combinations_of(TRAIN, SPECS), combinations_of(TRAIN, SPECS)
+    np.testing.assert_array_equal(known.table, again.table)
+    found = {tuple(row) for row in known.table[:, :5].tolist()}
+    assert len(found) == len(known.groups)
+    own = {tuple(row) for row in np.column_stack([TRAIN.inputs[:, 0], TRAIN.attributes]).astype(np.float32).tolist()}
+    assert own < found
+    assert set(known.groups.tolist()) == set(TRAIN.inputs[:, 0].tolist())
+
+
+def test_what_no_code_carries_does_not_decide_which_combination_is_nearest():
+    made = saved("given").metadata
+    rows = TRAIN.inputs[:20]
+    before = evaluate_mixed([find(name) for name in made.names], rows)
+    wanted = np.full(before.shape, np.nan)
+    wanted[:, 2] = before[::-1, 2]
+    other = before.copy()
+    other[:, 4:] = before[::-1, 4:]  # of those that are only measured
+    z, groups = np.zeros((20, DIMS.latent)), rows[:, 0].astype(np.int64)
+    moved = made.moved(z, before, wanted, groups=groups)
+    np.testing.assert_array_equal(made.moved(z, other, wanted, groups=groups), moved)
+    assert (moved != 0).any()
