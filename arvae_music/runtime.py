@@ -49,6 +49,12 @@ class State:
         """The same for rows `at`: many decodes of few latent points start from one pass over those."""
         return State(self.meter, self.beats, self.starts, self.hidden[at], self.point[at], self.tick)
 
+    def by_beats(self) -> State:
+        """The start of a decode of single beats: beat b of point p is point b * points + p of the new state. Nothing
+        of a beat depends on the tokens of another but what `step` is given."""
+        beats, starts = (table.reshape(1, -1, table.shape[2]) for table in (self.beats, self.starts))
+        return State(self.meter, beats, starts, starts[0], np.arange(starts.shape[1]))
+
 
 class Runtime(Protocol):
     @property

@@ -32,7 +32,7 @@ import numpy.typing as npt
 from .attributes import AttributeSpec, evaluate
 from .locks import OCTAVE, Locks, ends_in, opening_allowed
 from .measure import Meter
-from .proposals import log_probabilities, surprise
+from .proposals import Beliefs, surprise
 from .runtime import Runtime
 from .taste import crooked, fitting, leaps, repeats
 from .tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, onsets
@@ -152,13 +152,14 @@ class Search:
         self.pitches = self._pitches()
         self.repeats, self.leaps = repeats(problem.rows), leaps(problem.rows)
         self.crooked, self.fitting = crooked(problem.rows, problem.meter), fitting(problem.rows)
-        table = log_probabilities(runtime, problem.rows, problem.meter)
-        self.nats = surprise(table, problem.rows)
+        self.beliefs = Beliefs(runtime, problem.meter)
+        beats = self.beliefs.beats(problem.rows)
+        self.nats = surprise(self.beliefs.at(beats), problem.rows)
         first = self._priced(np.arange(len(problem.rows)), problem.rows, self.nats)
         self.first = self.pool = first
-        self.tables: dict[int, Floats] = {}  # of every candidate that the model has judged
+        self.judged: dict[int, Ints] = {}  # the beats, to `beliefs`, of every candidate that the model has judged
         self.expanded: set[int] = set()
-        self._remember(first, table)
+        self._remember(first, beats)
 
     def add(self, group: Ints, rows: Rows) -> None:
         """Put proposals into the pool; what breaks a lock is dropped."""
@@ -214,11 +215,11 @@ class Search:
         promising = self._varied(self._priced(group[at], rows[at], guess[at]), 2 * self.effort.beam)
         if len(promising.group) == 0:
             return
-        table = log_probabilities(self.runtime, promising.rows, self.problem.meter)
-        nats = surprise(table, promising.rows)
+        beats = self.beliefs.beats(promising.rows)
+        nats = surprise(self.beliefs.at(beats), promising.rows)
         dearer = self.judge.weights.nat * (nats - promising.nats)  # all else is priced already
         exact = replace(promising, nats=nats, cost=promising.cost + dearer)
-        self._remember(exact, table)
+        self._remember(exact, beats)
         self.pool = self._varied(self.pool.join(exact), self.effort.kept)
 
     def _unseen(self, group: Ints, rows: Rows, guess: Floats) -> Ints:
@@ -226,12 +227,12 @@ class Search:
         key = _keys(group, rows)
         order = np.lexsort((guess, key))
         first = order[_rank(key[order]) == 0]
-        known = np.fromiter(self.tables, dtype=np.uint64, count=len(self.tables))
+        known = np.fromiter(self.judged, dtype=np.uint64, count=len(self.judged))
         fresh: Ints = np.sort(first[~np.isin(key[first], known)])
         return fresh
 
-    def _remember(self, pool: Pool, table: Floats) -> None:
-        self.tables.update(zip(_keys(pool.group, pool.rows).tolist(), table, strict=True))
+    def _remember(self, pool: Pool, beats: Ints) -> None:
+        self.judged.update(zip(_keys(pool.group, pool.rows).tolist(), beats, strict=True))
 
     def _open(self, beam: Pool) -> npt.NDArray[np.bool_]:
         """(n,) which have not been improved on yet, and may lead to something."""
@@ -274,7 +275,7 @@ class Search:
         """Every small change of the beam's rows: group (n,), rows (n, t), guessed surprise (n,)."""
         keys = _keys(beam.group, beam.rows).tolist()
         self.expanded.update(keys)
-        table = np.stack([self.tables[key] for key in keys])
+        table = self.beliefs.at(np.stack([self.judged[key] for key in keys]))
         kinds = [self._single(beam, table), self._shifted(beam, table)]
         missing = self._missing(beam)
         if missing.any():

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import arvae_music
 from arvae_music.attributes import PAPER, evaluate
@@ -16,7 +18,8 @@ from arvae_music.edit import BONUSES, OVERSHOOTS, TEMPERATURES, propose
 from arvae_music.edit import Model as EngineModel
 from arvae_music.library import Model
 from arvae_music.measure import Meter
-from arvae_music.tokens import HOLD, Row, token_of
+from arvae_music.proposals import Beliefs, _distinct
+from arvae_music.tokens import FIRST_PITCH, HOLD, REST, START, Row, token_of
 
 FOUR = Meter(4)
 COUNT = len(OVERSHOOTS) * len(BONUSES) * len(TEMPERATURES)
@@ -104,6 +107,46 @@ def test_an_attribute_without_a_dimension_moves_nothing():
     z = np.zeros((1, 6), dtype=np.float32)
     moved = made_up(rho=0.8, second=NOT_CARRIED).metadata.moved(z, np.zeros((1, 2)), np.array([[NAN, 1.0]]))
     assert not moved.any()
+
+
+# ------------------------------------------------------------------------------------ what is computed once
+
+MEASURES = st.lists(
+    st.lists(st.sampled_from([HOLD, HOLD, REST, FIRST_PITCH, FIRST_PITCH + 20]), min_size=12, max_size=12), min_size=1
+).map(lambda rows: np.array(rows, dtype=np.int16))
+
+
+@settings(deadline=None)
+@given(st.lists(MEASURES, min_size=1, max_size=3))
+def test_what_is_known_of_beats_is_what_the_decoder_says_of_each_measure(asked: list[np.ndarray]):
+    meter, runtime = Meter(2, compound=True), model().runtime
+    beliefs = Beliefs(runtime, meter)
+    for rows in asked:
+        for row, table in zip(rows, beliefs(rows), strict=True):
+            state, sounding = runtime.nowhere(meter), HOLD
+            for tick, previous in enumerate([START, *row[:-1].tolist()]):
+                sounding = sounding if previous in (HOLD, START) else previous
+                logits = runtime.step(state, np.array([previous]), np.array([sounding]))[0]
+                np.testing.assert_allclose(table[tick], logits - np.log(np.exp(logits).sum()), atol=1e-4)
+    # Once each: a beat is where it is, the token before it, what sounds there, and all its tokens but the last.
+    beats = {
+        (at, 0 if at == 0 else row[5], sounds(row[:6]) if at else 0, *row[6 * at : 6 * at + 5].tolist())
+        for rows in asked for row in rows for at in range(2)
+    }  # fmt: skip
+    assert len(beliefs.tables) == len(beats)
+
+
+def sounds(row: np.ndarray) -> int:
+    """What sounds after these ticks."""
+    return next((int(token) for token in row[::-1] if token != HOLD), HOLD)
+
+
+@given(st.lists(st.integers(0, 60)))
+def test_distinct_numbers_are_numpys(numbers: list[int]):
+    keys = np.array(numbers, dtype=np.int64)
+    at, which = _distinct(keys)
+    assert np.array_equal(np.sort(keys[at]), np.unique(keys))
+    assert np.array_equal(keys[at][which], keys)
 
 
 # ------------------------------------------------------------------------------------ proposals

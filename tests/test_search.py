@@ -286,7 +286,7 @@ def test_a_moves_guess_leaves_out_only_what_comes_after(row: list[int]):
     """By hand, from the table of the original: what goes minus what comes, tick by tick; bold changes too."""
     asked = problem([row], {"density": 0.5})
     made = search(asked)
-    (table,) = made.tables.values()
+    (table,) = log_probabilities(model().runtime, asked.rows, TWO)
     for _, candidate, guess in zip(*moved(made), strict=True):
         ticks = np.flatnonzero(candidate != asked.rows[0])
         change = sum(table[t, asked.rows[0, t]] - table[t, candidate[t]] for t in ticks)
