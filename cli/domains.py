@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 BATCH = 128
 STEPS = 6000  # of a corpus of music that has no entry in EPOCHS
 FLOW_LAYERS = 6  # of an aligned model
-EPOCHS = {"bach": 400, "folk": 36}  # 15 and 25 minutes
+EPOCHS = {"bach": 400, "folk": 36}  # half an hour each on one core
 IMAGE_ROWS = {"sprites": 1_770_000, "mnist": 1_000_000}  # drawn in training: 15 minutes on two cores
 
 
