@@ -96,7 +96,7 @@ def test_a_run_leaves_its_files(run: Call, work: Path):
         "latent": 6, "hidden": 8, "tick_hidden": 8, "token_dropout": 0.1, "null_share": 0.1,
         "flow_layers": 6, "flow_hidden": 96, "attributes": 4,
     }  # fmt: skip
-    assert (config["options"]["objective"], config["options"]["beta"]) == ("aligned", 8e-3)
+    assert (config["options"]["objective"], config["options"]["beta"]) == ("aligned", 12e-3)
     reports = lines(folder)
     assert set(reports[0]) == set(Report.__dataclass_fields__)
     assert reports[-1]["progress"] == 1
