@@ -43,6 +43,7 @@ Rows = npt.NDArray[np.int16]
 
 ALIKE = 2  # candidates that miss by the same values, at most
 MENDING = (-2, -1, 1, 2)  # semitones by which a note that does not fit is moved
+LIKELY = 6  # times as many candidates are looked at closely as may be taken
 REACH = 7  # semitones beyond the melody's compass that a note may go
 
 
@@ -141,6 +142,31 @@ class Pool:
         return self.take(order[_rank(self.group[order]) < count])
 
 
+@dataclass(frozen=True)
+class _Moves:
+    """Candidates of which only the tokens have been looked at."""
+
+    group: Ints  # (n,)
+    rows: Rows  # (n, t)
+    nats: Floats  # (n,) guessed surprise
+    spent: Floats  # (n,) what their tokens cost
+    key: npt.NDArray[np.uint64]  # (n,)
+
+    def take(self, at: npt.NDArray[Any]) -> _Moves:
+        return _Moves(self.group[at], self.rows[at], self.nats[at], self.spent[at], self.key[at])
+
+
+@dataclass(frozen=True)
+class _Parents:
+    """Candidates that the model has judged, about to be changed."""
+
+    pool: Pool
+    key: npt.NDArray[np.uint64]  # (n,)
+    changed: Ints  # (n,) ticks
+    spent: Floats  # (n,) what their tokens cost
+    table: Floats  # (n, t, v) log-probabilities
+
+
 class Search:
     """One problem, one judge, one model."""
 
@@ -152,6 +178,7 @@ class Search:
         self.pitches = self._pitches()
         self.repeats, self.leaps = repeats(problem.rows), leaps(problem.rows)
         self.crooked, self.fitting = crooked(problem.rows, problem.meter), fitting(problem.rows)
+        self.tokens = self._tokens()
         self.beliefs = Beliefs(runtime, problem.meter)
         beats = self.beliefs.beats(problem.rows)
         self.nats = surprise(self.beliefs.at(beats), problem.rows)
@@ -163,41 +190,58 @@ class Search:
 
     def add(self, group: Ints, rows: Rows) -> None:
         """Put proposals into the pool; what breaks a lock is dropped."""
-        fine = self._allowed(group, rows)
-        self._admit(group[fine], rows[fine], self.nats[group[fine]])
+        self._admit(_Moves(group, rows, self.nats[group], self._spent(group, rows), _keys(group, rows)))
 
     def run(self) -> Pool:
         """Improve the pool until nothing helps; the best `effort.kept` of each group, best first."""
         # The originals first: proposals that hit would crowd them out, and a hit may be one small change away.
-        self._admit(*self._moves(self.first))
+        self._admit(self._moves(self.first))
         for _ in range(self.effort.rounds):
             beam = self._varied(self.pool, self.effort.beam)
             live = beam.take(self._open(beam))
             if len(live.group) == 0:
                 break
-            self._admit(*self._moves(live))
+            self._admit(self._moves(live))
         return self.pool
 
     # ------------------------------------------------------------------------------ prices
 
     def price(self, group: Ints, rows: Rows, values: Floats, nats: Floats) -> Floats:
         """(n,) what each candidate costs."""
-        weights, original = self.judge.weights, self.problem.rows[group]
+        tokens = self._spent(group, rows) + self.judge.weights.nat * (nats - self.nats[group])
+        return tokens + self._attributes(group, values) + self._taste(group, rows)
+
+    def _attributes(self, group: Ints, values: Floats) -> Floats:
+        """(n,) what missing and drifting costs."""
+        weights = self.judge.weights
         misses = self.judge.misses(values, self.problem.wanted[group])
         cost = weights.miss * misses.sum(axis=1) + weights.missed * (misses > 0).sum(axis=1)
-        off = np.abs(values - self.original[group]) / self.judge.sd
-        cost += weights.drift * (off * self.drift[group]).sum(axis=1)
-        at, tick = np.nonzero(rows != original)
-        old, new = original[at, tick], rows[at, tick]
-        each = weights.tick + weights.rest * (new == REST)
-        each += weights.semitone * np.abs(new - old) * (onsets(new) & onsets(old))
-        each += weights.outside * (onsets(new) & ~self.fitting[group[at], new])
-        cost += np.bincount(at, each, minlength=len(rows))
-        cost += weights.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
+        off = np.abs(values - self.original[group])
+        total: Floats = cost + np.einsum("nk,nk->n", off, (weights.drift * self.drift / self.judge.sd)[group])
+        return total
+
+    def _taste(self, group: Ints, rows: Rows) -> Floats:
+        """(n,) what tokens cost by what they stand beside."""
+        weights = self.judge.weights
+        cost = weights.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
         cost += weights.crooked * np.maximum(crooked(rows, self.problem.meter) - self.crooked[group], 0)
-        cost += weights.tie * ((rows[:, 0] == HOLD) != (original[:, 0] == HOLD))
         cost += weights.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
-        total: Floats = cost + weights.nat * (nats - self.nats[group])
+        return cost
+
+    def _tokens(self) -> Floats:
+        """(g, t, v) what each token costs by itself, wherever else the candidate differs from the original."""
+        weights, old, new = self.judge.weights, self.problem.rows[:, :, None], np.arange(VOCABULARY)
+        cost = weights.tick + weights.rest * (new == REST)
+        cost = cost + weights.semitone * np.abs(new - old) * (onsets(new) & onsets(old))
+        cost += weights.outside * (onsets(new) & ~self.fitting[:, None])
+        cost[:, 0] += weights.tie * ((new == HOLD) != (old[:, 0] == HOLD))
+        each: Floats = np.where(new == old, 0.0, cost)
+        return each
+
+    def _spent(self, group: Ints, rows: Rows) -> Floats:
+        """(n,) what the tokens of each candidate cost."""
+        ticks = rows.shape[1]
+        total: Floats = self.tokens.take((group[:, None] * ticks + np.arange(ticks)) * VOCABULARY + rows).sum(axis=1)
         return total
 
     def _fits(self, group: Ints, rows: Rows) -> npt.NDArray[np.bool_]:
@@ -209,12 +253,19 @@ class Search:
         values = self.judge.values(rows, self.problem.meter)
         return Pool(group, rows, values, self.price(group, rows, values, nats), nats)
 
-    def _admit(self, group: Ints, rows: Rows, guess: Floats) -> None:
-        """Price candidates by guessed surprise, the promising ones again by the model's, into the pool."""
-        at = self._unseen(group, rows, guess)
-        promising = self._varied(self._priced(group[at], rows[at], guess[at]), 2 * self.effort.beam)
-        if len(promising.group) == 0:
+    def _admit(self, moves: _Moves) -> None:
+        """Price candidates by guessed surprise, the promising ones again by the model's, into the pool; what breaks a
+        lock is dropped."""
+        moves = moves.take(self._unseen(moves))
+        moves = moves.take(self._allowed(moves.group, moves.rows))
+        if len(moves.group) == 0:
             return
+        values = self.judge.values(moves.rows, self.problem.meter)
+        cost = moves.spent + self.judge.weights.nat * (moves.nats - self.nats[moves.group])
+        pool = Pool(moves.group, moves.rows, values, cost + self._attributes(moves.group, values), moves.nats)
+        pool = self._varied(pool, 2 * LIKELY * self.effort.beam, LIKELY)  # taste is dear to look at, and seldom decides
+        pool = replace(pool, cost=pool.cost + self._taste(pool.group, pool.rows))
+        promising = self._varied(pool, 2 * self.effort.beam)
         beats = self.beliefs.beats(promising.rows)
         nats = surprise(self.beliefs.at(beats), promising.rows)
         dearer = self.judge.weights.nat * (nats - promising.nats)  # all else is priced already
@@ -222,13 +273,12 @@ class Search:
         self._remember(exact, beats)
         self.pool = self._varied(self.pool.join(exact), self.effort.kept)
 
-    def _unseen(self, group: Ints, rows: Rows, guess: Floats) -> Ints:
+    def _unseen(self, moves: _Moves) -> Ints:
         """Indices of those that the model has not judged, each once: by its best guess."""
-        key = _keys(group, rows)
-        order = np.lexsort((guess, key))
-        first = order[_rank(key[order]) == 0]
+        order = np.lexsort((moves.nats, moves.key))
+        first = order[_rank(moves.key[order]) == 0]
         known = np.fromiter(self.judged, dtype=np.uint64, count=len(self.judged))
-        fresh: Ints = np.sort(first[~np.isin(key[first], known)])
+        fresh: Ints = np.sort(first[~np.isin(moves.key[first], known)])
         return fresh
 
     def _remember(self, pool: Pool, beats: Ints) -> None:
@@ -237,8 +287,12 @@ class Search:
     def _open(self, beam: Pool) -> npt.NDArray[np.bool_]:
         """(n,) which have not been improved on yet, and may lead to something."""
         new = np.array([key not in self.expanded for key in _keys(beam.group, beam.rows).tolist()], dtype=np.bool_)
-        changed = (beam.rows != self.problem.rows[beam.group]).sum(axis=1)
-        return new & self._near(beam.group, changed, beam.nats)
+        return new & self._near(beam.group, self._changed(beam.group, beam.rows), beam.nats)
+
+    def _changed(self, group: Ints, rows: Rows) -> Ints:
+        """(n,) how many ticks differ from the original."""
+        count: Ints = (rows != self.problem.rows[group]).sum(axis=1)
+        return count
 
     def _near(self, group: Ints, changed: npt.NDArray[Any], nats: Floats) -> npt.NDArray[np.bool_]:
         """(n,) groups, ticks changed, nats -> which may be as good as the best that hits: with what they cost at least,
@@ -257,41 +311,71 @@ class Search:
         missing: npt.NDArray[np.bool_] = np.any(misses > 0, axis=1)
         return missing
 
-    def _varied(self, pool: Pool, count: int) -> Pool:
+    def _varied(self, pool: Pool, count: int, alike: int = 1) -> Pool:
         """The best `count` of each group; of those with as many notes that miss by the same values no more than
-        ALIKE: what leads to the target may lie behind many that are nearer to it, and all stuck at one value."""
-        wanted = self.problem.wanted[pool.group]
-        off = np.where(np.isnan(wanted), 0.0, pool.values - np.nan_to_num(wanted)).round(6) + 0.0
-        notes = onsets(pool.rows).sum(axis=1, keepdims=True)
-        label = _fingerprint(np.hstack([off.view(np.int64), notes, pool.group[:, None]]))
-        order = np.lexsort((pool.cost, label))
-        few = np.empty(len(order), dtype=np.bool_)
-        few[order] = _rank(label[order]) < ALIKE
-        return pool.take(few | ~self._missing(pool)).best(count)
+        `alike` times ALIKE: what leads to the target may lie behind many that are nearer to it, and all stuck at one
+        value."""
+        missing = self._missing(pool)
+        near = pool.cost <= _nth(pool.cost[~missing], pool.group[~missing], count, len(self.problem.rows))[pool.group]
+        pool, missing = pool.take(near), missing[near]  # as many hits are better than what is left out
+        at = np.flatnonzero(missing)
+        wanted = self.problem.wanted[pool.group[at]]
+        off = np.where(np.isnan(wanted), 0.0, pool.values[at] - np.nan_to_num(wanted)).round(6) + 0.0
+        notes = onsets(pool.rows[at]).sum(axis=1, keepdims=True)
+        label = _fingerprint(np.hstack([off.view(np.int64), notes, pool.group[at, None]]))
+        order = np.lexsort((pool.cost[at], label))
+        many = at[order[_rank(label[order]) >= alike * ALIKE]]
+        few = np.ones(len(missing), dtype=np.bool_)
+        few[many] = False
+        return pool.take(few).best(count)
 
     # ------------------------------------------------------------------------------ small changes
 
-    def _moves(self, beam: Pool) -> tuple[Ints, Rows, Floats]:
-        """Every small change of the beam's rows: group (n,), rows (n, t), guessed surprise (n,)."""
-        keys = _keys(beam.group, beam.rows).tolist()
-        self.expanded.update(keys)
-        table = self.beliefs.at(np.stack([self.judged[key] for key in keys]))
-        kinds = [self._single(beam, table), self._shifted(beam, table)]
+    def _moves(self, beam: Pool) -> _Moves:
+        """Every small change of the beam's rows."""
+        keys = _keys(beam.group, beam.rows)
+        self.expanded.update(keys.tolist())
+        table = self.beliefs.at(np.stack([self.judged[key] for key in keys.tolist()]))
+        of = _Parents(beam, keys, self._changed(beam.group, beam.rows), self._spent(beam.group, beam.rows), table)
+        kinds = [self._altered(of, *self._single(beam, table)), self._altered(of, *self._shifted(beam))]
         missing = self._missing(beam)
         if missing.any():
             at = np.flatnonzero(missing)
-            for bold in (self._exchanged, self._repitched):
-                parent, rows, nats = bold(beam.take(at), table[at])
-                kinds.append((at[parent], rows, nats))
-        kinds.append(self._mended(beam, table))
-        parent, rows, nats = (np.concatenate([kind[part] for kind in kinds]) for part in range(3))
-        group = beam.group[parent]
-        near = self._near(group, (rows != self.problem.rows[group]).sum(axis=1), nats)
-        group, rows, nats = group[near], rows[near], nats[near]
-        fine = self._allowed(group, rows)
-        return group[fine], rows[fine], nats[fine]
+            parent, *changes = self._exchanged(beam.take(at), table[at])
+            kinds.append(self._altered(of, at[parent], *changes))
+            parent, rows, nats = self._repitched(beam.take(at), table[at])
+            kinds.append(self._whole(beam.group[at[parent]], rows, nats))
+        parent, rows, nats = self._mended(beam, table)
+        kinds.append(self._whole(beam.group[parent], rows, nats))
+        parts = [vars(kind) for kind in kinds]
+        return _Moves(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
-    def _single(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
+    def _altered(self, of: _Parents, parent: Ints, *changes: tuple[Ints, Ints]) -> _Moves:
+        """Children of `parent` (n,), each with some ticks' tokens (n,) replaced: those worth a look. Most are not, so
+        that what they cost is reckoned from their parents' before they are made."""
+        beam, ticks = of.pool, of.pool.rows.shape[1]
+        group, nats, spent, key = beam.group[parent], beam.nats[parent], of.spent[parent], of.key[parent]
+        changed = of.changed[parent]
+        for tick, token in changes:
+            old, original = beam.rows.take(parent * ticks + tick), self.problem.rows.take(group * ticks + tick)
+            believed, priced = (parent * ticks + tick) * VOCABULARY, (group * ticks + tick) * VOCABULARY
+            nats += of.table.take(believed + old) - of.table.take(believed + token)
+            spent += self.tokens.take(priced + token) - self.tokens.take(priced + old)
+            changed += (token != original).astype(np.int64) - (old != original)
+            key += (token - old).astype(np.uint64) * _MIX[tick]
+        near = self._near(group, changed, nats)
+        rows = beam.rows[parent[near]]
+        for tick, token in changes:
+            rows[np.arange(len(rows)), tick[near]] = token[near]
+        return _Moves(group[near], rows, nats[near], spent[near], key[near])
+
+    def _whole(self, group: Ints, rows: Rows, nats: Floats) -> _Moves:
+        """Candidates that were made without reckoning: those worth a look."""
+        near = self._near(group, self._changed(group, rows), nats)
+        group, rows = group[near], rows[near]
+        return _Moves(group, rows, nats[near], self._spent(group, rows), _keys(group, rows))
+
+    def _single(self, beam: Pool, table: Floats) -> tuple[Ints, tuple[Ints, Ints]]:
         """One tick's token replaced: any pitch in reach where a note starts, the model's favourites elsewhere,
         a HOLD or a REST in the place of a note, a HOLD in the place of a rest."""
         started = onsets(beam.rows)
@@ -304,16 +388,9 @@ class Search:
         reach[:, :, REST] = started
         np.put_along_axis(reach, beam.rows[:, :, None].astype(np.int64), False, axis=2)
         parent, tick, token = np.nonzero(reach)
-        original, old = self.problem.rows[beam.group[parent], tick], beam.rows[parent, tick]
-        nats = beam.nats[parent] + table[parent, tick, old] - table[parent, tick, token]
-        changed = (beam.rows != self.problem.rows[beam.group]).sum(axis=1)[parent]
-        near = self._near(beam.group[parent], changed - (old != original) + (token != original), nats)
-        parent, tick, token, nats = parent[near], tick[near], token[near], nats[near]
-        rows = beam.rows[parent]
-        rows[np.arange(len(rows)), tick] = token
-        return parent, rows, nats
+        return parent, (tick, token)
 
-    def _shifted(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
+    def _shifted(self, beam: Pool) -> tuple[Ints, tuple[Ints, Ints], tuple[Ints, Ints]]:
         """One onset moved to a tick between its neighbours, its old place held."""
         _b, ticks = beam.rows.shape
         events = beam.rows != HOLD
@@ -328,19 +405,12 @@ class Search:
         earlier = (before[parent] == previous[:, None]) & (to < old[:, None])
         which, new = np.nonzero(held & (own | earlier) & (to > 0))
         parent, old = parent[which], old[which]
-        rows = beam.rows[parent]
-        every = np.arange(len(rows))
-        token = rows[every, old]
-        rows[every, old] = HOLD
-        rows[every, new] = token
-        nats = beam.nats[parent] + table[parent, old, token] - table[parent, old, HOLD]
-        nats = nats + table[parent, new, HOLD] - table[parent, new, token]
-        return parent, rows, nats
+        return parent, (old, np.full(len(old), HOLD)), (new, beam.rows[parent, old].astype(np.int64))
 
     # Of a measure that still misses, two bolder changes: each is worth nothing until all of it is done, so that
     # small steps never come to it.
 
-    def _exchanged(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
+    def _exchanged(self, beam: Pool, table: Floats) -> tuple[Ints, tuple[Ints, Ints], tuple[Ints, Ints]]:
         """One note given up, and another, the model's favourite there, struck on any free tick."""
         parent, old = np.nonzero(onsets(beam.rows))
         parent, old = parent[old > 0], old[old > 0]
@@ -348,14 +418,7 @@ class Search:
         which, new = which[new > 0], new[new > 0]
         parent, old = parent[which], old[which]
         favourite = np.where(self.pitches, table, -np.inf).argmax(axis=2)
-        rows = beam.rows[parent]
-        every = np.arange(len(rows))
-        token = favourite[parent, new]
-        nats = beam.nats[parent] + table[parent, old, rows[every, old]] - table[parent, old, HOLD]
-        nats = nats + table[parent, new, HOLD] - table[parent, new, token]
-        rows[every, old] = HOLD
-        rows[every, new] = token
-        return parent, rows, nats
+        return parent, (old, np.full(len(old), HOLD)), (new, favourite[parent, new])
 
     def _repitched(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
         """All notes of one pitch moved to another, an octave away at most."""
@@ -424,6 +487,17 @@ def _keys(group: Ints, rows: Rows) -> npt.NDArray[np.uint64]:
     """(n,) groups and (n, t) rows -> (n,) a hash of both."""
     keys: npt.NDArray[np.uint64] = _fingerprint(rows) + group.astype(np.uint64) * _MIX[-1]
     return keys
+
+
+def _nth(values: Floats, group: Ints, n: int, groups: int) -> Floats:
+    """(m,) values and their groups -> (groups,) the nth smallest of each; infinite where there are not as many."""
+    found = np.full(groups, np.inf)
+    order = np.argsort(group.astype(np.int16), kind="stable")  # of so few bits, by radix
+    ends = np.cumsum(np.bincount(group, minlength=groups))
+    for g, own in enumerate(np.split(values[order], ends[:-1])):
+        if len(own) >= n:
+            found[g] = np.partition(own, n - 1)[n - 1]
+    return found
 
 
 def _rank(group: npt.NDArray[Any]) -> Ints:
