@@ -128,9 +128,10 @@ class Pool:
     values: Floats  # (n, k)
     cost: Floats  # (n,)
     nats: Floats  # (n,) surprise to the model
+    hit: npt.NDArray[np.bool_]  # (n,) whether it misses nothing
 
     def take(self, at: npt.NDArray[Any]) -> Pool:
-        return Pool(self.group[at], self.rows[at], self.values[at], self.cost[at], self.nats[at])
+        return Pool(self.group[at], self.rows[at], self.values[at], self.cost[at], self.nats[at], self.hit[at])
 
     def join(self, other: Pool) -> Pool:
         mine, theirs = vars(self), vars(other)
@@ -182,11 +183,14 @@ class Search:
         self.beliefs = Beliefs(runtime, problem.meter)
         beats = self.beliefs.beats(problem.rows)
         self.nats = surprise(self.beliefs.at(beats), problem.rows)
-        first = self._priced(np.arange(len(problem.rows)), problem.rows, self.nats)
-        self.first = self.pool = first
+        group = np.arange(len(problem.rows))
+        cost, hit = self._attributes(group, self.original)
+        self.first = Pool(group, problem.rows, self.original, cost, self.nats, hit)
+        self._keep(self.first)
         self.judged: dict[int, Ints] = {}  # the beats, to `beliefs`, of every candidate that the model has judged
         self.expanded: set[int] = set()
-        self._remember(first, beats)
+        self.deaf = np.zeros(len(problem.rows), dtype=np.bool_)
+        self._remember(self.first, beats)
 
     def add(self, group: Ints, rows: Rows) -> None:
         """Put proposals into the pool; what breaks a lock is dropped."""
@@ -195,7 +199,9 @@ class Search:
     def run(self) -> Pool:
         """Improve the pool until nothing helps; the best `effort.kept` of each group, best first."""
         # The originals first: proposals that hit would crowd them out, and a hit may be one small change away.
-        self._admit(self._moves(self.first))
+        moves = self._moves(self.first)
+        self.deaf = self._deaf(moves)
+        self._admit(moves)
         for _ in range(self.effort.rounds):
             beam = self._varied(self.pool, self.effort.beam)
             live = beam.take(self._open(beam))
@@ -209,16 +215,17 @@ class Search:
     def price(self, group: Ints, rows: Rows, values: Floats, nats: Floats) -> Floats:
         """(n,) what each candidate costs."""
         tokens = self._spent(group, rows) + self.judge.weights.nat * (nats - self.nats[group])
-        return tokens + self._attributes(group, values) + self._taste(group, rows)
+        return tokens + self._attributes(group, values)[0] + self._taste(group, rows)
 
-    def _attributes(self, group: Ints, values: Floats) -> Floats:
-        """(n,) what missing and drifting costs."""
+    def _attributes(self, group: Ints, values: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """(n,) what missing and drifting costs, and (n,) whether nothing is missed."""
         weights = self.judge.weights
         misses = self.judge.misses(values, self.problem.wanted[group])
-        cost = weights.miss * misses.sum(axis=1) + weights.missed * (misses > 0).sum(axis=1)
+        missed = (misses > 0).sum(axis=1)
         off = np.abs(values - self.original[group])
-        total: Floats = cost + np.einsum("nk,nk->n", off, (weights.drift * self.drift / self.judge.sd)[group])
-        return total
+        cost = weights.missed * missed + weights.miss * misses.sum(axis=1)
+        cost += np.einsum("nk,nk->n", off, (weights.drift * self.drift / self.judge.sd)[group])
+        return cost, missed == 0
 
     def _taste(self, group: Ints, rows: Rows) -> Floats:
         """(n,) what tokens cost by what they stand beside."""
@@ -249,37 +256,47 @@ class Search:
         fits: npt.NDArray[np.bool_] = self.fitting[group[:, None], rows]
         return fits
 
-    def _priced(self, group: Ints, rows: Rows, nats: Floats) -> Pool:
-        values = self.judge.values(rows, self.problem.meter)
-        return Pool(group, rows, values, self.price(group, rows, values, nats), nats)
-
     def _admit(self, moves: _Moves) -> None:
         """Price candidates by guessed surprise, the promising ones again by the model's, into the pool; what breaks a
         lock is dropped."""
-        moves = moves.take(self._unseen(moves))
-        moves = moves.take(self._allowed(moves.group, moves.rows))
-        if len(moves.group) == 0:
-            return
         values = self.judge.values(moves.rows, self.problem.meter)
-        cost = moves.spent + self.judge.weights.nat * (moves.nats - self.nats[moves.group])
-        pool = Pool(moves.group, moves.rows, values, cost + self._attributes(moves.group, values), moves.nats)
+        cost, hit = self._attributes(moves.group, values)
+        cost += moves.spent + self.judge.weights.nat * (moves.nats - self.nats[moves.group])
+        at = np.flatnonzero(cost <= self.full[moves.group])
+        at = at[self._unseen(moves.take(at))]
+        at = at[self._allowed(moves.group[at], moves.rows[at])]
+        pool = Pool(moves.group[at], moves.rows[at], values[at], cost[at], moves.nats[at], hit[at])
         pool = self._varied(pool, 2 * LIKELY * self.effort.beam, LIKELY)  # taste is dear to look at, and seldom decides
         pool = replace(pool, cost=pool.cost + self._taste(pool.group, pool.rows))
         promising = self._varied(pool, 2 * self.effort.beam)
+        if len(promising.group) == 0:
+            return
         beats = self.beliefs.beats(promising.rows)
         nats = surprise(self.beliefs.at(beats), promising.rows)
         dearer = self.judge.weights.nat * (nats - promising.nats)  # all else is priced already
         exact = replace(promising, nats=nats, cost=promising.cost + dearer)
         self._remember(exact, beats)
-        self.pool = self._varied(self.pool.join(exact), self.effort.kept)
+        self._keep(self._varied(self.pool.join(exact), self.effort.kept))
+
+    def _keep(self, pool: Pool) -> None:
+        self.pool = pool
+        hits, groups = pool.take(pool.hit), len(self.problem.rows)
+        self.full = _nth(hits.cost, hits.group, self.effort.kept, groups)  # what costs more can't come into the pool
+        self.limits = _nth(hits.cost, hits.group, 1, groups) + self.effort.slack
 
     def _unseen(self, moves: _Moves) -> Ints:
         """Indices of those that the model has not judged, each once: by its best guess."""
-        order = np.lexsort((moves.nats, moves.key))
-        first = order[_rank(moves.key[order]) == 0]
-        known = np.fromiter(self.judged, dtype=np.uint64, count=len(self.judged))
-        fresh: Ints = np.sort(first[~np.isin(moves.key[first], known)])
-        return fresh
+        known = np.sort(np.fromiter(self.judged, dtype=np.uint64, count=len(self.judged)))
+        order = np.argsort(moves.key)
+        key = moves.key[order]
+        fresh = known.take(np.searchsorted(known, key), mode="clip") != key
+        twin = np.zeros(len(key), dtype=np.bool_)
+        twin[1:] = key[1:] == key[:-1]
+        twin[:-1] |= twin[1:]
+        alone, twins = order[fresh & ~twin], order[fresh & twin]
+        twins = twins[np.lexsort((moves.nats[twins], moves.key[twins]))]
+        first: Ints = np.sort(np.concatenate([alone, twins[_rank(moves.key[twins]) == 0]]))
+        return first
 
     def _remember(self, pool: Pool, beats: Ints) -> None:
         self.judged.update(zip(_keys(pool.group, pool.rows).tolist(), beats, strict=True))
@@ -297,35 +314,26 @@ class Search:
     def _near(self, group: Ints, changed: npt.NDArray[Any], nats: Floats) -> npt.NDArray[np.bool_]:
         """(n,) groups, ticks changed, nats -> which may be as good as the best that hits: with what they cost at least,
         whatever their attributes are."""
-        limits = np.full(len(self.problem.rows), np.inf)
-        hits = ~self._missing(self.pool)
-        np.minimum.at(limits, self.pool.group[hits], self.pool.cost[hits] + self.effort.slack)
         weights = self.judge.weights
         near: npt.NDArray[np.bool_] = (
-            weights.tick * changed + weights.nat * (nats - self.nats[group]) <= limits[group]
+            weights.tick * changed + weights.nat * (nats - self.nats[group]) <= self.limits[group]
         )
         return near
-
-    def _missing(self, pool: Pool) -> npt.NDArray[np.bool_]:
-        misses = self.judge.misses(pool.values, self.problem.wanted[pool.group])
-        missing: npt.NDArray[np.bool_] = np.any(misses > 0, axis=1)
-        return missing
 
     def _varied(self, pool: Pool, count: int, alike: int = 1) -> Pool:
         """The best `count` of each group; of those with as many notes that miss by the same values no more than
         `alike` times ALIKE: what leads to the target may lie behind many that are nearer to it, and all stuck at one
         value."""
-        missing = self._missing(pool)
-        near = pool.cost <= _nth(pool.cost[~missing], pool.group[~missing], count, len(self.problem.rows))[pool.group]
-        pool, missing = pool.take(near), missing[near]  # as many hits are better than what is left out
-        at = np.flatnonzero(missing)
+        hits = pool.take(pool.hit)
+        pool = pool.take(pool.cost <= _nth(hits.cost, hits.group, count, len(self.problem.rows))[pool.group])
+        at = np.flatnonzero(~pool.hit)
         wanted = self.problem.wanted[pool.group[at]]
         off = np.where(np.isnan(wanted), 0.0, pool.values[at] - np.nan_to_num(wanted)).round(6) + 0.0
         notes = onsets(pool.rows[at]).sum(axis=1, keepdims=True)
         label = _fingerprint(np.hstack([off.view(np.int64), notes, pool.group[at, None]]))
         order = np.lexsort((pool.cost[at], label))
         many = at[order[_rank(label[order]) >= alike * ALIKE]]
-        few = np.ones(len(missing), dtype=np.bool_)
+        few = np.ones(len(pool.cost), dtype=np.bool_)
         few[many] = False
         return pool.take(few).best(count)
 
@@ -338,9 +346,8 @@ class Search:
         table = self.beliefs.at(np.stack([self.judged[key] for key in keys.tolist()]))
         of = _Parents(beam, keys, self._changed(beam.group, beam.rows), self._spent(beam.group, beam.rows), table)
         kinds = [self._altered(of, *self._single(beam, table)), self._altered(of, *self._shifted(beam))]
-        missing = self._missing(beam)
-        if missing.any():
-            at = np.flatnonzero(missing)
+        at = np.flatnonzero(~beam.hit)
+        if len(at):
             parent, *changes = self._exchanged(beam.take(at), table[at])
             kinds.append(self._altered(of, at[parent], *changes))
             parent, rows, nats = self._repitched(beam.take(at), table[at])
@@ -349,6 +356,17 @@ class Search:
         kinds.append(self._whole(beam.group[parent], rows, nats))
         parts = [vars(kind) for kind in kinds]
         return _Moves(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+    def _deaf(self, moves: _Moves) -> npt.NDArray[np.bool_]:
+        """(g,) where what is wanted does not change with a note's pitch, in any of these moves."""
+        original = self.problem.rows[moves.group]
+        at = np.flatnonzero(np.all(onsets(original) == onsets(moves.rows), axis=1))
+        group, values = moves.group[at], self.judge.values(moves.rows[at], self.problem.meter)
+        asked = ~np.isnan(self.problem.wanted[group])
+        same = np.all((values == self.original[group]) | ~asked, axis=1)
+        groups = len(self.problem.rows)
+        tried, heard = np.bincount(group, minlength=groups), np.bincount(group[~same], minlength=groups)
+        return (tried > 0) & (heard == 0)
 
     def _altered(self, of: _Parents, parent: Ints, *changes: tuple[Ints, Ints]) -> _Moves:
         """Children of `parent` (n,), each with some ticks' tokens (n,) replaced: those worth a look. Most are not, so
@@ -364,6 +382,7 @@ class Search:
             changed += (token != original).astype(np.int64) - (old != original)
             key += (token - old).astype(np.uint64) * _MIX[tick]
         near = self._near(group, changed, nats)
+        near &= spent + self.judge.weights.nat * (nats - self.nats[group]) <= self.full[group]
         rows = beam.rows[parent[near]]
         for tick, token in changes:
             rows[np.arange(len(rows)), tick[near]] = token[near]
@@ -383,7 +402,8 @@ class Search:
         liked = np.where(reach, table, -np.inf)
         favourites = self.effort.favourites
         edge = np.partition(liked, -favourites, axis=2)[:, :, -favourites, None]
-        reach &= started[:, :, None] | (liked >= edge)
+        vain = self.deaf[beam.group] & ~beam.hit  # such a measure gets no nearer by its notes' pitches
+        reach &= (started & ~vain[:, None])[:, :, None] | (liked >= edge)
         reach[:, :, HOLD] = beam.rows != HOLD
         reach[:, :, REST] = started
         np.put_along_axis(reach, beam.rows[:, :, None].astype(np.int64), False, axis=2)
@@ -457,7 +477,8 @@ class Search:
     def _allowed(self, group: Ints, rows: Rows) -> npt.NDArray[np.bool_]:
         original = self.problem.rows[group]
         fine = opening_allowed(rows, self.problem.tie[group])
-        fine &= (rows != original).mean(axis=1) <= self.judge.limit
+        if self.judge.limit < 1:
+            fine &= (rows != original).mean(axis=1) <= self.judge.limit
         notes = onsets(rows) & (rows != original)
         fine &= np.all(self.pitches.take(rows) | ~notes, axis=1)
         leave = self.problem.leave[group]

@@ -18,7 +18,7 @@ from arvae_music.library import Model
 from arvae_music.locks import Locks, in_key
 from arvae_music.measure import Meter
 from arvae_music.proposals import log_probabilities, surprise
-from arvae_music.search import REACH, Effort, Judge, Pool, Problem, Search, Weights
+from arvae_music.search import REACH, Effort, Judge, Pool, Problem, Search, Weights, _keys, _Moves
 from arvae_music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, Row, token_of
 
 ONE, TWO = Meter(1), Meter(2)
@@ -162,7 +162,7 @@ def test_leaps_that_go_are_no_gain_and_those_that_stay_cost_nothing():
 def test_the_best_are_the_cheapest_of_each_group(drawn: list[tuple[int, int]], count: int):
     group, cost = (np.array([pair[part] for pair in drawn], dtype=np.int64) for part in range(2))
     rows = np.arange(2 * len(drawn), dtype=np.int16).reshape(-1, 2)
-    pool = Pool(group, rows, np.zeros((len(rows), 1)), cost.astype(np.float64), np.zeros(len(rows)))
+    pool = Pool(group, rows, np.zeros((len(rows), 1)), cost.astype(np.float64), np.zeros(len(rows)), cost == 0)
     found = pool.best(count)
     for g in range(3):
         expected = sorted(c for which, c in drawn if which == g)[:count]
@@ -175,24 +175,27 @@ def test_of_equal_candidates_the_best_guess_counts_once_and_none_that_the_model_
     one, other = changed(t9=G), changed(t9=F)
     rows = np.array([one, other, one, ROW, one, other], dtype=np.int16)
     group, guess = np.array([0, 0, 0, 0, 1, 1]), np.array([3.0, 2.0, 1.0, 0.0, 5.0, 4.0])
-    assert made._unseen(group, rows, guess).tolist() == [1, 2, 4, 5]
+    moves = _Moves(group, rows, guess, guess, _keys(group, rows))
+    assert made._unseen(moves).tolist() == [1, 2, 4, 5]
     made.add(group[:1], rows[:1])
-    assert made._unseen(group, rows, guess).tolist() == [1, 4, 5]
+    assert made._unseen(moves).tolist() == [1, 4, 5]
 
 
 def test_what_costs_more_than_a_hit_whatever_its_attributes_are_is_not_looked_at():
     """Of a measure that has what is wanted: every change costs its ticks, and no attribute can make that good."""
     made = search(problem([ROW], {}), judge(tick=10.0, nat=0.0))
-    assert len(made._moves(made.first)[1]) == 0
-    assert len(search(problem([ROW], {}), judge(tick=2.9, nat=0.0))._moves(made.first)[1]) > 100
-    assert len(search(problem([ROW], {"density": 1.0}), judge(tick=10.0, nat=0.0))._moves(made.first)[1]) > 100
+    assert len(made._moves(made.first).rows) == 0
+    assert len(search(problem([ROW], {}), judge(tick=2.9, nat=0.0))._moves(made.first).rows) > 100
+    assert len(search(problem([ROW], {"density": 1.0}), judge(tick=10.0, nat=0.0))._moves(made.first).rows) > 100
 
 
 # ------------------------------------------------------------------------------------ small changes
 
 
 def moved(made: Search) -> tuple[npt.NDArray[np.int64], Row, npt.NDArray[np.floating]]:
-    return made._moves(made.pool.best(6))
+    moves = made._moves(made.pool.best(6))
+    moves = moves.take(made._allowed(moves.group, moves.rows))
+    return moves.group, moves.rows, moves.nats
 
 
 def test_a_measure_that_misses_also_exchanges_notes_and_moves_pitches_together():
