@@ -230,7 +230,7 @@ class Search:
     def _taste(self, group: Ints, rows: Rows) -> Floats:
         """(n,) what tokens cost by what they stand beside."""
         weights = self.judge.weights
-        cost = weights.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
+        cost: Floats = weights.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
         cost += weights.crooked * np.maximum(crooked(rows, self.problem.meter) - self.crooked[group], 0)
         cost += weights.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
         return cost
@@ -366,7 +366,8 @@ class Search:
         same = np.all((values == self.original[group]) | ~asked, axis=1)
         groups = len(self.problem.rows)
         tried, heard = np.bincount(group, minlength=groups), np.bincount(group[~same], minlength=groups)
-        return (tried > 0) & (heard == 0)
+        deaf: npt.NDArray[np.bool_] = (tried > 0) & (heard == 0)
+        return deaf
 
     def _altered(self, of: _Parents, parent: Ints, *changes: tuple[Ints, Ints]) -> _Moves:
         """Children of `parent` (n,), each with some ticks' tokens (n,) replaced: those worth a look. Most are not, so
