@@ -115,7 +115,14 @@ def load(model: str | Path = AUTO, melody: Melody | None = None, runtime: str = 
         raise CheckpointError("this installation has no models", remedy="install arvae anew, or name a model file")
     if melody is None or len(names) == 1:
         return _known(names[0], runtime)
-    return max((_known(name, runtime) for name in names), key=lambda candidate: fit(candidate, melody))
+    fitting, most = _known(names[0], runtime), -1.0
+    for candidate in (_known(name, runtime) for name in names):
+        share = fit(candidate, melody)
+        if share > most:
+            fitting, most = candidate, share
+        if share == 1:  # no other can be better
+            break
+    return fitting
 
 
 def _known(model: str | Path, runtime: str) -> Model:

@@ -281,8 +281,8 @@ class Search:
     def _keep(self, pool: Pool) -> None:
         self.pool = pool
         hits, groups = pool.take(pool.hit), len(self.problem.rows)
-        self.full = _nth(hits.cost, hits.group, self.effort.kept, groups)  # what costs more can't come into the pool
-        self.limits = _nth(hits.cost, hits.group, 1, groups) + self.effort.slack
+        self.full = _nth(hits, self.effort.kept, groups)  # what costs more cannot come into the pool
+        self.limits = _nth(hits, 1, groups) + self.effort.slack
 
     def _unseen(self, moves: _Moves) -> Ints:
         """Indices of those that the model has not judged, each once: by its best guess."""
@@ -324,18 +324,17 @@ class Search:
         """The best `count` of each group; of those with as many notes that miss by the same values no more than
         `alike` times ALIKE: what leads to the target may lie behind many that are nearer to it, and all stuck at one
         value."""
-        hits = pool.take(pool.hit)
-        pool = pool.take(pool.cost <= _nth(hits.cost, hits.group, count, len(self.problem.rows))[pool.group])
-        at = np.flatnonzero(~pool.hit)
+        hits = pool.take(pool.hit).best(count)
+        at = np.flatnonzero(~pool.hit & (pool.cost <= _nth(hits, count, len(self.problem.rows))[pool.group]))
+        if len(at) == 0:
+            return hits
         wanted = self.problem.wanted[pool.group[at]]
         off = np.where(np.isnan(wanted), 0.0, pool.values[at] - np.nan_to_num(wanted)).round(6) + 0.0
         notes = onsets(pool.rows[at]).sum(axis=1, keepdims=True)
         label = _fingerprint(np.hstack([off.view(np.int64), notes, pool.group[at, None]]))
         order = np.lexsort((pool.cost[at], label))
-        many = at[order[_rank(label[order]) >= alike * ALIKE]]
-        few = np.ones(len(pool.cost), dtype=np.bool_)
-        few[many] = False
-        return pool.take(few).best(count)
+        few = at[order[_rank(label[order]) < alike * ALIKE]]
+        return hits.join(pool.take(few)).best(count)
 
     # ------------------------------------------------------------------------------ small changes
 
@@ -511,14 +510,13 @@ def _keys(group: Ints, rows: Rows) -> npt.NDArray[np.uint64]:
     return keys
 
 
-def _nth(values: Floats, group: Ints, n: int, groups: int) -> Floats:
-    """(m,) values and their groups -> (groups,) the nth smallest of each; infinite where there are not as many."""
+def _nth(pool: Pool, n: int, groups: int) -> Floats:
+    """(groups,) what the nth best of each group costs, of a pool sorted by group, then cost; infinite where there are
+    not as many."""
+    count = np.bincount(pool.group, minlength=groups)
     found = np.full(groups, np.inf)
-    order = np.argsort(group.astype(np.int16), kind="stable")  # of so few bits, by radix
-    ends = np.cumsum(np.bincount(group, minlength=groups))
-    for g, own in enumerate(np.split(values[order], ends[:-1])):
-        if len(own) >= n:
-            found[g] = np.partition(own, n - 1)[n - 1]
+    enough = count >= n
+    found[enough] = pool.cost[(np.cumsum(count) - count + n - 1)[enough]]
     return found
 
 

@@ -21,6 +21,7 @@ Rows = npt.NDArray[np.int16]
 Mask = npt.NDArray[np.bool_]
 
 ALTERED = {1: 0, 3: 2, 6: 5, 8: 7, 10: 11}  # pitch classes outside the key (C/a), and what they are altered from
+STAMP = 1 << VOCABULARY.bit_length()  # tick * STAMP + token: both in one number
 SHARP_LEAP = 9  # semitones: a larger interval inside a measure is a leap out of nowhere
 CROOKED = 4.0  # cost of a beat that mixes thirds with quarters
 SYNCOPATED = 0.6  # per metrical level that a note is held over
@@ -76,20 +77,20 @@ def largest_leap(rows: Rows) -> Ints:
 
 def leaps(rows: Rows) -> Ints:
     """(n, t) -> (n,) semitones beyond SHARP_LEAP, over all intervals between successive notes."""
-    latest = np.zeros(len(rows), dtype=np.int16)
-    total = np.zeros(len(rows), dtype=np.int16)
-    for column in np.ascontiguousarray(rows.T):
-        both = (column >= FIRST_PITCH) & (latest > 0)
-        total += np.maximum(np.abs(column - latest) - SHARP_LEAP, 0) * both
-        latest = np.where(column >= FIRST_PITCH, column, latest)
-    return total.astype(np.int64)
+    before, here = _before(rows, rows >= FIRST_PITCH), rows[:, 1:]
+    beyond = np.maximum(np.abs(here - before) - SHARP_LEAP, 0) * ((here >= FIRST_PITCH) & (before > 0))
+    return beyond.sum(axis=1)
 
 
 def repeats(rows: Rows) -> Ints:
     """(n, t) -> (n,) how many notes have the pitch of the note before them, in the measure."""
-    count = np.zeros(len(rows), dtype=np.int64)
-    last = np.zeros(len(rows), dtype=rows.dtype)
-    for column in np.ascontiguousarray(rows.T):
-        count += (column == last) & (column >= FIRST_PITCH)
-        last = np.where(column == HOLD, last, column)
+    here = rows[:, 1:]
+    count: Ints = ((here == _before(rows, rows != HOLD)) & (here >= FIRST_PITCH)).sum(axis=1)
     return count
+
+
+def _before(rows: Rows, counted: Mask) -> Rows:
+    """(n, t) twice -> (n, t - 1) at each tick but the first, the latest token before it that is counted; 0 for none."""
+    ticks = np.arange(0, rows.shape[1] * STAMP, STAMP, dtype=np.int16)
+    stamped = (rows + ticks) * counted  # later is larger
+    return np.maximum.accumulate(stamped[:, :-1], axis=1) & np.int16(STAMP - 1)
