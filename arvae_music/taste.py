@@ -79,7 +79,8 @@ def leaps(rows: Rows) -> Ints:
     """(n, t) -> (n,) semitones beyond SHARP_LEAP, over all intervals between successive notes."""
     before, here = _before(rows, rows >= FIRST_PITCH), rows[:, 1:]
     beyond = np.maximum(np.abs(here - before) - SHARP_LEAP, 0) * ((here >= FIRST_PITCH) & (before > 0))
-    return beyond.sum(axis=1)
+    total: Ints = beyond.sum(axis=1)
+    return total
 
 
 def repeats(rows: Rows) -> Ints:
