@@ -189,7 +189,6 @@ class Search:
         self._keep(self.first)
         self.judged: dict[int, Ints] = {}  # the beats, to `beliefs`, of every candidate that the model has judged
         self.expanded: set[int] = set()
-        self.deaf = np.zeros(len(problem.rows), dtype=np.bool_)
         self._remember(self.first, beats)
 
     def add(self, group: Ints, rows: Rows) -> None:
@@ -199,9 +198,7 @@ class Search:
     def run(self) -> Pool:
         """Improve the pool until nothing helps; the best `effort.kept` of each group, best first."""
         # The originals first: proposals that hit would crowd them out, and a hit may be one small change away.
-        moves = self._moves(self.first)
-        self.deaf = self._deaf(moves)
-        self._admit(moves)
+        self._admit(self._moves(self.first))
         for _ in range(self.effort.rounds):
             beam = self._varied(self.pool, self.effort.beam)
             live = beam.take(self._open(beam))
@@ -230,10 +227,10 @@ class Search:
     def _taste(self, group: Ints, rows: Rows) -> Floats:
         """(n,) what tokens cost by what they stand beside."""
         weights = self.judge.weights
-        cost: Floats = weights.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
+        cost = weights.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
         cost += weights.crooked * np.maximum(crooked(rows, self.problem.meter) - self.crooked[group], 0)
-        cost += weights.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
-        return cost
+        total: Floats = cost + weights.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
+        return total
 
     def _tokens(self) -> Floats:
         """(g, t, v) what each token costs by itself, wherever else the candidate differs from the original."""
@@ -328,8 +325,9 @@ class Search:
         at = np.flatnonzero(~pool.hit & (pool.cost <= _nth(hits, count, len(self.problem.rows))[pool.group]))
         if len(at) == 0:
             return hits
-        wanted = self.problem.wanted[pool.group[at]]
-        off = np.where(np.isnan(wanted), 0.0, pool.values[at] - np.nan_to_num(wanted)).round(6) + 0.0
+        asked = ~np.isnan(self.problem.wanted).all(axis=0)
+        wanted = self.problem.wanted[:, asked][pool.group[at]]
+        off = np.where(np.isnan(wanted), 0.0, pool.values[at][:, asked] - np.nan_to_num(wanted)).round(6) + 0.0
         notes = onsets(pool.rows[at]).sum(axis=1, keepdims=True)
         label = _fingerprint(np.hstack([off.view(np.int64), notes, pool.group[at, None]]))
         order = np.lexsort((pool.cost[at], label))
@@ -355,18 +353,6 @@ class Search:
         kinds.append(self._whole(beam.group[parent], rows, nats))
         parts = [vars(kind) for kind in kinds]
         return _Moves(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
-
-    def _deaf(self, moves: _Moves) -> npt.NDArray[np.bool_]:
-        """(g,) where what is wanted does not change with a note's pitch, in any of these moves."""
-        original = self.problem.rows[moves.group]
-        at = np.flatnonzero(np.all(onsets(original) == onsets(moves.rows), axis=1))
-        group, values = moves.group[at], self.judge.values(moves.rows[at], self.problem.meter)
-        asked = ~np.isnan(self.problem.wanted[group])
-        same = np.all((values == self.original[group]) | ~asked, axis=1)
-        groups = len(self.problem.rows)
-        tried, heard = np.bincount(group, minlength=groups), np.bincount(group[~same], minlength=groups)
-        deaf: npt.NDArray[np.bool_] = (tried > 0) & (heard == 0)
-        return deaf
 
     def _altered(self, of: _Parents, parent: Ints, *changes: tuple[Ints, Ints]) -> _Moves:
         """Children of `parent` (n,), each with some ticks' tokens (n,) replaced: those worth a look. Most are not, so
@@ -402,8 +388,7 @@ class Search:
         liked = np.where(reach, table, -np.inf)
         favourites = self.effort.favourites
         edge = np.partition(liked, -favourites, axis=2)[:, :, -favourites, None]
-        vain = self.deaf[beam.group] & ~beam.hit  # such a measure gets no nearer by its notes' pitches
-        reach &= (started & ~vain[:, None])[:, :, None] | (liked >= edge)
+        reach &= started[:, :, None] | (liked >= edge)
         reach[:, :, HOLD] = beam.rows != HOLD
         reach[:, :, REST] = started
         np.put_along_axis(reach, beam.rows[:, :, None].astype(np.int64), False, axis=2)

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import arvae_music
@@ -18,7 +18,7 @@ from arvae_music.library import Model
 from arvae_music.locks import Locks, in_key
 from arvae_music.measure import Meter
 from arvae_music.proposals import log_probabilities, surprise
-from arvae_music.search import REACH, Effort, Judge, Pool, Problem, Search, Weights, _keys, _Moves
+from arvae_music.search import REACH, Effort, Judge, Pool, Problem, Search, Weights, _keys, _Moves, _nth
 from arvae_music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, Row, token_of
 
 ONE, TWO = Meter(1), Meter(2)
@@ -189,7 +189,49 @@ def test_what_costs_more_than_a_hit_whatever_its_attributes_are_is_not_looked_at
     assert len(search(problem([ROW], {"density": 1.0}), judge(tick=10.0, nat=0.0))._moves(made.first).rows) > 100
 
 
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), max_size=30), st.integers(1, 4))
+def test_what_the_nth_best_of_each_group_costs(drawn: list[tuple[int, int]], n: int):
+    group, cost = (np.array([pair[part] for pair in sorted(drawn)], dtype=np.int64) for part in range(2))
+    none = np.zeros((len(group), 1))
+    found = _nth(Pool(group, none.astype(np.int16), none, cost.astype(np.float64), none[:, 0], cost == 0), n, 3)
+    for g in range(3):
+        own = cost[group == g]
+        assert found[g] == (own[n - 1] if len(own) >= n else np.inf)
+
+
+def test_what_costs_more_than_a_pool_full_of_hits_is_not_looked_at():
+    """Every fifth of a semitone is a hit here; the pool takes the two nearest, and then none that is farther."""
+    made = search(problem([ROW], {}), judge(**{**NOTHING, "semitone": 1.0}), Effort(kept=2))
+    assert made.full.tolist() == [np.inf]
+    rows = np.array([changed(t6=pitch) for pitch in (F, G)], dtype=np.int16)
+    made.add(np.zeros(2, dtype=np.int64), rows)
+    assert made.pool.cost.tolist() == [0, 1]
+    assert made.full.tolist() == [1]
+    assert made._moves(made.first).spent.max() == 1
+
+
+@pytest.mark.parametrize("wanted", [{"density": 5 / 12}, {"contour": 5 / 26, "density": 2 / 12}, {"rhythm": 0.6}])
+def test_what_looks_dear_before_its_taste_is_known_would_not_have_been_taken(
+    wanted: dict[str, float], monkeypatch: pytest.MonkeyPatch
+):
+    asked = problem([ROW, changed(t4=G)], wanted)
+    usual = search(asked).run()
+    monkeypatch.setattr("arvae_music.search.LIKELY", 1000)
+    np.testing.assert_array_equal(search(asked).run().rows, usual.rows)
+
+
 # ------------------------------------------------------------------------------------ small changes
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([HOLD, HOLD, REST, C, E, FIS]), min_size=12, max_size=12), st.data())
+def test_what_is_reckoned_from_a_parent_is_what_the_whole_candidate_is(row: list[int], data: st.DataObject):
+    made = search(problem([ROW, row], {"density": 6 / 12, "contour": 4 / 26}))
+    parents = np.array([ROW, data.draw(st.permutations(row))], dtype=np.int16)
+    made.add(np.arange(2), parents)
+    moves = made._moves(made.pool)
+    np.testing.assert_allclose(moves.spent, made._spent(moves.group, moves.rows), atol=1e-9)
+    assert np.array_equal(moves.key, _keys(moves.group, moves.rows))
 
 
 def moved(made: Search) -> tuple[npt.NDArray[np.int64], Row, npt.NDArray[np.floating]]:
