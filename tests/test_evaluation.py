@@ -28,7 +28,7 @@ from arvae_music.evaluation import (
 )
 from arvae_music.examples import Examples
 from arvae_music.library import Model
-from arvae_music.measure import MAX_TICKS, Meter
+from arvae_music.measure import MAX_TICKS, TICKS_PER_BEAT, Meter
 from arvae_music.runtime import State
 from arvae_music.tokens import CENTRE, FIRST_PITCH, HOLD, REST, VOCABULARY, Timed, cut, notes_of, token_of
 
@@ -91,15 +91,16 @@ class Known:
         first = np.round(z[:, 2] * 3).astype(int) + BASE
         rows = np.stack([row_of(n, step, meter, b) for n, step, b in zip(counts, steps, first, strict=True)])
         rows = np.where(rows == HOLD, HOLD, np.clip(rows, FIRST_PITCH, VOCABULARY - 1))
-        beats, starts, hidden = rows.T[:, :, None].astype(np.float32), np.zeros((1, len(z), 1)), np.zeros((len(z), 1))
-        return State(meter, beats, starts, hidden, np.arange(len(z)))
+        beats = rows.reshape(len(z), meter.beats, TICKS_PER_BEAT).transpose(1, 0, 2).astype(np.float32)
+        return State(meter, beats, np.zeros((meter.beats, len(z), 1)), np.zeros((len(z), 1)), np.arange(len(z)))
 
     def nowhere(self, meter):
         return self.start(np.zeros((1, LATENT), dtype=np.float32), meter)
 
     def step(self, state, previous, sounding):
         logits = np.zeros((len(previous), VOCABULARY), dtype=np.float32)
-        logits[np.arange(len(previous)), state.beats[state.tick, state.point, 0].astype(int)] = 8
+        beat, tick = divmod(state.tick, TICKS_PER_BEAT)
+        logits[np.arange(len(previous)), state.beats[beat, state.point, tick].astype(int)] = 8
         state.tick += 1
         return logits
 
