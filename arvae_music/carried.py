@@ -61,19 +61,19 @@ def carried(
     values = np.column_stack([train.attributes[at], *others.values()]).astype(np.float64)
     weights: Weights = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
     dimensions, (own, log_variance) = tuple(range(count)), posteriors(model, inputs)
-    known = Codes.of_examples(train)
+    known = Codes.of_examples(train) if carriage == "given" else None
     if carriage == "found":
         codes = sampled(own, log_variance, np.random.default_rng(0))
         dimensions, turned = find_dimensions(codes, values[:, :count])
         weights = mirrored(weights, turned)
         own[:, list(turned)] *= -1
-    elif carriage == "given":
+    elif known is not None:
         own[:, :count] = known(train.attributes[at])
     codes = np.zeros_like(values)
     codes[:, :count] = own[:, list(dimensions)]
     named = [*zip(train.names, origins, dimensions, strict=True), *((name, "", NOT_CARRIED) for name in others)]
     scales = [calibrate(name, origin, d, values[:, i], codes[:, i]) for i, (name, origin, d) in enumerate(named)]
-    if carriage == "given":
+    if known is not None:
         pairs = zip(scales[:count], known.scores, strict=True)
         scales[:count] = [given_scale(scale, one.levels, one.mean, one.sd) for scale, one in pairs]
     correlation, code_correlation = correlations(values, codes)

@@ -74,11 +74,11 @@ class Scale:
 
     def code(self, value: Floats | float) -> Floats:
         """Attribute values -> the latent codes that stand for them; straight on beyond the outer knots."""
-        return _interpolate(np.asarray(value, dtype=np.float64), self.values, self.codes)
+        return straight_on(np.asarray(value, dtype=np.float64), self.values, self.codes)
 
     def value(self, code: Floats | float) -> Floats:
         """The inverse of `code`."""
-        return _interpolate(np.asarray(code, dtype=np.float64), self.codes, self.values)
+        return straight_on(np.asarray(code, dtype=np.float64), self.codes, self.values)
 
     def log_variance(self, value: Floats) -> Floats:
         """Of the codes of attribute values, where the decoder was given them."""
@@ -460,7 +460,7 @@ def isotonic(values: Floats, weights: Floats) -> Floats:
     return np.concatenate([np.full(length, mean) for mean, _, length in blocks])
 
 
-def _interpolate(at: Floats, xs: Sequence[float], ys: Sequence[float]) -> Floats:
+def straight_on(at: Floats, xs: Sequence[float] | Floats, ys: Sequence[float] | Floats) -> Floats:
     """Piecewise linear, going straight on at both ends with the slope of the whole."""
     x, y = np.asarray(xs), np.asarray(ys)
     slope = (y[-1] - y[0]) / max(x[-1] - x[0], 1e-9)

@@ -279,10 +279,9 @@ class _Run:
     def _control(
         self, coded: Coded, outcomes: tuple[Outcome, ...], steps: tuple[Outcome, ...]
     ) -> dict[str, dict[str, Figures]]:
-        known = {row.tobytes() for row in coded.inputs[coded.seen]}
         found: dict[str, dict[str, Figures]] = {"all": {}, "unseen": {}}
         for name, one, traversed in zip(self.names, outcomes, steps, strict=True):
-            fresh = np.array([row.tobytes() not in known for row in one.inputs], dtype=np.bool_)
+            fresh = ~_among(one.inputs, coded.inputs[coded.seen])
             found["all"][name] = control.summary(self.model, one, traversed)
             found["unseen"][name] = control.summary(self.model, one.take(fresh))
         return found
@@ -290,8 +289,7 @@ class _Run:
     # ------------------------------------------------------------------------ leakage
 
     def _leakage(self, coded: Coded) -> dict[str, Figures]:
-        judged_rows = {row.tobytes() for row in coded.inputs}
-        new = np.array([row.tobytes() not in judged_rows for row in self.train.inputs.astype(np.int16)], dtype=np.bool_)
+        new = ~_among(self.train.inputs.astype(np.int16), coded.inputs)
         fit = self._coded(self.train.take(new), self.options.probe_rows)
         free = [d for d in range(coded.mean.shape[1]) if d not in self.dimensions]
         found: dict[str, Figures] = {}
@@ -330,7 +328,6 @@ class _Run:
     def _samples(self, coded: Coded) -> Figures:
         """Decodes of the prior, each meter as often as the part has it."""
         random = self._random(4)
-        known = {row.tobytes() for row in self.known.inputs.astype(np.int16)}
         rows: list[Inputs] = []
         for meter, at in by_meter(coded.inputs):
             count = max(1, round(self.options.samples * len(at) / len(coded.inputs)))
@@ -342,13 +339,19 @@ class _Run:
         return {
             "valid": metrics.mean(spelt(made)),
             "distinct": len(np.unique(made, axis=0)) / len(made),
-            "new": metrics.mean([row.tobytes() not in known for row in made]),
+            "new": metrics.mean(~_among(made, self.known.inputs.astype(np.int16))),
             "in_key": _in_key(made),
             "corpus_in_key": _in_key(coded.inputs),
         }
 
 
 _MODES: tuple[Mode, ...] = ("latent", "guided")
+
+
+def _among(rows: Inputs, others: Inputs) -> npt.NDArray[np.bool_]:
+    """(n, 1 + width), (m, 1 + width) -> (n,) which rows are among the others."""
+    known = {row.tobytes() for row in others}
+    return np.array([row.tobytes() in known for row in rows], dtype=np.bool_)
 
 
 def spelt(inputs: Inputs) -> npt.NDArray[np.bool_]:

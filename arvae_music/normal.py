@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from .checkpoint import straight_on
 from .examples import Examples, LazyRows, distinct
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -54,10 +55,7 @@ class NormalScores:
 
     def code(self, values: Floats) -> Floats:
         """(b,) -> (b,)"""
-        slope = (self.mean[-1] - self.mean[0]) / (self.levels[-1] - self.levels[0])
-        beyond = np.minimum(values - self.levels[0], 0) + np.maximum(values - self.levels[-1], 0)
-        found: Floats = np.interp(values, self.levels, self.mean) + slope * beyond
-        return found
+        return straight_on(values, self.levels, self.mean)
 
     def drawn(self, values: Floats, random: np.random.Generator) -> Floats:
         """(b,) -> (b,) codes from the values' intervals."""

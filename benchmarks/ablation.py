@@ -7,7 +7,7 @@ Judged on the validation tunes of Bach, from which the defaults are chosen. A ru
 is not done again; two processes may share a folder, each with other --variants. Columns: arvae_music/comparison.py.
 
     plain         AR-VAE, as published                    conditional   the decoder is given exact codes
-    tight         the same, beta .008 instead of .001     policy        + policy gradient
+    tight         the same, aligned's beta     policy        + policy gradient
     kept          + policy gradient and invariance        flow          + the flow alone
     aligned       policy gradient, flow, invariance: what `--objective aligned` does
     free          the same without invariance             loose         aligned, beta .001
@@ -37,7 +37,7 @@ from arvae_music.evaluation import EvaluationOptions, evaluate_model
 from arvae_music.examples import Split
 from arvae_music.files import write_whole
 from arvae_music.library import prepare
-from arvae_music.measure_model import to_checkpoint
+from arvae_music.measure_model import combinations_of, to_checkpoint
 from arvae_music.measure_nets import accuracy, build
 from arvae_music.mixing import Mixer
 from arvae_music.objectives import entry, make
@@ -142,7 +142,8 @@ def one(variant: Variant, seed: int, epochs: int, parts: Split, part: str) -> Ma
     plan = make_plan("bach", PAPER, len(parts.train), variant.objective, None, seed, given)
     attributes = len(specs) if variant.layers else 0
     dims, options = replace(plan.dims, flow_layers=variant.layers, attributes=attributes), plan.options
-    setting = options.setting(dims.latent, parts.train, partial(evaluate_mixed, specs))
+    known = combinations_of(parts.train, specs)
+    setting = options.setting(dims.latent, parts.train, partial(evaluate_mixed, specs), known)
     objective = _objective(variant, setting)
     seed_all(seed, 0, 0)
     model = build(dims)
@@ -151,7 +152,7 @@ def one(variant: Variant, seed: int, epochs: int, parts: Split, part: str) -> Ma
     for _ in trainer.run():
         pass
     seconds = time.perf_counter() - started
-    made = to_checkpoint(model, dims, parts.train, specs, [""] * len(specs), {}, {}, objective.carriage)
+    made = to_checkpoint(model, dims, parts.train, specs, [""] * len(specs), {}, {}, objective.carriage, known)
     judged = parts.valid if part == "valid" else parts.test
     result = evaluate_model(prepare(made), parts.train, judged, EvaluationOptions(guided=8, traversals=2))
     return {

@@ -21,7 +21,7 @@ from arvae_music import __version__, checkpoint, processor
 from arvae_music.cli.domains import MEASURES
 from arvae_music.cli.train import read_plan
 from arvae_music.measure_model import from_checkpoint
-from arvae_music.objectives.aligned import NOISE, Aligned
+from arvae_music.objectives.aligned import Aligned
 from arvae_music.training import Trainer, seed_all
 
 MOST_EPOCHS = 1_000_000  # the clock ends it
@@ -64,7 +64,7 @@ def main() -> None:
             valid = report.valid
             print(report.step, f"{report.progress:.2f}", report.parts, valid, flush=True)
     if asked.flow_minutes:
-        fit_flow(trainer, asked.flow_minutes, asked.learning_rate)
+        fit_flow(trainer, trainer.objective, asked.flow_minutes, asked.learning_rate)
     refined = {
         "minutes": asked.minutes,
         "flow_minutes": asked.flow_minutes,
@@ -80,7 +80,7 @@ def main() -> None:
     checkpoint.write(asked.run / checkpoint.MODEL_FILE, made, overwrite=True)
 
 
-def fit_flow(trainer: Trainer, minutes: float, learning_rate: float) -> None:
+def fit_flow(trainer: Trainer, objective: Aligned, minutes: float, learning_rate: float) -> None:
     """Fit it to the encoder as it is, by maximum likelihood."""
     model = trainer.model
     assert model.flow is not None
@@ -91,10 +91,8 @@ def fit_flow(trainer: Trainer, minutes: float, learning_rate: float) -> None:
             group["lr"] = learning_rate * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * ended)))
         rows = trainer.batch()
         with torch.no_grad():
-            mean, log_variance = model.posterior(rows.inputs)
-            z = mean + NOISE * torch.randn_like(mean) * (0.5 * log_variance).exp()
-        count = rows.codes.shape[1]
-        loss = model.flow.loss(z[:, count:], model.conditions(rows.codes, rows.inputs))
+            posterior = model.posterior(rows.inputs)
+        loss = objective.flow_loss(model, rows, posterior)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.flow.parameters(), 1.0)

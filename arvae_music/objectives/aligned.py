@@ -31,6 +31,7 @@ from torch import Tensor
 from ..combinations import Combinations
 from ..errors import UsageError
 from ..examples import standard
+from ..model import ArVae, Posterior
 from ..normal import Codes
 from .conditional import ConditionalVae
 from .entries import Carriage
@@ -97,7 +98,7 @@ class Aligned:
             return Terms(sum(idle, terms.total), terms.parts)
         if flow is not None and not flow.narrowed:
             flow.narrow(self._signal_to_noise(step)[self.k :])
-        fit = self._flow_loss(step)
+        fit = self.flow_loss(step.model, step.batch, step.outputs.posterior)
         asked = self._asked(step)
         terms = terms.plus("flow", self.weights.flow, fit)
         if asked is None:
@@ -116,15 +117,14 @@ class Aligned:
         mean, log_variance = step.model.posterior(step.draw(JUDGED).inputs)
         return mean.var(dim=0) / log_variance.exp().mean(dim=0)
 
-    def _flow_loss(self, step: Step) -> Tensor:
-        """Fitted to the encoder as it is: the encoder is not to please the flow."""
-        model = step.model
+    def flow_loss(self, model: ArVae, batch: Batch, posterior: Posterior) -> Tensor:
+        """Fitted to the encoder as it is: the encoder is not to please the flow. 0 where there is none."""
+        mean, log_variance = (part.detach() for part in posterior)
         if model.flow is None:
-            return step.outputs.z.new_zeros(())
-        mean, log_variance = (part.detach() for part in step.outputs.posterior)
+            return mean.new_zeros(())
         z = mean + NOISE * torch.randn_like(mean) * (0.5 * log_variance).exp()
-        codes, others = step.batch.codes if self.carriage == "given" else z[:, : self.k], z[:, self.k :]
-        return model.flow.loss(others, model.conditions(codes, step.batch.inputs))
+        codes, others = batch.codes if self.carriage == "given" else z[:, : self.k], z[:, self.k :]
+        return model.flow.loss(others, model.conditions(codes, batch.inputs))
 
     # ------------------------------------------------------------------------ what is asked
 

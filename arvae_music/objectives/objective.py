@@ -80,7 +80,7 @@ class Setting:
     seed: int = 0
     measure: Measure | None = None
     codes: Codes | None = None  # None: those of `values`
-    combinations: Combinations | None = None  # of values, by context (model.ArVae); None: those of `values`
+    combinations: Combinations | None = None  # by context (model.ArVae); None, where there is none: those of `values`
 
     @property
     def attributes(self) -> int:
