@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does, before numpy is loaded
-# A shell starts what it puts into the background deaf to Ctrl-C, and so would be the processes that tests interrupt.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import mido
 import numpy as np
 import pytest
+
+# A shell starts what it puts into the background deaf to Ctrl-C, and so would be the processes that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).parent.parent
 SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
