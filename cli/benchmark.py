@@ -30,7 +30,8 @@ from . import common
 from .domains import Plan, domain_of
 from .evaluate import PARTS
 from .main import INTERRUPTED
-from .train import Run, default_run, load_data, make_plan, processes, read_plan
+from .run import Run
+from .train import default_run, load_data, make_plan, processes, read_plan
 
 if TYPE_CHECKING:
     from .. import comparison

@@ -20,7 +20,8 @@ from arvae_music import checkpoint
 from arvae_music.cli import common, train
 from arvae_music.cli.domains import IMAGE_ROWS, Plan, domain_of
 from arvae_music.cli.main import COMMANDS, main
-from arvae_music.cli.train import Run, default_run
+from arvae_music.cli.run import Run
+from arvae_music.cli.train import default_run
 from arvae_music.measure_nets import MeasureDims
 from arvae_music.training import Report, Trainer, TrainingOptions
 
