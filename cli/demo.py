@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from . import common
+from . import common, sources
 
 Folder = Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the files go.")]
 
@@ -27,7 +27,7 @@ def demo(
 
     source = Path(library.__file__).parent / "data" / "ode_to_joy.mid"
     song = read_any(source, name=source.name)
-    trained = common.load_model(model, song.melody)
+    trained = sources.load_model(model, song.melody)
     request = trained.request({"density": "+1.5"}, seed=seed)
     result = edit(song.melody, request, trained)
     title, caption = "Ode to Joy", "density +1.5"

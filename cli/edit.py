@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import UsageError
-from . import common, pictures
+from . import batches, common, pictures, placing, sources
 
 if TYPE_CHECKING:
     from ..edit import BarResult, EditRequest, EditResult
     from ..library import Model
     from ..midi import Song
-    from .common import Planned
+    from .placing import Planned
 
 SLIDERS = ("density", "rhythm", "range", "contour", "syncopation", "pitch", "repetition", "steps")  # have an option
 _SLIDERS = "Sliders: +1.5 (sd), -2notes, +10%, =8notes, x1.5, 0:+0,8:+2 (a ramp over measures)"
@@ -137,7 +137,7 @@ def edit(
     sliders = chosen(named, set_) | given(pictures.SLIDERS, drawn)
     if not sliders:
         raise UsageError("nothing to change", remedy="give a slider, for instance --density +1.5")
-    places = common.expand_inputs(files, recursive=recursive)
+    places = sources.expand_inputs(files, recursive=recursive)
     if pictures.are_pictures(places):
         pictures.refuse(
             ctx, "bars", "lock", "strength", "form", "proposals", "runtime", "track", "channel", "pickup", "roll"
@@ -156,7 +156,7 @@ def edit(
             dry_run=dry_run,
             json=json,
         )
-    trained = common.load_model(model, runtime=runtime)
+    trained = sources.load_model(model, runtime=runtime)
     request = trained.request(
         dict(sliders),
         keep=split_names(keep),
@@ -168,11 +168,11 @@ def edit(
         proposals=proposals,
         seed=seed,
     )
-    requests = [common.Request(place, common.label(request.targets), seed) for place in places]
-    plans = common.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing)
+    requests = [placing.Request(place, placing.label(request.targets), seed) for place in places]
+    plans = placing.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing)
     reading = {"track": track, "channel": channel, "pickup": pickup}
     work = _Work(model, runtime, request, reading, roll=roll, dry_run=dry_run, json=json)
-    return common.run_told(plans, work, jobs, json=json)
+    return batches.run_told(plans, work, jobs, json=json)
 
 
 def chosen(named: Sequence[str | None], pairs: Sequence[str] | None) -> dict[str, str]:
@@ -210,26 +210,26 @@ class _Work:
     dry_run: bool
     json: bool
 
-    def __call__(self, plan: Planned) -> common.Told | Literal[False]:
+    def __call__(self, plan: Planned) -> batches.Told | Literal[False]:
         from ..edit import edit as edit_melody
 
         if plan.skip:
             return False
-        song = common.read_song(plan.request.source, **self.reading)
-        model = common.load_model(self.model, song.melody, self.runtime)
+        song = sources.read_song(plan.request.source, **self.reading)
+        model = sources.load_model(self.model, song.melody, self.runtime)
         result = edit_melody(song.melody, self.request, model)
         if not self.dry_run:
-            common.write_output(plan, song.write(result.melody.rows))
+            placing.write_output(plan, song.write(result.melody.rows))
             if self.roll and plan.place != "-":
                 self._draw(plan, song, result)
         data = as_json(plan, song, result, self.request, model, self.dry_run) if self.json else {}
-        return common.Told(self._lines(plan, song, result, model), data, plan.place == "-")
+        return batches.Told(self._lines(plan, song, result, model), data, plan.place == "-")
 
     def _draw(self, plan: Planned, song: Song, result: EditResult) -> None:
         from ..files import write_whole
         from ..rolls import svg
 
-        picture = svg(song.melody, result.melody, title=song.melody.name, caption=common.label(self.request.targets))
+        picture = svg(song.melody, result.melody, title=song.melody.name, caption=placing.label(self.request.targets))
         write_whole(Path(plan.place).with_suffix(".svg"), picture.encode(), overwrite=plan.overwrite)
 
     def _lines(self, plan: Planned, song: Song, result: EditResult, model: Model) -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import common
+from . import batches, common, sources
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -60,11 +60,11 @@ def inspect(
     from ..attributes import PAPER, find
 
     specs = [find(name) for name in attribute or PAPER]
-    places = common.expand_inputs(files, recursive=recursive)
+    places = sources.expand_inputs(files, recursive=recursive)
     found: list[dict[str, Any]] = []
 
-    def look(place: common.Place) -> None:
-        song = common.read_song(place, track=track, channel=channel, pickup=pickup)
+    def look(place: sources.Place) -> None:
+        song = sources.read_song(place, track=track, channel=channel, pickup=pickup)
         description = describe(song, specs)
         if json:
             found.append(description)
@@ -73,7 +73,7 @@ def inspect(
             common.report("")
         show(song, description, specs)
 
-    code = common.run_batch(places, look)
+    code = batches.run_batch(places, look)
     if json:
         common.print_json(found)
     return code

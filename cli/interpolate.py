@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import UsageError
-from . import common, edit, pictures
-from .common import Place, Planned
+from . import common, edit, pictures, placing, sources
+from .placing import Planned
+from .sources import Place
 from .vary import earlier_rows
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ def interpolate(
     quiet: common.Quiet = False,
 ) -> int:
     """Write the melodies that lie between two, or among several, in order."""
-    common.expand_inputs(files)  # names all that are missing at once
-    places = [place for argument in files for place in common.expand_inputs([argument])]  # a melody may come again
+    sources.expand_inputs(files)  # names all that are missing at once
+    places = [place for argument in files for place in sources.expand_inputs([argument])]  # a melody may come again
     if len(places) < 2:
         raise UsageError("one melody cannot be interpolated", remedy="name two or more")
     if pictures.are_pictures(places):
@@ -88,8 +89,8 @@ def interpolate(
     if all(plan.skip for plan in plans):
         common.say(f"{plans[0].place}: skipped")
         return 0
-    songs = [common.read_song(place, track=track, channel=channel, pickup=pickup) for place in places]
-    trained = common.load_model(model, songs[0].melody, runtime)
+    songs = [sources.read_song(place, track=track, channel=channel, pickup=pickup) for place in places]
+    trained = sources.load_model(model, songs[0].melody, runtime)
     path = trained.interpolate([_chosen(song, bars) for song in songs], steps, form=form, seed=seed)
     rows = _rows(path, plans, places, trained, seed, one)
     if not dry_run:
@@ -125,7 +126,7 @@ def _plan(
     name = "-".join(stems[:NAMED]) + (f"-and-{len(stems) - NAMED}-more" if len(stems) > NAMED else "")
     source = Path(name) if places[0] == "-" else Path(places[0]).parent / name
     count = 1 if one else (len(places) - 1) * (steps - 1) + 1
-    requests = [common.Request(source.with_name(f"{name}.mid"), f"{steps}-steps", seed, n + 1) for n in range(count)]
+    requests = [placing.Request(source.with_name(f"{name}.mid"), f"{steps}-steps", seed, n + 1) for n in range(count)]
     if not one:
         if output == "-":
             raise UsageError("many files cannot go to stdout", remedy="give --one, or a folder with -o")
@@ -134,7 +135,7 @@ def _plan(
     elif output is None:
         output = str(source.with_name(f"{name}.{{edit}}.mid"))
     template = "{stem}.{edit}.mid" if one else "{stem}.{n:02}.mid"
-    plans = common.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing, template=template)
+    plans = placing.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing, template=template)
     if not one:
         earlier_rows(Path(plans[0].place).parent, overwrite=overwrite, skip_existing=skip_existing)
     return plans
@@ -151,7 +152,7 @@ def _write(
     steps = list(zip(path.melodies, _velocities(path, songs), strict=True))
     for plan, content in zip(plans, [steps] if one else [[step] for step in steps], strict=True):
         if not plan.skip:
-            common.write_output(plan, _midi(content, look))
+            placing.write_output(plan, _midi(content, look))
     if not one:
         _conclude(path, plans, rows, round(songs[0].tempo, 2))
 

@@ -4,7 +4,7 @@
     arvae interpolate a.png b.png                        a-b.9-steps.png, a strip; -o way.gif is a GIF, there and back
     arvae traverse mnist                                 mnist.traverse.png: attributes by steps
 
-Names of outputs, what is never replaced, exit codes, --json and --dry-run are those of melodies (common.py). Without
+Names of outputs, what is never replaced, exit codes, --json and --dry-run are those of melodies (placing.py). Without
 --model the packaged model is taken that draws pictures of the file's size.
 """
 
@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import InputError, UsageError
-from . import common
-from .common import Place, Planned, Told
+from . import batches, common, placing
+from .batches import Told
+from .placing import Planned
+from .sources import Place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,10 +121,10 @@ def edit(
     trained = load_model(model, _size(places[0]))
     targets = targets_of(dict(sliders), trained)
     kept = tuple(trained.metadata.scale(name).name for name in keep)
-    label = common.label(targets)
-    plans = _plan([common.Request(place, label, seed) for place in places], output, overwrite, skip_existing)
+    label = placing.label(targets)
+    plans = _plan([placing.Request(place, label, seed) for place in places], output, overwrite, skip_existing)
     work = _Edit(model, targets, kept, "latent" if mode == "latent" else "guided", seed, dry_run)
-    return common.run_told(plans, work, jobs, json=json)
+    return batches.run_told(plans, work, jobs, json=json)
 
 
 def _size(place: Place) -> int:
@@ -132,9 +134,9 @@ def _size(place: Place) -> int:
 
 
 def _plan(
-    requests: Sequence[common.Request], output: str | None, overwrite: bool, skip_existing: bool, *suffixes: str
+    requests: Sequence[placing.Request], output: str | None, overwrite: bool, skip_existing: bool, *suffixes: str
 ) -> list[Planned]:
-    plans = common.plan_outputs(
+    plans = placing.plan_outputs(
         requests, output, overwrite=overwrite, skip_existing=skip_existing, template=f"{{stem}}.{{edit}}{SUFFIX}"
     )
     allowed = (SUFFIX, *suffixes)
@@ -167,7 +169,7 @@ class _Edit:
         result = edit_picture(picture, self.targets, model, self.keep, self.mode, self.seed)
         if not self.dry_run:
             data = png(result.image) if result.changed else Path(plan.request.source).read_bytes()
-            common.write_output(plan, data)
+            placing.write_output(plan, data)
         found = rows(result, model)
         lines = self._lines(plan, result, found, model.name)
         return Told(lines, self._json(plan, result, found, model), plan.place == "-")
@@ -243,8 +245,8 @@ def interpolate(
     from ..images.pictures import gif, png, read, strip
 
     stem = "-".join(Path(place).stem for place in places)
-    source = Path(places[0]).with_name(f"{common.safe_name(stem)}{SUFFIX}")
-    plan = _plan([common.Request(source, f"{steps}-steps", seed)], output, overwrite, skip_existing, GIF)[0]
+    source = Path(places[0]).with_name(f"{placing.safe_name(stem)}{SUFFIX}")
+    plan = _plan([placing.Request(source, f"{steps}-steps", seed)], output, overwrite, skip_existing, GIF)[0]
     if plan.skip:
         common.say(f"{plan.place}: skipped")
         return 0
@@ -253,7 +255,7 @@ def interpolate(
     path = between(pictures, trained, steps)
     if not dry_run:
         moving = plan.place != "-" and Path(plan.place).suffix.lower() == GIF
-        common.write_output(plan, gif(path) if moving else png(strip(path)))
+        placing.write_output(plan, gif(path) if moving else png(strip(path)))
     if json:
         values = trained.measure(_stacked(path))
         about = {"inputs": [str(place) for place in places], "output": None if dry_run else str(plan.place)}
@@ -293,8 +295,8 @@ def traverse(
     from ..images.pictures import grid, png, read
 
     trained = load(model)
-    source = Path(f"{common.safe_name(trained.name)}{SUFFIX}") if image is None else image
-    plan = _plan([common.Request(source, "traverse", seed)], output, overwrite, skip_existing)[0]
+    source = Path(f"{placing.safe_name(trained.name)}{SUFFIX}") if image is None else image
+    plan = _plan([placing.Request(source, "traverse", seed)], output, overwrite, skip_existing)[0]
     if plan.skip:
         common.say(f"{plan.place}: skipped")
         return 0
@@ -303,7 +305,7 @@ def traverse(
     found = traversal(z, trained, steps)
     if not dry_run:
         drawn = grid([list(one.pictures) for one in found], [one.name for one in found])
-        common.write_output(plan, png(drawn))
+        placing.write_output(plan, png(drawn))
     if json:
         common.print_json(
             {"model": trained.name, "output": None if dry_run else plan.place, "traversals": _told(found)}

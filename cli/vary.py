@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import OutputError, UsageError
-from . import common, edit
-from .common import Place, Planned
+from . import batches, common, edit, placing, sources
 from .parallel import workers
+from .placing import Planned
+from .sources import Place
 
 if TYPE_CHECKING:
     from ..contact_sheet import Card
@@ -105,10 +106,10 @@ def vary(
     """Write variations of a melody that keep its character, or a grid of edits."""
     named = (density, rhythm, range_, contour, syncopation, pitch, repetition, steps)
     sliders = edit.chosen(named, set_)
-    places = common.expand_inputs(files, recursive=recursive)
+    places = sources.expand_inputs(files, recursive=recursive)
     from ..vary import VaryRequest
 
-    trained = common.load_model(model, runtime=runtime)
+    trained = sources.load_model(model, runtime=runtime)
     points = grid_points(grid) if grid is not None else [{}]
     both = sorted(set(points[0]) & set(sliders))
     if both:
@@ -192,12 +193,12 @@ def _plan(
     plans: dict[Place, list[Planned]] = {}
     for where, inside in by_folder.items():
         wanted = [
-            common.Request(place, common.label(request.editing.targets) or "vary", request.editing.seed, n)
+            placing.Request(place, placing.label(request.editing.targets) or "vary", request.editing.seed, n)
             for place in inside
             for request in requests
             for n in range(1, request.count + 1 if varied else 2)
         ]
-        for plan in common.plan_outputs(
+        for plan in placing.plan_outputs(
             wanted, f"{where}/", overwrite=overwrite, skip_existing=skip_existing, template=template
         ):
             plans.setdefault(plan.request.source, []).append(plan)
@@ -254,11 +255,11 @@ class _Work:
     dry_run: bool
 
     def __call__(self, item: _Item) -> _Made | Literal[False]:
-        song = common.read_song(item.place, **self.reading)
+        song = sources.read_song(item.place, **self.reading)
         rows = [self.earlier.get(self._name(plan)) for plan in item.plans if plan.skip]
         if len(rows) == len(item.plans) and all(row is not None for row in rows):
             return self._recalled(item, song)
-        model = common.load_model(self.model, song.melody, self.runtime)
+        model = sources.load_model(self.model, song.melody, self.runtime)
         lines, cards = [f"{song.name}: {song.found.why}"], []
         each = len(item.plans) // len(self.requests)
         for at, request in enumerate(self.requests):
@@ -290,7 +291,7 @@ class _Work:
         tempo, cards = round(song.tempo, 2), []
         for plan, (result, amount) in zip(plans, results, strict=False):
             if not self.dry_run and not plan.skip:
-                common.write_output(plan, song.write(result.melody.rows))
+                placing.write_output(plan, song.write(result.melody.rows))
             row = entry(
                 file=self._name(plan), source=str(plan.request.source), n=plan.request.n, seed=request.editing.seed,
                 model=model, result=result, targets=request.editing.targets, keep=request.editing.keep, amount=amount,
@@ -304,7 +305,7 @@ class _Work:
 
         tempo, cards = round(song.tempo, 2), []
         for plan in item.plans:
-            after = common.read_song(plan.place, track=str(song.found.track), channel=song.found.channel,
+            after = sources.read_song(plan.place, track=str(song.found.track), channel=song.found.channel,
                                      pickup=song.pickup)  # fmt: skip
             cards.append(make_card(self.earlier[self._name(plan)], song.melody, after.melody, tempo))
         return _Made([f"{song.name}: skipped, all {len(cards)} files are there"], cards)
@@ -317,7 +318,7 @@ def _told(request: VaryRequest, rows: Sequence[Row], short: int) -> list[str]:
     """The report's lines on one request."""
     exact = sum(row["exact"] for row in rows)
     targets, seed = request.editing.targets, request.editing.seed
-    head = f"{common.label(targets)}: " if targets else ""
+    head = f"{placing.label(targets)}: " if targets else ""
     shares = [row["amount"] for row in rows if row["amount"] is not None]
     amount = f", {100 * sum(shares) / len(shares):.0f} % of the notes others on average" if shares else ""
     lines = [f"{head}{len(rows)} of {len(rows) + short}{amount}; {exact} exact in every measure; seed {seed}"]
@@ -335,7 +336,7 @@ def _run(work: _Work, items: Sequence[_Item], jobs: int | None, *, json: bool) -
             common.report("\n".join(made.lines))
 
     count = 1 if any(item.place == "-" for item in items) else workers(jobs, len(items))
-    code = common.run_batch(items, work, name=lambda item: str(item.place), then=then, jobs=count)
+    code = batches.run_batch(items, work, name=lambda item: str(item.place), then=then, jobs=count)
     if cards and not work.dry_run:
         _conclude(work, cards)
     if json:

@@ -14,7 +14,9 @@ import pytest
 from conftest import Run, write_melody
 
 from arvae_music.cli import common
-from arvae_music.cli.common import Planned, Request, expand_inputs, fill, plan_outputs, run_batch, safe_name
+from arvae_music.cli.batches import run_batch
+from arvae_music.cli.placing import Planned, Request, fill, plan_outputs, safe_name, write_output
+from arvae_music.cli.sources import expand_inputs
 from arvae_music.errors import CheckpointError, InputError, OutputError, UsageError
 
 # ------------------------------------------------------------------------- exit codes and streams
@@ -372,7 +374,7 @@ def test_a_file_that_appears_after_planning_is_not_overwritten(songs: Path) -> N
     [plan] = plan_outputs([A], "x.mid")
     (songs / "x.mid").write_bytes(b"somebody else's")
     with pytest.raises(OutputError, match="exists already"):
-        common.write_output(plan, b"ours")
+        write_output(plan, b"ours")
     assert (songs / "x.mid").read_bytes() == b"somebody else's"
 
 
