@@ -25,13 +25,14 @@ import numpy.typing as npt
 from .attributes import AttributeSpec, evaluate
 from .checkpoint import NOT_CARRIED, Metadata
 from .errors import UsageError
+from .judge import Judge, Problem
 from .locks import Locks, ends_in
 from .measure import Meter
 from .melody import Melody
 from .path import Choice, best_path
 from .proposals import decode, gumbel
 from .runtime import Runtime
-from .search import Judge, Pool, Problem, Search
+from .search import Pool, Search
 from .targets import Target, selected
 from .tokens import FIRST_PITCH, HOLD, REST, Row, onsets
 

@@ -38,12 +38,12 @@ import numpy.typing as npt
 
 from .edit import BarResult, EditResult, Model, values_of
 from .errors import InputError, UsageError
+from .judge import Judge
 from .locks import Locks, ends_in
 from .measure import TICKS_PER_BEAT, Meter
 from .melody import Bar, Melody
 from .path import Choice, best_path, joins
 from .proposals import decode, gumbel, log_probabilities, surprise
-from .search import Judge
 from .targets import selected
 from .taste import awkward
 from .tokens import FIRST_PITCH, HOLD, REST, Row, onsets

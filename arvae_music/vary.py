@@ -34,12 +34,12 @@ import numpy.typing as npt
 from .checkpoint import NOT_CARRIED
 from .edit import EditRequest, EditResult, Model, edit, leave_of, tie_of, values_of
 from .errors import UsageError
+from .judge import Judge
 from .locks import Locks, ends_in, opening_allowed
 from .measure import Meter
 from .melody import Melody
 from .path import Choice, best_path, joins
 from .proposals import decode
-from .search import Judge
 from .taste import awkward, largest_leap
 from .tokens import FIRST_PITCH, HOLD, REST, Row, onsets
 from .walk import Found, Walk, canonical, pitches_for

@@ -93,7 +93,7 @@ def run_told(
 
 
 def _told(problem: Exception, trace: str, name: str) -> str:
-    """What to common.say of an item that failed. Raises what would fail for the others too."""
+    """What to say of an item that failed. Raises what would fail for the others too."""
     if isinstance(problem, (InputError, OutputError)):
         return problem.message if problem.where else f"{name}: {problem.message}"
     if isinstance(problem, ArvaeError):

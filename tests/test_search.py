@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 import arvae_music
 from arvae_music.attributes import PAPER, evaluate
+from arvae_music.judge import Judge, Problem, Weights
 from arvae_music.library import Model
 from arvae_music.locks import Locks, in_key
 from arvae_music.measure import Meter
 from arvae_music.proposals import log_probabilities, surprise
-from arvae_music.search import REACH, Effort, Judge, Pool, Problem, Search, Weights, _keys, _Moves, _nth
+from arvae_music.search import REACH, Effort, Pool, Search, _keys, _Moves, _nth
 from arvae_music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, Row, token_of
 
 ONE, TWO = Meter(1), Meter(2)
