@@ -21,7 +21,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -325,7 +325,13 @@ def find(model: str | Path) -> Path:
 def packaged_names(kind: str | None = None) -> list[str]:
     """The models that come with arvae: all, or those of one kind."""
     paths = sorted(PACKAGED.glob("*.safetensors"))
-    return [path.stem for path in paths if kind is None or describe(path).kind == kind]
+    return [path.stem for path in paths if kind is None or _kind(path, path.stat().st_mtime_ns) == kind]
+
+
+@lru_cache(maxsize=64)
+def _kind(path: Path, changed: int) -> str:
+    """Read once, and again when the file has changed: a batch asks for every file."""
+    return describe(path).kind
 
 
 def expect(checkpoint: Checkpoint, kind: str) -> None:

@@ -73,8 +73,8 @@ class Judge:
 
     def misses(self, values: Floats, wanted: Floats) -> Floats:
         """(n, k) twice -> (n, k) sd off beyond the tolerance; 0 where free."""
-        off = np.abs(values - np.where(np.isnan(wanted), values, wanted)) / self.sd
-        return np.where(off > self.tolerance(), off, 0.0)
+        off = np.abs(values - wanted) / self.sd
+        return np.where(off > self.tolerance(), off, 0.0)  # nothing is greater than NaN either
 
     def drift_weights(self, wanted: Floats) -> Floats:
         """(n, k) -> (n, k): 0 for the wanted ones, else the product of 1 - rho^2 with each of them."""

@@ -51,6 +51,7 @@ class MeasureDims:
     flow_layers: int = 0  # of flow.ConditionalFlow, over all dimensions but those of the attributes; 0: no flow
     flow_hidden: int = 96
     attributes: int = 0  # how many those are, where there is a flow
+    wide: int = 0  # features of z that the decoder is given beside it
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -166,8 +167,9 @@ class MeasureDecoder(nn.Module):
         super().__init__()
         h, k = dims.hidden, dims.tick_hidden
         self.dims = dims
-        self.beat_start = nn.Linear(dims.latent, h)
-        self.beat_input = nn.Linear(dims.latent, 3 * h)
+        self.widen = nn.Linear(dims.latent, dims.wide) if dims.wide else None
+        self.beat_start = nn.Linear(dims.latent + dims.wide, h)
+        self.beat_input = nn.Linear(dims.latent + dims.wide, 3 * h)
         self.beat_table = _table(CODES * MAX_BEATS, 3 * h)
         self.beat_gru = Gru(h)
         self.tick_start = nn.Linear(h, k)
@@ -204,6 +206,8 @@ class MeasureDecoder(nn.Module):
     def beats(self, z: Tensor, codes: Tensor, count: int) -> Tensor:
         """(p, z), (b,) -> (b, n, h): the states of the first `count` beats; b / p rows of each point."""
         beats, each = torch.arange(count, device=z.device), max(len(codes) // max(len(z), 1), 1)
+        if self.widen is not None:
+            z = torch.cat([z, torch.tanh(self.widen(z))], dim=1)
         gates = self.beat_input(z) + self.beat_table(codes[::each] * MAX_BEATS + beats[:, None])
         states: Tensor = self.beat_gru(gates, torch.tanh(self.beat_start(z)))
         return states.transpose(0, 1).repeat_interleave(each, dim=0) if each > 1 else states.transpose(0, 1)
@@ -283,8 +287,10 @@ def mirrored(weights: Mapping[str, Array], dimensions: Sequence[int], latent: in
     turned = dict(weights)
     turned["encoder.to_latent.weight"] = weights["encoder.to_latent.weight"] * both[:, None]
     turned["encoder.to_latent.bias"] = weights["encoder.to_latent.bias"] * both
-    for name in ("decoder.beat_start.weight", "decoder.beat_input.weight"):
-        turned[name] = weights[name] * sign
+    for name in ("decoder.beat_start.weight", "decoder.beat_input.weight", "decoder.widen.weight"):
+        if name in weights:
+            turned[name] = weights[name].copy()
+            turned[name][:, :latent] *= sign
     return turned
 
 

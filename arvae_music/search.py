@@ -112,7 +112,7 @@ class Search:
         self.problem, self.judge, self.runtime = problem, judge, runtime
         self.effort = effort or Effort()
         self.original = judge.values(problem.rows, problem.meter)
-        self.drift = judge.drift_weights(problem.wanted)
+        self.drift = judge.weights.drift * judge.drift_weights(problem.wanted) / judge.sd
         self.pitches = self._pitches()
         self.repeats, self.leaps = repeats(problem.rows), leaps(problem.rows)
         self.crooked, self.fitting = crooked(problem.rows, problem.meter), fitting(problem.rows)
@@ -158,7 +158,7 @@ class Search:
         missed = (misses > 0).sum(axis=1)
         off = np.abs(values - self.original[group])
         cost = weights.missed * missed + weights.miss * misses.sum(axis=1)
-        cost += np.einsum("nk,nk->n", off, (weights.drift * self.drift / self.judge.sd)[group])
+        cost += np.einsum("nk,nk->n", off, self.drift[group])
         return cost, missed == 0
 
     def _taste(self, group: Ints, rows: Rows) -> Floats:

@@ -108,6 +108,8 @@ class _Manner:
         self.notes = notes
         self.bars = melody.bars
         self.tpq = ticks_per_quarter
+        meters = {bar.meter for bar in melody.bars if bar.meter is not None}
+        self.ticks = {meter: [float(at * ticks_per_quarter) for at in meter.tick_quarters] for meter in meters}
         self.late = placements.late
         self.notated = placements.notated
         at = enumerate(zip(placements.measure.tolist(), placements.tick.tolist(), strict=True))
@@ -132,7 +134,7 @@ class _Manner:
         """A tick's place in file ticks."""
         bar = self.bars[measure]
         assert bar.meter is not None
-        return bar.start + float(bar.meter.tick_quarters[tick] * self.tpq)
+        return bar.start + self.ticks[bar.meter][tick]
 
     def sound(self, note: TokenNote) -> _Sound:
         """A note of the new rows as it is played; the original where nothing differs."""
