@@ -8,21 +8,25 @@ does not.
    precision; only processors with matrix units (AMX) then multiply in bfloat16, and add in float32. A GPU uses TF32.
 2. glibc's malloc, which gives a large block back to the system as it is freed, only to ask for it again in the next
    step: page faults took a sixth of a step.
+3. how many of its programs oneDNN keeps, one for every shape: batches have many, and a thousand of them are 300 MB.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 
 import torch
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 LARGEST_ON_HEAP = 32 * 2**20  # bytes; glibc allows no more
+PROGRAMS = "128"  # of oneDNN; a step needs some 30, and one that has to be made anew takes half a millisecond
 KEPT = 512 * 2**20  # bytes at the heap's end that wait to be used again
 
 
 def settle(threads: int) -> None:
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", PROGRAMS)  # read with the first product
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("medium")
     if platform.libc_ver()[0] == "glibc":
