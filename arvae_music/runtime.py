@@ -259,7 +259,7 @@ _SIDES = np.arange(2)[:, None]
 
 
 def _transposed(weights: Mapping[str, Any]) -> dict[str, Any]:
-    """PyTorch's (out, in) matrices as (in, out), in that order in memory too: products of few rows take half the time."""
+    """PyTorch's (out, in) matrices as (in, out), so in memory too: products of few rows take half the time."""
     matrices = {name for name in weights if name.replace(".weight", ".bias") in weights and name.endswith(".weight")}
     return {name: np.ascontiguousarray(value.T) if name in matrices else value for name, value in weights.items()}
 
@@ -305,8 +305,8 @@ def _check_shapes(checkpoint: Checkpoint) -> None:
     """Raises CheckpointError where the weights are not those of the stated dimensions."""
     dims, where = checkpoint.metadata.dims, str(checkpoint.path or "the model")
     try:
-        sizes = (int(dims[name]) for name in ("latent", "hidden", "tick_hidden"))
-        expected = _shapes(*sizes, int(dims.get("wide", 0)))
+        sizes = [int(dims[name]) for name in ("latent", "hidden", "tick_hidden")]
+        expected = _shapes(*sizes, wide=int(dims.get("wide", 0)))
         flow = (int(dims.get(name, 0)) for name in ("latent", "attributes", "flow_hidden", "flow_layers"))
         expected |= _flow_shapes(*flow)
     except (KeyError, TypeError, ValueError) as error:
@@ -317,11 +317,12 @@ def _check_shapes(checkpoint: Checkpoint) -> None:
             raise CheckpointError(f"{name} is {found}, not {shape}", where=where, remedy="train anew")
 
 
-def _shapes(z: int, h: int, k: int, wide: int) -> dict[str, tuple[int, ...]]:
+def _shapes(z: int, h: int, k: int, *, wide: int) -> dict[str, tuple[int, ...]]:
     """What measure_nets.build makes of latent, hidden, tick_hidden and wide."""
     linear = {
         "encoder.beat_inputs.0": (3 * h, 2 * k), "encoder.beat_inputs.1": (3 * h, 2 * k),
-        "encoder.to_latent": (2 * z, 2 * h), "decoder.beat_start": (h, z + wide), "decoder.beat_input": (3 * h, z + wide),
+        "encoder.to_latent": (2 * z, 2 * h),
+        "decoder.beat_start": (h, z + wide), "decoder.beat_input": (3 * h, z + wide),
         "decoder.tick_start": (k, h), "decoder.tick_input": (3 * k, h), "decoder.to_tokens": (VOCABULARY, k),
     }  # fmt: skip
     if wide:
