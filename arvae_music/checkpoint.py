@@ -71,6 +71,7 @@ class Scale:
     code_sd: float
     given: bool = False  # the decoder was given the code of the value (normal.py): the encoder doesn't know it
     spreads: tuple[float, ...] = ()  # where it was, the sd of the codes of each knot
+    gain: float = 1.0  # how much further the code is moved so that the decoder takes the whole step: gains.py
 
     def code(self, value: Floats | float) -> Floats:
         """Attribute values -> the latent codes that stand for them; straight on beyond the outer knots."""
@@ -131,7 +132,7 @@ class Metadata:
         groups: npt.NDArray[np.int64] | None = None,
     ) -> Floats:
         """(m, z) latent points, (m, k) raw values now and wanted (NaN: free), (m,) meter codes -> points with moved
-        codes.
+        codes, by the attributes' gains.
 
         The codes of free attributes go along to the nearest combination (combinations.py); where the model has none,
         those that correlate strongly in the corpus by their conditional mean.
@@ -152,6 +153,8 @@ class Metadata:
             slopes = np.where(np.abs(rho) >= STRONG, rho, 0.0) * code_sd[None] / code_sd[:, None]
             np.fill_diagonal(slopes, 0.0)
             steps += np.where(np.isnan(wanted), steps @ slopes, 0.0)
+        gains = np.array([scale.gain for scale in self.scales])
+        steps = np.where(np.isnan(wanted), steps, steps * gains)
         moved, steps = z.copy(), (np.multiply(overshoot, steps.T).T).astype(z.dtype)
         for k, scale in enumerate(self.scales):
             if scale.dimension != NOT_CARRIED:
@@ -197,10 +200,13 @@ class Checkpoint:
 
     @cached_property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that stand for the weights: reports and manifests name a model by it."""
+        """Sixteen hexadecimal digits that stand for the weights and gains: reports and manifests name a model by it."""
         sum_ = hashlib.sha256()
         for name, tensor in sorted(self.tensors.items()):
             sum_.update(name.encode() + tensor.tobytes())
+        gains = [scale.gain for scale in self.metadata.scales]
+        if set(gains) != {1.0}:
+            sum_.update(repr(gains).encode())
         return sum_.hexdigest()[:16]
 
     @property
@@ -384,9 +390,10 @@ def _scale(entry: Mapping[str, Any]) -> Scale:
         raise ValueError(f"calibration of {scale.name}")
     if len(scale.spreads) != (len(scale.codes) if scale.given else 0):
         raise ValueError(f"spreads of {scale.name}")
-    numbers = (scale.mean, scale.sd, scale.code_sd, *scale.quantiles, *scale.values, *scale.codes, *scale.spreads)
+    lone = (scale.mean, scale.sd, scale.code_sd, scale.gain)
+    numbers = (*lone, *scale.quantiles, *scale.values, *scale.codes, *scale.spreads)
     rising = all(np.all(np.diff(knots) > 0) for knots in (scale.values, scale.codes))
-    if not (np.isfinite(numbers).all() and rising and min(scale.sd, *scale.spreads, 1) > 0):
+    if not (np.isfinite(numbers).all() and rising and min(scale.sd, scale.gain, *scale.spreads, 1) > 0):
         raise ValueError(f"numbers of {scale.name}")
     return scale
 

@@ -214,9 +214,10 @@ class Measures:
         self, plan: Plan, data: Data, trainer: Trainer, training: dict[str, Any], provenance: dict[str, Any]
     ) -> Checkpoint:
         from ..attributes import find
+        from ..gains import with_gains
         from ..measure_model import origin_of, to_checkpoint
 
-        return to_checkpoint(
+        made = to_checkpoint(
             trainer.model,
             plan.dims,
             data.split.train,
@@ -227,6 +228,8 @@ class Measures:
             trainer.objective.carriage,
             data.combinations,
         )
+        # the published methods are left as they are published
+        return with_gains(made, data.split.valid) if plan.options.objective == "aligned" else made
 
     def judged(self, valid: Mapping[str, float]) -> str:
         return f"tokens {valid.get('tokens', 0):.4f}, whole measures {valid.get('measures', 0):.3f}"

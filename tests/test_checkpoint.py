@@ -86,7 +86,7 @@ def test_the_metadata_are_readable_and_complete(model_file: Path):
         assert scale.quantiles[0] <= scale.mean <= scale.quantiles[-1]
 
 
-def test_a_digest_is_that_of_the_weights(model_file: Path, damaged: Callable[..., Path]):
+def test_a_digest_is_that_of_the_weights_and_gains(model_file: Path, damaged: Callable[..., Path]):
     made = checkpoint.read(model_file)
     assert len(made.digest) == 16
     assert replace(made, metadata=replace(made.metadata, kind="other")).digest == made.digest
@@ -95,6 +95,9 @@ def test_a_digest_is_that_of_the_weights(model_file: Path, damaged: Callable[...
         tensors["decoder.to_tokens.bias"][3] += 1e-3
 
     assert checkpoint.read(damaged(weights=nudge)).digest != made.digest
+    louder = [replace(scale, gain=1.1) for scale in made.metadata.scales[:1]]
+    scales = (*louder, *made.metadata.scales[1:])
+    assert replace(made, metadata=replace(made.metadata, scales=scales)).digest != made.digest  # edits differ
 
 
 def test_a_run_folder_stands_for_its_model(model_file: Path, tmp_path: Path):
@@ -138,6 +141,8 @@ def in_scale(**changes: object) -> Callable[[Body], Body]:
         (in_scale(codes=["many", "more"]), "incomplete"),
         (in_scale(sd=float("nan")), "numbers of rhythm"),
         (in_scale(sd=0.0), "numbers of rhythm"),
+        (in_scale(gain=0.0), "numbers of rhythm"),
+        (in_scale(gain=float("inf")), "numbers of rhythm"),
         (in_scale(values=[0.0, 0.0], codes=[0.0, 1.0]), "numbers of rhythm"),
         (in_scale(values=[0.0, 1.0], codes=[1.0, 0.0]), "numbers of rhythm"),
         (in_scale(colour="red"), "incomplete.*colour"),

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arvae_music import attributes, control, report
+from arvae_music import attributes, control, gains, report
 from arvae_music.attributes import evaluate_mixed, pack
 from arvae_music.checkpoint import Checkpoint, Metadata, calibrate, correlations
 from arvae_music.cli.common import print_json
@@ -132,6 +132,43 @@ def obedient() -> Evaluation:
 @pytest.fixture(scope="module")
 def deaf() -> Evaluation:
     return evaluate_model(model_of(Known(obeys=False), TRAIN), TRAIN, PART, FEW, ABOUT)
+
+
+# ------------------------------------------------------------------------- gains
+
+
+class Timid(Known):
+    """Obeys, but of the second attribute it takes seven eighths."""
+
+    def start(self, z, meter):
+        z = z.copy()
+        z[:, 1] *= 0.875
+        return super().start(z, meter)
+
+
+def with_gain(model: Model, name: str, gain: float) -> Model:
+    scales = tuple(replace(s, gain=gain if s.name == name else s.gain) for s in model.metadata.scales)
+    return replace(model, metadata=replace(model.metadata, scales=scales))
+
+
+def error_of(model: Model, name: str) -> float:
+    k, random = model.metadata.names.index(name), np.random.default_rng(3)
+    drawn = control.draw(PART.inputs, evaluate_mixed(model.specs, PART.inputs), random)
+    return control.summary(model, control.outcome(model, PART.inputs, k, drawn[:, k], control.latent))["error"]
+
+
+def test_a_decoder_that_takes_less_than_the_step_gets_a_gain():
+    model = model_of(Timid(obeys=True), TRAIN)
+    found = gains.measured(model, PART)
+    assert found["contour"] > 1
+    assert found["density"] == 1
+    assert error_of(with_gain(model, "contour", found["contour"]), "contour") < error_of(model, "contour")
+
+
+def test_a_decoder_that_takes_the_whole_step_or_none_is_left_as_it_is():
+    assert gains.measured(model_of(Known(obeys=True), TRAIN), PART) == dict.fromkeys(NAMES, 1.0)
+    assert gains.measured(model_of(Known(obeys=False), TRAIN), PART) == dict.fromkeys(NAMES, 1.0)
+    assert gains.measured(model_of(Timid(obeys=True), TRAIN), PART.take(np.arange(40))) == {}
 
 
 # ------------------------------------------------------------------------- what is found

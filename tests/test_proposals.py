@@ -90,6 +90,15 @@ def test_what_correlates_strongly_goes_along_by_its_conditional_mean():
     assert both[0].tolist() == pytest.approx([0, 0, 2, 0, -3, 0])  # asked for itself: nothing goes along
 
 
+def test_the_code_of_what_is_asked_moves_by_the_gain_what_goes_along_does_not():
+    known = Combinations(np.array([8]), np.array([[1.0, 4.0]]))
+    made = made_up(rho=0.8)
+    scales = tuple(replace(scale, gain=1.5) for scale in made.metadata.scales)
+    made = EngineModel(made.runtime, replace(made.metadata, scales=scales, combinations=known), made.specs)
+    moved = made.moved(np.zeros((1, 6), dtype=np.float32), np.zeros((1, 2)), np.array([[1.0, NAN]]), FOUR)
+    np.testing.assert_allclose(moved, [[0, 0, 3, 0, 12, 0]], rtol=1e-6)
+
+
 def test_what_must_goes_along_to_the_nearest_combination():
     known = Combinations(np.array([8, 8]), np.array([[1.0, 4.0], [3.0, 5.0]]))
     made = made_up(rho=0.8)
