@@ -1,12 +1,14 @@
 """Goes on with a finished run of `arvae train` on music: all of it once more at a new learning rate, then the flow
-alone, whose fit is what keeps an edit's other dimensions free of the attributes. Writes RUN/model.safetensors anew.
+alone, whose fit is what keeps an edit's other dimensions free of the attributes. Writes RUN/model.safetensors anew, and
+RUN/config.json where the network grows.
 
-    python scripts/refine_model.py runs/folk --minutes 17 --flow-minutes 4
+    python scripts/refine_model.py runs/folk --minutes 50 --flow-minutes 6 --wide 64
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import time
@@ -16,10 +18,12 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch
 
 import torch
+from torch import Tensor
 
 from arvae_music import __version__, checkpoint, processor
 from arvae_music.cli.domains import MEASURES
 from arvae_music.cli.train import read_plan
+from arvae_music.files import write_whole
 from arvae_music.measure_model import from_checkpoint
 from arvae_music.objectives.aligned import Aligned
 from arvae_music.training import Trainer, seed_all
@@ -37,6 +41,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--beta", type=float, help="the run's own if left out")
+    parser.add_argument("--wide", type=int, help="features of z for the decoder; new ones begin without weight")
     parser.add_argument("--seed", type=int, default=7)
     asked = parser.parse_args()
     processor.settle(1)
@@ -46,38 +51,54 @@ def main() -> None:
         plan.options, epochs=MOST_EPOCHS, minutes=asked.minutes or None, batch=asked.batch, beta=beta, seed=asked.seed,
         learning_rate=asked.learning_rate,
     )  # fmt: skip
-    plan = replace(plan, options=options)
+    wide = plan.dims.wide if asked.wide is None else asked.wide
+    if wide < plan.dims.wide:
+        raise SystemExit(f"{asked.run} has {plan.dims.wide} features of z: --wide can add some, not take any away")
+    plan = replace(plan, options=options, dims=replace(plan.dims, wide=wide))
     data = MEASURES.load(plan.corpus, plan.attributes)
     seed_all(asked.seed, 0, 0)
     trainer = MEASURES.trainer(plan, data, torch.device("cpu"))
     before = checkpoint.read(asked.run)
-    trainer.model.load_state_dict(from_checkpoint(before).state_dict())
+    trainer.model.load_state_dict(grown(from_checkpoint(before).state_dict(), trainer.model.state_dict()))
     if not isinstance(trainer.objective, Aligned):
         raise SystemExit(f"{asked.run} was trained with {options.objective}, and only aligned has a flow")
     weights = trainer.objective.weights
     trainer.objective = replace(
         trainer.objective, weights=weights if asked.policy is None else replace(weights, policy=asked.policy), start=0.0
     )
-    valid = before.metadata.provenance.get("valid")
     for report in trainer.run() if asked.minutes else ():
         if report.valid:
-            valid = report.valid
-            print(report.step, f"{report.progress:.2f}", report.parts, valid, flush=True)
+            print(report.step, f"{report.progress:.2f}", report.parts, report.valid, flush=True)
     if asked.flow_minutes:
         fit_flow(trainer, trainer.objective, asked.flow_minutes, asked.learning_rate)
     refined = {
         "minutes": asked.minutes,
         "flow_minutes": asked.flow_minutes,
         "batch": asked.batch,
+        "beta": beta,
+        "policy": trainer.objective.weights.policy,
         "steps": trainer.step,
     }
-    training = {**before.metadata.training, "refined": refined}
+    rounds = before.metadata.training.get("refined", [])
+    training = {**before.metadata.training, "refined": [*(rounds if isinstance(rounds, list) else [rounds]), refined]}
     provenance = {
         "corpus": plan.corpus, "source": data.source, "licence": data.licence, "arvae": __version__,
-        "made": time.strftime("%Y-%m-%d"), "valid": valid,
+        "made": time.strftime("%Y-%m-%d"), "valid": trainer.judge(),
     }  # fmt: skip
     made = MEASURES.checkpoint(plan, data, trainer, training, provenance)
     checkpoint.write(asked.run / checkpoint.MODEL_FILE, made, overwrite=True)
+    if asked.wide is not None:
+        write_whole(asked.run / "config.json", json.dumps(plan.to_json(), indent=2).encode(), overwrite=True)
+
+
+def grown(weights: dict[str, Tensor], into: dict[str, Tensor]) -> dict[str, Tensor]:
+    """`weights` of a network in those of one that has more features of z: what reads new ones is 0 at first."""
+    found = {name: value.clone() for name, value in into.items()}
+    for name, value in weights.items():
+        if not name.startswith("decoder.widen"):
+            found[name].zero_()
+        found[name][tuple(slice(size) for size in value.shape)] = value
+    return found
 
 
 def fit_flow(trainer: Trainer, objective: Aligned, minutes: float, learning_rate: float) -> None:

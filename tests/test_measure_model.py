@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,16 +14,16 @@ from arvae_music.attributes import PAPER, by_meter, evaluate, evaluate_mixed, fi
 from arvae_music.carried import find_dimensions, posterior_means
 from arvae_music.checkpoint import NOT_CARRIED, read, write
 from arvae_music.measure_model import combinations_of, from_checkpoint, to_checkpoint
-from arvae_music.measure_nets import build, mirrored
+from arvae_music.measure_nets import MeasureDims, build, mirrored
 from arvae_music.model import ArVae
 from arvae_music.normal import Codes
 from arvae_music.objectives import Carriage
 from arvae_music.runtime import NumpyRuntime
 
 
-def model(seed: int = 0) -> ArVae:
+def model(seed: int = 0, dims: MeasureDims = DIMS) -> ArVae:
     torch.manual_seed(seed)
-    made = build(DIMS)
+    made = build(dims)
     for parameter in made.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
     return made.eval()
@@ -47,10 +49,12 @@ def test_each_attribute_gets_the_dimension_that_tells_most_of_it_and_its_own():
     assert find_dimensions(codes, values) == ((4, 1, 2), (1, 2))
 
 
-def test_mirrored_weights_are_the_same_model_with_codes_turned_round():
-    plain, inputs = model(), torch.from_numpy(TRAIN.inputs)
+@pytest.mark.parametrize("wide", [0, 5])
+def test_mirrored_weights_are_the_same_model_with_codes_turned_round(wide: int):
+    dims = replace(DIMS, wide=wide)
+    plain, inputs = model(dims=dims), torch.from_numpy(TRAIN.inputs)
     weights = {name: value.numpy() for name, value in plain.state_dict().items()}
-    other = build(DIMS).eval()
+    other = build(dims).eval()
     other.load_state_dict({n: torch.from_numpy(v.copy()) for n, v in mirrored(weights, [1, 3], 6).items()})
     sign = torch.tensor([1.0, -1, 1, -1, 1, 1])
     with torch.no_grad():

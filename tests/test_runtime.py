@@ -23,11 +23,11 @@ from arvae_music.tokens import FIRST_PITCH, HOLD, REST, START, VOCABULARY, Row
 EACH = 25  # rows of every meter
 
 
-@pytest.fixture(scope="module", params=["random", "trained"])
+@pytest.fixture(scope="module", params=["random", "bach", "folk"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
-    """A model of random weights, biases included, and the packaged one."""
-    if request.param == "trained":
-        return checkpoint.read("bach")
+    """A model of random weights, biases included, and the packaged ones, of which folk's decoder has features of z."""
+    if request.param != "random":
+        return checkpoint.read(request.param)
     tiny: Path = random_model(tmp_path_factory.mktemp("runtime") / "tiny.safetensors")
     found, random = checkpoint.read(tiny), np.random.default_rng(0)
     weights = {
