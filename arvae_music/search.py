@@ -446,6 +446,8 @@ def _rank(group: npt.NDArray[Any]) -> Ints:
     """(n,) sorted groups -> (n,) how many of the same group stand before."""
     if len(group) == 0:
         return np.zeros(0, dtype=np.int64)
-    starts = np.flatnonzero(np.diff(group, prepend=group[0] - 1))
-    sizes = np.diff(np.append(starts, len(group)))
-    return np.arange(len(group)) - np.repeat(starts, sizes)
+    new = np.ones(len(group), dtype=np.bool_)
+    np.not_equal(group[1:], group[:-1], out=new[1:])
+    starts = np.flatnonzero(new)
+    rank: Ints = np.arange(len(group)) - starts[np.cumsum(new) - 1]
+    return rank

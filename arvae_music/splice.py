@@ -138,22 +138,24 @@ class _Manner:
 
     def sound(self, note: TokenNote) -> _Sound:
         """A note of the new rows as it is played; the original where nothing differs."""
-        place = note.measure, note.tick
-        at = self.place(*place)
-        until = note.end_measure, note.end_tick
-        share = float(np.interp(at, self.places, self.shares))
+        place, until = (note.measure, note.tick), (note.end_measure, note.end_tick)
         if place not in self.before:
+            at = self.place(*place)
             start = max(0, round(at + self._deviation(at)))
             velocity = round(float(np.interp(at, self.places, self.velocities)))
-            return _Sound(start, self.end(start, until, share), note.pitch, velocity)
+            return _Sound(start, self.end(start, until, self._share(at)), note.pitch, velocity)
         before, index = self.before[place]
         original = self.notes[index]
         end = original.end
         if (before.end_measure, before.end_tick) != until:
-            moved = self.end(original.start, until, share)
+            moved = self.end(original.start, until, self._share(self.place(*place)))
             end = moved if abs(moved - end) > self._slack() else end
         kept = index if before.pitch == note.pitch else None
         return _Sound(original.start, end, note.pitch, original.velocity, kept, end != original.end)
+
+    def _share(self, at: float) -> float:
+        """Of its nominal length that a note is played."""
+        return float(np.interp(at, self.places, self.shares))
 
     def _deviation(self, at: float) -> float:
         """Of a new onset, in file ticks."""

@@ -130,7 +130,7 @@ def batch(melodies: Sequence[Path], rounds: int) -> list[Row]:
     seconds, memory = run(command)
     rate = len(melodies) / seconds
     what = f"{len(melodies)} edits of {MEASURES} measures in one command, files/s"
-    return [(what, f"{rate:.0f}", f"{memory:.0f} MB a process", "", ">= 40")]
+    return [(what, f"{rate:.1f}", f"{memory:.0f} MB a process", "", ">= 40")]
 
 
 # ------------------------------------------------------------------------------------ means
