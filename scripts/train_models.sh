@@ -4,7 +4,7 @@
 # Music was trained on a GPU, 9 and 17 minutes; without one, leave out --device, --batch, --learning-rate and --minutes:
 # half an hour for bach, longer for folk, and somewhat less obedience (docs/alignment.md). Of folk's packaged model the
 # first 9 of the 17 minutes had the flow weigh .3 and the policy gradient 2, the others 1 and 4; what follows was done on
-# one core of a CPU: an hour with a decoder that sees more of z, and the flow once more.
+# one core of a CPU: 80 minutes with a decoder that sees more of z, and the flow once more.
 # Images take 10 and 15 minutes of a CPU (and need `pip install -e '.[images]'`). Run from the repository's root.
 set -euo pipefail
 gpu=(--device cuda --batch 1024 --learning-rate 0.006)
@@ -15,6 +15,7 @@ python scripts/refine_model.py runs/folk --minutes 0 --flow-minutes 9 --batch 51
 python scripts/refine_model.py runs/folk "${refined[@]}" --minutes 12 --flow-minutes 0 --batch 512 --learning-rate 4e-3 --wide 64
 python scripts/refine_model.py runs/folk "${refined[@]}" --minutes 50 --flow-minutes 0 --batch 1024 --learning-rate 5e-3
 python scripts/refine_model.py runs/folk "${refined[@]}" --minutes 0 --flow-minutes 6 --batch 512
+python scripts/refine_model.py runs/folk "${refined[@]}" --minutes 18 --flow-minutes 5 --batch 1024 --learning-rate 4e-3
 for corpus in mnist sprites; do
   arvae train "$corpus" -o "runs/$corpus" --overwrite --threads 1
 done
