@@ -102,8 +102,16 @@ def card(name: str, model: Checkpoint, judged: Judged | None) -> str:
         f"{training.get('seconds', 0) / 60:.0f} minutes{_device(training)}, "
         f"seed {training.get('seed', '?')}, arvae {made.get('arvae', '?')}, {made.get('made', '?')}",
     }
+    if "refined" in training:  # scripts/refine_model.py
+        facts["then, on a CPU"] = "; ".join(_round(one) for one in training["refined"])
     lines = [f"## {name}", "", *(f"- {key}: {value}" for key, value in facts.items()), ""]
     return "\n".join([*lines, *_sliders(model, judged), "", *_measured(judged), ""])
+
+
+def _round(made: Mapping[str, float]) -> str:
+    minutes = {"all of it": made["minutes"], "the flow alone": made["flow_minutes"]}
+    told = " and ".join(f"{what} {count:g} minutes" for what, count in minutes.items() if count)
+    return f"{told}, steps of {made['batch']}"
 
 
 def _device(training: Mapping[str, object]) -> str:
