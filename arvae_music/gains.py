@@ -9,6 +9,7 @@ goes along.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .attributes import evaluate_mixed
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, Metadata
 from .control import draw, latent, outcome, summary
 from .edit import Model
 from .examples import Examples, distinct, spread
@@ -33,8 +34,7 @@ def with_gains(checkpoint: Checkpoint, held_out: Examples) -> Checkpoint:
     """The same with the gains of the attributes that it carries, whose columns `held_out` has."""
     model = prepare(checkpoint)
     found = measured(model.restricted(model.metadata.carried), held_out)
-    scales = tuple(replace(scale, gain=found.get(scale.name, 1.0)) for scale in checkpoint.metadata.scales)
-    return replace(checkpoint, metadata=replace(checkpoint.metadata, scales=scales))
+    return replace(checkpoint, metadata=_gained(checkpoint.metadata, found))
 
 
 def measured(model: Model, held_out: Examples) -> dict[str, float]:
@@ -48,11 +48,14 @@ def measured(model: Model, held_out: Examples) -> dict[str, float]:
 
 
 def _gain(model: Model, inputs: npt.NDArray[np.int16], drawn: Floats, k: int) -> float:
-    worth = []
+    worth, name = [], model.metadata.names[k]
     for gain in GAINS:
-        scales = list(model.metadata.scales)
-        scales[k] = replace(scales[k], gain=gain)
-        tried = replace(model, metadata=replace(model.metadata, scales=tuple(scales)))
+        tried = replace(model, metadata=_gained(model.metadata, {name: gain}))
         figures = summary(tried, outcome(tried, inputs, k, drawn[:, k], latent))
         worth.append(figures["rho"] - figures["error"])
     return GAINS[int(np.argmax(worth))]  # the least of equal ones
+
+
+def _gained(metadata: Metadata, gains: Mapping[str, float]) -> Metadata:
+    """With these gains, and 1 for the other attributes."""
+    return replace(metadata, scales=tuple(replace(one, gain=gains.get(one.name, 1.0)) for one in metadata.scales))

@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 CHECKPOINT_SECONDS = 60.0
 
 
+def write_plan(folder: Path, plan: Plan) -> None:
+    """config.json of a run's folder; train.read_plan is the inverse."""
+    from ..files import write_whole
+
+    write_whole(folder / "config.json", (json.dumps(plan.to_json(), indent=2) + "\n").encode(), overwrite=True)
+
+
 class Run:
     """One training run and its folder."""
 
@@ -65,10 +72,7 @@ class Run:
     # -------------------------------------------------------------------------- the run's files
 
     def _start(self) -> None:
-        from ..files import write_whole
-
-        text = json.dumps(self.plan.to_json(), indent=2) + "\n"
-        write_whole(self.folder / "config.json", text.encode(), overwrite=True)
+        write_plan(self.folder, self.plan)
         for name in ("metrics.jsonl", "state.safetensors", "model.safetensors"):
             (self.folder / name).unlink(missing_ok=True)
 

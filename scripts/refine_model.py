@@ -8,7 +8,6 @@ RUN/config.json where the network grows.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import time
@@ -22,8 +21,8 @@ from torch import Tensor
 
 from arvae_music import __version__, checkpoint, processor
 from arvae_music.cli.domains import MEASURES
+from arvae_music.cli.run import write_plan
 from arvae_music.cli.train import read_plan
-from arvae_music.files import write_whole
 from arvae_music.measure_model import from_checkpoint
 from arvae_music.objectives.aligned import Aligned
 from arvae_music.training import Trainer, seed_all
@@ -88,7 +87,7 @@ def main() -> None:
     made = MEASURES.checkpoint(plan, data, trainer, training, provenance)
     checkpoint.write(asked.run / checkpoint.MODEL_FILE, made, overwrite=True)
     if asked.wide is not None:
-        write_whole(asked.run / "config.json", json.dumps(plan.to_json(), indent=2).encode(), overwrite=True)
+        write_plan(asked.run, plan)
 
 
 def grown(weights: dict[str, Tensor], into: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -110,7 +110,11 @@ def test_a_decoder_is_taught_to_obey():
         with torch.no_grad():
             outputs = trainer.model(trainer.batch().inputs)
             step = aligned.Step(trainer.model, trainer.batch(), outputs, 1.0, trainer._drawing())
-            edits = [asking._asked(step) for _ in range(5)]
-            return float(np.mean([float(asking._policy(step, asked)[2]) for asked in edits if asked is not None]))
+            errors = []
+            for _ in range(5):
+                asked = asking._asked(step)
+                assert asked is not None
+                errors.append(float(asking._policy(step, asked)[2]))
+            return float(np.mean(errors))
 
-    assert error("aligned") < 0.8 * error("conditional")
+    assert error("aligned") < 0.7 * error("conditional")
