@@ -3,11 +3,14 @@ checkpoint. Of measures and of images alike.
 
 Attribute k lies in dimension k, or where it is `found`, or its exact value is `given`: objectives.Carriage. Besides
 those that are carried, `values` may have further columns, of attributes that only the statistics are kept of.
+
+A checkpoint has its weights in half precision, half as large a file; what is found here is found of those.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +19,7 @@ import torch
 
 from .checkpoint import NOT_CARRIED, Checkpoint, Scale, calibrate, correlations
 from .checkpoint import given as given_scale
+from .checkpoint import halved as nearest_half
 from .errors import CheckpointError
 from .examples import Examples, spread
 from .metrics import mutual_information, sampled, spearman
@@ -57,6 +61,7 @@ def carried(
 
     `origins` says where each attribute of `train` comes from: "" or module:function.
     """
+    model = halved(model)
     inputs, count = train.take(at).inputs, len(train.names)
     values = np.column_stack([train.attributes[at], *others.values()]).astype(np.float64)
     weights: Weights = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
@@ -78,6 +83,16 @@ def carried(
         scales[:count] = [given_scale(scale, one.levels, one.mean, one.sd) for scale, one in pairs]
     correlation, code_correlation = correlations(values, codes)
     return Carried(tuple(scales), correlation, code_correlation, weights)
+
+
+@torch.no_grad()
+def halved(model: ArVae) -> ArVae:
+    """A copy with the nearest weights that half precision holds."""
+    found = deepcopy(model)
+    weights = found.state_dict()  # the very tensors
+    for value in weights.values():
+        value.copy_(torch.from_numpy(nearest_half(value.cpu().numpy())))
+    return found
 
 
 def find_dimensions(codes: Floats, values: Floats) -> tuple[tuple[int, ...], tuple[int, ...]]:

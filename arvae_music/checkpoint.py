@@ -3,7 +3,9 @@
 The JSON (key "arvae") holds the format version, the kind (`KINDS`) and dimensions of the model, the vocabulary of a
 model of measures, the attributes it carries (`Scale`: name, latent dimension, corpus statistics, calibration), their
 correlations, the meters of its corpus, how it was trained, where it comes from, and the weights' digest. Loading checks
-all of it and says what is wrong. Reading one needs numpy only: PyTorch is for training.
+all of it and says what is wrong. Reading one needs numpy only: PyTorch is for training. Numbers that half precision
+holds as they are stand in the file so, which is all weights of a model that was trained (carried.py); they are single
+precision when read.
 
 Besides the attributes that the model carries, the statistics of the other built-in ones are kept, so that the
 edit engine can move those too, by measurement alone.
@@ -42,6 +44,7 @@ KINDS = ("measures", "images")
 KEY = "arvae"
 COMBINATIONS = "combinations"  # the tensor of (n, 1 + k) groups and values: Metadata.combinations
 DIGEST = "weights"  # in the JSON: `Checkpoint.digest` when it was written
+HALF = (-65504.0, 65504.0)  # what half precision holds
 MODEL_FILE = "model.safetensors"  # in a run folder
 PACKAGED = Path(__file__).parent / "models"
 TOKENS = {
@@ -211,7 +214,7 @@ class Checkpoint:
 
     @property
     def tensors(self) -> dict[str, Floats]:
-        """What the file holds: the weights, and the combinations."""
+        """What the file tells: the weights, and the combinations."""
         found = {name: np.ascontiguousarray(value) for name, value in self.weights.items()}
         known = self.metadata.combinations
         return found if known is None else {**found, COMBINATIONS: known.table}
@@ -250,7 +253,8 @@ def write(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> Non
             _scale(entry)
     except ValueError as error:
         raise CheckpointError(f"cannot be written ({error} are not finite)", where=str(path)) from error
-    write_whole(path, save(tensors, metadata={KEY: json.dumps(body)}), overwrite=overwrite)
+    stored = {name: _stored(value) for name, value in tensors.items()}
+    write_whole(path, save(stored, metadata={KEY: json.dumps(body)}), overwrite=overwrite)
 
 
 def read(model: str | Path) -> Checkpoint:
@@ -258,7 +262,7 @@ def read(model: str | Path) -> Checkpoint:
     path = find(model)
     with _opened(path) as file:
         body = _body(path, file)
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+        weights = {name: _single(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118  # not a dict
     _check_finite(path, weights)
     metadata = _metadata(path, body)
     if COMBINATIONS in weights:
@@ -267,6 +271,24 @@ def read(model: str | Path) -> Checkpoint:
     if DIGEST in body and body[DIGEST] != checkpoint.digest:  # models of arvae's first days have none
         raise CheckpointError("its weights are not those that were written", where=str(path), remedy="copy it anew")
     return checkpoint
+
+
+def halved(value: Floats) -> Floats:
+    """The nearest numbers that half precision holds, in the precision of `value`; whole numbers as they are."""
+    if value.dtype.kind != "f":
+        return value
+    found: Floats = np.clip(value, *HALF).astype(np.float16).astype(value.dtype)
+    return found
+
+
+def _stored(value: Floats) -> Floats:
+    """In half precision, if that loses nothing."""
+    lossless = value.dtype == np.float32 and np.array_equal(value, halved(value))
+    return value.astype(np.float16) if lossless else value
+
+
+def _single(value: Floats) -> Floats:
+    return value.astype(np.float32) if value.dtype == np.float16 else value
 
 
 def describe(path: Path) -> Metadata:

@@ -71,6 +71,31 @@ def test_what_is_written_is_read(model_file: Path, tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["copy.safetensors"]  # no temporary file stays
 
 
+def test_weights_are_stored_in_half_precision_where_nothing_is_lost(model_file: Path, tmp_path: Path):
+    made = checkpoint.read(model_file)
+    fine = {name: checkpoint.halved(value) for name, value in made.weights.items()}
+    name = min(fine)
+    fine[name] = made.weights[name] + np.float32(1e-6)  # one that half precision does not hold
+    path = tmp_path / "mixed.safetensors"
+    checkpoint.write(path, replace(made, weights=fine))
+    stored, again = load(path.read_bytes()), checkpoint.read(path)
+    assert {key for key, value in stored.items() if value.dtype != np.float16} == {name, "combinations"}
+    for key, value in fine.items():
+        assert again.weights[key].dtype == np.float32
+        assert np.array_equal(again.weights[key], value)
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_halved_is_the_nearest_half_and_halved_again_the_same(number: float):
+    value = np.array([number], dtype=np.float32)
+    found = checkpoint.halved(value)
+    assert found.dtype == np.float32 and np.array_equal(checkpoint.halved(found), found)
+    if abs(number) > 65504:
+        assert found == np.copysign(65504, value)
+    else:
+        assert abs(found - value) <= max(2.0**-11 * abs(number), 2.0**-25)
+
+
 def test_the_metadata_are_readable_and_complete(model_file: Path):
     with safe_open(model_file, framework="numpy") as file:
         body = json.loads(file.metadata()["arvae"])
