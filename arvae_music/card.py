@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .checkpoint import MODEL_FILE, NOT_CARRIED, Checkpoint
+from .checkpoint import MODEL_FILE, Checkpoint
 from .errors import CheckpointError
+from .scales import NOT_CARRIED
 
 RUN_EVALUATION = "evaluation.json"  # in a run folder
 

@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .checkpoint import NOT_CARRIED, Checkpoint, Scale, calibrate, correlations
-from .checkpoint import given as given_scale
+from .checkpoint import Checkpoint
 from .checkpoint import halved as nearest_half
 from .errors import CheckpointError
 from .examples import Examples, spread
@@ -26,6 +25,8 @@ from .metrics import mutual_information, sampled, spearman
 from .model import ArVae
 from .normal import Codes
 from .objectives import Carriage
+from .scales import NOT_CARRIED, Scale, calibrate, correlations
+from .scales import given as given_scale
 
 Floats = npt.NDArray[np.floating[Any]]
 Weights = dict[str, Floats]

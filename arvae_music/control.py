@@ -35,11 +35,11 @@ import numpy.typing as npt
 
 from . import metrics
 from .attributes import by_meter, evaluate_mixed
-from .checkpoint import STRONG
 from .edit import EditRequest, Model, edit
 from .measure import Meter
 from .melody import Bar, Melody
 from .proposals import decode
+from .scales import STRONG
 from .targets import Change, Target
 from .tokens import FIRST_PITCH, PAD
 

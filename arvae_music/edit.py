@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .attributes import AttributeSpec, evaluate
-from .checkpoint import NOT_CARRIED, Metadata
+from .checkpoint import Metadata
 from .errors import UsageError
 from .judge import Judge, Problem
 from .locks import Locks, ends_in
@@ -32,6 +32,7 @@ from .melody import Melody
 from .path import Choice, best_path
 from .proposals import decode, gumbel
 from .runtime import Runtime
+from .scales import NOT_CARRIED
 from .search import Pool, Search
 from .targets import Target, selected
 from .tokens import FIRST_PITCH, HOLD, REST, Row, onsets

@@ -38,7 +38,6 @@ import numpy.typing as npt
 
 from . import control, metrics, sections
 from .attributes import by_meter, evaluate, evaluate_mixed
-from .checkpoint import STRONG
 from .control import Outcome
 from .edit import PROPOSALS
 from .edit import Model as EngineModel
@@ -46,6 +45,7 @@ from .examples import Examples, distinct, seen_in, spread
 from .library import Model
 from .locks import in_key
 from .proposals import decode
+from .scales import STRONG
 from .sections import Figures, Progress
 from .tokens import FIRST_PITCH, HOLD, PAD, REST, onsets, sounding
 

@@ -21,7 +21,7 @@ import numpy as np
 from . import checkpoint as checkpoints
 from .attributes import AttributeSpec, Rows, evaluate
 from .attributes import find as find_attribute
-from .checkpoint import Checkpoint, Floats, Scale
+from .checkpoint import Checkpoint, Floats
 from .edit import PROPOSALS, EditRequest, EditResult, Mode, edit
 from .edit import Model as EngineModel
 from .errors import CheckpointError, UsageError
@@ -31,6 +31,7 @@ from .measure import Meter
 from .melody import Melody
 from .proposals import decode, log_probabilities
 from .runtime import Flow, Freed, GivenCodes, NumpyRuntime, Runtime
+from .scales import Scale
 from .targets import Target, numbers_in, parse
 from .tokens import Row
 from .vary import AMOUNT, COUNT, VaryRequest, VaryResult, vary

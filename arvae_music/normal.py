@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .checkpoint import straight_on
 from .examples import Examples, LazyRows, distinct
+from .scales import straight_on
 
 Floats = npt.NDArray[np.floating[Any]]
 

@@ -31,7 +31,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .checkpoint import NOT_CARRIED
 from .edit import EditRequest, EditResult, Model, edit, leave_of, tie_of, values_of
 from .errors import UsageError
 from .judge import Judge
@@ -40,6 +39,7 @@ from .measure import Meter
 from .melody import Melody
 from .path import Choice, best_path, joins
 from .proposals import decode
+from .scales import NOT_CARRIED
 from .taste import awkward, largest_leap
 from .tokens import FIRST_PITCH, HOLD, REST, Row, onsets
 from .walk import Found, Walk, canonical, pitches_for

@@ -14,12 +14,12 @@ from strategies import Tune, tunes
 
 import arvae_music
 from arvae_music.attributes import AttributeSpec, Unit
-from arvae_music.checkpoint import NOT_CARRIED
 from arvae_music.edit import EditRequest, _bound_together, _tasks
 from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.library import Model
 from arvae_music.measure import Meter
 from arvae_music.melody import Bar, Melody
+from arvae_music.scales import NOT_CARRIED
 from arvae_music.tokens import HOLD, REST, Row, pitch_of, token_of
 
 ODE = Path(arvae_music.__file__).parent / "data" / "ode_to_joy.mid"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from arvae_music import attributes, control, gains, report
 from arvae_music.attributes import evaluate_mixed, pack
-from arvae_music.checkpoint import Checkpoint, Metadata, calibrate, correlations
+from arvae_music.checkpoint import Checkpoint, Metadata
 from arvae_music.cli.common import print_json
 from arvae_music.evaluation import (
     PUBLISHED,
@@ -30,6 +30,7 @@ from arvae_music.examples import Examples
 from arvae_music.library import Model
 from arvae_music.measure import MAX_TICKS, TICKS_PER_BEAT, Meter
 from arvae_music.runtime import State
+from arvae_music.scales import calibrate, correlations
 from arvae_music.tokens import CENTRE, FIRST_PITCH, HOLD, REST, VOCABULARY, Timed, cut, notes_of, token_of
 
 NAMES = ("density", "contour")

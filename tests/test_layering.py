@@ -25,7 +25,7 @@ FOLDERS = {
 }  # fmt: skip
 OBJECTIVES = [f"objectives.{path.stem}" for path in (REPOSITORY / "arvae_music/objectives").glob("[!_]*.py")]
 SINGLE = (
-    "examples", "losses", "normal", "combinations", "flow", "model", "training", "checkpoint", "carried", "metrics",
+    "examples", "losses", "normal", "combinations", "flow", "model", "training", "checkpoint", "scales", "carried", "metrics",
     "objectives",
 )  # fmt: skip
 CORE = (*SINGLE, *OBJECTIVES)

@@ -12,13 +12,14 @@ from test_training import DIMS, SPECS, TRAIN
 from arvae_music import control, library
 from arvae_music.attributes import PAPER, by_meter, evaluate, evaluate_mixed, find
 from arvae_music.carried import find_dimensions, posterior_means
-from arvae_music.checkpoint import NOT_CARRIED, read, write
+from arvae_music.checkpoint import read, write
 from arvae_music.measure_model import combinations_of, from_checkpoint, to_checkpoint
 from arvae_music.measure_nets import MeasureDims, build, mirrored
 from arvae_music.model import ArVae
 from arvae_music.normal import Codes
 from arvae_music.objectives import Carriage
 from arvae_music.runtime import NumpyRuntime
+from arvae_music.scales import NOT_CARRIED
 
 
 def model(seed: int = 0, dims: MeasureDims = DIMS) -> ArVae:

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 import arvae_music
 from arvae_music.attributes import PAPER, evaluate
-from arvae_music.checkpoint import NOT_CARRIED, STRONG, Metadata, Scale
+from arvae_music.checkpoint import Metadata
 from arvae_music.combinations import Combinations
 from arvae_music.edit import BONUSES, OVERSHOOTS, TEMPERATURES, propose
 from arvae_music.edit import Model as EngineModel
 from arvae_music.library import Model
 from arvae_music.measure import Meter
 from arvae_music.proposals import Beliefs, _distinct
+from arvae_music.scales import NOT_CARRIED, STRONG, Scale
 from arvae_music.tokens import FIRST_PITCH, HOLD, REST, START, Row, token_of
 
 FOUR = Meter(4)

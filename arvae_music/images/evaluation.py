@@ -31,8 +31,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import metrics, sections
-from ..checkpoint import STRONG
 from ..examples import Examples, spread
+from ..scales import STRONG
 from ..sections import Figures, Progress
 from .classifier import train as train_classifier
 from .model import ImageModel
