@@ -284,6 +284,7 @@ class Trainer:
         state = _state("model", "adam", self.model, self.optimizer)
         if self.critic is not None:
             state |= _state("critic", "critic_adam", self.critic.module, self.critic.optimizer)
+        state |= {f"memory.{name}": value for name, value in self.objective.memory.items()}
         clock = torch.tensor([float(self.step), self.seconds], dtype=torch.float64)
         return {**{name: value.detach().cpu().contiguous() for name, value in state.items()}, "clock": clock}
 
@@ -293,6 +294,8 @@ class Trainer:
             _restore(state, "model", "adam", self.model, self.optimizer)
             if self.critic is not None:
                 _restore(state, "critic", "critic_adam", self.critic.module, self.critic.optimizer)
+            for name, value in self.objective.memory.items():
+                value.copy_(state[f"memory.{name}"])
             self.step, self.seconds = int(state["clock"][0]), float(state["clock"][1])
         except (KeyError, RuntimeError) as error:
             raise TrainingError(

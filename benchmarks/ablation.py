@@ -9,8 +9,9 @@ is not done again; two processes may share a folder, each with other --variants.
     plain         AR-VAE, as published                    conditional   the decoder is given exact codes
     tight         the same, aligned's beta     policy        + policy gradient
     kept          + policy gradient and invariance        flow          + the flow alone
-    aligned       policy gradient, flow, invariance: what `--objective aligned` does
+    aligned       policy gradient, flow, invariance       gained        the same with gains: what `arvae train` does
     free          the same without invariance             loose         aligned, beta .001
+    even          the same, asked of all attributes alike  standard      the same, codes standardised, not normal scores
     trained       aligned, over AR-VAE's codes            trained-loose the same, beta .001
     dependence    aligned + distance correlation between the other dimensions and each attribute
 """
@@ -26,6 +27,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -34,19 +37,24 @@ from arvae_music.attributes import PAPER, evaluate_mixed, find
 from arvae_music.cli.domains import FLOW_LAYERS, MEASURES
 from arvae_music.cli.train import make_plan
 from arvae_music.evaluation import EvaluationOptions, evaluate_model
-from arvae_music.examples import Split
+from arvae_music.examples import Split, standard
 from arvae_music.files import write_whole
+from arvae_music.gains import with_gains
 from arvae_music.library import prepare
 from arvae_music.measure_model import combinations_of, to_checkpoint
 from arvae_music.measure_nets import accuracy, build
 from arvae_music.mixing import Mixer
+from arvae_music.normal import Codes
 from arvae_music.objectives import entry, make
 from arvae_music.objectives.aligned import START, Aligned, Weights
 from arvae_music.objectives.ar_vae import ArVaeObjective
 from arvae_music.objectives.entries import Carriage
-from arvae_music.objectives.objective import Objective, Setting, Step, Terms
+from arvae_music.objectives.objective import Memory, Objective, Setting, Step, Terms
+from arvae_music.scales import Scale
+from arvae_music.scales import given as given_scale
 from arvae_music.training import Trainer, seed_all
 
+WIDTH = 0.05  # sd of a standardised value's codes
 BETA = entry("aligned").beta
 NO_POLICY = Weights(policy=0.0, keep=0.0)
 
@@ -59,6 +67,8 @@ class Variant:
     beta: float = BETA
     dependence: float = 0.0
     exact: bool = True  # codes, where it is aligned
+    gains: bool = False
+    normal: bool = True  # scores, for codes; else values in sd
 
 
 VARIANTS: dict[str, Variant] = {
@@ -70,6 +80,9 @@ VARIANTS: dict[str, Variant] = {
     "flow": Variant(weights=NO_POLICY),
     "aligned": Variant(),
     "free": Variant(weights=Weights(keep=0.0)),
+    "gained": Variant(gains=True),
+    "even": Variant(weights=Weights(focus=0.0)),
+    "standard": Variant(normal=False),
     "loose": Variant(beta=1e-3),
     "trained": Variant(exact=False),
     "trained-loose": Variant(exact=False, beta=1e-3),
@@ -93,6 +106,10 @@ class Dependence:
     def critic(self) -> None:
         return None
 
+    @property
+    def memory(self) -> Memory:
+        return self.inner.memory
+
     def terms(self, step: Step) -> Terms:
         terms = self.inner.terms(step)
         if step.progress < START:
@@ -100,6 +117,27 @@ class Dependence:
         others, codes = step.outputs.posterior.mean[:, self.inner.k :], step.batch.codes
         dependence = torch.stack([distance_correlation(others, column[:, None]) for column in codes.T]).sum()
         return terms.plus("dependence", self.weight, dependence)
+
+
+@dataclass(frozen=True, eq=False)
+class Standardised(Codes):
+    """Values in sd from their mean, in the place of normal scores; the same every time."""
+
+    mean: npt.NDArray[np.floating[Any]] = field(default_factory=lambda: np.zeros(0))
+    sd: npt.NDArray[np.floating[Any]] = field(default_factory=lambda: np.ones(0))
+
+    def __call__(self, values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+        return ((values - self.mean) / self.sd).astype(np.float32)
+
+    def drawn(
+        self, values: npt.NDArray[np.floating[Any]], random: np.random.Generator
+    ) -> npt.NDArray[np.float32]:
+        return self(values)
+
+    def scale(self, scale: Scale, k: int) -> Scale:
+        levels = self.scores[k].levels
+        codes = (levels - self.mean[k]) / self.sd[k]
+        return given_scale(scale, levels, codes, np.full(len(levels), WIDTH))
 
 
 def distance_correlation(x: Tensor, y: Tensor) -> Tensor:
@@ -144,15 +182,26 @@ def one(variant: Variant, seed: int, epochs: int, parts: Split, part: str) -> Ma
     dims, options = replace(plan.dims, flow_layers=variant.layers, attributes=attributes), plan.options
     known = combinations_of(parts.train, specs)
     setting = options.setting(dims.latent, parts.train, partial(evaluate_mixed, specs), known)
+    if not variant.normal:
+        scores = Codes.of_examples(parts.train).scores
+        setting = replace(setting, codes=Standardised(scores, *standard(parts.train.attributes)))
     objective = _objective(variant, setting)
     seed_all(seed, 0, 0)
     model = build(dims)
     started = time.perf_counter()
     trainer = Trainer(model, parts.train, parts.valid, options, accuracy, Mixer(specs, plan.mix), objective)
+    assert setting.codes is not None
+    trainer.codes = setting.codes
     for _ in trainer.run():
         pass
     seconds = time.perf_counter() - started
     made = to_checkpoint(model, dims, parts.train, specs, [""] * len(specs), {}, {}, objective.carriage, known)
+    if isinstance(setting.codes, Standardised):
+        scales = [setting.codes.scale(scale, k) for k, scale in enumerate(made.metadata.scales[: len(specs)])]
+        scales += made.metadata.scales[len(specs) :]
+        made = replace(made, metadata=replace(made.metadata, scales=tuple(scales)))
+    if variant.gains:
+        made = with_gains(made, parts.valid)
     judged = parts.valid if part == "valid" else parts.test
     result = evaluate_model(prepare(made), parts.train, judged, EvaluationOptions(guided=8, traversals=2))
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -44,9 +45,96 @@ def test_samples_are_weighed_within_their_row():
     assert np.abs(aligned._normalised(np.ones(aligned.SAMPLES))).max() == 0
 
 
-def test_what_is_missed_by_more_weighs_more():
-    weight = aligned._by_attribute(np.array([0.1, 0.3, 0.4, 0.8]), np.array([0, 0, 1, 1]), 2)
-    np.testing.assert_allclose(weight, [0.5, 0.5, 1.5, 1.5])
+def asking(**weights: float) -> aligned.Aligned:
+    """Of two attributes: a row's first entry, and its second."""
+    values = np.array([[0.0, 0.0], [2.0, 2.0]], dtype=np.float32)  # sd 1 of both
+    made = make("aligned", Setting(3, values, 0.0, 0.0, 1.0, measure=lambda rows: rows[:, :2].astype(float)))
+    assert isinstance(made, aligned.Aligned)
+    return replace(made, weights=aligned.Weights(**weights))
+
+
+def test_what_is_missed_by_more_is_asked_more_often_and_weighs_more():
+    found = aligned._means(np.array([0.1, 0.3, 0.8]), np.array([0, 0, 2]), 3)
+    np.testing.assert_allclose(found, [0.2, np.nan, 0.8])
+    made = asking(focus=0.8)
+    np.testing.assert_allclose(made._shares(), [0.5, 0.5])
+    for _ in range(2000):
+        made._remember(np.array([0.1, 0.3]))
+    np.testing.assert_allclose(made._shares(), [0.8 * 0.25 + 0.1, 0.8 * 0.75 + 0.1])
+    made._remember(np.array([0.1, np.nan]))  # what was not asked for is missed as before
+    np.testing.assert_allclose(made.errors, [0.1, 0.3])
+    np.testing.assert_allclose(asking(focus=0.0)._shares(), [0.5, 0.5])
+    for _ in range(5000):
+        made._remember(np.zeros(2))  # nothing is missed: alike again
+    np.testing.assert_allclose(made._shares(), [0.5, 0.5])
+
+
+def test_errors_and_drift_are_in_sd_from_what_is_wanted():
+    made = replace(asking(), sd=np.array([0.5, 2.0]))
+    asked = SimpleNamespace(attribute=np.array([1]), wanted=np.array([[1.0, 3.0]]))
+    values = np.tile([[1.0, 3.0], [2.0, 3.0], [1.0, 5.0], [0.5, 1.0]], (2, 1))
+    error, drift = made._judged(asked, values)
+    np.testing.assert_allclose(error, [0, 0, 1, 1] * 2)
+    np.testing.assert_allclose(drift, [0, 2, 0, 1] * 2)
+
+
+class Two:
+    """A model of one number that decodes one of two rows, by turns; its latent is what a row's third entry is."""
+
+    latent = 3
+
+    def __init__(self, first: list[int], second: list[int]) -> None:
+        self.rows = torch.tensor([first, second], dtype=torch.float32)
+        self.logits = torch.zeros(2, requires_grad=True)
+
+    def bound(self, u, rows):
+        return u
+
+    freed = bound
+
+    def sample(self, z, rows):
+        return self.rows[torch.arange(len(rows)) % 2]
+
+    def log_prob(self, z, made):
+        return self.logits.log_softmax(dim=0)[(made == self.rows[1]).all(dim=1).long()]
+
+    def posterior(self, rows):
+        return SimpleNamespace(mean=rows)
+
+
+def policy(made: aligned.Aligned, model: Two) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Of a row of zeros, which is asked for 2 of the first attribute."""
+    rows = torch.zeros(1, 3)
+    asked = aligned.Asked(rows, np.array([0]), np.array([[2.0, 0.0]]), torch.zeros(1, 2), torch.zeros(1, 3))
+    every = torch.zeros(100, 3)  # the batch that the step trains on besides
+    decoding = SimpleNamespace(target=every, distribution=SimpleNamespace(batch_shape=torch.Size([100])))
+    batch = SimpleNamespace(inputs=every)
+    step = SimpleNamespace(model=model, batch=batch, outputs=SimpleNamespace(decoding=decoding, z=rows))
+    return made._policy(step, asked)
+
+
+@pytest.mark.parametrize(
+    ("weights", "better", "worse"),
+    [
+        ({"drift": 0.0, "change": 0.0}, [2, 0, 1], [1, 0, 1]),  # nearer what is asked for
+        ({"miss": 0.0, "change": 0.0}, [1, 0, 1], [1, 1, 1]),  # the other attribute stays
+        ({"miss": 0.0, "drift": 0.0}, [1, 0, 0], [1, 0, 1]),  # fewer entries change
+        ({}, [2, 0, 0], [0, 0, 0]),  # what is asked for counts for more than that nothing changes
+    ],
+)
+def test_the_policy_makes_the_better_decode_likelier(weights, better, worse):
+    for model, place in ((Two(better, worse), 0), (Two(worse, better), 1)):
+        loss, _, error = policy(asking(**weights), model)
+        loss.backward()
+        assert model.logits.grad is not None
+        assert model.logits.grad[place] < 0 < model.logits.grad[1 - place]
+        np.testing.assert_allclose(error, np.mean([abs(row[0] - 2) for row in (better, worse)]))
+
+
+def test_what_hits_is_to_have_the_row_s_own_in_the_free_dimensions():
+    _, keep, _ = policy(asking(), Two([2, 0, 3], [1, 0, 7]))
+    np.testing.assert_allclose(keep, 9.0)  # of the first alone: the second is no hit
+    assert policy(asking(), Two([1, 0, 3], [1, 0, 7]))[1] == 0
 
 
 def test_it_needs_something_to_measure_with():
@@ -105,16 +193,16 @@ def test_a_decoder_is_taught_to_obey():
         trainer = Trainer(build(dims), examples, examples, options, accuracy, None, make(objective, setting))
         for _ in trainer.run():
             pass
-        asking = make("aligned", setting)
-        assert isinstance(asking, aligned.Aligned)
+        judge = make("aligned", setting)
+        assert isinstance(judge, aligned.Aligned)
         with torch.no_grad():
             outputs = trainer.model(trainer.batch().inputs)
             step = aligned.Step(trainer.model, trainer.batch(), outputs, 1.0, trainer._drawing())
             errors = []
             for _ in range(5):
-                asked = asking._asked(step)
+                asked = judge._asked(step)
                 assert asked is not None
-                errors.append(float(asking._policy(step, asked)[2]))
+                errors.append(float(judge._policy(step, asked)[2]))
             return float(np.mean(errors))
 
     assert error("aligned") < 0.7 * error("conditional")

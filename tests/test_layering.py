@@ -25,8 +25,8 @@ FOLDERS = {
 }  # fmt: skip
 OBJECTIVES = [f"objectives.{path.stem}" for path in (REPOSITORY / "arvae_music/objectives").glob("[!_]*.py")]
 SINGLE = (
-    "examples", "losses", "normal", "combinations", "flow", "model", "training", "checkpoint", "scales", "carried", "metrics",
-    "objectives",
+    "examples", "losses", "normal", "combinations", "flow", "model", "training", "checkpoint", "scales", "carried",
+    "metrics", "objectives",
 )  # fmt: skip
 CORE = (*SINGLE, *OBJECTIVES)
 FOUNDATIONS = {"errors", "files", "settings", "gru", *CORE}  # what the core may use

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -146,6 +147,7 @@ class Spy:
 
     carriage = "given"
     critic = None
+    memory: ClassVar[dict[str, torch.Tensor]] = {}
 
     def __init__(self, inner: Objective) -> None:
         self.inner, self.steps = inner, []

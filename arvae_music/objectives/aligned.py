@@ -12,8 +12,9 @@ by the attributes' own functions, which are black boxes here as everywhere. The 
     - miss |realised - requested| - drift sum over others of |realised - gone along| - change share of entries changed
 
 in sd, and the gradient that of its log-probability times the reward, less the mean of the row's samples over their sd
-(Williams 1992; Kool et al. 2019 for the baseline). Attributes that are missed by more weigh more. Samples that hit are
-encoded again: what they have in the free dimensions is to be what the row had (`invariance`).
+(Williams 1992; Kool et al. 2019 for the baseline). Attributes that are missed by more weigh more, and are asked for
+more often: that is where the gradient is noise. Samples that hit are encoded again: what they have in the free
+dimensions is to be what the row had (`invariance`).
 
 Shapes: b batch, z latent, k attributes, m rows that are asked, s samples of each.
 """
@@ -21,11 +22,13 @@ Shapes: b batch, z latent, k attributes, m rows that are asked, s samples of eac
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from ..combinations import Combinations
@@ -35,7 +38,7 @@ from ..model import ArVae, Posterior
 from ..normal import Codes
 from .conditional import ConditionalVae
 from .entries import Carriage
-from .objective import Batch, Measure, Objective, Setting, Step, Terms
+from .objective import Batch, Measure, Memory, Objective, Setting, Step, Terms
 
 START = 0.25  # of the run
 ROWS = 1.25  # drawn a step, that values are asked from, for each of the batch
@@ -45,6 +48,8 @@ NOISE = 0.3  # of the posterior's, that the flow is fitted with: it is used on m
 HIT = 0.05  # sd
 HITS = 0.375  # samples that are encoded again, for each row of the batch, at most
 JUDGED = 2000  # rows that tell which dimensions are used
+FORGOTTEN = 0.02  # a step, of the running errors
+LEAST = 1e-6  # sd, of those
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
@@ -60,6 +65,7 @@ class Weights:
     miss: float = 3.0  # per sd
     drift: float = 2.0  # per sd
     change: float = 1.5  # per whole row
+    focus: float = 0.9  # share of the edits that are asked of attributes as they are missed; the others of all alike
 
 
 class Asked(NamedTuple):
@@ -84,6 +90,15 @@ class Aligned:
     weights: Weights = field(default_factory=Weights)
     start: float = START
     critic: ClassVar[None] = None
+
+    @cached_property
+    def errors(self) -> Tensor:
+        """(k,) running mean errors, in sd."""
+        return torch.ones(self.k, dtype=torch.float64)
+
+    @property
+    def memory(self) -> Memory:
+        return {"errors": self.errors}
 
     @property
     def carriage(self) -> Carriage:
@@ -138,7 +153,7 @@ class Aligned:
         at, donor = (each[: max(round(ASKED * ROWS * count), 1)] for each in _pairs(groups, random))
         if len(at) == 0:
             return None
-        which = random.integers(0, self.k, len(at))
+        which = random.choice(self.k, len(at), p=self._shares())
         wanted = np.full((len(at), self.k), np.nan)
         wanted[np.arange(len(at)), which] = values[donor, which]
         wanted = self.combinations.nearest(values[at], wanted, self.sd, groups[at])
@@ -178,11 +193,27 @@ class Aligned:
         error, drift = self._judged(asked, values)
         own = self.weights
         reward = -(own.miss * error + own.drift * drift + own.change * changed)
-        weight = _by_attribute(error, np.repeat(asked.attribute, SAMPLES), self.k)
-        advantage = torch.from_numpy((_normalised(reward) * weight).astype(np.float32)).to(z.device)
+        attribute = np.repeat(asked.attribute, SAMPLES)
+        missed = _means(error, attribute, self.k)
+        weight = missed / np.nanmean(missed).clip(1e-6) / (self.k * self._shares())
+        advantage = torch.from_numpy((_normalised(reward) * weight[attribute]).astype(np.float32)).to(z.device)
         policy = -(advantage * model.log_prob(z, made)).mean()
         keep = self._invariance(step, asked, made, values, error)
-        return policy / beliefs, keep, torch.tensor(error.mean())
+        self._remember(missed)
+        return policy / beliefs, keep, torch.tensor(np.nanmean(missed))
+
+    def _shares(self) -> Floats:
+        """(k,) of the edits, that are asked of each attribute."""
+        errors: Floats = self.errors.numpy()
+        found: Floats = self.weights.focus * errors / errors.sum() + (1 - self.weights.focus) / self.k
+        return found
+
+    def _remember(self, missed: Floats) -> None:
+        now = np.where(np.isnan(missed), self.errors.numpy(), missed)
+        self.errors.lerp_(torch.from_numpy(now).clamp(min=LEAST), FORGOTTEN)
+        if dist.is_initialized():
+            dist.all_reduce(self.errors)
+            self.errors.div_(dist.get_world_size())
 
     def _judged(self, asked: Asked, values: Floats) -> tuple[Floats, Floats]:
         """(m * s, k) values of the samples -> (m * s,) error and drift, in sd."""
@@ -238,9 +269,8 @@ def _normalised(reward: Floats) -> Floats:
     return found
 
 
-def _by_attribute(error: Floats, attribute: npt.NDArray[np.int64], k: int) -> Floats:
-    """(m * s,) errors and attributes -> (m * s,) each attribute's mean error over the mean of all."""
-    count = np.maximum(np.bincount(attribute, minlength=k), 1)
-    mean = np.bincount(attribute, weights=error, minlength=k) / count
-    found: Floats = (mean / max(float(error.mean()), 1e-6))[attribute]
+def _means(error: Floats, attribute: npt.NDArray[np.int64], k: int) -> Floats:
+    """(m * s,) errors and attributes -> (k,) each attribute's mean error; NaN of one that was not asked for."""
+    count = np.bincount(attribute, minlength=k)
+    found: Floats = np.where(count, np.bincount(attribute, weights=error, minlength=k) / np.maximum(count, 1), np.nan)
     return found

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from ..losses import attribute_loss
 from .entries import Carriage
-from .objective import Setting, Step, Terms, evidence
+from .objective import NO_MEMORY, Memory, Setting, Step, Terms, evidence
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class ArVaeObjective:
     delta: float
     carriage: ClassVar[Carriage] = "trained"
     critic: ClassVar[None] = None
+    memory: ClassVar[Memory] = NO_MEMORY
 
     def terms(self, step: Step) -> Terms:
         values = step.batch.values

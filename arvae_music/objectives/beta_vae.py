@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .entries import Carriage
-from .objective import Setting, Step, Terms, evidence
+from .objective import NO_MEMORY, Memory, Setting, Step, Terms, evidence
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class BetaVae:
     beta: float
     carriage: ClassVar[Carriage] = "found"
     critic: ClassVar[None] = None
+    memory: ClassVar[Memory] = NO_MEMORY
 
     def terms(self, step: Step) -> Terms:
         return evidence(step, self.beta)

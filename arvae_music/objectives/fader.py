@@ -26,7 +26,7 @@ from torch.nn.functional import cross_entropy, log_softmax
 
 from .critics import LEARNING_RATE, perceptron
 from .entries import Carriage
-from .objective import Critic, Setting, Step, Terms, evidence
+from .objective import NO_MEMORY, Critic, Memory, Setting, Step, Terms, evidence
 
 CLASSES = 8
 RISE = 0.5  # of the run, until gamma is whole
@@ -39,6 +39,7 @@ class Fader:
     edges: tuple[Tensor, ...]  # between the classes of each attribute, raw values, rising
     adversary: nn.Module  # (b, z - k) -> logits of all attributes' classes side by side
     carriage: ClassVar[Carriage] = "given"
+    memory: ClassVar[Memory] = NO_MEMORY
 
     @property
     def critic(self) -> Critic:

@@ -29,7 +29,7 @@ from torch import Tensor
 from ..errors import UsageError
 from ..examples import standard
 from .entries import Carriage
-from .objective import Measure, Setting, Step, Terms, evidence
+from .objective import NO_MEMORY, Measure, Memory, Setting, Step, Terms, evidence
 
 H = 0.5  # of the latent's unit
 ROWS = 16  # measures whose codes are looked at in a step: sampling costs as much as all else
@@ -44,6 +44,7 @@ class GlsrVae:
     attributes: int
     carriage: ClassVar[Carriage] = "trained"
     critic: ClassVar[None] = None
+    memory: ClassVar[Memory] = NO_MEMORY
 
     def terms(self, step: Step) -> Terms:
         k = int(torch.randint(self.attributes, ()))

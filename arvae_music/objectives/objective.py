@@ -34,6 +34,10 @@ Rows = npt.NDArray[Any]
 Measure = Callable[[Rows], npt.NDArray[np.floating[Any]]]  # (m, ...) rows -> (m, k) attribute values
 
 
+Memory = Mapping[str, Tensor]
+NO_MEMORY: Memory = {}
+
+
 class Terms(NamedTuple):
     """The objective and its parts, each a scalar, the parts before their weights."""
 
@@ -100,5 +104,9 @@ class Objective(Protocol):
 
     @property
     def critic(self) -> Critic | None: ...
+
+    @property
+    def memory(self) -> Memory:
+        """What it keeps from step to step, changed in place: part of the run's state."""
 
     def terms(self, step: Step) -> Terms: ...
