@@ -4,11 +4,12 @@ A run is one model of one method and seed, with the headline of its evaluation (
 row a method, mean and standard deviation over its seeds, beside the published values, `each` a row a run.
 
 Columns, all measured on what was held out. Of the encoder, in the paper's protocol: Interp., Modularity, MIG, SAP,
-SCC. Of the decoder: tokens and whole measures, or pixels, that come back right, free-running; digit kept, how often a
-classifier tells the digit after traversals, as published; control, Spearman(requested, realised) when
-one attribute's code is set to another measure's, a single decode, mean over the attributes; exact, the share met to
-half a grain; drift, |Spearman| of the request with what became of unrelated attributes; leakage, R2 of a probe that
-reads the attribute from the dimensions that should not hold it; prior, overlap of the attribute's dimension with
+SCC; tokens drawn, those that come back right from a point of the posterior, as published. Of the decoder: tokens and
+whole measures, or pixels, that come back right, free-running from the posterior's mean; digit kept, how often a
+classifier tells the digit after traversals, as published; control, Spearman(requested, realised) when one attribute's
+code is set to another measure's, a single decode, mean over the attributes; exact, the share met to half a grain;
+drift, |Spearman| of the request with what became of unrelated attributes, less what is chance; leakage, R2 of a probe
+that reads the attribute from the dimensions that should not hold it; prior, overlap of the attribute's dimension with
 N(0, 1), of the worst attribute; valid, the share of prior samples that are measures; guided, exact of the edit engine,
 which searches among many decodes.
 """
@@ -28,7 +29,8 @@ Figures = Mapping[str, float]
 
 COLUMNS = {
     "paper.interpretability": "Interp.", "paper.modularity": "Modularity", "paper.mig": "MIG", "paper.sap": "SAP",
-    "paper.scc": "SCC", "tokens": "tokens", "measures": "measures", "pixels": "pixels", "kept": "digit kept",
+    "paper.scc": "SCC", "paper.tokens": "tokens drawn",
+    "tokens": "tokens", "measures": "measures", "pixels": "pixels", "kept": "digit kept",
     "control_mean": "control", "exact_mean": "exact",
     "drift": "drift", "leakage": "leakage", "overlap": "prior", "valid": "valid", "guided.exact_mean": "guided",
 }  # fmt: skip
@@ -78,7 +80,7 @@ def cells(runs: Sequence[Run], published: Mapping[str, Figures]) -> list[tuple[s
         steps = f"{np.mean([run.steps for run in own]):.0f}"
         rows.append((method, str(len(own)), steps, *(_spread(*figures[name]) for name in columns(runs))))
     for name, values in published.items():
-        known = {key if key in COLUMNS else f"paper.{key}": value for key, value in values.items()}
+        known = {f"paper.{key}" if f"paper.{key}" in COLUMNS else key: value for key, value in values.items()}
         rows.append((name, "", "", *(_number(known[key]) if key in known else "" for key in columns(runs))))
     return rows
 

@@ -19,7 +19,8 @@ into stays tied into.
     error       mean |requested - realised|, in sd of the model's corpus
     monotone    mean rank correlation along traversals: one measure asked for STEPS quantiles in turn
     onset_f1, pitches, ticks    what is kept of the measures that are asked to change (metrics.content)
-    drift       by other attribute: mean |change| in sd, and |rho| (metrics.drift_rho)
+    drift       by other attribute: mean |change| in sd, and |rho| less what is chance (metrics.drift_rho);
+                `drift_plain` is |Spearman(requested, realised other)| with it
 
 Shapes: m requests, k attributes, s steps; measures are packed rows (attributes.pack).
 """
@@ -186,6 +187,8 @@ def summary(model: Model, found: Outcome, steps: Outcome | None = None) -> dict[
     rhos = np.array([_drift_rho(found, j) for j in range(len(sd))])
     figures["drift_sd"] = metrics.mean(moved[unrelated])
     figures["drift_rho"] = metrics.mean(rhos[unrelated])
+    plain = [abs(metrics.grouped_spearman(found.requested, column, found.meters)) for column in found.after.T]
+    figures["drift_plain"] = metrics.mean(np.array(plain)[unrelated])
     for j, name in enumerate(model.metadata.names):
         if j != k:
             figures[f"drift_sd.{name}"], figures[f"drift_rho.{name}"] = float(moved[j]), float(rhos[j])

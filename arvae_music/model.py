@@ -89,7 +89,7 @@ class ArVae(nn.Module):
         """`codes` (b, k): what the decoder is given in the place of the first k dimensions."""
         posterior = self.posterior(inputs)
         noise = torch.randn_like(posterior.mean)
-        z = given(self._used(posterior.mean + noise * (0.5 * posterior.log_variance).exp()), codes)
+        z = given(self.used(posterior.mean + noise * (0.5 * posterior.log_variance).exp()), codes)
         seen = z
         if self.training and self.null_share:
             null = torch.rand(len(z), 1, device=z.device) < self.null_share
@@ -99,7 +99,7 @@ class ArVae(nn.Module):
 
     def posterior(self, inputs: Tensor) -> Posterior:
         mean, log_variance = self.encoder(inputs)
-        return Posterior(self._used(mean), log_variance)
+        return Posterior(self.used(mean), log_variance)
 
     def freed(self, z: Tensor, inputs: Tensor) -> Tensor:
         """(b, z) -> (b, z) with u in the place of the flow's dimensions; z where there is no flow."""
@@ -122,7 +122,7 @@ class ArVae(nn.Module):
     def _parted(self, z: Tensor, flow: ConditionalFlow) -> tuple[Tensor, Tensor]:
         return z[:, : self.latent - flow.size], z[:, self.latent - flow.size :]
 
-    def _used(self, z: Tensor) -> Tensor:
+    def used(self, z: Tensor) -> Tensor:
         """(b, z) with zeros in the dimensions that the flow has been narrowed by."""
         if self.flow is None:
             return z

@@ -23,12 +23,13 @@ NAMES = {
     "interpretability": "Interpretability", "modularity": "Modularity", "mig": "MIG", "sap": "SAP", "scc": "SCC",
     "tokens": "tokens", "events": "events", "measures": "measures",
     "rho": "rho", "exact": "exact", "error": "error sd", "monotone": "monotone",
-    "onset_f1": "onset F1", "pitches": "pitches", "ticks": "ticks", "drift_rho": "drift |rho|", "drift_sd": "drift sd",
+    "onset_f1": "onset F1", "pitches": "pitches", "ticks": "ticks",
+    "drift_rho": "drift |rho|", "drift_plain": "with chance", "drift_sd": "drift sd",
     "mlp": "MLP", "boosting": "boosting", "intervention": "interv.", "intervention_with": "interv. with",
     "overlap": "overlap", "kl": "KL", "mean": "mean", "sd": "sd",
     "valid": "valid", "distinct": "distinct", "new": "new", "in_key": "in key", "corpus_in_key": "corpus in key",
 }  # fmt: skip
-_CONTROL = ("rho", "exact", "error", "monotone", "onset_f1", "pitches", "ticks", "drift_rho", "drift_sd")
+_CONTROL = ("rho", "exact", "error", "monotone", "onset_f1", "pitches", "ticks", "drift_rho", "drift_plain", "drift_sd")
 _UNSEEN = ("rho", "exact")
 
 
@@ -62,7 +63,8 @@ def number(value: float | None) -> str:
 
 def _representation(result: Evaluation) -> Table:
     rows = {row: dict(figures) for row, figures in result.representation.items()}
-    rows["paper's protocol"]["tokens"] = result.reconstruction["all"]["tokens"]
+    for row, part in (("paper's protocol", "paper's protocol"), ("strict", "all")):
+        rows[row]["tokens"] = result.reconstruction[part]["tokens"]
     known = PUBLISHED.get(str(result.about.get("corpus")), {})
     return _table(
         "Attributes in the latent space",
@@ -91,7 +93,10 @@ def _control(result: Evaluation, mode: str) -> Table:
         for name, row in rows.items()
     )
     columns = ("", *(NAMES[c] for c in _CONTROL), *(f"unseen {NAMES[c]}" for c in _UNSEEN))
-    note = "drift: of the attributes that correlate by less than .5 with the one that is asked for"
+    note = (
+        "drift: of the attributes that correlate by less than .5 with the one that is asked for; |rho| less what the "
+        "request happens to have in common with the other's value before, and with it"
+    )
     if mode == "latent":
         others = "; ".join(f"{name} {figures['rho']:.3f}" for name, figures in PUBLISHED_CONTROL.items())
         note += f"\nelsewhere, other attributes and data: {others}"

@@ -66,6 +66,9 @@ class Runtime(Protocol):
     def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
         """(m, meter.ticks) tokens -> (m, z) posterior means and log-variances."""
 
+    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+        """(m, meter.ticks) tokens -> (m, z), a point of each one's posterior."""
+
     def start(self, z: Floats, meter: Meter) -> State:
         """A decode of (m, z)."""
 
@@ -96,6 +99,9 @@ class NumpyRuntime:
         ends = self._encode_measures(self._encode_beats(rows, meter), meter)
         both = _linear(self.weights, "encoder.to_latent", np.concatenate(list(ends), axis=1))
         return both[:, : self.latent] * self.used, np.clip(both[:, self.latent :], *LOG_VARIANCE)
+
+    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+        return normal(*self.posterior(rows, meter), random) * self.used
 
     # Forwards and backwards at once: each is little for its number of operations.
 
@@ -213,6 +219,9 @@ class Wrapped:
     def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
         return self.inner.posterior(rows, meter)
 
+    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+        return self.inner.drawn(rows, meter, random)
+
     def start(self, z: Floats, meter: Meter) -> State:
         return self.inner.start(z, meter)
 
@@ -238,6 +247,11 @@ class GivenCodes(Wrapped):
         mean[:, self.dimensions], log_variance[:, self.dimensions] = self.codes(rows, meter)
         return mean, log_variance
 
+    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+        z = self.inner.drawn(rows, meter, random)
+        z[:, self.dimensions] = normal(*self.codes(rows, meter), random)
+        return z
+
 
 @dataclass(frozen=True)
 class Freed(Wrapped):
@@ -251,8 +265,17 @@ class Freed(Wrapped):
         freed, stretch = self.flow.freed(mean, meter)
         return freed, log_variance + 2 * stretch
 
+    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+        return self.flow.freed(self.inner.drawn(rows, meter, random), meter)[0]
+
     def start(self, z: Floats, meter: Meter) -> State:
         return self.inner.start(self.flow.bound(z, meter), meter)
+
+
+def normal(mean: Numbers, log_variance: Numbers, random: np.random.Generator) -> Floats:
+    """(m, z) twice -> (m, z) drawn."""
+    noise = random.standard_normal(mean.shape, dtype=np.float32)
+    return (mean + noise * np.exp(0.5 * log_variance)).astype(np.float32)
 
 
 _SIDES = np.arange(2)[:, None]

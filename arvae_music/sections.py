@@ -36,17 +36,18 @@ class Clock:
 
 
 def representation(
-    mean: Floats, log_variance: Floats, values: Floats, dimensions: Sequence[int], random: np.random.Generator
+    mean: Floats, drawn: Floats, values: Floats, dimensions: Sequence[int], random: np.random.Generator
 ) -> dict[str, Scores]:
-    """(n, z) twice, (n, k), the dimension of each attribute -> the published metrics by row: in the paper's protocol
-    and in the strict one (metrics.py), each beside the ORACLE's, whose latents are the attributes themselves,
-    rank-normal, and independent noise elsewhere: what it scores is what the attributes' correlations leave to be had.
+    """(n, z) means and points of the posteriors, (n, k), the dimension of each attribute -> the published metrics by
+    row: in the paper's protocol and in the strict one (metrics.py), each beside the ORACLE's, whose latents are the
+    attributes themselves, rank-normal, and independent noise elsewhere: what it scores is what the attributes'
+    correlations leave to be had.
     """
     oracle = random.standard_normal(mean.shape)
     for k, d in enumerate(dimensions):
         oracle[:, d] = metrics.rank_normal(values[:, k])
     return {
-        "paper's protocol": metrics.published(metrics.sampled(mean, log_variance, random), values),
+        "paper's protocol": metrics.published(drawn, values),
         "paper's protocol, oracle": metrics.published(oracle, values),
         "strict": metrics.strict(mean, values, dimensions),
         "strict, oracle": metrics.strict(oracle, values, dimensions),

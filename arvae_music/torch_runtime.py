@@ -13,7 +13,7 @@ from .checkpoint import Checkpoint
 from .measure import MAX_TICKS, TICKS_PER_BEAT, Meter
 from .measure_model import from_checkpoint
 from .measure_nets import MeasureDecoder
-from .runtime import Floats, Ints, State
+from .runtime import Floats, Ints, State, normal
 
 
 class TorchRuntime:
@@ -34,6 +34,12 @@ class TorchRuntime:
         inputs = torch.from_numpy(pack(list(rows), [meter] * len(rows), MAX_TICKS))
         mean, log_variance = self.model.posterior(inputs)
         return mean.numpy(), log_variance.numpy()
+
+    @torch.no_grad()
+    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+        z = normal(*self.posterior(rows, meter), random)
+        used: Floats = self.model.used(torch.from_numpy(z)).numpy()
+        return used
 
     @torch.no_grad()
     def start(self, z: Floats, meter: Meter) -> State:

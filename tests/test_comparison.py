@@ -62,7 +62,7 @@ def test_the_table_has_a_row_a_method_and_published_values_below():
     assert rows[1][column] == "0.420 ± 0.026"
     assert rows[2][column] == "0.600"
     assert rows[3][column] == "0.976"
-    assert rows[3][rows[0].index("tokens")] == "0.962"
+    assert rows[3][rows[0].index("tokens drawn")] == "0.962"
     assert rows[3][rows[0].index("control")] == ""
     assert {len(row) for row in rows} == {len(rows[0])}
 

@@ -12,6 +12,7 @@ from arvae_music.measure import Meter
 from arvae_music.measure_nets import MeasureDims, build
 from arvae_music.proposals import decode
 from arvae_music.runtime import Flow, Freed, NumpyRuntime
+from arvae_music.scales import calibrate
 from arvae_music.torch_runtime import TorchRuntime
 
 
@@ -91,7 +92,7 @@ def test_numpy_frees_and_binds_as_pytorch_does(name: str):
     weights = {key: value.detach().numpy() for key, value in model.state_dict().items()}
     dims = MeasureDims(latent=9, hidden=16, tick_hidden=8, flow_layers=3, flow_hidden=12, attributes=2).to_json()
     matrix = ((1.0,),)
-    scale = checkpoint.calibrate("density", "", 0, np.linspace(0, 1, 9), np.linspace(0, 1, 9))
+    scale = calibrate("density", "", 0, np.linspace(0, 1, 9), np.linspace(0, 1, 9))
     made = checkpoint.Checkpoint(checkpoint.Metadata("measures", dims, (scale,), matrix, matrix, {name: 1}), weights)
     runtime = Freed(NumpyRuntime(made), Flow(made))
     rows = np.full((4, 1 + 24), -1, dtype=np.int16)
@@ -122,7 +123,7 @@ def test_the_noise_of_a_freed_dimension_is_stretched_with_it():
     for parameter in model.flow.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
     weights = {key: value.detach().numpy() for key, value in model.state_dict().items()}
-    scale = checkpoint.calibrate("density", "", 0, np.linspace(0, 1, 9), np.linspace(0, 1, 9))
+    scale = calibrate("density", "", 0, np.linspace(0, 1, 9), np.linspace(0, 1, 9))
     matrix, meter = ((1.0,),), Meter.parse("4/4")
     made = checkpoint.Checkpoint(checkpoint.Metadata("measures", dims.to_json(), (scale,), matrix, matrix, {}), weights)
     inner, flow = NumpyRuntime(made), Flow(made)
@@ -134,3 +135,29 @@ def test_the_noise_of_a_freed_dimension_is_stretched_with_it():
     found = np.exp(0.5 * Freed(inner, flow).posterior(row, meter)[1][0, 2:])
     np.testing.assert_allclose(found, spread, rtol=0.03)
     assert np.abs(found / np.exp(0.5 * log_variance[0, 2:]) - 1).max() > 0.1
+
+
+def test_a_point_of_the_posterior_is_drawn_before_it_is_freed():
+    """By the encoder's own noise, through all layers; dimensions that are not in use have none."""
+    torch.manual_seed(3)
+    dims = MeasureDims(latent=6, hidden=16, tick_hidden=8, flow_layers=3, flow_hidden=12, attributes=2)
+    model = build(dims).eval()
+    assert model.flow is not None
+    for parameter in model.flow.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    model.flow.narrow(torch.tensor([1.0, 0.0, 1.0, 1.0]))
+    weights = {key: value.detach().numpy() for key, value in model.state_dict().items()}
+    scale = calibrate("density", "", 0, np.linspace(0, 1, 9), np.linspace(0, 1, 9))
+    matrix, meter = ((1.0,),), Meter.parse("4/4")
+    made = checkpoint.Checkpoint(checkpoint.Metadata("measures", dims.to_json(), (scale,), matrix, matrix, {}), weights)
+    inner, flow = NumpyRuntime(made), Flow(made)
+    rows = np.array([[20] + [0] * 23] * 5000, dtype=np.int16)
+    for bare in (inner, TorchRuntime(made)):
+        drawn = bare.drawn(rows, meter, np.random.default_rng(0))
+        assert (drawn[:, 3] == 0).all()
+        used = [0, 1, 2, 4, 5]
+        mean, log_variance = (part[0, used] for part in bare.posterior(rows[:1], meter))
+        np.testing.assert_allclose(drawn.mean(axis=0)[used], mean, atol=4 * np.exp(log_variance.max() / 2) / 70)
+        np.testing.assert_allclose(drawn.std(axis=0)[used], np.exp(log_variance / 2), rtol=0.05)
+        found = Freed(bare, flow).drawn(rows, meter, np.random.default_rng(0))
+        np.testing.assert_allclose(flow.bound(found, meter), drawn, atol=1e-4)

@@ -21,6 +21,7 @@ from arvae_music.images.attributes import SPRITES, ImageAttribute, evaluate, fin
 from arvae_music.images.model import ImageModel, load, prepare, to_checkpoint
 from arvae_music.images.nets import ImageDims
 from arvae_music.images.warping import warped
+from arvae_music.scales import calibrate, correlations
 
 SMALL = ImageDims(64, 4, 7, channels=(4, 6, 8), hidden=16)
 
@@ -262,9 +263,9 @@ class Drawn:
         self.specs = (find("x"), find("scale"))
         values = np.random.default_rng(0).uniform((0.2, 0.5), (0.8, 0.9), (2000, 2))
         scales = tuple(
-            checkpoint.calibrate(spec.name, "", k, values[:, k], 4 * values[:, k]) for k, spec in enumerate(self.specs)
+            calibrate(spec.name, "", k, values[:, k], 4 * values[:, k]) for k, spec in enumerate(self.specs)
         )
-        correlation, code_correlation = checkpoint.correlations(values, 4 * values)
+        correlation, code_correlation = correlations(values, 4 * values)
         self.metadata = checkpoint.Metadata("images", {}, scales, correlation, code_correlation, {})
 
     def encode(self, images: np.ndarray) -> np.ndarray:
