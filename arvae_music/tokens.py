@@ -44,6 +44,7 @@ Row = npt.NDArray[np.int16]
 _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 _MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 _DIATONIC = (0, 2, 4, 5, 7, 9, 11)  # pitch classes of C major
+PROFILE = 0.1  # what a correlation with a key profile counts beside a share of the notes
 SIGNATURE_DOUBT = 0.12  # of the notes: a signature with so many more outside its scale is not believed
 
 
@@ -225,11 +226,17 @@ def _inside(classes: npt.NDArray[np.float64], fifths: int) -> float:
 
 
 def estimate_fifths(classes: npt.NDArray[np.float64]) -> int:
-    """(12,) weights of pitch classes -> key signature in -5 .. 6, after Krumhansl & Schmuckler (1990)."""
+    """(12,) weights of pitch classes -> key signature in -5 .. 6: of its scale's share of the notes, and PROFILE times
+    the correlation with a key profile of it (Krumhansl & Schmuckler 1990), the largest sum.
+
+    A profile alone prefers a scale whose tonic is heard much to one that has all the notes: it finds the signature of
+    .61 of the Bach sopranos and .86 of the folk tunes, this .75 and .92.
+    """
     signatures, profiles = _profiles()
     centred = classes - classes.mean()
-    scores = np.round(profiles @ (centred / max(float(np.sqrt(centred @ centred)), 1e-12)), 12)
-    return signatures[int(scores.argmax())]  # of equal ones the first
+    scores = profiles @ (centred / max(float(np.sqrt(centred @ centred)), 1e-12))
+    shares = np.array([_inside(classes, fifths) for fifths in signatures]) / max(float(classes.sum()), 1e-9)
+    return signatures[int(np.round(shares + PROFILE * scores, 12).argmax())]  # of equal ones the first
 
 
 @lru_cache(maxsize=1)
