@@ -100,6 +100,17 @@ class BarResult:
         """(k,) where the request lies beyond what any measure of the corpus has."""
         return ~np.isnan(self.asked) & (np.abs(self.asked - self.wanted) > 1e-9)
 
+    @property
+    def exact(self) -> npt.NDArray[np.bool_]:
+        """(k,) which have what was asked, not only the nearest that there is; True where nothing was."""
+        return self.hits & ~self.clamped
+
+    @property
+    def short(self) -> npt.NDArray[np.bool_]:
+        """(k,) where less was asked than half a grain: there is no nearer value than what was there."""
+        stays = np.abs(self.achieved - self.before) < 1e-9
+        return self.exact & stays & ~np.isnan(self.asked) & (np.abs(self.asked - self.before) > 1e-9)
+
 
 @dataclass(frozen=True)
 class EditResult:

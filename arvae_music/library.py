@@ -111,19 +111,29 @@ def load(model: str | Path = AUTO, melody: Melody | None = None, runtime: str = 
         raise UsageError(f"there is no runtime {runtime!r}", remedy=f"give {' or '.join(RUNTIMES)}")
     if str(model) != AUTO:
         return _known(model, runtime)
-    names = checkpoints.packaged_names("measures")
-    if not names:
-        raise CheckpointError("this installation has no models", remedy="install arvae anew, or name a model file")
-    if melody is None or len(names) == 1:
-        return _known(names[0], runtime)
-    fitting, most = _known(names[0], runtime), -1.0
-    for candidate in (_known(name, runtime) for name in names):
+    if melody is None:
+        return _known(_packaged()[0], runtime)
+    return choose(melody, runtime)[0]
+
+
+def choose(melody: Melody, runtime: str = RUNTIMES[0]) -> tuple[Model, float]:
+    """The packaged model that fits a melody best, and how well (`fit`). Raises CheckpointError."""
+    fitting, most = None, -1.0
+    for candidate in (_known(name, runtime) for name in _packaged()):
         share = fit(candidate, melody)
         if share > most:
             fitting, most = candidate, share
         if share == 1:  # no other can be better
             break
-    return fitting
+    assert fitting is not None
+    return fitting, most
+
+
+def _packaged() -> list[str]:
+    names = checkpoints.packaged_names("measures")
+    if not names:
+        raise CheckpointError("this installation has no models", remedy="install arvae anew, or name a model file")
+    return names
 
 
 def _known(model: str | Path, runtime: str) -> Model:

@@ -55,7 +55,7 @@ def entry(
         "model": model.name,
         "digest": model.checkpoint.digest,
         "amount": None if amount is None else round(amount, 6),
-        "exact": all(bar.hit for bar in result.bars),
+        "exact": all(bar.exact.all() for bar in result.bars),
         "changed": sum(bar.changed for bar in result.bars),
         "measures": len(result.bars),
         "targets": {name: str(target) for name, target in targets.items()},
@@ -86,7 +86,7 @@ def attribute_rows(
                 "asked": asked,
                 "achieved": means["achieved"],
                 "measures": len(result.bars),
-                "hits": int(sum(bar.hits[k] for bar in result.bars)),
+                "hits": int(sum(bar.exact[k] for bar in result.bars)),
             }
         )
     return rows

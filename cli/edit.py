@@ -216,14 +216,14 @@ class _Work:
         if plan.skip:
             return False
         song = sources.read_song(plan.request.source, **self.reading)
-        model = sources.load_model(self.model, song.melody, self.runtime)
+        model, title = sources.model_for(self.model, song.melody, self.runtime)
         result = edit_melody(song.melody, self.request, model)
         if not self.dry_run:
             placing.write_output(plan, song.write(result.melody.rows))
             if self.roll and plan.place != "-":
                 self._draw(plan, song, result)
         data = as_json(plan, song, result, self.request, model, self.dry_run) if self.json else {}
-        return batches.Told(self._lines(plan, song, result, model), data, plan.place == "-")
+        return batches.Told(self._lines(plan, song, result, model, title), data, plan.place == "-")
 
     def _draw(self, plan: Planned, song: Song, result: EditResult) -> None:
         from ..files import write_whole
@@ -232,11 +232,11 @@ class _Work:
         picture = svg(song.melody, result.melody, title=song.melody.name, caption=placing.label(self.request.targets))
         write_whole(Path(plan.place).with_suffix(".svg"), picture.encode(), overwrite=plan.overwrite)
 
-    def _lines(self, plan: Planned, song: Song, result: EditResult, model: Model) -> list[str]:
+    def _lines(self, plan: Planned, song: Song, result: EditResult, model: Model, title: str) -> list[str]:
         wrote = "would write" if self.dry_run else "wrote"
         return [
             f"{song.name}: {song.found.why}",
-            *(f"  {line}" for line in summary(result, self.request, model)),
+            *(f"  {line}" for line in summary(result, self.request, model, title)),
             f"  {wrote} {'stdout' if plan.place == '-' else plan.place}",
         ]
 
@@ -244,8 +244,8 @@ class _Work:
 # ------------------------------------------------------------------------------------------ reports
 
 
-def summary(result: EditResult, request: EditRequest, model: Model) -> list[str]:
-    """The report's lines: a table of attributes, then what could not be done."""
+def summary(result: EditResult, request: EditRequest, model: Model, title: str | None = None) -> list[str]:
+    """The report's lines: a table of attributes, then what could not be done. `title` is what to call the model."""
     from ..manifest import attribute_rows
 
     lines = [f"{'':11} {'before':>9} {'asked':>9} {'achieved':>9}  {'':6} exact in"]
@@ -256,12 +256,15 @@ def summary(result: EditResult, request: EditRequest, model: Model) -> list[str]
             f"{row['name']:11} {row['before']:9.3g} {asked:>9} {row['achieved']:9.3g}  {row['unit']:6} {hits}".rstrip()
         )
     changed = sum(bar.changed for bar in result.bars)
-    lines.append(f"{changed} of {len(result.bars)} measures changed; model {model.name}, seed {request.seed}")
+    lines.append(f"{changed} of {len(result.bars)} measures changed; seed {request.seed}; model {title or model.name}")
     for reason, count in result.skipped.items():
         lines.append(f"{count} measure{'s' if count > 1 else ''} left alone: {reason}")
     beyond = [bar for bar in result.bars if bar.clamped.any()]
     if beyond:
-        lines.append(f"asked for more than a measure of the corpus holds, and clamped: {_numbers(beyond)}")
+        lines.append(f"asked for what no measure of the corpus has, and given the nearest: {_numbers(beyond)}")
+    small = [bar for bar in result.bars if bar.short.any()]
+    if small:
+        lines.append(f"asked for less than half a step, and left as it was: {_numbers(small)}")
     missed = [bar for bar in result.bars if not bar.hit]
     if missed:
         lines.append(f"nearest value found, not exact: {_numbers(missed)}")
@@ -306,6 +309,7 @@ def _bar_json(bar: BarResult, result: EditResult, model: Model) -> dict[str, Any
         "number": bar.number,
         "meter": bar.meter.name,
         "changed": bar.changed,
-        "hit": bar.hit,
+        "hit": bool(bar.exact.all()),
+        "clamped": bool(bar.clamped.any()),
         "attributes": attributes,
     }

@@ -90,12 +90,12 @@ def interpolate(
         common.say(f"{plans[0].place}: skipped")
         return 0
     songs = [sources.read_song(place, track=track, channel=channel, pickup=pickup) for place in places]
-    trained = sources.load_model(model, songs[0].melody, runtime)
+    trained, title = sources.model_for(model, songs[0].melody, runtime)
     path = trained.interpolate([_chosen(song, bars) for song in songs], steps, form=form, seed=seed)
     rows = _rows(path, plans, places, trained, seed, one)
     if not dry_run:
         _write(path, plans, rows, songs, one)
-    _report(songs, path, plans, rows, dry_run=dry_run, json=json)
+    _report(songs, path, plans, rows, title, dry_run=dry_run, json=json)
     return 0
 
 
@@ -219,6 +219,7 @@ def _report(
     path: Interpolation,
     plans: Sequence[Planned],
     rows: Sequence[Row],
+    title: str,
     *,
     dry_run: bool,
     json: bool,
@@ -229,6 +230,7 @@ def _report(
     say = common.say if plans[0].place == "-" else common.report
     for song in songs:
         say(f"{song.name}: {song.found.why}")
+    say(f"model {title}")
     names = [attribute["name"] for attribute in rows[0]["attributes"]]
     say("step   " + "".join(f"{name:>16}" for name in names))
     for row in rows:

@@ -113,3 +113,16 @@ def load_model(name: str | None, melody: Melody | None = None, runtime: str = co
     if runtime != common.RUNTIME:
         settings.patient_threads()
     return library.load(name or library.AUTO, melody, runtime)
+
+
+def model_for(name: str | None, melody: Melody, runtime: str) -> tuple[TrainedModel, str]:
+    """`load_model`, and what a report calls it: of `auto`, with how well it knows the melody."""
+    from .. import library
+
+    if name not in (None, library.AUTO):
+        model = load_model(name, melody, runtime)
+        return model, model.name
+    if runtime != common.RUNTIME:
+        settings.patient_threads()
+    model, share = library.choose(melody, runtime)
+    return model, f"{model.name} knows the melody best, {100 * share:.0f} % of it"

@@ -259,8 +259,8 @@ class _Work:
         rows = [self.earlier.get(self._name(plan)) for plan in item.plans if plan.skip]
         if len(rows) == len(item.plans) and all(row is not None for row in rows):
             return self._recalled(item, song)
-        model = sources.load_model(self.model, song.melody, self.runtime)
-        lines, cards = [f"{song.name}: {song.found.why}"], []
+        model, title = sources.model_for(self.model, song.melody, self.runtime)
+        lines, cards = [f"{song.name}: {song.found.why}; model {title}"], []
         each = len(item.plans) // len(self.requests)
         for at, request in enumerate(self.requests):
             plans = item.plans[at * each : (at + 1) * each]
