@@ -43,6 +43,7 @@ Floats = npt.NDArray[np.floating[Any]]
 GRAIN = 0.1  # sd: the grain of an attribute that states none
 PROPOSALS = 64  # per measure
 SILENT = "nothing but a rest"  # why a measure is skipped
+UNKNOWN_METER = "the model knows no"  # another reason, with the meter
 CHUNK = 64  # measures searched at a time: memory stays flat however long the melody is
 OVERSHOOTS = (0.7, 1.0, 1.4, 2.0)  # of the requested step in the code
 BONUSES = (1.0, 2.5, 4.0, 6.0)  # logits for the original's token
@@ -239,7 +240,7 @@ def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Ta
         bar = melody.bars[i]
         reason = bar.reason
         if bar.meter is not None and reason is None and bar.meter.name not in model.metadata.meters:
-            reason = f"the model knows no {bar.meter.name}"
+            reason = f"{UNKNOWN_METER} {bar.meter.name}"
         if reason is not None:
             skipped[reason] = skipped.get(reason, 0) + 1
             editable.discard(i)

@@ -6,14 +6,11 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from ..errors import ArvaeError, InputError, OutputError, UsageError
 from . import common
 from .placing import Planned
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,9 +22,11 @@ def run_batch(
     *,
     name: Callable[[T], str] = str,
     then: Callable[[R], None] | None = None,
+    fail: Callable[[str, str], None] | None = None,
     jobs: int = 1,
 ) -> int:
-    """`work` on every item, then `then` on what it gave, in the items' order; the exit code.
+    """`work` on every item, then `then` on what it gave, in the items' order; the exit code. `fail` is given
+    the name of an item that failed, and why.
 
     `work` returns False for an item it skipped on purpose: that goes no further. With more than one job it runs in
     other processes (`parallel`), `then` always here. A single item's error is raised. Of several, an item whose
@@ -37,7 +36,14 @@ def run_batch(
     if not items:
         raise UsageError("nothing to do", remedy="name at least one input")
     if len(items) == 1:
-        value = work(items[0])
+        try:
+            value = work(items[0])
+        except (InputError, OutputError) as problem:
+            if fail is None:
+                raise
+            fail(name(items[0]), problem.message)
+            common.complain(problem.message)
+            return problem.exit_code
         if value is False:
             common.say(f"{name(items[0])}: skipped")
         elif then is not None:
@@ -50,7 +56,10 @@ def run_batch(
         for item, outcome in zip(items, track(results, "arvae", len(items)), strict=True):
             if outcome.problem is not None:
                 failed.append(name(item))
-                common.complain(_told(outcome.problem, outcome.trace, name(item)))
+                message = _told(outcome.problem, outcome.trace, name(item))
+                common.complain(message)
+                if fail is not None:
+                    fail(name(item), message)
                 continue
             skipped += outcome.value is False
             done += outcome.value is not False
@@ -84,9 +93,13 @@ def run_told(
         tell = common.say if result.on_stdout else common.report
         tell("\n".join([*([""] if len(plans) > 1 else []), *result.lines]))
 
+    def fail(name: str, message: str) -> None:
+        done.append({"input": name, "error": message})
+
     in_line = any("-" in (plan.place, plan.request.source) for plan in plans)  # this process has the streams
     count = 1 if in_line else workers(jobs, len(plans))
-    code = run_batch(plans, work, name=lambda plan: str(plan.request.source), then=then, jobs=count)
+    told = fail if json else None
+    code = run_batch(plans, work, name=lambda plan: str(plan.request.source), then=then, fail=told, jobs=count)
     if json:
         common.print_json(done)
     return code

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import OutputError
 from . import common, sources
 
 Folder = Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the files go.")]
@@ -16,6 +17,7 @@ def demo(
     output: Folder = Path("demo"),
     model: common.Model = None,
     seed: common.Seed = 0,
+    overwrite: common.Overwrite = False,
     quiet: common.Quiet = False,
 ) -> int:
     """Edit a melody that arvae brings along: Beethoven's Ode to Joy, denser."""
@@ -37,10 +39,14 @@ def demo(
         "ode_to_joy.svg": rolls.svg(song.melody, result.melody, title=title, caption=caption).encode(),
         "ode_to_joy.png": rolls.png(song.melody, result.melody, title=title, caption=caption),
     }
+    for name, data in files.items():  # what an earlier run left is no obstacle
+        place = output / name
+        if not overwrite and place.exists() and place.read_bytes() != data:
+            raise OutputError("exists already", where=str(place), remedy="give --overwrite, or another folder with -o")
     common.report(f"arvae edit ode_to_joy.mid --density +1.5\n{song.name}: {song.found.why}")
     for line in summary(result, request, trained):
         common.report(f"  {line}")
     for name, data in files.items():
-        write_whole(output / name, data, overwrite=True)  # the demo's own files, the same at every run
+        write_whole(output / name, data, overwrite=True)
         common.report(f"  wrote {output / name}")
     return 0

@@ -168,8 +168,11 @@ def edit(
         proposals=proposals,
         seed=seed,
     )
-    requests = [placing.Request(place, placing.label(request.targets), seed) for place in places]
+    label = placing.label(request.targets)
+    requests = [placing.Request(place, label, seed, n) for n, place in enumerate(places, 1)]
     plans = placing.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing)
+    if json and not dry_run:
+        placing.refuse_json(plans)
     reading = {"track": track, "channel": channel, "pickup": pickup}
     work = _Work(model, runtime, request, reading, roll=roll, dry_run=dry_run, json=json)
     return batches.run_told(plans, work, jobs, json=json)
@@ -177,7 +180,11 @@ def edit(
 
 def chosen(named: Sequence[str | None], pairs: Sequence[str] | None) -> dict[str, str]:
     """Name -> target: the options of SLIDERS that were given, in that order, and those of --set."""
-    return given(SLIDERS, named) | assignments(pairs or [])
+    options, assigned = given(SLIDERS, named), assignments(pairs or [])
+    both = sorted(set(options) & set(assigned))
+    if both:
+        raise UsageError(f"{both[0]} is given twice, by --set and by its own option", remedy="leave out one of the two")
+    return options | assigned
 
 
 def given(names: Sequence[str], values: Sequence[str | None]) -> dict[str, str]:
@@ -218,6 +225,7 @@ class _Work:
         song = sources.read_song(plan.request.source, **self.reading)
         model, title = sources.model_for(self.model, song.melody, self.runtime)
         result = edit_melody(song.melody, self.request, model)
+        sources.expect_editable(song, result)
         if not self.dry_run:
             placing.write_output(plan, song.write(result.melody.rows))
             if self.roll and plan.place != "-":

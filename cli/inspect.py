@@ -73,7 +73,10 @@ def inspect(
             common.report("")
         show(song, description, specs)
 
-    code = batches.run_batch(places, look)
+    def fail(name: str, message: str) -> None:
+        found.append({"file": name, "error": message})
+
+    code = batches.run_batch(places, look, fail=fail if json else None)
     if json:
         common.print_json(found)
     return code

@@ -86,6 +86,8 @@ def interpolate(
             json=json,
         )
     plans = _plan(places, steps, seed, output, one, overwrite=overwrite, skip_existing=skip_existing)
+    if json and not dry_run:
+        placing.refuse_json(plans)
     if all(plan.skip for plan in plans):
         common.say(f"{plans[0].place}: skipped")
         return 0

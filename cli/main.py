@@ -141,7 +141,10 @@ def _run(words: list[str], debug: bool) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except typer.TyperException as error:
-        _complain(_usage(error))
+        if type(error).__name__ == "NoArgsIsHelpError":  # of a command that has commands of its own
+            print(error.format_message(), file=sys.stderr)
+        else:
+            _complain(_usage(error))
         return error.exit_code
     except SystemExit as stop:
         if isinstance(stop.__context__, BrokenPipeError):

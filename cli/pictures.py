@@ -137,12 +137,9 @@ def _plan(
     requests: Sequence[placing.Request], output: str | None, overwrite: bool, skip_existing: bool, *suffixes: str
 ) -> list[Planned]:
     plans = placing.plan_outputs(
-        requests, output, overwrite=overwrite, skip_existing=skip_existing, template=f"{{stem}}.{{edit}}{SUFFIX}"
-    )
-    allowed = (SUFFIX, *suffixes)
-    for plan in plans:
-        if plan.place != "-" and Path(plan.place).suffix.lower() not in allowed:
-            raise UsageError(f"{plan.place}: a picture is written as {' or '.join(allowed)}", remedy="change -o")
+        requests, output, overwrite=overwrite, skip_existing=skip_existing, template=f"{{stem}}.{{edit}}{SUFFIX}",
+        suffixes=(SUFFIX, *suffixes),
+    )  # fmt: skip
     return plans
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import OutputError, UsageError
-from .sources import Place
+from .sources import MIDI_SUFFIXES, Place
 
 if TYPE_CHECKING:
     from ..targets import Target
@@ -60,15 +60,18 @@ def plan_outputs(
     overwrite: bool = False,
     skip_existing: bool = False,
     template: str = TEMPLATE,
+    suffixes: Sequence[str] = MIDI_SUFFIXES,
 ) -> list[Planned]:
     """Where every output goes, in the order of `requests`. Nothing is written.
 
-    Raises UsageError for a template that doesn't parse, for two requests with one output and for an output
-    that is another request's input; OutputError for one that exists, without --overwrite or --skip-existing.
+    Raises UsageError for a template that doesn't parse, for a suffix that is none of `suffixes`, for two requests with
+    one output and for an output that is another request's input; OutputError for one that exists, without --overwrite
+    or --skip-existing.
     """
     if overwrite and skip_existing:
         raise UsageError("--overwrite and --skip-existing exclude each other")
     places = [_place(request, output, template) for request in requests]
+    _refuse_suffixes(places, suffixes)
     _refuse_shared(requests, places)
     _refuse_inputs(requests, places, overwrite)
     exists = [place != "-" and Path(place).exists() for place in places]
@@ -134,6 +137,18 @@ def safe_name(text: str) -> str:
     return name
 
 
+def refuse_json(plans: Sequence[Planned]) -> None:
+    """Raises UsageError where a file goes where the JSON goes."""
+    if any(plan.place == "-" for plan in plans):
+        raise UsageError("the file and --json would both go to stdout", remedy="name a file with -o")
+
+
+def _refuse_suffixes(places: Sequence[Place], suffixes: Sequence[str]) -> None:
+    for place in places:
+        if place != "-" and Path(place).suffix.lower() not in suffixes:
+            raise UsageError(f"the output is none of {' '.join(suffixes)}", where=str(place), remedy="change -o")
+
+
 def _refuse_shared(requests: Sequence[Request], places: Sequence[Place]) -> None:
     first: dict[object, Request] = {}
     for request, place in zip(requests, places, strict=True):
@@ -143,10 +158,9 @@ def _refuse_shared(requests: Sequence[Request], places: Sequence[Place]) -> None
             continue
         same = other.source == request.source
         pair = f"two results of {request.source}" if same else f"{other.source} and {request.source}"
-        missing = "{n}" if same else "{stem}"
         raise UsageError(
             f"{pair} would both be written to {'stdout' if place == '-' else place}",
-            remedy=f"give -o a folder/ or a template with {missing}; {{n}} always differs",
+            remedy="give -o a template with {n}, which counts them: -o 'folder/{stem}.{n}" + Path(place).suffix + "'",
         )
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from .. import settings
-from ..errors import UsageError
+from ..errors import InputError, UsageError
 from . import common
 
 if TYPE_CHECKING:
+    from ..edit import EditResult
     from ..library import Model as TrainedModel
     from ..melody import Melody
     from ..midi import Song
@@ -113,6 +114,21 @@ def load_model(name: str | None, melody: Melody | None = None, runtime: str = co
     if runtime != common.RUNTIME:
         settings.patient_threads()
     return library.load(name or library.AUTO, melody, runtime)
+
+
+def expect_editable(song: Song, result: EditResult) -> None:
+    """Raises InputError where not one of the selected measures can be edited, with what keeps it from them."""
+    from ..edit import SILENT, UNKNOWN_METER
+
+    if result.bars or set(result.skipped) <= {SILENT}:
+        return
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in result.skipped.items())
+    unknown = any(reason.startswith(UNKNOWN_METER) for reason in result.skipped)
+    raise InputError(
+        f"none of its measures can be edited: {reasons}",
+        where=song.name,
+        remedy="train a model that knows the meter: arvae train" if unknown else "select others with --bars",
+    )
 
 
 def model_for(name: str | None, melody: Melody, runtime: str) -> tuple[TrainedModel, str]:

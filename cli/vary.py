@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..errors import OutputError, UsageError
+from ..errors import InputError, OutputError, UsageError
 from . import batches, common, edit, placing, sources
 from .parallel import workers
 from .placing import Planned
@@ -267,6 +267,12 @@ class _Work:
             made, told = self._point(song, request, plans, model)
             cards += made
             lines += [f"  {line}" for line in told]
+        if not cards:
+            raise InputError(
+                "it has no variation that keeps what is to stay",
+                where=song.name,
+                remedy="give a larger --amount, or keep and lock less",
+            )
         wrote = "would write" if self.dry_run else "wrote"
         lines.append(f"  {wrote} {len(cards)} file{'s' if len(cards) != 1 else ''} to {self.folder}/")
         return _Made(lines, cards)
@@ -284,10 +290,12 @@ class _Work:
         results: list[tuple[EditResult, float | None]]
         if self.varied:
             made = vary_melody(song.melody, request, model)
+            sources.expect_editable(song, made.base)
             results = [(variation.result, variation.amount) for variation in made.variations]
             short = made.short
         else:
             results = [(edit_melody(song.melody, request.editing, model), None)]
+            sources.expect_editable(song, results[0][0])
         tempo, cards = round(song.tempo, 2), []
         for plan, (result, amount) in zip(plans, results, strict=False):
             if not self.dry_run and not plan.skip:
@@ -336,11 +344,18 @@ def _run(work: _Work, items: Sequence[_Item], jobs: int | None, *, json: bool) -
             common.report("\n".join(made.lines))
 
     count = 1 if any(item.place == "-" for item in items) else workers(jobs, len(items))
-    code = batches.run_batch(items, work, name=lambda item: str(item.place), then=then, jobs=count)
+    failed: list[dict[str, str]] = []
+
+    def fail(name: str, message: str) -> None:
+        failed.append({"input": name, "error": message})
+
+    code = batches.run_batch(
+        items, work, name=lambda item: str(item.place), then=then, fail=fail if json else None, jobs=count
+    )
     if cards and not work.dry_run:
         _conclude(work, cards)
     if json:
-        common.print_json([card.row for card in cards])
+        common.print_json([*(card.row for card in cards), *failed])
     return code
 
 

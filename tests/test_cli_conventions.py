@@ -45,6 +45,10 @@ def test_asking_for_help_succeeds_on_stdout(run_arvae: Run, words: tuple[str, ..
         (("inspect", "."), "give -r to go into it"),
         (("config", "shw"), "Did you mean 'show'"),
         (("models", "info", "nosuch"), "there is no model 'nosuch'"),
+        (("edit", "melody.mid", "--density", "1", "--set", "density=2"), "given twice"),
+        (("edit", "melody.mid", "--density", "1", "-o", "out.wav"), "out.wav: the output is none of .mid"),
+        (("edit", "melody.mid", "--density", "1", "-o", "-", "--json"), "would both go to stdout"),
+        (("interpolate", "melody.mid", "melody.mid", "--one", "-o", "-", "--json"), "would both go to stdout"),
     ],
 )
 def test_usage_errors_are_exit_2_and_one_message(
@@ -58,6 +62,24 @@ def test_usage_errors_are_exit_2_and_one_message(
     if words:
         assert done.stderr.startswith("arvae: ")
         assert done.stderr.count("\n") == 1
+
+
+def test_a_command_of_commands_alone_shows_its_help(run_arvae: Run) -> None:
+    done = run_arvae("models")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: arvae models")
+
+
+def test_json_names_what_failed(run_arvae: Run, melody: Path, work: Path) -> None:
+    (work / "bad.mid").write_bytes(melody.read_bytes()[:40])
+    for words in (("inspect",), ("edit", "--density", "+1"), ("vary", "-n", "1")):
+        for files in (("bad.mid",), ("melody.mid", "bad.mid")):
+            done = run_arvae(*words, *files, "--json", *(() if words == ("inspect",) else ("--overwrite",)))
+            assert done.returncode == 1
+            found = json.loads(done.stdout)
+            assert "truncated" in found[-1]["error"]
+            assert found[-1].get("input", found[-1].get("file")) == "bad.mid"
+            assert len(found) == len(files)
 
 
 def test_all_missing_inputs_are_named_at_once(run_arvae: Run, melody: Path) -> None:

@@ -383,8 +383,9 @@ def test_one_file_that_fails_stops_nobody_and_jobs_change_nothing(arvae: Run, wo
         assert "5 done, 1 failed" in done.stderr
         assert "bad.mid" in done.stderr
         told.append(json.loads(done.stdout))
-    assert [Path(t["input"]).name for t in told[1]] == [f"t{i}.mid" for i in range(5)]
-    assert [t["attributes"] for t in told[0]] == [t["attributes"] for t in told[1]]
+    assert [Path(t["input"]).name for t in told[1]] == ["bad.mid", *(f"t{i}.mid" for i in range(5))]
+    assert "error" in told[1][0]
+    assert [t.get("attributes") for t in told[0]] == [t.get("attributes") for t in told[1]]
     assert files_in(work / "out1") == files_in(work / "out3")
     assert len(files_in(work / "out1")) == 5
 
@@ -466,3 +467,25 @@ def test_few_files_need_no_workers() -> None:
     assert parallel.workers(3, 100) == 3
     assert parallel.workers(8, 2) == 2
     assert 1 <= parallel.workers(None, 1000) <= parallel.cores()
+
+
+def test_what_no_model_has_the_meter_of_is_exit_1_with_nothing_written(arvae: Run, work: Path) -> None:
+    five = mido.MidiFile(str(write_melody(work / "five.mid", (60, 62, 64, 65, 67) * 4)))
+    five.tracks[0][1] = mido.MetaMessage("time_signature", numerator=5, denominator=4)
+    five.save(str(work / "five.mid"))
+    before = sorted(work.iterdir())
+    for words in (("edit", "--density", "+1"), ("vary", "-n", "2", "-o", "out"), ("vary", "--grid", "density=-1,1")):
+        done = arvae(words[0], "five.mid", *words[1:])
+        assert done.returncode == 1
+        assert "none of its measures can be edited: the model knows no 5/4 (4); train a model" in done.stderr
+    assert sorted(work.iterdir()) == before
+
+
+def test_exact_is_what_was_asked_and_not_the_nearest_there_is(arvae: Run, melody: Path) -> None:
+    (found,) = json.loads(arvae("edit", melody, "--density", "=100notes", "--json").stdout)
+    density = next(one for one in found["attributes"] if one["name"] == "density")
+    assert (density["asked"], density["hits"]) == (100, 0)
+    assert all(bar["clamped"] and not bar["hit"] for bar in found["measures"])
+    done = arvae("edit", melody, "--density", "+0.4notes", "-o", "little.mid")
+    assert "asked for less than half a step, and left as it was: measures 1, 2" in done.stdout
+    assert "the nearest" not in done.stdout

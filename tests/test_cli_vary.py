@@ -227,3 +227,10 @@ def test_the_demo_writes_a_melody_its_edit_and_both_pictures(arvae: Run, work: P
     assert found["ode_to_joy.png"].startswith(b"\x89PNG")
     assert arvae("demo", "-o", "shown", "-q").stdout == ""  # and again, over its own files
     assert files_in(folder) == found
+    (folder / "ode_to_joy.svg").write_text("mine")
+    refused = arvae("demo", "-o", "shown")
+    assert refused.returncode == 2
+    assert "ode_to_joy.svg: exists already; give --overwrite" in refused.stderr
+    assert (folder / "ode_to_joy.svg").read_text() == "mine"
+    assert arvae("demo", "-o", "shown", "--overwrite").returncode == 0
+    assert files_in(folder) == found
