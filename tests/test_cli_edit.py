@@ -474,7 +474,7 @@ def test_what_no_model_has_the_meter_of_is_exit_1_with_nothing_written(arvae: Ru
     five.tracks[0][1] = mido.MetaMessage("time_signature", numerator=5, denominator=4)
     five.save(str(work / "five.mid"))
     before = sorted(work.iterdir())
-    for words in (("edit", "--density", "+1"), ("vary", "-n", "2", "-o", "out"), ("vary", "--grid", "density=-1,1")):
+    for words in (("edit", "--density", "+1"), ("vary", "-n", "2", "-o", "out"), ("vary", "--grid", "density=-1:1:2")):
         done = arvae(words[0], "five.mid", *words[1:])
         assert done.returncode == 1
         assert "none of its measures can be edited: the model knows no 5/4 (4); train a model" in done.stderr
