@@ -101,7 +101,7 @@ def spans(signatures: Sequence[Signature], tpq: int, last: int, pickup: int | No
             number += 1
         if stretch.end is not None and stretch.end > last:
             break
-    if found[0].number == 0 and found[0].reason is None:
+    if found[0].number == 0:
         first = found[0]
         found[0] = Span(0, first.signature, first.start, first.end, first.meter, PICKUP)
     return found

@@ -35,7 +35,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .barlines import INCOMPLETE, UNITS, Floats, Ints, Signature, Span, find_pickup, spans
+from .barlines import INCOMPLETE, PICKUP, UNITS, Floats, Ints, Signature, Span, find_pickup, spans
 from .measure import COMPOUND_TICKS, SIMPLE_TICKS, TICKS_PER_BEAT
 from .melody import Bar, Melody
 from .tokens import FIRST_PITCH, HOLD, LOWEST, REST, VOCABULARY, choose_shift
@@ -147,6 +147,8 @@ def melody_of(
     offset = find_pickup(start, tpq, signatures) if pickup is None else round(pickup * tpq * UNITS)
     last = max(length * UNITS, int(played.end.max(initial=0)))
     measures = spans(signatures, tpq, last, offset or (None if pickup is None else 0), name)
+    if measures[0].reason == PICKUP:
+        offset = measures[0].end  # of a short first signature too
     beats = _beats(measures, tpq)
     late, usual = _lateness(start, beats)
     limit = usual if tolerance is None else float(tolerance)

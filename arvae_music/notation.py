@@ -34,6 +34,7 @@ TICKS_PER_QUARTER = 5040  # 16 * 9 * 5 * 7
 VELOCITY = 80
 RELEASE = 64
 CHANNELS = [n for n in range(16) if n != 9]  # no drums
+SHORTEST_SIGNED = Fraction(1, 2)  # quarters: a pickup that gets a time signature of its own
 LARGEST_DENOMINATOR = 64
 SLOWEST = 0xFFFFFF  # microseconds in a quarter note
 
@@ -69,8 +70,9 @@ class Part:
     tempi: tuple[tuple[Fraction, float], ...] = ()  # place, quarter notes a minute
 
 
-def to_midi(parts: Sequence[Part]) -> tuple[bytes, Fraction]:
-    """A MIDI file, and the length of its pickup in quarter notes. There is at least one part with a measure."""
+def to_midi(parts: Sequence[Part]) -> tuple[bytes, Fraction | None]:
+    """A MIDI file, and the length of its pickup in quarter notes where its signatures do not tell. There is at least
+    one part with a measure."""
     first = parts[0]
     meters, pickup = _meters(first.measures)
     tempi = [
@@ -87,19 +89,26 @@ def _ticks(quarters: Fraction) -> int:
     return round(quarters * TICKS_PER_QUARTER)
 
 
-def _meters(measures: Sequence[Measure]) -> tuple[list[Event], Fraction]:
-    """The time signatures that put the barlines where they are, and the pickup."""
+def _meters(measures: Sequence[Measure]) -> tuple[list[Event], Fraction | None]:
+    """The time signatures that put the barlines where they are, and the pickup, where it is too odd for one of its own;
+    0: there is none."""
     events: list[Event] = []
-    pickup, filled = Fraction(0), Fraction(0)  # filled: of a measure that goes on behind a repeat
+    pickup: Fraction | None = Fraction(0)
+    filled = Fraction(0)  # of a measure that goes on behind a repeat
     signature, anew = "", True
     for i, measure in enumerate(measures):
         nominal = _nominal(measure.signature)
         anew = anew or measure.signature != signature or filled + measure.length > nominal
         signature = measure.signature
         if i == 0 and 0 < measure.length < nominal:
-            pickup = measure.length
-            events.append(_signature(Fraction(0), nominal, signature))
             anew = False
+            if measure.length >= SHORTEST_SIGNED and _power_of_two(measure.length.denominator):
+                pickup = None
+                events.append(_signature(Fraction(0), measure.length, ""))
+                events.append(_signature(measure.length, nominal, signature))
+            else:
+                pickup = measure.length
+                events.append(_signature(Fraction(0), nominal, signature))
             continue
         too_long = measure.length > nominal
         if anew:
@@ -121,9 +130,13 @@ def _signature(at: Fraction, quarters: Fraction, written: str) -> Event:
     numerator, denominator = quarters.numerator, 4 * quarters.denominator
     if written:
         numerator, denominator = (int(part) for part in written.split("/"))
-    if denominator > LARGEST_DENOMINATOR or denominator & (denominator - 1) or numerator > 255:
+    if denominator > LARGEST_DENOMINATOR or not _power_of_two(denominator) or numerator > 255:
         numerator, denominator = 1, LARGEST_DENOMINATOR  # no meter that the grid knows: passes through
     return meta(_ticks(at), TIME_SIGNATURE, bytes([numerator, denominator.bit_length() - 1, 24, 8]))
+
+
+def _power_of_two(number: int) -> bool:
+    return number & (number - 1) == 0
 
 
 def _track(part: Part, channel: int, conductor: Iterable[Event], end: int) -> list[Event]:

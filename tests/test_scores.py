@@ -41,7 +41,7 @@ SIX_EIGHT = Meter(2, compound=True)
 def test_an_abc_tune_has_its_measures_pickup_and_key() -> None:
     song = read_any(REEL.encode())
     assert song.pickup == Fraction(1, 2)
-    assert [(b.number, b.signature) for b in song.melody.bars][:4] == [(n, "6/8") for n in range(4)]
+    assert [(b.number, b.signature) for b in song.melody.bars][:4] == [(0, "1/8"), *((n, "6/8") for n in (1, 2, 3))]
     expected = [
         None,
         row(SIX_EIGHT, t0=74, t2=76, t4=78, t6=81, t10=78),
@@ -62,7 +62,13 @@ def test_a_score_gives_midi_with_its_tempo(tmp_path: Path) -> None:
     path.write_bytes(song.write(song.melody.rows))
     midi = pretty_midi.PrettyMIDI(str(path))
     assert midi.get_tempo_changes()[1] == pytest.approx([150], rel=1e-3)
-    assert [s.numerator for s in midi.time_signature_changes][:1] == [6]
+    # a sequencer's barlines are the score's: the pickup has a signature of its own
+    signatures = [(s.numerator, s.denominator) for s in midi.time_signature_changes]
+    assert signatures == [(1, 8), (6, 8)]
+    assert midi.get_downbeats()[1] == pytest.approx(midi.instruments[0].notes[1].start)
+    again = read_any(path)
+    assert again.pickup == song.pickup
+    assert [(b.number, b.reason) for b in again.melody.bars] == [(b.number, b.reason) for b in song.melody.bars]
     assert [n.pitch for n in midi.instruments[0].notes][:4] == [69, 74, 76, 78]
 
 
