@@ -310,7 +310,7 @@ _BUILT_IN = (
         _PERCENT,
         "rhythmic complexity, in points of the most complex measure",
         _PATI,
-        lambda meter: EIGHTH / float(rhythm_weights(meter).sum()),  # the least complex note there is to add
+        lambda meter: EIGHTH / float(rhythm_weights(meter).sum()),  # an eighth between beats
     ),
     AttributeSpec("range", pitch_range, _STEP, "highest minus lowest pitch", _PATI, _STEP.size),
     AttributeSpec("density", density, _NOTES, "notes that start in the measure", _PATI, _NOTES.size),

@@ -275,7 +275,8 @@ class Freed(Wrapped):
 def normal(mean: Numbers, log_variance: Numbers, random: np.random.Generator) -> Floats:
     """(m, z) twice -> (m, z) drawn."""
     noise = random.standard_normal(mean.shape, dtype=np.float32)
-    return (mean + noise * np.exp(0.5 * log_variance)).astype(np.float32)
+    found: Floats = (mean + noise * np.exp(0.5 * log_variance)).astype(np.float32)
+    return found
 
 
 _SIDES = np.arange(2)[:, None]

@@ -233,14 +233,24 @@ def _result(job: Job) -> comparison.Run:
     return comparison.Run(options.objective, options.seed, steps, seconds, headline, options.beta, options.gamma)
 
 
+def _network(jobs: Sequence[Job]) -> str:
+    """The dimensions, and which methods have others."""
+    dims = {job.plan.options.objective: job.plan.dims.to_json() for job in jobs}
+    found = []
+    for name, usual in jobs[0].plan.dims.to_json().items():
+        others = [f"{method} {own[name]}" for method, own in dims.items() if own[name] != usual]
+        found.append(f"{name} {usual}" + (f" ({', '.join(others)})" if others else ""))
+    return ", ".join(found)
+
+
 def _about(jobs: Sequence[Job]) -> Mapping[str, str]:
     """What the figures depend on, for people."""
     import torch
 
-    dims, options = jobs[0].plan.dims, jobs[0].plan.options
+    options = jobs[0].plan.options
     return {
         jobs[0].plan.domain.held_out: f"the {jobs[0].part} part, which no run was trained on",
-        "network": f"{', '.join(f'{name} {value}' for name, value in dims.to_json().items())}; batch {options.batch}, "
+        "network": f"{_network(jobs)}; batch {options.batch}, "
         f"learning rate {options.learning_rate:g}, one thread",
         "machine": f"{settings.processor()}, {os.cpu_count()} cores, {platform.system()}, "
         f"Python {platform.python_version()}, PyTorch {torch.__version__.partition('+')[0]}",

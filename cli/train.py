@@ -18,7 +18,7 @@ import typer
 
 from .. import settings
 from ..errors import OutputError, UsageError
-from ..objectives import ENTRIES, entry
+from ..objectives import DEFAULT, ENTRIES, NOTHING, entry
 from . import common
 from .corpus import ensure_built, ensure_varied
 from .domains import BATCH, EPOCHS, STEPS, Data, Plan, domain_of
@@ -220,6 +220,7 @@ def make_plan(
     if foreign:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
         raise UsageError(f"there is no {names} for {corpus}", remedy="leave it out")
+    _refuse_idle(objective, given)
     options = options | {name: value for name, value in given.items() if value is not None}
     training = TrainingOptions(
         epochs=options["epochs"],
@@ -236,6 +237,14 @@ def make_plan(
     room_for(len(attributes), options["latent"])  # some networks cannot even be made
     dims = domain.dims(corpus, {**options, "objective": objective, "attributes": attributes})
     return Plan(corpus, attributes, dims, training, options["mix"] or 0.0)
+
+
+def _refuse_idle(objective: str, given: Mapping[str, Any]) -> None:
+    """Raises UsageError for a weight that the objective has no use for."""
+    idle = {"gamma": entry(objective).weighs == NOTHING, "delta": objective != DEFAULT}
+    for name, unused in idle.items():
+        if unused and given.get(name) is not None:
+            raise UsageError(f"--{name} does nothing in {objective}", remedy="leave it out, or name an --objective")
 
 
 def default_run(corpus: str) -> Path:

@@ -15,12 +15,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from .entries import DEFAULT, ENTRIES, Carriage, Entry, entry
+from .entries import DEFAULT, ENTRIES, NOTHING, Carriage, Entry, entry
 
 if TYPE_CHECKING:
     from .objective import Objective, Setting
 
-__all__ = ["DEFAULT", "ENTRIES", "Carriage", "Entry", "entry", "make"]
+__all__ = ["DEFAULT", "ENTRIES", "NOTHING", "Carriage", "Entry", "entry", "make"]
 
 
 def make(name: str, setting: Setting) -> Objective:

@@ -3,7 +3,7 @@ using Deep Conditional Generative Models", NeurIPS 2015; with a label for a cond
 
     reconstruction( x | z, a ) + beta KL( q(z | x) || N(0, 1) )
 
-The first k dimensions of what the decoder sees are the standardised values, z is the others. The encoder is not
+The first k dimensions of what the decoder sees are the values' normal scores, z is the others. The encoder is not
 given the values: here they are functions of x. Nothing keeps z from telling of them too.
 """
 

@@ -3,8 +3,8 @@
 How a latent dimension comes to carry an attribute (`carriage`):
 
     trained   the objective puts attribute k into dimension k
-    given     the decoder is given the exact, standardised value in the place of dimension k, and an encoder of a
-              measure reads it off the measure
+    given     the decoder is given the value's normal score (normal.py) in the place of dimension k, and an encoder of
+              a measure reads it off the measure
     found     the objective knows no attributes: the dimension that tells most of one is looked for afterwards
 """
 
@@ -18,6 +18,7 @@ from ..errors import UsageError
 
 Carriage = Literal["trained", "given", "found"]
 DEFAULT = "ar-vae"
+NOTHING = "nothing"  # Entry.weighs
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,11 @@ class Entry:
 
 ENTRIES: dict[str, Entry] = {
     "ar-vae": Entry("ar_vae", "trained", "Pati & Lerch (2020)", 1e-3, 1.0, "the attribute loss"),
-    "aligned": Entry("aligned", "given", "Sohn et al. (2015), taught by its decodes", 12e-3, 0.0, "nothing"),
-    "beta-vae": Entry("beta_vae", "found", "Higgins et al. (2017)", 1e-3, 0.0, "nothing"),
+    "aligned": Entry("aligned", "given", "Sohn et al. (2015), taught by its decodes", 12e-3, 0.0, NOTHING),
+    "beta-vae": Entry("beta_vae", "found", "Higgins et al. (2017)", 1e-3, 0.0, NOTHING),
     "factor-vae": Entry("factor_vae", "found", "Kim & Mnih (2018)", 1e-3, 0.01, "total correlation"),
     "beta-tcvae": Entry("beta_tcvae", "found", "Chen et al. (2018)", 1e-3, 0.005, "total correlation"),
-    "conditional": Entry("conditional", "given", "Sohn et al. (2015)", 1e-3, 0.0, "nothing"),
+    "conditional": Entry("conditional", "given", "Sohn et al. (2015)", 1e-3, 0.0, NOTHING),
     "fader": Entry("fader", "given", "Lample et al. (2017)", 1e-3, 0.03, "what the adversary sees"),
     "glsr-vae": Entry("glsr_vae", "trained", "Hadjeres et al. (2017)", 1e-3, 0.03, "the slope's distance from 1"),
 }

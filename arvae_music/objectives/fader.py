@@ -10,7 +10,7 @@ deep music transformation", ISMIR 2020) do for music. z is the dimensions that h
 straight line over the first half of the run (the paper: over the first half million steps).
 
 Differences: the codes are a VAE's, sampled and held near the prior by the small beta of all objectives here, where
-the paper's are an autoencoder's; the decoder is given the standardised value, not a class.
+the paper's are an autoencoder's; the decoder is given the value's normal score, not a class.
 """
 
 from __future__ import annotations
