@@ -4,7 +4,9 @@
     python benchmarks/ablation.py --variants plain,aligned --part test
 
 Judged on the validation tunes of Bach, from which the defaults are chosen. A run that is finished (its JSON is there)
-is not done again; two processes may share a folder, each with other --variants. Columns: arvae_music/comparison.py.
+is not done again; two processes may share a folder, each with other --variants. Columns: rho of control by attribute,
+requests met exactly, drift, leakage (the better probe), tokens and whole measures that come back, the share of the
+pitches at kept onsets that an edit keeps, the overlap of the worst attribute's codes with the prior; of one decode.
 
     plain         AR-VAE, as published                    conditional   the decoder is given exact codes
     tight         the same, aligned's beta     policy        + policy gradient
@@ -21,7 +23,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -54,6 +56,10 @@ from arvae_music.scales import Scale
 from arvae_music.scales import given as given_scale
 from arvae_music.training import Trainer, seed_all
 
+COLUMNS = {
+    **{f"control.{name}": name for name in PAPER}, "exact_mean": "exact", "drift": "drift", "leakage": "leakage",
+    "tokens": "tokens", "measures": "whole", "pitches": "pitches", "overlap": "overlap",
+}  # fmt: skip
 WIDTH = 0.05  # sd of a standardised value's codes
 BETA = entry("aligned").beta
 NO_POLICY = Weights(policy=0.0, keep=0.0)
@@ -170,7 +176,21 @@ def main() -> None:
             runs.append(comparison.Run(method=name, seed=seed, **json.loads(place.read_text())))
             print(f"{name} {seed}", flush=True)
     runs.sort(key=lambda run: list(VARIANTS).index(run.method))
-    print(comparison.markdown(comparison.cells(runs, {})))
+    print(comparison.markdown(_cells(runs)))
+
+
+def _cells(runs: Sequence[comparison.Run]) -> list[tuple[str, ...]]:
+    """A row a variant, mean and standard deviation over its seeds, a heading first."""
+    rows = [("", *COLUMNS.values())]
+    for name in dict.fromkeys(run.method for run in runs):
+        own = [run.headline for run in runs if run.method == name]
+        values = np.array([[headline[key] for headline in own] for key in COLUMNS])
+        spread = values.std(axis=1, ddof=1) if len(own) > 1 else None
+        cells = [f"{mean:.3f}" for mean in values.mean(axis=1)]
+        if spread is not None:
+            cells = [f"{cell} ± {sd:.3f}" for cell, sd in zip(cells, spread, strict=True)]
+        rows.append((name, *cells))
+    return rows
 
 
 def one(variant: Variant, seed: int, epochs: int, parts: Split, part: str) -> Mapping[str, Any]:

@@ -275,6 +275,16 @@ def test_drift_rho_is_nothing_where_nothing_moved_and_everything_where_it_follow
     assert metrics.drift_rho(requested, before, requested, meters) > 0.95
 
 
+def test_drift_rho_is_the_numerator_of_a_partial_correlation_of_ranks():
+    """(r_ra - r_rb r_ba), here by scipy's own rank correlations, of an attribute that follows half of the way."""
+    requested, before = noise(80), noise(80, seed=1)
+    after = before + 0.6 * requested + 0.3 * noise(80, seed=2)
+    r_ra, r_rb, r_ba = (spearmanr(*pair)[0] for pair in ((requested, after), (requested, before), (before, after)))
+    found = metrics.drift_rho(requested, before, after, np.full(80, 8))
+    assert found == pytest.approx(abs(r_ra - r_rb * r_ba))
+    assert 0.2 < found < 0.8
+
+
 def test_monotonicity():
     requested = np.tile(np.arange(5.0), (3, 1))
     assert metrics.monotonicity(requested, requested**3) == 1

@@ -129,6 +129,27 @@ def test_the_discriminator_learns_nothing_from_the_models_loss_and_the_model_not
     list(made.run())
     after = made.critic.module.state_dict()
     assert any(not torch.equal(value, after[name]) for name, value in before.items())
+    still = trainer("factor-vae")
+    still.critic.optimizer.param_groups[0]["lr"] = 0.0  # its own loss moves nothing: nor does the model's
+    before = {name: value.clone() for name, value in still.critic.module.state_dict().items()}
+    list(still.run())
+    assert all(torch.equal(value, still.critic.module.state_dict()[name]) for name, value in before.items())
+
+
+@pytest.mark.parametrize(("name", "own"), [("beta-vae", ""), ("factor-vae", "total correlation"),
+                                           ("beta-tcvae", "total correlation")])  # fmt: skip
+def test_the_total_is_the_sum_that_the_paper_minimises(name: str, own: str):
+    setting = Setting(LATENT, DATA.attributes, 0.3, 0.7, 1.0)
+    objective = make(name, setting)
+    step = one_step(name, objective)
+    total, parts = objective.terms(step)
+    mean, log_variance = step.outputs.posterior
+    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
+    expected = step.outputs.reconstruction + 0.3 * kl
+    if own:
+        assert abs(float(parts[own].detach())) > 1e-3
+        expected = expected + 0.7 * parts[own]
+    torch.testing.assert_close(total, expected)
 
 
 # ------------------------------------------------------------------------------------ Fader

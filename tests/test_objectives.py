@@ -1,4 +1,4 @@
-"""Objectives: every one trains, stops and goes on; what each adds is checked in test_objective_NAME.py."""
+"""Objectives: every one trains, stops and goes on; what each adds is checked in test_objective_terms.py."""
 
 from __future__ import annotations
 
