@@ -169,7 +169,9 @@ def edit(
         seed=seed,
     )
     label = placing.label(request.targets)
-    requests = [placing.Request(place, label, seed, n) for n, place in enumerate(places, 1)]
+    requests = [
+        placing.Request(place, label, seed, n, sources.below(place, files)) for n, place in enumerate(places, 1)
+    ]
     plans = placing.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing)
     if json and not dry_run:
         placing.refuse_json(plans)

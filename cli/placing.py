@@ -31,12 +31,14 @@ LONGEST_EDIT = 80  # characters of {edit}; file systems stop at 255 bytes for th
 
 @dataclass(frozen=True)
 class Request:
-    """One output to be named: of which input, by which edit (`density+1.5`), with which seed; `n` counts."""
+    """One output to be named: of which input, by which edit (`density+1.5`), with which seed; `n` counts. In an output
+    folder it lies in the sub-folder `below`."""
 
     source: Place
     edit: str = ""
     seed: int = 0
     n: int = 1
+    below: Path = Path()
 
     @property
     def stem(self) -> str:
@@ -98,7 +100,7 @@ def _place(request: Request, output: str | None, template: str) -> Place:
     if output is None:
         return beside / fill(template, request)
     if output.endswith(("/", os.sep)) or Path(output).expanduser().is_dir():
-        return Path(output).expanduser() / fill(template, request)
+        return Path(output).expanduser() / request.below / fill(template, request)
     place = Path(fill(output, request)).expanduser()
     if not place.suffix:
         raise UsageError(

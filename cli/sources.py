@@ -80,6 +80,15 @@ def _inside(folder: Path, recursive: bool) -> list[Place]:
     return list(files)
 
 
+def below(place: Place, arguments: Sequence[str]) -> Path:
+    """The sub-folder in which an input lies below the folder that was named; where it was named itself, none."""
+    for argument in arguments:
+        root = Path(argument).expanduser()
+        if place != "-" and root.is_dir() and root in Path(place).parents:
+            return Path(place).parent.relative_to(root)
+    return Path()
+
+
 def _similar(path: Path) -> str:
     try:
         names = [entry.name for entry in path.parent.iterdir()]

@@ -189,7 +189,7 @@ def _plan(
     template = "{stem}.{edit}.{n:02}.mid" if varied else "{stem}.{edit}.mid"
     by_folder: dict[Path, list[Place]] = {}
     for place in places:
-        by_folder.setdefault(folder / _below(place, arguments), []).append(place)
+        by_folder.setdefault(folder / sources.below(place, arguments), []).append(place)
     plans: dict[Place, list[Planned]] = {}
     for where, inside in by_folder.items():
         wanted = [
@@ -203,15 +203,6 @@ def _plan(
         ):
             plans.setdefault(plan.request.source, []).append(plan)
     return [_Item(place, tuple(plans[place])) for place in places]
-
-
-def _below(place: Place, arguments: Sequence[str]) -> Path:
-    """The sub-folder in which an input lies below the folder that was named."""
-    for argument in arguments:
-        root = Path(argument).expanduser()
-        if place != "-" and root.is_dir() and root in Path(place).parents:
-            return Path(place).parent.relative_to(root)
-    return Path()
 
 
 def earlier_rows(folder: Path, *, overwrite: bool, skip_existing: bool) -> dict[str, Row]:

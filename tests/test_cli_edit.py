@@ -390,6 +390,18 @@ def test_one_file_that_fails_stops_nobody_and_jobs_change_nothing(arvae: Run, wo
     assert len(files_in(work / "out1")) == 5
 
 
+def test_a_tree_goes_into_a_folder_as_a_tree(arvae: Run, work: Path) -> None:
+    for name in ("a/m.mid", "b/m.mid", "m.mid"):
+        write_melody(work / "in" / name)
+    assert arvae("edit", "in", "-r", "--density", "+1", "-o", "out/").returncode == 0
+    assert set(files_in(work / "out")) == {f"{at}m.density+1.mid" for at in ("a/", "b/", "")}
+    done = arvae("edit", "in/a/m.mid", "in/b/m.mid", "--density", "+1", "-o", "out2/")
+    assert done.returncode == 2
+    assert "template with {n}, which counts them: -o 'folder/{stem}.{n}.mid'" in done.stderr
+    assert arvae("edit", "in/a/m.mid", "in/b/m.mid", "--density", "+1", "-o", "out2/{stem}.{n}.mid").returncode == 0
+    assert set(files_in(work / "out2")) == {"m.1.mid", "m.2.mid"}
+
+
 def test_a_batch_is_taken_up_where_it_stopped(arvae: Run, work: Path) -> None:
     folder = several(work)
     (folder / "bad.mid").unlink()
