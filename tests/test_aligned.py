@@ -20,6 +20,7 @@ from arvae_music.objectives import aligned, make
 from arvae_music.objectives.objective import Setting
 from arvae_music.training import Trainer, TrainingOptions
 
+CPU = torch.device("cpu")
 SPECS = [find("density"), find("contour")]
 
 
@@ -59,13 +60,13 @@ def test_what_is_missed_by_more_is_asked_more_often_and_weighs_more():
     made = asking(focus=0.8)
     np.testing.assert_allclose(made._shares(), [0.5, 0.5])
     for _ in range(2000):
-        made._remember(np.array([0.1, 0.3]))
+        made._remember(np.array([0.1, 0.3]), CPU)
     np.testing.assert_allclose(made._shares(), [0.8 * 0.25 + 0.1, 0.8 * 0.75 + 0.1])
-    made._remember(np.array([0.1, np.nan]))  # what was not asked for is missed as before
+    made._remember(np.array([0.1, np.nan]), CPU)  # what was not asked for is missed as before
     np.testing.assert_allclose(made.errors, [0.1, 0.3])
     np.testing.assert_allclose(asking(focus=0.0)._shares(), [0.5, 0.5])
     for _ in range(5000):
-        made._remember(np.zeros(2))  # nothing is missed: alike again
+        made._remember(np.zeros(2), CPU)  # nothing is missed: alike again
     np.testing.assert_allclose(made._shares(), [0.5, 0.5])
 
 

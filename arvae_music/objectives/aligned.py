@@ -117,6 +117,7 @@ class Aligned:
         asked = self._asked(step)
         terms = terms.plus("flow", self.weights.flow, fit)
         if asked is None:
+            self._remember(np.full(self.k, np.nan), fit.device)
             return terms
         policy, keep, error = self._policy(step, asked)
         total = terms.total + self.weights.policy * policy  # whose value means nothing: the error is what is reported
@@ -199,7 +200,7 @@ class Aligned:
         advantage = torch.from_numpy((_normalised(reward) * weight[attribute]).astype(np.float32)).to(z.device)
         policy = -(advantage * model.log_prob(z, made)).mean()
         keep = self._invariance(step, asked, made, values, error)
-        self._remember(missed)
+        self._remember(missed, z.device)
         return policy / beliefs, keep, torch.tensor(np.nanmean(missed))
 
     def _shares(self) -> Floats:
@@ -208,12 +209,14 @@ class Aligned:
         found: Floats = self.weights.focus * errors / errors.sum() + (1 - self.weights.focus) / self.k
         return found
 
-    def _remember(self, missed: Floats) -> None:
+    def _remember(self, missed: Floats, device: torch.device) -> None:
+        """(k,) this step's, NaN where an attribute was not asked for; the mean over the processes."""
         now = np.where(np.isnan(missed), self.errors.numpy(), missed)
         self.errors.lerp_(torch.from_numpy(now).clamp(min=LEAST), FORGOTTEN)
         if dist.is_initialized():
-            dist.all_reduce(self.errors)
-            self.errors.div_(dist.get_world_size())
+            shared = self.errors.to(device)
+            dist.all_reduce(shared)
+            self.errors.copy_(shared / dist.get_world_size())
 
     def _judged(self, asked: Asked, values: Floats) -> tuple[Floats, Floats]:
         """(m * s, k) values of the samples -> (m * s,) error and drift, in sd."""
