@@ -114,7 +114,8 @@ def card(name: str, model: Checkpoint, judged: Judged | None) -> str:
 
 def _round(made: Mapping[str, float]) -> str:
     minutes = {"all of it": made["minutes"], "the flow alone": made["flow_minutes"]}
-    told = " and ".join(f"{what} {count:g} minutes" for what, count in minutes.items() if count)
+    minutes["the decoder alone"] = made.get("decoder_minutes", 0)
+    told = ", ".join(f"{what} {count:g} minutes" for what, count in minutes.items() if count)
     return f"{told}, steps of {made['batch']}"
 
 

@@ -1,6 +1,6 @@
 """Goes on with a finished run of `arvae train` on music: all of it once more at a new learning rate, then the flow
-alone, whose fit is what keeps an edit's other dimensions free of the attributes. Writes RUN/model.safetensors anew, and
-RUN/config.json where the network grows.
+alone, whose fit is what keeps an edit's other dimensions free of the attributes, then the decoder alone, which has to
+do with what the flow now leaves. Writes RUN/model.safetensors anew, and RUN/config.json where the network grows.
 
     python scripts/refine_model.py runs/folk --minutes 50 --flow-minutes 6 --wide 64
 """
@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--minutes", type=float, default=17.0)
     parser.add_argument("--flow-minutes", type=float, default=4.0)
+    parser.add_argument("--decoder-minutes", type=float, default=0.0)
     parser.add_argument("--policy", type=float, help="the policy gradient's weight; the objective's own if left out")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
@@ -47,7 +48,7 @@ def main() -> None:
     plan = read_plan(asked.run)
     beta = plan.options.beta if asked.beta is None else asked.beta
     options = replace(
-        plan.options, epochs=MOST_EPOCHS, minutes=asked.minutes or None, batch=asked.batch, beta=beta, seed=asked.seed,
+        plan.options, epochs=MOST_EPOCHS, batch=asked.batch, beta=beta, seed=asked.seed,
         learning_rate=asked.learning_rate,
     )  # fmt: skip
     wide = plan.dims.wide if asked.wide is None else asked.wide
@@ -65,14 +66,16 @@ def main() -> None:
     trainer.objective = replace(
         trainer.objective, weights=weights if asked.policy is None else replace(weights, policy=asked.policy), start=0.0
     )
-    for report in trainer.run() if asked.minutes else ():
-        if report.valid:
-            print(report.step, f"{report.progress:.2f}", report.parts, report.valid, flush=True)
+    train(trainer, asked.minutes)
     if asked.flow_minutes:
         fit_flow(trainer, trainer.objective, asked.flow_minutes, asked.learning_rate)
+    trainer.model.requires_grad_(False)
+    trainer.model.decoder.requires_grad_(True)
+    train(trainer, asked.decoder_minutes)
     refined = {
         "minutes": asked.minutes,
         "flow_minutes": asked.flow_minutes,
+        "decoder_minutes": asked.decoder_minutes,
         "batch": asked.batch,
         "beta": beta,
         "policy": trainer.objective.weights.policy,
@@ -88,6 +91,16 @@ def main() -> None:
     checkpoint.write(asked.run / checkpoint.MODEL_FILE, made, overwrite=True)
     if asked.wide is not None:
         write_plan(asked.run, plan)
+
+
+def train(trainer: Trainer, minutes: float) -> None:
+    """So long, what is not frozen."""
+    if not minutes:
+        return
+    trainer.options, trainer.seconds = replace(trainer.options, minutes=minutes), 0.0
+    for report in trainer.run():
+        if report.valid:
+            print(report.step, f"{report.progress:.2f}", report.parts, report.valid, flush=True)
 
 
 def grown(weights: dict[str, Tensor], into: dict[str, Tensor]) -> dict[str, Tensor]:
