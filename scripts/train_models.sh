@@ -21,6 +21,7 @@ for minutes in 14 50; do
 done
 python scripts/refine_model.py runs/folk "${refined[@]}" --minutes 0 --flow-minutes 13 --batch 512 --learning-rate 3e-3
 python scripts/refine_model.py runs/folk "${refined[@]}" --minutes 0 --flow-minutes 7 --decoder-minutes 15 --batch 1024 --learning-rate 3e-3
+python scripts/refine_model.py runs/folk --beta 0.006 --policy 6 --minutes 0 --flow-minutes 0 --decoder-minutes 13 --batch 1024 --learning-rate 4e-3
 python scripts/refine_model.py runs/bach --policy 3 --wide 64 --minutes 0 --flow-minutes 0 --decoder-minutes 17 --batch 1024 --learning-rate 4e-3
 for corpus in mnist sprites; do
   arvae train "$corpus" -o "runs/$corpus" --overwrite --threads 1
