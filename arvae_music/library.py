@@ -107,8 +107,6 @@ class Model(EngineModel):
 def load(model: str | Path = AUTO, melody: Melody | None = None, runtime: str = RUNTIMES[0]) -> Model:
     """A packaged model's name, a checkpoint file, or a run folder; or "auto", the packaged model that fits `melody`
     best (without one, the first); in one of RUNTIMES. Raises CheckpointError, UsageError."""
-    if runtime not in RUNTIMES:
-        raise UsageError(f"there is no runtime {runtime!r}", remedy=f"give {' or '.join(RUNTIMES)}")
     if str(model) != AUTO:
         return _known(model, runtime)
     if melody is None:
@@ -117,7 +115,7 @@ def load(model: str | Path = AUTO, melody: Melody | None = None, runtime: str = 
 
 
 def choose(melody: Melody, runtime: str = RUNTIMES[0]) -> tuple[Model, float]:
-    """The packaged model that fits a melody best, and how well (`fit`). Raises CheckpointError."""
+    """The packaged model that fits a melody best, and how well (`fit`). Raises CheckpointError, UsageError."""
     fitting, most = None, -1.0
     for candidate in (_known(name, runtime) for name in _packaged()):
         share = fit(candidate, melody)
@@ -138,6 +136,8 @@ def _packaged() -> list[str]:
 
 def _known(model: str | Path, runtime: str) -> Model:
     """Read once, and again when the file has changed: a run in training writes its model anew."""
+    if runtime not in RUNTIMES:
+        raise UsageError(f"there is no runtime {runtime!r}", remedy=f"give {' or '.join(RUNTIMES)}")
     path = checkpoints.find(model)
     return _read(path, path.stat().st_mtime_ns, runtime)
 

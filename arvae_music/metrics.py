@@ -238,8 +238,9 @@ def _or_nan(values: Floats) -> Floats:
 
 
 def sampled(mean: Floats, log_variance: Floats, random: np.random.Generator) -> Floats:
-    """(n, z) twice -> (n, z) drawn from the posterior."""
-    found: Floats = mean + random.standard_normal(mean.shape) * np.exp(0.5 * log_variance)
+    """(n, z) twice -> (n, z) drawn from the posterior, in the precision of the means."""
+    noise = random.standard_normal(mean.shape, dtype=mean.dtype.type)
+    found: Floats = (mean + noise * np.exp(0.5 * log_variance)).astype(mean.dtype)
     return found
 
 

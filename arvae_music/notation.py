@@ -102,7 +102,7 @@ def _meters(measures: Sequence[Measure]) -> tuple[list[Event], Fraction | None]:
         signature = measure.signature
         if i == 0 and 0 < measure.length < nominal:
             anew = False
-            if measure.length >= SHORTEST_SIGNED and _power_of_two(measure.length.denominator):
+            if measure.length >= SHORTEST_SIGNED and _can_be_written(*_ratio(measure.length)):
                 pickup = None
                 events.append(_signature(Fraction(0), measure.length, ""))
                 events.append(_signature(measure.length, nominal, signature))
@@ -127,16 +127,22 @@ def _nominal(signature: str) -> Fraction:
 
 def _signature(at: Fraction, quarters: Fraction, written: str) -> Event:
     """A time signature as written, or the one that a measure of that length would have."""
-    numerator, denominator = quarters.numerator, 4 * quarters.denominator
+    numerator, denominator = _ratio(quarters)
     if written:
         numerator, denominator = (int(part) for part in written.split("/"))
-    if denominator > LARGEST_DENOMINATOR or not _power_of_two(denominator) or numerator > 255:
+    if not _can_be_written(numerator, denominator):
         numerator, denominator = 1, LARGEST_DENOMINATOR  # no meter that the grid knows: passes through
     return meta(_ticks(at), TIME_SIGNATURE, bytes([numerator, denominator.bit_length() - 1, 24, 8]))
 
 
-def _power_of_two(number: int) -> bool:
-    return number & (number - 1) == 0
+def _ratio(quarters: Fraction) -> tuple[int, int]:
+    """The time signature that a measure of that length would have."""
+    return quarters.numerator, 4 * quarters.denominator
+
+
+def _can_be_written(numerator: int, denominator: int) -> bool:
+    """In a MIDI file."""
+    return numerator <= 255 and denominator <= LARGEST_DENOMINATOR and denominator & (denominator - 1) == 0
 
 
 def _track(part: Part, channel: int, conductor: Iterable[Event], end: int) -> list[Event]:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from .checkpoint import Checkpoint
 from .errors import CheckpointError
 from .measure import CODES, MAX_BEATS, TICKS_PER_BEAT, Meter
+from .metrics import sampled
 from .tokens import VOCABULARY
 
 LOG_VARIANCE = (-10.0, 4.0)  # the encoder's bounds, as in measure_nets
@@ -101,7 +102,7 @@ class NumpyRuntime:
         return both[:, : self.latent] * self.used, np.clip(both[:, self.latent :], *LOG_VARIANCE)
 
     def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
-        return normal(*self.posterior(rows, meter), random) * self.used
+        return sampled(*self.posterior(rows, meter), random) * self.used
 
     # Forwards and backwards at once: each is little for its number of operations.
 
@@ -249,7 +250,8 @@ class GivenCodes(Wrapped):
 
     def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
         z = self.inner.drawn(rows, meter, random)
-        z[:, self.dimensions] = normal(*self.codes(rows, meter), random)
+        mean, log_variance = self.codes(rows, meter)
+        z[:, self.dimensions] = sampled(mean.astype(z.dtype), log_variance, random)
         return z
 
 
@@ -270,13 +272,6 @@ class Freed(Wrapped):
 
     def start(self, z: Floats, meter: Meter) -> State:
         return self.inner.start(self.flow.bound(z, meter), meter)
-
-
-def normal(mean: Numbers, log_variance: Numbers, random: np.random.Generator) -> Floats:
-    """(m, z) twice -> (m, z) drawn."""
-    noise = random.standard_normal(mean.shape, dtype=np.float32)
-    found: Floats = (mean + noise * np.exp(0.5 * log_variance)).astype(np.float32)
-    return found
 
 
 _SIDES = np.arange(2)[:, None]

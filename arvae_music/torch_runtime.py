@@ -13,7 +13,8 @@ from .checkpoint import Checkpoint
 from .measure import MAX_TICKS, TICKS_PER_BEAT, Meter
 from .measure_model import from_checkpoint
 from .measure_nets import MeasureDecoder
-from .runtime import Floats, Ints, State, normal
+from .metrics import sampled
+from .runtime import Floats, Ints, State
 
 
 class TorchRuntime:
@@ -37,7 +38,7 @@ class TorchRuntime:
 
     @torch.no_grad()
     def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
-        z = normal(*self.posterior(rows, meter), random)
+        z = sampled(*self.posterior(rows, meter), random)
         used: Floats = self.model.used(torch.from_numpy(z)).numpy()
         return used
 

@@ -93,16 +93,18 @@ def run_told(
         tell = common.say if result.on_stdout else common.report
         tell("\n".join([*([""] if len(plans) > 1 else []), *result.lines]))
 
-    def fail(name: str, message: str) -> None:
-        done.append({"input": name, "error": message})
-
     in_line = any("-" in (plan.place, plan.request.source) for plan in plans)  # this process has the streams
     count = 1 if in_line else workers(jobs, len(plans))
-    told = fail if json else None
-    code = run_batch(plans, work, name=lambda plan: str(plan.request.source), then=then, fail=told, jobs=count)
+    fail = failing(done) if json else None
+    code = run_batch(plans, work, name=lambda plan: str(plan.request.source), then=then, fail=fail, jobs=count)
     if json:
         common.print_json(done)
     return code
+
+
+def failing(rows: list[dict[str, Any]], key: str = "input") -> Callable[[str, str], None]:
+    """What `run_batch` tells of failures, as rows for --json."""
+    return lambda name, message: rows.append({key: name, "error": message})
 
 
 def _told(problem: Exception, trace: str, name: str) -> str:

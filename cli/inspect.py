@@ -73,10 +73,7 @@ def inspect(
             common.report("")
         show(song, description, specs)
 
-    def fail(name: str, message: str) -> None:
-        found.append({"file": name, "error": message})
-
-    code = batches.run_batch(places, look, fail=fail if json else None)
+    code = batches.run_batch(places, look, fail=batches.failing(found, "file") if json else None)
     if json:
         common.print_json(found)
     return code

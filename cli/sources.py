@@ -120,9 +120,14 @@ def load_model(name: str | None, melody: Melody | None = None, runtime: str = co
     """
     from .. import library
 
+    _prepare(runtime)
+    return library.load(name or library.AUTO, melody, runtime)
+
+
+def _prepare(runtime: str) -> None:
+    """PyTorch's threads, where it is going to be imported."""
     if runtime != common.RUNTIME:
         settings.patient_threads()
-    return library.load(name or library.AUTO, melody, runtime)
 
 
 def expect_editable(song: Song, result: EditResult) -> None:
@@ -147,7 +152,6 @@ def model_for(name: str | None, melody: Melody, runtime: str) -> tuple[TrainedMo
     if name not in (None, library.AUTO):
         model = load_model(name, melody, runtime)
         return model, model.name
-    if runtime != common.RUNTIME:
-        settings.patient_threads()
+    _prepare(runtime)
     model, share = library.choose(melody, runtime)
     return model, f"{model.name} knows the melody best, {100 * share:.0f} % of it"

@@ -335,14 +335,9 @@ def _run(work: _Work, items: Sequence[_Item], jobs: int | None, *, json: bool) -
             common.report("\n".join(made.lines))
 
     count = 1 if any(item.place == "-" for item in items) else workers(jobs, len(items))
-    failed: list[dict[str, str]] = []
-
-    def fail(name: str, message: str) -> None:
-        failed.append({"input": name, "error": message})
-
-    code = batches.run_batch(
-        items, work, name=lambda item: str(item.place), then=then, fail=fail if json else None, jobs=count
-    )
+    failed: list[dict[str, Any]] = []
+    fail = batches.failing(failed) if json else None
+    code = batches.run_batch(items, work, name=lambda item: str(item.place), then=then, fail=fail, jobs=count)
     if cards and not work.dry_run:
         _conclude(work, cards)
     if json:

@@ -49,6 +49,7 @@ def test_asking_for_help_succeeds_on_stdout(run_arvae: Run, words: tuple[str, ..
         (("edit", "melody.mid", "--density", "1", "-o", "out.wav"), "out.wav: the output is none of .mid"),
         (("edit", "melody.mid", "--density", "1", "-o", "-", "--json"), "would both go to stdout"),
         (("interpolate", "melody.mid", "melody.mid", "--one", "-o", "-", "--json"), "would both go to stdout"),
+        (("interpolate", "melody.mid", "melody.mid", "--runtime", "tf"), "there is no runtime 'tf'"),
     ],
 )
 def test_usage_errors_are_exit_2_and_one_message(

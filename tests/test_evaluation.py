@@ -29,7 +29,8 @@ from arvae_music.evaluation import (
 from arvae_music.examples import Examples
 from arvae_music.library import Model
 from arvae_music.measure import MAX_TICKS, TICKS_PER_BEAT, Meter
-from arvae_music.runtime import State, normal
+from arvae_music.metrics import sampled
+from arvae_music.runtime import State
 from arvae_music.scales import calibrate, correlations
 from arvae_music.tokens import CENTRE, FIRST_PITCH, HOLD, REST, VOCABULARY, Timed, cut, notes_of, token_of
 
@@ -86,7 +87,7 @@ class Known:
         return self.posterior(rows, meter)[0]
 
     def drawn(self, rows, meter, random):
-        return normal(*self.posterior(rows, meter), random)
+        return sampled(*self.posterior(rows, meter), random)
 
     def start(self, z, meter):
         read = z[:, :2] if self.obeys else z[:, 4:6]

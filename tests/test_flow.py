@@ -10,6 +10,7 @@ from arvae_music import checkpoint, metrics
 from arvae_music.flow import FAR, UNUSED, ConditionalFlow
 from arvae_music.measure import Meter
 from arvae_music.measure_nets import MeasureDims, build
+from arvae_music.model import ArVae
 from arvae_music.proposals import decode
 from arvae_music.runtime import Flow, Freed, NumpyRuntime
 from arvae_music.scales import calibrate
@@ -80,20 +81,28 @@ def test_fitted_it_frees_the_others_of_the_condition():
     assert r2(u) < 0.1
 
 
-@pytest.mark.parametrize("name", ["4/4", "6/8", "3/4"])
-def test_numpy_frees_and_binds_as_pytorch_does(name: str):
-    meter = Meter.parse(name)
-    torch.manual_seed(1)
-    model = build(MeasureDims(latent=9, hidden=16, tick_hidden=8, flow_layers=3, flow_hidden=12, attributes=2)).eval()
+def stirred_model(
+    latent: int, *, layers: int, seed: int, narrow: list[float] | None = None
+) -> tuple[ArVae, checkpoint.Checkpoint]:
+    """A small model whose flow does something, and its checkpoint."""
+    torch.manual_seed(seed)
+    dims = MeasureDims(latent=latent, hidden=16, tick_hidden=8, flow_layers=layers, flow_hidden=12, attributes=2)
+    model = build(dims).eval()
     assert model.flow is not None
     for parameter in model.flow.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
-    model.flow.narrow(torch.tensor([1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0]))
+    if narrow is not None:
+        model.flow.narrow(torch.tensor(narrow))
     weights = {key: value.detach().numpy() for key, value in model.state_dict().items()}
-    dims = MeasureDims(latent=9, hidden=16, tick_hidden=8, flow_layers=3, flow_hidden=12, attributes=2).to_json()
-    matrix = ((1.0,),)
-    scale = calibrate("density", "", 0, np.linspace(0, 1, 9), np.linspace(0, 1, 9))
-    made = checkpoint.Checkpoint(checkpoint.Metadata("measures", dims, (scale,), matrix, matrix, {name: 1}), weights)
+    scale, matrix = calibrate("density", "", 0, np.linspace(0, 1, 9), np.linspace(0, 1, 9)), ((1.0,),)
+    metadata = checkpoint.Metadata("measures", dims.to_json(), (scale,), matrix, matrix, {})
+    return model, checkpoint.Checkpoint(metadata, weights)
+
+
+@pytest.mark.parametrize("name", ["4/4", "6/8", "3/4"])
+def test_numpy_frees_and_binds_as_pytorch_does(name: str):
+    meter = Meter.parse(name)
+    model, made = stirred_model(9, layers=3, seed=1, narrow=[1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
     runtime = Freed(NumpyRuntime(made), Flow(made))
     rows = np.full((4, 1 + 24), -1, dtype=np.int16)
     rows[:, 0], rows[:, 1 : 1 + meter.ticks] = meter.code, 0
@@ -116,17 +125,8 @@ def test_numpy_frees_and_binds_as_pytorch_does(name: str):
 
 def test_the_noise_of_a_freed_dimension_is_stretched_with_it():
     """One layer that scales by what the codes say: exact to first order, since no dimension leans on another."""
-    torch.manual_seed(2)
-    dims = MeasureDims(latent=6, hidden=16, tick_hidden=8, flow_layers=1, flow_hidden=12, attributes=2)
-    model = build(dims).eval()
-    assert model.flow is not None
-    for parameter in model.flow.parameters():
-        torch.nn.init.normal_(parameter, std=0.4)
-    weights = {key: value.detach().numpy() for key, value in model.state_dict().items()}
-    scale = calibrate("density", "", 0, np.linspace(0, 1, 9), np.linspace(0, 1, 9))
-    matrix, meter = ((1.0,),), Meter.parse("4/4")
-    made = checkpoint.Checkpoint(checkpoint.Metadata("measures", dims.to_json(), (scale,), matrix, matrix, {}), weights)
-    inner, flow = NumpyRuntime(made), Flow(made)
+    _, made = stirred_model(6, layers=1, seed=2)
+    inner, flow, meter = NumpyRuntime(made), Flow(made), Meter.parse("4/4")
     row = np.array([[20] + [0] * 23], dtype=np.int16)
     mean, log_variance = inner.posterior(row, meter)
     noise = np.random.default_rng(0).standard_normal((20_000, 4)) * np.exp(0.5 * log_variance[0, 2:])
@@ -139,18 +139,8 @@ def test_the_noise_of_a_freed_dimension_is_stretched_with_it():
 
 def test_a_point_of_the_posterior_is_drawn_before_it_is_freed():
     """By the encoder's own noise, through all layers; dimensions that are not in use have none."""
-    torch.manual_seed(3)
-    dims = MeasureDims(latent=6, hidden=16, tick_hidden=8, flow_layers=3, flow_hidden=12, attributes=2)
-    model = build(dims).eval()
-    assert model.flow is not None
-    for parameter in model.flow.parameters():
-        torch.nn.init.normal_(parameter, std=0.4)
-    model.flow.narrow(torch.tensor([1.0, 0.0, 1.0, 1.0]))
-    weights = {key: value.detach().numpy() for key, value in model.state_dict().items()}
-    scale = calibrate("density", "", 0, np.linspace(0, 1, 9), np.linspace(0, 1, 9))
-    matrix, meter = ((1.0,),), Meter.parse("4/4")
-    made = checkpoint.Checkpoint(checkpoint.Metadata("measures", dims.to_json(), (scale,), matrix, matrix, {}), weights)
-    inner, flow = NumpyRuntime(made), Flow(made)
+    _, made = stirred_model(6, layers=3, seed=3, narrow=[1.0, 0.0, 1.0, 1.0])
+    inner, flow, meter = NumpyRuntime(made), Flow(made), Meter.parse("4/4")
     rows = np.array([[20] + [0] * 23] * 5000, dtype=np.int16)
     for bare in (inner, TorchRuntime(made)):
         drawn = bare.drawn(rows, meter, np.random.default_rng(0))

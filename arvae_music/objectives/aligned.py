@@ -196,7 +196,7 @@ class Aligned:
         reward = -(own.miss * error + own.drift * drift + own.change * changed)
         attribute = np.repeat(asked.attribute, SAMPLES)
         missed = _means(error, attribute, self.k)
-        weight = missed / np.nanmean(missed).clip(1e-6) / (self.k * self._shares())
+        weight = missed / np.nanmean(missed).clip(LEAST) / (self.k * self._shares())
         advantage = torch.from_numpy((_normalised(reward) * weight[attribute]).astype(np.float32)).to(z.device)
         policy = -(advantage * model.log_prob(z, made)).mean()
         keep = self._invariance(step, asked, made, values, error)
