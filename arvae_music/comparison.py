@@ -16,7 +16,7 @@ which searches among many decodes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,13 +58,14 @@ def columns(runs: Sequence[Run]) -> dict[str, str]:
     return {name: label for name, label in COLUMNS.items() if any(name in run.headline for run in runs)}
 
 
-def summary(runs: Sequence[Run]) -> dict[str, dict[str, tuple[float, float]]]:
-    """method -> column -> mean and standard deviation (n - 1) over its runs; NaN for what a run could not measure,
-    and for the deviation of one run."""
+def summary(runs: Sequence[Run], names: Collection[str] | None = None) -> dict[str, dict[str, tuple[float, float]]]:
+    """method -> column (`names` of the headline, else `columns`) -> mean and standard deviation (n - 1) over its runs;
+    NaN for what a run could not measure, and for the deviation of one run."""
     found: dict[str, dict[str, tuple[float, float]]] = {}
+    shown = columns(runs) if names is None else names
     for method in dict.fromkeys(run.method for run in runs):
         own = [run.headline for run in runs if run.method == method]
-        found[method] = {name: _mean_sd([one[name] for one in own]) for name in columns(runs)}
+        found[method] = {name: _mean_sd([one[name] for one in own]) for name in shown}
     return found
 
 
@@ -78,7 +79,7 @@ def cells(runs: Sequence[Run], published: Mapping[str, Figures]) -> list[tuple[s
     for method, figures in summary(runs).items():
         own = [run for run in runs if run.method == method]
         steps = f"{np.mean([run.steps for run in own]):.0f}"
-        rows.append((method, str(len(own)), steps, *(_spread(*figures[name]) for name in columns(runs))))
+        rows.append((method, str(len(own)), steps, *(spread(*figures[name]) for name in columns(runs))))
     for name, values in published.items():
         known = {f"paper.{key}" if f"paper.{key}" in COLUMNS else key: value for key, value in values.items()}
         rows.append((name, "", "", *(_number(known[key]) if key in known else "" for key in columns(runs))))
@@ -149,7 +150,8 @@ def to_json(runs: Sequence[Run], published: Mapping[str, Figures], about: Mappin
     return {"about": about, "methods": methods, "published": published, "runs": [vars(run) for run in runs]}
 
 
-def _spread(mean: float, sd: float) -> str:
+def spread(mean: float, sd: float) -> str:
+    """Both as text; the mean alone where there is no deviation."""
     return _number(mean) if np.isnan(sd) else f"{_number(mean)} ± {_number(sd)}"
 
 

@@ -106,7 +106,6 @@ class Coded:
     values: Floats  # (n, k)
     mean: Floats  # (n, z)
     log_variance: Floats  # (n, z)
-    drawn: Floats  # (n, z) a point of each posterior
     seen: npt.NDArray[np.bool_]  # (n,)
 
 
@@ -193,12 +192,13 @@ class _Run:
     def all(self, about: Mapping[str, Any]) -> Evaluation:
         timed = sections.Clock(self.progress)
         coded = timed("encoding", self._coded, self.part, self.options.measures)
+        drawn = timed("drawing", self._drawn, coded)
         scores = timed(
-            "representation", sections.representation, coded.mean, coded.drawn, coded.values, self.dimensions,
+            "representation", sections.representation, coded.mean, drawn, coded.values, self.dimensions,
             self._random(1),
         )  # fmt: skip
         representation = {row: each.means() for row, each in scores.items()}
-        reconstruction = timed("reconstruction", self._reconstruction, coded)
+        reconstruction = timed("reconstruction", self._reconstruction, coded, drawn)
         outcomes = {mode: timed(f"control, {mode}", self._outcomes, coded, mode) for mode in _MODES}
         steps = {mode: timed(f"traversals, {mode}", self._steps, coded, mode) for mode in _MODES}
         figures = {str(mode): self._control(coded, outcomes[mode], steps[mode]) for mode in _MODES}
@@ -244,18 +244,23 @@ class _Run:
         chosen = examples.take(at[spread(len(at), most)])
         inputs = chosen.inputs.astype(np.int16)
         mean = np.zeros((len(inputs), self.model.runtime.latent))
-        log_variance, drawn, random = np.zeros_like(mean), np.zeros_like(mean), self._random(5)
+        log_variance = np.zeros_like(mean)
         for meter, here in by_meter(inputs):
-            rows = inputs[here, 1 : 1 + meter.ticks]
-            mean[here], log_variance[here] = self.model.runtime.posterior(rows, meter)
-            drawn[here] = self.model.runtime.drawn(rows, meter, random)
+            mean[here], log_variance[here] = self.model.runtime.posterior(inputs[here, 1 : 1 + meter.ticks], meter)
         values = evaluate_mixed(self.model.specs, inputs)
-        return Coded(inputs, values, mean, log_variance, drawn, seen_in(self.known, chosen))
+        return Coded(inputs, values, mean, log_variance, seen_in(self.known, chosen))
 
-    def _reconstruction(self, coded: Coded) -> dict[str, Figures]:
-        strict, drawn = (self._decoded(coded.inputs, points) for points in (coded.mean, coded.drawn))
+    def _drawn(self, coded: Coded) -> Floats:
+        """(n, z) a point of each posterior."""
+        found, random = np.zeros_like(coded.mean), self._random(5)
+        for meter, at in by_meter(coded.inputs):
+            found[at] = self.model.runtime.drawn(coded.inputs[at, 1 : 1 + meter.ticks], meter, random)
+        return found
+
+    def _reconstruction(self, coded: Coded, drawn: Floats) -> dict[str, Figures]:
+        strict = self._decoded(coded.inputs, coded.mean)
         found = {name: _accuracy(coded.inputs[at], strict[at]) for name, at in _parts(coded).items()}
-        return {**found, "paper's protocol": _accuracy(coded.inputs, drawn)}
+        return {**found, "paper's protocol": _accuracy(coded.inputs, self._decoded(coded.inputs, drawn))}
 
     def _decoded(self, inputs: Inputs, z: Floats) -> Inputs:
         outputs = inputs.copy()

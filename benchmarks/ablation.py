@@ -182,14 +182,8 @@ def main() -> None:
 def _cells(runs: Sequence[comparison.Run]) -> list[tuple[str, ...]]:
     """A row a variant, mean and standard deviation over its seeds, a heading first."""
     rows = [("", *COLUMNS.values())]
-    for name in dict.fromkeys(run.method for run in runs):
-        own = [run.headline for run in runs if run.method == name]
-        values = np.array([[headline[key] for headline in own] for key in COLUMNS])
-        spread = values.std(axis=1, ddof=1) if len(own) > 1 else None
-        cells = [f"{mean:.3f}" for mean in values.mean(axis=1)]
-        if spread is not None:
-            cells = [f"{cell} ± {sd:.3f}" for cell, sd in zip(cells, spread, strict=True)]
-        rows.append((name, *cells))
+    for name, figures in comparison.summary(runs, COLUMNS).items():
+        rows.append((name, *(comparison.spread(*figures[key]) for key in COLUMNS)))
     return rows
 
 
