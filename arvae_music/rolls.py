@@ -31,6 +31,7 @@ ROW = 9  # height of a semitone
 MARGIN = 24
 KEYS = 34  # left of a system, for pitch names
 GAP = 34  # between systems
+NARROW = 56  # a measure that holds no words
 LINE = 16  # of text
 BARS_PER_SYSTEM = 4
 FEWEST_ROWS = 14
@@ -269,19 +270,22 @@ class _Stave:
                 self.shapes.append(Stroke(at, self.top, at, self.bottom, BEAT, 1))
         self.shapes.append(Stroke(x, self.top, x, self.bottom, BARLINE, 1.2))
         number = "pickup" if bar.number == 0 else str(bar.number)
-        previous = self.melody.bars[index - 1].signature if index else ""
+        before = self.melody.bars[index - 1] if index else None
+        known = before is not None and before.number != 0 and before.signature == bar.signature
         self.shapes.append(Text(x + 2, self.top - 5, number, 10, SOFT, bold=True))
-        if bar.signature != previous:
+        if bar.number != 0 and not known:  # a pickup is too narrow for one
             at = x + 8 + 6 * len(number)
             self.shapes.append(Text(at, self.top - 5, bar.signature, 10, FAINT))
         for line, text in enumerate(label.splitlines(), start=1):
             self.shapes.append(Text(x + 2, self.bottom + LINE * line - 3, text, 10, SOFT))
 
     def _draw_untouched(self, x: float, end: float, reason: str) -> None:
-        self.shapes.append(Rect(x, self.top, end - x, self.bottom - self.top, UNTOUCHED))
+        height, words = self.bottom - self.top, f"untouched: {reason}"
+        self.shapes.append(Rect(x, self.top, end - x, height, UNTOUCHED, None, False, 0, words))
         middle = (self.top + self.bottom) / 2
-        self.shapes.append(Text((x + end) / 2, middle, "untouched", 10, SOFT, "middle"))
-        self.shapes.append(Text((x + end) / 2, middle + 13, reason, 9, SOFT, "middle"))
+        if end - x > NARROW:
+            self.shapes.append(Text((x + end) / 2, middle, "untouched", 10, SOFT, "middle"))
+            self.shapes.append(Text((x + end) / 2, middle + 13, reason, 9, SOFT, "middle"))
 
     def draw_notes(self, notes: Sequence[tuple[TokenNote, str]]) -> None:
         words = {KEPT: "kept", NEW: "new", REMOVED: "removed"}

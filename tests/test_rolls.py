@@ -107,6 +107,15 @@ def test_every_bar_is_numbered_and_a_meter_shown_where_it_changes() -> None:
     assert [words.count(word) for word in ("1", "2", "3", "4/4", "3/4")] == [1, 1, 1, 1, 1]
 
 
+def test_a_narrow_pickup_has_a_name_and_a_tip_and_no_words_that_run_over() -> None:
+    tune = melody(QUARTERS)
+    pickup = Bar(0, "1/8", 0, 1, None, None, "pickup")
+    tree = ET.fromstring(rolls.svg(*(replace(tune, bars=(pickup, *tune.bars)),) * 2))
+    words = [text.text for text in tree.iter(f"{SVG}text")]
+    assert [words.count(word) for word in ("pickup", "1", "4/4", "1/8", "untouched")] == [1, 1, 1, 0, 0]
+    assert "untouched: pickup" in [title.text for title in tree.iter(f"{SVG}title")]
+
+
 def test_an_untouched_measure_says_why() -> None:
     tune = melody(QUARTERS)
     seven = Bar(2, "7/8", 0, 1, None, None, "unsupported meter")
