@@ -36,7 +36,7 @@ from .errors import TrainingError, UsageError
 from .examples import Examples, spread
 from .model import ArVae, Outputs
 from .normal import Codes
-from .objectives.objective import Batch, Critic, Measure, Objective, Setting, Step, Terms
+from .objectives.objective import Batch, Critic, Measure, Objective, Phase, Setting, Step, Terms
 
 Compare = Callable[[Tensor, Tensor], dict[str, float]]
 Rows = npt.NDArray[Any]
@@ -152,7 +152,8 @@ class Trainer:
         self.objective = objective or objectives.make(options.objective, options.setting(model.latent, train))
         self.critic = _Adversary(self.objective.critic, self.device) if self.objective.critic else None
         self.optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate, fused=True)
-        self.parallel = DistributedDataParallel(model) if self.ranks > 1 else model
+        self.parallel: nn.Module = model
+        self._phase: Phase | None = None  # that the model is in
         self.step = 0
         self.seconds = 0.0
         self._stopping = False
@@ -174,7 +175,7 @@ class Trainer:
     def run(self) -> Iterator[Report]:
         """Train until the options' end, or `stop`. Raises TrainingError on a loss that is not finite."""
         options, window = self.options, _Window()
-        while not self._agree(self.progress >= 1.0 or self._stopping):
+        while self._furthest(1.0 if self._stopping else self.progress) < 1.0:
             started = time.perf_counter()
             window.add(self._one_step())
             self.seconds += time.perf_counter() - started
@@ -192,14 +193,16 @@ class Trainer:
         return self.compare(self.valid_inputs, torch.cat(parts))
 
     def _one_step(self) -> Terms:
-        rate = self._learning_rate()
+        done = self._furthest(self.progress)
+        self._enter(self._phase_at(done)[0])
+        rate = self._learning_rate(done)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         batch = self.batch()
         seed_all(self.options.seed, self.step, self.rank)
         self.model.train()
         outputs: Outputs = self.parallel(batch.inputs, batch.made_up, self._given(batch.codes))
-        step = Step(self.model, batch, outputs, self.progress, self._drawing())
+        step = Step(self.model, batch, outputs, done, self._drawing())
         terms = self.objective.terms(step)
         if not math.isfinite(float(terms.total.detach())):
             raise TrainingError(f"the loss is {float(terms.total.detach())} at step {self.step}")
@@ -215,8 +218,25 @@ class Trainer:
         self.step += 1
         return terms
 
-    def _learning_rate(self) -> float:
-        done = self.progress
+    def _phase_at(self, done: float) -> tuple[Phase, float]:
+        """The phase, and how far into it, 0 .. 1."""
+        phases = self.objective.phases
+        number = max(i for i, phase in enumerate(phases) if phase.start <= done)
+        end = phases[number + 1].start if number + 1 < len(phases) else 1.0
+        return phases[number], (done - phases[number].start) / (end - phases[number].start)
+
+    def _enter(self, phase: Phase) -> None:
+        """Let what learns in it learn, and nothing else."""
+        if phase == self._phase:
+            return
+        self._phase = phase
+        for name, part in self.model.named_children():
+            part.requires_grad_(name in phase.learns)
+        # which gradients are shared is settled when it is made
+        self.parallel = DistributedDataParallel(self.model) if self.ranks > 1 else self.model
+
+    def _learning_rate(self, of_run: float) -> float:
+        done = self._phase_at(of_run)[1]
         warm = min(1.0, (done + 1e-4) / WARM_UP)
         return self.options.learning_rate * warm * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
 
@@ -253,13 +273,13 @@ class Trainer:
     def _given(self, codes: Tensor) -> Tensor | None:
         return codes if self.objective.carriage == "given" else None
 
-    def _agree(self, ending: bool) -> bool:
-        """Whether any rank wants to end: a rank that went on alone would wait for ever."""
+    def _furthest(self, done: float) -> float:
+        """How far the rank is that is furthest: one that went on alone, or into another phase, would wait for ever."""
         if self.ranks == 1:
-            return ending
-        flag = torch.tensor(float(ending), device=self.device)
-        dist.all_reduce(flag, dist.ReduceOp.MAX)
-        return bool(flag)
+            return done
+        furthest = torch.tensor(done, dtype=torch.float64, device=self.device)
+        dist.all_reduce(furthest, dist.ReduceOp.MAX)
+        return float(furthest)
 
     def _report(self, window: _Window, valid: dict[str, float] | None) -> Report:
         done, means = self.progress, window.means()
@@ -271,7 +291,7 @@ class Trainer:
             seconds=self.seconds,
             remaining=self.seconds * (1 - done) / max(done, 1e-9),
             rate=self.share * self.ranks * self.step / max(self.seconds, 1e-9),
-            learning_rate=self._learning_rate(),
+            learning_rate=self._learning_rate(done),
             loss=loss,
             parts=means,
             valid=valid,

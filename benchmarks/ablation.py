@@ -15,6 +15,7 @@ pitches at kept onsets that an edit keeps, the overlap of the worst attribute's 
     free          the same without invariance             loose         aligned, beta .001
     even          the same, asked of all attributes alike  standard      the same, codes standardised, not normal scores
     trained       aligned, over AR-VAE's codes            trained-loose the same, beta .001
+    single        aligned, the encoder learns to the end   noisy       the same, the flow fitted to points with noise
     dependence    aligned + distance correlation between the other dimensions and each attribute
 """
 
@@ -48,10 +49,10 @@ from arvae_music.measure_nets import accuracy, build
 from arvae_music.mixing import Mixer
 from arvae_music.normal import Codes
 from arvae_music.objectives import entry, make
-from arvae_music.objectives.aligned import START, Aligned, Weights
+from arvae_music.objectives.aligned import FINISH, START, Aligned, Weights
 from arvae_music.objectives.ar_vae import ArVaeObjective
 from arvae_music.objectives.entries import Carriage
-from arvae_music.objectives.objective import Memory, Objective, Setting, Step, Terms
+from arvae_music.objectives.objective import Memory, Objective, Phase, Setting, Step, Terms
 from arvae_music.scales import Scale
 from arvae_music.scales import given as given_scale
 from arvae_music.training import Trainer, seed_all
@@ -75,6 +76,8 @@ class Variant:
     exact: bool = True  # codes, where it is aligned
     gains: bool = False
     normal: bool = True  # scores, for codes; else values in sd
+    finish: float = FINISH
+    noise: float = 0.0
 
 
 VARIANTS: dict[str, Variant] = {
@@ -87,6 +90,8 @@ VARIANTS: dict[str, Variant] = {
     "aligned": Variant(),
     "free": Variant(weights=Weights(keep=0.0)),
     "gained": Variant(gains=True),
+    "single": Variant(finish=1.0),
+    "noisy": Variant(finish=1.0, noise=0.3),
     "even": Variant(weights=Weights(focus=0.0)),
     "standard": Variant(normal=False),
     "loose": Variant(beta=1e-3),
@@ -97,7 +102,7 @@ VARIANTS: dict[str, Variant] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Dependence:
+class Dependence(Objective):
     """An objective with the distance correlation of the other dimensions' means and each attribute beside it: Szekely,
     Rizzo & Bakirov, "Measuring and testing dependence by correlation of distances", Annals of Statistics 2007."""
 
@@ -109,12 +114,12 @@ class Dependence:
         return self.inner.carriage
 
     @property
-    def critic(self) -> None:
-        return None
-
-    @property
     def memory(self) -> Memory:
         return self.inner.memory
+
+    @property
+    def phases(self) -> Sequence[Phase]:
+        return self.inner.phases
 
     def terms(self, step: Step) -> Terms:
         terms = self.inner.terms(step)
@@ -135,9 +140,7 @@ class Standardised(Codes):
     def __call__(self, values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
         return ((values - self.mean) / self.sd).astype(np.float32)
 
-    def drawn(
-        self, values: npt.NDArray[np.floating[Any]], random: np.random.Generator
-    ) -> npt.NDArray[np.float32]:
+    def drawn(self, values: npt.NDArray[np.floating[Any]], random: np.random.Generator) -> npt.NDArray[np.float32]:
         return self(values)
 
     def scale(self, scale: Scale, k: int) -> Scale:
@@ -228,7 +231,7 @@ def _objective(variant: Variant, setting: Setting) -> Objective:
     made = make(variant.objective, setting)
     if not isinstance(made, Aligned):
         return made
-    made = replace(made, weights=variant.weights)
+    made = replace(made, weights=variant.weights, finish=variant.finish, noise=variant.noise)
     if not variant.exact:
         made = replace(made, plain=ArVaeObjective(variant.beta, 1.0, setting.delta))
     return Dependence(made, variant.dependence) if variant.dependence else made

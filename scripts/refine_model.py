@@ -1,6 +1,6 @@
 """Goes on with a finished run of `arvae train` on music: all of it once more at a new learning rate, then the flow
-alone, whose fit is what keeps an edit's other dimensions free of the attributes, then the decoder alone, which has to
-do with what the flow now leaves. Writes RUN/model.safetensors anew, and RUN/config.json where the network grows.
+alone, whose fit is what keeps an edit's other dimensions free of the attributes, then decoder and flow, which come up
+with an encoder that stays as it is. Writes RUN/model.safetensors anew, and RUN/config.json where the network grows.
 
     python scripts/refine_model.py runs/folk --minutes 50 --flow-minutes 6 --wide 64
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,11 +25,14 @@ from arvae_music.cli.domains import MEASURES
 from arvae_music.cli.run import write_plan
 from arvae_music.cli.train import read_plan
 from arvae_music.measure_model import from_checkpoint
+from arvae_music.model import Posterior
 from arvae_music.objectives.aligned import Aligned
+from arvae_music.objectives.objective import Batch
 from arvae_music.training import Trainer, seed_all
 
 MOST_EPOCHS = 1_000_000  # the clock ends it
 FLOOR = 0.02  # share of the learning rate at the end
+ROWS = 100_000  # that the flow is fitted to
 
 
 def main() -> None:
@@ -64,13 +68,13 @@ def main() -> None:
         raise SystemExit(f"{asked.run} was trained with {options.objective}, and only aligned has a flow")
     weights = trainer.objective.weights
     trainer.objective = replace(
-        trainer.objective, weights=weights if asked.policy is None else replace(weights, policy=asked.policy), start=0.0
-    )
+        trainer.objective, weights=weights if asked.policy is None else replace(weights, policy=asked.policy), start=0.0,
+        finish=1.0,
+    )  # fmt: skip
     train(trainer, asked.minutes)
     if asked.flow_minutes:
         fit_flow(trainer, trainer.objective, asked.flow_minutes, asked.learning_rate)
-    trainer.model.requires_grad_(False)
-    trainer.model.decoder.requires_grad_(True)
+    trainer.objective = replace(trainer.objective, finish=0.0)
     train(trainer, asked.decoder_minutes)
     refined = {
         "minutes": asked.minutes,
@@ -114,27 +118,40 @@ def grown(weights: dict[str, Tensor], into: dict[str, Tensor]) -> dict[str, Tens
 
 
 def fit_flow(trainer: Trainer, objective: Aligned, minutes: float, learning_rate: float) -> None:
-    """Fit it to the encoder as it is, by maximum likelihood."""
-    model = trainer.model
+    """Fit it to the encoder as it is, by maximum likelihood, on rows that are encoded once."""
+    model, random = trainer.model, np.random.default_rng(trainer.options.seed)
     assert model.flow is not None
+    inputs, values, mean, log_variance = _encoded(trainer)
     optimizer = torch.optim.Adam(model.flow.parameters(), lr=learning_rate)
     ended, started, mean_loss = 0.0, time.monotonic(), 0.0
     while ended < 1:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * ended)))
-        rows = trainer.batch()
-        with torch.no_grad():
-            posterior = model.posterior(rows.inputs)
-        loss = objective.flow_loss(model, rows, posterior)
+        at = torch.from_numpy(random.integers(0, len(inputs), trainer.options.batch))
+        codes = torch.from_numpy(trainer.codes.drawn(values[at].numpy(), random))
+        rows = Batch(inputs[at], values[at], codes, 0)
+        loss = objective.flow_loss(model, rows, Posterior(mean[at], log_variance[at]))
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
         torch.nn.utils.clip_grad_norm_(model.flow.parameters(), 1.0)
         optimizer.step()
         trainer.step += 1
         mean_loss += 0.01 * (float(loss.detach()) - mean_loss)
-        if trainer.step % 500 == 0:
+        if trainer.step % 2000 == 0:
             print(trainer.step, f"{mean_loss:.4f}", flush=True)
         ended = (time.monotonic() - started) / (60 * minutes)
+
+
+@torch.no_grad()
+def _encoded(trainer: Trainer) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """ROWS rows as training draws them: inputs, values, and the posterior's means and log-variances."""
+    parts = []
+    for _ in range(math.ceil(ROWS / trainer.options.batch)):
+        rows = trainer.batch()
+        parts.append((rows.inputs, rows.values, *trainer.model.posterior(rows.inputs)))
+        trainer.step += 1
+    inputs, values, mean, log_variance = (torch.cat(column) for column in zip(*parts, strict=True))
+    return inputs, values, mean, log_variance
 
 
 if __name__ == "__main__":

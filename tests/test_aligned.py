@@ -103,15 +103,16 @@ class Two:
         return SimpleNamespace(mean=rows)
 
 
-def policy(made: aligned.Aligned, model: Two) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Of a row of zeros, which is asked for 2 of the first attribute."""
+def policy(made: aligned.Aligned, model: Two) -> tuple[torch.Tensor, aligned.Answers, torch.Tensor]:
+    """Of a row of zeros, which is asked for 2 of the first attribute; and the invariance."""
     rows = torch.zeros(1, 3)
     asked = aligned.Asked(rows, np.array([0]), np.array([[2.0, 0.0]]), torch.zeros(1, 2), torch.zeros(1, 3))
     every = torch.zeros(100, 3)  # the batch that the step trains on besides
     decoding = SimpleNamespace(target=every, distribution=SimpleNamespace(batch_shape=torch.Size([100])))
     batch = SimpleNamespace(inputs=every)
     step = SimpleNamespace(model=model, batch=batch, outputs=SimpleNamespace(decoding=decoding, z=rows))
-    return made._policy(step, asked)
+    loss, answers = made._policy(step, asked)
+    return loss, answers, made._invariance(step, asked, answers)
 
 
 @pytest.mark.parametrize(
@@ -125,17 +126,17 @@ def policy(made: aligned.Aligned, model: Two) -> tuple[torch.Tensor, torch.Tenso
 )
 def test_the_policy_makes_the_better_decode_likelier(weights, better, worse):
     for model, place in ((Two(better, worse), 0), (Two(worse, better), 1)):
-        loss, _, error = policy(asking(**weights), model)
+        loss, answers, _ = policy(asking(**weights), model)
         loss.backward()
         assert model.logits.grad is not None
         assert model.logits.grad[place] < 0 < model.logits.grad[1 - place]
-        np.testing.assert_allclose(error, np.mean([abs(row[0] - 2) for row in (better, worse)]))
+        np.testing.assert_allclose(answers.missed[0], np.mean([abs(row[0] - 2) for row in (better, worse)]))
 
 
 def test_what_hits_is_to_have_the_row_s_own_in_the_free_dimensions():
-    _, keep, _ = policy(asking(), Two([2, 0, 3], [1, 0, 7]))
+    keep = policy(asking(), Two([2, 0, 3], [1, 0, 7]))[2]
     np.testing.assert_allclose(keep, 9.0)  # of the first alone: the second is no hit
-    assert policy(asking(), Two([1, 0, 3], [1, 0, 7]))[1] == 0
+    assert policy(asking(), Two([1, 0, 3], [1, 0, 7]))[2] == 0
 
 
 def test_it_needs_something_to_measure_with():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +22,8 @@ from arvae_music.measure import Meter
 from arvae_music.measure_nets import MeasureDims, accuracy, build
 from arvae_music.mixing import Mixer
 from arvae_music.model import ArVae, Decoding
+from arvae_music.objectives.ar_vae import ArVaeObjective
+from arvae_music.objectives.objective import WHOLE, Phase
 from arvae_music.tokens import FIRST_PITCH, HOLD
 from arvae_music.training import FLOOR, WARM_UP, Report, Trainer, TrainingOptions
 
@@ -178,6 +180,7 @@ def test_every_epoch_shows_every_example_once_in_an_order_of_its_own(monkeypatch
 def test_made_up_rows_are_told_to_the_model():
     made = trainer()
     counts = []
+    made._one_step()
     made.parallel = lambda rows, made_up, codes: (counts.append(made_up), made.model(rows, made_up, codes))[1]
     made._one_step()
     assert counts == [4]
@@ -188,7 +191,7 @@ def test_the_learning_rate_rises_then_falls_by_a_cosine():
     rates = []
     for step in range(0, 3001):
         made.step = step
-        rates.append(made._learning_rate())
+        rates.append(made._learning_rate(made.progress))
     top = OPTIONS.learning_rate
     warm = round(3000 * WARM_UP)
     assert rates[0] < 0.01 * top
@@ -202,9 +205,57 @@ def test_the_learning_rate_rises_then_falls_by_a_cosine():
 def test_the_rate_of_the_schedule_is_adams():
     made = trainer()
     for _ in range(3):
-        expected = made._learning_rate()
+        expected = made._learning_rate(made.progress)
         made._one_step()
         assert made.optimizer.param_groups[0]["lr"] == expected
+
+
+@dataclass(frozen=True)
+class Parted(ArVaeObjective):
+    """The encoder learns in the first half of a run alone."""
+
+    phases = (*WHOLE, Phase(0.5, ("decoder",)))
+
+
+EVERY_STEP = replace(OPTIONS, report_steps=1)
+
+
+def parted(options: TrainingOptions = EVERY_STEP, start: int = 3) -> Trainer:
+    made = trainer(options, start=start)
+    made.objective = Parted(options.beta, options.gamma, options.delta)
+    return made
+
+
+def test_in_a_phase_what_learns_in_it_learns_and_nothing_else():
+    made, before, after = parted(), {}, {}
+    for report in made.run():
+        (before if report.step <= 6 else after)[report.step] = weights(made)
+    encoders = [name for name in before[6] if name.startswith("encoder.")]
+    decoders = [name for name in before[6] if name.startswith("decoder.")]
+    assert not same(*({name: at[name] for name in encoders} for at in (before[5], before[6])))
+    assert same(*({name: at[name] for name in encoders} for at in (before[6], after[12])))
+    assert not same(*({name: at[name] for name in decoders} for at in (before[6], after[7])))
+
+
+@pytest.mark.parametrize("at", [4, 6, 9])  # the second begins after 6 of 12 steps
+def test_a_run_that_was_stopped_goes_on_in_its_phase(at: int):
+    expected, first = trained(parted()), parted()
+    for report in first.run():
+        if report.step == at:
+            first.stop()
+    second = parted(start=99)
+    second.restore({name: value.clone() for name, value in first.state().items()})
+    assert same(expected, trained(second))
+
+
+def test_the_learning_rate_rises_and_falls_in_each_phase():
+    made, rates = parted(replace(OPTIONS, epochs=1000)), []
+    for step in range(0, 3000):
+        made.step = step
+        rates.append(made._learning_rate(made.progress))
+    assert rates[:1500] == pytest.approx(rates[1500:])
+    assert max(rates[:1500]) == pytest.approx(OPTIONS.learning_rate, rel=0.01)
+    assert rates[1499] < 0.02 * OPTIONS.learning_rate
 
 
 def test_minutes_end_a_run():

@@ -16,6 +16,9 @@ in sd, and the gradient that of its log-probability times the reward, less the m
 more often: that is where the gradient is noise. Samples that hit are encoded again: what they have in the free
 dimensions is to be what the row had (`invariance`).
 
+From FINISH on the encoder stays as it is. While it learns, the flow runs behind it, and so does the decoder, which is
+asked to follow what the flow leaves: now both come up with it.
+
 Shapes: b batch, z latent, k attributes, m rows that are asked, s samples of each.
 """
 
@@ -23,7 +26,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,13 +41,13 @@ from ..model import ArVae, Posterior
 from ..normal import Codes
 from .conditional import ConditionalVae
 from .entries import Carriage
-from .objective import Batch, Measure, Memory, Objective, Setting, Step, Terms
+from .objective import WHOLE, Batch, Measure, Memory, Objective, Phase, Setting, Step, Terms
 
 START = 0.25  # of the run
+FINISH = 0.7  # of the run
 ROWS = 1.25  # drawn a step, that values are asked from, for each of the batch
 ASKED = 0.25  # of them, that an edit is asked of
 SAMPLES = 8
-NOISE = 0.3  # of the posterior's, that the flow is fitted with: it is used on means
 HIT = 0.05  # sd
 HITS = 0.375  # samples that are encoded again, for each row of the batch, at most
 JUDGED = 2000  # rows that tell which dimensions are used
@@ -78,8 +81,17 @@ class Asked(NamedTuple):
     free: Tensor  # (m, z) what is kept: model.freed
 
 
+class Answers(NamedTuple):
+    """What was decoded of what was asked."""
+
+    made: Tensor  # (m * s, ...)
+    values: Floats  # (m * s, k)
+    error: Floats  # (m * s,) sd
+    missed: Floats  # (k,) mean error of each attribute, in sd; NaN of one that was not asked for
+
+
 @dataclass(frozen=True, eq=False)
-class Aligned:
+class Aligned(Objective):
     """`plain` is what is aligned: the conditional VAE, or AR-VAE, as benchmarks/ablation.py compares."""
 
     plain: Objective
@@ -89,7 +101,8 @@ class Aligned:
     sd: Floats  # (k,) of the training values
     weights: Weights = field(default_factory=Weights)
     start: float = START
-    critic: ClassVar[None] = None
+    finish: float = FINISH  # 1: never
+    noise: float = 0.0  # of the posterior's, that the flow is fitted with
 
     @cached_property
     def errors(self) -> Tensor:
@@ -99,6 +112,10 @@ class Aligned:
     @property
     def memory(self) -> Memory:
         return {"errors": self.errors}
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        return WHOLE if self.finish >= 1 else (*WHOLE, Phase(self.finish, ("decoder", "flow")))
 
     @property
     def carriage(self) -> Carriage:
@@ -119,10 +136,12 @@ class Aligned:
         if asked is None:
             self._remember(np.full(self.k, np.nan), fit.device)
             return terms
-        policy, keep, error = self._policy(step, asked)
+        policy, answers = self._policy(step, asked)
         total = terms.total + self.weights.policy * policy  # whose value means nothing: the error is what is reported
-        terms = Terms(total, {**terms.parts, "error": error})
-        return terms.plus("invariance", self.weights.keep, keep)
+        terms = Terms(total, {**terms.parts, "error": torch.tensor(np.nanmean(answers.missed))})
+        if step.progress >= self.finish:  # the encoder has learnt
+            return terms
+        return terms.plus("invariance", self.weights.keep, self._invariance(step, asked, answers))
 
     @property
     def k(self) -> int:
@@ -138,7 +157,7 @@ class Aligned:
         mean, log_variance = (part.detach() for part in posterior)
         if model.flow is None:
             return mean.new_zeros(())
-        z = mean + NOISE * torch.randn_like(mean) * (0.5 * log_variance).exp()
+        z = mean + self.noise * torch.randn_like(mean) * (0.5 * log_variance).exp()
         codes, others = batch.codes if self.carriage == "given" else z[:, : self.k], z[:, self.k :]
         return model.flow.loss(others, model.conditions(codes, batch.inputs))
 
@@ -181,8 +200,8 @@ class Aligned:
 
     # ------------------------------------------------------------------------ what comes of it
 
-    def _policy(self, step: Step, asked: Asked) -> tuple[Tensor, Tensor, Tensor]:
-        """The policy's loss, the invariance, and the mean error in sd."""
+    def _policy(self, step: Step, asked: Asked) -> tuple[Tensor, Answers]:
+        """Its loss, and what it is of."""
         model, decoding, count = step.model, step.outputs.decoding, len(step.batch.inputs)
         entries = decoding.target.numel() / count
         beliefs = decoding.distribution.batch_shape.numel() / count  # the reconstruction is their mean
@@ -199,9 +218,8 @@ class Aligned:
         weight = missed / np.nanmean(missed).clip(LEAST) / (self.k * self._shares())
         advantage = torch.from_numpy((_normalised(reward) * weight[attribute]).astype(np.float32)).to(z.device)
         policy = -(advantage * model.log_prob(z, made)).mean()
-        keep = self._invariance(step, asked, made, values, error)
         self._remember(missed, z.device)
-        return policy / beliefs, keep, torch.tensor(np.nanmean(missed))
+        return policy / beliefs, Answers(made, values, error, missed)
 
     def _shares(self) -> Floats:
         """(k,) of the edits, that are asked of each attribute."""
@@ -224,15 +242,15 @@ class Aligned:
         error = off[np.arange(len(off)), np.repeat(asked.attribute, SAMPLES)]
         return error, off.sum(axis=1) - error
 
-    def _invariance(self, step: Step, asked: Asked, made: Tensor, values: Floats, error: Floats) -> Tensor:
-        hits = np.flatnonzero(error < HIT)[: round(HITS * len(step.batch.inputs))]
+    def _invariance(self, step: Step, asked: Asked, answers: Answers) -> Tensor:
+        hits = np.flatnonzero(answers.error < HIT)[: round(HITS * len(step.batch.inputs))]
         if len(hits) == 0 or step.model.latent == self.k:
             return step.outputs.z.new_zeros(())
-        rows, model = made[hits], step.model
+        rows, model = answers.made[hits], step.model
         mean = model.posterior(rows).mean
         codes = mean[:, : self.k].detach()
         if self.carriage == "given":
-            codes = self._codes(values[hits], mean)
+            codes = self._codes(answers.values[hits], mean)
         again = model.freed(torch.cat([codes, mean[:, self.k :]], dim=1), rows)
         return (again - asked.free[hits // SAMPLES])[:, self.k :].square().mean()
 

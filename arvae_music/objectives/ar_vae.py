@@ -10,17 +10,15 @@ from typing import ClassVar
 
 from ..losses import attribute_loss
 from .entries import Carriage
-from .objective import NO_MEMORY, Memory, Setting, Step, Terms, evidence
+from .objective import Objective, Setting, Step, Terms, evidence
 
 
 @dataclass(frozen=True)
-class ArVaeObjective:
+class ArVaeObjective(Objective):
     beta: float
     gamma: float
     delta: float
     carriage: ClassVar[Carriage] = "trained"
-    critic: ClassVar[None] = None
-    memory: ClassVar[Memory] = NO_MEMORY
 
     def terms(self, step: Step) -> Terms:
         values = step.batch.values

@@ -23,17 +23,15 @@ from torch import Tensor
 
 from ..model import Posterior
 from .entries import Carriage
-from .objective import NO_MEMORY, Memory, Setting, Step, Terms, evidence
+from .objective import Objective, Setting, Step, Terms, evidence
 
 
 @dataclass(frozen=True)
-class BetaTcVae:
+class BetaTcVae(Objective):
     beta: float
     gamma: float
     examples: int
     carriage: ClassVar[Carriage] = "found"
-    critic: ClassVar[None] = None
-    memory: ClassVar[Memory] = NO_MEMORY
 
     def terms(self, step: Step) -> Terms:
         correlation = total_correlation(step.outputs.z, step.outputs.posterior, self.examples)

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .entries import Carriage
-from .objective import NO_MEMORY, Memory, Setting, Step, Terms, evidence
+from .objective import Objective, Setting, Step, Terms, evidence
 
 
 @dataclass(frozen=True)
-class BetaVae:
+class BetaVae(Objective):
     beta: float
     carriage: ClassVar[Carriage] = "found"
-    critic: ClassVar[None] = None
-    memory: ClassVar[Memory] = NO_MEMORY
 
     def terms(self, step: Step) -> Terms:
         return evidence(step, self.beta)

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .entries import Carriage
-from .objective import NO_MEMORY, Memory, Setting, Step, Terms, evidence
+from .objective import Objective, Setting, Step, Terms, evidence
 
 
 @dataclass(frozen=True)
-class ConditionalVae:
+class ConditionalVae(Objective):
     beta: float
     carriage: ClassVar[Carriage] = "given"
-    critic: ClassVar[None] = None
-    memory: ClassVar[Memory] = NO_MEMORY
 
     def terms(self, step: Step) -> Terms:
         return evidence(step, self.beta, first=step.batch.codes.shape[1])

@@ -19,16 +19,15 @@ from torch.nn.functional import softplus
 
 from .critics import LEARNING_RATE, perceptron
 from .entries import Carriage
-from .objective import NO_MEMORY, Critic, Memory, Setting, Step, Terms, evidence
+from .objective import Critic, Objective, Setting, Step, Terms, evidence
 
 
 @dataclass(frozen=True, eq=False)
-class FactorVae:
+class FactorVae(Objective):
     beta: float
     gamma: float
     discriminator: nn.Module  # (b, z) -> (b, 1): log-odds that codes are whole
     carriage: ClassVar[Carriage] = "found"
-    memory: ClassVar[Memory] = NO_MEMORY
 
     @property
     def critic(self) -> Critic:

@@ -26,20 +26,19 @@ from torch.nn.functional import cross_entropy, log_softmax
 
 from .critics import LEARNING_RATE, perceptron
 from .entries import Carriage
-from .objective import NO_MEMORY, Critic, Memory, Setting, Step, Terms, evidence
+from .objective import Critic, Objective, Setting, Step, Terms, evidence
 
 CLASSES = 8
 RISE = 0.5  # of the run, until gamma is whole
 
 
 @dataclass(frozen=True, eq=False)
-class Fader:
+class Fader(Objective):
     beta: float
     gamma: float
     edges: tuple[Tensor, ...]  # between the classes of each attribute, raw values, rising
     adversary: nn.Module  # (b, z - k) -> logits of all attributes' classes side by side
     carriage: ClassVar[Carriage] = "given"
-    memory: ClassVar[Memory] = NO_MEMORY
 
     @property
     def critic(self) -> Critic:

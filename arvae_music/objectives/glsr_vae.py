@@ -29,7 +29,7 @@ from torch import Tensor
 from ..errors import UsageError
 from ..examples import standard
 from .entries import Carriage
-from .objective import NO_MEMORY, Measure, Memory, Setting, Step, Terms, evidence
+from .objective import Measure, Objective, Setting, Step, Terms, evidence
 
 H = 0.5  # of the latent's unit
 ROWS = 16  # measures whose codes are looked at in a step: sampling costs as much as all else
@@ -37,14 +37,12 @@ PAIRS = 4  # of decodes
 
 
 @dataclass(frozen=True, eq=False)
-class GlsrVae:
+class GlsrVae(Objective):
     beta: float
     gamma: float
     measure: Measure  # standardised attributes of decodes
     attributes: int
     carriage: ClassVar[Carriage] = "trained"
-    critic: ClassVar[None] = None
-    memory: ClassVar[Memory] = NO_MEMORY
 
     def terms(self, step: Step) -> Terms:
         k = int(torch.randint(self.attributes, ()))

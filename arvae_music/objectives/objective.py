@@ -16,7 +16,7 @@ Shapes: b batch, z latent, k attributes, n training examples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -35,7 +35,6 @@ Measure = Callable[[Rows], npt.NDArray[np.floating[Any]]]  # (m, ...) rows -> (m
 
 
 Memory = Mapping[str, Tensor]
-NO_MEMORY: Memory = {}
 
 
 class Terms(NamedTuple):
@@ -98,15 +97,34 @@ class Critic:
     loss: Callable[[Step], Tensor]  # of the module: what comes from the model is to be detached
 
 
+class Phase(NamedTuple):
+    """A stretch of a run, until the next one. In each the learning rate rises, and falls to nearly nothing."""
+
+    start: float  # of the run, 0 .. 1
+    learns: tuple[str, ...]  # the parts of the model, by name; the others stay as they are
+
+
+WHOLE = (Phase(0.0, ("encoder", "decoder", "flow")),)
+
+
 class Objective(Protocol):
+    """To be inherited from: what few objectives have is not there in the others."""
+
     @property
     def carriage(self) -> Carriage: ...
 
     @property
-    def critic(self) -> Critic | None: ...
+    def critic(self) -> Critic | None:
+        return None
 
     @property
     def memory(self) -> Memory:
         """What it keeps from step to step, changed in place: part of the run's state."""
+        return {}
+
+    @property
+    def phases(self) -> Sequence[Phase]:
+        """Of a run, the first from 0 on."""
+        return WHOLE
 
     def terms(self, step: Step) -> Terms: ...
