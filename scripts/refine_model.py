@@ -67,10 +67,9 @@ def main() -> None:
     if not isinstance(trainer.objective, Aligned):
         raise SystemExit(f"{asked.run} was trained with {options.objective}, and only aligned has a flow")
     weights = trainer.objective.weights
-    trainer.objective = replace(
-        trainer.objective, weights=weights if asked.policy is None else replace(weights, policy=asked.policy), start=0.0,
-        finish=1.0,
-    )  # fmt: skip
+    if asked.policy is not None:
+        weights = replace(weights, policy=asked.policy)
+    trainer.objective = replace(trainer.objective, weights=weights, start=0.0, finish=1.0)
     train(trainer, asked.minutes)
     if asked.flow_minutes:
         fit_flow(trainer, trainer.objective, asked.flow_minutes, asked.learning_rate)
