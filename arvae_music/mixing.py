@@ -3,6 +3,8 @@
     halves      the beginning of one and the end of the other
     crossed     the rhythm of one with the pitches of the other, in their order, spread over its onsets
 
+and some of these are then moved along the scale by a few steps, as a sequence moves a motif.
+
 An autoencoder of measures that has seen three thousand must still write down the ones that it has not. A
 measure of two halves that never stood together asks exactly that of it, and its attributes are measured like any
 other's. On held-out Bach tunes, after the same number of steps, a mixed half of every batch brings whole measures
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,22 +27,27 @@ import numpy.typing as npt
 
 from .attributes import AttributeSpec, by_meter, evaluate_mixed
 from .measure import TICKS_PER_BEAT, Meter
-from .tokens import FIRST_PITCH
+from .tokens import FIRST_PITCH, LOWEST, PAD, VOCABULARY
 
 Inputs = npt.NDArray[Any]  # (b, 1 + width) packed rows: attributes.pack
 Floats = npt.NDArray[np.float32]
 
 CROSSING = 0.3  # of the mixed measures: chosen on validation tunes, docs/alignment.md
+MOVING = 0.5  # of the mixed measures: the same
+FARTHEST = 3  # steps of the scale
+OUTSIDE = -2  # of the vocabulary
+SCALE = (0, 2, 4, 5, 7, 9, 11)  # pitch classes of the key that all measures are brought to: C major, a minor
 
 
 @dataclass(frozen=True)
 class Mixer:
-    """Makes a share of a batch out of the batch itself, `crossing` of it crossed, the rest of halves. `specs` are those
-    of the attribute columns."""
+    """Makes a share of a batch out of the batch itself, `crossing` of it crossed, the rest of halves, and of both
+    `moving` along the scale. `specs` are those of the attribute columns."""
 
     specs: Sequence[AttributeSpec]
     share: float
     crossing: float = CROSSING
+    moving: float = MOVING
 
     def __call__(self, inputs: Inputs, values: Floats, random: np.random.Generator) -> tuple[Inputs, Floats, int]:
         """(b, ...), (b, k) -> both with the first rows mixed, and how many those are."""
@@ -52,6 +60,8 @@ class Mixer:
             cross = at < crossed_too
             mixed[at[cross]] = crossed(inputs[at[cross]], others[cross])
             mixed[at[~cross]] = halves(inputs[at[~cross]], others[~cross], meter, random)
+        steps = random.integers(-FARTHEST, FARTHEST + 1, count) * (random.random(count) < self.moving)
+        mixed[:count] = moved(mixed[:count], steps)
         if count:
             values[:count] = evaluate_mixed(self.specs, mixed[:count])
         return mixed, values, count
@@ -80,3 +90,28 @@ def crossed(rows: Inputs, others: Inputs) -> Inputs:
     made = rows.copy()
     made[:, 1:] = np.where(here & (given > 0), pitches, rows[:, 1:])
     return made
+
+
+def moved(rows: Inputs, steps: npt.NDArray[np.int64]) -> Inputs:
+    """(m, 1 + width), (m,) steps of the scale, up or down, FARTHEST at most -> rows with each note so much higher; what
+    was raised by a semitone stays so. A row that would leave the vocabulary stays as it is."""
+    tokens = _moves()[steps[:, None] + FARTHEST, rows[:, 1:]]
+    fits = (tokens != OUTSIDE).all(axis=1)
+    made = rows.copy()
+    made[fits, 1:] = tokens[fits]
+    return made
+
+
+@cache
+def _moves() -> Inputs:
+    """(2 FARTHEST + 1, v) the token that each becomes, OUTSIDE where there is none. The last column is for PAD, -1."""
+    pitches = np.arange(VOCABULARY - FIRST_PITCH) + LOWEST
+    degree = np.searchsorted(SCALE, pitches % 12, side="right") - 1
+    raised = pitches % 12 - np.take(SCALE, degree)
+    table = np.tile(np.append(np.arange(VOCABULARY), PAD), (2 * FARTHEST + 1, 1))
+    for step in range(-FARTHEST, FARTHEST + 1):
+        octaves, place = np.divmod(degree + step, len(SCALE))
+        new = pitches // 12 * 12 + 12 * octaves + np.take(SCALE, place) + raised - LOWEST + FIRST_PITCH
+        there = (new >= FIRST_PITCH) & (new < VOCABULARY)
+        table[step + FARTHEST, FIRST_PITCH:VOCABULARY] = np.where(there, new, OUTSIDE)
+    return table.astype(np.int16)

@@ -16,6 +16,8 @@ pitches at kept onsets that an edit keeps, the overlap of the worst attribute's 
     even          the same, asked of all attributes alike  standard      the same, codes standardised, not normal scores
     trained       aligned, over AR-VAE's codes            trained-loose the same, beta .001
     single        aligned, the encoder learns to the end   noisy       the same, the flow fitted to points with noise
+    still         aligned, no mixed measure is moved along the scale
+    wide          aligned, the decoder is given 64 features of z beside it
     dependence    aligned + distance correlation between the other dimensions and each attribute
 """
 
@@ -46,7 +48,7 @@ from arvae_music.gains import with_gains
 from arvae_music.library import prepare
 from arvae_music.measure_model import combinations_of, to_checkpoint
 from arvae_music.measure_nets import accuracy, build
-from arvae_music.mixing import Mixer
+from arvae_music.mixing import MOVING, Mixer
 from arvae_music.normal import Codes
 from arvae_music.objectives import entry, make
 from arvae_music.objectives.aligned import FINISH, START, Aligned, Weights
@@ -78,6 +80,8 @@ class Variant:
     normal: bool = True  # scores, for codes; else values in sd
     finish: float = FINISH
     noise: float = 0.0
+    moving: float = MOVING
+    wide: int = 0
 
 
 VARIANTS: dict[str, Variant] = {
@@ -92,6 +96,8 @@ VARIANTS: dict[str, Variant] = {
     "gained": Variant(gains=True),
     "single": Variant(finish=1.0),
     "noisy": Variant(finish=1.0, noise=0.3),
+    "still": Variant(moving=0.0),
+    "wide": Variant(wide=64),
     "even": Variant(weights=Weights(focus=0.0)),
     "standard": Variant(normal=False),
     "loose": Variant(beta=1e-3),
@@ -196,7 +202,8 @@ def one(variant: Variant, seed: int, epochs: int, parts: Split, part: str) -> Ma
     given = {"epochs": epochs, "beta": variant.beta}
     plan = make_plan("bach", PAPER, len(parts.train), variant.objective, None, seed, given)
     attributes = len(specs) if variant.layers else 0
-    dims, options = replace(plan.dims, flow_layers=variant.layers, attributes=attributes), plan.options
+    dims = replace(plan.dims, flow_layers=variant.layers, attributes=attributes, wide=variant.wide)
+    options = plan.options
     known = combinations_of(parts.train, specs)
     setting = options.setting(dims.latent, parts.train, partial(evaluate_mixed, specs), known)
     if not variant.normal:
@@ -206,7 +213,8 @@ def one(variant: Variant, seed: int, epochs: int, parts: Split, part: str) -> Ma
     seed_all(seed, 0, 0)
     model = build(dims)
     started = time.perf_counter()
-    trainer = Trainer(model, parts.train, parts.valid, options, accuracy, Mixer(specs, plan.mix), objective)
+    mixer = Mixer(specs, plan.mix, moving=variant.moving)
+    trainer = Trainer(model, parts.train, parts.valid, options, accuracy, mixer, objective)
     assert setting.codes is not None
     trainer.codes = setting.codes
     for _ in trainer.run():

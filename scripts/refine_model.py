@@ -3,6 +3,7 @@ alone, whose fit is what keeps an edit's other dimensions free of the attributes
 with an encoder that stays as it is. Writes RUN/model.safetensors anew, and RUN/config.json where the network grows.
 
     python scripts/refine_model.py runs/folk --minutes 50 --flow-minutes 6 --wide 64
+    python scripts/refine_model.py runs/folk --start folk           from the packaged model on, in a new folder
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import argparse
 import math
 import os
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch
@@ -21,14 +22,14 @@ import torch
 from torch import Tensor
 
 from arvae_music import __version__, checkpoint, processor
-from arvae_music.cli.domains import MEASURES
+from arvae_music.cli.domains import MEASURES, Plan
 from arvae_music.cli.run import write_plan
 from arvae_music.cli.train import read_plan
 from arvae_music.measure_model import from_checkpoint
 from arvae_music.model import Posterior
 from arvae_music.objectives.aligned import Aligned
 from arvae_music.objectives.objective import Batch
-from arvae_music.training import Trainer, seed_all
+from arvae_music.training import Trainer, TrainingOptions, seed_all
 
 MOST_EPOCHS = 1_000_000  # the clock ends it
 FLOOR = 0.02  # share of the learning rate at the end
@@ -38,10 +39,13 @@ ROWS = 100_000  # that the flow is fitted to
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
+    parser.add_argument("--start", metavar="MODEL", help="make RUN, of a packaged model of music")
+    parser.add_argument("--corpus", help="what to go on with, where RUN is made; the model's own if left out")
     parser.add_argument("--minutes", type=float, default=17.0)
     parser.add_argument("--flow-minutes", type=float, default=4.0)
     parser.add_argument("--decoder-minutes", type=float, default=0.0)
     parser.add_argument("--policy", type=float, help="the policy gradient's weight; the objective's own if left out")
+    parser.add_argument("--keep", type=float, help="the invariance's weight; the objective's own if left out")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--beta", type=float, help="the run's own if left out")
@@ -49,6 +53,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     asked = parser.parse_args()
     processor.settle(1)
+    if asked.start:
+        begin(asked.run, asked.start, asked.corpus)
     plan = read_plan(asked.run)
     beta = plan.options.beta if asked.beta is None else asked.beta
     options = replace(
@@ -67,8 +73,8 @@ def main() -> None:
     if not isinstance(trainer.objective, Aligned):
         raise SystemExit(f"{asked.run} was trained with {options.objective}, and only aligned has a flow")
     weights = trainer.objective.weights
-    if asked.policy is not None:
-        weights = replace(weights, policy=asked.policy)
+    own = {name: value for name in ("policy", "keep") if (value := getattr(asked, name)) is not None}
+    weights = replace(weights, **own)
     trainer.objective = replace(trainer.objective, weights=weights, start=0.0, finish=1.0)
     train(trainer, asked.minutes)
     if asked.flow_minutes:
@@ -94,6 +100,18 @@ def main() -> None:
     checkpoint.write(asked.run / checkpoint.MODEL_FILE, made, overwrite=True)
     if asked.wide is not None:
         write_plan(asked.run, plan)
+
+
+def begin(run: Path, model: str, corpus: str | None) -> None:
+    """A run's folder as it was when the packaged model was made."""
+    if run.exists():
+        raise SystemExit(f"{run} is there already: --start makes a new folder")
+    made = checkpoint.read(model)
+    training, dims = made.metadata.training, MEASURES.read_dims(made.metadata.dims)
+    options = TrainingOptions(**{each.name: training[each.name] for each in fields(TrainingOptions)})
+    corpus = corpus or str(made.metadata.provenance["corpus"])
+    write_plan(run, Plan(corpus, made.metadata.carried, dims, options, training["mix"]))
+    checkpoint.write(run / checkpoint.MODEL_FILE, made)
 
 
 def train(trainer: Trainer, minutes: float) -> None:

@@ -1,4 +1,5 @@
-"""Mixed measures: the beginning of one and the end of another, with their own attribute values."""
+"""Mixed measures: the beginning of one and the end of another, or rhythm and pitches, moved along the scale; with their
+own attribute values."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from strategies import meters, rows
 
 from arvae_music.attributes import PAPER, evaluate_mixed, find, pack
 from arvae_music.measure import MAX_TICKS, Meter
-from arvae_music.mixing import Inputs, Mixer, crossed
-from arvae_music.tokens import FIRST_PITCH
+from arvae_music.mixing import FARTHEST, Inputs, Mixer, crossed, moved
+from arvae_music.tokens import FIRST_PITCH, HIGHEST, LOWEST, pitch_of, token_of
 
 SPECS = [find(name) for name in PAPER]
 
@@ -26,7 +27,7 @@ def batches(draw: st.DrawFn) -> Inputs:
 def test_every_mixed_row_is_made_of_two_of_the_batchs_own(inputs: Inputs, share: float, seed: int):
     values = evaluate_mixed(SPECS, inputs).astype(np.float32)
     before = inputs.copy(), values.copy()
-    mixed, measured, count = Mixer(SPECS, share)(inputs, values, np.random.default_rng(seed))
+    mixed, measured, count = Mixer(SPECS, share, moving=0.0)(inputs, values, np.random.default_rng(seed))
     assert np.array_equal(inputs, before[0])
     assert np.array_equal(values, before[1])
     assert count == round(share * len(inputs))
@@ -66,9 +67,41 @@ def test_what_crosses_is_a_share_of_what_is_mixed():
     inputs = pack(list(rows), [Meter(4)] * 60, MAX_TICKS)
     values = evaluate_mixed(SPECS, inputs).astype(np.float32)
     for crossing, same_rhythm in ((0.0, 0), (0.5, 20), (1.0, 40)):
-        mixed, _, count = Mixer(SPECS, 2 / 3, crossing)(inputs, values, np.random.default_rng(0))
+        mixed, _, count = Mixer(SPECS, 2 / 3, crossing, 0.0)(inputs, values, np.random.default_rng(0))
         kept = ((mixed[:count, 1:] >= FIRST_PITCH) == (inputs[:count, 1:] >= FIRST_PITCH)).all(axis=1)
         assert kept.sum() == pytest.approx(same_rhythm, abs=3)
+
+
+WHITE = [pitch for pitch in range(LOWEST - 12, HIGHEST + 13) if pitch % 12 in (0, 2, 4, 5, 7, 9, 11)]
+
+
+def along_the_scale(pitch: int, step: int) -> int:
+    """By counting white keys; what is black is the raised one below."""
+    base = pitch if pitch in WHITE else pitch - 1
+    return WHITE[WHITE.index(base) + step] + pitch - base
+
+
+@given(batches(), st.integers(-FARTHEST, FARTHEST))
+def test_moved_rows_are_higher_by_steps_of_the_scale_or_as_they_were(inputs: Inputs, step: int):
+    made = moved(inputs, np.full(len(inputs), step))
+    for old, new in zip(inputs, made, strict=True):
+        notes = old[1:] >= FIRST_PITCH
+        wanted = [along_the_scale(pitch_of(int(token)), step) for token in old[1:][notes]]
+        if all(LOWEST <= pitch <= HIGHEST for pitch in wanted):
+            assert new[1:][notes].tolist() == [token_of(pitch) for pitch in wanted]
+            np.testing.assert_array_equal(new[1:][~notes], old[1:][~notes])
+            assert new[0] == old[0]
+        else:
+            np.testing.assert_array_equal(new, old)
+
+
+def test_what_is_moved_is_a_share_of_what_is_mixed():
+    inputs = pack([np.full(24, token_of(71)) for _ in range(400)], [Meter(4)] * 400, MAX_TICKS)
+    values = evaluate_mixed(SPECS, inputs).astype(np.float32)
+    for moving in (0.0, 0.5, 1.0):
+        mixed, _, count = Mixer(SPECS, 0.5, moving=moving)(inputs, values, np.random.default_rng(0))
+        share = (mixed[:count] != inputs[:count]).any(axis=1).mean()
+        assert share == pytest.approx(moving * 2 * FARTHEST / (2 * FARTHEST + 1), abs=0.08)  # some by no step
 
 
 def test_a_share_of_nothing_changes_nothing_and_seeds_decide():

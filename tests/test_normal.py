@@ -1,4 +1,4 @@
-"""Normal scores: whatever the values are, their codes are N(0, 1), in the values' order."""
+"""Normal scores: whatever the values are, their codes are N(0, 1) or near to it, in the values' order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest, truncnorm
 
 from arvae_music.examples import Examples, LazyRows
-from arvae_music.normal import LEVELS, Codes, NormalScores
+from arvae_music.normal import LEVELS, NEAR, Codes, NormalScores
 
 KINDS = {
     "few": lambda random, n: random.integers(0, 5, n).astype(float),
@@ -23,8 +23,12 @@ KINDS = {
 def test_drawn_codes_are_standard_normal(kind: str):
     random = np.random.default_rng(0)
     values = KINDS[kind](random, 20_000)
-    codes = NormalScores.of(values).drawn(values, random)
+    codes = NormalScores.of(values, near=1.0).drawn(values, random)
     assert kstest(codes, "norm").pvalue > 1e-3
+    known = NormalScores.of(values)
+    near = known.drawn(values, np.random.default_rng(1))
+    far = NormalScores.of(values, near=1.0).drawn(values, np.random.default_rng(1))
+    np.testing.assert_allclose(near - known.code(values), NEAR * (far - known.code(values)))
 
 
 @given(st.lists(st.integers(-3, 6), min_size=2, max_size=200), st.integers(0, 99))
@@ -41,7 +45,7 @@ def test_a_value_has_the_part_of_the_normal_distribution_that_is_its_share(whole
         below = drawn.max()
         part = truncnorm(*(np.clip(_normal(x), -40, 40) for x in (low, high)))
         assert known.code(np.array([level]))[0] == pytest.approx(part.mean(), abs=1e-6)
-        assert known.sd[known.levels == level][0] == pytest.approx(part.std(), abs=1e-3)
+        assert known.sd[known.levels == level][0] == pytest.approx(NEAR * part.std(), abs=1e-3)
 
 
 def _normal(share: float) -> float:
