@@ -1,0 +1,73 @@
+"""How well models know tunes of a source that none was trained on, and whether one of both corpora knows them better.
+
+    arvae corpus build .venv/lib/python3.11/site-packages/music21/corpus/essenFolksong
+    python benchmarks/unseen.py essenFolksong --models bach,folk
+    python benchmarks/unseen.py essenFolksong --models bach,folk,runs/both
+
+Of every tune the share of tokens that come back, as `--model auto` measures it (library.fit); measures in meters that a
+model does not know count as wrong. `auto` is each tune by the model that knows it best, of those so far: a further
+model serves unseen sources if it lifts that row. Tunes are evenly spread over the corpus.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+import arvae_music
+from arvae_music.attributes import by_meter
+from arvae_music.corpora import registry
+from arvae_music.examples import spread
+from arvae_music.library import Model
+from arvae_music.proposals import decode
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus")
+    parser.add_argument("--models", default="bach,folk")
+    parser.add_argument("--tunes", type=int, default=400)
+    options = parser.parse_args()
+    data = registry.load(options.corpus).examples([])
+    pieces = np.unique(data.pieces)
+    chosen = pieces[spread(len(pieces), options.tunes)]
+    judged = data.take(np.isin(data.pieces, chosen))
+    print(f"{len(chosen)} tunes of {options.corpus}, {len(judged)} measures\n")
+    print("| model | tokens, mean of the tunes | of the worst tenth | whole measures | tunes that it knows best |")
+    print("|---|---|---|---|---|")
+    tokens, whole = [], []
+    for name in options.models.split(","):
+        right = came_back(arvae_music.load(name), judged.inputs)
+        tokens.append([_share(right, judged.pieces == piece, judged.inputs) for piece in chosen])
+        whole.append([(right | (judged.inputs[:, 1:] < 0)).all(axis=1)[judged.pieces == piece] for piece in chosen])
+        best = np.argmax(tokens, axis=0)
+        _row(name, np.array(tokens[-1]), np.concatenate(whole[-1]), float((best == len(tokens) - 1).mean()))
+        auto = [whole[m][t] for t, m in enumerate(best)]
+        if len(tokens) > 1:
+            _row(f"auto, of {len(tokens)}", np.max(tokens, axis=0), np.concatenate(auto), 1.0)
+
+
+def came_back(model: Model, inputs: np.ndarray) -> np.ndarray:
+    """(n, 1 + width) -> (n, width) which tokens come back right from the posterior's mean; none of a meter that the
+    model does not know."""
+    right = np.zeros((len(inputs), inputs.shape[1] - 1), dtype=np.bool_)
+    for meter, at in by_meter(inputs):
+        if meter.name not in model.metadata.meters:
+            continue
+        rows = inputs[at, 1 : 1 + meter.ticks]
+        right[at, : meter.ticks] = decode(model.runtime, model.runtime.encode(rows, meter), meter) == rows
+    return right
+
+
+def _share(right: np.ndarray, here: np.ndarray, inputs: np.ndarray) -> float:
+    return float(right[here].sum() / (inputs[here, 1:] >= 0).sum())
+
+
+def _row(name: str, tokens: np.ndarray, whole: np.ndarray, best: float) -> None:
+    worst = np.sort(tokens)[: max(len(tokens) // 10, 1)].mean()
+    print(f"| {name} | {tokens.mean():.4f} | {worst:.4f} | {whole.mean():.3f} | {best:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
