@@ -17,6 +17,7 @@ pitches at kept onsets that an edit keeps, the overlap of the worst attribute's 
     trained       aligned, over AR-VAE's codes            trained-loose the same, beta .001
     single        aligned, the encoder learns to the end   noisy       the same, the flow fitted to points with noise
     still         aligned, no mixed measure is moved along the scale
+    strict        aligned, beta does not fall
     wide          aligned, the decoder is given 64 features of z beside it
     dependence    aligned + distance correlation between the other dimensions and each attribute
 """
@@ -51,7 +52,7 @@ from arvae_music.measure_nets import accuracy, build
 from arvae_music.mixing import MOVING, Mixer
 from arvae_music.normal import Codes
 from arvae_music.objectives import entry, make
-from arvae_music.objectives.aligned import FINISH, START, Aligned, Weights
+from arvae_music.objectives.aligned import EASED, FINISH, START, Aligned, Weights
 from arvae_music.objectives.ar_vae import ArVaeObjective
 from arvae_music.objectives.entries import Carriage
 from arvae_music.objectives.objective import Memory, Objective, Phase, Setting, Step, Terms
@@ -80,6 +81,7 @@ class Variant:
     normal: bool = True  # scores, for codes; else values in sd
     finish: float = FINISH
     noise: float = 0.0
+    eased: float = EASED
     moving: float = MOVING
     wide: int = 0
 
@@ -98,6 +100,7 @@ VARIANTS: dict[str, Variant] = {
     "noisy": Variant(finish=1.0, noise=0.3),
     "still": Variant(moving=0.0),
     "wide": Variant(wide=64),
+    "strict": Variant(eased=1.0),
     "even": Variant(weights=Weights(focus=0.0)),
     "standard": Variant(normal=False),
     "loose": Variant(beta=1e-3),
@@ -239,7 +242,9 @@ def _objective(variant: Variant, setting: Setting) -> Objective:
     made = make(variant.objective, setting)
     if not isinstance(made, Aligned):
         return made
-    made = replace(made, weights=variant.weights, finish=variant.finish, noise=variant.noise)
+    made = replace(
+        made, weights=variant.weights, finish=variant.finish, eased=variant.eased, noise=variant.noise
+    )
     if not variant.exact:
         made = replace(made, plain=ArVaeObjective(variant.beta, 1.0, setting.delta))
     return Dependence(made, variant.dependence) if variant.dependence else made

@@ -75,7 +75,7 @@ def main() -> None:
     weights = trainer.objective.weights
     own = {name: value for name in ("policy", "keep") if (value := getattr(asked, name)) is not None}
     weights = replace(weights, **own)
-    trainer.objective = replace(trainer.objective, weights=weights, start=0.0, finish=1.0)
+    trainer.objective = replace(trainer.objective, weights=weights, start=0.0, finish=1.0, eased=1.0)
     train(trainer, asked.minutes)
     if asked.flow_minutes:
         fit_flow(trainer, trainer.objective, asked.flow_minutes, asked.learning_rate)

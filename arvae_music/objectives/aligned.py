@@ -16,15 +16,16 @@ in sd, and the gradient that of its log-probability times the reward, less the m
 more often: that is where the gradient is noise. Samples that hit are encoded again: what they have in the free
 dimensions is to be what the row had (`invariance`).
 
-From FINISH on the encoder stays as it is. While it learns, the flow runs behind it, and so does the decoder, which is
-asked to follow what the flow leaves: now both come up with it.
+beta falls from START to FINISH, to EASED of what it was: a decoder that is told little besides the codes learns to obey
+them, and once it does, it may be told more. From FINISH on the encoder stays as it is. While it learns, the flow runs
+behind it, and so does the decoder, which is asked to follow what the flow leaves: now both come up with it.
 
 Shapes: b batch, z latent, k attributes, m rows that are asked, s samples of each.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -39,12 +40,14 @@ from ..errors import UsageError
 from ..examples import standard
 from ..model import ArVae, Posterior
 from ..normal import Codes
+from .ar_vae import ArVaeObjective
 from .conditional import ConditionalVae
 from .entries import Carriage
 from .objective import WHOLE, Batch, Measure, Memory, Objective, Phase, Setting, Step, Terms
 
 START = 0.25  # of the run
 FINISH = 0.7  # of the run
+EASED = 0.25  # of beta, at last
 ROWS = 1.25  # drawn a step, that values are asked from, for each of the batch
 ASKED = 0.25  # of them, that an edit is asked of
 SAMPLES = 8
@@ -52,7 +55,7 @@ HIT = 0.05  # sd
 HITS = 0.375  # samples that are encoded again, for each row of the batch, at most
 JUDGED = 2000  # rows that tell which dimensions are used
 FORGOTTEN = 0.02  # a step, of the running errors
-LEAST = 1e-6  # sd, of those
+LEAST = 1e-6  # sd of those; and of a run
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
@@ -94,7 +97,7 @@ class Answers(NamedTuple):
 class Aligned(Objective):
     """`plain` is what is aligned: the conditional VAE, or AR-VAE, as benchmarks/ablation.py compares."""
 
-    plain: Objective
+    plain: ConditionalVae | ArVaeObjective
     measure: Measure
     combinations: Combinations
     coded: Codes
@@ -102,6 +105,7 @@ class Aligned(Objective):
     weights: Weights = field(default_factory=Weights)
     start: float = START
     finish: float = FINISH  # 1: never
+    eased: float = EASED
     noise: float = 0.0  # of the posterior's, that the flow is fitted with
 
     @cached_property
@@ -122,7 +126,7 @@ class Aligned(Objective):
         return self.plain.carriage
 
     def terms(self, step: Step) -> Terms:
-        terms = self.plain.terms(step)
+        terms = replace(self.plain, beta=self.plain.beta * self.ease(step.progress)).terms(step)
         flow = step.model.flow
         if step.progress < self.start:
             # the flow's weights take part in every step: processes wait for the gradients of all
@@ -142,6 +146,11 @@ class Aligned(Objective):
         if step.progress >= self.finish:  # the encoder has learnt
             return terms
         return terms.plus("invariance", self.weights.keep, self._invariance(step, asked, answers))
+
+    def ease(self, progress: float) -> float:
+        """What of beta is left."""
+        way = (progress - self.start) / max(self.finish - self.start, LEAST)
+        return float(self.eased ** min(max(way, 0.0), 1.0))
 
     @property
     def k(self) -> int:
