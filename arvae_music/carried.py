@@ -26,7 +26,6 @@ from .model import ArVae
 from .normal import Codes
 from .objectives import Carriage
 from .scales import NOT_CARRIED, Scale, calibrate, correlations
-from .scales import given as given_scale
 
 Floats = npt.NDArray[np.floating[Any]]
 Weights = dict[str, Floats]
@@ -80,8 +79,7 @@ def carried(
     named = [*zip(train.names, origins, dimensions, strict=True), *((name, "", NOT_CARRIED) for name in others)]
     scales = [calibrate(name, origin, d, values[:, i], codes[:, i]) for i, (name, origin, d) in enumerate(named)]
     if known is not None:
-        pairs = zip(scales[:count], known.scores, strict=True)
-        scales[:count] = [given_scale(scale, one.levels, one.mean, one.sd) for scale, one in pairs]
+        scales[:count] = [one.into(scale) for scale, one in zip(scales[:count], known.scores, strict=True)]
     correlation, code_correlation = correlations(values, codes)
     return Carried(tuple(scales), correlation, code_correlation, weights)
 

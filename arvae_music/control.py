@@ -4,8 +4,8 @@ A request asks one attribute of one measure to take a value. Values are drawn fr
 meter, so that they are distributed as the corpus is (quantile targets) and a measure can hold them: within each meter
 every value is handed on to another measure, the same number of times as it occurs. Each mode answers it its way:
 
-    latent   the paper's traversal: encode, move the code to the value's (the codes of strongly correlated
-             attributes move along: design.md 5), one decode, the most likely tokens
+    latent   the paper's traversal: encode, move the code to the value's (those of the other attributes go to the
+             nearest combination: combinations.py), one decode, the most likely tokens
     guided   the edit engine (edit.py), as users run it: propose, measure, choose, refine
 
 A guided request is made as in a melody of one measure: the neighbours pass through, so that a measure that is tied

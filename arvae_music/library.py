@@ -29,6 +29,8 @@ from .interpolate import STEPS, Interpolation, interpolate
 from .locks import parse as parse_locks
 from .measure import Meter
 from .melody import Melody
+from .metrics import sampled
+from .normal import NormalScores
 from .proposals import decode, log_probabilities
 from .runtime import Flow, Freed, GivenCodes, NumpyRuntime, Runtime
 from .scales import Scale
@@ -189,10 +191,24 @@ def _measuring(runtime: Runtime, scales: Sequence[Scale], specs: Sequence[Attrib
     if not given:
         return runtime
 
-    def codes(rows: Rows, meter: Meter) -> tuple[Floats, Floats]:
-        columns = evaluate([specs[k] for k in given], rows, meter).T
-        mean = [scales[k].code(column) for k, column in zip(given, columns, strict=True)]
-        log_variance = [scales[k].log_variance(column) for k, column in zip(given, columns, strict=True)]
-        return np.stack(mean, axis=1), np.stack(log_variance, axis=1)
+    known = [scales[k] for k in given]
 
-    return GivenCodes(runtime, tuple(scales[k].dimension for k in given), codes)
+    def columns(rows: Rows, meter: Meter) -> list[tuple[Scale, Floats]]:
+        return list(zip(known, evaluate([specs[k] for k in given], rows, meter).T, strict=True))
+
+    def codes(rows: Rows, meter: Meter) -> tuple[Floats, Floats]:
+        found = [(scale.code(values), scale.log_variance(values)) for scale, values in columns(rows, meter)]
+        mean, log_variance = (np.stack(side, axis=1) for side in zip(*found, strict=True))
+        return mean, log_variance
+
+    def draw(rows: Rows, meter: Meter, random: np.random.Generator) -> Floats:
+        return np.stack([_drawn(scale, values, random) for scale, values in columns(rows, meter)], axis=1)
+
+    return GivenCodes(runtime, tuple(scale.dimension for scale in known), codes, draw)
+
+
+def _drawn(scale: Scale, values: Floats, random: np.random.Generator) -> Floats:
+    """(n,) -> (n,) codes as training drew them."""
+    if scale.shares:
+        return NormalScores.of_scale(scale).drawn(values, random)
+    return sampled(scale.code(values), scale.log_variance(values), random)

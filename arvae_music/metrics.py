@@ -12,10 +12,10 @@ What the published metrics ask is whether attribute k can be READ from one laten
     SCC               Spearman's rank correlation of attribute and dimension
 
 `published` computes them as Pati & Lerch (2020) state them: each attribute's dimension is the one that shares
-the most mutual information with it, wherever that lies; SCC is absolute; modularity is the mean over all
-dimensions. Pass it sampled z. `strict` holds the model to its word: the dimension is the one that is
-REGULARISED for the attribute, gaps are to the best of all others and so may be negative, SCC has its sign,
-modularity is that of the regularised dimensions. Pass it posterior means.
+the most mutual information with it, wherever that lies; SCC is the largest absolute value that any dimension has;
+modularity is the mean over all dimensions. Pass it sampled z. `strict` holds the model to its word: the dimension is
+the one that is REGULARISED for the attribute, gaps are to the best of all others and so may be negative, SCC has its
+sign, modularity is that of the regularised dimensions. Pass it posterior means.
 
 Choices, where the literature leaves one:
  1. Mutual information is the plug-in estimate, in nats, from histograms of 20 bins of equal width between the
@@ -25,8 +25,8 @@ Choices, where the literature leaves one:
  2. Entropy is that of the same histogram, so that a dimension that equals its attribute has MIG = 1 if no other
     one informs of it. (The reference estimates both with k nearest neighbours, which is ill-defined for attributes
     that take a dozen values.)
- 3. SCC and interpretability are taken of the dimension that mutual information chose, not of the best one by
-    their own measure; SAP's gap is between the two best by R2, as it is defined.
+ 3. Interpretability is taken of the dimension that mutual information chose, not of the best one by its own
+    measure; SAP's gap is between the two best by R2, as it is defined.
  4. R2 of a probe is that of held-out rows, 1 - residual / variance: below 0 where a probe does worse than the mean.
 
 What they do not ask is whether the DECODER listens: `first_order` does, by intervention, and so do the
@@ -50,6 +50,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.floating[Any]]
 Probe = Literal["mlp", "boosting"]
 PROBES: tuple[Probe, ...] = ("mlp", "boosting")
+FOLDS = 3
+FEWEST = 20  # examples that a probe is fitted on
 BINS = 20
 LEAST_GROUP = 20  # examples from which a group's rank correlation counts
 
@@ -196,7 +198,7 @@ def published(codes: Floats, values: Floats, bins: int = BINS) -> Scores:
         modularity(information),
         _gaps(information, best) / _or_nan(entropies(values, bins)),
         _gaps(explained, explained.argmax(axis=0)),
-        orders[best, every],
+        orders.max(axis=0, initial=0.0),
     )
 
 
@@ -244,9 +246,14 @@ def sampled(mean: Floats, log_variance: Floats, random: np.random.Generator) -> 
     return found
 
 
-def probes(fit: tuple[Floats, Floats], judge: tuple[Floats, Floats], seed: int = 0) -> dict[str, float]:
-    """`probe_r2` of every kind."""
-    return {kind: probe_r2(fit, judge, kind, seed) for kind in PROBES}
+def probes(
+    fit: tuple[Floats, Floats], judge: tuple[Floats, Floats], seed: int = 0, pieces: npt.NDArray[Any] | None = None
+) -> dict[str, float]:
+    """`probe_r2` of every kind, and `crossed_r2` of what is judged, if its (n,) pieces are given."""
+    found = {kind: probe_r2(fit, judge, kind, seed) for kind in PROBES}
+    if pieces is not None:
+        found |= {f"{kind}_crossed": crossed_r2(*judge, pieces, kind, seed) for kind in PROBES}
+    return found
 
 
 def probe_r2(fit: tuple[Floats, Floats], judge: tuple[Floats, Floats], kind: Probe = "mlp", seed: int = 0) -> float:
@@ -257,20 +264,46 @@ def probe_r2(fit: tuple[Floats, Floats], judge: tuple[Floats, Floats], kind: Pro
     NaN where the values to be told are constant, 0 where there is no dimension to tell them from.
     """
     (codes, values), (new_codes, new_values) = fit, judge
-    if len(new_values) < 2 or np.ptp(new_values) == 0 or len(values) < 20:
+    if len(new_values) < 2 or np.ptp(new_values) == 0 or len(values) < FEWEST:
         return float("nan")
     if codes.shape[1] == 0 or np.ptp(values) == 0:
         return 0.0
+    return _explained(new_values, _told(fit, new_codes, kind, seed))
+
+
+def crossed_r2(codes: Floats, values: Floats, pieces: npt.NDArray[Any], kind: Probe = "mlp", seed: int = 0) -> float:
+    """The same, of (n, d) and (n,) alone: each of FOLDS parts of the (n,) pieces is told by a probe that is fitted on
+    the others. Codes of rows that a model was trained on may lie otherwise than those of others, and a probe that is
+    fitted there then tells too little. NaN with fewer rows or pieces than that takes."""
+    folds = np.unique(pieces, return_inverse=True)[1].reshape(-1) % FOLDS
+    if len(values) < 2 * FEWEST or len(np.unique(folds)) < FOLDS or np.ptp(values) == 0:
+        return float("nan")
+    if codes.shape[1] == 0:
+        return 0.0
+    told = np.zeros(len(values))
+    for fold in range(FOLDS):
+        others = folds != fold
+        told[~others] = _told((codes[others], values[others]), codes[~others], kind, seed)
+    return _explained(values, told)
+
+
+def _explained(values: Floats, told: Floats) -> float:
+    return 1 - float(np.square(values - told).mean() / np.var(values))
+
+
+def _told(fit: tuple[Floats, Floats], new_codes: Floats, kind: Probe, seed: int) -> Floats:
+    """What a fresh probe, fitted on `fit`, says of (m, d) codes: (m,)."""
+    codes, values = fit
     centre, spread = codes.mean(axis=0), np.maximum(codes.std(axis=0), 1e-6)
-    level, scale = float(values.mean()), float(values.std())
+    level, scale = float(values.mean()), max(float(values.std()), 1e-12)
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
     # So few rows gain nothing from threads, which spin, and wait for each other where another program runs.
     with threadpool_limits(1):
         model = _probe(kind, seed)
         model.fit((codes - centre) / spread, (values - level) / scale)
-        told = model.predict((new_codes - centre) / spread) * scale + level
-    return 1 - float(np.square(new_values - told).mean() / np.var(new_values))
+        told: Floats = model.predict((new_codes - centre) / spread) * scale + level
+    return told
 
 
 def _probe(kind: Probe, seed: int) -> Any:

@@ -15,15 +15,14 @@ Shapes: n training examples, b rows, k attributes, l levels of one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from .examples import Examples, LazyRows, distinct
-from .scales import straight_on
+from .scales import Scale, straight_on
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -57,6 +56,17 @@ class NormalScores:
         variance = 1 - np.diff(tails) / share - mean**2
         return cls(levels, high, mean, near * np.sqrt(np.maximum(variance, 1e-8)), near)
 
+    @classmethod
+    def of_scale(cls, scale: Scale) -> NormalScores:
+        """Those that a model was given, which its scale holds: `shares` must not be empty."""
+        lists = (scale.values, scale.shares, scale.codes, scale.spreads)
+        return cls(*map(np.array, lists), near=scale.near)
+
+    def into(self, scale: Scale) -> Scale:
+        """The inverse of `of_scale`."""
+        lists = zip(("values", "codes", "spreads", "shares"), (self.levels, self.mean, self.sd, self.high), strict=True)
+        return replace(scale, given=True, near=self.near, **{name: tuple(each.tolist()) for name, each in lists})
+
     def code(self, values: Floats) -> Floats:
         """(b,) -> (b,)"""
         return straight_on(values, self.levels, self.mean)
@@ -65,12 +75,12 @@ class NormalScores:
         """(b,) -> (b,) codes from the values' intervals."""
         low = np.concatenate([[0.0], self.high[:-1]])
         bottom, top = (np.interp(values, self.levels, edge) for edge in (low, self.high))
-        least = 1e-3 * min(float(self.high[0]), 1 - float(self.high[-2]))
+        least = max(1e-3 * min(float(self.high[0]), 1 - float(self.high[-2])), 1e-9)
         place = bottom + (top - bottom) * random.random(len(values))
         inside = _quantile(place.clip(least, 1 - least))
-        outside = (values < self.levels[0]) | (values > self.levels[-1])
+        known = (values >= self.levels[0]) & (values <= self.levels[-1]) & (bottom < top)
         mean = self.code(values)
-        return np.where(outside, mean, mean + self.near * (inside - mean))
+        return np.where(known, mean + self.near * (inside - mean), mean)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,5 +124,7 @@ def _levels(values: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
 
 
 def _quantile(share: Floats) -> Floats:
-    found: Floats = torch.special.ndtri(torch.from_numpy(share)).numpy()
+    from scipy.special import ndtri  # only training and evaluations draw
+
+    found: Floats = ndtri(share)
     return found

@@ -13,6 +13,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from .evaluation import METRICS, PUBLISHED, PUBLISHED_CONTROL, Evaluation
+from .sections import PROBED
 
 if TYPE_CHECKING:
     from .library import Model
@@ -25,7 +26,8 @@ NAMES = {
     "rho": "rho", "exact": "exact", "error": "error sd", "monotone": "monotone",
     "onset_f1": "onset F1", "pitches": "pitches", "ticks": "ticks",
     "drift_rho": "drift |rho|", "drift_plain": "with chance", "drift_sd": "drift sd",
-    "mlp": "MLP", "boosting": "boosting", "intervention": "interv.", "intervention_with": "interv. with",
+    "mlp": "MLP", "boosting": "boosting", "mlp_crossed": "MLP, crossed", "boosting_crossed": "boosting, crossed",
+    "intervention": "interv.", "intervention_with": "interv. with",
     "overlap": "overlap", "kl": "KL", "mean": "mean", "sd": "sd",
     "valid": "valid", "distinct": "distinct", "new": "new", "in_key": "in key", "corpus_in_key": "corpus in key",
 }  # fmt: skip
@@ -119,8 +121,9 @@ def _leakage(result: Evaluation) -> Table:
     return _table(
         "Leakage",
         _with_mean(result.leakage),
-        ("mlp", "boosting", "intervention", "intervention_with"),
-        "R2 of probes from the dimensions that carry no attribute; 1 - Var(E[a | code]) / Var(a), by its own code "
+        (*PROBED, "intervention", "intervention_with"),
+        "R2 of probes from the dimensions that carry no attribute, fitted on training measures, and crossed, on other "
+        "tunes of this part; 1 - Var(E[a | code]) / Var(a), by its own code "
         "alone, and with those that move along",
     )
 

@@ -237,11 +237,13 @@ class Wrapped:
 class GivenCodes(Wrapped):
     """A runtime whose decoder was given the codes of attributes: encoding a measure measures it.
 
-    `codes` are, of (m, meter.ticks) tokens, the (m, k) codes that stand in `dimensions`, and their log-variances.
+    `codes` are, of (m, meter.ticks) tokens, the (m, k) codes that stand in `dimensions`, and their log-variances;
+    `draw` gives codes as training drew them.
     """
 
     dimensions: tuple[int, ...]
     codes: Callable[[Ints, Meter], tuple[Numbers, Numbers]]
+    draw: Callable[[Ints, Meter, np.random.Generator], Numbers]
 
     def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
         mean, log_variance = self.inner.posterior(rows, meter)
@@ -250,8 +252,7 @@ class GivenCodes(Wrapped):
 
     def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
         z = self.inner.drawn(rows, meter, random)
-        mean, log_variance = self.codes(rows, meter)
-        z[:, self.dimensions] = sampled(mean.astype(z.dtype), log_variance, random)
+        z[:, self.dimensions] = self.draw(rows, meter, random)
         return z
 
 

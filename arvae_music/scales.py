@@ -42,20 +42,25 @@ class Scale:
     code_sd: float
     given: bool = False  # the decoder was given the code of the value (normal.py): the encoder doesn't know it
     spreads: tuple[float, ...] = ()  # where it was, the sd of the codes of each knot
+    shares: tuple[float, ...] = ()  # and of the training values up to it; () in models of arvae's first days
+    near: float = 1.0  # to the mean, that its codes were drawn: normal.py
     gain: float = 1.0  # how much further the code is moved so that the decoder takes the whole step: gains.py
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> Scale:
         """The inverse of `asdict`. Raises KeyError, TypeError or ValueError where it is not whole, or no scale."""
         lists = {key: tuple(float(x) for x in entry[key]) for key in ("quantiles", "values", "codes")}
-        lists["spreads"] = tuple(float(x) for x in entry.get("spreads", ()))  # models of arvae's first days have none
+        for key in ("spreads", "shares"):  # models of arvae's first days have none
+            lists[key] = tuple(float(x) for x in entry.get(key, ()))
         scale = cls(**{**entry, **lists})
         if len(scale.values) != len(scale.codes) or len(scale.values) < 2 or len(scale.quantiles) != QUANTILES:
             raise ValueError(f"calibration of {scale.name}")
         if len(scale.spreads) != (len(scale.codes) if scale.given else 0):
             raise ValueError(f"spreads of {scale.name}")
-        lone = (scale.mean, scale.sd, scale.code_sd, scale.gain)
-        numbers = (*lone, *scale.quantiles, *scale.values, *scale.codes, *scale.spreads)
+        if len(scale.shares) not in (0, len(scale.spreads)) or np.any(np.diff((0.0, *scale.shares, 1.0)) < 0):
+            raise ValueError(f"shares of {scale.name}")
+        lone = (scale.mean, scale.sd, scale.code_sd, scale.gain, scale.near)
+        numbers = (*lone, *scale.quantiles, *scale.values, *scale.codes, *scale.spreads, *scale.shares)
         rising = all(np.all(np.diff(knots) > 0) for knots in (scale.values, scale.codes))
         if not (np.isfinite(numbers).all() and rising and min(scale.sd, scale.gain, *scale.spreads, 1) > 0):
             raise ValueError(f"numbers of {scale.name}")

@@ -15,6 +15,7 @@ from . import metrics
 from .metrics import Floats, Scores
 
 Figures = dict[str, float]
+PROBED = tuple(f"{kind}{way}" for kind in metrics.PROBES for way in ("", "_crossed"))  # of an attribute's leakage
 Progress = Callable[[str], None]
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,22 +37,27 @@ class Clock:
 
 
 def representation(
-    mean: Floats, drawn: Floats, values: Floats, dimensions: Sequence[int], random: np.random.Generator
+    mean: Floats, draws: Sequence[Floats], values: Floats, dimensions: Sequence[int], random: np.random.Generator
 ) -> dict[str, Scores]:
-    """(n, z) means and points of the posteriors, (n, k), the dimension of each attribute -> the published metrics by
-    row: in the paper's protocol and in the strict one (metrics.py), each beside the ORACLE's, whose latents are the
-    attributes themselves, rank-normal, and independent noise elsewhere: what it scores is what the attributes'
-    correlations leave to be had.
+    """(n, z) means of the posteriors, points of them, drawn more than once, (n, k), the dimension of each attribute ->
+    the published metrics by row: in the paper's protocol, mean over the draws, and in the strict one (metrics.py), each
+    beside the ORACLE's, whose latents are the attributes themselves, rank-normal, and independent noise elsewhere: what
+    it scores is what the attributes' correlations leave to be had.
     """
     oracle = random.standard_normal(mean.shape)
     for k, d in enumerate(dimensions):
         oracle[:, d] = metrics.rank_normal(values[:, k])
     return {
-        "paper's protocol": metrics.published(drawn, values),
+        "paper's protocol": Scores(*map(_mean, zip(*(metrics.published(z, values) for z in draws), strict=True))),
         "paper's protocol, oracle": metrics.published(oracle, values),
         "strict": metrics.strict(mean, values, dimensions),
         "strict, oracle": metrics.strict(oracle, values, dimensions),
     }
+
+
+def _mean(draws: Sequence[Floats]) -> Floats:
+    found: Floats = np.mean(draws, axis=0)
+    return found
 
 
 def by_attribute(rows: Mapping[str, Scores], names: Sequence[str]) -> dict[str, dict[str, Figures]]:
@@ -79,9 +85,14 @@ def of_encoder(representation: Mapping[str, Figures]) -> Figures:
 
 
 def of_leakage(leakage: Mapping[str, Figures]) -> Figures:
-    """Of each attribute the better probe's, and their mean."""
-    worst = {name: max(each[kind] for kind in metrics.PROBES) for name, each in leakage.items()}
+    """Of each attribute the best probe's, 0 where all do worse than the mean would, and the attributes' mean."""
+    worst = {name: _most([each[kind] for kind in PROBED if kind in each]) for name, each in leakage.items()}
     return {"leakage": metrics.mean(list(worst.values())), **{f"leakage.{k}": v for k, v in worst.items()}}
+
+
+def _most(values: Sequence[float]) -> float:
+    known = [value for value in values if not np.isnan(value)]
+    return max(0.0, *known) if known else float("nan")
 
 
 def of_prior(prior: Mapping[str, Figures]) -> Figures:

@@ -127,7 +127,7 @@ def plain_published(codes: np.ndarray, values: np.ndarray) -> dict[str, float]:
         sap.append(np.diff(np.sort(r2[:, k])[-2:])[0])
         chosen = int(np.argmax(table[:, k]))
         interpretability.append(r2[chosen, k])
-        scc.append(abs(spearmanr(codes[:, chosen], values[:, k]).statistic))
+        scc.append(max(abs(spearmanr(column, values[:, k]).statistic) for column in codes.T))
     for d in range(n_codes):
         k = int(np.argmax(table[d]))
         others = sum(table[d, j] ** 2 for j in range(n_values) if j != k)
@@ -145,6 +145,7 @@ def plain_published(codes: np.ndarray, values: np.ndarray) -> dict[str, float]:
 def test_published_is_what_the_papers_say(seed):
     codes = noise(400, 6, seed=seed)
     values = np.stack([codes[:, 4] + 0.3 * noise(400, seed=9), codes[:, 1] ** 3, codes[:, 1] + codes[:, 0]], axis=1)
+    codes[:, 3] = values[:, 2] ** 2  # informs of it most, and does not order it
     assert metrics.published(codes, values).means() == pytest.approx(plain_published(codes, values), abs=1e-9)
 
 
@@ -214,6 +215,35 @@ def test_probes_with_nothing_to_tell():
     codes = noise(100, 3)
     assert math.isnan(metrics.probe_r2((codes, codes[:, 0]), (codes, np.ones(100))))
     assert metrics.probe_r2((codes[:, :0], codes[:, 0]), (codes[:, :0], codes[:, 0])) == 0
+
+
+@pytest.mark.parametrize("kind", metrics.PROBES)
+def test_a_crossed_probe_is_fitted_on_other_pieces_of_the_same_rows(kind):
+    codes, pieces = noise(1800, 4), np.arange(1800) // 3
+    told = metrics.crossed_r2(codes, codes[:, 1] + codes[:, 2] ** 2, pieces, kind)
+    assert told > 0.8
+    own = np.random.default_rng(5).permutation(600)[pieces].astype(float)  # a number of each piece: nothing tells it
+    codes[:, 0] = pieces  # but the piece itself
+    assert metrics.crossed_r2(codes, own, pieces, kind) < 0.1
+    assert metrics.crossed_r2(codes, own, np.arange(1800) % 600, kind) < 0.1
+
+
+def test_a_crossed_probe_sees_what_training_rows_do_not_show():
+    """A model that has learnt its own rows by heart: there the codes tell nothing, elsewhere all."""
+    values, judged = noise(900, seed=1), noise(900, seed=2)
+    fit, judge = (noise(900, 2), values), (np.stack([judged, noise(900, seed=3)], axis=1), judged)
+    found = metrics.probes(fit, judge, pieces=np.arange(900))
+    assert max(found["mlp"], found["boosting"]) < 0.1
+    assert min(found["mlp_crossed"], found["boosting_crossed"]) > 0.9
+    assert set(metrics.probes(fit, judge)) == set(metrics.PROBES)
+
+
+def test_crossed_probes_with_nothing_to_tell():
+    codes = noise(100, 3)
+    assert math.isnan(metrics.crossed_r2(codes, np.ones(100), np.arange(100)))
+    assert math.isnan(metrics.crossed_r2(codes, codes[:, 0], np.zeros(100)))
+    assert math.isnan(metrics.crossed_r2(codes[:30], codes[:30, 0], np.arange(30)))
+    assert metrics.crossed_r2(codes[:, :0], codes[:, 0], np.arange(100)) == 0
 
 
 def test_first_order_is_sobols():

@@ -67,6 +67,7 @@ def test_a_constant_and_very_many_values():
     constant = NormalScores.of(np.full(9, 3.0))
     assert constant.code(np.array([3.0, 4.0])).tolist() == [0.0, 1.0]
     assert np.isfinite(constant.drawn(np.full(99, 3.0), np.random.default_rng(0))).all()
+    assert constant.drawn(np.array([4.0]), np.random.default_rng(0)).tolist() == [1.0]  # a mixed measure may have it
     values = np.random.default_rng(1).standard_normal(5000)
     many = NormalScores.of(values)
     assert len(many.levels) <= LEVELS
