@@ -9,7 +9,7 @@ Everything random in a step is drawn from one seed per step, (seed, step, rank),
 gives the same weights. The one exception is `minutes`: a schedule that follows the clock follows the machine.
 
 What is minimised is an Objective (objectives/objective.py): AR-VAE's unless another is given. A critic that it has is
-trained in the same step, after the model.
+trained in the same step, after the model. In each of its phases the learning rate rises, and falls by a cosine.
 
 Under torchrun the batch is shared out over the ranks: `batch` is the whole, on every number of ranks. Gradients are
 averaged by DistributedDataParallel, and the attribute loss compares rows across ranks (losses.attribute_loss).
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -36,15 +36,15 @@ from .errors import TrainingError, UsageError
 from .examples import Examples, spread
 from .model import ArVae, Outputs
 from .normal import Codes
-from .objectives.objective import Batch, Critic, Measure, Objective, Phase, Setting, Step, Terms
+from .objectives.objective import PARTS, Batch, Critic, Measure, Objective, Phase, Setting, Step, Terms
 
 Compare = Callable[[Tensor, Tensor], dict[str, float]]
 Rows = npt.NDArray[Any]
 # (b, ...) inputs and (b, k) values -> both with some first rows made up, and how many those are
 Augment = Callable[[Rows, npt.NDArray[np.float32], np.random.Generator], tuple[Rows, npt.NDArray[np.float32], int]]
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # Adam's state of one parameter
-WARM_UP = 0.02  # share of the run over which the learning rate rises
-FLOOR = 0.01  # share of the learning rate at the end of the cosine
+WARM_UP = 0.02  # share of a phase over which the learning rate rises
+FLOOR = 0.01  # share of the learning rate at the end of a phase's cosine
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ class Trainer:
 
     def _phase_at(self, done: float) -> tuple[Phase, float]:
         """The phase, and how far into it, 0 .. 1."""
-        phases = self.objective.phases
+        phases = [phase for phase in self.objective.phases if phase.start < 1.0]  # one at the end has no steps
         number = max(i for i, phase in enumerate(phases) if phase.start <= done)
         end = phases[number + 1].start if number + 1 < len(phases) else 1.0
         return phases[number], (done - phases[number].start) / (end - phases[number].start)
@@ -229,8 +229,10 @@ class Trainer:
         """Let what learns in it learn, and nothing else."""
         if phase == self._phase:
             return
+        parts = dict(self.model.named_children())
+        _check(self.objective.phases, parts)
         self._phase = phase
-        for name, part in self.model.named_children():
+        for name, part in parts.items():
             part.requires_grad_(name in phase.learns)
         # which gradients are shared is settled when it is made
         self.parallel = DistributedDataParallel(self.model) if self.ranks > 1 else self.model
@@ -358,28 +360,39 @@ def _state(name: str, optimizer_name: str, module: nn.Module, optimizer: torch.o
 def _restore(
     state: dict[str, Tensor], name: str, optimizer_name: str, module: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
-    """Raises KeyError and RuntimeError where something is lacking or of another shape."""
+    """Raises KeyError and RuntimeError where something is lacking or of another shape. A parameter that had never
+    learnt, since its phase was still to come, has no moments."""
     whole = f"{name}."
     module.load_state_dict({key[len(whole) :]: value for key, value in state.items() if key.startswith(whole)})
     for key, parameter in module.named_parameters():
-        moments = {moment: state[f"{optimizer_name}.{moment}.{key}"] for moment in MOMENTS}
-        optimizer.state[parameter] = {moment: value.to(parameter.device) for moment, value in moments.items()}
+        names = [f"{optimizer_name}.{moment}.{key}" for moment in MOMENTS]
+        optimizer.state.pop(parameter, None)
+        if any(each in state for each in names):
+            moments = [state[each].to(parameter.device) for each in names]
+            optimizer.state[parameter] = dict(zip(MOMENTS, moments, strict=True))
 
 
 class _Window:
-    """Running means of the loss and its parts between two reports."""
+    """Running means of the loss and its parts between two reports, each over the steps that had it."""
 
     def __init__(self) -> None:
-        self.sums: dict[str, float] = {}
-        self.count = 0
+        self.values: dict[str, list[float]] = {}
 
     def add(self, terms: Terms) -> None:
         for name, term in {"total": terms.total, **terms.parts}.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(term.detach())
-        self.count += 1
+            self.values.setdefault(name, []).append(float(term.detach()))
 
     def means(self) -> dict[str, float]:
-        return {name: total / max(self.count, 1) for name, total in self.sums.items()}
+        return {name: sum(values) / len(values) for name, values in self.values.items()}
+
+
+def _check(phases: Sequence[Phase], parts: Collection[str]) -> None:
+    """Raises ValueError where phases name what no model has, or where they never let one of the model's parts learn."""
+    named = {name for phase in phases for name in phase.learns}
+    if unknown := named - {*PARTS, *parts}:  # of PARTS a model may lack some
+        raise ValueError(f"the objective's phases name {', '.join(sorted(unknown))}, which no model has")
+    if idle := set(parts) - named:
+        raise ValueError(f"none of the objective's phases lets {', '.join(sorted(idle))} learn")
 
 
 def room_for(attributes: int, latent: int) -> None:

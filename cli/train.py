@@ -62,7 +62,8 @@ Rate = Annotated[
         "--learning-rate",
         min=0.0,
         rich_help_panel=_TRAINING,
-        help="Adam's; falls by a cosine.  [default: 0.004; images 0.002]",
+        help="Adam's; rises, then falls by a cosine, in each phase of the run: aligned has two.  "
+        "[default: 0.004; images 0.002]",
     ),
 ]
 Device = Annotated[str, typer.Option(rich_help_panel=_TRAINING, help="auto, cpu or cuda.")]

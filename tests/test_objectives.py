@@ -130,6 +130,14 @@ def test_an_unknown_name_gets_the_nearest():
         TrainingOptions(objective="xyz")
 
 
+@pytest.mark.parametrize("lacks", ["carriage", "terms"])
+def test_an_objective_says_where_attributes_lie_and_what_is_minimised(lacks: str):
+    whole = {"carriage": "given", "terms": lambda self, step: None}
+    assert type("Whole", (Objective,), whole)().critic is None
+    with pytest.raises(TypeError, match=f"abstract.*{lacks}"):
+        type("Lacking", (Objective,), {name: each for name, each in whole.items() if name != lacks})()
+
+
 def test_ar_vae_is_what_there_is_where_none_is_named():
     made = Trainer(bits(), DATA, DATA, OPTIONS, lambda a, b: {})
     other = trainer("ar-vae", replace(OPTIONS, beta=OPTIONS.beta))

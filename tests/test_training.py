@@ -23,7 +23,7 @@ from arvae_music.measure_nets import MeasureDims, accuracy, build
 from arvae_music.mixing import Mixer
 from arvae_music.model import ArVae, Decoding
 from arvae_music.objectives.ar_vae import ArVaeObjective
-from arvae_music.objectives.objective import WHOLE, Phase
+from arvae_music.objectives.objective import PARTS, WHOLE, Phase, Step, Terms
 from arvae_music.tokens import FIRST_PITCH, HOLD
 from arvae_music.training import FLOOR, WARM_UP, Report, Trainer, TrainingOptions
 
@@ -217,12 +217,21 @@ class Parted(ArVaeObjective):
     phases = (*WHOLE, Phase(0.5, ("decoder",)))
 
 
+@dataclass(frozen=True)
+class Late(ArVaeObjective):
+    """The encoder learns in the second half of a run alone."""
+
+    phases = (Phase(0.0, ("decoder", "flow")), Phase(0.5, PARTS))
+
+
 EVERY_STEP = replace(OPTIONS, report_steps=1)
 
 
-def parted(options: TrainingOptions = EVERY_STEP, start: int = 3) -> Trainer:
+def parted(
+    options: TrainingOptions = EVERY_STEP, start: int = 3, kind: type[ArVaeObjective] = Parted
+) -> Trainer:
     made = trainer(options, start=start)
-    made.objective = Parted(options.beta, options.gamma, options.delta)
+    made.objective = kind(options.beta, options.gamma, options.delta)
     return made
 
 
@@ -238,14 +247,54 @@ def test_in_a_phase_what_learns_in_it_learns_and_nothing_else():
 
 
 @pytest.mark.parametrize("at", [4, 6, 9])  # the second begins after 6 of 12 steps
-def test_a_run_that_was_stopped_goes_on_in_its_phase(at: int):
-    expected, first = trained(parted()), parted()
+@pytest.mark.parametrize("kind", [Parted, Late])
+def test_a_run_that_was_stopped_goes_on_in_its_phase(at: int, kind: type[ArVaeObjective]):
+    expected, first = trained(parted(kind=kind)), parted(kind=kind)
     for report in first.run():
         if report.step == at:
             first.stop()
-    second = parted(start=99)
+    second = parted(start=99, kind=kind)
     second.restore({name: value.clone() for name, value in first.state().items()})
     assert same(expected, trained(second))
+
+
+def test_what_has_not_learnt_yet_has_no_moments_and_needs_none():
+    first = parted(kind=Late)
+    next(first.run())
+    state = first.state()
+    assert any(name.startswith("adam.exp_avg.decoder.") for name in state)
+    assert not any(name.startswith("adam.exp_avg.encoder.") for name in state)
+    used = parted()
+    next(used.run())
+    used.restore(state)
+    assert used.state().keys() == state.keys()  # what it had of its own is gone
+
+
+def test_a_phase_that_begins_at_the_end_has_no_steps():
+    @dataclass(frozen=True)
+    class Never(ArVaeObjective):
+        phases = (*WHOLE, Phase(1.0, ("decoder",)))
+
+    made = parted(kind=Never)
+    reports = list(made.run())
+    assert same(trained(trainer(EVERY_STEP)), weights(made))
+    assert reports[-1].learning_rate == pytest.approx(FLOOR * OPTIONS.learning_rate)
+
+
+@pytest.mark.parametrize(
+    ("learns", "said"),
+    [
+        ([("encoder", "decodr"), ("decoder",)], "phases name decodr, which no model has"),
+        ([("decoder",), ("decoder", "flow")], "none of the objective's phases lets encoder learn"),
+    ],
+)
+def test_phases_that_do_not_fit_the_model_are_refused(learns: list[tuple[str, ...]], said: str):
+    @dataclass(frozen=True)
+    class Wrong(ArVaeObjective):
+        phases = tuple(Phase(i / 2, names) for i, names in enumerate(learns))
+
+    with pytest.raises(ValueError, match=said):
+        list(parted(kind=Wrong).run())
 
 
 def test_the_learning_rate_rises_and_falls_in_each_phase():
@@ -296,6 +345,20 @@ def test_a_report_is_the_mean_since_the_last():
     for n, pair in enumerate(pairs):
         for name, part in pair.parts.items():
             assert part == pytest.approx((steps[2 * n].parts[name] + steps[2 * n + 1].parts[name]) / 2, rel=1e-6)
+
+
+def test_a_part_that_some_steps_lack_is_the_mean_of_those_that_have_it():
+    @dataclass(frozen=True)
+    class Stepped(ArVaeObjective):
+        """With a further part, the number of the step, in the second half of a run."""
+
+        def terms(self, step: Step) -> Terms:
+            terms, number = super().terms(step), round(12 * step.progress)
+            return terms.plus("number", 0.0, torch.tensor(float(number))) if number >= 6 else terms
+
+    made = parted(replace(OPTIONS, report_steps=4, valid_steps=4), kind=Stepped)
+    reports = list(made.run())
+    assert [report.parts.get("number") for report in reports] == [None, 6.5, 9.5]
 
 
 def test_judging_is_free_running_from_the_posterior_mean_and_changes_nothing():

@@ -16,6 +16,7 @@ Shapes: b batch, z latent, k attributes, n training examples.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -104,13 +105,15 @@ class Phase(NamedTuple):
     learns: tuple[str, ...]  # the parts of the model, by name; the others stay as they are
 
 
-WHOLE = (Phase(0.0, ("encoder", "decoder", "flow")),)
+PARTS = ("encoder", "decoder", "flow")  # of a model; some have no flow
+WHOLE = (Phase(0.0, PARTS),)
 
 
 class Objective(Protocol):
     """To be inherited from: what few objectives have is not there in the others."""
 
     @property
+    @abstractmethod
     def carriage(self) -> Carriage: ...
 
     @property
@@ -124,7 +127,8 @@ class Objective(Protocol):
 
     @property
     def phases(self) -> Sequence[Phase]:
-        """Of a run, the first from 0 on."""
+        """Of a run, the first from 0 on; all parts that the model has learn in one of them."""
         return WHOLE
 
+    @abstractmethod
     def terms(self, step: Step) -> Terms: ...
