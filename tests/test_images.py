@@ -112,6 +112,19 @@ def test_a_model_goes_through_a_file(random_model: ImageModel, tmp_path: Path) -
     assert found.metadata.provenance["images"] == 300
 
 
+def test_given_codes_are_as_wide_as_what_is_drawn_of_their_values() -> None:
+    torch.manual_seed(0)
+    train, images = some(300), some(12, 1).inputs[:]
+    model = prepare(to_checkpoint(nets.build(SMALL), SMALL, train, [""] * 5, {}, {}, "given"))
+    mean, log_variance = model.posterior(images)
+    for scale, values in zip(model.metadata.scales, model.measure(images).T, strict=True):
+        assert mean[:, scale.dimension] == pytest.approx(scale.code(values))
+        spread = np.interp(values, scale.values, scale.spreads)
+        assert np.exp(0.5 * log_variance[:, scale.dimension]) == pytest.approx(spread)
+    own = model.net.posterior(torch.from_numpy(images)).log_variance.detach().numpy()
+    assert log_variance[:, 5:] == pytest.approx(own[:, 5:], abs=1e-5)  # of the other dimensions, the encoder's
+
+
 def test_models_of_the_other_kind_are_told(random_model: ImageModel, tmp_path: Path) -> None:
     path = tmp_path / "small.safetensors"
     checkpoint.write(path, random_model.checkpoint)

@@ -227,9 +227,7 @@ class Late(ArVaeObjective):
 EVERY_STEP = replace(OPTIONS, report_steps=1)
 
 
-def parted(
-    options: TrainingOptions = EVERY_STEP, start: int = 3, kind: type[ArVaeObjective] = Parted
-) -> Trainer:
+def parted(options: TrainingOptions = EVERY_STEP, start: int = 3, kind: type[ArVaeObjective] = Parted) -> Trainer:
     made = trainer(options, start=start)
     made.objective = kind(options.beta, options.gamma, options.delta)
     return made

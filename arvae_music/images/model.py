@@ -27,7 +27,7 @@ from ..examples import Examples
 from ..model import ArVae
 from ..objectives import Carriage
 from .attributes import BUILT_IN, ImageAttribute, evaluate, find
-from .nets import LOG_VARIANCE, Decoder, ImageDims, build, mirrored
+from .nets import Decoder, ImageDims, build, mirrored
 
 KIND = "images"
 BATCH = 512  # pictures drawn at a time
@@ -95,8 +95,9 @@ class ImageModel:
         if given:  # the encoder doesn't know them: they are measured
             values = evaluate([self.specs[k] for k in given], images[np.arange(len(images))])
             for k, column in zip(given, values.T, strict=True):
-                mean[:, self.dimensions[k]] = self.metadata.scales[k].code(column)
-                log_variance[:, self.dimensions[k]] = LOG_VARIANCE[0]
+                scale = self.metadata.scales[k]
+                mean[:, scale.dimension] = scale.code(column)
+                log_variance[:, scale.dimension] = scale.log_variance(column)
         return mean, log_variance
 
     @torch.no_grad()
