@@ -23,6 +23,7 @@ from .examples import spread
 
 Floats = npt.NDArray[np.floating[Any]]
 
+MOST = 12_288  # that a model keeps, or an objective looks through
 ASKED = 10.0  # weight of what is asked for, beside 1 for what is to be kept
 CHUNK = 64  # measures whose distances are held at a time
 

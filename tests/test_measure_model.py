@@ -13,6 +13,8 @@ from arvae_music import control, library
 from arvae_music.attributes import PAPER, by_meter, evaluate, evaluate_mixed, find
 from arvae_music.carried import find_dimensions, posterior_means
 from arvae_music.checkpoint import read, write
+from arvae_music.examples import Examples
+from arvae_music.measure import Meter
 from arvae_music.measure_model import combinations_of, from_checkpoint, to_checkpoint
 from arvae_music.measure_nets import MeasureDims, build, mirrored
 from arvae_music.model import ArVae
@@ -20,6 +22,7 @@ from arvae_music.normal import Codes
 from arvae_music.objectives import Carriage
 from arvae_music.runtime import NumpyRuntime
 from arvae_music.scales import NOT_CARRIED
+from arvae_music.tokens import HOLD, token_of
 
 
 def model(seed: int = 0, dims: MeasureDims = DIMS) -> ArVae:
@@ -149,6 +152,18 @@ def test_the_corpuss_combinations_are_known_each_once_and_further_ones_of_its_me
     own = {tuple(row) for row in np.column_stack([TRAIN.inputs[:, 0], TRAIN.attributes]).astype(np.float32).tolist()}
     assert own < found
     assert set(known.groups.tolist()) == set(TRAIN.inputs[:, 0].tolist())
+
+
+def test_combinations_can_do_without_measures_that_are_moved_along_the_scale():
+    """Of one measure nothing else can be mixed: a rise from C to E is moved to one from D to F, a semitone less."""
+    row = np.full(13, HOLD, dtype=np.int16)
+    row[[0, 1, 7]] = Meter(2).code, token_of(60), token_of(64)
+    rows = np.repeat(row[None], 3, axis=0)
+    alone = Examples(rows, evaluate_mixed(SPECS, rows).astype(np.float32), PAPER, np.arange(3))
+    contour, third = PAPER.index("contour"), float(alone.column("contour")[0])
+    found = {moving: combinations_of(alone, SPECS, moving).values[:, contour] for moving in (0.0, 0.5)}
+    assert found[0.0] == pytest.approx([third])
+    assert np.unique(found[0.5]) == pytest.approx([0.75 * third, third])
 
 
 def test_what_no_code_carries_does_not_decide_which_combination_is_nearest():

@@ -11,10 +11,10 @@ by the attributes' own functions, which are black boxes here as everywhere. The 
 
     - miss |realised - requested| - drift sum over others of |realised - gone along| - change share of entries changed
 
-in sd, and the gradient that of its log-probability times the reward, less the mean of the row's samples over their sd
-(Williams 1992; Kool et al. 2019 for the baseline). Attributes that are missed by more weigh more, and are asked for
-more often: that is where the gradient is noise. Samples that hit are encoded again: what they have in the free
-dimensions is to be what the row had (`invariance`).
+in sd, and the gradient that of its log-probability (Williams 1992) times the reward less the mean of all the row's
+samples, over their sd (group-relative normalisation: Shao et al., "DeepSeekMath", 2024, GRPO). Attributes that are
+missed by more weigh more, and are asked for more often: that is where the gradient is noise. Samples that hit are
+encoded again: what they have in the free dimensions is to be what the row had (`invariance`).
 
 beta falls from START to FINISH, to EASED of what it was: a decoder that is told little besides the codes learns to obey
 them, and once it does, it may be told more. From FINISH on the encoder stays as it is. While it learns, the flow runs
@@ -35,7 +35,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ..combinations import Combinations
+from ..combinations import MOST, Combinations
 from ..errors import UsageError
 from ..examples import standard
 from ..model import ArVae, Posterior
@@ -119,7 +119,7 @@ class Aligned(Objective):
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        return WHOLE if self.finish >= 1 else (*WHOLE, Phase(self.finish, ("decoder", "flow")))
+        return (*WHOLE, Phase(self.finish, ("decoder", "flow")))
 
     @property
     def carriage(self) -> Carriage:
@@ -267,7 +267,9 @@ class Aligned(Objective):
 def make(setting: Setting) -> Aligned:
     if setting.measure is None:
         raise UsageError("the aligned objective measures what it decodes", remedy="give the Setting a `measure`")
-    known = setting.combinations or Combinations(np.zeros(len(setting.values), dtype=np.int64), setting.values)
+    known = setting.combinations
+    if known is None:
+        known = Combinations(np.zeros(len(setting.values), dtype=np.int64), setting.values).thinned(MOST)
     known = known.take(range(setting.attributes))
     codes, sd = setting.codes or Codes.of(setting.values), standard(setting.values)[1]
     return Aligned(ConditionalVae(setting.beta), setting.measure, known, codes, sd)
