@@ -146,7 +146,7 @@ class _Run:
         timed = sections.Clock(self.progress)
         coded = timed("encoding", self._coded, self.part, self.options.images)
         scores = timed(
-            "representation", sections.representation, coded.mean, coded.sampled(self._random(6)), coded.values,
+            "representation", sections.representation, coded.mean, [coded.sampled(self._random(6))], coded.values,
             self.dimensions, self._random(1),
         )  # fmt: skip
         representation = {row: each.means() for row, each in scores.items()}
