@@ -27,6 +27,7 @@ from .scales import Scale, straight_on
 Floats = npt.NDArray[np.floating[Any]]
 
 LEVELS = 500  # of an attribute, at most: of more values, so many groups of neighbours
+ROUNDING = 1e-6  # of their span: examples hold values in single precision
 NEAR = 0.8  # 1: from whole intervals, 0: only their means
 
 
@@ -78,7 +79,9 @@ class NormalScores:
         least = max(1e-3 * min(float(self.high[0]), 1 - float(self.high[-2])), 1e-9)
         place = bottom + (top - bottom) * random.random(len(values))
         inside = _quantile(place.clip(least, 1 - least))
-        known = (values >= self.levels[0]) & (values <= self.levels[-1]) & (bottom < top)
+        slack = ROUNDING * (self.levels[-1] - self.levels[0])
+        inner = (values >= self.levels[0] - slack) & (values <= self.levels[-1] + slack)
+        known = inner & (bottom < top)
         mean = self.code(values)
         return np.where(known, mean + self.near * (inside - mean), mean)
 

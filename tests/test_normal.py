@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import kstest, truncnorm
+from scipy.stats import ks_2samp, kstest, truncnorm
 
+from arvae_music import library
+from arvae_music.attributes import by_meter
 from arvae_music.examples import Examples, LazyRows
 from arvae_music.normal import LEVELS, NEAR, Codes, NormalScores
 
@@ -93,3 +95,22 @@ def test_codes_are_of_every_attribute_apart():
     drawn = known.drawn(values, np.random.default_rng(3))
     assert drawn.dtype == np.float32
     np.testing.assert_array_equal(drawn, known.drawn(values, np.random.default_rng(3)))
+
+
+def test_a_model_draws_codes_as_training_does():
+    from test_measure_model import saved
+    from test_training import TRAIN
+
+    prepared, known = library.prepare(saved("given")), Codes.of_examples(TRAIN)
+    random, others = np.random.default_rng(0), np.random.default_rng(1)
+    for meter, at in by_meter(TRAIN.inputs):
+        rows = np.repeat(TRAIN.inputs[at, 1 : 1 + meter.ticks], 40, axis=0)
+        mine = prepared.runtime.drawn(rows, meter, random)[:, :4]
+        theirs = known.drawn(np.repeat(TRAIN.attributes[at], 40, axis=0).astype(float), others)
+        for k in range(4):
+            assert ks_2samp(mine[:, k], theirs[:, k]).pvalue > 1e-3
+            values = np.repeat(TRAIN.attributes[at, k], 40)
+            for value in np.unique(values):  # one value's codes are never another's
+                here = mine[values == value, k]
+                assert here.min() > mine[values < value, k].max(initial=-np.inf)
+                assert ks_2samp(here, theirs[values == value, k]).pvalue > 1e-4
