@@ -41,6 +41,7 @@ No PyTorch, no music. scikit-learn is imported by the probes alone: it takes a s
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -52,6 +53,7 @@ Probe = Literal["mlp", "boosting"]
 PROBES: tuple[Probe, ...] = ("mlp", "boosting")
 FOLDS = 3
 FEWEST = 20  # examples that a probe is fitted on
+EPOCHS, ROWS = 120, 300_000  # of an MLP: whichever is more, at most
 BINS = 20
 LEAST_GROUP = 20  # examples from which a group's rank correlation counts
 
@@ -296,24 +298,27 @@ def _told(fit: tuple[Floats, Floats], new_codes: Floats, kind: Probe, seed: int)
     codes, values = fit
     centre, spread = codes.mean(axis=0), np.maximum(codes.std(axis=0), 1e-6)
     level, scale = float(values.mean()), max(float(values.std()), 1e-12)
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
-    # So few rows gain nothing from threads, which spin, and wait for each other where another program runs.
-    with threadpool_limits(1):
-        model = _probe(kind, seed)
+    # So few rows gain nothing from threads, which spin, and wait for each other where another program runs. That a
+    # probe might learn more yet is no news: EPOCHS are what it has.
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = _probe(kind, seed, len(values))
         model.fit((codes - centre) / spread, (values - level) / scale)
         told: Floats = model.predict((new_codes - centre) / spread) * scale + level
     return told
 
 
-def _probe(kind: Probe, seed: int) -> Any:
+def _probe(kind: Probe, seed: int, rows: int) -> Any:
     if kind == "mlp":
         from sklearn.neural_network import MLPRegressor
 
         return MLPRegressor(
             hidden_layer_sizes=(64, 64),
             early_stopping=True,
-            max_iter=120,
+            max_iter=max(EPOCHS, ROWS // rows),
             learning_rate_init=3e-3,
             random_state=seed,
         )
