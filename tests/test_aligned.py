@@ -8,16 +8,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import test_objectives
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from arvae_music.attributes import evaluate_mixed, find
+from arvae_music.combinations import MOST
 from arvae_music.errors import UsageError
 from arvae_music.examples import Examples
 from arvae_music.measure_nets import MeasureDims, accuracy, build
 from arvae_music.objectives import aligned, make
-from arvae_music.objectives.objective import Setting
+from arvae_music.objectives.conditional import ConditionalVae
+from arvae_music.objectives.objective import Setting, Step, evidence
 from arvae_music.training import Trainer, TrainingOptions
 
 CPU = torch.device("cpu")
@@ -107,12 +110,17 @@ def policy(made: aligned.Aligned, model: Two) -> tuple[torch.Tensor, aligned.Ans
     """Of a row of zeros, which is asked for 2 of the first attribute; and the invariance."""
     rows = torch.zeros(1, 3)
     asked = aligned.Asked(rows, np.array([0]), np.array([[2.0, 0.0]]), torch.zeros(1, 2), torch.zeros(1, 3))
-    every = torch.zeros(100, 3)  # the batch that the step trains on besides
-    decoding = SimpleNamespace(target=every, distribution=SimpleNamespace(batch_shape=torch.Size([100])))
-    batch = SimpleNamespace(inputs=every)
-    step = SimpleNamespace(model=model, batch=batch, outputs=SimpleNamespace(decoding=decoding, z=rows))
+    step = step_of(model)
     loss, answers = made._policy(step, asked)
     return loss, answers, made._invariance(step, asked, answers)
+
+
+def step_of(model: Two) -> SimpleNamespace:
+    """With a batch, which it trains on besides, of a hundred rows."""
+    every = torch.zeros(100, 3)
+    decoding = SimpleNamespace(target=every, distribution=SimpleNamespace(batch_shape=torch.Size([100])))
+    batch = SimpleNamespace(inputs=every)
+    return SimpleNamespace(model=model, batch=batch, outputs=SimpleNamespace(decoding=decoding, z=every))
 
 
 @pytest.mark.parametrize(
@@ -133,6 +141,35 @@ def test_the_policy_makes_the_better_decode_likelier(weights, better, worse):
         np.testing.assert_allclose(answers.missed[0], np.mean([abs(row[0] - 2) for row in (better, worse)]))
 
 
+class Each(Two):
+    """Decodes each of two rows that are asked from a number of its own."""
+
+    def __init__(self, first: list[int], second: list[int]) -> None:
+        super().__init__(first, second)
+        self.logits = torch.zeros(2, 2, requires_grad=True)
+
+    def log_prob(self, z, made):
+        which = (made == self.rows[1]).all(dim=1).long()
+        return self.logits.log_softmax(dim=1).repeat_interleave(aligned.SAMPLES, dim=0)[range(len(made)), which]
+
+
+def test_a_gradient_weighs_by_what_is_missed_and_less_where_that_is_asked_more_often():
+    """Rewards are normalised within a row, so that rows differ by the weight of their attribute alone."""
+    made, model = asking(drift=0.0, change=0.0), Each([2, 1, 0], [1, 2, 0])
+    made.errors.copy_(torch.tensor([1.0, 3.0]))
+    shares = made._shares()
+    np.testing.assert_allclose(shares, [0.275, 0.725])
+    wanted = np.array([[2.0, 9.0], [9.0, 0.0]])  # the first attribute is missed by 0 or 1, the second by 1 or 2
+    asked = aligned.Asked(torch.zeros(2, 3), np.array([0, 1]), wanted, torch.zeros(2, 2), torch.zeros(2, 3))
+    loss, answers = made._policy(step_of(model), asked)
+    loss.backward()
+    np.testing.assert_allclose(answers.missed, [0.5, 1.5])
+    assert model.logits.grad is not None
+    first, second = model.logits.grad[:, 0].tolist()
+    assert first < 0
+    assert second / first == pytest.approx((1.5 / shares[1]) / (0.5 / shares[0]))
+
+
 def test_what_hits_is_to_have_the_row_s_own_in_the_free_dimensions():
     keep = policy(asking(), Two([2, 0, 3], [1, 0, 7]))[2]
     np.testing.assert_allclose(keep, 9.0)  # of the first alone: the second is no hit
@@ -142,6 +179,83 @@ def test_what_hits_is_to_have_the_row_s_own_in_the_free_dimensions():
 def test_it_needs_something_to_measure_with():
     with pytest.raises(UsageError, match="measures what it decodes"):
         make("aligned", Setting(8, np.zeros((4, 2), dtype=np.float32), 1e-3, 1.0, 10.0))
+
+
+def test_of_very_many_combinations_some_are_looked_through():
+    values = np.random.default_rng(0).normal(size=(MOST + 5000, 2)).astype(np.float32)
+    made = make("aligned", Setting(3, values, 0.0, 0.0, 1.0, measure=lambda rows: rows[:, :2]))
+    assert isinstance(made, aligned.Aligned)
+    assert len(made.combinations.groups) == MOST
+    assert {row.tobytes() for row in made.combinations.values.astype(np.float32)} <= {row.tobytes() for row in values}
+
+
+# ------------------------------------------------------------------------------------ what is minimised, and when
+
+
+def on_bits(epochs: int = 10) -> tuple[Trainer, aligned.Aligned]:
+    """Of four steps an epoch."""
+    options = replace(test_objectives.OPTIONS, epochs=epochs)
+    made = test_objectives.trainer("aligned", options, flow=True)
+    assert isinstance(made.objective, aligned.Aligned)
+    return made, made.objective
+
+
+def test_beta_falls_geometrically_from_start_to_finish():
+    made = replace(asking(), start=0.2, finish=0.6, eased=0.25)
+    found = [made.ease(progress) for progress in (0, 0.2, 0.3, 0.4, 0.6, 1)]
+    assert found == pytest.approx([1, 1, 0.25**0.25, 0.5, 0.25, 0.25])
+    assert replace(made, eased=1.0).ease(0.5) == 1
+    usual = asking()
+    assert usual.ease(aligned.START) == 1
+    assert usual.ease(aligned.FINISH) == pytest.approx(aligned.EASED)
+
+
+@pytest.mark.parametrize("progress", [0.5, 0.8])  # before it is finished, and after
+def test_the_loss_is_its_parts_by_their_weights(progress: float):
+    trainer, made = on_bits()
+    made = replace(made, plain=ConditionalVae(0.8), weights=aligned.Weights(policy=0.7, flow=0.3, keep=5.0))
+    model = trainer.model
+    assert model.flow is not None
+    model.flow.narrow(torch.ones(model.flow.size))  # else the first step would draw rows for that
+
+    def step() -> Step:
+        """The same whenever it is called, and what is drawn after it too."""
+        torch.manual_seed(1)
+        batch = trainer.batch()
+        return Step(model, batch, model(batch.inputs, 0, batch.codes), progress, trainer._drawing())
+
+    terms, one, other = made.terms(step()), step(), replace(made)  # whose errors are those that `made` began with
+    expected = evidence(one, 0.8 * other.ease(progress), first=2).total
+    fit = other.flow_loss(model, one.batch, one.outputs.posterior)
+    asked = other._asked(one)
+    assert asked is not None
+    policy, answers = other._policy(one, asked)
+    keep = other._invariance(one, asked, answers)
+    assert min(abs(float(part.detach())) for part in (policy, fit, keep)) > 0.01
+    expected = expected + 0.7 * policy + 0.3 * fit
+    if progress < aligned.FINISH:
+        expected = expected + 5.0 * keep
+    torch.testing.assert_close(terms.total, expected)
+
+
+def test_from_the_finish_on_decoder_and_flow_come_up_with_an_encoder_that_stays():
+    trainer, _ = on_bits()
+    seen, parts = {}, {}
+    for report in trainer.run():
+        seen[report.step] = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+        parts[report.step] = report.parts.keys()
+    steps, started, finished = 40, 10, 28
+
+    def moves(part: str, after: int, until: int) -> bool:
+        return any(not torch.equal(seen[after][name], seen[until][name]) for name in seen[steps] if part in name)
+
+    assert moves("encoder.", finished - 1, finished)
+    assert not moves("encoder.", finished, steps)
+    assert moves("decoder.", finished, steps)
+    assert moves("flow.nets.", finished, steps)
+    for step, names in parts.items():
+        assert ("flow" in names) == (step > started)
+        assert ("invariance" in names) == (started < step <= finished)
 
 
 def measures(count: int = 240) -> Examples:
@@ -204,7 +318,7 @@ def test_a_decoder_is_taught_to_obey():
             for _ in range(5):
                 asked = judge._asked(step)
                 assert asked is not None
-                errors.append(float(judge._policy(step, asked)[2]))
+                errors.append(float(np.nanmean(judge._policy(step, asked)[1].missed)))
             return float(np.mean(errors))
 
     assert error("aligned") < 0.7 * error("conditional")

@@ -18,6 +18,7 @@ from torch.distributions import Bernoulli
 from arvae_music import objectives
 from arvae_music.errors import UsageError
 from arvae_music.examples import Examples
+from arvae_music.flow import ConditionalFlow
 from arvae_music.model import ArVae, Decoding
 from arvae_music.normal import Codes
 from arvae_music.objectives import ENTRIES
@@ -73,16 +74,21 @@ def examples(count: int = 64) -> Examples:
 DATA = examples()
 
 
-def bits() -> ArVae:
+def bits(flow: bool = False) -> ArVae:
+    """`flow`: with one, of the dimensions that carry no attribute."""
     torch.manual_seed(0)
-    return ArVae(Encoding(), Bits(), LATENT)
+    return ArVae(Encoding(), Bits(), LATENT, flow=ConditionalFlow(LATENT - 2, 2, 8, 2) if flow else None)
 
 
-def trainer(name: str, options: TrainingOptions = OPTIONS) -> Trainer:
+def trainer(name: str, options: TrainingOptions = OPTIONS, flow: bool = False) -> Trainer:
     usual = ENTRIES[name]
     options = replace(options, objective=name, beta=usual.beta, gamma=usual.gamma)
     objective = objectives.make(name, options.setting(LATENT, DATA, measure))
-    return Trainer(bits(), DATA, DATA, options, lambda a, b: {"bits": float((a == b).float().mean())}, None, objective)
+
+    def compare(a: Tensor, b: Tensor) -> dict[str, float]:
+        return {"bits": float((a == b).float().mean())}
+
+    return Trainer(bits(flow), DATA, DATA, options, compare, None, objective)
 
 
 def weights(made: Trainer) -> dict[str, Tensor]:
@@ -203,21 +209,32 @@ def test_further_rows_are_training_rows_and_others_every_step():
 # ------------------------------------------------------------------------------------ two processes
 
 
+# One with a critic, one that decodes outside of the parallel model, one with phases, a flow and a memory.
+SHARED = {"fader": {"epochs": 1}, "glsr-vae": {"epochs": 1}, "aligned": {"epochs": 3, "flow": True}}
+
+
+def shared(name: str) -> Trainer:
+    given = SHARED[name]
+    return trainer(name, replace(OPTIONS, epochs=given["epochs"]), given.get("flow", False))
+
+
 def _rank(rank: int, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    for name in ("fader", "glsr-vae"):  # one with a critic, one that decodes outside of the parallel model
-        made = trainer(name, replace(OPTIONS, epochs=1))
+    for name in SHARED:
+        made = shared(name)
         list(made.run())
         torch.save(weights(made), f"{folder}/{name}-{rank}.pt")
     dist.destroy_process_group()
 
 
-def test_two_processes_keep_the_same_model_and_the_same_critic(tmp_path: Path):
+def test_two_processes_keep_the_same_model_critic_and_memory(tmp_path: Path):
     mp.spawn(_rank, (str(tmp_path),), nprocs=2)
-    for name in ("fader", "glsr-vae"):
+    for name in SHARED:
         one, other = (torch.load(tmp_path / f"{name}-{rank}.pt") for rank in range(2))
         assert one.keys() == other.keys()
         assert all(torch.equal(one[key], other[key]) for key in one)
-        alone = weights(trainer(name))
-        assert not any(torch.equal(one[key], alone[key]) for key in alone if key.endswith("layer.weight"))
+        alone = weights(shared(name))
+        learnt = [key for key in alone if key.endswith("layer.weight") or key.startswith(("model.flow.nets", "memory"))]
+        assert not any(torch.equal(one[key], alone[key]) for key in learnt)
     assert any(key.startswith("critic_adam.") for key in torch.load(tmp_path / "fader-0.pt"))
+    assert {"model.flow.side", "memory.errors"} <= torch.load(tmp_path / "aligned-0.pt").keys()
