@@ -3,7 +3,8 @@
 A run is one model of one method and seed, with the headline of its evaluation (evaluation.py). `summary` has a
 row a method, mean and standard deviation over its seeds, beside the published values, `each` a row a run.
 
-Columns, all measured on what was held out. Of the encoder, in the paper's protocol: Interp., Modularity, MIG, SAP,
+Columns: steps, and minutes of training, means over the seeds where it is a method's row. The others are all measured on
+what was held out. Of the encoder, in the paper's protocol: Interp., Modularity, MIG, SAP,
 SCC; tokens drawn, those that come back right from a point of the posterior, as published. Of the decoder: tokens and
 whole measures, or pixels, that come back right, free-running from the posterior's mean; digit kept, how often a
 classifier tells the digit after traversals, as published; control, Spearman(requested, realised) when one attribute's
@@ -75,24 +76,23 @@ def _mean_sd(values: Sequence[float]) -> tuple[float, float]:
 
 def cells(runs: Sequence[Run], published: Mapping[str, Figures]) -> list[tuple[str, ...]]:
     """The summary as text, a heading first. `published` are rows of values in the paper's protocol, by metric."""
-    rows = [("method", "runs", "steps", *columns(runs).values())]
+    rows = [("method", "runs", "steps", "minutes", *columns(runs).values())]
     for method, figures in summary(runs).items():
         own = [run for run in runs if run.method == method]
-        steps = f"{np.mean([run.steps for run in own]):.0f}"
-        rows.append((method, str(len(own)), steps, *(spread(*figures[name]) for name in columns(runs))))
+        steps, minutes = f"{np.mean([run.steps for run in own]):.0f}", _minutes([run.seconds for run in own])
+        rows.append((method, str(len(own)), steps, minutes, *(spread(*figures[name]) for name in columns(runs))))
     for name, values in published.items():
         known = {f"paper.{key}" if f"paper.{key}" in COLUMNS else key: value for key, value in values.items()}
-        rows.append((name, "", "", *(_number(known[key]) if key in known else "" for key in columns(runs))))
+        rows.append((name, "", "", "", *(_number(known[key]) if key in known else "" for key in columns(runs))))
     return rows
 
 
 def cells_of_runs(runs: Sequence[Run]) -> list[tuple[str, ...]]:
     """A row a run as text, a heading first."""
-    rows = [("method", "seed", "steps", *columns(runs).values())]
+    rows = [("method", "seed", "steps", "minutes", *columns(runs).values())]
     for run in runs:
-        rows.append(
-            (run.method, str(run.seed), str(run.steps), *(_number(run.headline[name]) for name in columns(runs)))
-        )
+        about = (run.method, str(run.seed), str(run.steps), _minutes([run.seconds]))
+        rows.append((*about, *(_number(run.headline[name]) for name in columns(runs))))
     return rows
 
 
@@ -114,7 +114,7 @@ def page(
     runs: Sequence[Run], published: Mapping[str, Figures], command: str, about: Mapping[str, str], title: str
 ) -> str:
     """Everything as a Markdown document."""
-    columns = (__doc__ or "").partition("Columns, ")[2].strip()
+    columns = (__doc__ or "").partition("Columns: ")[2].strip()
     facts = [f"- {name}: {value}" for name, value in about.items()]
     return "\n".join(
         [
@@ -136,7 +136,7 @@ def page(
             "",
             markdown(cells_of_methods(runs)),
             "",
-            f"Columns, {columns}",
+            f"Columns: {columns}",
             "",
         ]
     )
@@ -153,6 +153,11 @@ def to_json(runs: Sequence[Run], published: Mapping[str, Figures], about: Mappin
 def spread(mean: float, sd: float) -> str:
     """Both as text; the mean alone where there is no deviation."""
     return _number(mean) if np.isnan(sd) else f"{_number(mean)} ± {_number(sd)}"
+
+
+def _minutes(seconds: Sequence[float]) -> str:
+    """Their mean."""
+    return f"{np.mean(seconds) / 60:.1f}"
 
 
 def _number(value: float) -> str:

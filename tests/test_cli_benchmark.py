@@ -55,6 +55,7 @@ def test_every_objective_is_trained_evaluated_and_set_beside_the_others(run: Cal
         about = json.loads((work / "out" / f"{name}-0" / "evaluation.json").read_text())["about"]
         assert (about["part"], about["corpus"]) == ("test", "tunes")
         assert f"| {name} | 1 |" in done.stdout
+    assert "| method | runs | steps | minutes | Interp. |" in done.stdout
     page = (work / "out/benchmark.md").read_text()
     assert page.startswith("# Objectives on tunes\n\n    arvae benchmark --corpus tunes --objectives all --seeds 1")
     assert "--epochs 1 --quick\n" in page

@@ -18,7 +18,7 @@ OF_MEASURES = {name: label for name, label in COLUMNS.items() if name not in OF_
 
 def run(method: str, seed: int, shift: float) -> Run:
     headline = {name: 0.1 * i % 1 + shift for i, name in enumerate(OF_MEASURES)}
-    return Run(method, seed, 100 + seed, 60.0, headline, 0.001, 0.5)
+    return Run(method, seed, 100 + seed, 60.0 + 45 * seed, headline, 0.001, 0.5)
 
 
 RUNS = [run("fader", 0, 0.0), run("beta-vae", 0, 0.2), run("fader", 1, 0.01), run("fader", 2, 0.05)]
@@ -37,9 +37,9 @@ def test_columns_are_figures_of_the_headline():
 def test_a_column_that_no_run_has_is_not_there():
     drawn = Run("ar-vae", 0, 1, 1.0, {"paper.scc": 0.9, "pixels": 0.97}, 1.0, 60.0)
     assert read_back(markdown(cells([drawn], {"published": {"scc": 0.8, "kept": 0.5}}))) == [
-        ["method", "runs", "steps", "SCC", "pixels"],
-        ["ar-vae", "1", "1", "0.900", "0.970"],
-        ["published", "", "", "0.800", ""],
+        ["method", "runs", "steps", "minutes", "SCC", "pixels"],
+        ["ar-vae", "1", "1", "0.0", "0.900", "0.970"],
+        ["published", "", "", "", "0.800", ""],
     ]
 
 
@@ -55,9 +55,9 @@ def test_a_summary_is_the_mean_and_the_deviation_of_a_methods_runs():
 
 def test_the_table_has_a_row_a_method_and_published_values_below():
     rows = read_back(markdown(cells(RUNS, PUBLISHED["bach"])))
-    assert rows[0] == ["method", "runs", "steps", *OF_MEASURES.values()]
+    assert rows[0] == ["method", "runs", "steps", "minutes", *OF_MEASURES.values()]
     assert [row[0] for row in rows[1:]] == ["fader", "beta-vae", "AR-VAE, published", "beta-VAE, published"]
-    assert rows[1][1:3] == ["3", "101"]
+    assert rows[1][1:4] == ["3", "101", "1.8"]  # a minute, and .75 more with each seed
     column = rows[0].index("SCC")
     assert rows[1][column] == "0.420 ± 0.026"
     assert rows[2][column] == "0.600"
@@ -69,10 +69,12 @@ def test_the_table_has_a_row_a_method_and_published_values_below():
 
 def test_every_run_has_a_row():
     rows = read_back(markdown(cells_of_runs(RUNS)))
-    assert [row[:3] for row in rows[1:]] == [
-        ["fader", "0", "100"], ["beta-vae", "0", "100"], ["fader", "1", "101"], ["fader", "2", "102"],
+    assert [row[:4] for row in rows] == [
+        ["method", "seed", "steps", "minutes"],
+        ["fader", "0", "100", "1.0"], ["beta-vae", "0", "100", "1.0"],
+        ["fader", "1", "101", "1.8"], ["fader", "2", "102", "2.5"],
     ]  # fmt: skip
-    assert [float(cell) for cell in rows[2][3:]] == pytest.approx(list(RUNS[1].headline.values()), abs=6e-4)
+    assert [float(cell) for cell in rows[3][4:]] == pytest.approx(list(RUNS[2].headline.values()), abs=6e-4)
 
 
 def test_what_could_not_be_measured_is_a_dash():
@@ -85,8 +87,8 @@ def test_the_page_says_how_it_was_made_and_explains_every_column():
     text = page(RUNS, PUBLISHED["bach"], "arvae benchmark --seeds 3", {"machine": "a machine"}, "Objectives on bach")
     assert text.startswith("# Objectives on bach\n\n    arvae benchmark --seeds 3\n")
     assert "- machine: a machine\n" in text
-    explained = text[text.index("Columns,") :]
-    assert all(name.rstrip(".") in explained for name in OF_MEASURES.values())
+    explained = text[text.index("Columns:") :]
+    assert all(name.rstrip(".") in explained for name in ("minutes", *OF_MEASURES.values()))
     assert markdown(cells(RUNS, PUBLISHED["bach"])) in text
     assert markdown(cells_of_runs(RUNS)) in text
     rows = [row for row in read_back(text) if row[1] in ("Lample et al. (2017)", "Higgins et al. (2017)")]
