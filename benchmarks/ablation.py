@@ -7,6 +7,8 @@ Judged on the validation tunes of Bach, from which the defaults are chosen. A ru
 is not done again; two processes may share a folder, each with other --variants. Columns: rho of control by attribute,
 requests met exactly, drift, leakage (the better probe), tokens and whole measures that come back, the share of the
 pitches at kept onsets that an edit keeps, the overlap of the worst attribute's codes with the prior; of one decode.
+A JSON's name has a digest of what the variant is, defaults of elsewhere included: after a change of those it is done
+again.
 
     plain         AR-VAE, as published                    conditional   the decoder is given exact codes
     tight         the same, aligned's beta     policy        + policy gradient
@@ -30,6 +32,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +52,8 @@ from arvae_music.gains import with_gains
 from arvae_music.library import prepare
 from arvae_music.measure_model import combinations_of, to_checkpoint
 from arvae_music.measure_nets import accuracy, build
-from arvae_music.mixing import MOVING, Mixer
-from arvae_music.normal import Codes
+from arvae_music.mixing import CROSSING, MOVING, Mixer
+from arvae_music.normal import NEAR, Codes
 from arvae_music.objectives import entry, make
 from arvae_music.objectives.aligned import EASED, FINISH, START, Aligned, Weights
 from arvae_music.objectives.ar_vae import ArVaeObjective
@@ -176,19 +179,28 @@ def main() -> None:
     parser.add_argument("--part", default="valid", choices=["valid", "test"])
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/ablation"))
     options = parser.parse_args()
+    names = options.variants.split(",")
+    if unknown := [name for name in names if name not in VARIANTS]:
+        parser.error(f"--variants: there is no {', '.join(unknown)}; there are {', '.join(VARIANTS)}")
     processor.settle(1)
     parts = MEASURES.load("bach", PAPER).split
     runs = []
     for seed in range(options.seeds):
-        for name in options.variants.split(","):
-            place = options.output / f"{name}-{seed}-{options.epochs}-{options.part}.json"
+        for name in names:
+            variant = VARIANTS[name]
+            place = options.output / f"{name}-{seed}-{options.epochs}-{options.part}-{digest(variant)}.json"
             if not place.exists():
-                body = json.dumps(one(VARIANTS[name], seed, options.epochs, parts, options.part))
+                body = json.dumps(one(variant, seed, options.epochs, parts, options.part))
                 write_whole(place, body.encode())
             runs.append(comparison.Run(method=name, seed=seed, **json.loads(place.read_text())))
             print(f"{name} {seed}", flush=True)
     runs.sort(key=lambda run: list(VARIANTS).index(run.method))
     print(comparison.markdown(_cells(runs)))
+
+
+def digest(variant: Variant) -> str:
+    """Eight hexadecimal digits that stand for it, and for what all variants have of the modules' constants."""
+    return blake2b(repr((variant, NEAR, CROSSING, START)).encode(), digest_size=4).hexdigest()
 
 
 def _cells(runs: Sequence[comparison.Run]) -> list[tuple[str, ...]]:
@@ -207,7 +219,7 @@ def one(variant: Variant, seed: int, epochs: int, parts: Split, part: str) -> Ma
     attributes = len(specs) if variant.layers else 0
     dims = replace(plan.dims, flow_layers=variant.layers, attributes=attributes, wide=variant.wide)
     options = plan.options
-    known = combinations_of(parts.train, specs)
+    known = combinations_of(parts.train, specs, variant.moving)
     setting = options.setting(dims.latent, parts.train, partial(evaluate_mixed, specs), known)
     if not variant.normal:
         scores = Codes.of_examples(parts.train).scores
@@ -242,9 +254,7 @@ def _objective(variant: Variant, setting: Setting) -> Objective:
     made = make(variant.objective, setting)
     if not isinstance(made, Aligned):
         return made
-    made = replace(
-        made, weights=variant.weights, finish=variant.finish, eased=variant.eased, noise=variant.noise
-    )
+    made = replace(made, weights=variant.weights, finish=variant.finish, eased=variant.eased, noise=variant.noise)
     if not variant.exact:
         made = replace(made, plain=ArVaeObjective(variant.beta, 1.0, setting.delta))
     return Dependence(made, variant.dependence) if variant.dependence else made
