@@ -1,19 +1,31 @@
-"""Goes on with a finished run of `arvae train` on music: all of it once more at a new learning rate, then the flow
-alone, whose fit is what keeps an edit's other dimensions free of the attributes, then decoder and flow, which come up
-with an encoder that stays as it is. Writes RUN/model.safetensors anew, and RUN/config.json where the network grows.
+"""Goes on with a finished run of `arvae train` on music. Writes RUN/model.safetensors anew, and RUN/config.json where
+the network grows.
 
     python scripts/refine_model.py runs/folk --minutes 50 --flow-minutes 6 --wide 64
     python scripts/refine_model.py runs/folk --start folk           from the packaged model on, in a new folder
+
+One after another, each for its time:
+
+    --minutes           all of it once more, at a new learning rate
+    --flow-minutes      the flow alone, whose fit is what keeps an edit's other dimensions free of the attributes; it
+                        ends with the weights that were best on held-out measures
+    --decoder-minutes   decoder and flow, which come up with an encoder that stays as it is
+
+The model's metadata has an entry a round, `refined`. In those that have no `keep`, older ones, --decoder-minutes was
+the decoder's alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import os
 import time
+from copy import deepcopy
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch
 
@@ -22,9 +34,11 @@ import torch
 from torch import Tensor
 
 from arvae_music import __version__, checkpoint, processor
+from arvae_music.carried import posteriors
 from arvae_music.cli.domains import MEASURES, Plan
 from arvae_music.cli.run import write_plan
 from arvae_music.cli.train import read_plan
+from arvae_music.examples import Examples, distinct, spread
 from arvae_music.measure_model import from_checkpoint
 from arvae_music.model import Posterior
 from arvae_music.objectives.aligned import Aligned
@@ -34,6 +48,8 @@ from arvae_music.training import Trainer, TrainingOptions, seed_all
 MOST_EPOCHS = 1_000_000  # the clock ends it
 FLOOR = 0.02  # share of the learning rate at the end
 ROWS = 100_000  # that the flow is fitted to
+JUDGED = 2_000  # held-out measures that the flow is judged on, at most
+STEPS = 500  # between two judgements
 
 
 def main() -> None:
@@ -52,6 +68,8 @@ def main() -> None:
     parser.add_argument("--wide", type=int, help="features of z for the decoder; new ones begin without weight")
     parser.add_argument("--seed", type=int, default=7)
     asked = parser.parse_args()
+    if asked.corpus and not asked.start:
+        parser.error("--corpus is for a run that --start makes: this one goes on with its own")
     processor.settle(1)
     if asked.start:
         begin(asked.run, asked.start, asked.corpus)
@@ -75,19 +93,21 @@ def main() -> None:
     weights = trainer.objective.weights
     own = {name: value for name in ("policy", "keep") if (value := getattr(asked, name)) is not None}
     weights = replace(weights, **own)
-    trainer.objective = replace(trainer.objective, weights=weights, start=0.0, finish=1.0, eased=1.0)
+    trainer.objective = changed(trainer.objective, weights=weights, start=0.0, finish=1.0, eased=1.0)
     train(trainer, asked.minutes)
     if asked.flow_minutes:
-        fit_flow(trainer, trainer.objective, asked.flow_minutes, asked.learning_rate)
-    trainer.objective = replace(trainer.objective, finish=0.0)
+        fit_flow(trainer, trainer.objective, data.split.valid, asked.flow_minutes, asked.learning_rate)
+    trainer.objective = changed(trainer.objective, finish=0.0)
     train(trainer, asked.decoder_minutes)
     refined = {
         "minutes": asked.minutes,
         "flow_minutes": asked.flow_minutes,
         "decoder_minutes": asked.decoder_minutes,
         "batch": asked.batch,
+        "learning_rate": asked.learning_rate,
         "beta": beta,
-        "policy": trainer.objective.weights.policy,
+        "policy": weights.policy,
+        "keep": weights.keep,
         "steps": trainer.step,
     }
     rounds = before.metadata.training.get("refined", [])
@@ -114,6 +134,14 @@ def begin(run: Path, model: str, corpus: str | None) -> None:
     checkpoint.write(run / checkpoint.MODEL_FILE, made)
 
 
+def changed(objective: Aligned, **changes: Any) -> Aligned:
+    """The same with `changes`, and with what it remembers."""
+    made = replace(objective, **changes)
+    for name, value in objective.memory.items():
+        made.memory[name].copy_(value)
+    return made
+
+
 def train(trainer: Trainer, minutes: float) -> None:
     """So long, what is not frozen."""
     if not minutes:
@@ -134,29 +162,49 @@ def grown(weights: dict[str, Tensor], into: dict[str, Tensor]) -> dict[str, Tens
     return found
 
 
-def fit_flow(trainer: Trainer, objective: Aligned, minutes: float, learning_rate: float) -> None:
-    """Fit it to the encoder as it is, by maximum likelihood, on rows that are encoded once."""
-    model, random = trainer.model, np.random.default_rng(trainer.options.seed)
-    assert model.flow is not None
+def fit_flow(trainer: Trainer, objective: Aligned, held_out: Examples, minutes: float, learning_rate: float) -> None:
+    """Fit it to the encoder as it is, by maximum likelihood, on rows that are encoded once. Of a small corpus it learns
+    what is so there alone: it ends with the weights that were best on `held_out`, be they those that it began with."""
+    model, flow, random = trainer.model, trainer.model.flow, np.random.default_rng(trainer.options.seed)
+    assert flow is not None
+    judged = _held_out(trainer, held_out)
     inputs, values, mean, log_variance = _encoded(trainer)
-    optimizer = torch.optim.Adam(model.flow.parameters(), lr=learning_rate)
-    ended, started, mean_loss = 0.0, time.monotonic(), 0.0
-    while ended < 1:
+    optimizer = torch.optim.Adam(flow.parameters(), lr=learning_rate)
+    least, best = math.inf, deepcopy(flow.state_dict())
+    done, started, mean_loss = 0.0, time.monotonic(), math.nan
+    for step in itertools.count():
+        if step % STEPS == 0 or done >= 1:
+            with torch.no_grad():
+                found = float(objective.flow_loss(model, *judged))
+            print(f"{trainer.step} flow {mean_loss:.4f}, held out {found:.4f}", flush=True)
+            if found < least:
+                least, best = found, deepcopy(flow.state_dict())
+        if done >= 1:
+            break
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * ended)))
+            group["lr"] = learning_rate * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
         at = torch.from_numpy(random.integers(0, len(inputs), trainer.options.batch))
         codes = torch.from_numpy(trainer.codes.drawn(values[at].numpy(), random))
         rows = Batch(inputs[at], values[at], codes, 0)
         loss = objective.flow_loss(model, rows, Posterior(mean[at], log_variance[at]))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
-        torch.nn.utils.clip_grad_norm_(model.flow.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(flow.parameters(), 1.0)
         optimizer.step()
         trainer.step += 1
-        mean_loss += 0.01 * (float(loss.detach()) - mean_loss)
-        if trainer.step % 2000 == 0:
-            print(trainer.step, f"{mean_loss:.4f}", flush=True)
-        ended = (time.monotonic() - started) / (60 * minutes)
+        mean_loss = float(loss.detach()) if step == 0 else mean_loss + 0.01 * (float(loss.detach()) - mean_loss)
+        done = (time.monotonic() - started) / (60 * minutes)
+    flow.load_state_dict(best)
+
+
+def _held_out(trainer: Trainer, held_out: Examples) -> tuple[Batch, Posterior]:
+    """At most JUDGED different ones, with exact codes, as the encoder sees them."""
+    at = distinct(held_out)
+    chosen = held_out.take(at[spread(len(at), JUDGED)])
+    arrays = (chosen.inputs, chosen.attributes, trainer.codes(chosen.attributes))
+    inputs, values, codes = (torch.from_numpy(array) for array in arrays)
+    mean, log_variance = (torch.from_numpy(side).float() for side in posteriors(trainer.model, chosen.inputs))
+    return Batch(inputs, values, codes, 0), Posterior(mean, log_variance)
 
 
 @torch.no_grad()

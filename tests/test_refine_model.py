@@ -1,0 +1,101 @@
+"""scripts/refine_model.py on a small run: what it does one after another, what it keeps, and what it refuses."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import test_aligned
+import test_cli_train
+import torch
+from conftest import REPOSITORY
+
+from arvae_music import checkpoint
+from arvae_music.attributes import evaluate_mixed
+from arvae_music.measure_nets import MeasureDims, accuracy, build
+from arvae_music.objectives import make
+from arvae_music.training import Trainer, TrainingOptions
+
+cache, run = test_cli_train.cache, test_cli_train.run  # fixtures: the corpus `tunes`, and `arvae` in this process
+
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def refine_model(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(REPOSITORY / "scripts"))
+    import refine_model
+
+    monkeypatch.setattr(refine_model, "ROWS", 64)
+    monkeypatch.setattr(refine_model, "STEPS", 5)
+    return refine_model
+
+
+def call(refine_model: ModuleType, monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["refine_model.py", *map(str, words)])
+    refine_model.main()
+
+
+def test_a_run_goes_on_and_its_model_says_how(
+    refine_model: ModuleType, monkeypatch: pytest.MonkeyPatch, run: Call, work: Path
+):
+    assert run("train", "tunes", "--epochs", 1, *test_cli_train.SMALL).returncode == 0
+    errors, train = [], refine_model.train
+
+    def watched(trainer: Trainer, minutes: float) -> None:
+        errors.append(trainer.objective.errors.clone())
+        train(trainer, minutes)
+        errors.append(trainer.objective.errors.clone())
+
+    monkeypatch.setattr(refine_model, "train", watched)
+    words = ("--minutes", 0.003, "--flow-minutes", 0.003, "--decoder-minutes", 0.003, "--keep", 0.25, "--batch", 16)
+    call(refine_model, monkeypatch, work / "runs/tunes", *words)
+    assert not torch.equal(errors[0], errors[1])
+    assert torch.equal(errors[1], errors[2])  # the decoder's minutes go on with what is remembered
+    (entry,) = checkpoint.read(work / "runs/tunes").metadata.training["refined"]
+    assert entry.pop("steps") > 3
+    assert entry == {
+        "minutes": 0.003, "flow_minutes": 0.003, "decoder_minutes": 0.003, "batch": 16, "learning_rate": 2e-3,
+        "beta": 12e-3, "policy": 2.0, "keep": 0.25,
+    }  # fmt: skip
+
+
+def test_a_corpus_is_for_a_run_that_it_makes(
+    refine_model: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], work: Path
+):
+    with pytest.raises(SystemExit) as raised:
+        call(refine_model, monkeypatch, work / "run", "--corpus", "folk")
+    assert raised.value.code == 2
+    assert "--corpus is for a run that --start makes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("learning_rate", [3e-3, 30.0])
+def test_the_flow_ends_with_what_was_best_on_held_out_measures(
+    refine_model: ModuleType, capsys: pytest.CaptureFixture[str], learning_rate: float
+):
+    examples = test_aligned.measures()
+    torch.manual_seed(0)
+    dims = MeasureDims(latent=8, hidden=24, tick_hidden=16, flow_layers=2, flow_hidden=16, attributes=2)
+    options = TrainingOptions(batch=60, objective="aligned")
+    objective = make("aligned", options.setting(8, examples, partial(evaluate_mixed, test_aligned.SPECS)))
+    trainer = Trainer(build(dims), examples, examples.take(range(40)), options, accuracy, None, objective)
+    flow, held_out = trainer.model.flow, examples.take([*range(40), *range(40)])
+    assert flow is not None
+    before = {name: value.clone() for name, value in flow.state_dict().items()}
+    refine_model.fit_flow(trainer, objective, held_out, 0.01, learning_rate)
+    found = [float(one) for one in re.findall(r"held out (\S+)", capsys.readouterr().out)]
+    assert len(found) > 3
+    batch, posterior = refine_model._held_out(trainer, held_out)
+    assert len(batch.inputs) == len({row.tobytes() for row in examples.inputs[:40]})
+    with torch.no_grad():
+        ended = float(objective.flow_loss(trainer.model, batch, posterior))
+    assert ended == pytest.approx(min(found), abs=1e-4)
+    same = all(torch.equal(value, before[name]) for name, value in flow.state_dict().items())
+    assert same == (learning_rate > 1)  # which spoils it from the first step on
+    assert (found[-1] > found[0]) == same
