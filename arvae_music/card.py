@@ -113,8 +113,10 @@ def card(name: str, model: Checkpoint, judged: Judged | None) -> str:
 
 
 def _round(made: Mapping[str, float]) -> str:
+    # of what refine_model.py did before it wrote `keep` down, the decoder learnt alone
+    last = "decoder and flow" if "keep" in made else "the decoder alone"
     minutes = {"all of it": made["minutes"], "the flow alone": made["flow_minutes"]}
-    minutes["the decoder alone"] = made.get("decoder_minutes", 0)
+    minutes[last] = made.get("decoder_minutes", 0)
     told = ", ".join(f"{what} {count:g} minutes" for what, count in minutes.items() if count)
     return f"{told}, steps of {made['batch']}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,15 @@ def test_a_card_has_the_sliders_and_the_figures(model: checkpoint.Checkpoint, ju
     control = evaluation_of(model).headline["control.density"]
     assert f" {control:.3f} " in rows["density"]
     assert "Measured only, moved by the guided mode: syncopation, pitch, repetition, steps." in lines
+
+
+@pytest.mark.parametrize(("more", "last"), [({}, "the decoder alone"), ({"keep": 0.0}, "decoder and flow")])
+def test_a_card_says_what_went_on_learning(model: checkpoint.Checkpoint, more: dict[str, float], last: str):
+    done = {"minutes": 0.0, "flow_minutes": 7.0, "decoder_minutes": 15.0, "batch": 1024, **more}
+    whole = {"minutes": 12.5, "flow_minutes": 0.0, "batch": 512}  # from before there was more to say
+    trained = replace(model, metadata=replace(model.metadata, training={"refined": [whole, done]}))
+    expected = f"all of it 12.5 minutes, steps of 512; the flow alone 7 minutes, {last} 15 minutes, steps of 1024"
+    assert f"- then, on a CPU: {expected}" in card.card("tiny", trained, None).splitlines()
 
 
 def test_a_card_without_an_evaluation_says_so(model: checkpoint.Checkpoint):
