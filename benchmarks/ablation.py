@@ -10,18 +10,19 @@ pitches at kept onsets that an edit keeps, the overlap of the worst attribute's 
 A JSON's name has a digest of what the variant is, defaults of elsewhere included: after a change of those it is done
 again.
 
-    plain         AR-VAE, as published                    conditional   the decoder is given exact codes
-    tight         the same, aligned's beta     policy        + policy gradient
-    kept          + policy gradient and invariance        flow          + the flow alone
-    aligned       policy gradient, flow, invariance       gained        the same with gains: what `arvae train` does
-    free          the same without invariance             loose         aligned, beta .001
-    even          the same, asked of all attributes alike  standard      the same, codes standardised, not normal scores
-    trained       aligned, over AR-VAE's codes            trained-loose the same, beta .001
-    single        aligned, the encoder learns to the end   noisy       the same, the flow fitted to points with noise
-    still         aligned, no mixed measure is moved along the scale
-    strict        aligned, beta does not fall
-    wide          aligned, the decoder is given 64 features of z beside it
+    plain         AR-VAE, as published            conditional    the decoder is given exact codes, beta .001
+    tight         the same, aligned's first beta  flow           + the flow alone, and beta falls, as in all below
+    policy        tight + policy gradient         aligned        policy gradient and flow
+    kept          aligned + invariance            gained         aligned + gains: what `arvae train` does
     dependence    aligned + distance correlation between the other dimensions and each attribute
+
+and aligned, but for one thing:
+
+    strict        beta does not fall              loose          it is .001 from the beginning
+    single        the encoder learns to the end   noisy          the same, and the flow is fitted to points with noise
+    even          all attributes are asked alike  still          no mixed measure is moved along the scale
+    standard      codes are values in sd          narrow         the decoder has no features of z beside it
+    trained       over AR-VAE's codes             trained-loose  the same, beta .001
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from torch import Tensor
 
 from arvae_music import comparison, processor
 from arvae_music.attributes import PAPER, evaluate_mixed, find
-from arvae_music.cli.domains import FLOW_LAYERS, MEASURES
+from arvae_music.cli.domains import FLOW_LAYERS, MEASURES, WIDE
 from arvae_music.cli.train import make_plan
 from arvae_music.evaluation import EvaluationOptions, evaluate_model
 from arvae_music.examples import Split, standard
@@ -69,7 +70,7 @@ COLUMNS = {
 }  # fmt: skip
 WIDTH = 0.05  # sd of a standardised value's codes
 BETA = entry("aligned").beta
-NO_POLICY = Weights(policy=0.0, keep=0.0)
+NO_POLICY = Weights(policy=0.0)
 
 
 @dataclass(frozen=True)
@@ -86,23 +87,22 @@ class Variant:
     noise: float = 0.0
     eased: float = EASED
     moving: float = MOVING
-    wide: int = 0
+    wide: int = WIDE
 
 
 VARIANTS: dict[str, Variant] = {
     "plain": Variant("ar-vae", layers=0, beta=1e-3),
     "conditional": Variant("conditional", layers=0, beta=1e-3),
     "tight": Variant("conditional", layers=0),
-    "policy": Variant(weights=Weights(keep=0.0), layers=0),
-    "kept": Variant(layers=0),
+    "policy": Variant(layers=0),
     "flow": Variant(weights=NO_POLICY),
     "aligned": Variant(),
-    "free": Variant(weights=Weights(keep=0.0)),
+    "kept": Variant(weights=Weights(keep=0.1)),
     "gained": Variant(gains=True),
     "single": Variant(finish=1.0),
     "noisy": Variant(finish=1.0, noise=0.3),
     "still": Variant(moving=0.0),
-    "wide": Variant(wide=64),
+    "narrow": Variant(wide=0),
     "strict": Variant(eased=1.0),
     "even": Variant(weights=Weights(focus=0.0)),
     "standard": Variant(normal=False),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 BATCH = 128
 STEPS = 6000  # of a corpus of music that has no entry in EPOCHS
 FLOW_LAYERS = 6  # of an aligned model
+WIDE = 64  # features of z for its decoder
 EPOCHS = {"bach": 400, "folk": 36}  # half an hour each on one core
 IMAGE_ROWS = {"sprites": 1_770_000, "mnist": 1_000_000}  # drawn in training: 15 minutes on two cores
 
@@ -189,7 +190,7 @@ class Measures:
         own = {name: options[name] for name in ("latent", "hidden", "tick_hidden", "token_dropout")}
         attributes = len(options["attributes"])
         flow = FLOW_LAYERS if options["objective"] == "aligned" and attributes < options["latent"] else 0
-        return MeasureDims(**own, flow_layers=flow, attributes=attributes if flow else 0)
+        return MeasureDims(**own, flow_layers=flow, attributes=attributes if flow else 0, wide=WIDE if flow else 0)
 
     def read_dims(self, body: Mapping[str, Any]) -> MeasureDims:
         from ..measure_nets import MeasureDims
