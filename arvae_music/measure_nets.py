@@ -52,6 +52,7 @@ class MeasureDims:
     flow_hidden: int = 96
     attributes: int = 0  # how many those are, where there is a flow
     wide: int = 0  # features of z that the decoder is given beside it
+    each_tick: bool = False  # whether a beat tells each of its ticks something of its own, besides what it tells all
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -173,7 +174,8 @@ class MeasureDecoder(nn.Module):
         self.beat_table = _table(CODES * MAX_BEATS, 3 * h)
         self.beat_gru = Gru(h)
         self.tick_start = nn.Linear(h, k)
-        self.tick_input = nn.Linear(h, 3 * k)
+        # gates of all ticks, then of each what is new in it, where there is such
+        self.tick_input = nn.Linear(h, 3 * k + (TICKS_PER_BEAT * k if dims.each_tick else 0))
         self.tick_table = _table(2 * TICKS_PER_BEAT, 3 * k)
         self.previous_table = _table(VOCABULARY + 2, 3 * k)
         self.sounding_table = _table(VOCABULARY + 2, 3 * k)
@@ -200,7 +202,7 @@ class MeasureDecoder(nn.Module):
         places = rows.compound * TICKS_PER_BEAT + torch.arange(TICKS_PER_BEAT, device=z.device)[:, None]
         first, which = distinct(torch.stack([places, previous, sounding], dim=2).reshape(-1, 3), VOCABULARY + 2)
         known = self.known(*first.unbind(dim=1)).index_select(0, which).reshape(*places.shape, -1)
-        states = self.tick_gru(known + self.tick_input(beats), torch.tanh(self.tick_start(beats)))
+        states = self.tick_gru(known + self.tick_gates(beats), torch.tanh(self.tick_start(beats)))
         return Decoding(Tokens(self.to_tokens(states)), rows.tokens.t())
 
     def beats(self, z: Tensor, codes: Tensor, count: int) -> Tensor:
@@ -211,6 +213,15 @@ class MeasureDecoder(nn.Module):
         gates = self.beat_input(z) + self.beat_table(codes[::each] * MAX_BEATS + beats[:, None])
         states: Tensor = self.beat_gru(gates, torch.tanh(self.beat_start(z)))
         return states.transpose(0, 1).repeat_interleave(each, dim=0) if each > 1 else states.transpose(0, 1)
+
+    def tick_gates(self, beats: Tensor) -> Tensor:
+        """(m, h) -> (6, m, 3k), or (1, m, 3k) where all ticks are told the same."""
+        k = self.dims.tick_hidden
+        shared, own = self.tick_input(beats).split([3 * k, self.tick_input.out_features - 3 * k], dim=1)
+        if not self.dims.each_tick:
+            return shared[None]
+        new = own.unflatten(1, (TICKS_PER_BEAT, k)).transpose(0, 1)
+        return shared + torch.nn.functional.pad(new, (2 * k, 0))
 
     def known(self, places: Tensor, previous: Tensor, sounding: Tensor) -> Tensor:
         """(m,) thrice -> (m, 3k): what a tick's place in its beat and the tokens before it add to its gates."""
@@ -234,9 +245,10 @@ class MeasureDecoder(nn.Module):
         sounding = torch.full((len(inputs),), HOLD, device=z.device)
         places = rows.codes % 2 * TICKS_PER_BEAT
         for beat in range(beats.shape[1]):
-            gates, state = self.tick_input(beats[:, beat]), torch.tanh(self.tick_start(beats[:, beat]))
+            gates = self.tick_gates(beats[:, beat]).expand(TICKS_PER_BEAT, -1, -1)
+            state = torch.tanh(self.tick_start(beats[:, beat]))
             for tick in range(TICKS_PER_BEAT):
-                state = self.tick_gru.step(gates + self.known(places + tick, previous, sounding), state)
+                state = self.tick_gru.step(gates[tick] + self.known(places + tick, previous, sounding), state)
                 previous = choose(self.to_tokens(state))
                 sounding = torch.where(previous == HOLD, sounding, previous)
                 column = 1 + beat * TICKS_PER_BEAT + tick

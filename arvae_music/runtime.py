@@ -35,7 +35,7 @@ class State:
     """Where a decode stands: m rows, of p latent points. `step` changes it in place."""
 
     meter: Meter
-    beats: Floats  # (beats, p, 3k) gates
+    beats: Floats  # (beats, p, 3k) gates, or (beats, p, 3k + 6k): behind them what is new at each tick
     starts: Floats  # (beats, p, k) first tick states
     hidden: Floats  # (m, k)
     point: Ints  # (m,) which latent point a row is of
@@ -152,7 +152,10 @@ class NumpyRuntime:
             state.hidden = state.starts[beat].take(state.point, axis=0)
         gates = self.weights["decoder.previous_table.weight"].take(previous, axis=0)
         gates += self.weights["decoder.sounding_table.weight"].take(sounding, axis=0)
-        gates += state.beats[beat].take(state.point, axis=0)
+        k, told = state.hidden.shape[1], state.beats[beat]
+        gates += told[:, : 3 * k].take(state.point, axis=0)
+        if told.shape[1] > 3 * k:
+            gates[:, 2 * k :] += told[:, (3 + tick) * k : (4 + tick) * k].take(state.point, axis=0)
         gates += self.weights["decoder.tick_table.weight"][TICKS_PER_BEAT * int(state.meter.compound) + tick]
         state.hidden = _gru(self.weights, "decoder.tick_gru", gates, state.hidden)
         state.tick += 1
@@ -326,7 +329,7 @@ def _check_shapes(checkpoint: Checkpoint) -> None:
     dims, where = checkpoint.metadata.dims, str(checkpoint.path or "the model")
     try:
         sizes = [int(dims[name]) for name in ("latent", "hidden", "tick_hidden")]
-        expected = _shapes(*sizes, wide=int(dims.get("wide", 0)))
+        expected = _shapes(*sizes, wide=int(dims.get("wide", 0)), each_tick=bool(dims.get("each_tick", False)))
         flow = (int(dims.get(name, 0)) for name in ("latent", "attributes", "flow_hidden", "flow_layers"))
         expected |= _flow_shapes(*flow)
     except (KeyError, TypeError, ValueError) as error:
@@ -337,13 +340,14 @@ def _check_shapes(checkpoint: Checkpoint) -> None:
             raise CheckpointError(f"{name} is {found}, not {shape}", where=where, remedy="train anew")
 
 
-def _shapes(z: int, h: int, k: int, *, wide: int) -> dict[str, tuple[int, ...]]:
-    """What measure_nets.build makes of latent, hidden, tick_hidden and wide."""
+def _shapes(z: int, h: int, k: int, *, wide: int, each_tick: bool) -> dict[str, tuple[int, ...]]:
+    """What measure_nets.build makes of latent, hidden, tick_hidden, wide and each_tick."""
+    gates = (3 + TICKS_PER_BEAT * each_tick) * k
     linear = {
         "encoder.beat_inputs.0": (3 * h, 2 * k), "encoder.beat_inputs.1": (3 * h, 2 * k),
         "encoder.to_latent": (2 * z, 2 * h),
         "decoder.beat_start": (h, z + wide), "decoder.beat_input": (3 * h, z + wide),
-        "decoder.tick_start": (k, h), "decoder.tick_input": (3 * k, h), "decoder.to_tokens": (VOCABULARY, k),
+        "decoder.tick_start": (k, h), "decoder.tick_input": (gates, h), "decoder.to_tokens": (VOCABULARY, k),
     }  # fmt: skip
     if wide:
         linear["decoder.widen"] = (wide, z)

@@ -59,7 +59,10 @@ class TorchRuntime:
             state.hidden = state.starts[beat][state.point]
         place = torch.full((len(previous),), TICKS_PER_BEAT * int(state.meter.compound) + tick)
         gates = self._decoder.known(place, torch.from_numpy(previous), torch.from_numpy(sounding))
-        gates += torch.from_numpy(state.beats[beat][state.point])
+        k, told = state.hidden.shape[1], torch.from_numpy(state.beats[beat][state.point])
+        gates += told[:, : 3 * k]
+        if told.shape[1] > 3 * k:
+            gates[:, 2 * k :] += told[:, (3 + tick) * k : (4 + tick) * k]
         hidden = self._decoder.tick_gru.step(gates, torch.from_numpy(state.hidden))
         state.hidden = hidden.numpy()
         state.tick += 1

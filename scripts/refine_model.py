@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--beta", type=float, help="the run's own if left out")
     parser.add_argument("--wide", type=int, help="features of z for the decoder; new ones begin without weight")
+    parser.add_argument("--each-tick", action="store_true", help="a beat tells each tick its own; at first nothing")
     parser.add_argument("--seed", type=int, default=7)
     asked = parser.parse_args()
     if asked.corpus and not asked.start:
@@ -82,7 +83,9 @@ def main() -> None:
     wide = plan.dims.wide if asked.wide is None else asked.wide
     if wide < plan.dims.wide:
         raise SystemExit(f"{asked.run} has {plan.dims.wide} features of z: --wide can add some, not take any away")
-    plan = replace(plan, options=options, dims=replace(plan.dims, wide=wide))
+    dims = replace(plan.dims, wide=wide, each_tick=plan.dims.each_tick or asked.each_tick)
+    larger = dims != plan.dims
+    plan = replace(plan, options=options, dims=dims)
     data = MEASURES.load(plan.corpus, plan.attributes)
     seed_all(asked.seed, 0, 0)
     trainer = MEASURES.trainer(plan, data, torch.device("cpu"))
@@ -118,7 +121,7 @@ def main() -> None:
     }  # fmt: skip
     made = MEASURES.checkpoint(plan, data, trainer, training, provenance)
     checkpoint.write(asked.run / checkpoint.MODEL_FILE, made, overwrite=True)
-    if asked.wide is not None:
+    if larger:
         write_plan(asked.run, plan)
 
 
@@ -153,7 +156,8 @@ def train(trainer: Trainer, minutes: float) -> None:
 
 
 def grown(weights: dict[str, Tensor], into: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`weights` of a network in those of one that has more features of z: what reads new ones is 0 at first."""
+    """`weights` of a network in those of one that has more features of z, or tells each tick its own: what reads or
+    tells the new is 0 at first."""
     found = {name: value.clone() for name, value in into.items()}
     for name, value in weights.items():
         if not name.startswith("decoder.widen"):

@@ -112,7 +112,7 @@ def arvae(run_arvae: Run, tiny_model_path: Path) -> Run:
     return run
 
 
-def random_model(path: Path) -> Path:
+def random_model(path: Path, *, each_tick: bool = False) -> Path:
     """A checkpoint of an untrained model of small dimensions, for measures of any meter."""
     import torch
 
@@ -134,7 +134,7 @@ def random_model(path: Path) -> Path:
     values = attributes.evaluate_mixed(specs, inputs).astype(np.float32)
     examples = Examples(inputs, values, attributes.PAPER, np.arange(len(rows)))
     torch.manual_seed(0)
-    dims = measure_nets.MeasureDims(latent=8, hidden=16, tick_hidden=16)
+    dims = measure_nets.MeasureDims(latent=8, hidden=16, tick_hidden=16, each_tick=each_tick)
     made = to_checkpoint(measure_nets.build(dims), dims, examples, specs, [""] * len(specs), {}, {})
     checkpoint.write(path, made)
     return path

@@ -23,12 +23,13 @@ from arvae_music.tokens import FIRST_PITCH, HOLD, REST, START, VOCABULARY, Row
 EACH = 25  # rows of every meter
 
 
-@pytest.fixture(scope="module", params=["random", "bach", "folk"])
+@pytest.fixture(scope="module", params=["random", "each tick", "bach", "folk"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     """A model of random weights, biases included, and the packaged ones, of which folk's decoder has features of z."""
-    if request.param != "random":
+    if request.param not in ("random", "each tick"):
         return checkpoint.read(request.param)
-    tiny: Path = random_model(tmp_path_factory.mktemp("runtime") / "tiny.safetensors")
+    place = tmp_path_factory.mktemp("runtime") / "tiny.safetensors"
+    tiny: Path = random_model(place, each_tick=request.param == "each tick")
     found, random = checkpoint.read(tiny), np.random.default_rng(0)
     weights = {
         name: value + 0.3 * random.standard_normal(value.shape).astype(np.float32)
