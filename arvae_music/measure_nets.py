@@ -217,10 +217,11 @@ class MeasureDecoder(nn.Module):
     def tick_gates(self, beats: Tensor) -> Tensor:
         """(m, h) -> (6, m, 3k), or (1, m, 3k) where all ticks are told the same."""
         k = self.dims.tick_hidden
-        shared, own = self.tick_input(beats).split([3 * k, self.tick_input.out_features - 3 * k], dim=1)
+        told: Tensor = self.tick_input(beats)
+        shared = told[:, : 3 * k]
         if not self.dims.each_tick:
             return shared[None]
-        new = own.unflatten(1, (TICKS_PER_BEAT, k)).transpose(0, 1)
+        new = told[:, 3 * k :].reshape(-1, TICKS_PER_BEAT, k).transpose(0, 1)
         return shared + torch.nn.functional.pad(new, (2 * k, 0))
 
     def known(self, places: Tensor, previous: Tensor, sounding: Tensor) -> Tensor:

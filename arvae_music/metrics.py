@@ -252,7 +252,7 @@ def probes(
     fit: tuple[Floats, Floats], judge: tuple[Floats, Floats], seed: int = 0, pieces: npt.NDArray[Any] | None = None
 ) -> dict[str, float]:
     """`probe_r2` of every kind, and `crossed_r2` of what is judged, if its (n,) pieces are given."""
-    found = {kind: probe_r2(fit, judge, kind, seed) for kind in PROBES}
+    found: dict[str, float] = {kind: probe_r2(fit, judge, kind, seed) for kind in PROBES}
     if pieces is not None:
         found |= {f"{kind}_crossed": crossed_r2(*judge, pieces, kind, seed) for kind in PROBES}
     return found

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .examples import Examples, LazyRows, distinct
-from .scales import Scale, straight_on
+from .scales import Scale, given, straight_on
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -60,13 +60,12 @@ class NormalScores:
     @classmethod
     def of_scale(cls, scale: Scale) -> NormalScores:
         """Those that a model was given, which its scale holds: `shares` must not be empty."""
-        lists = (scale.values, scale.shares, scale.codes, scale.spreads)
-        return cls(*map(np.array, lists), near=scale.near)
+        levels, high, mean, sd = map(np.array, (scale.values, scale.shares, scale.codes, scale.spreads))
+        return cls(levels, high, mean, sd, scale.near)
 
     def into(self, scale: Scale) -> Scale:
         """The inverse of `of_scale`."""
-        lists = zip(("values", "codes", "spreads", "shares"), (self.levels, self.mean, self.sd, self.high), strict=True)
-        return replace(scale, given=True, near=self.near, **{name: tuple(each.tolist()) for name, each in lists})
+        return replace(given(scale, self.levels, self.mean, self.sd), shares=tuple(self.high.tolist()), near=self.near)
 
     def code(self, values: Floats) -> Floats:
         """(b,) -> (b,)"""
