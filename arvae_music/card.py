@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .checkpoint import MODEL_FILE, Checkpoint
 from .errors import CheckpointError
@@ -112,9 +113,9 @@ def card(name: str, model: Checkpoint, judged: Judged | None) -> str:
     return "\n".join([*lines, *_sliders(model, judged), "", *_measured(judged), ""])
 
 
-def _round(made: Mapping[str, float]) -> str:
-    # of what refine_model.py did before it wrote `keep` down, the decoder learnt alone
-    last = "decoder and flow" if "keep" in made else "the decoder alone"
+def _round(made: Mapping[str, Any]) -> str:
+    # before refine_model.py wrote weights down, the decoder learnt alone
+    last = "decoder and flow" if made.get("weights", {}).get("flow", 0) else "the decoder alone"
     minutes = {"all of it": made["minutes"], "the flow alone": made["flow_minutes"]}
     minutes[last] = made.get("decoder_minutes", 0)
     told = ", ".join(f"{what} {count:g} minutes" for what, count in minutes.items() if count)

@@ -9,9 +9,10 @@ One after another, each for its time:
     --minutes           all of it once more, at a new learning rate
     --flow-minutes      the flow alone, whose fit is what keeps an edit's other dimensions free of the attributes; it
                         ends with the weights that were best on held-out measures
-    --decoder-minutes   decoder and flow, which come up with an encoder that stays as it is
+    --decoder-minutes   decoder and flow, which come up with an encoder that stays as it is; the decoder alone with
+                        --weights flow=0
 
-The model's metadata has an entry a round, `refined`. In those that have no `keep`, older ones, --decoder-minutes was
+The model's metadata has an entry a round, `refined`. In those that have no `weights`, older ones, --decoder-minutes was
 the decoder's alone.
 """
 
@@ -23,7 +24,7 @@ import math
 import os
 import time
 from copy import deepcopy
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ from arvae_music.cli.train import read_plan
 from arvae_music.examples import Examples, distinct, spread
 from arvae_music.measure_model import from_checkpoint
 from arvae_music.model import Posterior
-from arvae_music.objectives.aligned import Aligned
+from arvae_music.objectives.aligned import Aligned, Weights
 from arvae_music.objectives.objective import Batch
 from arvae_music.training import Trainer, TrainingOptions, seed_all
 
@@ -60,8 +61,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=17.0)
     parser.add_argument("--flow-minutes", type=float, default=4.0)
     parser.add_argument("--decoder-minutes", type=float, default=0.0)
-    parser.add_argument("--policy", type=float, help="the policy gradient's weight; the objective's own if left out")
-    parser.add_argument("--keep", type=float, help="the invariance's weight; the objective's own if left out")
+    parser.add_argument("--weights", default="", help="of the objective, others than its own: policy=4,drift=3,flow=0")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--beta", type=float, help="the run's own if left out")
@@ -71,6 +71,9 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.corpus and not asked.start:
         parser.error("--corpus is for a run that --start makes: this one goes on with its own")
+    given = [each.split("=") for each in asked.weights.split(",") if each]
+    if not {each[0] for each in given} <= {each.name for each in fields(Weights)} or any(len(e) != 2 for e in given):
+        parser.error(f"--weights {asked.weights}: give NAME=VALUE of {', '.join(e.name for e in fields(Weights))}")
     processor.settle(1)
     if asked.start:
         begin(asked.run, asked.start, asked.corpus)
@@ -94,8 +97,7 @@ def main() -> None:
     if not isinstance(trainer.objective, Aligned):
         raise SystemExit(f"{asked.run} was trained with {options.objective}, and only aligned has a flow")
     weights = trainer.objective.weights
-    own = {name: value for name in ("policy", "keep") if (value := getattr(asked, name)) is not None}
-    weights = replace(weights, **own)
+    weights = replace(weights, **{name: float(value) for name, value in given})
     trainer.objective = changed(trainer.objective, weights=weights, start=0.0, finish=1.0, eased=1.0)
     train(trainer, asked.minutes)
     if asked.flow_minutes:
@@ -109,8 +111,7 @@ def main() -> None:
         "batch": asked.batch,
         "learning_rate": asked.learning_rate,
         "beta": beta,
-        "policy": weights.policy,
-        "keep": weights.keep,
+        "weights": asdict(weights),
         "steps": trainer.step,
     }
     rounds = before.metadata.training.get("refined", [])

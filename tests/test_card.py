@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import REPOSITORY, Run, random_model
@@ -124,8 +125,15 @@ def test_a_card_has_the_sliders_and_the_figures(model: checkpoint.Checkpoint, ju
     assert "Measured only, moved by the guided mode: syncopation, pitch, repetition, steps." in lines
 
 
-@pytest.mark.parametrize(("more", "last"), [({}, "the decoder alone"), ({"keep": 0.0}, "decoder and flow")])
-def test_a_card_says_what_went_on_learning(model: checkpoint.Checkpoint, more: dict[str, float], last: str):
+@pytest.mark.parametrize(
+    ("more", "last"),
+    [
+        ({}, "the decoder alone"),
+        ({"weights": {"flow": 0.0}}, "the decoder alone"),
+        ({"weights": {"flow": 1.0}}, "decoder and flow"),
+    ],
+)
+def test_a_card_says_what_went_on_learning(model: checkpoint.Checkpoint, more: dict[str, Any], last: str):
     done = {"minutes": 0.0, "flow_minutes": 7.0, "decoder_minutes": 15.0, "batch": 1024, **more}
     whole = {"minutes": 12.5, "flow_minutes": 0.0, "batch": 512}  # from before there was more to say
     trained = replace(model, metadata=replace(model.metadata, training={"refined": [whole, done]}))

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,7 @@ from arvae_music import checkpoint
 from arvae_music.attributes import evaluate_mixed
 from arvae_music.measure_nets import MeasureDims, accuracy, build
 from arvae_music.objectives import make
+from arvae_music.objectives.aligned import Weights
 from arvae_music.training import Trainer, TrainingOptions
 
 cache, run = test_cli_train.cache, test_cli_train.run  # fixtures: the corpus `tunes`, and `arvae` in this process
@@ -54,7 +56,8 @@ def test_a_run_goes_on_and_its_model_says_how(
         errors.append(trainer.objective.errors.clone())
 
     monkeypatch.setattr(refine_model, "train", watched)
-    words = ("--minutes", 0.003, "--flow-minutes", 0.003, "--decoder-minutes", 0.003, "--keep", 0.25, "--batch", 16)
+    words = ("--minutes", 0.003, "--flow-minutes", 0.003, "--decoder-minutes", 0.003, "--batch", 16)
+    words += ("--weights", "keep=0.25,drift=3")
     call(refine_model, monkeypatch, work / "runs/tunes", *words)
     assert not torch.equal(errors[0], errors[1])
     assert torch.equal(errors[1], errors[2])  # the decoder's minutes go on with what is remembered
@@ -62,8 +65,18 @@ def test_a_run_goes_on_and_its_model_says_how(
     assert entry.pop("steps") > 3
     assert entry == {
         "minutes": 0.003, "flow_minutes": 0.003, "decoder_minutes": 0.003, "batch": 16, "learning_rate": 2e-3,
-        "beta": 12e-3, "policy": 2.0, "keep": 0.25,
+        "beta": 12e-3, "weights": {**asdict(Weights()), "keep": 0.25, "drift": 3.0},
     }  # fmt: skip
+
+
+def test_weights_that_there_are_not_are_named(
+    refine_model: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], work: Path
+):
+    for wrong in ("pull=3", "policy", "policy=1=2"):
+        with pytest.raises(SystemExit) as raised:
+            call(refine_model, monkeypatch, work / "run", "--weights", wrong)
+        assert raised.value.code == 2
+        assert "give NAME=VALUE of policy, flow, keep" in capsys.readouterr().err
 
 
 def test_a_corpus_is_for_a_run_that_it_makes(
