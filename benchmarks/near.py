@@ -1,0 +1,66 @@
+"""How near to the means of their intervals codes are drawn (normal.NEAR): what the encoder's published metrics gain by
+it, and what the overlap with the prior loses.
+
+    python benchmarks/near.py bach
+
+Of a model whose decoder is given the codes, on validation tunes: the codes are the values', so that nothing need be
+trained anew. MIG and SAP are shares of the oracle's. Columns in the paper's protocol, mean of evaluation.DRAWS.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from arvae_music import checkpoint, processor
+from arvae_music.checkpoint import Checkpoint
+from arvae_music.cli.domains import MEASURES
+from arvae_music.evaluation import Evaluation, EvaluationOptions, evaluate_model
+from arvae_music.library import prepare
+from arvae_music.scales import Scale
+
+TRIED = (1.0, 0.9, 0.8, 0.7, 0.5, 0.0)
+LEAST = 1e-3  # sd of a code
+# of what is not looked at here as little as there can be
+OPTIONS = EvaluationOptions(requests=1, guided=1, traversals=1, probe_rows=100, contexts=2, samples=10)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--part", default="valid", choices=["valid", "test"])
+    options = parser.parse_args()
+    processor.settle(1)
+    made = checkpoint.read(options.model)
+    names = made.metadata.carried
+    parts = MEASURES.load(str(made.metadata.provenance["corpus"]), names).split
+    judged = parts.valid if options.part == "valid" else parts.test
+    print("| near | Interpretability | SCC | MIG | SAP | overlap: " + " | ".join(names) + " |")
+    print("|---" * (5 + len(names)) + "|")
+    for near in TRIED:
+        print(row(near, evaluate_model(prepare(drawn(made, near)), parts.train, judged, OPTIONS)))
+
+
+def drawn(made: Checkpoint, near: float) -> Checkpoint:
+    """The same model with codes drawn otherwise."""
+
+    def other(scale: Scale) -> Scale:
+        if not scale.given:
+            return scale
+        spreads = tuple(max(spread * near / scale.near, LEAST) for spread in scale.spreads)
+        return replace(scale, near=near, spreads=spreads)
+
+    scales = tuple(map(other, made.metadata.scales))
+    return replace(made, metadata=replace(made.metadata, scales=scales))
+
+
+def row(near: float, found: Evaluation) -> str:
+    head, oracle = found.headline, found.representation["paper's protocol, oracle"]
+    figures = [f"{near:g}", f"{head['paper.interpretability']:.3f}", f"{head['paper.scc']:.3f}"]
+    figures += [f"{head[f'paper.{name}'] / oracle[name]:.2f}" for name in ("mig", "sap")]
+    figures += [f"{head[f'overlap.{name}']:.3f}" for name in found.attributes]
+    return "| " + " | ".join(figures) + " |"
+
+
+if __name__ == "__main__":
+    main()
