@@ -259,6 +259,12 @@ def test_from_the_finish_on_decoder_and_flow_come_up_with_an_encoder_that_stays(
         assert ("invariance" in names) == (started < step <= finished)
 
 
+def test_a_flow_that_weighs_nothing_stays_with_the_encoder():
+    made = asking(flow=0.0)
+    assert [phase.learns for phase in made.phases] == [("encoder", "decoder", "flow"), ("decoder",)]
+    assert asking().phases[1].learns == ("decoder", "flow")
+
+
 def measures(count: int = 240) -> Examples:
     """Scales and leaps in 4/4, thinned at random."""
     random = np.random.default_rng(0)

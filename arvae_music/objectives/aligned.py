@@ -119,7 +119,8 @@ class Aligned(Objective):
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        return (*WHOLE, Phase(self.finish, ("decoder", "flow")))
+        # without its own weight the flow would follow the policy alone
+        return (*WHOLE, Phase(self.finish, ("decoder", "flow") if self.weights.flow else ("decoder",)))
 
     @property
     def carriage(self) -> Carriage:
