@@ -23,6 +23,7 @@ and aligned, but for one thing:
     even          all attributes are asked alike  still          no mixed measure is moved along the scale
     standard      codes are values in sd          narrow         the decoder has no features of z beside it
     trained       over AR-VAE's codes             trained-loose  the same, beta .001
+    each          the decoder's beats tell each of their ticks something of its own
 """
 
 from __future__ import annotations
@@ -88,6 +89,7 @@ class Variant:
     eased: float = EASED
     moving: float = MOVING
     wide: int = WIDE
+    each_tick: bool = False
 
 
 VARIANTS: dict[str, Variant] = {
@@ -103,6 +105,7 @@ VARIANTS: dict[str, Variant] = {
     "noisy": Variant(finish=1.0, noise=0.3),
     "still": Variant(moving=0.0),
     "narrow": Variant(wide=0),
+    "each": Variant(each_tick=True),
     "strict": Variant(eased=1.0),
     "even": Variant(weights=Weights(focus=0.0)),
     "standard": Variant(normal=False),
@@ -218,6 +221,7 @@ def one(variant: Variant, seed: int, epochs: int, parts: Split, part: str) -> Ma
     plan = make_plan("bach", PAPER, len(parts.train), variant.objective, None, seed, given)
     attributes = len(specs) if variant.layers else 0
     dims = replace(plan.dims, flow_layers=variant.layers, attributes=attributes, wide=variant.wide)
+    dims = replace(dims, each_tick=variant.each_tick)
     options = plan.options
     known = combinations_of(parts.train, specs, variant.moving)
     setting = options.setting(dims.latent, parts.train, partial(evaluate_mixed, specs), known)
