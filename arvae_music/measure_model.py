@@ -14,7 +14,7 @@ from .checkpoint import Checkpoint, Metadata
 from .combinations import MOST, Combinations
 from .examples import Examples, distinct
 from .measure_nets import MeasureDims, build, mirrored
-from .mixing import MOVING, Mixer
+from .mixing import Mixer
 from .model import ArVae
 from .objectives import Carriage
 
@@ -22,16 +22,16 @@ MIXED_ROWS = 20_000  # in each round of mixing, which further ones come from
 ROUNDS = 3  # of halves, and of crossed measures
 
 
-def combinations_of(train: Examples, specs: Sequence[AttributeSpec], moving: float = MOVING) -> Combinations:
-    """Which values go together in the corpus and in what can be mixed of it, `moving` of that moved along the scale;
-    thinned by those of `specs`, which are carried. Behind them stand the other built-in attributes."""
+def combinations_of(train: Examples, specs: Sequence[AttributeSpec]) -> Combinations:
+    """Which values go together in the corpus and in what can be mixed of it, where it stands; thinned by those of
+    `specs`, which are carried. Behind them stand the other built-in attributes."""
     every = [*specs, *_others(specs)]
     rows, random = train.inputs[distinct(train)], np.random.default_rng(0)
     parts = [rows]
     for crossing in (0.0, 1.0) * ROUNDS:
         some = rows[random.integers(0, len(rows), MIXED_ROWS)]
         nothing = np.zeros((len(some), 0), dtype=np.float32)
-        parts.append(Mixer([], 1.0, crossing, moving)(some, nothing, random)[0])
+        parts.append(Mixer([], 1.0, crossing, moving=0.0)(some, nothing, random)[0])
     found = np.unique(np.concatenate(parts), axis=0)
     values = evaluate_mixed(every, found)
     return Combinations(found[:, 0].astype(np.int64), values).thinned(MOST, len(specs))

@@ -60,8 +60,9 @@ class Mixer:
             cross = at < crossed_too
             mixed[at[cross]] = crossed(inputs[at[cross]], others[cross])
             mixed[at[~cross]] = halves(inputs[at[~cross]], others[~cross], meter, random)
-        steps = random.integers(-FARTHEST, FARTHEST + 1, count) * (random.random(count) < self.moving)
-        mixed[:count] = moved(mixed[:count], steps)
+        if self.moving:
+            steps = random.integers(-FARTHEST, FARTHEST + 1, count) * (random.random(count) < self.moving)
+            mixed[:count] = moved(mixed[:count], steps)
         if count:
             values[:count] = evaluate_mixed(self.specs, mixed[:count])
         return mixed, values, count

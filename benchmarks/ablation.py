@@ -223,7 +223,7 @@ def one(variant: Variant, seed: int, epochs: int, parts: Split, part: str) -> Ma
     dims = replace(plan.dims, flow_layers=variant.layers, attributes=attributes, wide=variant.wide)
     dims = replace(dims, each_tick=variant.each_tick)
     options = plan.options
-    known = combinations_of(parts.train, specs, variant.moving)
+    known = combinations_of(parts.train, specs)
     setting = options.setting(dims.latent, parts.train, partial(evaluate_mixed, specs), known)
     if not variant.normal:
         scores = Codes.of_examples(parts.train).scores

@@ -10,10 +10,6 @@ from types import ModuleType
 import pytest
 from conftest import REPOSITORY
 
-from arvae_music.attributes import PAPER
-from arvae_music.examples import Split
-from arvae_music.mixing import MOVING
-
 
 @pytest.fixture
 def ablation(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -45,22 +41,3 @@ def test_a_digest_is_of_the_variant_and_of_the_constants(ablation: ModuleType, m
         with monkeypatch.context() as patch:
             patch.setattr(ablation, name, 0.123)
             assert ablation.digest(usual) not in kept
-
-
-@pytest.mark.parametrize(("name", "moving"), [("aligned", MOVING), ("still", 0.0)])
-def test_what_is_not_moved_in_training_is_not_moved_for_combinations_either(
-    ablation: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str, moving: float
-):
-    from test_training import TRAIN, VALID
-
-    assert TRAIN.names == PAPER
-    asked = []
-
-    def stopped(*given: object) -> None:
-        asked.append(given[2])
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(ablation, "combinations_of", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        ablation.one(ablation.VARIANTS[name], 0, 1, Split(TRAIN, VALID, VALID), "valid")
-    assert asked == [moving]
