@@ -3,19 +3,20 @@
     result = evaluate(model, train, part, EvaluationOptions())
     result.headline["control"], result.to_json(), result.evidence       # the last for plots (report.py)
 
-`train` and `part` are Examples of the same corpus with the model's attributes; nothing is fitted to `part` here. It is
-`valid` while anything is being chosen (as the gains of a model are, gains.py), `test` to report. Of `part` the DISTINCT
-measures count, once each, and every section that judges the decoder is given for `all` and for `unseen`: those that are
-not in the training part.
+`train` and `part` are Examples of the same corpus with the model's attributes; nothing is fitted to `part` here, but for
+crossed probes. It is `valid` while anything is being chosen (as the gains of a model are, gains.py), `test` to report. Of
+`part` the DISTINCT measures count, once each but where it says otherwise, and every section that judges the decoder is
+given for `all` and for `unseen`: those that are not in the training part.
 
 Sections:
  1. representation  the published metrics, in the paper's protocol and in the strict one (metrics.py), for this
                     model, for the ORACLE, and as published. The oracle's latents are the attributes themselves,
                     rank-normal, and independent noise in the other dimensions, over the same measures: what it
                     scores is what the attributes' own correlations leave to be had
- 2. reconstruction  free-running, the most likely tokens, from the posterior mean, and in the paper's protocol from a
-                    point of the posterior, mean of DRAWS: of tokens (holds included, as published), of events
-                    (non-hold tokens), of whole measures
+ 2. reconstruction  free-running, the most likely tokens: of tokens (holds included, as published), of events
+                    (non-hold tokens), of whole measures. From the posterior mean; `drawn`, from a point of the
+                    posterior, mean of DRAWS; and so in the paper's protocol, where every measure counts as often
+                    as it occurs
  3. control         by mode and attribute: control.py
  4. leakage         what the dimensions that carry NO attribute tell of each: R2 of fresh probes, judged on `part`,
                     fitted on `train`, and, `crossed`, on the other pieces of `part`. (Dimensions of other attributes
@@ -44,7 +45,7 @@ from .attributes import by_meter, evaluate, evaluate_mixed
 from .control import Outcome
 from .edit import PROPOSALS
 from .edit import Model as EngineModel
-from .examples import Examples, distinct, seen_in, spread
+from .examples import Examples, counted, distinct, seen_in, spread
 from .library import Model
 from .locks import in_key
 from .proposals import decode
@@ -111,6 +112,7 @@ class Coded:
     mean: Floats  # (n, z)
     log_variance: Floats  # (n, z)
     pieces: npt.NDArray[np.int64]  # (n,)
+    count: npt.NDArray[np.int64]  # (n,) how often each occurs
     seen: npt.NDArray[np.bool_]  # (n,)
 
 
@@ -245,15 +247,16 @@ class _Run:
     # ------------------------------------------------------------------------ representation
 
     def _coded(self, examples: Examples, most: int) -> Coded:
-        at = distinct(examples)
-        chosen = examples.take(at[spread(len(at), most)])
+        at, count = counted(examples)
+        some = spread(len(at), most)
+        chosen = examples.take(at[some])
         inputs = chosen.inputs.astype(np.int16)
         mean = np.zeros((len(inputs), self.model.runtime.latent))
         log_variance = np.zeros_like(mean)
         for meter, here in by_meter(inputs):
             mean[here], log_variance[here] = self.model.runtime.posterior(inputs[here, 1 : 1 + meter.ticks], meter)
         values = evaluate_mixed(self.model.specs, inputs)
-        return Coded(inputs, values, mean, log_variance, chosen.pieces, seen_in(self.known, chosen))
+        return Coded(inputs, values, mean, log_variance, chosen.pieces, count[some], seen_in(self.known, chosen))
 
     def _draws(self, coded: Coded) -> list[Floats]:
         """DRAWS times (n, z), a point of each posterior."""
@@ -269,8 +272,11 @@ class _Run:
     def _reconstruction(self, coded: Coded, draws: Sequence[Floats]) -> dict[str, Figures]:
         strict = self._decoded(coded.inputs, coded.mean)
         found = {name: _accuracy(coded.inputs[at], strict[at]) for name, at in _parts(coded).items()}
-        drawn = [_accuracy(coded.inputs, self._decoded(coded.inputs, z)) for z in draws]
-        return {**found, "paper's protocol": {key: metrics.mean([each[key] for each in drawn]) for key in drawn[0]}}
+        decoded = [self._decoded(coded.inputs, z) for z in draws]
+        for name, count in (("drawn", np.ones_like(coded.count)), ("paper's protocol", coded.count)):
+            each = [_accuracy(coded.inputs, outputs, count) for outputs in decoded]
+            found[name] = {key: metrics.mean([one[key] for one in each]) for key in each[0]}
+        return found
 
     def _decoded(self, inputs: Inputs, z: Floats) -> Inputs:
         outputs = inputs.copy()
@@ -399,14 +405,22 @@ def _in_key(inputs: Inputs) -> float:
     return metrics.mean(in_key(notes))
 
 
-def _accuracy(inputs: Inputs, outputs: Inputs) -> Figures:
+def _accuracy(inputs: Inputs, outputs: Inputs, count: npt.NDArray[np.int64] | None = None) -> Figures:
+    """Of (n, 1 + width) rows, each so often: (n,)."""
+    count = np.ones(len(inputs), dtype=np.int64) if count is None else count
     wanted, right = inputs[:, 1:], inputs[:, 1:] == outputs[:, 1:]
     real = wanted != PAD
     return {
-        "tokens": metrics.mean(right[real]),
-        "events": metrics.mean(right[(wanted == REST) | (wanted >= FIRST_PITCH)]),
-        "measures": metrics.mean((right | ~real).all(axis=1)),
+        "tokens": _share(right, real, count),
+        "events": _share(right, (wanted == REST) | (wanted >= FIRST_PITCH), count),
+        "measures": _share((right | ~real).all(axis=1, keepdims=True), np.ones((len(inputs), 1), dtype=bool), count),
     }
+
+
+def _share(right: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_], count: npt.NDArray[np.int64]) -> float:
+    """Of (n, m) what is right among some; NaN where there are none."""
+    whole = (among * count[:, None]).sum()
+    return float((right & among).sum(axis=1) @ count / whole) if whole else float("nan")
 
 
 def _parts(coded: Coded) -> dict[str, npt.NDArray[np.bool_]]:

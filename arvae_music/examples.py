@@ -184,9 +184,14 @@ def seen_in(train: Examples, other: Examples) -> npt.NDArray[np.bool_]:
 
 def distinct(examples: Examples) -> npt.NDArray[np.int64]:
     """The index of the first example with each distinct input, in order."""
+    return counted(examples)[0]
+
+
+def counted(examples: Examples) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """`distinct`, and how often each occurs."""
     if len(examples) == 0:
-        return np.zeros(0, dtype=np.int64)
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     first: dict[bytes, int] = {}
-    for index, row in enumerate(_as_bytes(examples.inputs)):
-        first.setdefault(row.tobytes(), index)
-    return np.fromiter(first.values(), dtype=np.int64)
+    found = [first.setdefault(row.tobytes(), index) for index, row in enumerate(_as_bytes(examples.inputs))]
+    at = np.fromiter(first.values(), dtype=np.int64)
+    return at, np.bincount(found)[at].astype(np.int64)

@@ -238,6 +238,31 @@ def test_counts_and_what_is_unseen():
     assert found["measures in 3/4"] + found["measures in 4/4"] == found["evaluated"]
 
 
+class Forgetful(Known):
+    """Writes a single note where the first dimension is above the middle."""
+
+    def start(self, z, meter):
+        z = z.copy()
+        z[z[:, 0] > 0.17, 0] = -2 + 8 / meter.ticks  # between two densities
+        return super().start(z, meter)
+
+
+def test_in_the_papers_protocol_a_measure_counts_as_often_as_it_occurs():
+    model, few = model_of(Forgetful(obeys=True), TRAIN), replace(FEW, guided=1, traversals=1)
+    once = evaluate_model(model, TRAIN, PART, few).reconstruction
+    right = PART.attributes[:, 0] * 8 - 2 <= 0.17
+    at = np.concatenate([np.arange(len(PART)), *[np.flatnonzero(right)] * 3])
+    often = evaluate_model(model, TRAIN, PART.take(at), few).reconstruction
+    assert often["drawn"] == once["drawn"]
+    assert often["all"] == once["all"]
+    rows = {row.tobytes(): fine for row, fine in zip(PART.inputs, right, strict=True)}
+    share = np.mean(list(rows.values()))
+    assert 0.2 < share < 0.8
+    assert once["all"]["measures"] == pytest.approx(share)
+    whole = [right[i] for i in at]
+    assert often["paper's protocol"]["measures"] == pytest.approx(np.mean(whole), abs=1e-9)
+
+
 def test_all_of_the_training_part_is_seen():
     model, few = model_of(Known(obeys=True), TRAIN), replace(FEW, guided=2, traversals=1)
     found = evaluate_model(model, PART, PART, few)

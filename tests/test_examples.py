@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arvae_music.errors import CorpusError
-from arvae_music.examples import Examples, LazyRows, distinct, joined, seen_in, split
+from arvae_music.examples import Examples, LazyRows, counted, distinct, joined, seen_in, split
 
 
 def make(pieces: list[int], inputs: np.ndarray | None = None) -> Examples:
@@ -122,6 +122,7 @@ def test_seen_in_and_distinct():
     rows = np.array([[1, 2], [3, 4], [1, 2], [5, 6]], dtype=np.int16)
     examples = make([0, 0, 1, 1], rows)
     assert distinct(examples).tolist() == [0, 1, 3]
+    assert counted(examples)[1].sum() == len(examples)
     train, other = examples.take([0, 1]), examples.take([2, 3])
     assert seen_in(train, other).tolist() == [True, False]
     assert seen_in(other.take([]), train).tolist() == [False, False]
@@ -134,6 +135,7 @@ def test_seen_in_and_distinct():
 def test_distinct_agrees_with_a_set_of_tuples(rows):
     examples = make([0] * len(rows), np.array(rows, dtype=np.int16))
     found = examples.inputs[distinct(examples)].tolist()
+    assert counted(examples)[1].tolist() == [examples.inputs.tolist().count(row) for row in found]
     assert len(found) == len({tuple(row) for row in rows})
     assert {tuple(row) for row in found} == {tuple(row) for row in rows}
 
