@@ -3,10 +3,10 @@
     result = evaluate(model, train, part, EvaluationOptions())
     result.headline["control"], result.to_json(), result.evidence       # the last for plots (report.py)
 
-`train` and `part` are Examples of the same corpus with the model's attributes; nothing is fitted to `part` here, but for
-crossed probes. It is `valid` while anything is being chosen (as the gains of a model are, gains.py), `test` to report. Of
-`part` the DISTINCT measures count, once each but where it says otherwise, and every section that judges the decoder is
-given for `all` and for `unseen`: those that are not in the training part.
+`train` and `part` are Examples of the same corpus with the model's attributes; nothing is fitted to `part` here, but
+for crossed probes. It is `valid` while anything is being chosen (as the gains of a model are, gains.py), `test` to
+report. Of `part` the DISTINCT measures count, once each but where it says otherwise, and every section that judges the
+decoder is given for `all` and for `unseen`: those that are not in the training part.
 
 Sections:
  1. representation  the published metrics, in the paper's protocol and in the strict one (metrics.py), for this
