@@ -39,9 +39,10 @@ SHOWN = {
     "control": "the same of the worst attribute",
     "drift": "drift, latent mode: |Spearman| with unrelated attributes, less what is chance",
     "drift_plain": "the same with it",
+    "pitches": "share of the pitches at kept onsets that an edit keeps, latent mode",
     "guided.exact_mean": "requests met exactly, guided mode",
     "guided.ticks": "share of the ticks kept, guided mode",
-    "leakage": "leakage: R2 of a probe of the other dimensions",
+    "leakage": "leakage: R2 of the best probe of the other dimensions",
     "overlap": "overlap of the worst attribute's dimension with the prior",
     "valid": "prior samples that are measures",
 }
