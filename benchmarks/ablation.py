@@ -23,7 +23,7 @@ and aligned, but for one thing:
     even          all attributes are asked alike  still          no mixed measure is moved along the scale
     standard      codes are values in sd          narrow         the decoder has no features of z beside it
     trained       over AR-VAE's codes             trained-loose  the same, beta .001
-    each          the decoder's beats tell each of their ticks something of its own
+    same          all ticks of a beat are told the same by it
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Variant:
     eased: float = EASED
     moving: float = MOVING
     wide: int = WIDE
-    each_tick: bool = False
+    each_tick: bool = True
 
 
 VARIANTS: dict[str, Variant] = {
@@ -105,7 +105,7 @@ VARIANTS: dict[str, Variant] = {
     "noisy": Variant(finish=1.0, noise=0.3),
     "still": Variant(moving=0.0),
     "narrow": Variant(wide=0),
-    "each": Variant(each_tick=True),
+    "same": Variant(each_tick=False),
     "strict": Variant(eased=1.0),
     "even": Variant(weights=Weights(focus=0.0)),
     "standard": Variant(normal=False),

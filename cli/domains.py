@@ -190,7 +190,9 @@ class Measures:
         own = {name: options[name] for name in ("latent", "hidden", "tick_hidden", "token_dropout")}
         attributes = len(options["attributes"])
         flow = FLOW_LAYERS if options["objective"] == "aligned" and attributes < options["latent"] else 0
-        return MeasureDims(**own, flow_layers=flow, attributes=attributes if flow else 0, wide=WIDE if flow else 0)
+        if not flow:
+            return MeasureDims(**own)
+        return MeasureDims(**own, flow_layers=flow, attributes=attributes, wide=WIDE, each_tick=True)
 
     def read_dims(self, body: Mapping[str, Any]) -> MeasureDims:
         from ..measure_nets import MeasureDims

@@ -26,6 +26,13 @@ python scripts/refine_model.py runs/folk "${refined[@]}" --minutes 0 --flow-minu
 python scripts/refine_model.py runs/folk "${refined[@]}" --weights policy=4,flow=0 --minutes 0 --flow-minutes 7 --decoder-minutes 15 --batch 1024 --learning-rate 3e-3
 python scripts/refine_model.py runs/folk --beta 0.006 --weights policy=6,flow=0 --minutes 0 --flow-minutes 0 --decoder-minutes 13 --batch 1024 --learning-rate 4e-3
 python scripts/refine_model.py runs/bach --weights policy=3,flow=0 --wide 64 --minutes 0 --flow-minutes 0 --decoder-minutes 17 --batch 1024 --learning-rate 4e-3
+large=(--batch 1024 --learning-rate 4e-3)
+python scripts/refine_model.py runs/bach --beta 0.004 --weights policy=3 --minutes 12 --flow-minutes 0 "${large[@]}"
+python scripts/refine_model.py runs/bach --beta 0.0015 --weights policy=3 --minutes 18 --flow-minutes 0 "${large[@]}"
+python scripts/refine_model.py runs/bach --beta 0.0015 --weights policy=3,flow=0 --minutes 0 --flow-minutes 0 --decoder-minutes 12 --batch 1024 --learning-rate 3e-3
+python scripts/refine_model.py runs/folk --beta 0.003 --weights policy=4 --minutes 35 --flow-minutes 0 "${large[@]}"
+python scripts/refine_model.py runs/folk --beta 0.002 --weights policy=4 --minutes 38 --flow-minutes 0 --batch 1024 --learning-rate 1.5e-3 --each-tick
+python scripts/refine_model.py runs/folk --beta 0.002 --weights policy=4,drift=3 --minutes 0 --flow-minutes 4 --decoder-minutes 14 --batch 1024 --learning-rate 2e-3
 for corpus in mnist sprites; do
   arvae train "$corpus" -o "runs/$corpus" --overwrite --threads 1
 done

@@ -95,7 +95,7 @@ def test_a_run_leaves_its_files(run: Call, work: Path):
     assert config["options"]["batch"] == 16
     assert config["dims"] == {
         "latent": 6, "hidden": 8, "tick_hidden": 8, "token_dropout": 0.1, "null_share": 0.1,
-        "flow_layers": 6, "flow_hidden": 96, "attributes": 4, "wide": 64, "each_tick": False,
+        "flow_layers": 6, "flow_hidden": 96, "attributes": 4, "wide": 64, "each_tick": True,
     }  # fmt: skip
     assert (config["options"]["objective"], config["options"]["beta"]) == ("aligned", 12e-3)
     reports = lines(folder)
