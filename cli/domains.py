@@ -31,7 +31,7 @@ BATCH = 128
 STEPS = 6000  # of a corpus of music that has no entry in EPOCHS
 FLOW_LAYERS = 6  # of an aligned model
 WIDE = 64  # features of z for its decoder
-EPOCHS = {"bach": 400, "folk": 36}  # half an hour each on one core
+EPOCHS = {"bach": 400, "folk": 36}  # 15 to 30 minutes on one core
 IMAGE_ROWS = {"sprites": 1_770_000, "mnist": 1_000_000}  # drawn in training: 15 minutes on two cores
 
 
