@@ -32,7 +32,7 @@ python scripts/refine_model.py runs/bach --beta 0.0015 --weights policy=3 --minu
 python scripts/refine_model.py runs/bach --beta 0.0015 --weights policy=3,flow=0 --minutes 0 --flow-minutes 0 --decoder-minutes 12 --batch 1024 --learning-rate 3e-3
 python scripts/refine_model.py runs/folk --beta 0.003 --weights policy=4 --minutes 35 --flow-minutes 0 "${large[@]}"
 python scripts/refine_model.py runs/folk --beta 0.002 --weights policy=4 --minutes 38 --flow-minutes 0 --batch 1024 --learning-rate 1.5e-3 --each-tick
-python scripts/refine_model.py runs/folk --beta 0.002 --weights policy=4,drift=3 --minutes 0 --flow-minutes 4 --decoder-minutes 14 --batch 1024 --learning-rate 2e-3
+python scripts/refine_model.py runs/folk --beta 0.002 --weights policy=4 --minutes 0 --flow-minutes 0.15 --batch 512 --learning-rate 1e-3
 for corpus in mnist sprites; do
   arvae train "$corpus" -o "runs/$corpus" --overwrite --threads 1
 done
