@@ -180,7 +180,7 @@ def train(
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> int:
-    """Train a model on a corpus: bach or folk (half an hour at most), one of your own; sprites or mnist (15 minutes)."""
+    """Train a model on a corpus: bach or folk (half an hour), one of your own; sprites or mnist (15 minutes)."""
     if device not in DEVICES:
         raise UsageError(f"there is no device {device!r}", remedy=f"give {', '.join(DEVICES)}")
     objective = objective or domain_of(corpus).objective
