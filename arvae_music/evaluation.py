@@ -273,7 +273,7 @@ class _Run:
         strict = self._decoded(coded.inputs, coded.mean)
         found = {name: _accuracy(coded.inputs[at], strict[at]) for name, at in _parts(coded).items()}
         decoded = [self._decoded(coded.inputs, z) for z in draws]
-        for name, count in (("drawn", np.ones_like(coded.count)), ("paper's protocol", coded.count)):
+        for name, count in (("drawn", None), ("paper's protocol", coded.count)):
             each = [_accuracy(coded.inputs, outputs, count) for outputs in decoded]
             found[name] = {key: metrics.mean([one[key] for one in each]) for key in each[0]}
         return found
@@ -406,7 +406,7 @@ def _in_key(inputs: Inputs) -> float:
 
 
 def _accuracy(inputs: Inputs, outputs: Inputs, count: npt.NDArray[np.int64] | None = None) -> Figures:
-    """Of (n, 1 + width) rows, each so often: (n,)."""
+    """Of (n, 1 + width) rows, each so often: (n,); once, where None."""
     count = np.ones(len(inputs), dtype=np.int64) if count is None else count
     wanted, right = inputs[:, 1:], inputs[:, 1:] == outputs[:, 1:]
     real = wanted != PAD

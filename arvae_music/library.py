@@ -187,14 +187,13 @@ def prepare(checkpoint: Checkpoint, runtime: Callable[[Checkpoint], Runtime] = N
 
 def _measuring(runtime: Runtime, scales: Sequence[Scale], specs: Sequence[AttributeSpec]) -> Runtime:
     """The runtime, with the codes of attributes that the decoder was given measured."""
-    given = [k for k, scale in enumerate(scales) if scale.given]
+    given = [scale for scale in scales if scale.given]
+    measured = [spec for scale, spec in zip(scales, specs, strict=True) if scale.given]
     if not given:
         return runtime
 
-    known = [scales[k] for k in given]
-
     def columns(rows: Rows, meter: Meter) -> list[tuple[Scale, Floats]]:
-        return list(zip(known, evaluate([specs[k] for k in given], rows, meter).T, strict=True))
+        return list(zip(given, evaluate(measured, rows, meter).T, strict=True))
 
     def codes(rows: Rows, meter: Meter) -> tuple[Floats, Floats]:
         found = [(scale.code(values), scale.log_variance(values)) for scale, values in columns(rows, meter)]
@@ -204,7 +203,7 @@ def _measuring(runtime: Runtime, scales: Sequence[Scale], specs: Sequence[Attrib
     def draw(rows: Rows, meter: Meter, random: np.random.Generator) -> Floats:
         return np.stack([_drawn(scale, values, random) for scale, values in columns(rows, meter)], axis=1)
 
-    return GivenCodes(runtime, tuple(scale.dimension for scale in known), codes, draw)
+    return GivenCodes(runtime, tuple(scale.dimension for scale in given), codes, draw)
 
 
 def _drawn(scale: Scale, values: Floats, random: np.random.Generator) -> Floats:

@@ -21,11 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import UsageError
-from .tokens import FIRST_PITCH, HOLD, LOWEST, VOCABULARY, onsets
+from .tokens import DIATONIC, FIRST_PITCH, HOLD, LOWEST, VOCABULARY, onsets
 
 NAMES = ("onsets", "pitches", "key", "range", "first", "last")
 OCTAVE = 12  # semitones
-DIATONIC = frozenset((0, 2, 4, 5, 7, 9, 11))  # pitch classes: normalised melodies are in C/a
 
 Rows = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -85,7 +84,7 @@ def pitch_class(tokens: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 _EVERY = np.arange(VOCABULARY)
-_IN_KEY = (_EVERY >= FIRST_PITCH) & np.isin(pitch_class(_EVERY), sorted(DIATONIC))
+_IN_KEY = (_EVERY >= FIRST_PITCH) & np.isin(pitch_class(_EVERY), DIATONIC)
 
 
 def _kinds(rows: Rows) -> Rows:

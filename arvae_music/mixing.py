@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from .attributes import AttributeSpec, by_meter, evaluate_mixed
 from .measure import TICKS_PER_BEAT, Meter
-from .tokens import FIRST_PITCH, LOWEST, PAD, VOCABULARY
+from .tokens import DIATONIC, FIRST_PITCH, LOWEST, PAD, VOCABULARY
 
 Inputs = npt.NDArray[Any]  # (b, 1 + width) packed rows: attributes.pack
 Floats = npt.NDArray[np.float32]
@@ -36,7 +36,6 @@ CROSSING = 0.3  # of the mixed measures: chosen on validation tunes, docs/alignm
 MOVING = 0.5  # of the mixed measures: the same
 FARTHEST = 3  # steps of the scale
 OUTSIDE = -2  # of the vocabulary
-SCALE = (0, 2, 4, 5, 7, 9, 11)  # pitch classes of the key that all measures are brought to: C major, a minor
 
 
 @dataclass(frozen=True)
@@ -107,12 +106,12 @@ def moved(rows: Inputs, steps: npt.NDArray[np.int64]) -> Inputs:
 def _moves() -> Inputs:
     """(2 FARTHEST + 1, v) the token that each becomes, OUTSIDE where there is none. The last column is for PAD, -1."""
     pitches = np.arange(VOCABULARY - FIRST_PITCH) + LOWEST
-    degree = np.searchsorted(SCALE, pitches % 12, side="right") - 1
-    raised = pitches % 12 - np.take(SCALE, degree)
+    degree = np.searchsorted(DIATONIC, pitches % 12, side="right") - 1
+    raised = pitches % 12 - np.take(DIATONIC, degree)
     table = np.tile(np.append(np.arange(VOCABULARY), PAD), (2 * FARTHEST + 1, 1))
     for step in range(-FARTHEST, FARTHEST + 1):
-        octaves, place = np.divmod(degree + step, len(SCALE))
-        new = pitches // 12 * 12 + 12 * octaves + np.take(SCALE, place) + raised - LOWEST + FIRST_PITCH
+        octaves, place = np.divmod(degree + step, len(DIATONIC))
+        new = pitches // 12 * 12 + 12 * octaves + np.take(DIATONIC, place) + raised - LOWEST + FIRST_PITCH
         there = (new >= FIRST_PITCH) & (new < VOCABULARY)
         table[step + FARTHEST, FIRST_PITCH:VOCABULARY] = np.where(there, new, OUTSIDE)
     return table.astype(np.int16)

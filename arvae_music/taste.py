@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .attributes import syncopation
-from .locks import DIATONIC, OCTAVE, pitch_class
+from .locks import OCTAVE, pitch_class
 from .measure import TICKS_PER_BEAT, Meter
-from .tokens import FIRST_PITCH, HOLD, VOCABULARY
+from .tokens import DIATONIC, FIRST_PITCH, HOLD, VOCABULARY
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
@@ -59,7 +59,7 @@ def fitting(rows: Rows) -> Mask:
     altered = np.zeros_like(own)
     for raised, natural in ALTERED.items():
         altered[:, natural] = own[:, raised]
-    diatonic = np.isin(np.arange(OCTAVE), sorted(DIATONIC))
+    diatonic = np.isin(np.arange(OCTAVE), DIATONIC)
     fits: Mask = (diatonic & ~(altered & ~own))[:, pitch_class(every)] & (every >= FIRST_PITCH)
     return fits
 

@@ -43,7 +43,7 @@ Row = npt.NDArray[np.int16]
 # Krumhansl & Kessler (1982), the probe-tone profiles, from the tonic upwards.
 _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 _MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
-_DIATONIC = (0, 2, 4, 5, 7, 9, 11)  # pitch classes of C major
+DIATONIC = (0, 2, 4, 5, 7, 9, 11)  # pitch classes of C major: normalised melodies are in C/a
 PROFILE = 0.1  # what a correlation with a key profile counts beside a share of the notes
 SIGNATURE_DOUBT = 0.12  # of the notes: a signature with so many more outside its scale is not believed
 
@@ -222,7 +222,7 @@ def believed_fifths(pitch: npt.NDArray[np.int64], weight: npt.NDArray[np.float64
 
 def _inside(classes: npt.NDArray[np.float64], fifths: int) -> float:
     """How much of a pitch-class distribution lies in the diatonic scale of a key signature."""
-    return float(sum(classes[(c + 7 * fifths) % 12] for c in _DIATONIC))
+    return float(sum(classes[(c + 7 * fifths) % 12] for c in DIATONIC))
 
 
 def estimate_fifths(classes: npt.NDArray[np.float64]) -> int:

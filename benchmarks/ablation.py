@@ -220,9 +220,10 @@ def one(variant: Variant, seed: int, epochs: int, parts: Split, part: str) -> Ma
     given = {"epochs": epochs, "beta": variant.beta}
     plan = make_plan("bach", PAPER, len(parts.train), variant.objective, None, seed, given)
     attributes = len(specs) if variant.layers else 0
-    dims = replace(plan.dims, flow_layers=variant.layers, attributes=attributes, wide=variant.wide)
-    dims = replace(dims, each_tick=variant.each_tick)
-    options = plan.options
+    dims, options = plan.dims, plan.options
+    dims = replace(
+        dims, flow_layers=variant.layers, attributes=attributes, wide=variant.wide, each_tick=variant.each_tick
+    )
     known = combinations_of(parts.train, specs)
     setting = options.setting(dims.latent, parts.train, partial(evaluate_mixed, specs), known)
     if not variant.normal:

@@ -55,7 +55,7 @@ HIT = 0.05  # sd
 HITS = 0.375  # samples that are encoded again, for each row of the batch, at most
 JUDGED = 2000  # rows that tell which dimensions are used
 FORGOTTEN = 0.02  # a step, of the running errors
-LEAST = 1e-6  # sd of those; and of a run
+LEAST = 1e-6  # sd, of those
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
@@ -150,8 +150,7 @@ class Aligned(Objective):
 
     def ease(self, progress: float) -> float:
         """What of beta is left."""
-        way = (progress - self.start) / max(self.finish - self.start, LEAST)
-        return float(self.eased ** min(max(way, 0.0), 1.0))
+        return float(self.eased ** np.interp(progress, (self.start, self.finish), (0.0, 1.0)))
 
     @property
     def k(self) -> int:
