@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .io.midi import Song
     from .library import Model
-    from .melody import Melody
-    from .midi import Song
+    from .music.melody import Melody
 
 __version__ = "0.1.0"
 __all__ = ["load", "read", "save"]
@@ -35,7 +35,7 @@ def load(model: str | Path = "auto", melody: Melody | None = None, runtime: str 
 
 def read(path: str | Path, *, track: int | str | None = None, channel: int | None = None) -> Song:
     """The melody of a MIDI file or a score. Raises InputError."""
-    from .scores import read_any
+    from .io.scores import read_any
 
     return read_any(path, track=track, channel=channel)
 
@@ -44,6 +44,6 @@ def save(path: str | Path, song: Song, melody: Melody, *, overwrite: bool = Fals
     """`song`'s file with `melody` in place of its own. Raises OutputError."""
     from pathlib import Path
 
-    from .files import write_whole
+    from .system.files import write_whole
 
     write_whole(Path(path), song.write(melody.rows), overwrite=overwrite)

@@ -18,25 +18,25 @@ from typing import Any
 
 import numpy as np
 
-from . import checkpoint as checkpoints
-from .attributes import AttributeSpec, Rows, evaluate
-from .attributes import find as find_attribute
-from .checkpoint import Checkpoint, Floats
-from .edit import PROPOSALS, EditRequest, EditResult, Mode, edit
-from .edit import Model as EngineModel
+from .editing.edit import PROPOSALS, EditRequest, EditResult, Mode, edit
+from .editing.edit import Model as EngineModel
+from .editing.interpolate import STEPS, Interpolation, interpolate
+from .editing.locks import parse as parse_locks
+from .editing.vary import AMOUNT, COUNT, VaryRequest, VaryResult, vary
 from .errors import CheckpointError, UsageError
-from .interpolate import STEPS, Interpolation, interpolate
-from .locks import parse as parse_locks
-from .measure import Meter
-from .melody import Melody
-from .metrics import sampled
-from .normal import NormalScores
-from .proposals import decode, log_probabilities
-from .runtime import Flow, Freed, GivenCodes, NumpyRuntime, Runtime
-from .scales import Scale
-from .targets import Target, numbers_in, parse
-from .tokens import Row
-from .vary import AMOUNT, COUNT, VaryRequest, VaryResult, vary
+from .music.attributes import AttributeSpec, Rows, evaluate
+from .music.attributes import find as find_attribute
+from .music.melody import Melody
+from .music.meter import Meter
+from .music.sliders import Target, numbers_in, parse
+from .music.tokens import Row
+from .networks.decoding import decode, log_probabilities
+from .networks.runtime import Flow, Freed, GivenCodes, NumpyRuntime, Runtime
+from .vae import checkpoint as checkpoints
+from .vae.checkpoint import Checkpoint, Floats
+from .vae.normal_scores import NormalScores
+from .vae.scales import Scale
+from .vae.statistics import sampled
 
 Request = float | str | Target
 RUNTIMES = ("numpy", "torch")  # the first is the usual one
@@ -148,7 +148,7 @@ def _known(model: str | Path, runtime: str) -> Model:
 def _read(path: Path, changed: int, runtime: str) -> Model:
     checkpoint = checkpoints.read(path)
     if runtime == "torch":
-        from .torch_runtime import TorchRuntime
+        from .networks.torch_runtime import TorchRuntime
 
         return prepare(checkpoint, TorchRuntime)
     return prepare(checkpoint)

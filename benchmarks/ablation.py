@@ -43,27 +43,28 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from arvae_music import comparison, processor
-from arvae_music.attributes import PAPER, evaluate_mixed, find
 from arvae_music.cli.domains import FLOW_LAYERS, MEASURES, WIDE
 from arvae_music.cli.train import make_plan
-from arvae_music.evaluation import EvaluationOptions, evaluate_model
-from arvae_music.examples import Split, standard
-from arvae_music.files import write_whole
-from arvae_music.gains import with_gains
+from arvae_music.evaluation.evaluate import EvaluationOptions, evaluate_model
 from arvae_music.library import prepare
-from arvae_music.measure_model import combinations_of, to_checkpoint
-from arvae_music.measure_nets import accuracy, build
-from arvae_music.mixing import CROSSING, MOVING, Mixer
-from arvae_music.normal import NEAR, Codes
-from arvae_music.objectives import entry, make
-from arvae_music.objectives.aligned import EASED, FINISH, START, Aligned, Weights
-from arvae_music.objectives.ar_vae import ArVaeObjective
-from arvae_music.objectives.entries import Carriage
-from arvae_music.objectives.objective import Memory, Objective, Phase, Setting, Step, Terms
-from arvae_music.scales import Scale
-from arvae_music.scales import given as given_scale
-from arvae_music.training import Trainer, seed_all
+from arvae_music.music.attributes import PAPER, evaluate_mixed, find
+from arvae_music.networks.hierarchical import accuracy, build
+from arvae_music.system import machine as processor
+from arvae_music.system.files import write_whole
+from arvae_music.training import comparison
+from arvae_music.training.augmentation import CROSSING, MOVING, Mixer
+from arvae_music.training.gains import with_gains
+from arvae_music.training.music_recipe import combinations_of, to_checkpoint
+from arvae_music.training.objectives import entry, make
+from arvae_music.training.objectives.aligned import EASED, FINISH, START, Aligned, Weights
+from arvae_music.training.objectives.ar_vae import ArVaeObjective
+from arvae_music.training.objectives.entries import Carriage
+from arvae_music.training.objectives.objective import Memory, Objective, Phase, Setting, Step, Terms
+from arvae_music.training.trainer import Trainer, seed_all
+from arvae_music.vae.examples import Split, standard
+from arvae_music.vae.normal_scores import NEAR, Codes
+from arvae_music.vae.scales import Scale
+from arvae_music.vae.scales import given as given_scale
 
 COLUMNS = {
     **{f"control.{name}": name for name in PAPER}, "exact_mean": "exact", "drift": "drift", "leakage": "leakage",

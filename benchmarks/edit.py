@@ -26,13 +26,13 @@ import numpy as np
 from tunes import held_out
 
 import arvae_music
-from arvae_music.attributes import BUILT_IN, SEMITONES, rhythm_weights
-from arvae_music.cli.common import plain
-from arvae_music.edit import BarResult, EditResult, edit
+from arvae_music.cli.shared.common import plain
+from arvae_music.editing.edit import BarResult, EditResult, edit
+from arvae_music.editing.locks import Locks, in_key
 from arvae_music.library import Model
-from arvae_music.locks import Locks, in_key
-from arvae_music.melody import Melody
-from arvae_music.tokens import FIRST_PITCH, HOLD, REST, onsets
+from arvae_music.music.attributes import BUILT_IN, SEMITONES, rhythm_weights
+from arvae_music.music.melody import Melody
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, onsets
 
 STEP = 1.5  # sd
 SAMPLE = 40  # measures a request for brute force

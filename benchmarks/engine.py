@@ -16,12 +16,12 @@ from collections.abc import Iterator
 import numpy as np
 
 import arvae_music
-from arvae_music import attributes
 from arvae_music.corpora import registry
-from arvae_music.edit import edit
-from arvae_music.examples import distinct
-from arvae_music.measure import Meter
-from arvae_music.melody import Bar, Melody
+from arvae_music.editing.edit import edit
+from arvae_music.music import attributes
+from arvae_music.music.melody import Bar, Melody
+from arvae_music.music.meter import Meter
+from arvae_music.vae.examples import distinct
 
 SIZES = ((16, 0), (16, 64), (16, 256), (10, 64), (100, 64), (1000, 64))
 

@@ -17,10 +17,10 @@ from collections.abc import Callable
 import numpy as np
 
 from arvae_music.corpora import images, morpho_mnist, sprites
-from arvae_music.examples import split
 from arvae_music.images import digits
 from arvae_music.images.evaluation import METRICS, PUBLISHED, evaluate_model
 from arvae_music.images.model import load
+from arvae_music.vae.examples import split
 
 MODELS = ("mnist", "sprites")
 ROUNDS = 5  # the best of them counts: what disturbs only slows

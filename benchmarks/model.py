@@ -20,15 +20,15 @@ import argparse
 import numpy as np
 
 import arvae_music
-from arvae_music.attributes import by_meter
 from arvae_music.corpora import registry
-from arvae_music.evaluation import DRAWS
-from arvae_music.examples import Examples, seen_in, split
+from arvae_music.evaluation.evaluate import DRAWS
 from arvae_music.library import Model
-from arvae_music.measure import Meter
-from arvae_music.metrics import correlation, spearman
-from arvae_music.proposals import decode
-from arvae_music.tokens import HOLD
+from arvae_music.music.attributes import by_meter
+from arvae_music.music.meter import Meter
+from arvae_music.music.tokens import HOLD
+from arvae_music.networks.decoding import decode
+from arvae_music.vae.examples import Examples, seen_in, split
+from arvae_music.vae.statistics import correlation, spearman
 
 
 def main() -> None:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from arvae_music import checkpoint, processor
-from arvae_music.checkpoint import Checkpoint
 from arvae_music.cli.domains import MEASURES
-from arvae_music.evaluation import Evaluation, EvaluationOptions, evaluate_model
+from arvae_music.evaluation.evaluate import Evaluation, EvaluationOptions, evaluate_model
 from arvae_music.library import prepare
-from arvae_music.scales import Scale
+from arvae_music.system import machine as processor
+from arvae_music.vae import checkpoint
+from arvae_music.vae.checkpoint import Checkpoint
+from arvae_music.vae.scales import Scale
 
 TRIED = (1.0, 0.9, 0.8, 0.7, 0.5, 0.0)
 LEAST = 1e-3  # sd of a code

@@ -30,8 +30,9 @@ import engine
 import numpy as np
 import training
 
-from arvae_music import attributes, settings
-from arvae_music.comparison import markdown
+from arvae_music.music import attributes
+from arvae_music.system import settings
+from arvae_music.training.comparison import markdown
 
 SECTIONS = ("start", "training", "corpus", "engine", "batch")
 MEASURES = 16
@@ -166,9 +167,9 @@ def write_melodies(folder: Path, count: int) -> list[Path]:
     import pretty_midi
 
     from arvae_music.corpora import registry
-    from arvae_music.examples import split
-    from arvae_music.measure import Meter
-    from arvae_music.tokens import FIRST_PITCH, HOLD, LOWEST
+    from arvae_music.music.meter import Meter
+    from arvae_music.music.tokens import FIRST_PITCH, HOLD, LOWEST
+    from arvae_music.vae.examples import split
 
     folder.mkdir(parents=True)
     rows = split(registry.load("bach").examples([attributes.find("density")], [Meter(4)])).train.inputs[:, 1:25]

@@ -25,15 +25,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from arvae_music import attributes, processor
 from arvae_music.corpora import registry
-from arvae_music.examples import split
-from arvae_music.losses import attribute_loss, kl_divergence
-from arvae_music.measure import Meter
-from arvae_music.measure_nets import MeasureDims, build
-from arvae_music.mixing import Mixer
-from arvae_music.tokens import VOCABULARY
-from arvae_music.training import Trainer, TrainingOptions
+from arvae_music.music import attributes
+from arvae_music.music.meter import Meter
+from arvae_music.music.tokens import VOCABULARY
+from arvae_music.networks.hierarchical import MeasureDims, build
+from arvae_music.system import machine as processor
+from arvae_music.training.augmentation import Mixer
+from arvae_music.training.losses import attribute_loss, kl_divergence
+from arvae_music.training.trainer import Trainer, TrainingOptions
+from arvae_music.vae.examples import split
 
 BEATS, TICKS = 4, 6
 EMBEDDING, HIDDEN, LATENT, LAYERS, DROPOUT = 10, 128, 32, 2, 0.5

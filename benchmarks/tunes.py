@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from arvae_music import attributes
 from arvae_music.corpora import registry
-from arvae_music.examples import Examples, split
-from arvae_music.measure import Meter
-from arvae_music.melody import Bar, Melody
+from arvae_music.music import attributes
+from arvae_music.music.melody import Bar, Melody
+from arvae_music.music.meter import Meter
+from arvae_music.vae.examples import Examples, split
 
 
 def held_out(corpus: str, part: str, most: int | None = None) -> list[Melody]:

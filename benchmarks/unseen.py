@@ -16,11 +16,11 @@ import argparse
 import numpy as np
 
 import arvae_music
-from arvae_music.attributes import by_meter
 from arvae_music.corpora import registry
-from arvae_music.examples import spread
 from arvae_music.library import Model
-from arvae_music.proposals import decode
+from arvae_music.music.attributes import by_meter
+from arvae_music.networks.decoding import decode
+from arvae_music.vae.examples import spread
 
 
 def main() -> None:

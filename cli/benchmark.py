@@ -23,18 +23,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import settings
 from ..errors import ArvaeError, UsageError
-from ..objectives import ENTRIES, entry
-from . import common
+from ..system import settings
+from ..training.objectives import ENTRIES, entry
 from .domains import Plan, domain_of
 from .evaluate import PARTS
 from .main import INTERRUPTED
 from .run import Run
+from .shared import common
 from .train import default_run, load_data, make_plan, processes, read_plan
 
 if TYPE_CHECKING:
-    from .. import comparison
+    from ..training import comparison
     from .domains import Data
 
 MINUTES = 2.0
@@ -79,7 +79,7 @@ class Job:
 
     @property
     def evaluated(self) -> Path:
-        from ..card import RUN_EVALUATION
+        from ..reports.model_card import RUN_EVALUATION
 
         return self.folder / RUN_EVALUATION
 
@@ -147,7 +147,7 @@ def _check(jobs: Sequence[Job], overwrite: bool) -> None:
 
 def _is_evaluated(job: Job) -> bool:
     """Whether the run is there, trained and judged as this job says, these very weights."""
-    from .. import checkpoint
+    from ..vae import checkpoint
 
     try:
         about = json.loads(job.evaluated.read_text())["about"]
@@ -188,7 +188,7 @@ def _train(job: Job, data: Data, device: str, overwrite: bool) -> int:
 
 
 def _evaluate(job: Job, data: Data) -> None:
-    from ..files import write_whole
+    from ..system.files import write_whole
 
     common.say("evaluating ...")
     held_out = data.split.valid if job.part == "valid" else data.split.test
@@ -202,8 +202,8 @@ def _evaluate(job: Job, data: Data) -> None:
 
 
 def _show(jobs: Sequence[Job], out: Path, corpus: str, command: str, as_json: bool) -> None:
-    from .. import comparison
-    from ..files import write_whole
+    from ..system.files import write_whole
+    from ..training import comparison
 
     if not jobs:
         common.say("no run is finished: there is nothing to compare")
@@ -223,7 +223,8 @@ def _show(jobs: Sequence[Job], out: Path, corpus: str, command: str, as_json: bo
 
 
 def _result(job: Job) -> comparison.Run:
-    from .. import checkpoint, comparison
+    from ..training import comparison
+    from ..vae import checkpoint
 
     training = checkpoint.describe(checkpoint.find(job.folder)).training
     found = json.loads(job.evaluated.read_text())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from .. import settings
-from . import common
+from ..system import settings
+from .shared import common
 
 config_app = typer.Typer(help="The settings: see arvae config show.", no_args_is_help=True)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
-from .common import Json, Quiet, console, print_json, report, say, state
 from .domains import IMAGE_SETS
+from .shared.common import Json, Quiet, console, print_json, report, say, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,8 +55,8 @@ def build(
         return _build_images(corpus, jobs, rebuild, mnist_dir, fetch, name)
     if mnist_dir is not None or fetch:
         raise UsageError("--mnist-dir and --fetch are for mnist", remedy="arvae corpus build mnist")
-    from ..processes import warm_up
-    from ..settings import cores
+    from ..system.processes import warm_up
+    from ..system.settings import cores
 
     if (jobs or cores()) > 1:
         warm_up(WORKERS_IMPORT)  # first of all: this process has as much to import
@@ -129,7 +129,7 @@ def ensure_varied(corpus: str) -> None:
     if corpus != "mnist":  # the only one that has any
         return
     from ..corpora import images, morpho_mnist
-    from ..examples import split
+    from ..vae.examples import split
 
     data = images.load(corpus)
     source = images.variants(data, split(data.examples).train) if data.facts else None
@@ -246,9 +246,9 @@ def info(
     """Show what is in a corpus: meters, attributes, the split, what was left out, licence, citation."""
     if corpus in IMAGE_SETS:
         return _info_of_images(corpus, attribute, seed, as_json=json)
-    from ..attributes import PAPER, find
     from ..corpora.describe import describe
     from ..corpora.registry import load
+    from ..music.attributes import PAPER, find
 
     data = load(corpus)
     description = describe(data, [find(name) for name in attribute or PAPER], seed)
@@ -263,7 +263,7 @@ def info(
 
 def _info_of_images(corpus: str, attributes: list[str] | None, seed: int, *, as_json: bool) -> int:
     from ..corpora import images
-    from ..examples import split
+    from ..vae.examples import split
 
     data = images.load(corpus, tuple(attributes) if attributes else None)
     parts = split(data.examples, seed=seed)

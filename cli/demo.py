@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import OutputError
-from . import common, sources
+from .shared import common, sources
 
 Folder = Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the files go.")]
 
@@ -21,10 +21,11 @@ def demo(
     quiet: common.Quiet = False,
 ) -> int:
     """Edit a melody that arvae brings along: Beethoven's Ode to Joy, denser."""
-    from .. import library, rolls
-    from ..edit import edit
-    from ..files import write_whole
-    from ..scores import read_any
+    from .. import library
+    from ..editing.edit import edit
+    from ..io.scores import read_any
+    from ..reports import piano_roll as rolls
+    from ..system.files import write_whole
     from .edit import summary
 
     source = Path(library.__file__).parent / "data" / "ode_to_joy.mid"

@@ -16,9 +16,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from .. import __version__, settings
+from .. import __version__
 from ..errors import ArvaeError
-from . import common
+from ..system import settings
+from .shared import common
 
 ESSENTIAL = {"numpy": "arithmetic", "mido": "MIDI files", "safetensors": "models"}
 OPTIONAL = {
@@ -92,7 +93,7 @@ def _nearest_folder(path: Path) -> Path:
 
 def _models() -> Iterator[Check]:
     try:
-        from .. import checkpoint
+        from ..vae import checkpoint
     except ImportError as error:
         yield Check("models", "broken", f"cannot be read ({error})")
         return

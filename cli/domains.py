@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import CorpusError
-from ..objectives import DEFAULT, entry
+from ..training.objectives import DEFAULT, entry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import torch
 
-    from ..checkpoint import Checkpoint
-    from ..combinations import Combinations
-    from ..examples import Examples, Split
-    from ..images.nets import ImageDims
-    from ..measure_nets import MeasureDims
-    from ..training import Trainer, TrainingOptions
+    from ..images.networks import ImageDims
+    from ..networks.hierarchical import MeasureDims
+    from ..training.trainer import Trainer, TrainingOptions
+    from ..vae.checkpoint import Checkpoint
+    from ..vae.combinations import Combinations
+    from ..vae.examples import Examples, Split
 
 BATCH = 128
 STEPS = 6000  # of a corpus of music that has no entry in EPOCHS
@@ -157,15 +157,15 @@ class Measures:
     trial = "arvae edit melody.mid --density +1.5 --model {run}"
 
     def attributes(self, corpus: str) -> tuple[str, ...]:
-        from ..attributes import PAPER
+        from ..music.attributes import PAPER
 
         return PAPER
 
     def load(self, corpus: str, attributes: tuple[str, ...]) -> Data:
-        from ..attributes import each_once, find
         from ..corpora import registry
-        from ..examples import split
-        from ..measure_model import combinations_of
+        from ..music.attributes import each_once, find
+        from ..training.music_recipe import combinations_of
+        from ..vae.examples import split
 
         data = registry.load(corpus)
         specs = each_once([find(name) for name in attributes])
@@ -185,7 +185,7 @@ class Measures:
         )
 
     def dims(self, corpus: str, options: Mapping[str, Any]) -> MeasureDims:
-        from ..measure_nets import MeasureDims
+        from ..networks.hierarchical import MeasureDims
 
         own = {name: options[name] for name in ("latent", "hidden", "tick_hidden", "token_dropout")}
         attributes = len(options["attributes"])
@@ -195,16 +195,16 @@ class Measures:
         return MeasureDims(**own, flow_layers=flow, attributes=attributes, wide=WIDE, each_tick=True)
 
     def read_dims(self, body: Mapping[str, Any]) -> MeasureDims:
-        from ..measure_nets import MeasureDims
+        from ..networks.hierarchical import MeasureDims
 
         return MeasureDims(**body)
 
     def trainer(self, plan: Plan, data: Data, device: torch.device) -> Trainer:
-        from ..attributes import evaluate_mixed, find
-        from ..measure_nets import accuracy, build
-        from ..mixing import Mixer
-        from ..objectives import make
-        from ..training import Trainer
+        from ..music.attributes import evaluate_mixed, find
+        from ..networks.hierarchical import accuracy, build
+        from ..training.augmentation import Mixer
+        from ..training.objectives import make
+        from ..training.trainer import Trainer
 
         model, split = build(plan.dims).to(device), data.split
         specs = [find(name) for name in plan.attributes]
@@ -216,9 +216,9 @@ class Measures:
     def checkpoint(
         self, plan: Plan, data: Data, trainer: Trainer, training: dict[str, Any], provenance: dict[str, Any]
     ) -> Checkpoint:
-        from ..attributes import find
-        from ..gains import with_gains
-        from ..measure_model import origin_of, to_checkpoint
+        from ..music.attributes import find
+        from ..training.gains import with_gains
+        from ..training.music_recipe import origin_of, to_checkpoint
 
         made = to_checkpoint(
             trainer.model,
@@ -238,13 +238,13 @@ class Measures:
         return f"tokens {valid.get('tokens', 0):.4f}, whole measures {valid.get('measures', 0):.3f}"
 
     def evaluation_options(self, quick: bool) -> Any:
-        from ..evaluation import EvaluationOptions
+        from ..evaluation.evaluate import EvaluationOptions
 
         return EvaluationOptions.quick() if quick else EvaluationOptions()
 
     def evaluate(self, run: Path, data: Data, held_out: Examples, options: Any, about: Mapping[str, Any]) -> Result:
         from .. import library
-        from ..evaluation import evaluate_model
+        from ..evaluation.evaluate import evaluate_model
 
         model = library.load(run)
         digest = {"digest": model.checkpoint.digest}
@@ -252,7 +252,7 @@ class Measures:
         return result
 
     def published(self, corpus: str) -> Mapping[str, Mapping[str, float]]:
-        from ..evaluation import PUBLISHED
+        from ..evaluation.evaluate import PUBLISHED
 
         return PUBLISHED.get(corpus, {})
 
@@ -270,7 +270,7 @@ class Images:
 
     def load(self, corpus: str, attributes: tuple[str, ...]) -> Data:
         from ..corpora import images
-        from ..examples import split
+        from ..vae.examples import split
 
         data = images.load(corpus, attributes)
         parts = split(data.examples)
@@ -290,21 +290,21 @@ class Images:
         return replace(usual, epochs=max(round(IMAGE_ROWS[corpus] / max(rows, 1)), 1))
 
     def dims(self, corpus: str, options: Mapping[str, Any]) -> ImageDims:
-        from ..images.nets import ImageDims
+        from ..images.networks import ImageDims
 
         size, patch = {"sprites": (64, 4), "mnist": (28, 2)}[corpus]
         return ImageDims(size, patch, options["latent"], hidden=options["hidden"])
 
     def read_dims(self, body: Mapping[str, Any]) -> ImageDims:
-        from ..images.nets import ImageDims
+        from ..images.networks import ImageDims
 
         return ImageDims(**body)
 
     def trainer(self, plan: Plan, data: Data, device: torch.device) -> Trainer:
         from ..images.attributes import evaluate, find
-        from ..images.nets import accuracy, build
-        from ..objectives import make
-        from ..training import Trainer
+        from ..images.networks import accuracy, build
+        from ..training.objectives import make
+        from ..training.trainer import Trainer
 
         model, split = build(plan.dims).to(device), data.split
         measure = partial(evaluate, [find(name) for name in plan.attributes])

@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import UsageError
-from . import batches, common, pictures, placing, sources
+from . import pictures
+from .shared import batches, common, placing, sources
 
 if TYPE_CHECKING:
-    from ..edit import BarResult, EditRequest, EditResult
+    from ..editing.edit import BarResult, EditRequest, EditResult
+    from ..io.midi import Song
     from ..library import Model
-    from ..midi import Song
-    from .placing import Planned
+    from .shared.placing import Planned
 
 SLIDERS = ("density", "rhythm", "range", "contour", "syncopation", "pitch", "repetition", "steps")  # have an option
 _SLIDERS = "Sliders: +1.5 (sd), -2notes, +10%, =8notes, x1.5, 0:+0,8:+2 (a ramp over measures)"
@@ -220,7 +221,7 @@ class _Work:
     json: bool
 
     def __call__(self, plan: Planned) -> batches.Told | Literal[False]:
-        from ..edit import edit as edit_melody
+        from ..editing.edit import edit as edit_melody
 
         if plan.skip:
             return False
@@ -236,8 +237,8 @@ class _Work:
         return batches.Told(self._lines(plan, song, result, model, title), data, plan.place == "-")
 
     def _draw(self, plan: Planned, song: Song, result: EditResult) -> None:
-        from ..files import write_whole
-        from ..rolls import svg
+        from ..reports.piano_roll import svg
+        from ..system.files import write_whole
 
         picture = svg(song.melody, result.melody, title=song.melody.name, caption=placing.label(self.request.targets))
         write_whole(Path(plan.place).with_suffix(".svg"), picture.encode(), overwrite=plan.overwrite)
@@ -256,7 +257,7 @@ class _Work:
 
 def summary(result: EditResult, request: EditRequest, model: Model, title: str | None = None) -> list[str]:
     """The report's lines: a table of attributes, then what could not be done. `title` is what to call the model."""
-    from ..manifest import attribute_rows
+    from ..reports.manifest import attribute_rows
 
     lines = [f"{'':11} {'before':>9} {'asked':>9} {'achieved':>9}  {'':6} exact in"]
     for row in attribute_rows(result, request.targets, request.keep, model):
@@ -290,8 +291,8 @@ def _numbers(bars: Sequence[BarResult]) -> str:
 def as_json(
     plan: Planned, song: Song, result: EditResult, request: EditRequest, model: Model, dry_run: bool
 ) -> dict[str, Any]:
-    from ..manifest import attribute_rows
-    from ..targets import to_json
+    from ..music.sliders import to_json
+    from ..reports.manifest import attribute_rows
 
     return {
         "input": str(plan.request.source),

@@ -21,17 +21,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import settings
 from ..errors import CorpusError, OutputError, UsageError
-from . import common
+from ..system import settings
 from .corpus import ensure_built
+from .shared import common
 
 if TYPE_CHECKING:
-    from ..checkpoint import Metadata
-    from ..evaluation import Evaluation
-    from ..examples import Examples
+    from ..evaluation.evaluate import Evaluation
     from ..library import Model
-    from ..report import Table
+    from ..reports.evaluation_tables import Table
+    from ..vae.checkpoint import Metadata
+    from ..vae.examples import Examples
     from .domains import Result
 
 PARTS = ("valid", "test")
@@ -93,8 +93,9 @@ def evaluate(
     if html is not None and html.exists() and not overwrite:
         raise OutputError("exists already", where=str(html), remedy="give --overwrite, or another name with --html")
     settings.patient_threads()
-    from .. import checkpoint, library
-    from ..evaluation import EvaluationOptions, evaluate_model, headline_names
+    from .. import library
+    from ..evaluation.evaluate import EvaluationOptions, evaluate_model, headline_names
+    from ..vae import checkpoint
 
     metadata = checkpoint.describe(checkpoint.find(model))
     bounds = (fail_under or [], fail_over or [])
@@ -128,7 +129,7 @@ def _judged(result: Result, thresholds: Sequence[Threshold]) -> int:
 
 def _thresholds(under: Sequence[str], over: Sequence[str], known: Sequence[str]) -> list[Threshold]:
     """For the names that are `known`. Raises UsageError, before any work, with the nearest one."""
-    from ..evaluation import lower_is_better
+    from ..evaluation.evaluate import lower_is_better
 
     found = []
     for text, least in [*((text, True) for text in under), *((text, False) for text in over)]:
@@ -164,10 +165,10 @@ def _evaluate_images(
     as_json: bool,
 ) -> int:
     from ..corpora import images as corpora
-    from ..examples import split
     from ..images.evaluation import EvaluationOptions, evaluate_model, headline_names
     from ..images.model import load
     from ..images.report import tables
+    from ..vae.examples import split
 
     name = str(corpus or metadata.provenance.get("corpus"))
     if name not in corpora.NAMES:
@@ -244,8 +245,8 @@ def _load(model: Model, corpus: str | None, part: str) -> _Data:
 def _split(model: Model, corpus: str, part: str) -> tuple[Examples, Examples]:
     """The same split as `arvae train` makes, of the meters that the model knows."""
     from ..corpora import registry
-    from ..examples import split
-    from ..measure import Meter
+    from ..music.meter import Meter
+    from ..vae.examples import split
 
     specs = [spec for spec in model.specs if spec.name in model.metadata.carried]
     meters = [Meter.parse(name) for name in model.metadata.meters]
@@ -258,8 +259,8 @@ def _split(model: Model, corpus: str, part: str) -> tuple[Examples, Examples]:
 
 
 def _write_report(path: Path, result: Evaluation, model: Model, overwrite: bool) -> None:
-    from ..files import write_whole
-    from ..report import page
+    from ..reports.evaluation_tables import page
+    from ..system.files import write_whole
 
     common.say("report ...")
     write_whole(path, page(result, model).encode(), overwrite=overwrite)
@@ -270,7 +271,7 @@ def _show(result: Evaluation, thresholds: Sequence[Threshold], *, as_json: bool)
     if as_json:
         _print(result, thresholds)
         return
-    from ..report import tables
+    from ..reports.evaluation_tables import tables
 
     about, counts = result.about, result.counts
     common.report(

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import batches, common, sources
+from .shared import batches, common, sources
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ..attributes import AttributeSpec
-    from ..melody import Bar, Melody
-    from ..midi import Song
+    from ..io.midi import Song
+    from ..music.attributes import AttributeSpec
+    from ..music.melody import Bar, Melody
 
 DEFAULT_TEMPO = 120  # quarter notes a minute, of a MIDI file without a tempo
 MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")  # 7 flats upwards
@@ -57,7 +57,7 @@ def inspect(
     quiet: common.Quiet = False,
 ) -> int:
     """Show a file's tracks, its melody and why it was chosen, and every measure's attributes."""
-    from ..attributes import PAPER, find
+    from ..music.attributes import PAPER, find
 
     specs = [find(name) for name in attribute or PAPER]
     places = sources.expand_inputs(files, recursive=recursive)
@@ -113,7 +113,7 @@ def meters(melody: Melody) -> list[Change]:
 
 def tempi(song: Song) -> list[Change]:
     """Tempo changes by measure, one a measure at most: a ritardando may have hundreds."""
-    from ..midi_events import TEMPO, parse_track, split
+    from ..io.midi_events import TEMPO, parse_track, split
 
     parts = split(song.write(song.melody.rows), song.name)
     tracks = [parse_track(parts.track(i), song.name).events for i in range(len(parts.tracks))]
@@ -147,7 +147,7 @@ def bars(melody: Melody, specs: Sequence[AttributeSpec]) -> list[dict[str, Any]]
 
 def note_names(melody: Melody) -> list[list[str]]:
     """The notes of every measure; one tied over from the measure before stands in parentheses."""
-    from ..rolls import pitch_name
+    from ..reports.piano_roll import pitch_name
 
     names: list[list[str]] = [[] for _ in melody.bars]
     for note in melody.notes:
@@ -163,7 +163,7 @@ def attribute_values(melody: Melody, specs: Sequence[AttributeSpec]) -> dict[int
     """From the index of a measure that has tokens to its attributes, in their units."""
     import numpy as np
 
-    from ..attributes import evaluate
+    from ..music.attributes import evaluate
 
     by_meter: dict[Any, list[tuple[int, Bar]]] = defaultdict(list)
     for i in melody.editable:
@@ -211,7 +211,7 @@ def quarters(length: Fraction) -> str:
 def voice_table(song: Song) -> Table:
     from rich.table import Table
 
-    from ..rolls import pitch_name
+    from ..reports.piano_roll import pitch_name
 
     table = Table("", "track", "channel", "name", "notes", "from", "to", "overlapping", box=None)
     for voice in song.candidates:

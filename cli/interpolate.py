@@ -23,17 +23,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import UsageError
-from . import common, edit, pictures, placing, sources
-from .placing import Planned
-from .sources import Place
+from . import edit, pictures
+from .shared import common, placing, sources
+from .shared.placing import Planned
+from .shared.sources import Place
 from .vary import earlier_rows
 
 if TYPE_CHECKING:
-    from ..interpolate import Interpolation
+    from ..editing.interpolate import Interpolation
+    from ..io.midi import Song
     from ..library import Model
-    from ..manifest import Row
-    from ..melody import Melody
-    from ..midi import Song
+    from ..music.melody import Melody
+    from ..reports.manifest import Row
 
 STEPS = 8
 NAMED = 3  # inputs in the outputs' name
@@ -102,8 +103,8 @@ def interpolate(
 
 
 def _chosen(song: Song, bars: str | None) -> Melody:
-    from ..interpolate import excerpt
-    from ..targets import numbers_in
+    from ..editing.interpolate import excerpt
+    from ..music.sliders import numbers_in
 
     melody = replace(song.whole(), name=song.name)
     if bars is None:
@@ -169,7 +170,7 @@ def _velocities(path: Interpolation, songs: Sequence[Song]) -> list[int]:
 
 def _midi(steps: Sequence[tuple[Melody, int]], look: dict[str, Any]) -> bytes:
     """Melodies with their velocities, one after another."""
-    from ..midi import new_midi
+    from ..io.midi import new_midi
 
     bars = [(melody, velocity, bar) for melody, velocity in steps for bar in melody.bars]
     return new_midi(
@@ -184,9 +185,9 @@ def _midi(steps: Sequence[tuple[Melody, int]], look: dict[str, Any]) -> bytes:
 
 
 def _conclude(path: Interpolation, plans: Sequence[Planned], rows: Sequence[Row], tempo: float) -> None:
-    from ..contact_sheet import NAME, make_card, page
-    from ..files import write_whole
-    from ..manifest import CSV_NAME, JSON_NAME, to_csv, to_json
+    from ..reports.contact_sheet import NAME, make_card, page
+    from ..reports.manifest import CSV_NAME, JSON_NAME, to_csv, to_json
+    from ..system.files import write_whole
 
     folder = Path(plans[0].place).parent
     cards = [make_card(row, path.melodies[0], m, tempo) for row, m in zip(rows, path.melodies, strict=True)]
@@ -200,8 +201,8 @@ def _rows(
     path: Interpolation, plans: Sequence[Planned], places: Sequence[Place], model: Model, seed: int, one: bool
 ) -> list[Row]:
     """The manifest's row of every step: asked is the line between the inputs around it."""
-    from ..interpolate import results
-    from ..manifest import entry
+    from ..editing.interpolate import results
+    from ..reports.manifest import entry
 
     rows = []
     for n, result in enumerate(results(path, model)):

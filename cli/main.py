@@ -129,8 +129,8 @@ def _quick(words: list[str]) -> int:
 def _run(words: list[str], debug: bool) -> int:
     import typer
 
-    from . import common
-    from .lazy import root
+    from .shared import common
+    from .shared.lazy import root
 
     common.state.debug = debug
     try:

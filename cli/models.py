@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import common
+from .shared import common
 
 if TYPE_CHECKING:
-    from ..checkpoint import Checkpoint, Metadata
+    from ..vae.checkpoint import Checkpoint, Metadata
 
 LISTED = {  # of the evaluation, the first that there is
     ("tokens", "pixels"): "come back right",
@@ -30,7 +30,7 @@ def models() -> None:
 @models_app.command("list")
 def list_models(json: common.Json = False, quiet: common.Quiet = False) -> int:
     """List the models that come with arvae: their sliders and what they were trained on."""
-    from .. import checkpoint
+    from ..vae import checkpoint
 
     rows = [_summary(name) for name in checkpoint.packaged_names()]
     if json:
@@ -60,7 +60,8 @@ def info(
     quiet: common.Quiet = False,
 ) -> None:
     """Describe a model: its sliders and their scales, its corpus, how it was trained."""
-    from .. import card, checkpoint
+    from ..reports import model_card as card
+    from ..vae import checkpoint
 
     found = checkpoint.read(model)
     meta, judged = found.metadata, card.evaluation_of(found)
@@ -81,7 +82,8 @@ def info(
 
 
 def _summary(name: str) -> dict[str, Any]:
-    from .. import card, checkpoint
+    from ..reports import model_card as card
+    from ..vae import checkpoint
 
     model = checkpoint.read(name)
     path, meta = checkpoint.find(name), model.metadata

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import InputError, UsageError
-from . import batches, common, placing
-from .batches import Told
-from .placing import Planned
-from .sources import Place
+from .shared import batches, common, placing
+from .shared.batches import Told
+from .shared.placing import Planned
+from .shared.sources import Place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ..images.edit import ImageResult, Traversal
     from ..images.model import ImageModel
-    from ..targets import Target
+    from ..music.sliders import Target
 
 SUFFIX, GIF = ".png", ".gif"
 SLIDERS = (  # have an option of `arvae edit`
@@ -81,8 +81,8 @@ def refuse(ctx: typer.Context, *names: str) -> None:
 def load_model(name: str | None, size: int) -> ImageModel:
     """The model that --model says; else the packaged one that draws pictures of this size. Raises CheckpointError,
     InputError where none does."""
-    from .. import checkpoint
     from ..images.model import load
+    from ..vae import checkpoint
 
     if name is not None and name != "auto":
         return load(name)
@@ -319,7 +319,7 @@ def _told(found: Sequence[Traversal]) -> list[dict[str, Any]]:
 
 def _lines(found: Sequence[Traversal], model: ImageModel) -> list[str]:
     from ..images.edit import unit_of
-    from ..metrics import spearman
+    from ..vae.statistics import spearman
 
     lines = [f"{'':11} {'asked from':>10} {'to':>8} {'drawn from':>11} {'to':>8}  {'':4} rank correlation"]
     for one, spec in zip(found, model.specs, strict=True):

@@ -19,19 +19,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArvaeError, CheckpointError, TrainingError
-from . import common
 from .domains import Data, Domain, Plan
 from .main import INTERRUPTED
+from .shared import common
 
 if TYPE_CHECKING:
-    from ..training import Report, Trainer
+    from ..training.trainer import Report, Trainer
 
 CHECKPOINT_SECONDS = 60.0
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
     """config.json of a run's folder; train.read_plan is the inverse."""
-    from ..files import write_whole
+    from ..system.files import write_whole
 
     write_whole(folder / "config.json", (json.dumps(plan.to_json(), indent=2) + "\n").encode(), overwrite=True)
 
@@ -43,7 +43,7 @@ class Run:
         self.folder, self.plan, self.data, self.device, self.as_json = folder, plan, data, device, as_json
 
     def go(self, resume: bool, threads: int) -> int:
-        from .. import processor
+        from ..system import machine as processor
 
         processor.settle(threads)
         trainer = self._trainer()
@@ -64,7 +64,7 @@ class Run:
     def _trainer(self) -> Trainer:
         import torch
 
-        from ..training import seed_all
+        from ..training.trainer import seed_all
 
         seed_all(self.plan.options.seed, 0, 0)
         return self.plan.domain.trainer(self.plan, self.data, torch.device(self.device))
@@ -78,7 +78,7 @@ class Run:
 
     def _forget_after(self, step: int) -> None:
         """Drop the reports of steps that a crash has lost: they will be made again."""
-        from ..files import write_whole
+        from ..system.files import write_whole
 
         path = self.folder / "metrics.jsonl"
         kept = [line for line in path.read_text().splitlines() if _step_of(line) <= step] if path.exists() else []
@@ -100,8 +100,9 @@ class Run:
     def _save(self, trainer: Trainer, report: Report | None) -> None:
         from safetensors.torch import save
 
-        from .. import __version__, checkpoint
-        from ..files import write_whole
+        from .. import __version__
+        from ..system.files import write_whole
+        from ..vae import checkpoint
 
         provenance = {
             "corpus": self.plan.corpus,

@@ -16,13 +16,13 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import settings
 from ..errors import OutputError, UsageError
-from ..objectives import DEFAULT, ENTRIES, NOTHING, entry
-from . import common
+from ..system import settings
+from ..training.objectives import DEFAULT, ENTRIES, NOTHING, entry
 from .corpus import ensure_built, ensure_varied
 from .domains import BATCH, EPOCHS, STEPS, Data, Plan, domain_of
 from .run import Run, barrier, first
+from .shared import common
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -213,7 +213,7 @@ def make_plan(
 ) -> Plan:
     """A run on so many training rows with the options that were `given`, None where not. Raises UsageError for those
     that such a run does not have."""
-    from ..training import TrainingOptions, room_for
+    from ..training.trainer import TrainingOptions, room_for
 
     domain = domain_of(corpus)
     options = vars(domain.defaults(corpus, rows, objective, given.get("batch") or BATCH))
@@ -267,7 +267,7 @@ def _check_run(run: Path, resume: bool, overwrite: bool) -> None:
 
 
 def read_plan(run: Path) -> Plan:
-    from ..training import TrainingOptions
+    from ..training.trainer import TrainingOptions
 
     try:
         body = json.loads((run / "config.json").read_text())

@@ -24,18 +24,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import InputError, OutputError, UsageError
-from . import batches, common, edit, placing, sources
-from .parallel import workers
-from .placing import Planned
-from .sources import Place
+from . import edit
+from .shared import batches, common, placing, sources
+from .shared.parallel import workers
+from .shared.placing import Planned
+from .shared.sources import Place
 
 if TYPE_CHECKING:
-    from ..contact_sheet import Card
-    from ..edit import EditResult
+    from ..editing.edit import EditResult
+    from ..editing.vary import VaryRequest
+    from ..io.midi import Song
     from ..library import Model
-    from ..manifest import Row
-    from ..midi import Song
-    from ..vary import VaryRequest
+    from ..reports.contact_sheet import Card
+    from ..reports.manifest import Row
 
 COUNT, AMOUNT = 16, 0.5
 MOST_POINTS = 1000  # of a grid
@@ -107,7 +108,7 @@ def vary(
     named = (density, rhythm, range_, contour, syncopation, pitch, repetition, steps)
     sliders = edit.chosen(named, set_)
     places = sources.expand_inputs(files, recursive=recursive)
-    from ..vary import VaryRequest
+    from ..editing.vary import VaryRequest
 
     trained = sources.load_model(model, runtime=runtime)
     points = grid_points(grid) if grid is not None else [{}]
@@ -207,8 +208,8 @@ def _plan(
 
 def earlier_rows(folder: Path, *, overwrite: bool, skip_existing: bool) -> dict[str, Row]:
     """The rows of the manifest that is there, by file, for what is skipped."""
-    from ..contact_sheet import NAME
-    from ..manifest import CSV_NAME, JSON_NAME, from_json
+    from ..reports.contact_sheet import NAME
+    from ..reports.manifest import CSV_NAME, JSON_NAME, from_json
 
     there = [folder / name for name in (JSON_NAME, CSV_NAME, NAME) if (folder / name).exists()]
     if there and not (overwrite or skip_existing):
@@ -272,10 +273,10 @@ class _Work:
         self, song: Song, request: VaryRequest, plans: Sequence[Planned], model: Model
     ) -> tuple[list[Card], list[str]]:
         """Everything of one request: the edit itself, or its variations."""
-        from ..contact_sheet import make_card
-        from ..edit import edit as edit_melody
-        from ..manifest import entry
-        from ..vary import vary as vary_melody
+        from ..editing.edit import edit as edit_melody
+        from ..editing.vary import vary as vary_melody
+        from ..reports.contact_sheet import make_card
+        from ..reports.manifest import entry
 
         short = 0
         results: list[tuple[EditResult, float | None]]
@@ -300,7 +301,7 @@ class _Work:
 
     def _recalled(self, item: _Item, song: Song) -> _Made:
         """Everything is there already: the sheet is drawn from the files."""
-        from ..contact_sheet import make_card
+        from ..reports.contact_sheet import make_card
 
         tempo, cards = round(song.tempo, 2), []
         for plan in item.plans:
@@ -347,9 +348,9 @@ def _run(work: _Work, items: Sequence[_Item], jobs: int | None, *, json: bool) -
 
 def _conclude(work: _Work, cards: Sequence[Card]) -> None:
     """The manifest and the sheet of all that is there; rows of an earlier run that are not made again stay."""
-    from ..contact_sheet import NAME, page
-    from ..files import write_whole
-    from ..manifest import CSV_NAME, JSON_NAME, to_csv, to_json
+    from ..reports.contact_sheet import NAME, page
+    from ..reports.manifest import CSV_NAME, JSON_NAME, to_csv, to_json
+    from ..system.files import write_whole
 
     made = {str(card.row["file"]): card.row for card in cards}
     kept = {name: row for name, row in work.earlier.items() if (work.folder / name).exists()}

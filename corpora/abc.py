@@ -19,8 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from arvae_music.abc import pitches_of, quarters_of, signature_of, tokenised
-
+from ..io.abc import pitches_of, quarters_of, signature_of, tokenised
 from .parts import Measure, Sound
 
 _VOICE = re.compile(r"\s*\[?V:\s*([^\s\]]+)[^\]]*\]?")

@@ -26,11 +26,10 @@ from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
-from arvae_music import __version__
-from arvae_music.errors import ArvaeError, CorpusError
-from arvae_music.processes import in_order
-from arvae_music.settings import cores
-
+from .. import __version__
+from ..errors import ArvaeError, CorpusError
+from ..system.processes import in_order
+from ..system.settings import cores
 from . import store
 from .corpus import Corpus, Extracted, Tune, Work
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from arvae_music.attributes import AttributeSpec
-from arvae_music.examples import Examples, distinct, seen_in, split
-
+from ..music.attributes import AttributeSpec
+from ..vae.examples import Examples, distinct, seen_in, split
 from .registry import CorpusData
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -18,11 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from arvae_music import voices
-from arvae_music.errors import CorpusError, InputError
-from arvae_music.grid import melody_of
-from arvae_music.melody import Melody
-
+from ..errors import CorpusError, InputError
+from ..io import voices
+from ..io.quantise import melody_of
+from ..music.melody import Melody
 from .abc import read_abc, read_text, split_collection
 from .corpus import Bar, Corpus, Extracted, Tune, Work
 from .parts import SILENT, assemble, extract_tune, is_silent, no_measure_fits, read_part

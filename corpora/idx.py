@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 import numpy.typing as npt
 
-from arvae_music.errors import InputError
+from ..errors import InputError
 
 IMAGES, LABELS = 0x00000803, 0x00000801  # magic numbers
 KINDS = {IMAGES: "images", LABELS: "labels"}

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arvae_music.attributes import each_once
-from arvae_music.errors import CorpusError
-from arvae_music.examples import Examples, joined
-from arvae_music.images import attributes
-from arvae_music.images.attributes import evaluate, find
-
+from ..errors import CorpusError
+from ..images import attributes
+from ..images.attributes import evaluate, find
+from ..music.attributes import each_once
+from ..vae.examples import Examples, joined
 from . import morpho_mnist, sprites
 
 NAMES = (sprites.NAME, morpho_mnist.NAME)

@@ -41,15 +41,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arvae_music import __version__, settings
-from arvae_music.errors import CorpusError, InputError, OutputError
-from arvae_music.examples import Examples, LazyRows
-from arvae_music.files import open_up, write_whole
-from arvae_music.images import digits
-from arvae_music.images.attributes import DIGITS
-from arvae_music.images.warping import warped
-from arvae_music.processes import in_order
-
+from .. import __version__
+from ..errors import CorpusError, InputError, OutputError
+from ..images import digits
+from ..images.attributes import DIGITS
+from ..images.warping import warped
+from ..system import settings
+from ..system.files import open_up, write_whole
+from ..system.processes import in_order
+from ..vae.examples import Examples, LazyRows
 from . import idx
 
 NAME = "mnist"

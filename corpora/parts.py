@@ -22,9 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from arvae_music.measure import Meter
-from arvae_music.tokens import REST, Row, Timed, believed_fifths, choose_shift, cut, onsets
-
+from ..music.meter import Meter
+from ..music.tokens import REST, Row, Timed, believed_fifths, choose_shift, cut, onsets
 from .corpus import Bar, Extracted, Tune, Work
 
 INCOMPLETE = "pickup or incomplete measure"

@@ -22,12 +22,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arvae_music.attributes import AttributeSpec, by_meter, evaluate_mixed
-from arvae_music.errors import CorpusError
-from arvae_music.examples import Examples
-from arvae_music.measure import MAX_TICKS, Meter
-from arvae_music.tokens import PAD
-
+from ..errors import CorpusError
+from ..music.attributes import AttributeSpec, by_meter, evaluate_mixed
+from ..music.meter import MAX_TICKS, Meter
+from ..music.tokens import PAD
+from ..vae.examples import Examples
 from . import store
 from .corpus import Corpus
 from .store import Facts

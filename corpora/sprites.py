@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arvae_music.examples import Examples, LazyRows
-from arvae_music.images.sprites import ELLIPSE, HEART_CENTRE, HEART_SIZE, MARGIN, SIDE, SIZE, SPAN
+from ..images.sprites import ELLIPSE, HEART_CENTRE, HEART_SIZE, MARGIN, SIDE, SIZE, SPAN
+from ..vae.examples import Examples, LazyRows
 
 NAME = "sprites"
 DESCRIPTION = "2-d sprites: squares, ellipses and hearts of 6 sizes, 40 orientations and 32 x 32 places"

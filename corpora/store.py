@@ -30,10 +30,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arvae_music import settings
-from arvae_music.errors import CorpusError, OutputError
-from arvae_music.files import appearing
-
+from ..errors import CorpusError, OutputError
+from ..system import settings
+from ..system.files import appearing
 from .corpus import Tune
 
 FORMAT = 1  # raise it when the columns, the tokens or the meters change

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from arvae_music import card, checkpoint
-from arvae_music.files import write_whole
+from arvae_music.reports import model_card as card
+from arvae_music.system.files import write_whole
+from arvae_music.vae import checkpoint
 
 PAGE = Path(__file__).parent.parent / "docs" / "models.md"
 

@@ -96,7 +96,7 @@ def melody(work: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model to edit with: the packaged one, else a small one of random weights, calibrated on made-up measures."""
-    from arvae_music import checkpoint
+    from arvae_music.vae import checkpoint
 
     packaged = checkpoint.PACKAGED / "bach.safetensors"
     return packaged if packaged.is_file() else random_model(tmp_path_factory.mktemp("model") / "tiny.safetensors")
@@ -116,11 +116,13 @@ def random_model(path: Path, *, each_tick: bool = False) -> Path:
     """A checkpoint of an untrained model of small dimensions, for measures of any meter."""
     import torch
 
-    from arvae_music import attributes, checkpoint, measure_nets
-    from arvae_music.examples import Examples
-    from arvae_music.measure import MAX_TICKS, all_meters
-    from arvae_music.measure_model import to_checkpoint
-    from arvae_music.tokens import HOLD, token_of
+    from arvae_music.music import attributes
+    from arvae_music.music.meter import MAX_TICKS, all_meters
+    from arvae_music.music.tokens import HOLD, token_of
+    from arvae_music.networks import hierarchical as measure_nets
+    from arvae_music.training.music_recipe import to_checkpoint
+    from arvae_music.vae import checkpoint
+    from arvae_music.vae.examples import Examples
 
     random, rows, meters = np.random.default_rng(0), [], []
     for meter in [*all_meters(), *all_meters()] * 20:

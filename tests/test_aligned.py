@@ -13,15 +13,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arvae_music.attributes import evaluate_mixed, find
-from arvae_music.combinations import MOST
 from arvae_music.errors import UsageError
-from arvae_music.examples import Examples
-from arvae_music.measure_nets import MeasureDims, accuracy, build
-from arvae_music.objectives import aligned, make
-from arvae_music.objectives.conditional import ConditionalVae
-from arvae_music.objectives.objective import Setting, Step, evidence
-from arvae_music.training import Trainer, TrainingOptions
+from arvae_music.music.attributes import evaluate_mixed, find
+from arvae_music.networks.hierarchical import MeasureDims, accuracy, build
+from arvae_music.training.objectives import aligned, make
+from arvae_music.training.objectives.conditional import ConditionalVae
+from arvae_music.training.objectives.objective import Setting, Step, evidence
+from arvae_music.training.trainer import Trainer, TrainingOptions
+from arvae_music.vae.combinations import MOST
+from arvae_music.vae.examples import Examples
 
 CPU = torch.device("cpu")
 SPECS = [find("density"), find("contour")]

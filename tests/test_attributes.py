@@ -20,8 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import batches, rows
 
-from arvae_music import attributes
-from arvae_music.attributes import (
+from arvae_music.errors import UsageError
+from arvae_music.music import attributes
+from arvae_music.music.attributes import (
     BUILT_IN,
     PAPER,
     AttributeSpec,
@@ -34,9 +35,8 @@ from arvae_music.attributes import (
     pack,
     rhythm_weights,
 )
-from arvae_music.errors import UsageError
-from arvae_music.measure import Meter, all_meters
-from arvae_music.tokens import FIRST_PITCH, HOLD, PAD, REST, VOCABULARY, Row
+from arvae_music.music.meter import Meter, all_meters
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, PAD, REST, VOCABULARY, Row
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES: list[dict[str, Any]] = json.loads((GOLDEN / "attributes.json").read_text(encoding="utf-8"))

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import load, save
 
-from arvae_music import checkpoint, library
-from arvae_music.attributes import BUILT_IN, PAPER
+from arvae_music import library
 from arvae_music.errors import CheckpointError, OutputError
-from arvae_music.scales import NOT_CARRIED, QUANTILES
+from arvae_music.music.attributes import BUILT_IN, PAPER
+from arvae_music.vae import checkpoint
+from arvae_music.vae.scales import NOT_CARRIED, QUANTILES
 
 Body = dict[str, Any]
 

@@ -13,8 +13,8 @@ from test_cli_train import press
 
 from arvae_music.cli import benchmark as command
 from arvae_music.errors import TrainingError
-from arvae_music.evaluation import EvaluationOptions
-from arvae_music.training import Trainer
+from arvae_music.evaluation.evaluate import EvaluationOptions
+from arvae_music.training.trainer import Trainer
 
 cache, run = test_cli_train.cache, test_cli_train.run  # fixtures: the corpus `tunes`, and `arvae` in this process
 
@@ -26,7 +26,7 @@ TWO = ("--objectives", "beta-vae,conditional")
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks and evaluations of no size: this is about the command."""
-    from arvae_music import measure_nets
+    from arvae_music.networks import hierarchical as measure_nets
 
     tiny = EvaluationOptions(
         measures=24, requests=24, guided=4, traversals=1, probe_rows=40, contexts=4, samples=20, proposals=4

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from conftest import Run, write_melody
 
-from arvae_music.cli import common
-from arvae_music.cli.batches import run_batch
-from arvae_music.cli.placing import Planned, Request, fill, plan_outputs, safe_name, write_output
-from arvae_music.cli.sources import expand_inputs
+from arvae_music.cli.shared import common
+from arvae_music.cli.shared.batches import run_batch
+from arvae_music.cli.shared.placing import Planned, Request, fill, plan_outputs, safe_name, write_output
+from arvae_music.cli.shared.sources import expand_inputs
 from arvae_music.errors import CheckpointError, InputError, OutputError, UsageError
 
 # ------------------------------------------------------------------------- exit codes and streams

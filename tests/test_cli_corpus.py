@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from arvae_music.cli import common
 from arvae_music.cli.main import COMMANDS, main
+from arvae_music.cli.shared import common
 
 TUNE = "X:{n}\nT:Tune {n}\nM:2/4\nL:1/8\nK:C\n{notes}|\n\n"
 NOTES = "CDEFGABc"

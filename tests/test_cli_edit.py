@@ -20,9 +20,9 @@ from conftest import Run, write_melody
 from midi_files import BAR, FOUR, KNOWN_HARD, TUNE, Performed, exact, note_messages, save, signature, track
 from mido.midifiles.meta import encode_variable_int
 
-from arvae_music.cli import parallel
+from arvae_music.cli.shared import parallel
 from arvae_music.errors import InputError
-from arvae_music.midi import Song
+from arvae_music.io.midi import Song
 
 
 def rich_file(path: Path) -> Path:

@@ -13,9 +13,9 @@ import pytest
 from conftest import Run
 from PIL import Image
 
-from arvae_music import checkpoint
-from arvae_music.cli import common
 from arvae_music.cli.main import main
+from arvae_music.cli.shared import common
+from arvae_music.vae import checkpoint
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 

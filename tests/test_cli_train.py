@@ -16,14 +16,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from arvae_music import checkpoint
-from arvae_music.cli import common, train
+from arvae_music.cli import train
 from arvae_music.cli.domains import IMAGE_ROWS, Plan, domain_of
 from arvae_music.cli.main import COMMANDS, main
 from arvae_music.cli.run import Run
+from arvae_music.cli.shared import common
 from arvae_music.cli.train import default_run
-from arvae_music.measure_nets import MeasureDims
-from arvae_music.training import Report, Trainer, TrainingOptions
+from arvae_music.networks.hierarchical import MeasureDims
+from arvae_music.training.trainer import Report, Trainer, TrainingOptions
+from arvae_music.vae import checkpoint
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 SMALL = ("--hidden", 8, "--tick-hidden", 8, "--latent", 6, "--batch", 16, "--quiet")

@@ -14,7 +14,7 @@ from test_cli_edit import files_in, other_events, rich_file
 
 from arvae_music.cli.vary import grid_points
 from arvae_music.errors import UsageError
-from arvae_music.midi import Song
+from arvae_music.io.midi import Song
 
 
 def notes(path: Path) -> list[tuple[int, int, int]]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arvae_music.combinations import CHUNK, Combinations
+from arvae_music.vae.combinations import CHUNK, Combinations
 
 NAN = np.nan
 # contour, range: no measure that rises by 7 has a range of 2

@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import batches, pictures
 
-from arvae_music import attributes
-from arvae_music.attributes import AttributeSpec
 from arvae_music.images import attributes as images
 from arvae_music.images.attributes import ImageAttribute
-from arvae_music.measure import Meter, all_meters
-from arvae_music.tokens import HOLD, REST
+from arvae_music.music import attributes
+from arvae_music.music.attributes import AttributeSpec
+from arvae_music.music.meter import Meter, all_meters
+from arvae_music.music.tokens import HOLD, REST
 
 Rows = npt.NDArray[Any]
 

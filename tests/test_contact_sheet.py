@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from test_vary import EIGHT, FOUR, melody_of, row
 
-from arvae_music import library, manifest
-from arvae_music.contact_sheet import MOST, Card, make_card, page, timed
+from arvae_music import library
 from arvae_music.library import Model
+from arvae_music.reports import manifest
+from arvae_music.reports.contact_sheet import MOST, Card, make_card, page, timed
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'<!--cards-->.mid"
 VOID = {"meta", "input", "link", "img", "br"}

@@ -15,14 +15,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from arvae_music.attributes import PAPER, evaluate, find
 from arvae_music.corpora import abc, bach, build, describe, folder, folk, parts, registry, store
 from arvae_music.corpora.corpus import Bar, Corpus, Extracted, Tune, Work
 from arvae_music.errors import CorpusError
-from arvae_music.examples import split
-from arvae_music.measure import MAX_TICKS, Meter
-from arvae_music.midi import Song
-from arvae_music.tokens import HOLD, PAD, REST, pitch_of
+from arvae_music.io.midi import Song
+from arvae_music.music.attributes import PAPER, evaluate, find
+from arvae_music.music.meter import MAX_TICKS, Meter
+from arvae_music.music.tokens import HOLD, PAD, REST, pitch_of
+from arvae_music.vae.examples import split
 
 CHORALES = ("bwv66.6", "bwv277", "bwv114.7")
 

@@ -13,11 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arvae_music import attributes, control, gains, report
-from arvae_music.attributes import evaluate_mixed, pack
-from arvae_music.checkpoint import Checkpoint, Metadata
-from arvae_music.cli.common import print_json
-from arvae_music.evaluation import (
+from arvae_music.cli.shared.common import print_json
+from arvae_music.evaluation import control
+from arvae_music.evaluation.evaluate import (
     PUBLISHED,
     Evaluation,
     EvaluationOptions,
@@ -26,13 +24,18 @@ from arvae_music.evaluation import (
     lower_is_better,
     spelt,
 )
-from arvae_music.examples import Examples
 from arvae_music.library import Model
-from arvae_music.measure import MAX_TICKS, TICKS_PER_BEAT, Meter
-from arvae_music.metrics import sampled
-from arvae_music.runtime import State
-from arvae_music.scales import calibrate, correlations
-from arvae_music.tokens import CENTRE, FIRST_PITCH, HOLD, REST, VOCABULARY, Timed, cut, notes_of, token_of
+from arvae_music.music import attributes
+from arvae_music.music.attributes import evaluate_mixed, pack
+from arvae_music.music.meter import MAX_TICKS, TICKS_PER_BEAT, Meter
+from arvae_music.music.tokens import CENTRE, FIRST_PITCH, HOLD, REST, VOCABULARY, Timed, cut, notes_of, token_of
+from arvae_music.networks.runtime import State
+from arvae_music.reports import evaluation_tables as report
+from arvae_music.training import gains
+from arvae_music.vae.checkpoint import Checkpoint, Metadata
+from arvae_music.vae.examples import Examples
+from arvae_music.vae.scales import calibrate, correlations
+from arvae_music.vae.statistics import sampled
 
 NAMES = ("density", "contour")
 SPECS = [attributes.BUILT_IN[name] for name in NAMES]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arvae_music.errors import CorpusError
-from arvae_music.examples import Examples, LazyRows, counted, distinct, joined, seen_in, split
+from arvae_music.vae.examples import Examples, LazyRows, counted, distinct, joined, seen_in, split
 
 
 def make(pieces: list[int], inputs: np.ndarray | None = None) -> Examples:

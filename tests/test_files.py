@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from arvae_music.errors import OutputError
-from arvae_music.files import write_whole
+from arvae_music.system.files import write_whole
 
 
 def leftovers(folder: Path) -> list[str]:

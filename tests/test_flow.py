@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from arvae_music import checkpoint, metrics
-from arvae_music.flow import FAR, UNUSED, ConditionalFlow
-from arvae_music.measure import Meter
-from arvae_music.measure_nets import MeasureDims, build
-from arvae_music.model import ArVae
-from arvae_music.proposals import decode
-from arvae_music.runtime import Flow, Freed, NumpyRuntime
-from arvae_music.scales import calibrate
-from arvae_music.torch_runtime import TorchRuntime
+from arvae_music.music.meter import Meter
+from arvae_music.networks.decoding import decode
+from arvae_music.networks.hierarchical import MeasureDims, build
+from arvae_music.networks.runtime import Flow, Freed, NumpyRuntime
+from arvae_music.networks.torch_runtime import TorchRuntime
+from arvae_music.vae import checkpoint
+from arvae_music.vae import statistics as metrics
+from arvae_music.vae.flow import FAR, UNUSED, ConditionalFlow
+from arvae_music.vae.model import ArVae
+from arvae_music.vae.scales import calibrate
 
 
 def stirred(size: int = 5, conditions: int = 3, layers: int = 4) -> ConditionalFlow:

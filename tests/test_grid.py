@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from midi_files import FOUR, exact, heard, row
 
 from arvae_music.errors import InputError
-from arvae_music.grid import OFF_GRID, OUT_OF_RANGE, TWO_AT_ONCE, Placements, TickNote, melody_of
-from arvae_music.measure import Meter, all_meters
-from arvae_music.melody import Melody
-from arvae_music.tokens import Timed, cut, onsets
+from arvae_music.io.quantise import OFF_GRID, OUT_OF_RANGE, TWO_AT_ONCE, Placements, TickNote, melody_of
+from arvae_music.music.melody import Melody
+from arvae_music.music.meter import Meter, all_meters
+from arvae_music.music.tokens import Timed, cut, onsets
 
 TPQ = 480
 NO_PICKUP = Fraction(0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from arvae_music.gru import Gru, fused
+from arvae_music.networks.gru import Gru, fused
 
 
 def made(hidden: int = 4, seed: int = 0) -> Gru:

@@ -12,16 +12,18 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from arvae_music import checkpoint, library
+from arvae_music import library
 from arvae_music.corpora import sprites
 from arvae_music.errors import CheckpointError, InputError, UsageError
-from arvae_music.examples import Examples
-from arvae_music.images import classifier, edit, evaluation, nets, pictures
+from arvae_music.images import classifier, edit, evaluation, pictures
+from arvae_music.images import networks as nets
 from arvae_music.images.attributes import SPRITES, ImageAttribute, evaluate, find
 from arvae_music.images.model import ImageModel, load, prepare, to_checkpoint
-from arvae_music.images.nets import ImageDims
+from arvae_music.images.networks import ImageDims
 from arvae_music.images.warping import warped
-from arvae_music.scales import calibrate, correlations
+from arvae_music.vae import checkpoint
+from arvae_music.vae.examples import Examples
+from arvae_music.vae.scales import calibrate, correlations
 
 SMALL = ImageDims(64, 4, 7, channels=(4, 6, 8), hidden=16)
 

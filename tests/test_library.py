@@ -12,10 +12,11 @@ import pytest
 from conftest import REPOSITORY, write_melody
 
 import arvae_music
-from arvae_music import checkpoint, library
-from arvae_music.attributes import find
+from arvae_music import library
 from arvae_music.errors import CheckpointError, InputError, OutputError, UsageError
-from arvae_music.targets import parse
+from arvae_music.music.attributes import find
+from arvae_music.music.sliders import parse
+from arvae_music.vae import checkpoint
 
 ODE = Path(arvae_music.__file__).parent / "data" / "ode_to_joy.mid"
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch import distributed as dist
 from torch import multiprocessing as mp
 
-from arvae_music.losses import attribute_loss, kl_divergence
+from arvae_music.training.losses import attribute_loss, kl_divergence
 
 
 def batch(rows: int = 9, attributes: int = 3, seed: int = 0) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import meters
 
-from arvae_music.measure import MAX_TICKS, Meter, all_meters
+from arvae_music.music.meter import MAX_TICKS, Meter, all_meters
 
 
 def test_four_four_is_the_published_grid() -> None:

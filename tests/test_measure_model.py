@@ -9,20 +9,21 @@ import pytest
 import torch
 from test_training import DIMS, SPECS, TRAIN
 
-from arvae_music import control, library
-from arvae_music.attributes import PAPER, by_meter, evaluate, evaluate_mixed, find
-from arvae_music.carried import find_dimensions, posterior_means
-from arvae_music.checkpoint import read, write
-from arvae_music.examples import Examples
-from arvae_music.measure import Meter
-from arvae_music.measure_model import combinations_of, from_checkpoint, to_checkpoint
-from arvae_music.measure_nets import MeasureDims, build, mirrored
-from arvae_music.model import ArVae
-from arvae_music.normal import Codes
-from arvae_music.objectives import Carriage
-from arvae_music.runtime import NumpyRuntime
-from arvae_music.scales import NOT_CARRIED
-from arvae_music.tokens import HOLD, token_of
+from arvae_music import library
+from arvae_music.evaluation import control
+from arvae_music.music.attributes import PAPER, by_meter, evaluate, evaluate_mixed, find
+from arvae_music.music.meter import Meter
+from arvae_music.music.tokens import HOLD, token_of
+from arvae_music.networks.hierarchical import MeasureDims, build, mirrored
+from arvae_music.networks.runtime import NumpyRuntime
+from arvae_music.training.calibration import find_dimensions, posterior_means
+from arvae_music.training.music_recipe import combinations_of, from_checkpoint, to_checkpoint
+from arvae_music.training.objectives import Carriage
+from arvae_music.vae.checkpoint import read, write
+from arvae_music.vae.examples import Examples
+from arvae_music.vae.model import ArVae
+from arvae_music.vae.normal_scores import Codes
+from arvae_music.vae.scales import NOT_CARRIED
 
 
 def model(seed: int = 0, dims: MeasureDims = DIMS) -> ArVae:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from arvae_music.attributes import pack
-from arvae_music.measure import MAX_TICKS, Meter, all_meters
-from arvae_music.measure_nets import DROPPED, START, MeasureDims, accuracy, build, context, distinct, layout
-from arvae_music.model import ArVae
-from arvae_music.tokens import FIRST_PITCH, HOLD, PAD, REST, VOCABULARY, Row
+from arvae_music.music.attributes import pack
+from arvae_music.music.meter import MAX_TICKS, Meter, all_meters
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, PAD, REST, VOCABULARY, Row
+from arvae_music.networks.hierarchical import DROPPED, START, MeasureDims, accuracy, build, context, distinct, layout
+from arvae_music.vae.model import ArVae
 
 DIMS = MeasureDims(latent=5, hidden=12, tick_hidden=8, token_dropout=0.3, null_share=0.2)
 

@@ -13,7 +13,7 @@ from scipy.stats import norm, spearmanr
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mutual_info_score
 
-from arvae_music import metrics
+from arvae_music.vae import statistics as metrics
 
 RANDOM = np.random.default_rng(7)
 COLUMNS = st.lists(st.integers(-5, 5), min_size=3, max_size=30)

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from midi_files import FOUR, KNOWN_HARD, TUNE, Performed, Rows, canonical, exact, heard
 
 from arvae_music.errors import InputError
-from arvae_music.grid import TWO_AT_ONCE
-from arvae_music.measure import Meter
-from arvae_music.midi import Song, new_midi
-from arvae_music.midi_events import END_OF_TRACK, encode_track, parse_track, split
-from arvae_music.tokens import HOLD, REST, Row, notes_of
+from arvae_music.io.midi import Song, new_midi
+from arvae_music.io.midi_events import END_OF_TRACK, encode_track, parse_track, split
+from arvae_music.io.quantise import TWO_AT_ONCE
+from arvae_music.music.meter import Meter
+from arvae_music.music.tokens import HOLD, REST, Row, notes_of
 
 CHOICE = {"type_0": {"channel": 1}}  # where the test, not the rule, names the melody
 NO_PICKUP = Fraction(0)

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import meters, rows
 
-from arvae_music.attributes import PAPER, evaluate_mixed, find, pack
-from arvae_music.measure import MAX_TICKS, Meter
-from arvae_music.mixing import FARTHEST, Inputs, Mixer, crossed, moved
-from arvae_music.tokens import FIRST_PITCH, HIGHEST, LOWEST, pitch_of, token_of
+from arvae_music.music.attributes import PAPER, evaluate_mixed, find, pack
+from arvae_music.music.meter import MAX_TICKS, Meter
+from arvae_music.music.tokens import FIRST_PITCH, HIGHEST, LOWEST, pitch_of, token_of
+from arvae_music.training.augmentation import FARTHEST, Inputs, Mixer, crossed, moved
 
 SPECS = [find(name) for name in PAPER]
 

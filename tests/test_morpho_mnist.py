@@ -13,8 +13,8 @@ import pytest
 
 from arvae_music.corpora import images, morpho_mnist
 from arvae_music.errors import CorpusError, InputError, UsageError
-from arvae_music.examples import split
 from arvae_music.images import digits
+from arvae_music.vae.examples import split
 
 NAMES = list(morpho_mnist.SHA256)
 

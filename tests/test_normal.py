@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp, kstest, truncnorm
 
 from arvae_music import library
-from arvae_music.attributes import by_meter
-from arvae_music.examples import Examples, LazyRows
-from arvae_music.normal import LEVELS, NEAR, Codes, NormalScores
+from arvae_music.music.attributes import by_meter
+from arvae_music.vae.examples import Examples, LazyRows
+from arvae_music.vae.normal_scores import LEVELS, NEAR, Codes, NormalScores
 
 KINDS = {
     "few": lambda random, n: random.integers(0, 5, n).astype(float),

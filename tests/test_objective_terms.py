@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.distributions import Categorical, MultivariateNormal, Normal
 
 from arvae_music.errors import UsageError
-from arvae_music.model import Posterior
-from arvae_music.objectives import beta_tcvae, factor_vae, fader, glsr_vae, make
-from arvae_music.objectives.critics import perceptron
-from arvae_music.objectives.objective import Batch, Setting, Step
+from arvae_music.training.objectives import beta_tcvae, factor_vae, fader, glsr_vae, make
+from arvae_music.training.objectives.critics import perceptron
+from arvae_music.training.objectives.objective import Batch, Setting, Step
+from arvae_music.vae.model import Posterior
 
 # ------------------------------------------------------------------------------------ beta-TCVAE
 

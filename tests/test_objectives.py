@@ -15,15 +15,15 @@ import torch.multiprocessing as mp
 from torch import Tensor, nn
 from torch.distributions import Bernoulli
 
-from arvae_music import objectives
 from arvae_music.errors import UsageError
-from arvae_music.examples import Examples
-from arvae_music.flow import ConditionalFlow
-from arvae_music.model import ArVae, Decoding
-from arvae_music.normal import Codes
-from arvae_music.objectives import ENTRIES
-from arvae_music.objectives.objective import Objective
-from arvae_music.training import Trainer, TrainingOptions
+from arvae_music.training import objectives
+from arvae_music.training.objectives import ENTRIES
+from arvae_music.training.objectives.objective import Objective
+from arvae_music.training.trainer import Trainer, TrainingOptions
+from arvae_music.vae.examples import Examples
+from arvae_music.vae.flow import ConditionalFlow
+from arvae_music.vae.model import ArVae, Decoding
+from arvae_music.vae.normal_scores import Codes
 
 WIDTH, LATENT = 6, 5
 OPTIONS = TrainingOptions(epochs=4, batch=16, learning_rate=1e-2, report_steps=1, valid_steps=4)

@@ -10,8 +10,18 @@ import pytest
 import strategies  # noqa: F401  the hypothesis profile
 from hypothesis import given
 
-from arvae_music.path import BROKEN_TIE, IMPOSSIBLE, LEAP, MOVED_TIE, NEW_TIE, REPEATED, Choice, best_path, joins
-from arvae_music.tokens import HOLD, REST
+from arvae_music.editing.best_path import (
+    BROKEN_TIE,
+    IMPOSSIBLE,
+    LEAP,
+    MOVED_TIE,
+    NEW_TIE,
+    REPEATED,
+    Choice,
+    best_path,
+    joins,
+)
+from arvae_music.music.tokens import HOLD, REST
 
 C, D, G, HIGH = 20, 22, 27, 40
 TICKS = 3

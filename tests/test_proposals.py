@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import arvae_music
-from arvae_music.attributes import PAPER, evaluate
-from arvae_music.checkpoint import Metadata
-from arvae_music.combinations import Combinations
-from arvae_music.edit import BONUSES, OVERSHOOTS, TEMPERATURES, propose
-from arvae_music.edit import Model as EngineModel
+from arvae_music.editing.edit import BONUSES, OVERSHOOTS, TEMPERATURES, propose
+from arvae_music.editing.edit import Model as EngineModel
 from arvae_music.library import Model
-from arvae_music.measure import Meter
-from arvae_music.proposals import Beliefs, _distinct
-from arvae_music.scales import NOT_CARRIED, STRONG, Scale
-from arvae_music.tokens import FIRST_PITCH, HOLD, REST, START, Row, token_of
+from arvae_music.music.attributes import PAPER, evaluate
+from arvae_music.music.meter import Meter
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, START, Row, token_of
+from arvae_music.networks.decoding import Beliefs, _distinct
+from arvae_music.vae.checkpoint import Metadata
+from arvae_music.vae.combinations import Combinations
+from arvae_music.vae.scales import NOT_CARRIED, STRONG, Scale
 
 FOUR = Meter(4)
 COUNT = len(OVERSHOOTS) * len(BONUSES) * len(TEMPERATURES)

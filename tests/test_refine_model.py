@@ -17,12 +17,12 @@ import test_cli_train
 import torch
 from conftest import REPOSITORY
 
-from arvae_music import checkpoint
-from arvae_music.attributes import evaluate_mixed
-from arvae_music.measure_nets import MeasureDims, accuracy, build
-from arvae_music.objectives import make
-from arvae_music.objectives.aligned import Weights
-from arvae_music.training import Trainer, TrainingOptions
+from arvae_music.music.attributes import evaluate_mixed
+from arvae_music.networks.hierarchical import MeasureDims, accuracy, build
+from arvae_music.training.objectives import make
+from arvae_music.training.objectives.aligned import Weights
+from arvae_music.training.trainer import Trainer, TrainingOptions
+from arvae_music.vae import checkpoint
 
 cache, run = test_cli_train.cache, test_cli_train.run  # fixtures: the corpus `tunes`, and `arvae` in this process
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from arvae_music import rolls
-from arvae_music.measure import Meter
-from arvae_music.melody import Bar, Melody
-from arvae_music.tokens import REST, Row, token_of
+from arvae_music.music.melody import Bar, Melody
+from arvae_music.music.meter import Meter
+from arvae_music.music.tokens import REST, Row, token_of
+from arvae_music.reports import piano_roll as rolls
 
 FOUR = Meter(4)
 SVG = "{http://www.w3.org/2000/svg}"

@@ -9,16 +9,16 @@ import pytest
 import torch
 from conftest import random_model
 
-from arvae_music import checkpoint
-from arvae_music.attributes import pack
-from arvae_music.carried import posterior_means
-from arvae_music.checkpoint import Checkpoint
-from arvae_music.measure import MAX_TICKS, Meter, all_meters
-from arvae_music.measure_model import from_checkpoint
-from arvae_music.model import ArVae
-from arvae_music.proposals import decode, gumbel, log_probabilities, surprise
-from arvae_music.runtime import NumpyRuntime
-from arvae_music.tokens import FIRST_PITCH, HOLD, REST, START, VOCABULARY, Row
+from arvae_music.music.attributes import pack
+from arvae_music.music.meter import MAX_TICKS, Meter, all_meters
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, START, VOCABULARY, Row
+from arvae_music.networks.decoding import decode, gumbel, log_probabilities, surprise
+from arvae_music.networks.runtime import NumpyRuntime
+from arvae_music.training.calibration import posterior_means
+from arvae_music.training.music_recipe import from_checkpoint
+from arvae_music.vae import checkpoint
+from arvae_music.vae.checkpoint import Checkpoint
+from arvae_music.vae.model import ArVae
 
 EACH = 25  # rows of every meter
 

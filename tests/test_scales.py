@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arvae_music.scales import KNOTS, calibrate, correlations, isotonic
+from arvae_music.vae.scales import KNOTS, calibrate, correlations, isotonic
 
 numbers = st.floats(-100, 100, width=32)
 

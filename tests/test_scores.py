@@ -11,8 +11,8 @@ import pytest
 from midi_files import heard, row
 
 from arvae_music.errors import InputError
-from arvae_music.measure import Meter
-from arvae_music.scores import read_any, read_score
+from arvae_music.io.scores import read_any, read_score
+from arvae_music.music.meter import Meter
 
 REEL = """X:1
 T:A tune

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import arvae_music
-from arvae_music.attributes import PAPER, evaluate
-from arvae_music.judge import Judge, Problem, Weights
+from arvae_music.editing.cost import Judge, Problem, Weights
+from arvae_music.editing.locks import Locks, in_key
+from arvae_music.editing.search import REACH, Effort, Pool, Search, _keys, _Moves, _nth
 from arvae_music.library import Model
-from arvae_music.locks import Locks, in_key
-from arvae_music.measure import Meter
-from arvae_music.proposals import log_probabilities, surprise
-from arvae_music.search import REACH, Effort, Pool, Search, _keys, _Moves, _nth
-from arvae_music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, Row, token_of
+from arvae_music.music.attributes import PAPER, evaluate
+from arvae_music.music.meter import Meter
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, Row, token_of
+from arvae_music.networks.decoding import log_probabilities, surprise
 
 ONE, TWO = Meter(1), Meter(2)
 C, D, E, F, FIS, G = (token_of(pitch) for pitch in (72, 74, 76, 77, 78, 79))
@@ -217,7 +217,7 @@ def test_what_looks_dear_before_its_taste_is_known_would_not_have_been_taken(
 ):
     asked = problem([ROW, changed(t4=G)], wanted)
     usual = search(asked).run()
-    monkeypatch.setattr("arvae_music.search.LIKELY", 1000)
+    monkeypatch.setattr("arvae_music.editing.search.LIKELY", 1000)
     np.testing.assert_array_equal(search(asked).run().rows, usual.rows)
 
 

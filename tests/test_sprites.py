@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arvae_music.corpora import sprites
-from arvae_music.examples import split
 from arvae_music.images import sprites as measured
+from arvae_music.vae.examples import split
 
 SIDE, AXES, HEART, CENTRE = 21.8, (15.4, 7.7), 11.9, 0.293481  # pixels at scale 1: sprites.py
 indices = st.integers(0, sprites.COUNT - 1)

@@ -8,10 +8,10 @@ import pytest
 import strategies  # noqa: F401  the hypothesis profile
 from hypothesis import given
 
-from arvae_music.attributes import BUILT_IN
 from arvae_music.errors import UsageError
-from arvae_music.measure import Meter
-from arvae_music.targets import Change, Target, describe, numbers_in, parse, selected, to_json
+from arvae_music.music.attributes import BUILT_IN
+from arvae_music.music.meter import Meter
+from arvae_music.music.sliders import Change, Target, describe, numbers_in, parse, selected, to_json
 
 DENSITY, CONTOUR, RHYTHM = BUILT_IN["density"], BUILT_IN["contour"], BUILT_IN["rhythm"]
 FOUR, THREE = Meter(4), Meter(3)

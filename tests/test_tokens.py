@@ -12,8 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import Tune, barlines, batches, grid_notes, meters, tunes
 
-from arvae_music.measure import Meter, all_meters
-from arvae_music.tokens import (
+from arvae_music.music.meter import Meter, all_meters
+from arvae_music.music.tokens import (
     CENTRE,
     FIRST_PITCH,
     HIGHEST,

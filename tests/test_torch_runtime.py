@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 from conftest import Run
 
-from arvae_music import checkpoint, library
-from arvae_music.checkpoint import Checkpoint
+from arvae_music import library
 from arvae_music.corpora import bach, registry
 from arvae_music.corpora.corpus import Work
 from arvae_music.errors import CheckpointError, UsageError
-from arvae_music.examples import Examples, split
-from arvae_music.measure import Meter, all_meters
-from arvae_music.proposals import decode, gumbel, log_probabilities
-from arvae_music.runtime import Freed, GivenCodes, NumpyRuntime, Runtime
-from arvae_music.tokens import Row
-from arvae_music.torch_runtime import TorchRuntime
+from arvae_music.music.meter import Meter, all_meters
+from arvae_music.music.tokens import Row
+from arvae_music.networks.decoding import decode, gumbel, log_probabilities
+from arvae_music.networks.runtime import Freed, GivenCodes, NumpyRuntime, Runtime
+from arvae_music.networks.torch_runtime import TorchRuntime
+from arvae_music.vae import checkpoint
+from arvae_music.vae.checkpoint import Checkpoint
+from arvae_music.vae.examples import Examples, split
 
 TUNES = 6  # of the test part of Bach: a score takes a quarter of a second to read
 EACH = 8  # decodes of a measure, from sampled points

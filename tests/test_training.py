@@ -14,18 +14,18 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
-from arvae_music.attributes import PAPER, evaluate_mixed, find, pack
 from arvae_music.errors import TrainingError, UsageError
-from arvae_music.examples import Examples
-from arvae_music.losses import attribute_loss, kl_divergence
-from arvae_music.measure import Meter
-from arvae_music.measure_nets import MeasureDims, accuracy, build
-from arvae_music.mixing import Mixer
-from arvae_music.model import ArVae, Decoding
-from arvae_music.objectives.ar_vae import ArVaeObjective
-from arvae_music.objectives.objective import PARTS, WHOLE, Phase, Step, Terms
-from arvae_music.tokens import FIRST_PITCH, HOLD
-from arvae_music.training import FLOOR, WARM_UP, Report, Trainer, TrainingOptions
+from arvae_music.music.attributes import PAPER, evaluate_mixed, find, pack
+from arvae_music.music.meter import Meter
+from arvae_music.music.tokens import FIRST_PITCH, HOLD
+from arvae_music.networks.hierarchical import MeasureDims, accuracy, build
+from arvae_music.training.augmentation import Mixer
+from arvae_music.training.losses import attribute_loss, kl_divergence
+from arvae_music.training.objectives.ar_vae import ArVaeObjective
+from arvae_music.training.objectives.objective import PARTS, WHOLE, Phase, Step, Terms
+from arvae_music.training.trainer import FLOOR, WARM_UP, Report, Trainer, TrainingOptions
+from arvae_music.vae.examples import Examples
+from arvae_music.vae.model import ArVae, Decoding
 
 SPECS = [find(name) for name in PAPER]
 DIMS = MeasureDims(latent=6, hidden=8, tick_hidden=6, token_dropout=0.3, null_share=0.2)

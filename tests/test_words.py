@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from arvae_music.cli.lazy import load
 from arvae_music.cli.main import COMMANDS
-from arvae_music.cli.words import NotPlainError, plain
+from arvae_music.cli.shared.lazy import load
+from arvae_music.cli.shared.words import NotPlainError, plain
 
 WORDS = (
     "", "a", "+1.5", "1", "01", "-3", "0", "16", "17", "+2", " 4", "1_000", "1.0", "1e3", "1e999", ".5", "5.", "nan",

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..attributes import Unit, imported
 from ..errors import UsageError
+from ..music.attributes import Unit, imported
 from . import digits, sprites
 
 Images = npt.NDArray[Any]  # (n, h, w) uint8

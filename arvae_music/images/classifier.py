@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ..training import seed_all
-from .nets import white
+from ..training.trainer import seed_all
+from .networks import white
 
 EPOCHS = 8
 BATCH = 64

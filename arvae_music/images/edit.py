@@ -28,8 +28,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from ..measure import Meter
-from ..targets import Target, parse
+from ..music.meter import Meter
+from ..music.sliders import Target, parse
 from .attributes import ImageAttribute
 from .model import ImageModel
 

@@ -30,13 +30,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import metrics, sections
-from ..examples import Examples, spread
-from ..scales import STRONG
-from ..sections import Figures, Progress
+from ..evaluation import sections
+from ..evaluation.sections import Figures, Progress
+from ..vae import statistics as metrics
+from ..vae.examples import Examples, spread
+from ..vae.scales import STRONG
 from .classifier import train as train_classifier
 from .model import ImageModel
-from .nets import accuracy_of
+from .networks import accuracy_of
 
 Floats = npt.NDArray[np.floating[Any]]
 Images = npt.NDArray[np.uint8]

@@ -20,14 +20,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .. import checkpoint as checkpoints
-from ..carried import calibration_rows, carried, posteriors, restored
-from ..checkpoint import Checkpoint, Metadata
-from ..examples import Examples
-from ..model import ArVae
-from ..objectives import Carriage
+from ..training.calibration import calibration_rows, carried, posteriors, restored
+from ..training.objectives import Carriage
+from ..vae import checkpoint as checkpoints
+from ..vae.checkpoint import Checkpoint, Metadata
+from ..vae.examples import Examples
+from ..vae.model import ArVae
 from .attributes import BUILT_IN, ImageAttribute, evaluate, find
-from .nets import Decoder, ImageDims, build, mirrored
+from .networks import Decoder, ImageDims, build, mirrored
 
 KIND = "images"
 BATCH = 512  # pictures drawn at a time

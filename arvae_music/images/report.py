@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..report import Table, number
+from ..reports.evaluation_tables import Table, number
 from .evaluation import METRICS, PUBLISHED, Evaluation
 
 Figures = Mapping[str, float]

@@ -1,0 +1,295 @@
+"""A walk among measures: what can be reached by small random changes, kept where it is good.
+
+The edit engine's search (search.py) looks for the NEAREST measure that has what was asked. Variations and
+interpolations want measures that lie at some distance from the ones given, many of them, and different ones. So
+here the best of every niche are kept (Mouret & Clune 2015, MAP-Elites; what a niche is, the caller says), and
+in each round some of them are changed a little, one to four changes at a time:
+
+    a note gets another pitch          which one, the decoder's probabilities decide by lot
+    a note goes to another place       within the measure
+    two neighbours swap pitches
+    a run of notes goes up or down     by one to three steps of the scale
+    a beat is copied                   from a guide: a decode of a moved latent point, the other end of a path
+
+What the caller forbids is dropped, what it prices is kept or not. Changes are guessed to be as plausible as the
+decoder's probabilities before the change say; those that look best are looked at again by the model.
+
+Shapes: g groups (measures, all of one meter), n candidates, t ticks, v vocabulary, q guides of each group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..music.meter import TICKS_PER_BEAT, Meter
+from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, Row, onsets
+from ..networks.decoding import log_probabilities, surprise
+from ..networks.runtime import Runtime
+from .locks import in_key
+
+Floats = npt.NDArray[np.floating[Any]]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int16]
+Allow = Callable[[Ints, Rows], Mask]  # (n,) groups, (n, t) rows -> which may be
+Price = Callable[[Ints, Rows, Floats], tuple[Floats, Ints]]  # and (n,) nats -> costs (inf: drop), niches
+
+ROUNDS = 10
+PARENTS = 16  # of each group, in a round
+CHILDREN = 24  # of each parent
+ADMITTED = 32  # of each group, in a round: what the model looks at
+CHANGES = (0.4, 0.35, 0.15, 0.1)  # probabilities of one, two, three, four changes at once
+KINDS = (0.32, 0.22, 0.1, 0.22, 0.14)  # of the five changes, in the order above
+HEAT = 0.6  # of the decoder's log-probabilities when a pitch is drawn
+LUCK = 0.7  # how far chance decides what is kept
+MOST_STEPS = 3  # that a run goes up or down
+
+
+@dataclass(frozen=True)
+class Found:
+    """Candidates with their model's view: which group, what they cost, how surprising they are."""
+
+    group: Ints
+    rows: Rows
+    cost: Floats
+    niche: Ints
+    nats: Floats
+    table: npt.NDArray[np.float32]  # (n, t, v)
+
+    def take(self, at: npt.NDArray[Any]) -> Found:
+        return Found(**{name: value[at] for name, value in vars(self).items()})
+
+    def join(self, other: Found) -> Found:
+        theirs = vars(other)
+        return Found(**{name: np.concatenate([value, theirs[name]]) for name, value in vars(self).items()})
+
+
+class Walk:
+    """One walk of all groups at once. `pitches` (g, v) says which notes may come new."""
+
+    def __init__(
+        self,
+        meter: Meter,
+        rows: Rows,
+        guides: Rows,
+        pitches: Mask,
+        allow: Allow,
+        price: Price,
+        runtime: Runtime,
+        random: np.random.Generator,
+        width: int,
+    ) -> None:
+        self.meter, self.runtime, self.random, self.width = meter, runtime, random, width
+        self.guides, self.pitches, self.allow, self.price = guides, pitches, allow, price
+        self.groups = len(rows)
+        self.found = self._looked_at(np.arange(self.groups), rows)
+        self.original_nats = self.found.nats
+        count = guides.shape[1]
+        self.add(np.repeat(np.arange(self.groups), count), guides.reshape(-1, meter.ticks))
+
+    def add(self, group: Ints, rows: Rows) -> None:
+        """Candidates from elsewhere."""
+        fine = self.allow(group, rows)
+        if fine.any():
+            group, rows = _different(group[fine], rows[fine])
+            self.found = _elite(self.found.join(self._looked_at(group, rows)), self.width, self.random)
+
+    def run(self, rounds: int = ROUNDS) -> Found:
+        for _ in range(rounds):
+            parents = self.found.take(_drawn(self.found.group, PARENTS, self.random))
+            group, rows, nats = self._children(parents)
+            fine = self.allow(group, rows)
+            group, rows, nats = group[fine], rows[fine], nats[fine]
+            if len(rows) == 0:
+                continue
+            cost, _ = self.price(group, rows, nats)
+            luck = self.random.gumbel(size=len(cost)) * LUCK
+            best = _first_of(group, np.where(np.isfinite(cost), cost - luck, np.inf), ADMITTED)
+            best = best[np.isfinite(cost[best])]
+            if len(best):
+                self.found = _elite(self.found.join(self._looked_at(group[best], rows[best])), self.width, self.random)
+        return self.found
+
+    def _looked_at(self, group: Ints, rows: Rows) -> Found:
+        table = log_probabilities(self.runtime, rows, self.meter)
+        nats = surprise(table, rows)
+        cost, niche = self.price(group, rows, nats)
+        return Found(group, rows, cost, niche, nats, table)
+
+    # ------------------------------------------------------------------------------ changes
+
+    def _children(self, parents: Found) -> tuple[Ints, Rows, Floats]:
+        """Different from their parents and from each other: groups, rows, guessed nats."""
+        parent = np.repeat(np.arange(len(parents.group)), CHILDREN)
+        group, rows = parents.group[parent], parents.rows[parent].copy()
+        times = self.random.choice(len(CHANGES), size=len(rows), p=CHANGES)
+        changes = (self._repitched, self._moved, self._swapped, self._transposed, self._copied)
+        for turn in range(len(CHANGES)):
+            kind = self.random.choice(len(KINDS), size=len(rows), p=KINDS)
+            for which, change in enumerate(changes):
+                at = np.flatnonzero((kind == which) & (times >= turn))
+                if len(at):
+                    rows[at] = change(rows[at], group[at], parents.table, parent[at])
+        old, new = (side[:, :, None].astype(np.int64) for side in (parents.rows[parent], rows))
+        table = parents.table[parent]
+        gain = np.take_along_axis(table, old, 2) - np.take_along_axis(table, new, 2)
+        nats = parents.nats[parent] + gain.sum(axis=(1, 2))
+        keep = np.flatnonzero((rows != parents.rows[parent]).any(axis=1))
+        key = np.column_stack([group[keep], rows[keep]])
+        keep = keep[np.sort(np.unique(key, axis=0, return_index=True)[1])]
+        return group[keep], rows[keep], nats[keep]
+
+    def _draw_pitch(self, group: Ints, likely: Floats) -> Ints:
+        """(n, v) log-probabilities -> (n,) a pitch token each."""
+        luck = self.random.gumbel(size=likely.shape)
+        drawn: Ints = np.where(self.pitches[group], HEAT * likely + luck, -np.inf).argmax(axis=1)
+        return drawn
+
+    def _repitched(self, rows: Rows, group: Ints, table: Floats, parent: Ints) -> Rows:
+        every, tick, some = self._a_note(rows)
+        token = self._draw_pitch(group, table[parent, tick])
+        rows[every, tick] = np.where(some, token, rows[every, tick])
+        return rows
+
+    def _moved(self, rows: Rows, group: Ints, table: Floats, parent: Ints) -> Rows:
+        every, tick, some = self._a_note(rows)
+        place = _any_of(rows == HOLD, self.random)
+        some &= (rows == HOLD).any(axis=1)
+        same = self.random.random(len(rows)) < 0.5
+        token = np.where(same, rows[every, tick], self._draw_pitch(group, table[parent, place]))
+        rows[every, tick] = np.where(some, HOLD, rows[every, tick])
+        rows[every, place] = np.where(some, token, rows[every, place])
+        return rows
+
+    def _swapped(self, rows: Rows, group: Ints, table: Floats, parent: Ints) -> Rows:
+        every, tick, some = self._a_note(rows)
+        later = onsets(rows) & (np.arange(rows.shape[1]) > tick[:, None])
+        some &= later.any(axis=1)
+        other = later.argmax(axis=1)
+        first, second = rows[every, tick], rows[every, other]
+        rows[every, tick] = np.where(some, second, first)
+        rows[every, other] = np.where(some, first, second)
+        return rows
+
+    def _transposed(self, rows: Rows, group: Ints, table: Floats, parent: Ints) -> Rows:
+        ends = np.sort(self.random.integers(0, rows.shape[1], (2, len(rows), 1)), axis=0)
+        place = np.arange(rows.shape[1])
+        inside = (place >= ends[0]) & (place <= ends[1]) & onsets(rows)
+        steps = self.random.choice([s for s in range(-MOST_STEPS, MOST_STEPS + 1) if s], size=(len(rows), 1))
+        moved: Rows = np.where(inside, scale_steps()[rows, steps + MOST_STEPS], rows)
+        return moved
+
+    def _copied(self, rows: Rows, group: Ints, table: Floats, parent: Ints) -> Rows:
+        guide = self.guides[group, self.random.integers(0, self.guides.shape[1], len(rows))]
+        beat = self.random.integers(0, self.meter.beats, (len(rows), 1))
+        copied: Rows = np.where(np.arange(rows.shape[1]) // TICKS_PER_BEAT == beat, guide, rows)
+        return copied
+
+    def _a_note(self, rows: Rows) -> tuple[Ints, Ints, Mask]:
+        """Every row's number, the tick of one of its notes, and whether it has any."""
+        notes = onsets(rows)
+        some: Mask = np.any(notes, axis=1)
+        return np.arange(len(rows), dtype=np.int64), _any_of(notes, self.random), some
+
+
+# ------------------------------------------------------------------------------------ notes and rows
+
+
+@lru_cache(maxsize=1)
+def scale_steps() -> Rows:
+    """(v, 2 MOST_STEPS + 1): the token some steps of the scale away; notes outside it go by semitone pairs."""
+    tokens = np.arange(VOCABULARY)
+    table = np.repeat(tokens[:, None], 2 * MOST_STEPS + 1, axis=1)
+    scale = np.flatnonzero(in_key(tokens))
+    for token in range(FIRST_PITCH, VOCABULARY):
+        at = int(np.searchsorted(scale, token))
+        outside = int(scale[min(at, len(scale) - 1)] != token)
+        for steps in range(-MOST_STEPS, MOST_STEPS + 1):
+            to = at + steps - (outside if steps > 0 else 0)
+            if steps and 0 <= to < len(scale):
+                table[token, steps + MOST_STEPS] = scale[to]
+    result = table.astype(np.int16)
+    result.flags.writeable = False  # cached: every caller shares it
+    return result
+
+
+def pitches_for(rows: Rows, lowest: int, highest: int) -> Mask:
+    """(g, t) originals and a compass of tokens -> (g, v): the key's notes in it, and what each measure has."""
+    tokens = np.arange(VOCABULARY)
+    inside = in_key(tokens) & (tokens >= lowest) & (tokens <= highest)
+    own = (rows[:, :, None] == tokens).any(axis=1) & (tokens >= FIRST_PITCH)
+    result: Mask = inside[None] | own
+    return result
+
+
+def canonical(rows: Sequence[Row | None], changed: Container[int]) -> dict[int, Row]:
+    """The changed ones of consecutive rows written as reading would give them.
+
+    No rest within a rest, and a measure that opens in silence opens with REST.
+    """
+    result: dict[int, Row] = {}
+    silent = True
+    for i, row in enumerate(rows):
+        if row is None:
+            silent = False  # what sounds at its end is not known
+            continue
+        if i not in changed:
+            events = np.flatnonzero(row != HOLD)
+            silent = bool(row[events[-1]] == REST) if len(events) else silent
+            continue
+        clean = row.copy()
+        for tick, token in enumerate(row.tolist()):
+            if token == HOLD and tick == 0 and silent:
+                clean[0] = REST
+            elif token == REST and silent and tick > 0:
+                clean[tick] = HOLD
+            silent = token == REST or (silent and token == HOLD)
+        result[i] = clean
+    return result
+
+
+# ------------------------------------------------------------------------------------ selection
+
+
+def _different(group: Ints, rows: Rows) -> tuple[Ints, Rows]:
+    key = np.column_stack([group, rows])
+    at = np.sort(np.unique(key, axis=0, return_index=True)[1])
+    return group[at], rows[at]
+
+
+def _elite(found: Found, width: int, random: np.random.Generator) -> Found:
+    """The `width` best different candidates of every niche, by cost and some luck."""
+    key = np.column_stack([found.group, found.rows])
+    found = found.take(np.sort(np.unique(key, axis=0, return_index=True)[1]))
+    found = found.take(np.isfinite(found.cost))
+    luck = random.gumbel(size=len(found.cost)) * LUCK
+    cell = found.group * 1000 + found.niche
+    return found.take(np.sort(_first_of(cell, found.cost - luck, width)))
+
+
+def _first_of(group: Ints, cost: Floats, count: int) -> Ints:
+    """Indices of the `count` cheapest of each group."""
+    order = np.lexsort((cost, group))
+    sorted_group = group[order]
+    starts = np.flatnonzero(np.diff(sorted_group, prepend=sorted_group[0] - 1)) if len(order) else order
+    sizes = np.diff(np.append(starts, len(order)))
+    rank = np.arange(len(order)) - np.repeat(starts, sizes)
+    chosen: Ints = order[rank < count]
+    return chosen
+
+
+def _drawn(group: Ints, count: int, random: np.random.Generator) -> Ints:
+    """Indices of `count` of each group, by lot."""
+    return np.sort(_first_of(group, random.random(len(group)), count))
+
+
+def _any_of(mask: Mask, random: np.random.Generator) -> Ints:
+    """(n, t) -> (n,) one of the places that are set, by lot."""
+    chosen: Ints = (mask * (random.random(mask.shape) + 1)).argmax(axis=1)
+    return chosen

@@ -1,0 +1,455 @@
+"""Interpolation: melodies between melodies, measure by measure in latent space.
+
+    path = interpolate([a, b], steps=8, model=model)      # path.melodies: a, six between, b
+    path = interpolate([a, b, c], steps=8, model=model)   # a ... b ... c: fifteen
+
+The ends (and whatever melody stands between ends) are the inputs, note for note. In between, every step has in
+every measure the attribute values that lie on the straight line between the ends' (as near as whole notes and
+semitones allow), never goes back behind the step before it, and is about as far from that as the step before was
+from its own predecessor (`gap`: onsets made and unmade, and by how much pitches move).
+
+How. Each pair of measures is encoded. The latent dimensions of attributes go along a straight line, in the
+attribute's value; the others along an arc (slerp, Shoemake 1985): a straight line between two points of a
+Gaussian in many dimensions runs through its middle, where every measure is an average one. Decodes at each
+point, and walks (walk.py) that start from these and mix in the ends' beats, are candidates; they are priced by
+the distance from the line, by the attributes and by how surprising the model finds them. A best path through the
+measures (path.py) is chosen step by step, so that barlines join. Pairs of measures that are the same stay the same.
+
+What must fit, and what is made to fit:
+
+    meters     must be the same measure by measure: refused otherwise, with the measures
+    measures   must all be on the grid: one that passes through cannot be interpolated, and is named
+    pickups    stand over each other; a melody without one is silent there
+    lengths    the shorter is played again, from measure 1, until the longer ends
+    keys       tokens are key-normalised: what is interpolated is degrees of the scale. The key goes from the first's
+               to the last's the shorter way round the circle of fifths, so that each step is near the one before;
+               the register goes with it, in whole octaves
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, UsageError
+from ..music.melody import Bar, Melody
+from ..music.meter import TICKS_PER_BEAT, Meter
+from ..music.sliders import selected
+from ..music.tokens import FIRST_PITCH, HOLD, REST, Row, onsets
+from ..networks.decoding import decode, gumbel, log_probabilities, surprise
+from .best_path import Choice, best_path, joins
+from .cost import Judge
+from .edit import BarResult, EditResult, Model, values_of
+from .explore import Walk, canonical, pitches_for
+from .locks import Locks, ends_in
+from .taste import awkward
+
+Floats = npt.NDArray[np.floating[Any]]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int16]
+
+STEPS = 8
+FEWEST_STEPS = 3
+TICKS_PER_QUARTER = 480
+CHUNK = 24  # measures walked at a time
+DECODES = 16  # of each point
+ROUNDS = 6
+POOL = 16  # candidates of each measure at each step
+LEEWAY = 2  # semitones beyond the ends' compass
+NEARLY_PARALLEL = 1e-3  # radians: an arc is a line
+FIFTH, OCTAVE = 7, 12  # semitones
+
+BONUSES = (0.0, 1.0, 2.0, 3.5)  # logits for an end's token
+TEMPERATURES = (0.0, 0.4, 0.7, 1.0)
+NOTHING = 1e-9
+
+# what things cost when a measure is chosen
+MISS = 6.0  # per sd off the line of an attribute
+BACK = 1000.0  # for an attribute that goes back, or past the end: to stay is always possible, and costs less
+UNEVEN = 2.0  # per tick's worth by which a step is longer or shorter than its share,
+AWAY = 4.0  # and by which it is further from the end, or nearer
+NAT = 0.2
+MOST_NATS = 5.0  # less surprising than the ends by more is no merit: dull
+SAME = 4.0  # for a measure that is the same as before, where it should have moved
+BAN = 1e6
+
+
+@dataclass(frozen=True)
+class Interpolation:
+    """`melodies` in order; those at `ends` (indices) are the inputs. All have the same measures."""
+
+    melodies: tuple[Melody, ...]
+    ends: tuple[int, ...]
+
+
+def interpolate(
+    melodies: Sequence[Melody], model: Model, steps: int = STEPS, *, form: bool = True, seed: int = 0
+) -> Interpolation:
+    """`steps` melodies from each to the next, both included. Their names stand in messages.
+
+    Raises UsageError for fewer than two melodies or three steps, InputError where they do not fit each other.
+    """
+    if len(melodies) < 2:
+        raise UsageError("one melody cannot be interpolated", remedy="name two or more")
+    if steps < FEWEST_STEPS:
+        raise UsageError(f"{steps} steps hold nothing between the ends", remedy=f"give --steps {FEWEST_STEPS} or more")
+    matched = match(melodies, model)
+    path = [matched[0]]
+    for one, other in itertools.pairwise(matched):
+        path += _between(one, other, model, steps, form, seed)
+        path.append(other)
+    return Interpolation(tuple(path), tuple(range(0, len(path), steps - 1)))
+
+
+def results(path: Interpolation, model: Model) -> list[EditResult]:
+    """Every melody as an edit of the first: before, asked (the line between the ends around it), achieved."""
+    model = model.restricted(model.metadata.carried)
+    values = [values_of(melody, melody.editable, model) for melody in path.melodies]
+    made = []
+    for n, melody in enumerate(path.melodies):
+        start = max(end for end in path.ends[:-1] if end <= n)
+        stop = path.ends[path.ends.index(start) + 1]
+        share = (n - start) / (stop - start)
+        bars = []
+        for i, bar in enumerate(melody.bars):
+            assert bar.meter is not None
+            first, asked = values[0][i], values[start][i] + share * (values[stop][i] - values[start][i])
+            hits = model.hits(bar.meter, values[n][i], asked)
+            changed = bool(np.any(bar.tokens != path.melodies[0].bars[i].tokens))
+            bars.append(BarResult(i, bar.number, bar.meter, first, asked, asked, values[n][i], hits, changed))
+        made.append(EditResult(melody, model.metadata.names, tuple(bars)))
+    return made
+
+
+def excerpt(melody: Melody, ranges: Sequence[tuple[int, int | None]]) -> Melody:
+    """Some measures, by number. A note that was tied into one from outside is struck there."""
+    bars: list[Bar] = []
+    for i, bar in enumerate(melody.bars):
+        if not selected(ranges, bar.number):
+            continue
+        if bar.tokens is not None and bar.tokens[0] == HOLD and (not bars or melody.bars[i - 1] is not bars[-1]):
+            bar = replace(bar, tokens=_struck(bar.tokens, _ringing(melody, i)))
+        bars.append(bar)
+    if not bars:
+        raise UsageError("no measure of it is selected", where=melody.name)
+    return replace(melody, bars=tuple(bars))
+
+
+def _ringing(melody: Melody, i: int) -> int:
+    """What sounds at the barline before a measure."""
+    for bar in reversed(melody.bars[:i]):
+        end = REST if bar.tokens is None else int(ends_in(bar.tokens[None])[0])
+        if end != HOLD:
+            return end
+    return REST
+
+
+def _struck(row: Row, token: int) -> Row:
+    fresh = row.copy()
+    fresh[0] = token
+    return fresh
+
+
+# ------------------------------------------------------------------------------------ matching
+
+
+def match(melodies: Sequence[Melody], model: Model) -> list[Melody]:
+    """The same with as many measures each. Raises InputError where they do not fit each other, or the model."""
+    for melody in melodies:
+        _check(melody, model)
+    pickup = any(melody.bars[0].number == 0 for melody in melodies)
+    length = max(sum(bar.number > 0 for bar in melody.bars) for melody in melodies)
+    matched = [_fitted(melody, melodies, pickup, length) for melody in melodies]
+    for one, other in itertools.pairwise(matched):
+        differ = [(a, b) for a, b in zip(one.bars, other.bars, strict=True) if a.meter != b.meter]
+        if differ:
+            a, b = differ[0]
+            more = f", and {len(differ) - 1} more measures differ" if len(differ) > 1 else ""
+            raise InputError(
+                f"measure {a.number} is in {a.signature} in {one.name} and in {b.signature} in {other.name}{more}",
+                remedy="choose measures of the same meter with --bars",
+            )
+    return matched
+
+
+def _check(melody: Melody, model: Model) -> None:
+    through = [bar for bar in melody.bars if bar.tokens is None]
+    if through:
+        numbers = ", ".join(str(bar.number) for bar in through[:8]) + (", ..." if len(through) > 8 else "")
+        raise InputError(
+            f"measure{'s' if len(through) > 1 else ''} {numbers} cannot be interpolated: {through[0].reason}",
+            where=melody.name,
+            remedy="choose other measures with --bars",
+        )
+    for bar in melody.bars:
+        if bar.meter is not None and bar.meter.name not in model.metadata.meters:
+            raise InputError(
+                f"measure {bar.number} is in {bar.meter.name}, which the model does not know",
+                where=melody.name,
+                remedy="take another model with --model",
+            )
+
+
+def _fitted(melody: Melody, all_of_them: Sequence[Melody], pickup: bool, length: int) -> Melody:
+    """With a pickup if any has one, and repeated to `length` measures; in file ticks of its own."""
+    bars = list(melody.bars)
+    counted = [bar for bar in bars if bar.number > 0]
+    opening = [bar for bar in bars if bar.number == 0]
+    if pickup and not opening:
+        model_bar = next(m.bars[0] for m in all_of_them if m.bars[0].number == 0)
+        assert model_bar.meter is not None
+        silent = np.full(model_bar.meter.ticks, HOLD, dtype=np.int16)
+        silent[0] = REST
+        opening = [replace(model_bar, tokens=silent)]
+    again = [*opening, *itertools.islice(itertools.cycle(counted), length)]
+    start, laid = 0, []
+    for i, bar in enumerate(again):
+        assert bar.meter is not None
+        assert bar.tokens is not None
+        row = bar.tokens
+        wraps = bar is counted[0] and i > len(opening)
+        if wraps and row[0] == HOLD:
+            row = _struck(row, _ringing(melody, bars.index(bar)))
+        end = start + int(bar.meter.quarters * TICKS_PER_QUARTER)
+        number = i + (0 if opening else 1)
+        laid.append(Bar(number, bar.signature, start, end, bar.meter, row))
+        start = end
+    return replace(melody, bars=tuple(laid))
+
+
+# ------------------------------------------------------------------------------------ distances
+
+
+def gap(one: Rows, other: Rows) -> Floats:
+    """(..., t) twice -> (...) ticks' worth: 1 for an event made or unmade, up to 1 for how far a pitch moves."""
+    both = onsets(one) & onsets(other)
+    moved = np.minimum(np.abs(one.astype(np.int64) - other), OCTAVE) / OCTAVE
+    each: Floats = np.where(both, moved * 0.75 + 0.25 * (one != other), one != other).sum(axis=-1)
+    return each
+
+
+# ------------------------------------------------------------------------------------ between two
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One measure on the way: its ends, and where it is now."""
+
+    meter: Meter
+    one: Row
+    other: Row
+    now: Row
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (self.meter, self.one.tobytes(), self.other.tobytes(), self.now.tobytes())
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """What one measure may become next, cheapest first."""
+
+    rows: Rows  # (n, t)
+    cost: Floats  # (n,)
+
+
+def _between(one: Melody, other: Melody, model: Model, steps: int, form: bool, seed: int) -> list[Melody]:
+    """The steps that lie between two melodies, without these."""
+    model = model.restricted(model.metadata.carried)
+    places = [
+        _Place(a.meter, a.tokens, b.tokens, a.tokens)
+        for a, b in zip(one.bars, other.bars, strict=True)
+        if a.meter is not None and a.tokens is not None and b.tokens is not None
+    ]
+    melodies = []
+    for step in range(1, steps - 1):
+        found = _candidates(places, model, step, steps, seed)
+        rows = _chosen(places, found, form)
+        clean = canonical(rows, range(len(rows)))
+        places = [replace(place, now=clean[i]) for i, place in enumerate(places)]
+        fifths, shift = _key(one, other, step / (steps - 1))
+        bars = tuple(replace(bar, tokens=clean[i]) for i, bar in enumerate(one.bars))
+        melodies.append(replace(one, bars=bars, shift=shift, fifths=fifths))
+    return melodies
+
+
+def _key(one: Melody, other: Melody, share: float) -> tuple[int, int]:
+    """Key signature and shift at a share of the way; exactly the ends' own at 0 and 1."""
+    way = (other.fifths - one.fifths + 6) % OCTAVE - 6
+    fifths = one.fifths + round(share * way)
+    shift = one.shift + share * (other.shift - one.shift)
+    to_c = (one.shift - FIFTH * (fifths - one.fifths)) % OCTAVE
+    octaves = round((shift - to_c) / OCTAVE)
+    return (fifths + 5) % OCTAVE - 5, to_c + OCTAVE * octaves
+
+
+def _candidates(
+    places: Sequence[_Place], model: Model, step: int, steps: int, seed: int
+) -> dict[tuple[object, ...], _Candidates]:
+    distinct = list({place.key: place for place in places}.values())
+    found: dict[tuple[object, ...], _Candidates] = {}
+    for meter in sorted({place.meter for place in distinct}):
+        here = [place for place in distinct if place.meter == meter]
+        for start in range(0, len(here), CHUNK):
+            chunk = here[start : start + CHUNK]
+            made = _Step(chunk, meter, model, step, steps, [seed, step, meter.code, start]).candidates()
+            found.update(zip((place.key for place in chunk), made, strict=True))
+    return found
+
+
+class _Step:
+    """Candidates for the next step of some measures of one meter."""
+
+    def __init__(
+        self, places: Sequence[_Place], meter: Meter, model: Model, step: int, steps: int, seed: Sequence[int]
+    ) -> None:
+        self.meter, self.model, self.seed = meter, model, list(seed)
+        self.judge: Judge = model.judge(meter, Locks(), 1.0)
+        self.random = np.random.default_rng(self.seed)
+        self.share = step / (steps - 1)
+        self.one, self.other, self.now = (
+            np.stack([getattr(place, which) for place in places]) for which in ("one", "other", "now")
+        )
+        self.values = [self.judge.values(rows, meter) for rows in (self.one, self.other, self.now)]
+        self.wanted = self.values[0] + self.share * (self.values[1] - self.values[0])
+        self.low, self.high = np.minimum(*self.values[1:]), np.maximum(*self.values[1:])
+        self.left = gap(self.now, self.other)
+        self.due = self.left / (steps - step)  # of what is left, one step's share
+        likely = [surprise(log_probabilities(model.runtime, rows, meter), rows) for rows in (self.one, self.other)]
+        self.usual = likely[0] + self.share * (likely[1] - likely[0])
+        self.clumsy = np.maximum(awkward(self.one, meter), awkward(self.other, meter))
+        both = np.concatenate([self.one, self.other], axis=1)
+        notes = both[onsets(both)]
+        compass = (int(notes.min()), int(notes.max())) if len(notes) else (FIRST_PITCH, FIRST_PITCH)
+        self.pitches = pitches_for(both, compass[0] - LEEWAY, compass[1] + LEEWAY)
+
+    def candidates(self) -> list[_Candidates]:
+        """For each measure."""
+        guides = np.concatenate([self._decodes(), self.one[:, None], self.other[:, None]], axis=1)
+        found = Walk(
+            self.meter, self.now, guides, self.pitches, self.allow, self.price,
+            self.model.runtime, self.random, POOL,
+        ).run(ROUNDS)  # fmt: skip
+        made = []
+        for group in range(len(self.now)):
+            here = found.take(found.group == group)
+            here = here.take(np.argsort(here.cost, kind="stable"))
+            made.append(_Candidates(*self._with_stay(group, here.rows, here.cost)))
+        return made
+
+    def _with_stay(self, group: int, rows: Rows, cost: Floats) -> tuple[Rows, Floats]:
+        """Staying is always a candidate; for a measure that is what it will be, the only one."""
+        now = self.now[group : group + 1]
+        if self.left[group] == 0:
+            return now, np.zeros(1)
+        if (rows == now).all(axis=1).any():
+            return rows, cost
+        own, _ = self.price(np.array([group]), now, self.usual[group : group + 1])
+        return np.concatenate([rows, now]), np.concatenate([cost, own])
+
+    def point(self) -> Floats:
+        """(g, z) attributes on a straight line, in value; the rest on an arc."""
+        runtime, scales = self.model.runtime, self.model.metadata.scales
+        start, end = (runtime.encode(rows, self.meter) for rows in (self.one, self.other))
+        z = slerp(start, end, self.share)
+        for k, scale in enumerate(scales):
+            first, last, on_line = (scale.code(values[:, k]) for values in (*self.values[:2], self.wanted))
+            # A measure's code is its own, not the calibration's mean: it goes as large a part of its way as that.
+            part = np.where(first == last, self.share, (on_line - first) / np.where(first == last, 1.0, last - first))
+            d = scale.dimension
+            z[:, d] = start[:, d] + part * (end[:, d] - start[:, d])
+        return z
+
+    def _decodes(self) -> Rows:
+        """(g, DECODES, t), with a bonus for the tokens of one end or the other, beat by beat by lot."""
+        groups = len(self.now)
+        z = np.repeat(self.point(), DECODES, axis=0).astype(np.float32)
+        beat = np.arange(self.meter.ticks) // TICKS_PER_BEAT
+        late = self.random.random((len(z), self.meter.beats))[:, beat] < self.share
+        toward = np.where(late, np.repeat(self.other, DECODES, axis=0), np.repeat(self.one, DECODES, axis=0))
+        way = np.tile(np.arange(DECODES), groups)
+        bonus = np.array(BONUSES, dtype=np.float32)[way % len(BONUSES)]
+        heat = np.array(TEMPERATURES, dtype=np.float32)[way // len(BONUSES) % len(TEMPERATURES)]
+        noise = np.tile(gumbel(self.seed[0], self.meter.ticks, DECODES), (1, groups, 1)) * heat[:, None]
+        rows = decode(self.model.runtime, z, self.meter, toward, bonus, noise)
+        return rows.reshape(groups, DECODES, -1)
+
+    def allow(self, group: Ints, rows: Rows) -> Mask:
+        """Notes in the key and the compass, or the ends' own."""
+        inside = np.take_along_axis(self.pitches[group], rows.astype(np.int64), axis=1)
+        fine: Mask = np.all(inside | ~onsets(rows), axis=1)
+        return fine
+
+    def price(self, group: Ints, rows: Rows, nats: Floats) -> tuple[Floats, Ints]:
+        values = self.judge.values(rows, self.meter)
+        off = np.abs(values - self.wanted[group]) / self.judge.sd
+        cost = MISS * np.maximum(off - self.judge.tolerance(), 0).sum(axis=1)
+        back = np.maximum(self.low[group] - values, 0) + np.maximum(values - self.high[group], 0)
+        cost += np.where(back > NOTHING, BACK + back / self.judge.sd, 0.0).sum(axis=1)
+        due, moved = self.due[group], gap(rows, self.now[group])
+        cost += UNEVEN * np.abs(moved - due) + SAME * np.minimum(due, 1.0) * (moved == 0)
+        cost += AWAY * np.abs(gap(rows, self.other[group]) - (self.left[group] - due))
+        cost += NAT * np.maximum(nats - self.usual[group], -MOST_NATS)
+        cost += np.maximum(awkward(rows, self.meter) - self.clumsy[group], 0)
+        return cost, np.zeros(len(rows), dtype=np.int64)
+
+
+def slerp(start: Floats, end: Floats, share: float) -> Floats:
+    """(n, z) twice -> (n, z): along the great circle in direction, along a line in length."""
+    lengths = [np.linalg.norm(side, axis=1, keepdims=True) for side in (start, end)]
+    one, other = (side / np.maximum(length, 1e-9) for side, length in zip((start, end), lengths, strict=True))
+    angle = np.arccos(np.clip((one * other).sum(axis=1, keepdims=True), -1, 1))
+    t = share
+    flat = (angle < NEARLY_PARALLEL) | (angle > np.pi - NEARLY_PARALLEL)  # opposite points: no one arc
+    sine = np.where(flat, 1.0, np.sin(angle))
+    arc = (np.sin((1 - t) * angle) * one + np.sin(t * angle) * other) / sine
+    length = lengths[0] + t * (lengths[1] - lengths[0])
+    result: Floats = np.where(flat, start + t * (end - start), length * arc)
+    return result
+
+
+def _chosen(places: Sequence[_Place], found: dict[tuple[object, ...], _Candidates], form: bool) -> list[Row]:
+    """The candidates that join best; not what was, nor what will be at the end, where there is anything between."""
+    forms = {key: n for n, key in enumerate(found)}
+    choices = []
+    for place in places:
+        candidates = found[place.key]
+        choices.append(Choice(place.now, candidates.rows, candidates.cost, forms[place.key] if form else -1))
+    rows, _ = _best(choices)
+    if _moves(places, rows):
+        return rows
+    others = [_best(_denied(places, choices, i)) for i in range(len(places))]
+    fine = [(cost, i) for i, (other, cost) in enumerate(others) if cost < BAN and _moves(places, other)]
+    return others[min(fine)[1]][0] if fine else rows
+
+
+def _best(choices: Sequence[Choice]) -> tuple[list[Row], float]:
+    """The best path's rows and cost."""
+    steps = joins(choices)
+    path = best_path(choices, steps)
+    cost = sum(float(choice.cost[c]) for choice, c in zip(choices, path, strict=True))
+    cost += sum(float(step[a, b]) for step, (a, b) in zip(steps, itertools.pairwise(path), strict=True)
+                if step is not None)  # fmt: skip
+    return [choice.rows[c] for choice, c in zip(choices, path, strict=True)], cost
+
+
+def _denied(places: Sequence[_Place], choices: Sequence[Choice], i: int) -> list[Choice]:
+    """Where measure i, and those of its form, may be neither what they are nor what they will be."""
+    there = np.stack([places[i].now, places[i].other])
+    same = (choices[i].rows[:, None] == there).all(axis=2).any(axis=1)
+    denied = replace(choices[i], cost=choices[i].cost + BAN * same)
+    return [denied if k == i or 0 <= choice.form == denied.form else choice for k, choice in enumerate(choices)]
+
+
+def _moves(places: Sequence[_Place], rows: Sequence[Row]) -> bool:
+    return _differ(rows, [place.now for place in places]) and _differ(rows, [place.other for place in places])
+
+
+def _differ(rows: Sequence[Row], others: Sequence[Row]) -> bool:
+    return any(not np.array_equal(a, b) for a, b in zip(rows, others, strict=True))

@@ -1,0 +1,127 @@
+"""Hard locks beside a latent edit: predicates on candidate measures. What they forbid is never proposed.
+
+    onsets    every note and rest starts where it did; only pitches may change
+    pitches   the succession of pitches stays (immediate repeats count once): notes may be repeated, merged, moved
+    key       no new note outside the melody's key (the seven notes of its signature)
+    range     no note above or below what the melody reaches already
+    first     the first note of each measure stays: place and pitch
+    last      the last note of each measure likewise
+
+Shapes: n candidates, t ticks.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UsageError
+from ..music.tokens import DIATONIC, FIRST_PITCH, HOLD, LOWEST, VOCABULARY, onsets
+
+NAMES = ("onsets", "pitches", "key", "range", "first", "last")
+OCTAVE = 12  # semitones
+
+Rows = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Locks:
+    """Which locks hold, and the melody's compass in pitch tokens."""
+
+    names: frozenset[str] = frozenset()
+    lowest: int = FIRST_PITCH
+    highest: int = 1 << 14
+
+    def allow(self, originals: Rows, candidates: Rows) -> Mask:
+        """(n, t) the measure each candidate comes from, (n, t) the candidates -> (n,)."""
+        fine = np.ones(len(candidates), dtype=np.bool_)
+        for name in sorted(self.names):
+            fine &= self._one(name, originals, candidates)
+        return fine
+
+    def _one(self, name: str, originals: Rows, candidates: Rows) -> Mask:
+        fine: Mask
+        if name == "onsets":
+            fine = np.all(_kinds(originals) == _kinds(candidates), axis=1)
+        elif name == "pitches":
+            fine = succession(originals) == succession(candidates)
+        elif name == "key":
+            new = onsets(candidates) & (candidates != originals)
+            fine = ~np.any(new & ~in_key(candidates), axis=1)
+        elif name == "range":
+            inside = (candidates >= self.lowest) & (candidates <= self.highest)
+            fine = np.all(inside | ~onsets(candidates), axis=1)
+        else:
+            fine = _end_note(originals, name == "last") == _end_note(candidates, name == "last")
+        return fine
+
+
+def parse(names: Iterable[str]) -> frozenset[str]:
+    """`["key,range", "first"]` -> the set. Raises UsageError."""
+    found = [part.strip() for name in names for part in name.split(",") if part.strip()]
+    for name in found:
+        if name not in NAMES:
+            close = difflib.get_close_matches(name, NAMES, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(NAMES)}"
+            raise UsageError(f"there is no lock {name!r}", remedy=hint)
+    return frozenset(found)
+
+
+def in_key(tokens: Rows) -> Mask:
+    """Whether a pitch token lies in the key; False for HOLD and REST."""
+    return _IN_KEY.take(tokens)
+
+
+def pitch_class(tokens: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Of pitch tokens: semitones above C, in a normalised melody."""
+    return (tokens - FIRST_PITCH + LOWEST) % OCTAVE
+
+
+_EVERY = np.arange(VOCABULARY)
+_IN_KEY = (_EVERY >= FIRST_PITCH) & np.isin(pitch_class(_EVERY), DIATONIC)
+
+
+def _kinds(rows: Rows) -> Rows:
+    """HOLD, REST, or FIRST_PITCH for any note."""
+    return np.minimum(rows, FIRST_PITCH)
+
+
+def succession(rows: Rows) -> npt.NDArray[np.uint64]:
+    """(n, t) -> (n,) a hash of the pitches in order, immediate repeats once."""
+    code = np.zeros(len(rows), dtype=np.uint64)
+    last = np.zeros(len(rows), dtype=rows.dtype)
+    for column in rows.T:
+        new = (column >= FIRST_PITCH) & (column != last)
+        code = np.where(new, code * np.uint64(1099511628211) + column.astype(np.uint64), code)  # FNV's prime
+        last = np.where(new, column, last)
+    return code
+
+
+def _end_note(rows: Rows, last: bool) -> npt.NDArray[np.int64]:
+    """(n, t) -> (n,) place and pitch of the first or last note in one number; -1 for a measure without."""
+    notes = onsets(rows)
+    ticks = rows.shape[1]
+    place = ticks - 1 - notes[:, ::-1].argmax(axis=1) if last else notes.argmax(axis=1)
+    token = rows[np.arange(len(rows)), place].astype(np.int64)
+    return np.where(notes.any(axis=1), place * 1000 + token, -1)
+
+
+def opening_allowed(candidates: Rows, tie: npt.NDArray[np.int8]) -> Mask:
+    """Whether tick 0 suits what comes before; `tie` (n,): -1 nothing to tie to, 0 free, 1 the tie must stay."""
+    held = candidates[:, 0] == HOLD
+    return np.where(tie == 1, held, np.where(tie == -1, ~held, True))
+
+
+def ends_in(rows: Rows) -> npt.NDArray[np.int64]:
+    """(n, t) -> (n,) what sounds at the end: a pitch token, REST, or HOLD where the measure is one tie."""
+    events = rows != HOLD
+    ticks = rows.shape[1]
+    place = ticks - 1 - events[:, ::-1].argmax(axis=1)
+    token = rows[np.arange(len(rows)), place].astype(np.int64)
+    return np.where(events.any(axis=1), token, HOLD)

@@ -1,0 +1,507 @@
+"""Evaluation: everything that `arvae evaluate` says of a model, as one frozen result.
+
+    result = evaluate(model, train, part, EvaluationOptions())
+    result.headline["control"], result.to_json(), result.evidence       # the last for plots (report.py)
+
+`train` and `part` are Examples of the same corpus with the model's attributes; nothing is fitted to `part` here, but
+for crossed probes. It is `valid` while anything is being chosen (as the gains of a model are, gains.py), `test` to
+report. Of `part` the DISTINCT measures count, once each but where it says otherwise, and every section that judges the
+decoder is given for `all` and for `unseen`: those that are not in the training part.
+
+Sections:
+ 1. representation  the published metrics, in the paper's protocol and in the strict one (metrics.py), for this
+                    model, for the ORACLE, and as published. The oracle's latents are the attributes themselves,
+                    rank-normal, and independent noise in the other dimensions, over the same measures: what it
+                    scores is what the attributes' own correlations leave to be had
+ 2. reconstruction  free-running, the most likely tokens: of tokens (holds included, as published), of events
+                    (non-hold tokens), of whole measures. From the posterior mean; `drawn`, from a point of the
+                    posterior, mean of DRAWS; and so in the paper's protocol, where every measure counts as often
+                    as it occurs
+ 3. control         by mode and attribute: control.py
+ 4. leakage         what the dimensions that carry NO attribute tell of each: R2 of fresh probes, judged on `part`,
+                    fitted on `train`, and, `crossed`, on the other pieces of `part`. (Dimensions of other attributes
+                    are not counted: those of a correlated attribute tell of this one by right.) And by
+                    intervention: the code from one measure, all other dimensions from another, decoded:
+                    1 - Var(E[a | code]) / Var(a); `intervention_with` hands over the codes of strongly correlated
+                    attributes too
+ 5. prior           each regularised dimension against N(0, 1) (metrics.prior_match), and whether decoded prior
+                    samples are measures: `valid` rows spell their notes and rests in the one way there is
+ 6. headline        the figures to hold a model to, flat: what `--fail-under` and `--fail-over` name
+
+The published values are medians of ten seeds, read off the plots of Pati & Lerch (2020), arXiv:2004.05485, figs. 4-8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..editing.edit import PROPOSALS
+from ..editing.edit import Model as EngineModel
+from ..editing.locks import in_key
+from ..library import Model
+from ..music.attributes import by_meter, evaluate, evaluate_mixed
+from ..music.tokens import FIRST_PITCH, HOLD, PAD, REST, onsets, sounding
+from ..networks.decoding import decode
+from ..vae import statistics as metrics
+from ..vae.examples import Examples, counted, distinct, seen_in, spread
+from ..vae.scales import STRONG
+from . import control, sections
+from .control import Outcome
+from .sections import Figures, Progress
+
+Floats = npt.NDArray[np.floating[Any]]
+Inputs = npt.NDArray[np.int16]
+Mode = Literal["latent", "guided"]
+
+# Pati & Lerch (2020): see above. `tokens` is their reconstruction accuracy, Spearman's is SCC.
+METRICS = ("interpretability", "modularity", "mig", "sap", "scc")
+PUBLISHED: dict[str, dict[str, Figures]] = {
+    "bach": {
+        "AR-VAE, published": dict(zip((*METRICS, "tokens"), (0.960, 0.690, 0.165, 0.319, 0.976, 0.9617), strict=True)),
+        "beta-VAE, published": dict(
+            zip((*METRICS, "tokens"), (0.078, 0.714, 0.031, 0.073, 0.346, 0.9909), strict=True)
+        ),
+    },
+    "folk": {
+        "AR-VAE, published": dict(zip((*METRICS, "tokens"), (0.962, 0.873, 0.481, 0.524, 0.987, 0.9954), strict=True)),
+        "beta-VAE, published": dict(
+            zip((*METRICS, "tokens"), (0.217, 0.866, 0.024, 0.099, 0.440, 0.9979), strict=True)
+        ),
+    },
+}
+# Decoded control as others report it, for scale: Wu & Yang (2021), MuseMorphose; Kawai et al. (2020).
+PUBLISHED_CONTROL: dict[str, Figures] = {
+    "MuseMorphose, rhythmic intensity": {"rho": 0.950, "drift_rho": 0.023},
+    "MuseMorphose, polyphony": {"rho": 0.885, "drift_rho": 0.016},
+    "Kawai et al., strongest": {"rho": 0.997, "drift_rho": 0.239},
+    "Kawai et al., weakest": {"rho": 0.781},
+}
+
+
+DRAWS = 8  # of each posterior: a single one varies by .02 in whole measures
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    seed: int = 0
+    measures: int = 3000  # distinct measures of the part, at most, evenly spread
+    requests: int = 2400  # per attribute, latent: measures are asked several times if there are fewer
+    guided: int = 160  # per attribute
+    traversals: int = 16  # measures that are traversed, per attribute and mode
+    probe_rows: int = 5000  # training measures that probes are fitted on, at most
+    contexts: int = 40  # measures by measures, of the intervention
+    samples: int = 1000  # of the prior
+    proposals: int = PROPOSALS  # of a guided edit
+
+    @classmethod
+    def quick(cls, seed: int = 0) -> EvaluationOptions:
+        """Half the time, for a look in between: guided figures are rough."""
+        return cls(seed, measures=800, requests=800, guided=32, traversals=4, probe_rows=1500, contexts=20, samples=300)
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """Distinct measures as the model sees them."""
+
+    inputs: Inputs  # (n, 1 + width)
+    values: Floats  # (n, k)
+    mean: Floats  # (n, z)
+    log_variance: Floats  # (n, z)
+    pieces: npt.NDArray[np.int64]  # (n,)
+    count: npt.NDArray[np.int64]  # (n,) how often each occurs
+    seen: npt.NDArray[np.bool_]  # (n,)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the plots are drawn from; not part of the JSON."""
+
+    coded: Coded
+    outcomes: Mapping[Mode, tuple[Outcome, ...]]  # by attribute
+    steps: Mapping[Mode, tuple[Outcome, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Ordered name -> value mappings, NaN where there was nothing to measure."""
+
+    # what was evaluated
+    about: Mapping[str, Any]
+    attributes: tuple[str, ...]
+    dimensions: tuple[int, ...]
+    counts: Mapping[str, int]
+    # what was found
+    representation: Mapping[str, Figures]  # row -> metric -> mean over attributes
+    by_attribute: Mapping[str, Mapping[str, Figures]]  # row -> metric -> attribute
+    reconstruction: Mapping[str, Figures]  # all, unseen
+    control: Mapping[str, Mapping[str, Mapping[str, Figures]]]  # mode -> all, unseen -> attribute
+    leakage: Mapping[str, Figures]  # attribute
+    prior: Mapping[str, Figures]  # attribute
+    samples: Figures
+    headline: Figures
+    seconds: Figures
+    evidence: Evidence = field(repr=False)
+
+    @property
+    def published(self) -> dict[str, Figures]:
+        """What others report: rows of representation, in the paper's protocol, and of control."""
+        return {**PUBLISHED.get(str(self.about.get("corpus")), {}), **PUBLISHED_CONTROL}
+
+    def to_json(self) -> dict[str, Any]:
+        own = {name: value for name, value in vars(self).items() if name != "evidence"}
+        return {**own, "published": self.published}
+
+
+def evaluate_model(
+    model: Model,
+    train: Examples,
+    part: Examples,
+    options: EvaluationOptions | None = None,
+    about: Mapping[str, Any] | None = None,
+    known: Examples | None = None,
+    progress: Progress = lambda section: None,
+) -> Evaluation:
+    """Evaluate `model` on `part`.
+
+    `known` is what the model was trained on, where that is not `train` (a model of another corpus): it decides
+    what is `unseen`. `about` is passed through. Raises ValueError where `part` has other attributes than the model.
+    """
+    options = options or EvaluationOptions()
+    engine = model.restricted(model.metadata.carried)
+    if part.names != engine.metadata.names or train.names != engine.metadata.names:
+        raise ValueError(f"examples have {part.names}, the model {engine.metadata.names}")
+    if len(train) == 0 or len(part) == 0:
+        raise ValueError("there is nothing to evaluate")
+    return _Run(engine, train, part, options, known or train, progress).all(about or {})
+
+
+class _Run:
+    """One evaluation, section by section."""
+
+    def __init__(
+        self,
+        model: EngineModel,
+        train: Examples,
+        part: Examples,
+        options: EvaluationOptions,
+        known: Examples,
+        progress: Progress,
+    ) -> None:
+        self.model, self.train, self.part, self.options, self.known = model, train, part, options, known
+        self.progress = progress
+        self.names = model.metadata.names
+        self.dimensions = tuple(scale.dimension for scale in model.metadata.scales)
+
+    def all(self, about: Mapping[str, Any]) -> Evaluation:
+        timed = sections.Clock(self.progress)
+        coded = timed("encoding", self._coded, self.part, self.options.measures)
+        draws = timed("drawing", self._draws, coded)
+        scores = timed(
+            "representation", sections.representation, coded.mean, draws, coded.values, self.dimensions,
+            self._random(1),
+        )  # fmt: skip
+        representation = {row: each.means() for row, each in scores.items()}
+        reconstruction = timed("reconstruction", self._reconstruction, coded, draws)
+        outcomes = {mode: timed(f"control, {mode}", self._outcomes, coded, mode) for mode in _MODES}
+        steps = {mode: timed(f"traversals, {mode}", self._steps, coded, mode) for mode in _MODES}
+        figures = {str(mode): self._control(coded, outcomes[mode], steps[mode]) for mode in _MODES}
+        leakage = timed("leakage", self._leakage, coded)
+        prior = {name: self._prior(coded, d) for name, d in zip(self.names, self.dimensions, strict=True)}
+        samples = timed("prior samples", self._samples, coded)
+        headline = _headline(representation, reconstruction, figures, leakage, prior, samples)
+        return Evaluation(
+            about={**about, "options": vars(self.options)},
+            attributes=self.names,
+            dimensions=self.dimensions,
+            counts=self._counts(coded),
+            representation=representation,
+            by_attribute=sections.by_attribute(scores, self.names),
+            reconstruction=reconstruction,
+            control=figures,
+            leakage=leakage,
+            prior=prior,
+            samples=samples,
+            headline=headline,
+            seconds=timed.seconds,
+            evidence=Evidence(coded, outcomes, steps),
+        )
+
+    def _random(self, section: int) -> np.random.Generator:
+        """Of its own for each section, so that none depends on how much another drew."""
+        return np.random.default_rng([self.options.seed, section])
+
+    def _counts(self, coded: Coded) -> dict[str, int]:
+        meters = {f"measures in {meter.name}": len(at) for meter, at in by_meter(coded.inputs)}
+        return {
+            "measures": len(self.part),
+            "distinct": len(distinct(self.part)),
+            "evaluated": len(coded.inputs),
+            "unseen": int((~coded.seen).sum()),
+            **meters,
+        }
+
+    # ------------------------------------------------------------------------ representation
+
+    def _coded(self, examples: Examples, most: int) -> Coded:
+        at, count = counted(examples)
+        some = spread(len(at), most)
+        chosen = examples.take(at[some])
+        inputs = chosen.inputs.astype(np.int16)
+        mean = np.zeros((len(inputs), self.model.runtime.latent))
+        log_variance = np.zeros_like(mean)
+        for meter, here in by_meter(inputs):
+            mean[here], log_variance[here] = self.model.runtime.posterior(inputs[here, 1 : 1 + meter.ticks], meter)
+        values = evaluate_mixed(self.model.specs, inputs)
+        return Coded(inputs, values, mean, log_variance, chosen.pieces, count[some], seen_in(self.known, chosen))
+
+    def _draws(self, coded: Coded) -> list[Floats]:
+        """DRAWS times (n, z), a point of each posterior."""
+        random = self._random(5)
+        return [self._drawn(coded, random) for _ in range(DRAWS)]
+
+    def _drawn(self, coded: Coded, random: np.random.Generator) -> Floats:
+        found = np.zeros_like(coded.mean)
+        for meter, at in by_meter(coded.inputs):
+            found[at] = self.model.runtime.drawn(coded.inputs[at, 1 : 1 + meter.ticks], meter, random)
+        return found
+
+    def _reconstruction(self, coded: Coded, draws: Sequence[Floats]) -> dict[str, Figures]:
+        strict = self._decoded(coded.inputs, coded.mean)
+        found = {name: _accuracy(coded.inputs[at], strict[at]) for name, at in _parts(coded).items()}
+        decoded = [self._decoded(coded.inputs, z) for z in draws]
+        for name, count in (("drawn", None), ("paper's protocol", coded.count)):
+            each = [_accuracy(coded.inputs, outputs, count) for outputs in decoded]
+            found[name] = {key: metrics.mean([one[key] for one in each]) for key in each[0]}
+        return found
+
+    def _decoded(self, inputs: Inputs, z: Floats) -> Inputs:
+        outputs = inputs.copy()
+        for meter, at in by_meter(inputs):
+            outputs[at, 1 : 1 + meter.ticks] = decode(self.model.runtime, z[at].astype(np.float32), meter)
+        return outputs
+
+    # ------------------------------------------------------------------------ control
+
+    def _outcomes(self, coded: Coded, mode: Mode) -> tuple[Outcome, ...]:
+        random = self._random(2)
+        inputs, values = coded.inputs, coded.values
+        if mode == "guided":
+            at = spread(len(inputs), self.options.guided)
+            drawn = control.draw(inputs, values, random)[at]
+            inputs = inputs[at]
+        else:
+            times = max(1, -(-self.options.requests // len(inputs)))
+            drawn = np.concatenate([control.draw(inputs, values, random) for _ in range(times)])
+            inputs = np.tile(inputs, (times, 1))
+        answer = self._answer(mode)
+        ask = range(len(self.names))
+        return tuple(control.outcome(self.model, inputs, k, drawn[:, k], answer) for k in ask)
+
+    def _steps(self, coded: Coded, mode: Mode) -> tuple[Outcome, ...]:
+        at = spread(len(coded.inputs), self.options.traversals)
+        answer, found = self._answer(mode), []
+        for k in range(len(self.names)):
+            levels = control.levels(coded.inputs, coded.values[:, k])[at]
+            found.append(control.traversals(self.model, coded.inputs[at], k, levels, answer))
+        return tuple(found)
+
+    def _answer(self, mode: Mode) -> control.Answer:
+        return control.latent if mode == "latent" else control.Guided(self.options.proposals, self.options.seed)
+
+    def _control(
+        self, coded: Coded, outcomes: tuple[Outcome, ...], steps: tuple[Outcome, ...]
+    ) -> dict[str, dict[str, Figures]]:
+        found: dict[str, dict[str, Figures]] = {"all": {}, "unseen": {}}
+        for name, one, traversed in zip(self.names, outcomes, steps, strict=True):
+            fresh = ~_among(one.inputs, coded.inputs[coded.seen])
+            found["all"][name] = control.summary(self.model, one, traversed)
+            found["unseen"][name] = control.summary(self.model, one.take(fresh))
+        return found
+
+    # ------------------------------------------------------------------------ leakage
+
+    def _leakage(self, coded: Coded) -> dict[str, Figures]:
+        new = ~_among(self.train.inputs.astype(np.int16), coded.inputs)
+        fit = self._coded(self.train.take(new), self.options.probe_rows)
+        free = [d for d in range(coded.mean.shape[1]) if d not in self.dimensions]
+        found: dict[str, Figures] = {}
+        for k, name in enumerate(self.names):
+            known, judged = ((part.mean[:, free], part.values[:, k]) for part in (fit, coded))
+            probes = metrics.probes(known, judged, self.options.seed, coded.pieces)
+            along = np.abs(np.array(self.model.metadata.code_correlation)[k]) >= STRONG
+            alone = np.arange(len(self.names)) == k
+            probes["intervention"] = 1 - self._first_order(coded, k, alone)
+            probes["intervention_with"] = 1 - self._first_order(coded, k, along | alone)
+            found[name] = probes
+        return found
+
+    def _first_order(self, coded: Coded, k: int, handed: npt.NDArray[np.bool_]) -> float:
+        """How far the codes of the `handed` attributes decide attribute k, when all else is another measure's."""
+        random, count = self._random(3), self.options.contexts
+        dims = np.array(self.dimensions)[handed]
+        found, weights = [], []
+        for meter, at in by_meter(coded.inputs):
+            if len(at) < 4 or (len(at) < metrics.LEAST_GROUP and len(at) < len(coded.inputs)):
+                continue
+            donors, contexts = (random.permutation(at)[:count] for _ in range(2))
+            z = np.tile(coded.mean[contexts], (len(donors), 1))
+            z[:, dims] = np.repeat(coded.mean[donors][:, dims], len(contexts), axis=0)
+            rows = decode(self.model.runtime, z.astype(np.float32), meter)
+            outcome = evaluate(self.model.specs[k : k + 1], rows, meter)[:, 0]
+            found.append(metrics.first_order(outcome.reshape(len(donors), len(contexts))))
+            weights.append(len(at))
+        return float(np.average(found, weights=weights)) if found else float("nan")
+
+    # ------------------------------------------------------------------------ the prior
+
+    def _prior(self, coded: Coded, dimension: int) -> Figures:
+        return metrics.prior_match(coded.mean[:, dimension], coded.log_variance[:, dimension])._asdict()
+
+    def _samples(self, coded: Coded) -> Figures:
+        """Decodes of the prior, each meter as often as the part has it."""
+        random = self._random(4)
+        rows: list[Inputs] = []
+        for meter, at in by_meter(coded.inputs):
+            count = max(1, round(self.options.samples * len(at) / len(coded.inputs)))
+            z = random.standard_normal((count, coded.mean.shape[1])).astype(np.float32)
+            packed = np.full((count, coded.inputs.shape[1]), PAD, dtype=np.int16)
+            packed[:, 0], packed[:, 1 : 1 + meter.ticks] = meter.code, decode(self.model.runtime, z, meter)
+            rows.append(packed)
+        made = np.concatenate(rows)
+        return {
+            "valid": metrics.mean(spelt(made)),
+            "distinct": len(np.unique(made, axis=0)) / len(made),
+            "new": metrics.mean(~_among(made, self.known.inputs.astype(np.int16))),
+            "in_key": _in_key(made),
+            "corpus_in_key": _in_key(coded.inputs),
+        }
+
+
+_MODES: tuple[Mode, ...] = ("latent", "guided")
+
+
+def _among(rows: Inputs, others: Inputs) -> npt.NDArray[np.bool_]:
+    """(n, 1 + width), (m, 1 + width) -> (n,) which rows are among the others."""
+    known = {row.tobytes() for row in others}
+    return np.array([row.tobytes() in known for row in rows], dtype=np.bool_)
+
+
+def spelt(inputs: Inputs) -> npt.NDArray[np.bool_]:
+    """(n,) which packed measures are spelt as a corpus's would be: no rest starts while one is on."""
+    fine = np.ones(len(inputs), dtype=np.bool_)
+    for meter, at in by_meter(inputs):
+        rows = inputs[at, 1 : 1 + meter.ticks]
+        before = np.pad(sounding(rows)[:, :-1], ((0, 0), (1, 0)), constant_values=HOLD)
+        fine[at] = ~((rows == REST) & (before == REST)).any(axis=1)
+    return fine
+
+
+def _in_key(inputs: Inputs) -> float:
+    notes = inputs[:, 1:][onsets(inputs[:, 1:])]
+    return metrics.mean(in_key(notes))
+
+
+def _accuracy(inputs: Inputs, outputs: Inputs, count: npt.NDArray[np.int64] | None = None) -> Figures:
+    """Of (n, 1 + width) rows, each so often: (n,); once, where None."""
+    count = np.ones(len(inputs), dtype=np.int64) if count is None else count
+    wanted, right = inputs[:, 1:], inputs[:, 1:] == outputs[:, 1:]
+    real = wanted != PAD
+    return {
+        "tokens": _share(right, real, count),
+        "events": _share(right, (wanted == REST) | (wanted >= FIRST_PITCH), count),
+        "measures": _share((right | ~real).all(axis=1, keepdims=True), np.ones((len(inputs), 1), dtype=bool), count),
+    }
+
+
+def _share(right: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_], count: npt.NDArray[np.int64]) -> float:
+    """Of (n, m) what is right among some; NaN where there are none."""
+    whole = (among * count[:, None]).sum()
+    return float((right & among).sum(axis=1) @ count / whole) if whole else float("nan")
+
+
+def _parts(coded: Coded) -> dict[str, npt.NDArray[np.bool_]]:
+    return {"all": np.ones(len(coded.inputs), dtype=np.bool_), "unseen": ~coded.seen}
+
+
+# ---------------------------------------------------------------------------------- the headline
+
+LOWER_IS_BETTER = frozenset(
+    ("drift", "drift_plain", "drift_sd", "error", "leakage", "intervention", "intervention_with", "kl")
+)
+_KEPT = ("error", "drift_plain", "drift_sd", "onset_f1", "pitches", "ticks")  # of control.summary, as they are
+_CONTROL = ("control", "control_mean", "exact", "exact_mean", "drift", *_KEPT)
+
+
+def lower_is_better(name: str) -> bool:
+    """Of a figure of the headline."""
+    return not LOWER_IS_BETTER.isdisjoint(name.split("."))
+
+
+def headline_names(attributes: Sequence[str]) -> tuple[str, ...]:
+    """The names in the headline of a model with these attributes, in its order."""
+    reconstruction = ("tokens", "events", "measures")
+    each = [f"{name}.{attribute}" for attribute in attributes for name in ("control", "exact")]
+    control = [
+        f"{mode}{part}{name}"
+        for mode in ("", "guided.")
+        for part in ("", "unseen.")
+        for name in (*_CONTROL, *(() if part else ("monotone",)), *each)
+    ]
+    return (
+        *METRICS, "mig_of_oracle", "sap_of_oracle", *(f"paper.{name}" for name in METRICS),
+        *(f"{part}{name}" for part in ("paper.", "", "unseen.") for name in reconstruction), *control,
+        "leakage", *(f"leakage.{name}" for name in attributes), "intervention", "intervention_with",
+        "overlap", *(f"overlap.{name}" for name in attributes), "kl", "valid",
+    )  # fmt: skip
+
+
+def _headline(
+    representation: Mapping[str, Figures],
+    reconstruction: Mapping[str, Figures],
+    figures: Mapping[str, Mapping[str, Mapping[str, Figures]]],
+    leakage: Mapping[str, Figures],
+    prior: Mapping[str, Figures],
+    samples: Figures,
+) -> Figures:
+    """Flat. `control`, `exact`, `monotone` and `overlap` are the WORST attribute's, all else is the mean over
+    attributes; `NAME.ATTRIBUTE` is one attribute's. `paper.` is the paper's protocol, `guided.` the guided mode,
+    `unseen.` measures that training did not have. `leakage` is the best probe's."""
+    found = sections.of_encoder(representation)
+    found |= {f"paper.{name}": value for name, value in reconstruction["paper's protocol"].items()}
+    found |= reconstruction["all"]
+    found |= {f"unseen.{name}": value for name, value in reconstruction["unseen"].items()}
+    for mode, prefix in (("latent", ""), ("guided", "guided.")):
+        for part, mark in (("all", ""), ("unseen", "unseen.")):
+            found |= _control_headline(figures[mode][part], prefix + mark)
+    found |= sections.of_leakage(leakage)
+    for key in ("intervention", "intervention_with"):
+        found[key] = metrics.mean([each[key] for each in leakage.values()])
+    return {**found, **sections.of_prior(prior), "valid": samples["valid"]}
+
+
+def _control_headline(by_attribute: Mapping[str, Figures], prefix: str) -> Figures:
+    each = list(by_attribute.values())
+    found = {
+        f"{prefix}control": _worst([one["rho"] for one in each]),
+        f"{prefix}control_mean": metrics.mean([one["rho"] for one in each]),
+        f"{prefix}exact": _worst([one["exact"] for one in each]),
+        f"{prefix}exact_mean": metrics.mean([one["exact"] for one in each]),
+        f"{prefix}drift": metrics.mean([one["drift_rho"] for one in each]),
+    }
+    for key in _KEPT:
+        found[f"{prefix}{key}"] = metrics.mean([one[key] for one in each])
+    if all("monotone" in one for one in each):
+        found[f"{prefix}monotone"] = _worst([one["monotone"] for one in each])
+    for name, one in by_attribute.items():
+        found |= {f"{prefix}control.{name}": one["rho"], f"{prefix}exact.{name}": one["exact"]}
+    return found
+
+
+def _worst(values: list[float]) -> float:
+    """The smallest; NaN if any could not be measured."""
+    return float(np.min(values)) if values else float("nan")

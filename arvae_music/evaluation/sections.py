@@ -1,0 +1,102 @@
+"""What the evaluations of measures (evaluation.py) and of images (images/evaluation.py) do alike.
+
+Shapes: n rows, z latent, k attributes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+
+from ..vae import statistics as metrics
+from ..vae.statistics import Floats, Scores
+
+Figures = dict[str, float]
+PROBED = tuple(f"{kind}{way}" for kind in metrics.PROBES for way in ("", "_crossed"))  # of an attribute's leakage
+Progress = Callable[[str], None]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Clock:
+    """Says which section begins, and keeps how long each took, in seconds."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.seconds: Figures = {}
+
+    def __call__(self, section: str, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        self.progress(section)
+        started = time.perf_counter()
+        found = work(*arguments, **named)
+        self.seconds[section] = round(time.perf_counter() - started, 2)
+        return found
+
+
+def representation(
+    mean: Floats, draws: Sequence[Floats], values: Floats, dimensions: Sequence[int], random: np.random.Generator
+) -> dict[str, Scores]:
+    """(n, z) means of the posteriors, points of them, drawn more than once, (n, k), the dimension of each attribute ->
+    the published metrics by row: in the paper's protocol, mean over the draws, and in the strict one (metrics.py), each
+    beside the ORACLE's, whose latents are the attributes themselves, rank-normal, and independent noise elsewhere: what
+    it scores is what the attributes' correlations leave to be had.
+    """
+    oracle = random.standard_normal(mean.shape)
+    for k, d in enumerate(dimensions):
+        oracle[:, d] = metrics.rank_normal(values[:, k])
+    return {
+        "paper's protocol": Scores(*map(_mean, zip(*(metrics.published(z, values) for z in draws), strict=True))),
+        "paper's protocol, oracle": metrics.published(oracle, values),
+        "strict": metrics.strict(mean, values, dimensions),
+        "strict, oracle": metrics.strict(oracle, values, dimensions),
+    }
+
+
+def _mean(draws: Sequence[Floats]) -> Floats:
+    found: Floats = np.mean(draws, axis=0)
+    return found
+
+
+def by_attribute(rows: Mapping[str, Scores], names: Sequence[str]) -> dict[str, dict[str, Figures]]:
+    """Row -> metric -> attribute, of the metrics that are of attributes."""
+    return {
+        row: {metric: named(names, each) for metric, each in scores._asdict().items() if len(each) == len(names)}
+        for row, scores in rows.items()
+    }
+
+
+def named(names: Sequence[str], values: Sequence[float] | Floats) -> Figures:
+    return dict(zip(names, map(float, values), strict=True))
+
+
+# ------------------------------------------------------------------------------------ of the headlines
+
+
+def of_encoder(representation: Mapping[str, Figures]) -> Figures:
+    """The strict protocol's figures, MIG and SAP as a share of the oracle's; with `paper.`, the paper's protocol's."""
+    mine, ceiling = representation["strict"], representation["strict, oracle"]
+    found = dict(mine)
+    for name in ("mig", "sap"):
+        found[f"{name}_of_oracle"] = mine[name] / ceiling[name] if ceiling[name] > 0 else float("nan")
+    return found | {f"paper.{name}": value for name, value in representation["paper's protocol"].items()}
+
+
+def of_leakage(leakage: Mapping[str, Figures]) -> Figures:
+    """Of each attribute the best probe's, 0 where all do worse than the mean would, and the attributes' mean."""
+    worst = {name: _most([each[kind] for kind in PROBED if kind in each]) for name, each in leakage.items()}
+    return {"leakage": metrics.mean(list(worst.values())), **{f"leakage.{k}": v for k, v in worst.items()}}
+
+
+def _most(values: Sequence[float]) -> float:
+    known = [value for value in values if not np.isnan(value)]
+    return max(0.0, *known) if known else float("nan")
+
+
+def of_prior(prior: Mapping[str, Figures]) -> Figures:
+    """Of each attribute's dimension the overlap with the prior, the worst of them, and the mean divergence."""
+    overlaps = {f"overlap.{name}": each["overlap"] for name, each in prior.items()}
+    worst = float(np.min(list(overlaps.values()))) if overlaps else float("nan")
+    return {"overlap": worst, **overlaps, "kl": metrics.mean([each["kl"] for each in prior.values()])}

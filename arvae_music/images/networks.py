@@ -1,0 +1,163 @@
+"""The networks of one image: convolutions around one Gaussian latent (model.ArVae), after Pati & Lerch (2020).
+
+    encoder   s x s -> patches -> halved twice by convolutions -> one hidden layer -> z
+    decoder   the same backwards
+
+The reference's four or more convolutions run at full resolution, where most of their time goes. Here the first one
+takes steps of `patch` pixels and the last one makes `patch` x `patch` pixels at a time (Shi et al. 2016), which a CPU
+does in a third of the time.
+
+Rows are pixels, (b, size, size) uint8: 0 black, 255 white. Greys are probabilities of white: the reconstruction term is
+Bernoulli's, SUMMED over the pixels as published, so that beta, gamma and delta are on the paper's scale for images.
+
+Shapes: b batch, s size, c channels, z latent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Independent
+
+from ..vae.model import ArVae, Decoding, Posterior
+
+Array = npt.NDArray[np.floating[Any]]
+
+LOG_VARIANCE = (-10.0, 4.0)
+WHITE = 255.0
+
+
+@dataclass(frozen=True)
+class ImageDims:
+    size: int  # pixels of a side
+    patch: int  # pixels of a step of the first convolution; size / patch is whole
+    latent: int
+    channels: tuple[int, int, int] = (32, 64, 64)
+    hidden: int = 128
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", tuple(self.channels))  # JSON has lists
+        if min(self.size, self.patch, self.latent, self.hidden, *self.channels) < 1 or self.size % self.patch:
+            raise ValueError(f"no network has the dimensions {self}")
+
+    @property
+    def sides(self) -> tuple[int, int, int]:
+        """Of the three feature maps, largest first."""
+        first = self.size // self.patch
+        second = -(-first // 2)
+        return first, second, -(-second // 2)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "channels": list(self.channels)}
+
+
+def build(dims: ImageDims) -> ArVae:
+    return ArVae(Encoder(dims), Decoder(dims), dims.latent)
+
+
+class Encoder(nn.Module):
+    def __init__(self, dims: ImageDims) -> None:
+        super().__init__()
+        (first, second, third), sides = dims.channels, dims.sides
+        self.net = nn.Sequential(
+            nn.Conv2d(1, first, dims.patch + 2, dims.patch, 1),
+            nn.ReLU(),
+            nn.Conv2d(first, second, _kernel(sides[0]), 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(second, third, _kernel(sides[1]), 2, 1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(third * sides[2] ** 2, dims.hidden),
+            nn.ReLU(),
+            nn.Linear(dims.hidden, 2 * dims.latent),
+        )
+
+    def forward(self, inputs: Tensor) -> Posterior:
+        """(b, s, s) -> (b, z), (b, z)"""
+        mean, log_variance = self.net(white(inputs)[:, None]).chunk(2, dim=1)
+        return Posterior(mean, log_variance.clamp(*LOG_VARIANCE))
+
+
+class Decoder(nn.Module):
+    def __init__(self, dims: ImageDims) -> None:
+        super().__init__()
+        (first, second, third), sides = dims.channels, dims.sides
+        self.net = nn.Sequential(
+            nn.Linear(dims.latent, dims.hidden),
+            nn.ReLU(),
+            nn.Linear(dims.hidden, third * sides[2] ** 2),
+            nn.ReLU(),
+            nn.Unflatten(1, (third, sides[2], sides[2])),
+            nn.ConvTranspose2d(third, second, _kernel(sides[1]), 2, 1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(second, first, _kernel(sides[0]), 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(first, dims.patch**2, 3, 1, 1),
+            nn.PixelShuffle(dims.patch),
+        )
+
+    def logits(self, z: Tensor) -> Tensor:
+        """(b, z) -> (b, s, s)"""
+        result: Tensor = self.net(z)[:, 0]
+        return result
+
+    def forward(self, z: Tensor, inputs: Tensor) -> Decoding:
+        pixels = Bernoulli(logits=self.logits(z), validate_args=False)  # greys are no outcomes, and meant
+        return Decoding(Independent(pixels, 2, validate_args=False), white(inputs))
+
+    def generate(self, z: Tensor, inputs: Tensor) -> Tensor:
+        return self.draw(z)
+
+    def sample(self, z: Tensor, inputs: Tensor) -> Tensor:
+        """Every pixel black or white, as drawn."""
+        likely = self.logits(z).sigmoid().repeat_interleave(len(inputs) // len(z), dim=0)
+        return (torch.bernoulli(likely) * WHITE).to(torch.uint8)
+
+    def log_prob(self, z: Tensor, inputs: Tensor) -> Tensor:
+        """(b,) of whole pictures"""
+        distribution, target = self(z.repeat_interleave(len(inputs) // len(z), dim=0), inputs)
+        result: Tensor = distribution.log_prob(target)
+        return result
+
+    def draw(self, z: Tensor) -> Tensor:
+        """(b, z) -> (b, s, s) uint8"""
+        return (self.logits(z).sigmoid() * WHITE).round().to(torch.uint8)
+
+
+def mirrored(weights: Mapping[str, Array], dimensions: Sequence[int], latent: int) -> dict[str, Array]:
+    """The weights of the same model with these latent dimensions' signs turned round."""
+    sign = np.ones(latent, dtype=np.float32)
+    sign[list(dimensions)] = -1.0
+    both = np.concatenate([sign, np.ones_like(sign)])  # of the means, not of the log-variances
+    turned = dict(weights)
+    for name in ("encoder.net.9.weight", "encoder.net.9.bias"):
+        turned[name] = (weights[name].T * both).T
+    turned["decoder.net.0.weight"] = weights["decoder.net.0.weight"] * sign
+    return turned
+
+
+def _kernel(side: int) -> int:
+    """Of the convolution that halves a map of this side, upwards where it is odd; backwards it restores the side."""
+    return 3 if side % 2 else 4
+
+
+def white(inputs: Tensor) -> Tensor:
+    """uint8 pixels -> 0 .. 1"""
+    return inputs.to(torch.float32) / WHITE
+
+
+def accuracy(inputs: Tensor, outputs: Tensor) -> dict[str, float]:
+    """The share of pixels that are white in both or in neither, as published: white is from half on."""
+    return accuracy_of(inputs.numpy(force=True), outputs.numpy(force=True))
+
+
+def accuracy_of(inputs: npt.NDArray[Any], outputs: npt.NDArray[Any]) -> dict[str, float]:
+    """`accuracy` of arrays (n, h, w)."""
+    same = (inputs >= 128) == (outputs >= 128)
+    return {"pixels": float(same.mean()), "images": float(same.all(axis=(1, 2)).mean())}

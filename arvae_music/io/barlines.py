@@ -1,0 +1,215 @@
+"""Where the barlines of a MIDI file lie: its meter map, and the pickup that the map does not tell.
+
+All positions are integers in UNITS, twelfths of a file tick. A simple beat's grid lies at twelfths of a
+quarter note and a compound one's at sixths of three eighths, so every grid tick of every meter is a whole
+number of units whatever the file's resolution; nothing here rounds and nothing needs fractions.
+
+    spans         meter map -> the measures, each with its meter or the reason why it has none
+    find_pickup   notes -> the length of the incomplete measure that the piece begins with
+
+The map's rules. Measures start anew at each change of signature. A signature repeated on a barline is no
+change. A change less than a sixteenth away from a barline is on it. What is left of a measure before a
+change is UNFINISHED. A first measure with a signature of its own and shorter than the next (MuseScore
+writes pickups so) is a PICKUP. Files with no signature, or before the first, are in 4/4, as the MIDI
+standard has it.
+
+The pickup's rule. A file whose melody begins at its very start may begin with an anacrusis that no event
+tells of (ABC converters, Essen folk songs). Every whole number of eighths below half a measure is tried,
+and scored by how strong the places are that notes then begin on, long notes counting more and long pickups
+less. None stays unless another is better by PICKUP_MARGIN: a wrong barline harms every measure of the
+piece. Of 1,000 tunes in music21's Essen, O'Neill, Ryan and Aird collections, of which 789 have a pickup, it
+finds 72 %, misses 23 % and gets 5 % wrong; of those with none it makes one up for 3 %. Candidates up to a
+whole measure confuse the halves of 2/4 and 6/8 measures half of the time. A melody that begins later than
+an eighth into the file has its barlines where the file says, and so has one of less than FEWEST_MEASURES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..music.meter import Meter
+
+UNITS = 12  # per file tick
+MAX_MEASURES = 20_000  # ten hours at 120; beyond, it is a corrupt delta time
+COMMON_TIME = (4, 4)
+PICKUP_MARGIN = 1.08  # times the score of no pickup
+LONG_PICKUP = 0.2  # of its score is what a pickup of a whole measure would lose, a shorter one in proportion
+LONGEST_AGOGIC = 2.0  # beats: a longer note counts no more towards the pickup, and the last one this much
+FEWEST_MEASURES = 3  # of the first meter, for a pickup to be looked for
+
+PICKUP = "pickup"
+UNFINISHED = "unfinished measure"
+INCOMPLETE = "incomplete last measure"
+UNSUPPORTED = "unsupported meter"
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Signature = tuple[int, int, int]  # file tick, numerator, denominator
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One measure in units; `reason` where it passes through whatever it holds."""
+
+    number: int  # as people count
+    signature: str
+    start: int
+    end: int
+    meter: Meter | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """The measures between two changes of signature. `end` is None for the last."""
+
+    start: int
+    end: int | None
+    numerator: int
+    denominator: int
+    length: int  # of a measure
+
+    @property
+    def meter(self) -> Meter | None:
+        return Meter.from_signature(self.numerator, self.denominator)
+
+
+def spans(signatures: Sequence[Signature], tpq: int, last: int, pickup: int | None, name: str) -> list[Span]:
+    """The measures up to the one that holds `last` (units) and one more, which the caller may need or drop.
+
+    `pickup` in units is taken off the front; None leaves it to a short first signature, 0 says that the first
+    measure is whole. Raises InputError for a piece longer than MAX_MEASURES.
+    """
+    stretches = _stretches(signatures, tpq)
+    found: list[Span] = []
+    number = 1
+    for i, stretch in enumerate(stretches):
+        start = stretch.start
+        if i == 0 and pickup:
+            found.append(Span(0, _text(stretch), 0, pickup, stretch.meter, PICKUP))
+            start = pickup
+        if i == 0 and pickup is None and _is_short_first(stretches):
+            number = 0
+        for span in _measures(stretch, start, last, tpq, number, name):
+            found.append(span)
+            number += 1
+        if stretch.end is not None and stretch.end > last:
+            break
+    if found[0].number == 0:
+        first = found[0]
+        found[0] = Span(0, first.signature, first.start, first.end, first.meter, PICKUP)
+    return found
+
+
+def _text(stretch: _Stretch) -> str:
+    return f"{stretch.numerator}/{stretch.denominator}"
+
+
+def _stretches(signatures: Sequence[Signature], tpq: int) -> list[_Stretch]:
+    """The meter map without repetitions, from unit 0 on."""
+    changes: list[tuple[int, int, int]] = []
+    before = -1
+    for tick, numerator, denominator in sorted(signatures, key=lambda s: s[0]):
+        at = max(0, tick) * UNITS
+        if at < 3 * tpq:  # less than a sixteenth late: meant for the beginning
+            changes, at = [], 0
+        if at == before > 0:
+            continue  # two at one tick: the first track's counts
+        before = at
+        if changes and _is_repetition(changes[-1], at, numerator, denominator, tpq):
+            continue
+        changes.append((at, numerator, denominator))
+    if not changes or changes[0][0] > 0:
+        changes.insert(0, (0, *COMMON_TIME))
+    ends = [*(at for at, _, _ in changes[1:]), None]
+    return [
+        _Stretch(at, end, numerator, denominator, _length(numerator, denominator, tpq))
+        for (at, numerator, denominator), end in zip(changes, ends, strict=True)
+    ]
+
+
+def _length(numerator: int, denominator: int, tpq: int) -> int:
+    return max(1, 4 * UNITS * tpq * numerator // denominator)
+
+
+def _is_repetition(current: tuple[int, int, int], at: int, numerator: int, denominator: int, tpq: int) -> bool:
+    since, *signature = current
+    return signature == [numerator, denominator] and (at - since) % _length(numerator, denominator, tpq) == 0
+
+
+def _is_short_first(stretches: list[_Stretch]) -> bool:
+    """Whether the piece begins with one measure under a signature of its own, shorter than the next."""
+    if len(stretches) < 2:
+        return False
+    first, second = stretches[:2]
+    return first.end is not None and first.end - first.start <= first.length < second.length
+
+
+def _measures(stretch: _Stretch, start: int, last: int, tpq: int, number: int, name: str) -> list[Span]:
+    meter, text = stretch.meter, _text(stretch)
+    reason = None if meter else f"{UNSUPPORTED} {text}"
+    until = last + stretch.length if stretch.end is None else min(stretch.end, last + stretch.length)
+    if (until - start) // stretch.length > MAX_MEASURES:
+        raise InputError(
+            f"it is longer than {MAX_MEASURES} measures", where=name, remedy="its times are probably corrupt"
+        )
+    slack = 3 * tpq  # a sixteenth
+    found: list[Span] = []
+    while start < until:
+        end = start + stretch.length
+        unfinished = stretch.end is not None and end > stretch.end + slack
+        if stretch.end is not None and end > stretch.end - slack:
+            end = stretch.end
+        found.append(Span(number, text, start, end, meter, reason or (UNFINISHED if unfinished else None)))
+        start, number = end, number + 1
+    return found
+
+
+def find_pickup(start: Ints, tpq: int, signatures: Sequence[Signature]) -> int:
+    """The pickup in units, 0 for none, from the onsets (n,) in units, sorted."""
+    stretch = _stretches(signatures, tpq)[0]
+    if stretch.end is not None:
+        start = start[start < stretch.end]
+    if stretch.meter is None or len(start) == 0 or start[0] > 6 * tpq:
+        return 0
+    if start[-1] < FEWEST_MEASURES * stretch.length:
+        return 0
+    shifted = _shifted_strengths(stretch.meter, stretch.denominator)
+    sixteenths = len(shifted[0])
+    beats = np.diff(start) / (UNITS * tpq * float(stretch.meter.beat_quarters))
+    place = np.rint(start / (3 * tpq)).astype(np.int64) % sixteenths
+    agogic = np.append(np.minimum(beats, LONGEST_AGOGIC), LONGEST_AGOGIC)
+    found = np.bincount(place, weights=agogic, minlength=sixteenths)
+    shorter = [1 - LONG_PICKUP * 2 * eighth / sixteenths for eighth in range(len(shifted))]
+    scores = np.array([found @ weights for weights in shifted]) * shorter
+    best = int(np.argmax(scores))
+    return best * 6 * tpq if scores[best] > PICKUP_MARGIN * scores[0] else 0
+
+
+@lru_cache(maxsize=64)
+def _shifted_strengths(meter: Meter, denominator: int) -> tuple[Floats, ...]:
+    """`_strengths` behind each pickup below half a measure, by eighths from none."""
+    weights = _strengths(meter, denominator)
+    return tuple(np.roll(weights, 2 * eighth) for eighth in range((len(weights) + 3) // 4))
+
+
+def _strengths(meter: Meter, denominator: int) -> Floats:
+    """How strong each sixteenth of a measure is as the beginning of a note."""
+    per_beat = 6 if meter.compound else 4
+    weights = np.zeros(meter.beats * per_beat)
+    if denominator == 2:  # the half note is the beat
+        weights[::per_beat] = 0.1
+    else:
+        if not meter.compound:
+            weights[2::per_beat] = 0.05  # eighths off the beat
+        weights[::per_beat] = 0.35
+    if meter.beats % 2 == 0 and meter.beats > 2:
+        weights[:: 2 * per_beat] = 0.6
+    weights[0] = 1.0
+    return weights

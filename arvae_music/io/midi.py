@@ -1,0 +1,278 @@
+"""A song: a MIDI file, the melody found in it, and the way back.
+
+    song = Song.read("song.mid", track="Vocals")
+    song.found.why                      a sentence that says which voice was taken, and why
+    song.melody                         its measures; see `melody` and `grid`
+    song.write(rows)                    the file's bytes with other rows in the measures that have them
+
+Reading: `midi_events` splits the bytes, `voices` chooses the melody, `grid` cuts it into measures by the
+file's meter map (all tracks' in types 0 and 1; the melody's own in type 2, whose tracks are independent
+pieces) and key signature (the melody's track's before any other's; the one in force where the melody
+begins).
+
+Writing: `splice`. Rows that change nothing give back the very bytes that were read.
+
+    new_midi(rows, meters, ...)         a small file of its own from rows: interpolations, examples
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..music.melody import Melody
+from ..music.meter import Meter
+from ..music.tokens import Row, notes_of
+from . import voices
+from .barlines import Signature
+from .midi_events import (  # fmt: skip
+    END_OF_TRACK,
+    KEY_SIGNATURE,
+    NOTE_OFF,
+    NOTE_ON,
+    PROGRAM,
+    TEMPO,
+    TIME_SIGNATURE,
+    TRACK_NAME,
+    Event,
+    FileNote,
+    Split,
+    Track,
+    encode_track,
+    file_notes,
+    meta,
+    new_file,
+    parse_track,
+    split,
+)
+from .quantise import OFF_GRID, TWO_AT_ONCE, Placements, TickNote, melody_of
+from .splice import splice
+from .voices import Candidate, Found
+
+INDEPENDENT_TRACKS = 2  # the file type
+LARGEST_DENOMINATOR = 6  # as a power of two: a 64th
+DEFAULT_TEMPO = 120.0  # quarter notes a minute, of a file that gives none: the MIDI standard's
+TICKS_PER_QUARTER = 480  # of new files; a multiple of 12, so that the grid is exact
+SIMPLE_CLICK, COMPOUND_CLICK = 24, 36  # MIDI clocks in a quarter and in a dotted one, part of a signature event
+_REMEDIES = {
+    TWO_AT_ONCE: "name a track that plays one note at a time with --track",
+    OFF_GRID: "quantise it to sixteenths or triplets, or name another track with --track",
+}
+
+
+@dataclass(frozen=True)
+class Song:
+    """A MIDI file and the melody in it. Made by `read`."""
+
+    name: str  # for messages: the path, or what the caller said
+    melody: Melody
+    found: Found
+    candidates: tuple[Candidate, ...]
+    placements: Placements  # where each of the melody's notes went, in the file's order
+    _split: Split = field(repr=False)
+    _track: Track = field(repr=False)  # the melody's
+    _notes: tuple[FileNote, ...] = field(repr=False)  # the melody's
+
+    @classmethod
+    def read(
+        cls,
+        source: Path | str | bytes,
+        *,
+        name: str | None = None,
+        track: int | str | None = None,
+        channel: int | None = None,
+        pickup: Fraction | None = None,
+        tolerance: Fraction | None = None,
+    ) -> Song:
+        """Read a file, or its bytes, and find the melody.
+
+        `track` is a number as people count (1 is the first), a name or a part of one; `channel` is 1 to 16;
+        `pickup` is the length in quarter notes of an incomplete measure at the start, None to find it;
+        `tolerance` as in `grid.melody_of`. Raises InputError for what is not a MIDI file or holds no measure
+        to work on.
+        """
+        data = source if isinstance(source, bytes) else read_bytes(Path(source))
+        where = name or ("standard input" if isinstance(source, bytes) else str(source))
+        parts = split(data, where)
+        parsed = [parse_track(parts.track(i), f"{where}, track {i + 1}") for i in range(len(parts.tracks))]
+        tracks = [track.events for track in parsed]
+        notes = [file_notes(events) for events in tracks]
+        candidates = [c for i, own in enumerate(notes) for c in voices.candidates_of(i + 1, tracks[i], own)]
+        chosen, why = voices.choose(candidates, track, channel, where)
+        index = chosen.track - 1
+        own_notes = [note for note in notes[index] if note.channel == chosen.channel - 1]
+        melody, placements = melody_of(
+            Path(where).stem,
+            [TickNote(note.start, note.end, note.pitch, note.velocity) for note in own_notes],
+            parts.ticks_per_quarter,
+            _signatures([tracks[index]] if parts.format == INDEPENDENT_TRACKS else tracks),
+            _fifths(tracks, index, own_notes[0].start, parts.format),
+            tracks[index][-1].tick,
+            pickup=pickup,
+            tolerance=tolerance,
+        )
+        _check(melody, placements, f"{where}, {chosen.label}")
+        found = Found(chosen.track, chosen.name, chosen.channel, chosen.program, why)
+        return cls(where, melody, found, tuple(candidates), placements, parts, parsed[index], tuple(own_notes))
+
+    @property
+    def pickup(self) -> Fraction:
+        """The length of the incomplete measure at the start, in quarter notes."""
+        return self.placements.pickup
+
+    @property
+    def ticks_per_quarter(self) -> int:
+        return self._split.ticks_per_quarter
+
+    @property
+    def tempo(self) -> float:
+        """Quarter notes a minute where the melody begins; DEFAULT_TEMPO where the file gives none."""
+        start = self._notes[0].start
+        tracks = [self._track.events] if self._split.format == INDEPENDENT_TRACKS else [
+            parse_track(self._split.track(i), self.name).events for i in range(len(self._split.tracks))
+        ]  # fmt: skip
+        found = sorted((e.tick, e.meta(TEMPO) or b"") for events in tracks for e in events if e.meta(TEMPO))
+        if not found:
+            return DEFAULT_TEMPO
+        data = next((data for tick, data in reversed(found) if tick <= start), found[0][1])
+        return 60e6 / max(int.from_bytes(data, "big"), 1)
+
+    @property
+    def velocity(self) -> int:
+        """The median of its notes'."""
+        return int(np.median([note.velocity for note in self._notes]))
+
+    def whole(self) -> Melody:
+        """The melody with rests before its pickup and after its last note, so that these measures are full too."""
+        bars = self.melody.bars
+        full = bars[1] if bars[0].number == 0 and len(bars) > 1 else bars[0]
+        delay = (full.end - full.start) - (bars[0].end - bars[0].start) - bars[0].start
+        signatures: list[Signature] = []
+        for bar in (full, *bars[1:]):
+            numerator, denominator = (int(part) for part in bar.signature.split("/"))
+            at = bar.start + delay if signatures else 0
+            if not signatures or signatures[-1][1:] != (numerator, denominator):
+                signatures.append((at, numerator, denominator))
+        notes = [TickNote(note.start + delay, note.end + delay, note.pitch, note.velocity) for note in self._notes]
+        melody, _ = melody_of(
+            self.melody.name, notes, self.ticks_per_quarter, signatures, self.melody.fifths, bars[-1].end + delay,
+            pickup=Fraction(0),
+        )  # fmt: skip
+        first = bars[0].number  # 0 is the pickup, as before
+        return replace(melody, bars=tuple(replace(bar, number=first + i) for i, bar in enumerate(melody.bars)))
+
+    def write(self, rows: Sequence[Row | None]) -> bytes:
+        """The file with these rows, one a bar, None for those that pass through.
+
+        Raises ValueError if a bar that passes through has a row, or another has none.
+        """
+        track = splice(self._track, self._notes, self.melody, self.placements, rows, self.ticks_per_quarter)
+        if track is None:
+            return self._split.data
+        return self._split.with_track(self.found.track - 1, encode_track(track))
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes. Raises InputError where there are none to be had."""
+    if path.is_dir():
+        raise InputError("it is a directory", where=str(path), remedy="name the files in it, or give -r")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError("there is no such file", where=str(path)) from None
+    except OSError as error:
+        raise InputError(f"cannot read it ({error.strerror})", where=str(path)) from None
+
+
+def _signatures(tracks: Sequence[Sequence[Event]]) -> list[Signature]:
+    """The meter map; on one tick the first track's counts."""
+    found: list[Signature] = []
+    for events in tracks:
+        for event in events:
+            payload = event.meta(TIME_SIGNATURE)
+            if payload and len(payload) >= 2 and payload[0] and payload[1] <= LARGEST_DENOMINATOR:
+                found.append((event.tick, payload[0], 2 ** payload[1]))
+    return sorted(found, key=lambda signature: signature[0])
+
+
+def _fifths(tracks: Sequence[Sequence[Event]], index: int, tick: int, form: int) -> int | None:
+    """The key signature in force at a tick, else the first: the melody's track's, else any other's."""
+    others = [] if form == INDEPENDENT_TRACKS else [t for i, t in enumerate(tracks) if i != index]
+    for events in (tracks[index], *others):
+        found = [
+            (event.tick, int.from_bytes(payload[:1], "big", signed=True))
+            for event in events
+            if (payload := event.meta(KEY_SIGNATURE))
+        ]
+        lawful = [(at, fifths) for at, fifths in found if -7 <= fifths <= 7]
+        if lawful:
+            return next((fifths for at, fifths in reversed(lawful) if at <= tick), lawful[0][1])
+    return None
+
+
+def _check(melody: Melody, placements: Placements, where: str) -> None:
+    """Raise InputError unless a note begins in a measure that has tokens."""
+    if bool((placements.tick >= 0).any()):
+        return
+    reasons = Counter((melody.bars[i].reason or "").partition(" at ")[0] for i in placements.measure.tolist())
+    reason, _ = reasons.most_common(1)[0]
+    first = next(bar for bar in melody.bars if (bar.reason or "").startswith(reason))
+    raise InputError(
+        f"no measure fits the grid: mostly {reason}, first in measure {first.number}",
+        where=where,
+        remedy=_REMEDIES.get(reason, "name another track with --track; `arvae inspect` lists them"),
+    )
+
+
+def new_midi(
+    rows: Sequence[Row | None],
+    meters: Sequence[Meter],
+    *,
+    shift: int | Sequence[int] = 0,
+    tempo: float = 120.0,
+    fifths: int | Sequence[int] = 0,
+    name: str = "melody",
+    program: int = 0,
+    velocity: int | Sequence[int] = 80,
+    signatures: Sequence[str] = (),
+) -> bytes:
+    """A type 1 file from token rows, one a measure with its meter; a row of None is silent.
+
+    `tempo` is in quarter notes a minute; `shift`, `fifths` and `velocity` are one for all measures or one each;
+    `signatures` is how each measure's meter is written ("2/2" for 4/4), its name where there are none. Tokens are at
+    their ticks exactly and notes last to the next event.
+    """
+    barlines = np.cumsum([0, *(meter.quarters * TICKS_PER_QUARTER for meter in meters)]).tolist()
+    conductor = [meta(0, TEMPO, round(60e6 / tempo).to_bytes(3, "big"))]
+    shifts, keys, loud = (_each(value, len(meters)) for value in (shift, fifths, velocity))
+    written = signatures or [meter.name for meter in meters]
+    for i, meter in enumerate(meters):
+        if i == 0 or keys[i] != keys[i - 1]:
+            conductor.append(meta(int(barlines[i]), KEY_SIGNATURE, bytes([keys[i] % 256, 0])))
+        if i == 0 or written[i] != written[i - 1]:
+            conductor.append(_signature_event(int(barlines[i]), written[i], meter))
+    track = [meta(0, TRACK_NAME, name.encode()), Event(0, bytes([PROGRAM, program]))]
+    for note in notes_of(rows, 0):
+        pitch = note.pitch - shifts[note.measure]
+        at = meters[note.measure].tick_quarters[note.tick] * TICKS_PER_QUARTER
+        until = meters[note.end_measure].tick_quarters[note.end_tick] * TICKS_PER_QUARTER
+        track.append(Event(int(barlines[note.measure] + at), bytes([NOTE_ON, pitch, loud[note.measure]])))
+        track.append(Event(int(barlines[note.end_measure] + until), bytes([NOTE_OFF, pitch, 64])))
+    end = meta(int(barlines[-1]), END_OF_TRACK, b"")
+    return new_file([[*conductor, end], [*track, end]], TICKS_PER_QUARTER)
+
+
+def _each(value: int | Sequence[int], count: int) -> Sequence[int]:
+    return [value] * count if isinstance(value, int) else value
+
+
+def _signature_event(tick: int, signature: str, meter: Meter) -> Event:
+    numerator, denominator = (int(part) for part in signature.split("/"))
+    click = COMPOUND_CLICK if meter.compound else SIMPLE_CLICK * 4 // denominator
+    return meta(tick, TIME_SIGNATURE, bytes([numerator, denominator.bit_length() - 1, click, 8]))

@@ -1,0 +1,268 @@
+"""Change some notes of a track and nothing else.
+
+The rows before and after are compared note by note (`tokens.notes_of`), and only the events of notes that
+differ are touched:
+
+    the same start, pitch and end   nothing
+    another end                     its note-off moves, unless the old one is right for the new end too
+    gone                            its two events go; polyphonic aftertouch stays, silent without its note
+    new                             two events come
+
+New notes are played as their neighbours are. What a neighbour is, is every note of the original in a
+measure with tokens, also one that now goes: so a note that only changes pitch keeps its timing, velocity
+and length. Between neighbours the values are interpolated in time:
+
+    onset      the tick's place plus the neighbours' deviation, held to NEAR around the file's own lateness,
+               so that it is read back as what it was written as
+    velocity   the neighbours'
+    end        in a NOTATED file (see `grid`) the nominal end plus the neighbours' deviation of ends; in a
+               PLAYED one cut short in the neighbours' proportion, by at most LONGEST_CUT, lest it be read
+               as a rest
+    note-off   the nearest neighbour's kind (0x80, or a note-on with velocity 0) and release velocity
+
+A note that rings from a measure that passes through into one whose row no longer opens with HOLD ends on
+the barline. No note overlaps one of its own pitch, and a new overlap with another is cut to what `grid`
+reads as legato. At equal ticks note-offs go first and note-ons last. The end of the track moves if notes
+outlast it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from ..music.melody import Melody
+from ..music.tokens import HOLD, Row, TokenNote, notes_of
+from .barlines import Floats
+from .midi_events import END_OF_TRACK, NOTE_OFF, NOTE_ON, Event, FileNote, Track, meta
+from .quantise import LEGATO_QUARTERS, NOTATED_QUARTERS, Placements
+
+NEAR = 1 / 30  # quarter notes; less than half of a twelfth, the distance between a sixteenth and a triplet
+LONGEST_CUT = 0.35  # quarter notes; less than an eighth less grid.OVERSHOOT_QUARTERS
+SHORTEST_SHARE = 0.1  # of its nominal length that a played note keeps
+RELEASE = 64  # velocity of a note-off where no neighbour tells
+LEGATO_LEFT = 0.9  # of the overlap that `grid` still reads as legato
+
+Place = tuple[int, int]  # measure, tick
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """A note of the result. `note` is the original's index, None for a new one."""
+
+    start: int  # file ticks
+    end: int
+    pitch: int
+    velocity: int
+    note: int | None = None
+    ends_anew: bool = False
+
+    @property
+    def changed(self) -> bool:
+        return self.note is None or self.ends_anew
+
+
+def splice(
+    track: Track,
+    notes: Sequence[FileNote],
+    melody: Melody,
+    placements: Placements,
+    rows: Sequence[Row | None],
+    ticks_per_quarter: int,
+) -> Track | None:
+    """The track with the rows' notes in place of the melody's; None where that changes nothing.
+
+    `notes` are the melody's in the track, `placements` theirs. Raises ValueError for rows that don't fit the
+    melody's bars.
+    """
+    _validate(melody, rows)
+    manner = _Manner(notes, melody, placements, ticks_per_quarter)
+    sounds = [manner.sound(note) for note in notes_of(rows, melody.shift)]
+    sounds += _untouchable(notes, melody, placements, rows, manner)
+    sounds = _separate(sorted(sounds, key=lambda s: (s.start, s.pitch)), placements, ticks_per_quarter)
+    gone = set(range(len(notes))) - {sound.note for sound in sounds}
+    if not gone and not any(sound.changed for sound in sounds):
+        return None
+    return Track(_rebuild(track.events, notes, sounds, gone, manner), track.tail)
+
+
+def _validate(melody: Melody, rows: Sequence[Row | None]) -> None:
+    if len(rows) != len(melody.bars):
+        raise ValueError(f"{len(rows)} rows for {len(melody.bars)} bars")
+    for bar, row in zip(melody.bars, rows, strict=True):
+        if (row is None) != (bar.tokens is None):
+            raise ValueError(f"bar {bar.number} {'passes through' if bar.reason else 'needs a row'}")
+        if row is not None and bar.tokens is not None and row.shape != bar.tokens.shape:
+            raise ValueError(f"bar {bar.number} has {len(bar.tokens)} ticks, not {len(row)}")
+
+
+class _Manner:
+    """How the melody is played: what new notes learn from their neighbours."""
+
+    def __init__(
+        self, notes: Sequence[FileNote], melody: Melody, placements: Placements, ticks_per_quarter: int
+    ) -> None:
+        self.notes = notes
+        self.bars = melody.bars
+        self.tpq = ticks_per_quarter
+        meters = {bar.meter for bar in melody.bars if bar.meter is not None}
+        self.ticks = {meter: [float(at * ticks_per_quarter) for at in meter.tick_quarters] for meter in meters}
+        self.late = placements.late
+        self.notated = placements.notated
+        at = enumerate(zip(placements.measure.tolist(), placements.tick.tolist(), strict=True))
+        index = {place: i for i, place in at if place[1] >= 0}
+        self.before = {(n.measure, n.tick): (n, index[n.measure, n.tick]) for n in melody.notes}
+        known = [i for _, i in self.before.values()]
+        self.releases = [(notes[i].start, notes[i].off) for i in known]
+        self.places: Floats = np.array([self.place(*place) for place in self.before])
+        self.deviations: Floats = placements.deviation[known]
+        self.velocities: Floats = np.array([notes[i].velocity for i in known], dtype=float)
+        ends = np.array([self.place(n.end_measure, n.end_tick) for n, _ in self.before.values()])
+        start, end = (np.array([getattr(notes[i], at) for i in known], dtype=float) for at in ("start", "end"))
+        self.shares: Floats = np.clip((end - start) / np.maximum(ends - self.places, 1), SHORTEST_SHARE, 1.0)
+        near = np.abs(end - ends - self.late) <= self._slack()
+        self.ends: Floats = ends[near]
+        self.end_deviations: Floats = (end - ends)[near]
+
+    def _slack(self) -> float:
+        return max(1.0, NOTATED_QUARTERS * self.tpq)
+
+    def place(self, measure: int, tick: int) -> float:
+        """A tick's place in file ticks."""
+        bar = self.bars[measure]
+        assert bar.meter is not None
+        return bar.start + self.ticks[bar.meter][tick]
+
+    def sound(self, note: TokenNote) -> _Sound:
+        """A note of the new rows as it is played; the original where nothing differs."""
+        place, until = (note.measure, note.tick), (note.end_measure, note.end_tick)
+        if place not in self.before:
+            at = self.place(*place)
+            start = max(0, round(at + self._deviation(at)))
+            velocity = round(float(np.interp(at, self.places, self.velocities)))
+            return _Sound(start, self.end(start, until, self._share(at)), note.pitch, velocity)
+        before, index = self.before[place]
+        original = self.notes[index]
+        end = original.end
+        if (before.end_measure, before.end_tick) != until:
+            moved = self.end(original.start, until, self._share(self.place(*place)))
+            end = moved if abs(moved - end) > self._slack() else end
+        kept = index if before.pitch == note.pitch else None
+        return _Sound(original.start, end, note.pitch, original.velocity, kept, end != original.end)
+
+    def _share(self, at: float) -> float:
+        """Of its nominal length that a note is played."""
+        return float(np.interp(at, self.places, self.shares))
+
+    def _deviation(self, at: float) -> float:
+        """Of a new onset, in file ticks."""
+        near = NEAR * self.tpq
+        deviation = float(np.interp(at, self.places, self.deviations))
+        return min(max(deviation, self.late - near), self.late + near)
+
+    def end(self, start: int, until: Place, share: float = 1.0) -> int:
+        """Where a note that is played for `share` of its length ends."""
+        nominal = self.place(*until)
+        if self.notated:
+            return max(start + 1, round(nominal + self._end_deviation(nominal)))
+        full = nominal + self._deviation(nominal) - start
+        return max(start + 1, round(start + full - min((1 - share) * full, LONGEST_CUT * self.tpq)))
+
+    def _end_deviation(self, at: float) -> float:
+        return float(np.interp(at, self.ends, self.end_deviations)) if len(self.ends) else self.late
+
+    def release(self, start: int) -> int | None:
+        """The event of the neighbour's note-off that a new note's is made like."""
+        known = [(abs(at - start), off) for at, off in self.releases if off is not None]
+        return min(known)[1] if known else None
+
+
+def _untouchable(
+    notes: Sequence[FileNote],
+    melody: Melody,
+    placements: Placements,
+    rows: Sequence[Row | None],
+    manner: _Manner,
+) -> list[_Sound]:
+    """The notes that begin in measures that pass through, which may have to end earlier in the next."""
+    own = np.flatnonzero(placements.tick < 0).tolist()
+    sounds = {i: _Sound(notes[i].start, notes[i].end, notes[i].pitch, notes[i].velocity, i) for i in own}
+    after = _ringing(rows)
+    for measure, until in _ringing(melody.rows).items():
+        new = after.get(measure, (measure, 0))
+        if new == until:
+            continue
+        i = max((i for i in own if placements.measure[i] < measure), key=lambda i: notes[i].end)
+        sounds[i] = replace(sounds[i], end=manner.end(notes[i].start, new), ends_anew=True)
+    return list(sounds.values())
+
+
+def _ringing(rows: Sequence[Row | None]) -> dict[int, Place]:
+    """Where the notes end that ring into measures after one without tokens, by the measure they ring into."""
+    found: dict[int, Place] = {}
+    entered: int | None = None
+    for m, row in enumerate(rows):
+        if row is None:
+            entered = None
+            continue
+        if m > 0 and rows[m - 1] is None and row[0] == HOLD:
+            entered = m
+        if entered is None:
+            continue
+        events = np.flatnonzero(row != HOLD)
+        found[entered] = (m, int(events[0])) if len(events) else (m, len(row))
+        if len(events):
+            entered = None
+    return found
+
+
+def _separate(sounds: list[_Sound], placements: Placements, ticks_per_quarter: int) -> list[_Sound]:
+    """Cut the overlaps of notes, sorted by start, where one of the two has changed."""
+    apart = list(sounds)
+    for k, (first, second) in enumerate(pairwise(sounds)):
+        same = first.pitch == second.pitch
+        passing = first.note is not None and placements.tick[first.note] < 0
+        if not (first.changed or second.changed) or (passing and not same):
+            continue
+        legato = min((second.end - second.start) / 2, LEGATO_QUARTERS * ticks_per_quarter)
+        if first.end > second.start + (0 if same else LEGATO_LEFT * legato):
+            apart[k] = replace(first, end=max(second.start, first.start + 1), ends_anew=True)
+    return apart
+
+
+def _rebuild(
+    events: Sequence[Event],
+    notes: Sequence[FileNote],
+    sounds: Sequence[_Sound],
+    gone: set[int],
+    manner: _Manner,
+) -> list[Event]:
+    """The track's events with the changed sounds' in place of those of the notes that are gone."""
+    dropped = {event for i in gone for event in (notes[i].on, notes[i].off)}
+    offs, ons = [], []
+    running = any(event.running for event in events)
+    channel = notes[0].channel
+    for sound in sounds:
+        if sound.note is not None and sound.ends_anew:
+            dropped.add(notes[sound.note].off)
+        if sound.note is None:
+            on = bytes([NOTE_ON | channel, sound.pitch, sound.velocity])
+            ons.append(Event(sound.start, on, running))
+        if sound.changed:
+            model = manner.release(sound.start) if sound.note is None else notes[sound.note].off
+            offs.append(_note_off(sound, channel, events[model] if model is not None else None, running))
+    kept = [event for i, event in enumerate(events) if i not in dropped]
+    has_end = bool(kept) and kept[-1].meta(END_OF_TRACK) is not None
+    end = kept.pop() if has_end else meta(events[-1].tick, END_OF_TRACK, b"")
+    # A stable sort: at equal ticks note-offs, then what there was in its order, then note-ons.
+    merged = sorted([*offs, *kept, *ons], key=lambda event: event.tick)
+    last = merged[-1].tick if merged else 0
+    return [*merged, end._replace(tick=max(end.tick, last))]
+
+
+def _note_off(sound: _Sound, channel: int, model: Event | None, running: bool) -> Event:
+    data = model.data if model is not None else bytes([NOTE_OFF, 0, RELEASE])
+    return Event(sound.end, bytes([data[0] & 0xF0 | channel, sound.pitch, data[2]]), running)

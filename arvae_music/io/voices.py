@@ -1,0 +1,206 @@
+"""Which of a MIDI file's voices is the melody, and why.
+
+A voice is a track and a channel with notes: in a type 1 file mostly a track, in a type 0 file a channel.
+The choice, and the sentence that explains it:
+
+1. `track` and `channel`, where the user names them. A track is a number as people count (1 is the first) or
+   its name, or a part of its name that no other track with notes has.
+2. Otherwise drums (channel 10) are left out, and if one voice remains it is that.
+3. A name that says melody (melody, tune, theme, cantus), else voice (vocal, vox, sing, chant ...), else
+   part (soprano, lead, solo), unless it also says backing, or the voice plays mostly chords.
+4. Otherwise, among voices with enough notes (at least ENOUGH of the busiest one's) those that play one note
+   at a time, else those that come nearest to it; of these the highest on average.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from .midi_events import INSTRUMENT_NAME, PROGRAM, TRACK_NAME, Event, FileNote
+
+DRUMS = 10  # the channel, as people count
+ENOUGH = 0.1  # of the notes of the voice that has most
+ONE_VOICED = 0.1  # up to this share of notes that begin while another sounds on
+MOSTLY_CHORDS = 0.5
+_NAMES = (
+    r"melod|\btune\b|\btheme\b|\bcantus\b",
+    r"vocal|\bvox\b|\bvoice\b|\bvoc\b|\bsing|gesang|\bchant\b|\bcanto\b|\bvoz\b|stimme",
+    r"sopran|\blead\b|\bsolo\b",
+)
+_BACKING = r"back|\bbg\b|\bbv|harmon|choir|chorus"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One voice of a file, for choosing and for `arvae inspect`."""
+
+    track: int  # as people count
+    channel: int  # as people count
+    name: str  # of the track, or of its instrument; may be empty
+    program: int | None  # General MIDI, 0 to 127, at its first note
+    notes: int
+    low: int  # MIDI pitch
+    high: int
+    mean: float
+    polyphony: float  # share of the notes that begin while another sounds on
+
+    @property
+    def drums(self) -> bool:
+        return self.channel == DRUMS
+
+    @property
+    def label(self) -> str:
+        name = f" {self.name!r}" if self.name else ""
+        return f"track {self.track}{name}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The voice that was taken for the melody. Numbers are as people count; `why` is a sentence."""
+
+    track: int
+    name: str
+    channel: int
+    program: int | None
+    why: str
+
+
+def text(payload: bytes) -> str:
+    """A meta event's text: UTF-8 where it is, else the Latin-1 of the standard."""
+    try:
+        return payload.decode("utf-8").strip(" \0\t\r\n")
+    except UnicodeDecodeError:
+        return payload.decode("latin-1").strip(" \0\t\r\n")
+
+
+def candidates_of(track: int, events: Sequence[Event], notes: Sequence[FileNote]) -> list[Candidate]:
+    """The voices of one track, by channel; `track` as people count."""
+    names = [event.meta(kind) for kind in (TRACK_NAME, INSTRUMENT_NAME) for event in events]
+    name = next((text(payload) for payload in names if payload), "")
+    by_channel: dict[int, list[FileNote]] = defaultdict(list)
+    for note in notes:
+        by_channel[note.channel].append(note)
+    return [
+        _candidate(track, name, _program(events, channel, own[0].on), own)
+        for channel, own in sorted(by_channel.items())
+    ]
+
+
+def _program(events: Sequence[Event], channel: int, first_note: int) -> int | None:
+    changes = [e.data[1] for e in events[:first_note] if e.kind == PROGRAM and e.channel == channel]
+    return changes[-1] if changes else None
+
+
+def _candidate(track: int, name: str, program: int | None, notes: list[FileNote]) -> Candidate:
+    start, end, pitch = np.array([(n.start, n.end, n.pitch) for n in notes]).T
+    return Candidate(
+        track, notes[0].channel + 1, name, program, len(notes),
+        int(pitch.min()), int(pitch.max()), float(pitch.mean()), _polyphony(start, end),
+    )  # fmt: skip
+
+
+def _polyphony(start: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> float:
+    """The share of notes that begin while another sounds on for more than half of them."""
+    before = np.maximum.accumulate(end)[:-1]
+    together = before - start[1:] > (end - start)[1:] / 2
+    return float(together.sum() / len(start))
+
+
+def choose(
+    candidates: Sequence[Candidate], track: int | str | None, channel: int | None, where: str
+) -> tuple[Candidate, str]:
+    """The melody among a file's voices, and a sentence that says why. Raises InputError if there is none."""
+    if not candidates:
+        raise InputError("it holds no notes", where=where)
+    said: list[str] = []
+    pool = list(candidates)
+    if track is not None:
+        pool = _on_track(pool, track, where)
+        said.append(f"--track {track}")
+    if channel is not None:
+        pool = _on_channel(pool, channel, where)
+        said.append(f"--channel {channel}")
+    melodic = [c for c in pool if not c.drums]
+    if said and len(pool) == 1:
+        return pool[0], f"{' and '.join(said)} names it"
+    if not melodic:
+        what = "it holds only drums (channel 10)" if track is None else "that track holds only drums"
+        raise InputError(what, where=where, remedy="give --channel 10 if they are meant")
+    chosen, why = _best(melodic)
+    return chosen, f"within {' and '.join(said)}, {why}" if said else why
+
+
+def _on_track(candidates: list[Candidate], track: int | str, where: str) -> list[Candidate]:
+    if isinstance(track, int) or track.isdecimal():
+        own = [c for c in candidates if c.track == int(track)]
+        problem = f"there is no track {track} with notes"
+    else:
+        own = _named(candidates, track)
+        problem = f"there is no track named {track!r}"
+    if own:
+        return own
+    names = sorted({c.name for c in candidates if c.name})
+    near = difflib.get_close_matches(str(track), names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    labels = list(dict.fromkeys(c.label for c in candidates))
+    raise InputError(problem, where=where, remedy=f"{hint}notes are on {', '.join(labels)}")
+
+
+def _named(candidates: list[Candidate], name: str) -> list[Candidate]:
+    """By the whole name, else by a part of it that only one track has."""
+    wanted = name.casefold().strip()
+    whole = [c for c in candidates if c.name.casefold() == wanted]
+    part = [c for c in candidates if wanted and wanted in c.name.casefold()]
+    return whole or (part if len({c.track for c in part}) == 1 else [])
+
+
+def _on_channel(candidates: list[Candidate], channel: int, where: str) -> list[Candidate]:
+    own = [c for c in candidates if c.channel == channel]
+    if not own:
+        used = ", ".join(str(n) for n in sorted({c.channel for c in candidates}))
+        raise InputError(f"there are no notes on channel {channel}", where=where, remedy=f"notes are on channel {used}")
+    return own
+
+
+def _best(candidates: list[Candidate]) -> tuple[Candidate, str]:
+    if len(candidates) == 1:
+        return candidates[0], "it is the only voice with notes"
+    for pattern in _NAMES:
+        named = [c for c in candidates if _says(c, pattern)]
+        if named:
+            chosen, _ = _highest(named)
+            return chosen, f"its name {chosen.name!r} says so"
+    chosen, single = _highest(candidates)
+    count = len(candidates)
+    if single == 0:
+        return chosen, f"of {count} voices it comes nearest to playing one note at a time"
+    if single == 1:
+        return chosen, f"of {count} voices it alone plays one note at a time"
+    return chosen, f"of {count} voices it is the highest of the {single} that play one note at a time"
+
+
+def _says(candidate: Candidate, pattern: str) -> bool:
+    name = candidate.name.casefold()
+    return (
+        re.search(pattern, name) is not None
+        and re.search(_BACKING, name) is None
+        and candidate.polyphony <= MOSTLY_CHORDS
+    )
+
+
+def _highest(candidates: list[Candidate]) -> tuple[Candidate, int]:
+    """The highest of those that play one note at a time, and how many do (0: the most single-voiced one)."""
+    most = max(c.notes for c in candidates)
+    enough = [c for c in candidates if c.notes >= ENOUGH * most]
+    single = [c for c in enough if c.polyphony <= ONE_VOICED]
+    if single:
+        return max(single, key=lambda c: c.mean), len(single)
+    return min(enough, key=lambda c: (round(c.polyphony, 1), -c.mean)), 0

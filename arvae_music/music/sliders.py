@@ -1,0 +1,188 @@
+"""Targets: what `--density +1.5` asks of every measure.
+
+    +1.5        1.5 standard deviations of the model's corpus more than now: one scale for all attributes
+    -2notes     in the attribute's own unit (`Slider.unit`), a relative change
+    +10%        of what it is now; x1.5 multiplies
+    =8notes     absolute, in the unit; =1.5 absolute on the common scale: 1.5 sd above the corpus mean
+    0:+0,8:+2   a curve: +0 at measure 0, +2 at measure 8, straight between, level outside
+
+`parse` reads one, `str` writes it back in the shortest form, and `Target.wanted` turns it into raw attribute
+values. What a measure can hold is not known here: the engine clamps.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UsageError
+from .attributes import Unit
+from .meter import Meter
+
+Floats = npt.NDArray[np.floating[Any]]
+Kind = Literal["add", "set", "times"]
+PERCENT = "%"
+SD = ""  # the unit of a bare number
+
+_NUMBER = r"(?P<number>[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?)"
+_CHANGE = re.compile(rf"(?P<sign>[=x×*]?)\s*{_NUMBER}\s*(?P<unit>%|[a-zA-Z]*)")
+_FORMS = "write +1.5, -2notes, +10%, =8notes, x1.5, or a curve 0:+0,8:+2"
+
+
+class Slider(Protocol):
+    """What a target is read for: an attribute of measures, or of images."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def unit(self) -> Unit: ...
+
+
+@dataclass(frozen=True)
+class Change:
+    """One request: add, set or multiply by `amount`, in `unit` (SD, PERCENT, or a unit's name)."""
+
+    kind: Kind
+    amount: float
+    unit: str = SD
+
+    def __str__(self) -> str:
+        number = f"{self.amount:.12g}"
+        if self.kind == "add":
+            return f"{'' if number.startswith('-') else '+'}{number}{self.unit}"
+        return f"{'=' if self.kind == 'set' else 'x'}{number}{self.unit}"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One change for all measures, or a curve: points of (measure number, change), of one kind and unit."""
+
+    points: tuple[tuple[float, Change], ...]
+    curve: bool = False
+
+    def __str__(self) -> str:
+        if not self.curve:
+            return str(self.points[0][1])
+        return ",".join(f"{at:.12g}:{change}" for at, change in self.points)
+
+    @property
+    def absolute(self) -> bool:
+        """Whether it asks for a value, whatever there is now."""
+        return self.points[0][1].kind == "set"
+
+    def amounts(self, numbers: npt.ArrayLike) -> Floats:
+        """(n,) measure numbers -> (n,) amounts."""
+        at = [place for place, _ in self.points]
+        return np.interp(np.asarray(numbers, dtype=np.float64), at, [change.amount for _, change in self.points])
+
+    def wanted(self, now: Floats, numbers: npt.ArrayLike, unit: float, mean: float, sd: float) -> Floats:
+        """(n,) raw values now -> (n,) raw values asked for; `unit` is the raw size of the attribute's unit."""
+        change, amount = self.points[0][1], self.amounts(numbers)
+        if change.kind == "times":
+            return now * amount
+        if change.unit == PERCENT:
+            return now * (1 + amount / 100)
+        size = sd if change.unit == SD else unit
+        if change.kind == "set":
+            return amount * size + (mean if change.unit == SD else 0.0)
+        return now + amount * size
+
+
+def parse(text: str, spec: Slider) -> Target:
+    """Read a target for an attribute. Raises UsageError with the forms that there are."""
+    parts = [part.strip() for part in text.split(",")]
+    if ":" not in text:
+        if len(parts) > 1:
+            raise _unreadable(text, spec)
+        return Target(((0.0, _change(text.strip(), text, spec)),))
+    points = [_point(part, text, spec) for part in parts]
+    _check_curve(points, text, spec)
+    return Target(tuple(points), curve=True)
+
+
+def _point(part: str, text: str, spec: Slider) -> tuple[float, Change]:
+    at, _, rest = part.partition(":")
+    try:
+        place = float(at)
+    except ValueError:
+        raise _unreadable(text, spec) from None
+    if not math.isfinite(place):
+        raise _unreadable(text, spec)
+    return place, _change(rest.strip(), text, spec)
+
+
+def _change(part: str, text: str, spec: Slider) -> Change:
+    match = _CHANGE.fullmatch(part)
+    if match is None or not math.isfinite(float(match["number"])):
+        raise _unreadable(text, spec)
+    sign, number, unit = match["sign"], float(match["number"]), _unit(match["unit"], text, spec)
+    if sign == "=":
+        if unit == PERCENT:
+            raise _wrong(text, spec, "an absolute value has no percentage", f"write ={number:g}{spec.unit.names[0]}")
+        return Change("set", number, unit)
+    if sign:
+        if unit or number <= 0:
+            raise _wrong(text, spec, "a factor is a plain positive number", "write x1.5")
+        return Change("times", number)
+    return Change("add", number, unit)
+
+
+def _unit(unit: str, text: str, spec: Slider) -> str:
+    if unit in (SD, PERCENT):
+        return unit
+    if unit.lower() in ("sd", "sds"):
+        return SD
+    if unit.lower() in spec.unit.names:
+        return spec.unit.names[0]
+    raise _wrong(text, spec, f"it has no unit {unit!r}", f"its unit is {spec.unit.names[0]!r}; {_FORMS}")
+
+
+def _check_curve(points: Sequence[tuple[float, Change]], text: str, spec: Slider) -> None:
+    places = [at for at, _ in points]
+    if any(later <= earlier for earlier, later in itertools.pairwise(places)):
+        raise _wrong(text, spec, "the measures of a curve must increase", "write 0:+0,8:+2")
+    if len({(change.kind, change.unit) for _, change in points}) > 1:
+        raise _wrong(text, spec, "the points of a curve must be of one form", "write 0:+0,8:+2 or 0:=4notes,8:=9notes")
+
+
+def _unreadable(text: str, spec: Slider) -> UsageError:
+    return _wrong(text, spec, "this is no target", _FORMS)
+
+
+def _wrong(text: str, spec: Slider, what: str, remedy: str) -> UsageError:
+    return UsageError(what, where=f"{spec.name} {text!r}", remedy=remedy)
+
+
+def describe(spec: Slider, value: float, meter: Meter) -> str:
+    """A raw value for people: `6 notes`, `7.5 st`."""
+    return f"{value / spec.unit.size(meter):.3g} {spec.unit.names[0]}"
+
+
+def numbers_in(selection: str) -> list[tuple[int, int | None]]:
+    """`--bars 1-4,7,12-` -> [(1, 4), (7, 7), (12, None)]. Raises UsageError."""
+    ranges: list[tuple[int, int | None]] = []
+    for part in selection.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:(-)\s*(\d*))?\s*", part)
+        if match is None:
+            raise UsageError(f"{part.strip()!r} is no range of measures", remedy="write --bars 1-4,7,12-")
+        first = int(match[1])
+        last = (int(match[3]) if match[3] else None) if match[2] else first
+        if last is not None and last < first:
+            raise UsageError(f"the range {part.strip()} runs backwards", remedy="write --bars 1-4,7,12-")
+        ranges.append((first, last))
+    return ranges
+
+
+def selected(ranges: Sequence[tuple[int, int | None]], number: int) -> bool:
+    return any(first <= number and (last is None or number <= last) for first, last in ranges)
+
+
+def to_json(targets: dict[str, Target]) -> dict[str, Any]:
+    return {name: str(target) for name, target in targets.items()}

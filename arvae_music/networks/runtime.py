@@ -1,0 +1,378 @@
+"""Running a model without PyTorch: what the edit engine sees of it, in numpy arrays.
+
+`Runtime` is the engine's whole view of a model. `NumpyRuntime` computes the networks of `measure_nets` from a
+checkpoint's weights, a dozen lines of matrix products: nothing else need be installed or imported, which is
+most of the time of a short command. `tests/test_runtime.py` holds it to the PyTorch model token for token.
+
+Shapes: m rows (all of one meter), z latent, v vocabulary, h and k hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import CheckpointError
+from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT, Meter
+from ..music.tokens import VOCABULARY
+from ..vae.checkpoint import Checkpoint
+from ..vae.statistics import sampled
+
+LOG_VARIANCE = (-10.0, 4.0)  # the encoder's bounds, as in measure_nets
+MOST = np.float32(3.0)  # log-scale of a layer of the flow, at most
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[Any]
+Numbers = npt.NDArray[np.floating[Any]]
+
+
+@dataclass
+class State:
+    """Where a decode stands: m rows, of p latent points. `step` changes it in place."""
+
+    meter: Meter
+    beats: Floats  # (beats, p, 3k) gates, or (beats, p, 3k + 6k): behind them what is new at each tick
+    starts: Floats  # (beats, p, k) first tick states
+    hidden: Floats  # (m, k)
+    point: Ints  # (m,) which latent point a row is of
+    tick: int = 0
+
+    @property
+    def fresh(self) -> bool:
+        """Whether a row's past no longer matters, but for its latent point, previous token and what sounds."""
+        return self.tick % TICKS_PER_BEAT == 0
+
+    def take(self, at: Ints) -> State:
+        """The same for rows `at`: many decodes of few latent points start from one pass over those."""
+        return State(self.meter, self.beats, self.starts, self.hidden[at], self.point[at], self.tick)
+
+    def by_beats(self) -> State:
+        """The start of a decode of single beats: beat b of point p is point b * points + p of the new state. Nothing
+        of a beat depends on the tokens of another but what `step` is given."""
+        beats, starts = (table.reshape(1, -1, table.shape[2]) for table in (self.beats, self.starts))
+        return State(self.meter, beats, starts, starts[0], np.arange(starts.shape[1]))
+
+
+class Runtime(Protocol):
+    @property
+    def latent(self) -> int: ...
+
+    def encode(self, rows: Ints, meter: Meter) -> Floats:
+        """(m, meter.ticks) tokens -> (m, z) posterior means."""
+
+    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+        """(m, meter.ticks) tokens -> (m, z) posterior means and log-variances."""
+
+    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+        """(m, meter.ticks) tokens -> (m, z), a point of each one's posterior."""
+
+    def start(self, z: Floats, meter: Meter) -> State:
+        """A decode of (m, z)."""
+
+    def nowhere(self, meter: Meter) -> State:
+        """A decode of one point that no measure is encoded to: what the decoder believes of measures in general."""
+
+    def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
+        """(m, v) logits of the state's next tick, given the token before it (START at first) and what
+        sounds as it comes (a pitch token, REST, or HOLD where not known)."""
+
+
+class NumpyRuntime:
+    """`measure_nets` in numpy, float32."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        _check_shapes(checkpoint)
+        self.weights = _transposed(checkpoint.weights)
+        self.latent = int(checkpoint.metadata.dims["latent"])
+        self.used = np.ones(self.latent, dtype=np.float32)
+        side = checkpoint.weights.get("flow.side", np.zeros(0))
+        self.used[self.latent - len(side) :] = side >= 0
+        self.sides = _stacked(self.weights)
+
+    def encode(self, rows: Ints, meter: Meter) -> Floats:
+        return self.posterior(rows, meter)[0]
+
+    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+        ends = self._encode_measures(self._encode_beats(rows, meter), meter)
+        both = _linear(self.weights, "encoder.to_latent", np.concatenate(list(ends), axis=1))
+        return both[:, : self.latent] * self.used, np.clip(both[:, self.latent :], *LOG_VARIANCE)
+
+    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+        return sampled(*self.posterior(rows, meter), random) * self.used
+
+    # Forwards and backwards at once: each is little for its number of operations.
+
+    def _encode_beats(self, rows: Ints, meter: Meter) -> Floats:
+        """(m, beats, 2k)"""
+        tokens = rows.reshape(-1, TICKS_PER_BEAT) + VOCABULARY * int(meter.compound)
+        tables = self.sides["encoder.tick_tables.weight"]
+        state = np.zeros((2, len(tokens), tables.shape[2] // 3), dtype=np.float32)
+        for tick in range(TICKS_PER_BEAT):
+            gates = tables[_SIDES, tokens[:, [tick, -1 - tick]].T]
+            state = _gru(self.sides, "encoder.tick_grus", gates, state)
+        both = np.concatenate(list(state), axis=1)
+        return both.reshape(len(rows), meter.beats, both.shape[1])  # no -1: there may be no rows
+
+    def _encode_measures(self, beats: Floats, meter: Meter) -> Floats:
+        """(m, beats, 2k) -> (2, m, h)"""
+        weights = self.sides
+        gates = np.matmul(beats, weights["encoder.beat_inputs.weight"][:, None])
+        gates += weights["encoder.beat_inputs.bias"][:, None]
+        gates += weights["encoder.beat_tables.weight"][:, None, None, meter.code]
+        state = np.zeros((2, len(beats), gates.shape[3] // 3), dtype=np.float32)
+        for beat in range(meter.beats):
+            state = _gru(weights, "encoder.beat_grus", np.stack([gates[0, :, beat], gates[1, :, -1 - beat]]), state)
+        return state
+
+    def start(self, z: Floats, meter: Meter) -> State:
+        if "decoder.widen.weight" in self.weights:
+            z = np.concatenate([z, np.tanh(_linear(self.weights, "decoder.widen", z))], axis=1)
+        constant = _linear(self.weights, "decoder.beat_input", z)
+        state = np.tanh(_linear(self.weights, "decoder.beat_start", z))
+        table = self.weights["decoder.beat_table.weight"]
+        states = []
+        for beat in range(meter.beats):
+            gates = constant + table[meter.code * MAX_BEATS + beat]
+            state = _gru(self.weights, "decoder.beat_gru", gates, state)
+            states.append(state)
+        beats = np.stack(states)
+        starts = np.tanh(_linear(self.weights, "decoder.tick_start", beats))
+        return State(meter, _linear(self.weights, "decoder.tick_input", beats), starts, starts[0], np.arange(len(z)))
+
+    def nowhere(self, meter: Meter) -> State:
+        return self.start(np.zeros((1, self.latent), dtype=np.float32), meter)
+
+    def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
+        beat, tick = divmod(state.tick, TICKS_PER_BEAT)
+        if tick == 0:
+            state.hidden = state.starts[beat].take(state.point, axis=0)
+        gates = self.weights["decoder.previous_table.weight"].take(previous, axis=0)
+        gates += self.weights["decoder.sounding_table.weight"].take(sounding, axis=0)
+        k, told = state.hidden.shape[1], state.beats[beat]
+        gates += told[:, : 3 * k].take(state.point, axis=0)
+        if told.shape[1] > 3 * k:
+            gates[:, 2 * k :] += told[:, (3 + tick) * k : (4 + tick) * k].take(state.point, axis=0)
+        gates += self.weights["decoder.tick_table.weight"][TICKS_PER_BEAT * int(state.meter.compound) + tick]
+        state.hidden = _gru(self.weights, "decoder.tick_gru", gates, state.hidden)
+        state.tick += 1
+        return _linear(self.weights, "decoder.to_tokens", state.hidden)
+
+
+class Flow:
+    """`flow.ConditionalFlow` in numpy: edits see u, the networks z."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.weights = _transposed(checkpoint.weights)
+        self.layers = int(checkpoint.metadata.dims["flow_layers"])
+        self.codes = int(checkpoint.metadata.dims["attributes"])
+        self.side = checkpoint.weights["flow.side"]
+        self.used = (self.side >= 0).astype(np.float32)
+
+    def freed(self, z: Floats, meter: Meter) -> tuple[Floats, Floats]:
+        """(m, z) -> (m, z) with u in the place of the flow's dimensions, and (m, z) the log of each one's stretch."""
+        codes, u = z[:, : self.codes], z[:, self.codes :] * self.used
+        conditions, stretch = _conditions(codes, meter), np.zeros_like(z)
+        for i in range(self.layers):
+            shift, scale = self._layer(i, u, conditions)
+            u = (u - shift) * np.exp(-scale)
+            stretch[:, self.codes :] -= scale
+        return np.concatenate([codes, u], axis=1), stretch
+
+    def bound(self, u: Floats, meter: Meter) -> Floats:
+        """The inverse of `freed`."""
+        codes, z = u[:, : self.codes], u[:, self.codes :] * self.used
+        conditions = _conditions(codes, meter)
+        for i in reversed(range(self.layers)):
+            shift, scale = self._layer(i, z, conditions)
+            z = z * np.exp(scale) + shift
+        return np.concatenate([codes, z], axis=1)
+
+    def _layer(self, i: int, x: Floats, conditions: Floats) -> tuple[Floats, Floats]:
+        moved = self.used if i == 0 else (self.side == i % 2).astype(np.float32)
+        y = np.concatenate([x * (1 - moved), conditions], axis=1)
+        for part in (0, 2, 4):  # of nn.Sequential; tanh between them
+            y = _linear(self.weights, f"flow.nets.{i}.{part}", np.tanh(y) if part else y)
+        shift, scale = y[:, : len(moved)], y[:, len(moved) :]
+        bounded: Floats = MOST * np.tanh(scale / MOST) * moved
+        return shift * moved, bounded
+
+
+def _conditions(codes: Floats, meter: Meter) -> Floats:
+    meters = np.zeros((len(codes), CODES), dtype=np.float32)
+    meters[:, meter.code] = 1
+    return np.concatenate([codes, meters], axis=1)
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """A runtime around another, whose answers it gives where it has none of its own. A Runtime."""
+
+    inner: Runtime
+
+    @property
+    def latent(self) -> int:
+        return self.inner.latent
+
+    def encode(self, rows: Ints, meter: Meter) -> Floats:
+        return self.posterior(rows, meter)[0]
+
+    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+        return self.inner.posterior(rows, meter)
+
+    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+        return self.inner.drawn(rows, meter, random)
+
+    def start(self, z: Floats, meter: Meter) -> State:
+        return self.inner.start(z, meter)
+
+    def nowhere(self, meter: Meter) -> State:
+        return self.inner.nowhere(meter)
+
+    def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
+        return self.inner.step(state, previous, sounding)
+
+
+@dataclass(frozen=True)
+class GivenCodes(Wrapped):
+    """A runtime whose decoder was given the codes of attributes: encoding a measure measures it.
+
+    `codes` are, of (m, meter.ticks) tokens, the (m, k) codes that stand in `dimensions`, and their log-variances;
+    `draw` gives codes as training drew them.
+    """
+
+    dimensions: tuple[int, ...]
+    codes: Callable[[Ints, Meter], tuple[Numbers, Numbers]]
+    draw: Callable[[Ints, Meter, np.random.Generator], Numbers]
+
+    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+        mean, log_variance = self.inner.posterior(rows, meter)
+        mean[:, self.dimensions], log_variance[:, self.dimensions] = self.codes(rows, meter)
+        return mean, log_variance
+
+    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+        z = self.inner.drawn(rows, meter, random)
+        z[:, self.dimensions] = self.draw(rows, meter, random)
+        return z
+
+
+@dataclass(frozen=True)
+class Freed(Wrapped):
+    """A runtime whose latent points have u in the place of the dimensions of its flow (flow.py)."""
+
+    flow: Flow
+
+    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+        """The variances to first order, as if no dimension leant on another."""
+        mean, log_variance = self.inner.posterior(rows, meter)
+        freed, stretch = self.flow.freed(mean, meter)
+        return freed, log_variance + 2 * stretch
+
+    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+        return self.flow.freed(self.inner.drawn(rows, meter, random), meter)[0]
+
+    def start(self, z: Floats, meter: Meter) -> State:
+        return self.inner.start(self.flow.bound(z, meter), meter)
+
+
+_SIDES = np.arange(2)[:, None]
+
+
+def _transposed(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """PyTorch's (out, in) matrices as (in, out), so in memory too: products of few rows take half the time."""
+    matrices = {name for name in weights if name.replace(".weight", ".bias") in weights and name.endswith(".weight")}
+    return {name: np.ascontiguousarray(value.T) if name in matrices else value for name, value in weights.items()}
+
+
+def _stacked(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """The encoder's weights for forwards and backwards, one behind the other: (2, ...)."""
+    names = {name for name in weights if name.startswith("encoder.") and ".0." in name}
+    both = {name.replace(".0.", "."): np.stack([weights[name], weights[name.replace(".0.", ".1.")]]) for name in names}
+    return {name: value[:, None] if name.endswith(".bias") else value for name, value in both.items()}
+
+
+def _gru(weights: Mapping[str, Any], name: str, gates: Floats, state: Floats) -> Floats:
+    """One step: see gru.py. (..., m, 3h), (..., m, h) -> (..., m, h)"""
+    h = state.shape[-1]
+    recurrent = np.matmul(state, weights[f"{name}.weight"])
+    recurrent += weights[f"{name}.bias"]
+    switch = gates[..., : 2 * h] + recurrent[..., : 2 * h]
+    _sigmoid(switch)
+    new = switch[..., :h] * recurrent[..., 2 * h :]
+    new += gates[..., 2 * h :]
+    np.tanh(new, out=new)
+    mixed: Floats = state - new
+    mixed *= switch[..., h:]
+    mixed += new
+    return mixed
+
+
+def _sigmoid(x: Floats) -> None:
+    """In place: 1 / (1 + exp(-x)), by numpy's quicker tanh."""
+    x *= 0.5
+    np.tanh(x, out=x)
+    x *= 0.5
+    x += 0.5
+
+
+def _linear(weights: Mapping[str, Any], name: str, x: Floats) -> Floats:
+    y: Floats = x @ weights[f"{name}.weight"]
+    y += weights[f"{name}.bias"]
+    return y
+
+
+def _check_shapes(checkpoint: Checkpoint) -> None:
+    """Raises CheckpointError where the weights are not those of the stated dimensions."""
+    dims, where = checkpoint.metadata.dims, str(checkpoint.path or "the model")
+    try:
+        sizes = [int(dims[name]) for name in ("latent", "hidden", "tick_hidden")]
+        expected = _shapes(*sizes, wide=int(dims.get("wide", 0)), each_tick=bool(dims.get("each_tick", False)))
+        flow = (int(dims.get(name, 0)) for name in ("latent", "attributes", "flow_hidden", "flow_layers"))
+        expected |= _flow_shapes(*flow)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"its dimensions are {dims}", where=where, remedy="train anew") from error
+    for name, shape in expected.items():
+        found = checkpoint.weights[name].shape if name in checkpoint.weights else "absent"
+        if found != shape:
+            raise CheckpointError(f"{name} is {found}, not {shape}", where=where, remedy="train anew")
+
+
+def _shapes(z: int, h: int, k: int, *, wide: int, each_tick: bool) -> dict[str, tuple[int, ...]]:
+    """What measure_nets.build makes of latent, hidden, tick_hidden, wide and each_tick."""
+    gates = (3 + TICKS_PER_BEAT * each_tick) * k
+    linear = {
+        "encoder.beat_inputs.0": (3 * h, 2 * k), "encoder.beat_inputs.1": (3 * h, 2 * k),
+        "encoder.to_latent": (2 * z, 2 * h),
+        "decoder.beat_start": (h, z + wide), "decoder.beat_input": (3 * h, z + wide),
+        "decoder.tick_start": (k, h), "decoder.tick_input": (gates, h), "decoder.to_tokens": (VOCABULARY, k),
+    }  # fmt: skip
+    if wide:
+        linear["decoder.widen"] = (wide, z)
+    grus = {
+        "encoder.tick_grus.0": k, "encoder.tick_grus.1": k, "encoder.beat_grus.0": h, "encoder.beat_grus.1": h,
+        "decoder.beat_gru": h, "decoder.tick_gru": k,
+    }  # fmt: skip
+    tables = {
+        "encoder.tick_tables.0": (2 * VOCABULARY, 3 * k), "encoder.tick_tables.1": (2 * VOCABULARY, 3 * k),
+        "encoder.beat_tables.0": (CODES, 3 * h), "encoder.beat_tables.1": (CODES, 3 * h),
+        "decoder.beat_table": (CODES * MAX_BEATS, 3 * h), "decoder.tick_table": (2 * TICKS_PER_BEAT, 3 * k),
+        "decoder.previous_table": (VOCABULARY + 2, 3 * k), "decoder.sounding_table": (VOCABULARY + 2, 3 * k),
+    }  # fmt: skip
+    matrices = linear | {name: (3 * size, size) for name, size in grus.items()}
+    weights: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in (matrices | tables).items()}
+    return weights | {f"{name}.bias": shape[:1] for name, shape in matrices.items()}
+
+
+def _flow_shapes(z: int, attributes: int, hidden: int, layers: int) -> dict[str, tuple[int, ...]]:
+    """What flow.ConditionalFlow makes of them; nothing where there are no layers."""
+    if not layers:
+        return {}
+    size = z - attributes
+    matrices = {0: (hidden, z + CODES), 2: (hidden, hidden), 4: (2 * size, hidden)}
+    parts = {f"flow.nets.{i}.{part}": shape for i in range(layers) for part, shape in matrices.items()}
+    weights: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in parts.items()}
+    biases = {f"{name}.bias": shape[:1] for name, shape in parts.items()}
+    return {"flow.side": (size,), "flow.narrowed": (1,), **weights, **biases}

@@ -1,0 +1,75 @@
+"""The runtime in PyTorch: the networks that were trained, behind the same Protocol as the numpy ones (runtime.py).
+
+It takes a second longer to start and gives the same tokens, and so serves to check the other: `--runtime torch`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..music.attributes import pack
+from ..music.meter import MAX_TICKS, TICKS_PER_BEAT, Meter
+from ..training.music_recipe import from_checkpoint
+from ..vae.checkpoint import Checkpoint
+from ..vae.statistics import sampled
+from .hierarchical import MeasureDecoder
+from .runtime import Floats, Ints, State
+
+
+class TorchRuntime:
+    """`measure_nets` themselves."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Raises CheckpointError where the weights do not fit the dimensions."""
+        self.model = from_checkpoint(checkpoint)
+        self.latent = self.model.latent
+
+    def encode(self, rows: Ints, meter: Meter) -> Floats:
+        return self.posterior(rows, meter)[0]
+
+    @torch.no_grad()
+    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+        if not len(rows):
+            return np.zeros((0, self.latent), np.float32), np.zeros((0, self.latent), np.float32)
+        inputs = torch.from_numpy(pack(list(rows), [meter] * len(rows), MAX_TICKS))
+        mean, log_variance = self.model.posterior(inputs)
+        return mean.numpy(), log_variance.numpy()
+
+    @torch.no_grad()
+    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+        z = sampled(*self.posterior(rows, meter), random)
+        used: Floats = self.model.used(torch.from_numpy(z)).numpy()
+        return used
+
+    @torch.no_grad()
+    def start(self, z: Floats, meter: Meter) -> State:
+        beats = self._decoder.beats(torch.from_numpy(z), torch.full((len(z),), meter.code), meter.beats)
+        beats = beats.transpose(0, 1)
+        gates, starts = self._decoder.tick_input(beats), torch.tanh(self._decoder.tick_start(beats))
+        return State(meter, gates.numpy(), starts.numpy(), starts[0].numpy(), np.arange(len(z)))
+
+    def nowhere(self, meter: Meter) -> State:
+        return self.start(np.zeros((1, self.latent), dtype=np.float32), meter)
+
+    @torch.no_grad()
+    def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
+        beat, tick = divmod(state.tick, TICKS_PER_BEAT)
+        if tick == 0:
+            state.hidden = state.starts[beat][state.point]
+        place = torch.full((len(previous),), TICKS_PER_BEAT * int(state.meter.compound) + tick)
+        gates = self._decoder.known(place, torch.from_numpy(previous), torch.from_numpy(sounding))
+        k, told = state.hidden.shape[1], torch.from_numpy(state.beats[beat][state.point])
+        gates += told[:, : 3 * k]
+        if told.shape[1] > 3 * k:
+            gates[:, 2 * k :] += told[:, (3 + tick) * k : (4 + tick) * k]
+        hidden = self._decoder.tick_gru.step(gates, torch.from_numpy(state.hidden))
+        state.hidden = hidden.numpy()
+        state.tick += 1
+        logits: Floats = self._decoder.to_tokens(hidden).numpy()
+        return logits
+
+    @property
+    def _decoder(self) -> MeasureDecoder:
+        assert isinstance(self.model.decoder, MeasureDecoder)
+        return self.model.decoder

@@ -1,0 +1,124 @@
+"""A contact sheet: one HTML page that shows and plays what was made, from a folder, without a network.
+
+    card = make_card(row, before, after, tempo)      before/after piano roll as SVG, the notes, the manifest's row
+    page([card, ...], title) -> str                  everything in one text: data/contact_sheet.html with the cards
+
+Everything that comes from files (names, notes) is escaped. The page may load nothing (its content security policy
+says so), works from file://, light and dark, by keyboard, and prints. It shows MOST cards: a browser
+would choke on thousands of drawings; the manifest holds the rest.
+
+Playback is a triangle wave for the melody alone: measures that pass through are silent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from html import escape
+from importlib.resources import files
+from itertools import accumulate
+from typing import Any
+from urllib.parse import quote
+
+from ..music.melody import Bar, Melody
+from .manifest import Row
+from .piano_roll import svg
+
+NAME = "index.html"
+MOST = 400  # cards on a page
+DIGITS = 3  # of values that are shown
+
+
+@dataclass(frozen=True)
+class Card:
+    """One file on the sheet. `before` and `after`: [start, length, MIDI pitch], in quarter notes."""
+
+    row: Row
+    picture: str  # SVG
+    before: list[list[float]]
+    after: list[list[float]]
+    tempo: float  # quarter notes a minute
+
+
+def make_card(row: Row, before: Melody, after: Melody, tempo: float) -> Card:
+    """Raises ValueError where the melodies don't have the same measures."""
+    return Card(row, svg(before, after), timed(before), timed(after), tempo)
+
+
+def timed(melody: Melody) -> list[list[float]]:
+    """The melody's notes as [start, length, MIDI pitch], in quarter notes from the start."""
+    starts = [Fraction(0), *accumulate(map(_quarters, melody.bars))]
+
+    def place(measure: int, tick: int) -> Fraction:
+        meter = melody.bars[measure].meter
+        return starts[measure] + (meter.tick_quarters[tick] if meter is not None else 0)
+
+    found = []
+    for note in melody.notes:
+        start, end = place(note.measure, note.tick), place(note.end_measure, note.end_tick)
+        found.append([round(float(start), 4), round(float(end - start), 4), float(note.pitch)])
+    return found
+
+
+def _quarters(bar: Bar) -> Fraction:
+    if bar.meter is not None:
+        return bar.meter.quarters
+    numerator, _, denominator = bar.signature.partition("/")
+    return Fraction(4 * int(numerator), int(denominator))
+
+
+def page(cards: Sequence[Card], title: str, note: str = "") -> str:
+    """The sheet. `note` is a line under the title; without one it is how many files there are."""
+    template = files("arvae_music").joinpath("data/contact_sheet.html").read_text("utf-8")
+    shown = cards[:MOST]
+    count = f"{len(cards)} file{'s' if len(cards) != 1 else ''}"
+    more = f"; the first {MOST} are shown, {len(cards) - MOST} more are in the manifest" if len(cards) > MOST else ""
+    names = list(dict.fromkeys(a["name"] for card in shown for a in card.row["attributes"]))
+    notes = [[card.tempo, card.before, card.after] for card in shown]
+    parts = {
+        "title": escape(title),
+        "note": escape(f"{note}. {count}{more}." if note else f"{count}{more}."),
+        "sorts": "\n".join(f'<option value="{escape(n)}">{escape(n)}</option>' for n in names),
+        "cards": "\n".join(_card(i, card) for i, card in enumerate(shown)),
+        "notes": _script_safe(notes),
+    }
+    # In one pass: what is put in is not searched for marks again.
+    return re.sub(r"<!--(\w+)-->", lambda mark: parts[mark[1]], template)
+
+
+def _card(i: int, card: Card) -> str:
+    row = card.row
+    values = {a["name"]: a["achieved"] for a in row["attributes"]}
+    data = escape(json.dumps({"file": row["file"], "amount": row["amount"], **values}), quote=True)
+    state = "exact" if row["exact"] else "not exact"
+    facts = [f"seed {row['seed']}", f"no. {row['n']}", f"{row['changed']} of {row['measures']} measures changed"]
+    if row["amount"] is not None:
+        facts.insert(0, f"{100 * row['amount']:.0f} % other notes")
+    return f"""<article class="card" data-values="{data}" data-exact="{int(row["exact"])}" aria-labelledby="name{i}">
+<header><h2 id="name{i}"><a href="{escape(quote(row["file"]), quote=True)}">{escape(row["file"])}</a></h2>
+<p class="state {"ok" if row["exact"] else "off"}">{state}</p></header>
+<p class="facts">{escape(" · ".join(facts))}</p>
+<div class="roll">{card.picture}</div>
+<p class="play"><button type="button" data-play="{i}" data-which="1">Play before</button>
+<button type="button" data-play="{i}" data-which="2">Play after</button></p>
+<table><thead><tr><th scope="col">attribute</th><th scope="col">before</th><th scope="col">asked</th>
+<th scope="col">achieved</th><th scope="col">exact in</th></tr></thead>
+<tbody>{"".join(map(_value_row, row["attributes"]))}</tbody></table>
+</article>"""
+
+
+def _value_row(attribute: dict[str, Any]) -> str:
+    unit = escape(str(attribute["unit"]))
+    values = (attribute["before"], attribute["asked"], attribute["achieved"])
+    cells = "".join(f"<td>{'' if v is None else f'{v:.{DIGITS}g} {unit}'}</td>" for v in values)
+    hits = f"{attribute['hits']} of {attribute['measures']}"
+    return f'<tr><th scope="row">{escape(str(attribute["name"]))}</th>{cells}<td>{hits}</td></tr>'
+
+
+def _script_safe(data: object) -> str:
+    """JSON that cannot end the script element that it stands in."""
+    text = json.dumps(data, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -1,0 +1,189 @@
+"""What is known of a model's quality, and the model card that says it.
+
+`evaluation_of(checkpoint)` reads what `arvae evaluate NAME --json` printed, kept beside the model: NAME.evaluation.json
+beside NAME.safetensors, evaluation.json in a run folder. It counts only for the very weights that were evaluated.
+
+`card(checkpoint, evaluation)` is a section of docs/models.md, which scripts/make_model_card.py writes: what the
+model is, what it was trained on and how, its sliders, what was measured, and what it is not for (after Mitchell et al.,
+"Model Cards for Model Reporting", 2019).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import CheckpointError
+from ..vae.checkpoint import MODEL_FILE, Checkpoint
+from ..vae.scales import NOT_CARRIED
+
+RUN_EVALUATION = "evaluation.json"  # in a run folder
+
+# Of the headline (evaluation.py), for people.
+SHOWN = {
+    "tokens": "tokens that come back right",
+    "measures": "whole measures",
+    "paper.tokens": "tokens that come back right, the paper's protocol",
+    "paper.measures": "whole measures, the paper's protocol",
+    "pixels": "pixels that come back right",
+    "kept": "digits that a classifier still tells after traversals, the paper's protocol",
+    "unseen.measures": "whole measures, of those not in training",
+    "paper.interpretability": "Interpretability, the paper's protocol",
+    "paper.scc": "SCC, the paper's protocol",
+    "paper.mig": "MIG, the paper's protocol",
+    "paper.sap": "SAP, the paper's protocol",
+    "control_mean": "control, latent mode: Spearman(requested, realised)",
+    "control": "the same of the worst attribute",
+    "drift": "drift, latent mode: |Spearman| with unrelated attributes, less what is chance",
+    "drift_plain": "the same with it",
+    "pitches": "share of the pitches at kept onsets that an edit keeps, latent mode",
+    "guided.exact_mean": "requests met exactly, guided mode",
+    "guided.ticks": "share of the ticks kept, guided mode",
+    "leakage": "leakage: R2 of the best probe of the other dimensions",
+    "overlap": "overlap of the worst attribute's dimension with the prior",
+    "valid": "prior samples that are measures",
+}
+EACH = {"control": "control", "exact": "exact", "leakage": "leakage", "overlap": "prior"}  # by attribute
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An evaluation, as far as the card needs it."""
+
+    corpus: str
+    part: str
+    counts: Mapping[str, int]
+    headline: Mapping[str, float | None]  # None: could not be measured
+
+
+def evaluation_of(model: Checkpoint) -> Judged | None:
+    """None where there is none of these weights. Raises CheckpointError for a file that is no evaluation."""
+    if model.path is None:
+        return None
+    path = evaluation_path(model.path)
+    if not path.is_file():
+        return None
+    try:
+        body = json.loads(path.read_text("utf-8"))
+        about = body["about"]
+        digest = about["digest"]
+        found = Judged(str(about["corpus"]), str(about["part"]), dict(body["counts"]), dict(body["headline"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"it is no evaluation ({type(error).__name__}: {error})",
+            where=str(path),
+            remedy="write it anew with arvae evaluate --json, or remove it",
+        ) from error
+    return found if digest == model.digest else None
+
+
+def evaluation_path(model: Path) -> Path:
+    """Where the evaluation of a model's file is kept."""
+    return model.with_name(RUN_EVALUATION if model.name == MODEL_FILE else f"{model.stem}.evaluation.json")
+
+
+def figures(judged: Judged) -> dict[str, str]:
+    """What is shown of the headline, as text by its name for people."""
+    known = {name: judged.headline[name] for name in SHOWN if name in judged.headline}
+    return {SHOWN[name]: "-" if value is None else f"{value:.3f}" for name, value in known.items()}
+
+
+def card(name: str, model: Checkpoint, judged: Judged | None) -> str:
+    """One model's section, Markdown."""
+    meta = model.metadata
+    made, training = meta.provenance, meta.training
+    parameters = sum(weights.size for weights in model.weights.values())
+    meters = ", ".join(f"{count:,} in {meter}" for meter, count in meta.meters.items())
+    facts = {
+        "digest": model.digest,
+        "parameters": f"{parameters:,}",
+        "dimensions": ", ".join(f"{key} {value}" for key, value in meta.dims.items()),
+        "trained on": f"{made.get('corpus', 'unknown')}{f': {meters or _images(made)}' if meters or made else ''}",
+        "licence of what it was trained on": made.get("licence", "unknown"),
+        "objective": training.get("objective", "ar-vae"),
+        "training": f"{training.get('steps', '?')} steps of {training.get('batch', '?')}, "
+        f"{training.get('seconds', 0) / 60:.0f} minutes{_device(training)}, "
+        f"seed {training.get('seed', '?')}, arvae {made.get('arvae', '?')}, {made.get('made', '?')}",
+    }
+    if "refined" in training:  # scripts/refine_model.py
+        facts["then, on a CPU"] = "; ".join(_round(one) for one in training["refined"])
+    lines = [f"## {name}", "", *(f"- {key}: {value}" for key, value in facts.items()), ""]
+    return "\n".join([*lines, *_sliders(model, judged), "", *_measured(judged), ""])
+
+
+def _round(made: Mapping[str, Any]) -> str:
+    # before refine_model.py wrote weights down, the decoder learnt alone
+    last = "decoder and flow" if made.get("weights", {}).get("flow", 0) else "the decoder alone"
+    minutes = {"all of it": made["minutes"], "the flow alone": made["flow_minutes"]}
+    minutes[last] = made.get("decoder_minutes", 0)
+    told = ", ".join(f"{what} {count:g} minutes" for what, count in minutes.items() if count)
+    return f"{told}, steps of {made['batch']}"
+
+
+def _device(training: Mapping[str, object]) -> str:
+    device = training.get("device", "cpu")
+    return "" if device == "cpu" else f" of {device}"
+
+
+def _images(made: Mapping[str, object]) -> str:
+    return f"{made['images']:,} of {made.get('source', 'unknown')}" if "images" in made else "unknown"
+
+
+def _sliders(model: Checkpoint, judged: Judged | None) -> list[str]:
+    scales = model.metadata.scales
+    carried = [scale for scale in scales if scale.dimension != NOT_CARRIED]
+    rows = [("slider", "dimension", "mean", "+1 is", *(EACH.values() if judged else ()))]
+    for scale in carried:
+        own = [judged.headline.get(f"{key}.{scale.name}") for key in EACH] if judged else []
+        text = ["-" if value is None else f"{value:.3f}" for value in own]
+        rows.append((scale.name, str(scale.dimension), f"{scale.mean:.3f}", f"{scale.sd:.3f}", *text))
+    measured = [scale.name for scale in scales if scale.dimension == NOT_CARRIED]
+    also = [f"\nMeasured only, moved by the guided mode: {', '.join(measured)}."] if measured else []
+    return [*table(rows), *also]
+
+
+def _measured(judged: Judged | None) -> list[str]:
+    if judged is None:
+        return ["Not evaluated: `arvae evaluate` has not been kept beside these weights."]
+    counts = judged.counts
+    unseen = f", {counts['unseen']} of which do not occur in training" if "unseen" in counts else ""
+    kind = "distinct examples" if unseen else "examples"
+    head = f"Measured on {counts['evaluated']} {kind} of the {judged.part} part of {judged.corpus}{unseen}:"
+    return [head, "", *table([("figure", "value"), *figures(judged).items()])]
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table, its heading first."""
+    head, *body = (f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+    return [head, "|" + "---|" * len(rows[0]), *body]
+
+
+def page(sections: Mapping[str, tuple[Checkpoint, Judged | None]]) -> str:
+    """docs/models.md."""
+    return "\n".join(
+        [
+            "# The models that come with arvae",
+            "",
+            "Written by `python scripts/make_model_card.py` from the models and their evaluations in",
+            "`arvae_music/models`; `arvae models info NAME` shows most of it.",
+            "",
+            "They are for editing and varying monophonic melodies in the meters that they were trained on. They are",
+            "not composers: a measure is all that they see at once. The melodies they know are European: Lutheran",
+            "chorales, Scottish, Irish and American tunes, in major and minor keys; what lies outside of that they",
+            "encode badly. A quality is a mean over measures of held-out tunes, not a promise for yours.",
+            "",
+            "`mnist` and `sprites` draw pictures, handwritten digits of 28 x 28 and shapes of 64 x 64 pixels: the",
+            "paper's second domain, for research into the method. They know nothing but what they were trained on.",
+            "",
+            "control and exact are of the bare latent mode, one decode; the default mode, guided, is exact, and keeps",
+            "more of a tune. exact is to the note, the semitone, and for rhythm to half the weight of an eighth.",
+            "leakage: 0 is the ideal. Where the objective is aligned the codes are the values, so that",
+            "Interpretability and SCC say nothing, and control all. What each figure is: `arvae_music/evaluation.py`,",
+            "and for pictures `arvae_music/images/evaluation.py`.",
+            "",
+            *(card(name, *found) for name, found in sections.items()),
+        ]
+    )

@@ -1,0 +1,393 @@
+"""Piano rolls of an edit: what stayed, what went, what is new, as SVG or PNG.
+
+    svg(before, after, title=..., caption=...) -> str       no dependency, the same text every time
+    png(before, after, title=..., caption=...) -> bytes     matplotlib, imported when called
+
+Four measures make a system, as on a printed lead sheet; a pickup goes with the first. A note is KEPT where
+both melodies start a note of that pitch there (grey, as long as it is now), REMOVED where only the first does
+(dashed outline), NEW where only the second does (colour). Measures that pass through are shaded and say why.
+`labels` puts text, of one line or more, under each measure, for attribute values.
+
+Both renderers draw one `Scene` of rectangles, lines and texts in pixels, so that they look alike. Colours are
+Okabe & Ito's (2008), which the colour-blind tell apart, and no meaning hangs on colour alone.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from html import escape
+from itertools import accumulate
+
+from ..music.melody import Bar, Melody
+from ..music.tokens import TokenNote
+
+# pixels
+WIDTH = 880  # of the longest system's measures
+MOST_PER_QUARTER = 80
+ROW = 9  # height of a semitone
+MARGIN = 24
+KEYS = 34  # left of a system, for pitch names
+GAP = 34  # between systems
+NARROW = 56  # a measure that holds no words
+LINE = 16  # of text
+BARS_PER_SYSTEM = 4
+FEWEST_ROWS = 14
+LEAST_WIDTH = 420  # of the picture, for its title and legend
+
+INK, SOFT, FAINT = "#1f2328", "#59636e", "#8b949e"
+PAPER, BLACK_KEY, BEAT, BARLINE = "#ffffff", "#f3f4f6", "#e2e5e9", "#8b949e"
+KEPT, NEW, REMOVED = "#9aa4af", "#0072b2", "#d55e00"
+UNTOUCHED = "#eceef1"
+DASH = 3.0
+
+_LETTERS = "FCGDAEB"
+_BLACK = (1, 3, 6, 8, 10)  # pitch classes
+_NAMED = (0, 4, 7)  # pitch classes that the left margin names
+
+
+@dataclass(frozen=True)
+class Rect:
+    x: float
+    y: float
+    width: float
+    height: float
+    fill: str | None
+    stroke: str | None = None
+    dashed: bool = False
+    radius: float = 0
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class Stroke:
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    colour: str
+    width: float
+
+
+@dataclass(frozen=True)
+class Text:
+    x: float
+    y: float  # baseline
+    text: str
+    size: float
+    colour: str = SOFT
+    anchor: str = "start"
+    bold: bool = False
+
+
+@dataclass
+class Scene:
+    """Shapes in the order of drawing; y grows downwards."""
+
+    width: float
+    height: float
+    title: str
+    shapes: list[Rect | Stroke | Text] = field(default_factory=list)
+
+
+def svg(before: Melody, after: Melody, *, title: str = "", caption: str = "", labels: Sequence[str] = ()) -> str:
+    """The edit as an SVG document. `labels` has one text per bar, or none at all."""
+    picture = scene(before, after, title, caption, labels)
+    width, height = _n(picture.width), _n(picture.height)
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"',
+        f'     viewBox="0 0 {width} {height}" role="img" font-family="Helvetica, Arial, sans-serif">',
+        f"<title>{_escape(picture.title)}</title>",
+        *map(_svg_shape, picture.shapes),
+        "</svg>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def png(
+    before: Melody,
+    after: Melody,
+    *,
+    title: str = "",
+    caption: str = "",
+    labels: Sequence[str] = (),
+    scale: float = 2.0,
+) -> bytes:
+    """The same picture as PNG, `scale` device pixels to a pixel of the SVG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    picture = scene(before, after, title, caption, labels)
+    figure = Figure(figsize=(picture.width / 72, picture.height / 72), dpi=72 * scale)
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, picture.width), ylim=(picture.height, 0))
+    axes.axis("off")
+    for order, shape in enumerate(picture.shapes):
+        _draw(axes, shape, order)
+    data = io.BytesIO()
+    figure.savefig(data, format="png", metadata={"Software": None})
+    return data.getvalue()
+
+
+# ------------------------------------------------------------------------------------------ scene
+
+
+def scene(before: Melody, after: Melody, title: str, caption: str, labels: Sequence[str]) -> Scene:
+    """Lay the picture out. Raises ValueError where the two melodies don't have the same measures."""
+    if len(before.bars) != len(after.bars):
+        raise ValueError(f"{len(before.bars)} measures before, {len(after.bars)} after")
+    if labels and len(labels) != len(before.bars):
+        raise ValueError(f"{len(labels)} labels for {len(before.bars)} measures")
+    systems = _systems(before.bars)
+    longest = max((sum(map(_quarters, before.bars[a:b])) for a, b in systems), default=Fraction(4))
+    scale = min(WIDTH / float(longest), MOST_PER_QUARTER)
+    notes = _compare(before, after)
+    low, high = _pitch_bounds([note for note, _ in notes])
+    height = (high - low + 1) * ROW
+    top = MARGIN + LINE * (2 + bool(title) + len(caption.splitlines()))
+    step = height + GAP + LINE * max((len(label.splitlines()) for label in labels), default=0)
+    width = max(LEAST_WIDTH, 2 * MARGIN + KEYS + scale * float(longest))
+    picture = Scene(width, top + step * len(systems) - GAP + MARGIN, title or f"Piano roll of {before.name}")
+    picture.shapes.append(Rect(0, 0, picture.width, picture.height, PAPER))
+    _head(picture, title, caption)
+    for number, (first, last) in enumerate(systems):
+        stave = _Stave(picture, before, first, last, top + number * step, scale, low, high)
+        stave.draw_grid(labels)
+        stave.draw_notes(notes)
+    return picture
+
+
+def _systems(bars: Sequence[Bar]) -> list[tuple[int, int]]:
+    """(first, last + 1) of every system; an opening pickup doesn't count towards the first one's length."""
+    pickup = 1 if bars and bars[0].number == 0 else 0
+    starts = [0, *range(pickup + BARS_PER_SYSTEM, len(bars), BARS_PER_SYSTEM)]
+    return list(zip(starts, [*starts[1:], len(bars)], strict=True)) if bars else []
+
+
+def _quarters(bar: Bar) -> Fraction:
+    if bar.meter is not None:
+        return bar.meter.quarters
+    numerator, _, denominator = bar.signature.partition("/")
+    return Fraction(4 * int(numerator), int(denominator))
+
+
+def _compare(before: Melody, after: Melody) -> list[tuple[TokenNote, str]]:
+    """Every note of either melody and its colour, removed ones last so that their outlines stay visible."""
+
+    def places(melody: Melody) -> dict[tuple[int, int, int], TokenNote]:
+        return {(note.measure, note.tick, note.pitch): note for note in melody.notes}
+
+    old, new = places(before), places(after)
+    current = [(note, KEPT if place in old else NEW) for place, note in new.items()]
+    return current + [(note, REMOVED) for place, note in old.items() if place not in new]
+
+
+def _pitch_bounds(notes: Sequence[TokenNote]) -> tuple[int, int]:
+    """The lowest and highest row: a little air around the notes, and never a sliver."""
+    pitches = [note.pitch for note in notes] or [67]
+    low, high = min(pitches) - 2, max(pitches) + 2
+    missing = max(0, FEWEST_ROWS - (high - low + 1))
+    return low - missing // 2, high + missing - missing // 2
+
+
+def _head(picture: Scene, title: str, caption: str) -> None:
+    y = MARGIN + 4.0
+    if title:
+        picture.shapes.append(Text(MARGIN, y, title, 15, INK, bold=True))
+        y += LINE + 2
+    for line in caption.splitlines():
+        picture.shapes.append(Text(MARGIN, y, line, 11))
+        y += LINE
+    x = float(MARGIN)
+    for name, colour in (("kept", KEPT), ("new", NEW), ("removed", REMOVED)):
+        picture.shapes.append(_box(x, y - ROW, 20, colour, name))
+        picture.shapes.append(Text(x + 26, y, name, 11))
+        x += 44 + 7 * len(name)
+
+
+def _box(x: float, y: float, width: float, colour: str, tip: str) -> Rect:
+    """A note: filled, or for a removed one an outline."""
+    if colour == REMOVED:
+        return Rect(x + 0.75, y + 0.75, max(width - 1.5, 1), ROW - 1.5, None, REMOVED, True, 2, tip)
+    return Rect(x, y, max(width, 1.5), ROW, colour, None, False, 2, tip)
+
+
+class _Stave:
+    """One system: where its measures and pitches lie in the picture, and what is drawn there."""
+
+    def __init__(
+        self,
+        picture: Scene,
+        melody: Melody,
+        first: int,
+        last: int,
+        top: float,
+        scale: float,
+        low: int,
+        high: int,
+    ) -> None:
+        self.shapes = picture.shapes
+        self.melody = melody
+        self.first, self.last = first, last
+        self.top, self.scale, self.low, self.high = top, scale, low, high
+        self.left = MARGIN + KEYS
+        lengths = [_quarters(bar) for bar in melody.bars[first:last]]
+        self.starts = [Fraction(0), *accumulate(lengths)]  # quarters, of every measure and of the end
+
+    def x(self, quarters: Fraction) -> float:
+        return self.left + self.scale * float(quarters)
+
+    def y(self, pitch: int) -> float:
+        return self.top + (self.high - pitch) * ROW
+
+    @property
+    def bottom(self) -> float:
+        return self.y(self.low) + ROW
+
+    def draw_grid(self, labels: Sequence[str]) -> None:
+        right = self.x(self.starts[-1])
+        for pitch in range(self.low, self.high + 1):
+            if pitch % 12 in _BLACK:
+                self.shapes.append(Rect(self.left, self.y(pitch), right - self.left, ROW, BLACK_KEY))
+            if pitch % 12 in _NAMED:
+                name = pitch_name(pitch)
+                self.shapes.append(Text(self.left - 7, self.y(pitch) + ROW - 1, name, 9, anchor="end"))
+        for index in range(self.first, self.last):
+            self._draw_bar(index, labels[index] if labels else "")
+        self.shapes.append(Stroke(right, self.top, right, self.bottom, BARLINE, 1.2))
+
+    def _draw_bar(self, index: int, label: str) -> None:
+        bar = self.melody.bars[index]
+        start, end = self.starts[index - self.first : index - self.first + 2]
+        x = self.x(start)
+        if bar.reason is not None:
+            self._draw_untouched(x, self.x(end), bar.reason)
+        elif bar.meter is not None:
+            for beat in range(1, bar.meter.beats):
+                at = self.x(start + beat * bar.meter.beat_quarters)
+                self.shapes.append(Stroke(at, self.top, at, self.bottom, BEAT, 1))
+        self.shapes.append(Stroke(x, self.top, x, self.bottom, BARLINE, 1.2))
+        number = "pickup" if bar.number == 0 else str(bar.number)
+        before = self.melody.bars[index - 1] if index else None
+        known = before is not None and before.number != 0 and before.signature == bar.signature
+        self.shapes.append(Text(x + 2, self.top - 5, number, 10, SOFT, bold=True))
+        if bar.number != 0 and not known:  # a pickup is too narrow for one
+            at = x + 8 + 6 * len(number)
+            self.shapes.append(Text(at, self.top - 5, bar.signature, 10, FAINT))
+        for line, text in enumerate(label.splitlines(), start=1):
+            self.shapes.append(Text(x + 2, self.bottom + LINE * line - 3, text, 10, SOFT))
+
+    def _draw_untouched(self, x: float, end: float, reason: str) -> None:
+        height, words = self.bottom - self.top, f"untouched: {reason}"
+        self.shapes.append(Rect(x, self.top, end - x, height, UNTOUCHED, None, False, 0, words))
+        middle = (self.top + self.bottom) / 2
+        if end - x > NARROW:
+            self.shapes.append(Text((x + end) / 2, middle, "untouched", 10, SOFT, "middle"))
+            self.shapes.append(Text((x + end) / 2, middle + 13, reason, 9, SOFT, "middle"))
+
+    def draw_notes(self, notes: Sequence[tuple[TokenNote, str]]) -> None:
+        words = {KEPT: "kept", NEW: "new", REMOVED: "removed"}
+        for note, colour in notes:
+            if note.measure >= self.last or note.end_measure < self.first:
+                continue
+            start = self._place(note.measure, note.tick)
+            end = self._place(note.end_measure, note.end_tick)
+            if end <= start:
+                continue
+            bar = self.melody.bars[note.measure].number
+            tip = f"bar {bar}: {pitch_name(note.pitch, self.melody.fifths)}, {words[colour]}"
+            width = self.x(end) - self.x(start) - 1.5  # a hairline between repeated notes
+            self.shapes.append(_box(self.x(start) + 0.75, self.y(note.pitch), width, colour, tip))
+
+    def _place(self, measure: int, tick: int) -> Fraction:
+        """Quarters from the system's start, of a place that may lie outside it (a note tied across)."""
+        if measure < self.first:
+            return Fraction(0)
+        if measure >= self.last:
+            return self.starts[-1]
+        meter = self.melody.bars[measure].meter
+        within = meter.tick_quarters[tick] if meter is not None else Fraction(0)
+        return self.starts[measure - self.first] + within
+
+
+def pitch_name(pitch: int, fifths: int = 0) -> str:
+    """A MIDI pitch as people write it in a key (60 is C4): `F#4`, `Bb3`. `fifths` is the key signature.
+
+    The key's own notes, and outside it the accidentals nearest on the line of fifths: in C, Eb to G#.
+    """
+    place = next(p for p in range(fifths - 3, fifths + 9) if 7 * p % 12 == pitch % 12)
+    accidental = (place + 1) // 7  # sharps positive
+    sign = "#" * accidental if accidental > 0 else "b" * -accidental
+    return f"{_LETTERS[(place + 1) % 7]}{sign}{(pitch - accidental) // 12 - 1}"
+
+
+# -------------------------------------------------------------------------------------- renderers
+
+
+def _n(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _escape(text: str) -> str:
+    """For XML, where control characters aren't allowed even escaped."""
+    return escape("".join(c if c.isprintable() else " " for c in text))
+
+
+def _svg_shape(shape: Rect | Stroke | Text) -> str:
+    if isinstance(shape, Text):
+        weight = ' font-weight="bold"' if shape.bold else ""
+        anchor = "" if shape.anchor == "start" else f' text-anchor="{shape.anchor}"'
+        place = f'x="{_n(shape.x)}" y="{_n(shape.y)}" font-size="{_n(shape.size)}" fill="{shape.colour}"'
+        return f"<text {place}{anchor}{weight}>{_escape(shape.text)}</text>"
+    if isinstance(shape, Stroke):
+        ends = f'x1="{_n(shape.x1)}" y1="{_n(shape.y1)}" x2="{_n(shape.x2)}" y2="{_n(shape.y2)}"'
+        return f'<line {ends} stroke="{shape.colour}" stroke-width="{_n(shape.width)}"/>'
+    place = f'x="{_n(shape.x)}" y="{_n(shape.y)}" width="{_n(shape.width)}" height="{_n(shape.height)}"'
+    look = f' fill="{shape.fill or "none"}"'
+    look += f' stroke="{shape.stroke}" stroke-width="1.5"' if shape.stroke else ""
+    look += f' stroke-dasharray="{_n(DASH)} {_n(DASH * 2 / 3)}"' if shape.dashed else ""
+    look += f' rx="{_n(shape.radius)}"' if shape.radius else ""
+    tip = f"<title>{_escape(shape.tip)}</title>" if shape.tip else ""
+    return f"<rect {place}{look}>{tip}</rect>" if tip else f"<rect {place}{look}/>"
+
+
+def _draw(axes: object, shape: Rect | Stroke | Text, order: int) -> None:
+    """One shape on matplotlib axes whose unit is the SVG's pixel (72 to the inch, so sizes are points)."""
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import FancyBboxPatch
+
+    assert isinstance(axes, Axes)
+    if isinstance(shape, Text):
+        align = "center" if shape.anchor == "middle" else {"start": "left", "end": "right"}[shape.anchor]
+        text = "".join(c if c.isprintable() else " " for c in shape.text).replace("$", r"\$")
+        weight = "bold" if shape.bold else "normal"
+        axes.text(
+            shape.x,
+            shape.y,
+            text,
+            fontsize=shape.size,
+            color=shape.colour,
+            ha=align,
+            weight=weight,
+            zorder=order,
+        )
+    elif isinstance(shape, Stroke):
+        ends = ([shape.x1, shape.x2], [shape.y1, shape.y2])
+        axes.add_line(Line2D(*ends, color=shape.colour, linewidth=shape.width, zorder=order))
+    else:
+        axes.add_patch(
+            FancyBboxPatch(
+                (shape.x, shape.y),
+                shape.width,
+                shape.height,
+                boxstyle=f"round,pad=0,rounding_size={min(shape.radius, shape.width / 2)}",
+                facecolor=shape.fill or "none",
+                edgecolor=shape.stroke or "none",
+                linewidth=1.5 if shape.stroke else 0,
+                linestyle=(0, (DASH / 1.5, DASH / 2.25)) if shape.dashed else "solid",
+                zorder=order,
+            )
+        )

@@ -1,0 +1,83 @@
+"""Files appear whole or not at all, and never over the user's data unless that was asked for."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import OutputError
+
+
+def write_whole(path: Path, data: bytes, *, overwrite: bool = False) -> None:
+    """`data` as the file `path`, in one step. See `appearing`."""
+    with appearing(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def appearing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """A temporary file beside `path`, to be written in the block; at its end it is moved there in one step, and if
+    the block fails it is removed.
+
+    Without `overwrite` an existing file is an error, also one that appears meanwhile. Missing parent
+    folders are made. Raises OutputError, also for an OSError of the block.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+    except FileExistsError as error:  # mkdir's way to say that the folder is a file
+        raise OutputError(
+            f"cannot write there ({path.parent} is a file)",
+            where=str(path),
+            remedy="name another place with -o",
+        ) from error
+    except OSError as error:
+        raise _cannot(path, error) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        open_up(temporary)
+        if overwrite:
+            temporary.replace(path)
+        else:
+            _move_new(temporary, path)
+    except OSError as error:
+        raise _cannot(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def open_up(temporary: Path) -> None:
+    """Give a temporary file, which only its owner may read, the mode of any other new file."""
+    temporary.chmod(0o666 & ~_umask())
+
+
+def _cannot(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"cannot write there ({error.strerror or error})", where=str(path), remedy="name another place with -o"
+    )
+
+
+def _move_new(temporary: Path, path: Path) -> None:
+    """A hard link fails where the name is taken, which a check beforehand could miss."""
+    exists = OutputError(
+        "exists already", where=str(path), remedy="give --overwrite, --skip-existing, or another name with -o"
+    )
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise exists from None
+    except OSError:  # file systems without hard links
+        if path.exists():
+            raise exists from None
+        temporary.rename(path)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

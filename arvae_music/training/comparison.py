@@ -1,0 +1,165 @@
+"""Methods side by side: what `arvae benchmark` says of its runs, as rows, Markdown and JSON.
+
+A run is one model of one method and seed, with the headline of its evaluation (evaluation.py). `summary` has a
+row a method, mean and standard deviation over its seeds, beside the published values, `each` a row a run.
+
+Columns: steps, and minutes of training, means over the seeds where it is a method's row. The others are all measured on
+what was held out. Of the encoder, in the paper's protocol: Interp., Modularity, MIG, SAP,
+SCC; tokens drawn, those that come back right from a point of the posterior, as published. Of the decoder: tokens and
+whole measures, or pixels, that come back right, free-running from the posterior's mean; digit kept, how often a
+classifier tells the digit after traversals, as published; control, Spearman(requested, realised) when one attribute's
+code is set to another measure's, a single decode, mean over the attributes; exact, the share met to half a grain;
+drift, |Spearman| of the request with what became of unrelated attributes, less what is chance; leakage, R2 of a probe
+that reads the attribute from the dimensions that should not hold it; prior, overlap of the attribute's dimension with
+N(0, 1), of the worst attribute; valid, the share of prior samples that are measures; guided, exact of the edit engine,
+which searches among many decodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..reports.model_card import table
+from .objectives.entries import ENTRIES, Carriage
+
+Figures = Mapping[str, float]
+
+COLUMNS = {
+    "paper.interpretability": "Interp.", "paper.modularity": "Modularity", "paper.mig": "MIG", "paper.sap": "SAP",
+    "paper.scc": "SCC", "paper.tokens": "tokens drawn",
+    "tokens": "tokens", "measures": "measures", "pixels": "pixels", "kept": "digit kept",
+    "control_mean": "control", "exact_mean": "exact",
+    "drift": "drift", "leakage": "leakage", "overlap": "prior", "valid": "valid", "guided.exact_mean": "guided",
+}  # fmt: skip
+
+PLACES: dict[Carriage, str] = {
+    "trained": "dimensions trained for them",
+    "given": "exact codes, given to the decoder",
+    "found": "the dimensions that tell most of them, found afterwards",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    method: str  # one of objectives.ENTRIES
+    seed: int
+    steps: int
+    seconds: float  # of training
+    headline: Figures
+    beta: float
+    gamma: float
+
+
+def columns(runs: Sequence[Run]) -> dict[str, str]:
+    """Those of COLUMNS that the runs have: measures and images have some of their own."""
+    return {name: label for name, label in COLUMNS.items() if any(name in run.headline for run in runs)}
+
+
+def summary(runs: Sequence[Run], names: Collection[str] | None = None) -> dict[str, dict[str, tuple[float, float]]]:
+    """method -> column (`names` of the headline, else `columns`) -> mean and standard deviation (n - 1) over its runs;
+    NaN for what a run could not measure, and for the deviation of one run."""
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    shown = columns(runs) if names is None else names
+    for method in dict.fromkeys(run.method for run in runs):
+        own = [run.headline for run in runs if run.method == method]
+        found[method] = {name: _mean_sd([one[name] for one in own]) for name in shown}
+    return found
+
+
+def _mean_sd(values: Sequence[float]) -> tuple[float, float]:
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+
+
+def cells(runs: Sequence[Run], published: Mapping[str, Figures]) -> list[tuple[str, ...]]:
+    """The summary as text, a heading first. `published` are rows of values in the paper's protocol, by metric."""
+    rows = [("method", "runs", "steps", "minutes", *columns(runs).values())]
+    for method, figures in summary(runs).items():
+        own = [run for run in runs if run.method == method]
+        steps, minutes = f"{np.mean([run.steps for run in own]):.0f}", _minutes([run.seconds for run in own])
+        rows.append((method, str(len(own)), steps, minutes, *(spread(*figures[name]) for name in columns(runs))))
+    for name, values in published.items():
+        known = {f"paper.{key}" if f"paper.{key}" in COLUMNS else key: value for key, value in values.items()}
+        rows.append((name, "", "", "", *(_number(known[key]) if key in known else "" for key in columns(runs))))
+    return rows
+
+
+def cells_of_runs(runs: Sequence[Run]) -> list[tuple[str, ...]]:
+    """A row a run as text, a heading first."""
+    rows = [("method", "seed", "steps", "minutes", *columns(runs).values())]
+    for run in runs:
+        about = (run.method, str(run.seed), str(run.steps), _minutes([run.seconds]))
+        rows.append((*about, *(_number(run.headline[name]) for name in columns(runs))))
+    return rows
+
+
+def cells_of_methods(runs: Sequence[Run]) -> list[tuple[str, ...]]:
+    """What each method is, a heading first."""
+    rows: list[tuple[str, ...]] = [("method", "source", "beta", "gamma", "gamma weighs", "attributes lie in")]
+    for method, run in {run.method: run for run in runs}.items():
+        known = ENTRIES[method]
+        rows.append((method, known.source, f"{run.beta:g}", f"{run.gamma:g}", known.weighs, PLACES[known.carriage]))
+    return rows
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Cells, a heading first, as a table."""
+    return "\n".join(table(rows))
+
+
+def page(
+    runs: Sequence[Run], published: Mapping[str, Figures], command: str, about: Mapping[str, str], title: str
+) -> str:
+    """Everything as a Markdown document."""
+    columns = (__doc__ or "").partition("Columns: ")[2].strip()
+    facts = [f"- {name}: {value}" for name, value in about.items()]
+    return "\n".join(
+        [
+            f"# {title}",
+            "",
+            f"    {command}",
+            "",
+            *facts,
+            "",
+            "Mean ± standard deviation over the seeds; published values are medians of ten seeds and long runs.",
+            "",
+            markdown(cells(runs, published)),
+            "",
+            "Every run:",
+            "",
+            markdown(cells_of_runs(runs)),
+            "",
+            "The methods, each in a file of `arvae_music/objectives`, with the weights that they have there:",
+            "",
+            markdown(cells_of_methods(runs)),
+            "",
+            f"Columns: {columns}",
+            "",
+        ]
+    )
+
+
+def to_json(runs: Sequence[Run], published: Mapping[str, Figures], about: Mapping[str, str]) -> dict[str, Any]:
+    methods = {
+        method: {name: {"mean": mean, "sd": sd} for name, (mean, sd) in figures.items()}
+        for method, figures in summary(runs).items()
+    }
+    return {"about": about, "methods": methods, "published": published, "runs": [vars(run) for run in runs]}
+
+
+def spread(mean: float, sd: float) -> str:
+    """Both as text; the mean alone where there is no deviation."""
+    return _number(mean) if np.isnan(sd) else f"{_number(mean)} ± {_number(sd)}"
+
+
+def _minutes(seconds: Sequence[float]) -> str:
+    """Their mean."""
+    return f"{np.mean(seconds) / 60:.1f}"
+
+
+def _number(value: float) -> str:
+    """Three decimals; a dash for what could not be measured."""
+    return "-" if np.isnan(value) else f"{value:.3f}"

@@ -1,0 +1,197 @@
+"""Examples: what training and evaluation read. Inputs, attribute values, and the piece each comes from.
+
+The core sees `inputs` as rows of anything; in music they are packed token rows (`attributes.pack`), in
+images pixels. The seam is attribute VALUES: an attribute is a column, found by its name in `names`.
+Rows that are too many to hold, as images are, are made when they are read (`LazyRows`).
+
+A split parts PIECES, never a piece: measures of one tune repeat and vary each other, and a test measure
+whose sister was trained on tests nothing. A piece's place is a hash of its id and the seed, so it doesn't
+depend on the other pieces or their order: add a tune to a corpus and the rest stays where it was.
+
+Tunes still share measures with other tunes; `seen_in` says which rows of a test set do, so that results
+can be given with and without them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import CorpusError
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class LazyRows:
+    """Rows (n, *row) that are made or fetched when they are read: `make` takes (m,) indices to (m, *row).
+
+    `rows[at]` is an array; `rows.take(at)` is fewer lazy rows. Both take integers or a boolean mask.
+    """
+
+    make: Callable[[npt.NDArray[np.int64]], Array]
+    indices: npt.NDArray[np.int64]
+    row: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.indices), *self.row)
+
+    def __getitem__(self, at: Any) -> Array:
+        return self.make(self.indices[at])
+
+    def take(self, at: npt.NDArray[Any]) -> LazyRows:
+        return LazyRows(self.make, self.indices[at], self.row, self.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """`inputs` (n, ...), `attributes` (n, k) finite floats, the k `names`, `pieces` (n,) integers.
+
+    Raises ValueError when they do not fit each other.
+    """
+
+    inputs: Any  # an array, or LazyRows
+    attributes: npt.NDArray[np.float32]
+    names: tuple[str, ...]
+    pieces: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        n = len(self.inputs)
+        if self.attributes.shape != (n, len(self.names)):
+            raise ValueError(
+                f"attributes are {self.attributes.shape}, but {n} inputs and {len(self.names)} names "
+                f"({', '.join(self.names)}) need {(n, len(self.names))}"
+            )
+        if len(set(self.names)) != len(self.names):
+            raise ValueError(f"attribute names repeat: {', '.join(self.names)}")
+        if self.pieces.shape != (n,) or self.pieces.dtype.kind not in "iu":
+            raise ValueError(f"pieces are {self.pieces.dtype} {self.pieces.shape}, not integers ({n},)")
+        if not np.isfinite(self.attributes).all():
+            row, column = np.argwhere(~np.isfinite(self.attributes))[0]
+            raise ValueError(f"attribute {self.names[column]!r} of example {row} is not finite")
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def take(self, indices: npt.ArrayLike) -> Examples:
+        """The examples at `indices` (integers, or a boolean mask)."""
+        at = np.asarray(indices)
+        if at.size == 0:
+            at = at.astype(np.int64)
+        inputs = self.inputs.take(at) if isinstance(self.inputs, LazyRows) else self.inputs[at]
+        return Examples(inputs, self.attributes[at], self.names, self.pieces[at])
+
+    def column(self, name: str) -> npt.NDArray[np.float32]:
+        """(n,) values of the attribute `name`. Raises KeyError."""
+        if name not in self.names:
+            raise KeyError(f"no attribute {name!r} among {', '.join(self.names)}")
+        return self.attributes[:, self.names.index(name)]
+
+
+def joined(first: Examples, second: Examples) -> Examples:
+    """Both, as lazy rows: nothing is read. Raises ValueError where they do not go together."""
+    if first.names != second.names or first.inputs.shape[1:] != second.inputs.shape[1:]:
+        raise ValueError("examples of other attributes, or rows of another shape")
+    count = len(first)
+
+    def make(at: npt.NDArray[np.int64]) -> Array:
+        rows = np.empty((len(at), *first.inputs.shape[1:]), dtype=first.inputs.dtype)
+        here = at < count
+        rows[here], rows[~here] = first.inputs[at[here]], second.inputs[at[~here] - count]
+        return rows
+
+    total = count + len(second)
+    return Examples(
+        LazyRows(make, np.arange(total), first.inputs.shape[1:], first.inputs.dtype),
+        np.concatenate([first.attributes, second.attributes]),
+        first.names,
+        np.concatenate([first.pieces, second.pieces]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    train: Examples
+    valid: Examples
+    test: Examples
+
+
+def split(examples: Examples, shares: Sequence[float] = (0.8, 0.1, 0.1), seed: int = 0) -> Split:
+    """Train, validation and test sets, parted by piece; `shares` are of the pieces and add up to 1.
+
+    The shares are expectations: with a hundred pieces a part may be a few pieces off. Where chance leaves
+    training with nothing, CorpusError: there are too few pieces to hold any out.
+    """
+    if len(shares) != 3 or min(shares) < 0 or not math.isclose(sum(shares), 1.0, abs_tol=1e-6):
+        raise ValueError(f"shares are three parts of 1 (train, valid, test), not {tuple(shares)}")
+    pieces, piece_of = np.unique(examples.pieces, return_inverse=True)
+    places = np.array([_place(int(piece), seed) for piece in pieces.tolist()], dtype=np.float64)[piece_of]
+    bounds = (shares[0], shares[0] + shares[1])
+    part = np.searchsorted(bounds, places, side="right") if len(examples) else np.zeros(0, dtype=np.int64)
+    # Rounding must not give a piece to a part whose share is nothing.
+    part = np.minimum(part, max(i for i, share in enumerate(shares) if share > 0))
+    parts = [examples.take(np.flatnonzero(part == i)) for i in range(3)]
+    if len(examples) and shares[0] > 0 and len(parts[0]) == 0:
+        raise CorpusError(
+            f"{len(pieces)} piece(s) are too few to split into train, valid and test",
+            remedy="build a corpus of more pieces, or join it to another with +",
+        )
+    return Split(*parts)
+
+
+def spread(count: int, most: int) -> npt.NDArray[np.int64]:
+    """At most `most` indices below `count`, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)) if count else np.zeros(0, np.int64)
+
+
+def standard(values: npt.NDArray[np.floating[Any]]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(n, k) values -> (k,) means and (k,) standard deviations, not below 1e-6: a constant has no scale."""
+    return values.mean(axis=0, dtype=np.float64), np.maximum(values.std(axis=0, dtype=np.float64), 1e-6)
+
+
+def _place(piece: int, seed: int) -> float:
+    """Where in [0, 1) a piece lies: the same on every machine, unlike Python's `hash`."""
+    digest = blake2b(f"{seed}:{piece}".encode(), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 11) / float(1 << 53)  # 53 bits: exact in a float, never 1.0
+
+
+def _as_bytes(inputs: Array) -> npt.NDArray[np.void]:
+    """(n,) one opaque value per row, equal where the rows are equal byte for byte."""
+    rows = np.ascontiguousarray(inputs).reshape(len(inputs), -1)
+    return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).reshape(-1)
+
+
+def seen_in(train: Examples, other: Examples) -> npt.NDArray[np.bool_]:
+    """(len(other),) which inputs of `other` also occur in `train`, byte for byte."""
+    if len(train) == 0 or len(other) == 0:
+        return np.zeros(len(other), dtype=np.bool_)
+    if train.inputs.shape[1:] != other.inputs.shape[1:] or train.inputs.dtype != other.inputs.dtype:
+        raise ValueError("the two sets' inputs have other shapes or types, so that none can be equal")
+    known = {row.tobytes() for row in _as_bytes(train.inputs)}
+    return np.array([row.tobytes() in known for row in _as_bytes(other.inputs)], dtype=np.bool_)
+
+
+def distinct(examples: Examples) -> npt.NDArray[np.int64]:
+    """The index of the first example with each distinct input, in order."""
+    return counted(examples)[0]
+
+
+def counted(examples: Examples) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """`distinct`, and how often each occurs."""
+    if len(examples) == 0:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    first: dict[bytes, int] = {}
+    found = [first.setdefault(row.tobytes(), index) for index, row in enumerate(_as_bytes(examples.inputs))]
+    at = np.fromiter(first.values(), dtype=np.int64)
+    return at, np.bincount(found)[at].astype(np.int64)

@@ -1,0 +1,157 @@
+"""The inputs of a command: as typed, with folders (-r), globs and `-` turned into a list; songs and models read."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ...errors import InputError, UsageError
+from ...system import settings
+from . import common
+
+if TYPE_CHECKING:
+    from ...editing.edit import EditResult
+    from ...io.midi import Song
+    from ...library import Model as TrainedModel
+    from ...music.melody import Melody
+
+Stream = Literal["-"]
+Place = Path | Stream
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
+SCORE_SUFFIXES = (".abc", ".xml", ".musicxml", ".mxl", ".krn")
+SUFFIXES = MIDI_SUFFIXES + SCORE_SUFFIXES
+
+
+def expand_inputs(arguments: Sequence[str], *, recursive: bool = False) -> list[Place]:
+    """Files in the order of the arguments (sorted within a folder or a glob), each once; `-` stays `-`.
+
+    A name that exists is taken literally before it is tried as a glob. Raises UsageError with everything
+    that's wrong at once: missing files, globs without a match, folders without -r or without music.
+    """
+    places: dict[object, Place] = {}
+    problems: list[str] = []
+    for argument in arguments:
+        try:
+            for place in _expand(argument, recursive):
+                places.setdefault(place if place == "-" else Path(place).resolve(), place)
+        except UsageError as error:
+            problems.append(error.message)
+    if problems:
+        raise UsageError("\n  ".join(problems))
+    if not places:
+        raise UsageError("no input files", remedy="name a MIDI file, a folder with -r, or - for stdin")
+    return list(places.values())
+
+
+def _expand(argument: str, recursive: bool) -> list[Place]:
+    if argument == "-":
+        return ["-"]
+    path = Path(argument).expanduser()
+    if path.is_dir():
+        return _inside(path, recursive)
+    if path.exists():
+        return [path]
+    if not glob.has_magic(argument):
+        raise UsageError("no such file", where=argument, remedy=_similar(path))
+    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 -- absolute patterns too
+    files: list[Place] = [match for match in found if match.is_file()]
+    if recursive:
+        files += [file for match in found if match.is_dir() for file in _inside(match, recursive)]
+    if not files:
+        raise UsageError("matches no file", where=argument, remedy="check the pattern and the folder")
+    return files
+
+
+def _inside(folder: Path, recursive: bool) -> list[Place]:
+    if not recursive:
+        raise UsageError("is a folder", where=str(folder), remedy="give -r to go into it")
+    files = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+    ]
+    if not files:
+        raise UsageError("holds no MIDI file or score", where=str(folder), remedy=f"looked for {' '.join(SUFFIXES)}")
+    return list(files)
+
+
+def below(place: Place, arguments: Sequence[str]) -> Path:
+    """The sub-folder in which an input lies below the folder that was named; where it was named itself, none."""
+    for argument in arguments:
+        root = Path(argument).expanduser()
+        if place != "-" and root.is_dir() and root in Path(place).parents:
+            return Path(place).parent.relative_to(root)
+    return Path()
+
+
+def _similar(path: Path) -> str:
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return f"there is no folder {path.parent}"
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"did you mean {path.parent / close[0]}?" if close else "check the name and the working folder"
+
+
+def read_song(
+    place: Place,
+    *,
+    track: str | None = None,
+    channel: int | None = None,
+    pickup: Fraction | None = None,
+) -> Song:
+    """A MIDI file or a score as a song. Raises InputError."""
+    from ...io.scores import read_any
+
+    source: Path | bytes = sys.stdin.buffer.read() if place == "-" else Path(place)
+    name = "stdin" if place == "-" else str(place)
+    return read_any(source, name=name, track=track, channel=channel, pickup=pickup)
+
+
+def load_model(name: str | None, melody: Melody | None = None, runtime: str = common.RUNTIME) -> TrainedModel:
+    """The model that --model says, loaded once a process; of `auto`, the one that fits `melody` best.
+
+    Raises CheckpointError, and UsageError for a --runtime that there is not.
+    """
+    from ... import library
+
+    _prepare(runtime)
+    return library.load(name or library.AUTO, melody, runtime)
+
+
+def _prepare(runtime: str) -> None:
+    """PyTorch's threads, where it is going to be imported."""
+    if runtime != common.RUNTIME:
+        settings.patient_threads()
+
+
+def expect_editable(song: Song, result: EditResult) -> None:
+    """Raises InputError where not one of the selected measures can be edited, with what keeps it from them."""
+    from ...editing.edit import SILENT, UNKNOWN_METER
+
+    if result.bars or set(result.skipped) <= {SILENT}:
+        return
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in result.skipped.items())
+    unknown = any(reason.startswith(UNKNOWN_METER) for reason in result.skipped)
+    raise InputError(
+        f"none of its measures can be edited: {reasons}",
+        where=song.name,
+        remedy="train a model that knows the meter: arvae train" if unknown else "select others with --bars",
+    )
+
+
+def model_for(name: str | None, melody: Melody, runtime: str) -> tuple[TrainedModel, str]:
+    """`load_model`, and what a report calls it: of `auto`, with how well it knows the melody."""
+    from ... import library
+
+    if name not in (None, library.AUTO):
+        model = load_model(name, melody, runtime)
+        return model, model.name
+    _prepare(runtime)
+    model, share = library.choose(melody, runtime)
+    return model, f"{model.name} knows the melody best, {100 * share:.0f} % of it"
