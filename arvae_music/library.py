@@ -18,22 +18,22 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import Array, Floats, Row
 from .editing.edit import PROPOSALS, EditRequest, EditResult, Mode, edit
 from .editing.edit import Model as EngineModel
 from .editing.interpolate import STEPS, Interpolation, interpolate
 from .editing.locks import parse as parse_locks
 from .editing.vary import AMOUNT, COUNT, VaryRequest, VaryResult, vary
 from .errors import CheckpointError, UsageError
-from .music.attributes import AttributeSpec, Rows, evaluate
+from .music.attributes import AttributeSpec, evaluate
 from .music.attributes import find as find_attribute
 from .music.melody import Melody
 from .music.meter import Meter
 from .music.sliders import Target, numbers_in, parse
-from .music.tokens import Row
 from .networks.decoding import decode, log_probabilities
 from .networks.runtime import Flow, Freed, GivenCodes, NumpyRuntime, Runtime
 from .vae import checkpoint as checkpoints
-from .vae.checkpoint import Checkpoint, Floats
+from .vae.checkpoint import Checkpoint
 from .vae.normal_scores import NormalScores
 from .vae.scales import Scale
 from .vae.statistics import sampled
@@ -192,15 +192,15 @@ def _measuring(runtime: Runtime, scales: Sequence[Scale], specs: Sequence[Attrib
     if not given:
         return runtime
 
-    def columns(rows: Rows, meter: Meter) -> list[tuple[Scale, Floats]]:
+    def columns(rows: Array, meter: Meter) -> list[tuple[Scale, Floats]]:
         return list(zip(given, evaluate(measured, rows, meter).T, strict=True))
 
-    def codes(rows: Rows, meter: Meter) -> tuple[Floats, Floats]:
+    def codes(rows: Array, meter: Meter) -> tuple[Floats, Floats]:
         found = [(scale.code(values), scale.log_variance(values)) for scale, values in columns(rows, meter)]
         mean, log_variance = (np.stack(side, axis=1) for side in zip(*found, strict=True))
         return mean, log_variance
 
-    def draw(rows: Rows, meter: Meter, random: np.random.Generator) -> Floats:
+    def draw(rows: Array, meter: Meter, random: np.random.Generator) -> Floats:
         return np.stack([_drawn(scale, values, random) for scale, values in columns(rows, meter)], axis=1)
 
     return GivenCodes(runtime, tuple(scale.dimension for scale in given), codes, draw)

@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..arrays import Ints
 from ..errors import CorpusError
 from ..training.objectives import DEFAULT, entry
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
-    import numpy.typing as npt
     import torch
 
     from ..images.networks import ImageDims
@@ -43,7 +42,7 @@ class Data:
     licence: str
     source: str
     more: Examples | None = None  # the training part and further material, where there is some
-    digits: Callable[[Examples], npt.NDArray[np.int64]] | None = None  # which digit each is, where they are digits
+    digits: Callable[[Examples], Ints] | None = None  # which digit each is, where they are digits
     combine: Callable[[], Combinations] | None = None
 
     @cached_property

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ..arrays import Bytes
 from ..errors import InputError, UsageError
 from .shared import batches, common, placing
 from .shared.batches import Told
@@ -25,8 +26,6 @@ from .shared.placing import Planned
 from .shared.sources import Place
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
     from ..images.edit import ImageResult, Traversal
     from ..images.model import ImageModel
@@ -265,7 +264,7 @@ def interpolate(
     return 0
 
 
-def _stacked(path: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+def _stacked(path: Sequence[Bytes]) -> Bytes:
     import numpy
 
     return numpy.stack(path)

@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..arrays import Row
 from ..music.meter import Meter
-from ..music.tokens import Row
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Float32s, Float64s
 from ..music.attributes import AttributeSpec
 from ..vae.examples import Examples, distinct, seen_in, split
 from .registry import CorpusData
@@ -81,7 +81,7 @@ def describe(data: CorpusData, specs: Sequence[AttributeSpec], seed: int = 0) ->
     )
 
 
-def distribution(name: str, values: npt.NDArray[np.float32]) -> Distribution:
+def distribution(name: str, values: Float32s) -> Distribution:
     """The distribution of (n,) values, n > 0."""
     exact = values.astype(np.float64)
     low, high = float(exact.min()), float(exact.max())
@@ -98,12 +98,12 @@ def distribution(name: str, values: npt.NDArray[np.float32]) -> Distribution:
     )
 
 
-def _correlation(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def _correlation(values: Float32s) -> Float64s:
     centred = values.astype(np.float64) - values.mean(axis=0, dtype=np.float64)
     covariance = centred.T @ centred
     sd = np.sqrt(np.diag(covariance))
     scale = np.outer(sd, sd)
-    correlation: npt.NDArray[np.float64] = np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
+    correlation: Float64s = np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
     return correlation
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Ints
 from ..errors import CorpusError, InputError
 from ..io import voices
 from ..io.quantise import melody_of
@@ -34,8 +34,6 @@ MIDI_SUFFIXES = (".mid", ".midi", ".kar")
 ABC_SUFFIXES = (".abc",)
 SCORE_SUFFIXES = (".xml", ".musicxml", ".mxl", ".krn")
 SUFFIXES = (*MIDI_SUFFIXES, *ABC_SUFFIXES, *SCORE_SUFFIXES)
-
-Ints = npt.NDArray[np.int64]
 
 
 def corpus(folder: Path, name: str | None = None) -> Corpus:

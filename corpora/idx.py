@@ -19,16 +19,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Bytes
 from ..errors import InputError
 
 IMAGES, LABELS = 0x00000803, 0x00000801  # magic numbers
 KINDS = {IMAGES: "images", LABELS: "labels"}
 GZIP = b"\x1f\x8b"
 CHUNK = 4096  # items read at a time
-
-Bytes = npt.NDArray[np.uint8]
 
 
 def count(path: Path, magic: int) -> int:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Ints
 from ..errors import CorpusError
 from ..images import attributes
 from ..images.attributes import evaluate, find
@@ -37,7 +37,7 @@ class ImageData:
     digits: dict[int, int]  # piece -> digit, where the images are digits
     facts: morpho_mnist.Facts | None = None  # of digits
 
-    def digits_of(self, examples: Examples) -> npt.NDArray[np.int64]:
+    def digits_of(self, examples: Examples) -> Ints:
         """(n,) the digit that each of these examples is."""
         return np.array([self.digits[piece] for piece in examples.pieces.tolist()], dtype=np.int64)
 

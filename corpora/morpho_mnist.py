@@ -39,9 +39,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import __version__
+from ..arrays import Bytes, Float64s, Ints
 from ..errors import CorpusError, InputError, OutputError
 from ..images import digits
 from ..images.attributes import DIGITS
@@ -93,8 +93,7 @@ CSV_ROWS = 1000  # of it, read at a time
 BATCH = 200  # digits measured at a time: about a third of a second
 _KEY = b"arvae"
 
-Images = npt.NDArray[np.uint8]  # (n, SIDE, SIDE)
-Chunk = tuple[Images, npt.NDArray[np.uint8]]  # and (n,) digits
+Chunk = tuple[Bytes, Bytes]  # and (n,) digits
 
 
 # ------------------------------------------------------------------------------------ where digits come from
@@ -240,7 +239,7 @@ def _build(source: Source, temporary: Path, name: str, jobs: int) -> Iterator[tu
     labels, pieces, tables, content = list[Any](), list[int](), list[Any](), hashlib.sha256()
     pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(source.count, SIDE, SIDE))
 
-    def batches() -> Iterator[Images]:
+    def batches() -> Iterator[Bytes]:
         """As they are read: what a batch holds besides its morphometry is kept on the way."""
         done = 0
         for images, digit in source.chunks():
@@ -268,11 +267,11 @@ def _build(source: Source, temporary: Path, name: str, jobs: int) -> Iterator[tu
             other.unlink(missing_ok=True)
 
 
-def _piece(image: Images) -> int:
+def _piece(image: Bytes) -> int:
     return int.from_bytes(blake2b(image.tobytes(), digest_size=8).digest(), "big") >> 1
 
 
-def _measured(batches: Iterator[Images], jobs: int) -> Iterator[npt.NDArray[np.float64]]:
+def _measured(batches: Iterator[Bytes], jobs: int) -> Iterator[Float64s]:
     """The morphometry of each batch, in order, by `jobs` processes that are few batches ahead."""
     first = list(islice(batches, 2))
     if jobs <= 1 or len(first) < 2:
@@ -284,7 +283,7 @@ def _measured(batches: Iterator[Images], jobs: int) -> Iterator[npt.NDArray[np.f
         raise CorpusError("a process that measured digits died (out of memory?)", remedy="give --jobs 1") from error
 
 
-def _parquet(facts: Facts, labels: Any, pieces: Any, table: npt.NDArray[np.float64]) -> bytes:
+def _parquet(facts: Facts, labels: Any, pieces: Any, table: Float64s) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -312,7 +311,7 @@ class Digits:
 
     facts: Facts
     examples: Examples
-    labels: npt.NDArray[np.int64]
+    labels: Ints
 
 
 def is_built() -> bool:
@@ -341,7 +340,7 @@ def count() -> int:
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[tuple[Any, Facts, Images]]:
+def _opened(name: str) -> Iterator[tuple[Any, Facts, Bytes]]:
     """The table (a pyarrow ParquetFile), its facts, and the pixels mapped: headers are read, and nothing else. Raises
     CorpusError where they are not built or damaged, also for what reading in the block raises of it."""
     import pyarrow as pa
@@ -367,7 +366,7 @@ def _opened(name: str) -> Iterator[tuple[Any, Facts, Images]]:
         ) from error
 
 
-def variants(train: Examples, labels: npt.NDArray[np.int64], origin: Facts) -> Source:
+def variants(train: Examples, labels: Ints, origin: Facts) -> Source:
     """VARIANTS of each training digit of what was built from `origin`."""
     name = f"{VARIANTS} variants of each of {len(train):,} training digits of {origin.pixels}"
 

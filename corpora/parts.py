@@ -22,8 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Row
 from ..music.meter import Meter
-from ..music.tokens import REST, Row, Timed, believed_fifths, choose_shift, cut, onsets
+from ..music.tokens import REST, Timed, believed_fifths, choose_shift, cut, onsets
 from .corpus import Bar, Extracted, Tune, Work
 
 INCOMPLETE = "pickup or incomplete measure"

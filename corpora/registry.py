@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Array, Ints, Rows
 from ..errors import CorpusError
 from ..music.attributes import AttributeSpec, by_meter, evaluate_mixed
 from ..music.meter import MAX_TICKS, Meter
@@ -76,8 +77,8 @@ class CorpusData:
     """
 
     facts: tuple[Facts, ...]  # of each corpus that is joined here
-    inputs: npt.NDArray[np.int16]
-    pieces: npt.NDArray[np.int64]  # (n,) hash of the piece's id
+    inputs: Rows
+    pieces: Ints  # (n,) hash of the piece's id
     piece_names: dict[int, str]  # its id
     titles: dict[int, str]
     shifts: npt.NDArray[np.int8]  # (n,) semitones: token pitch = sounding pitch + shift
@@ -94,7 +95,7 @@ class CorpusData:
         counts = {meter.name: len(at) for meter, at in by_meter(self.inputs)}
         return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
-    def take(self, at: npt.NDArray[Any]) -> CorpusData:
+    def take(self, at: Array) -> CorpusData:
         """Some of the measures; the names of all pieces stay."""
         return CorpusData(self.facts, self.inputs[at], self.pieces[at], self.piece_names, self.titles, self.shifts[at])
 
@@ -186,7 +187,7 @@ def _as_data(table: Any, facts: Facts) -> CorpusData:
     return CorpusData((facts,), _packed(table), pieces, dict(zip(pieces.tolist(), ids, strict=True)), titles, shifts)
 
 
-def _packed(table: Any) -> npt.NDArray[np.int16]:
+def _packed(table: Any) -> Rows:
     """(n, 1 + MAX_TICKS), as `attributes.pack` would: the rows are too many for a Python loop."""
     tokens = table["tokens"].combine_chunks()
     flat = tokens.flatten().to_numpy(zero_copy_only=False).astype(np.int16)

@@ -20,11 +20,10 @@ the same after a quarter turn and an ellipse after half a turn, so that no encod
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Array, Bytes, Float32s, Float64s, Mask
 from ..images.sprites import ELLIPSE, HEART_CENTRE, HEART_SIZE, MARGIN, SIDE, SIZE, SPAN
 from ..vae.examples import Examples, LazyRows
 
@@ -52,19 +51,14 @@ VALUES = (
 WINDOW = 2 * MARGIN  # pixels: no shape reaches further than MARGIN from its centre
 BLOCK = 256  # images drawn at a time: their windows fit the cache
 
-Indices = npt.NDArray[Any]
-Images = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
-
-def factors(indices: Indices) -> npt.NDArray[np.float64]:
+def factors(indices: Array) -> Float64s:
     """(n,) -> (n, 5) values of `NAMES`. Raises ValueError beyond the set."""
     columns = np.unravel_index(np.asarray(indices, dtype=np.int64), SIZES)
     return np.stack([values[at] for values, at in zip(VALUES, columns, strict=True)], axis=-1)
 
 
-def render(indices: Indices) -> Images:
+def render(indices: Array) -> Bytes:
     """(n,) -> (n, SIZE, SIZE), black 0 and white 255. Raises ValueError beyond the set."""
     given = np.asarray(indices, dtype=np.int64)
     images = np.zeros((len(given), SIZE, SIZE), dtype=np.uint8)
@@ -73,7 +67,7 @@ def render(indices: Indices) -> Images:
     return images
 
 
-def _draw(images: Images, values: npt.NDArray[np.float64]) -> None:
+def _draw(images: Bytes, values: Float64s) -> None:
     """Each image's window, shape by shape, since each has a formula of its own."""
     shape, scale, turn, x, y = values.T
     left, top = (np.ceil(SPAN * place).astype(np.int64) for place in (x, y))  # of the window: the centre - MARGIN
@@ -90,17 +84,17 @@ def _draw(images: Images, values: npt.NDArray[np.float64]) -> None:
         images[at[:, None, None], rows[:, :, None], columns[:, None, :]] = inside(u, v) * np.uint8(255)
 
 
-def _square(u: Floats, v: Floats) -> Mask:
+def _square(u: Float32s, v: Float32s) -> Mask:
     inside: Mask = np.maximum(np.abs(u), np.abs(v)) <= SIDE / 2
     return inside
 
 
-def _ellipse(u: Floats, v: Floats) -> Mask:
+def _ellipse(u: Float32s, v: Float32s) -> Mask:
     inside: Mask = np.square(u) * np.float32(ELLIPSE[0] ** -2) + np.square(v) * np.float32(ELLIPSE[1] ** -2) <= 1
     return inside
 
 
-def _heart(u: Floats, v: Floats) -> Mask:
+def _heart(u: Float32s, v: Float32s) -> Mask:
     """(x^2 + y^2 - 1)^3 <= x^2 y^3, y upwards, moved so that its centroid is the centre."""
     x2 = np.square(u * np.float32(1 / HEART_SIZE))
     y = v * np.float32(-1 / HEART_SIZE) + np.float32(HEART_CENTRE)

@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Array
 from ..errors import CorpusError, OutputError
 from ..system import settings
 from ..system.files import appearing
@@ -96,7 +96,7 @@ def table_of(tunes: Sequence[Tune]) -> Any:
     return pa.table(columns)
 
 
-def _numbers(values: npt.NDArray[Any]) -> Any:
+def _numbers(values: Array) -> Any:
     import pyarrow as pa
 
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])

@@ -16,8 +16,9 @@ import mido
 import numpy as np
 from hypothesis import strategies as st
 
+from arvae_music.arrays import Row
 from arvae_music.music.meter import Meter, all_meters
-from arvae_music.music.tokens import FIRST_PITCH, HOLD, LOWEST, REST, Row, TokenNote, notes_of
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, LOWEST, REST, TokenNote, notes_of
 
 Rows = list[Row | None]
 LOW, HIGH = 64, 78  # MIDI pitches: narrow, so that no register puts them out of range

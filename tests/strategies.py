@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import settings
 
+from arvae_music.arrays import Row
 from arvae_music.music.meter import Meter, all_meters
-from arvae_music.music.tokens import FIRST_PITCH, HIGHEST, HOLD, LOWEST, REST, VOCABULARY, Row, Timed, notes_of
+from arvae_music.music.tokens import FIRST_PITCH, HIGHEST, HOLD, LOWEST, REST, VOCABULARY, Timed, notes_of
 
 settings.register_profile("arvae", deadline=None, max_examples=50)  # a deadline fails on a busy machine only
 settings.load_profile("arvae")

@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import batches, rows
 
+from arvae_music.arrays import Row
 from arvae_music.errors import UsageError
 from arvae_music.music import attributes
 from arvae_music.music.attributes import (
@@ -36,7 +37,7 @@ from arvae_music.music.attributes import (
     rhythm_weights,
 )
 from arvae_music.music.meter import Meter, all_meters
-from arvae_music.music.tokens import FIRST_PITCH, HOLD, PAD, REST, VOCABULARY, Row
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, PAD, REST, VOCABULARY
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES: list[dict[str, Any]] = json.loads((GOLDEN / "attributes.json").read_text(encoding="utf-8"))

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from strategies import Tune, tunes
 
 import arvae_music
+from arvae_music.arrays import Row
 from arvae_music.editing.edit import EditRequest, _bound_together, _tasks
 from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.library import Model
 from arvae_music.music.attributes import AttributeSpec, Unit
 from arvae_music.music.melody import Bar, Melody
 from arvae_music.music.meter import Meter
-from arvae_music.music.tokens import HOLD, REST, Row, pitch_of, token_of
+from arvae_music.music.tokens import HOLD, REST, pitch_of, token_of
 from arvae_music.vae.scales import NOT_CARRIED
 
 ODE = Path(arvae_music.__file__).parent / "data" / "ode_to_joy.mid"

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from midi_files import FOUR, canonical, plain_row, row
 
 from arvae_music import library
+from arvae_music.arrays import Row
 from arvae_music.editing.interpolate import _key, excerpt, gap, match, results, slerp
 from arvae_music.editing.locks import in_key
 from arvae_music.errors import InputError, UsageError
@@ -24,7 +25,7 @@ from arvae_music.music.attributes import evaluate
 from arvae_music.music.melody import Bar, Melody
 from arvae_music.music.meter import Meter
 from arvae_music.music.sliders import numbers_in
-from arvae_music.music.tokens import HOLD, REST, Row, onsets
+from arvae_music.music.tokens import HOLD, REST, onsets
 
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)  # to shrink would take minutes
 SLOW = settings(

@@ -17,12 +17,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from midi_files import FOUR, KNOWN_HARD, TUNE, Performed, Rows, canonical, exact, heard
 
+from arvae_music.arrays import Row
 from arvae_music.errors import InputError
 from arvae_music.io.midi import Song, new_midi
 from arvae_music.io.midi_events import END_OF_TRACK, encode_track, parse_track, split
 from arvae_music.io.quantise import TWO_AT_ONCE
 from arvae_music.music.meter import Meter
-from arvae_music.music.tokens import HOLD, REST, Row, notes_of
+from arvae_music.music.tokens import HOLD, REST, notes_of
 
 CHOICE = {"type_0": {"channel": 1}}  # where the test, not the rule, names the melody
 NO_PICKUP = Fraction(0)

@@ -9,22 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import meters, rows
 
+from arvae_music.arrays import Array
 from arvae_music.music.attributes import PAPER, evaluate_mixed, find, pack
 from arvae_music.music.meter import MAX_TICKS, Meter
 from arvae_music.music.tokens import FIRST_PITCH, HIGHEST, LOWEST, pitch_of, token_of
-from arvae_music.training.augmentation import FARTHEST, Inputs, Mixer, crossed, moved
+from arvae_music.training.augmentation import FARTHEST, Mixer, crossed, moved
 
 SPECS = [find(name) for name in PAPER]
 
 
 @st.composite
-def batches(draw: st.DrawFn) -> Inputs:
+def batches(draw: st.DrawFn) -> Array:
     chosen = draw(st.lists(meters(), min_size=1, max_size=10))
     return pack([draw(rows(meter)) for meter in chosen], chosen, MAX_TICKS)
 
 
 @given(batches(), st.floats(0, 1), st.integers(0, 9))
-def test_every_mixed_row_is_made_of_two_of_the_batchs_own(inputs: Inputs, share: float, seed: int):
+def test_every_mixed_row_is_made_of_two_of_the_batchs_own(inputs: Array, share: float, seed: int):
     values = evaluate_mixed(SPECS, inputs).astype(np.float32)
     before = inputs.copy(), values.copy()
     mixed, measured, count = Mixer(SPECS, share, moving=0.0)(inputs, values, np.random.default_rng(seed))
@@ -45,7 +46,7 @@ def test_every_mixed_row_is_made_of_two_of_the_batchs_own(inputs: Inputs, share:
 
 
 @given(batches(), st.integers(0, 9))
-def test_a_crossed_row_has_the_rhythm_of_one_and_the_pitches_of_the_other(inputs: Inputs, seed: int):
+def test_a_crossed_row_has_the_rhythm_of_one_and_the_pitches_of_the_other(inputs: Array, seed: int):
     others = inputs[np.random.default_rng(seed).permutation(len(inputs))]
     for row, other, made in zip(inputs, others, crossed(inputs, others), strict=True):
         onsets, pitches = row >= FIRST_PITCH, other[1:][other[1:] >= FIRST_PITCH]
@@ -82,7 +83,7 @@ def along_the_scale(pitch: int, step: int) -> int:
 
 
 @given(batches(), st.integers(-FARTHEST, FARTHEST))
-def test_moved_rows_are_higher_by_steps_of_the_scale_or_as_they_were(inputs: Inputs, step: int):
+def test_moved_rows_are_higher_by_steps_of_the_scale_or_as_they_were(inputs: Array, step: int):
     made = moved(inputs, np.full(len(inputs), step))
     for old, new in zip(inputs, made, strict=True):
         notes = old[1:] >= FIRST_PITCH

@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import arvae_music
+from arvae_music.arrays import Row
 from arvae_music.editing.edit import BONUSES, OVERSHOOTS, TEMPERATURES, propose
 from arvae_music.editing.edit import Model as EngineModel
 from arvae_music.library import Model
 from arvae_music.music.attributes import PAPER, evaluate
 from arvae_music.music.meter import Meter
-from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, START, Row, token_of
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, START, token_of
 from arvae_music.networks.decoding import Beliefs, _distinct
 from arvae_music.vae.checkpoint import Metadata
 from arvae_music.vae.combinations import Combinations

@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from arvae_music.arrays import Row
 from arvae_music.music.melody import Bar, Melody
 from arvae_music.music.meter import Meter
-from arvae_music.music.tokens import REST, Row, token_of
+from arvae_music.music.tokens import REST, token_of
 from arvae_music.reports import piano_roll as rolls
 
 FOUR = Meter(4)

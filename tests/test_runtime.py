@@ -9,9 +9,10 @@ import pytest
 import torch
 from conftest import random_model
 
+from arvae_music.arrays import Row
 from arvae_music.music.attributes import pack
 from arvae_music.music.meter import MAX_TICKS, Meter, all_meters
-from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, START, VOCABULARY, Row
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, START, VOCABULARY
 from arvae_music.networks.decoding import decode, gumbel, log_probabilities, surprise
 from arvae_music.networks.runtime import NumpyRuntime
 from arvae_music.training.calibration import posterior_means

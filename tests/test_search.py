@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import arvae_music
+from arvae_music.arrays import Row
 from arvae_music.editing.cost import Judge, Problem, Weights
 from arvae_music.editing.locks import Locks, in_key
 from arvae_music.editing.search import REACH, Effort, Pool, Search, _keys, _Moves, _nth
 from arvae_music.library import Model
 from arvae_music.music.attributes import PAPER, evaluate
 from arvae_music.music.meter import Meter
-from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, Row, token_of
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, token_of
 from arvae_music.networks.decoding import log_probabilities, surprise
 
 ONE, TWO = Meter(1), Meter(2)

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import rows as any_rows
 
+from arvae_music.arrays import Row
 from arvae_music.editing.taste import SHARP_LEAP, awkward, crooked, fitting, largest_leap, leaps, repeats
 from arvae_music.music.meter import Meter
-from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, Row, token_of
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, token_of
 
 ONE, TWO, COMPOUND = Meter(1), Meter(2), Meter(2, compound=True)
 FOUND = st.lists(any_rows(TWO), min_size=1, max_size=8)

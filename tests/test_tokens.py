@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import Tune, barlines, batches, grid_notes, meters, tunes
 
+from arvae_music.arrays import Row
 from arvae_music.music.meter import Meter, all_meters
 from arvae_music.music.tokens import (
     CENTRE,
@@ -23,7 +24,6 @@ from arvae_music.music.tokens import (
     SPAN,
     VOCABULARY,
     Cut,
-    Row,
     Timed,
     TokenNote,
     believed_fifths,

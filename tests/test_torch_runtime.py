@@ -9,11 +9,11 @@ import pytest
 from conftest import Run
 
 from arvae_music import library
+from arvae_music.arrays import Row
 from arvae_music.corpora import bach, registry
 from arvae_music.corpora.corpus import Work
 from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.music.meter import Meter, all_meters
-from arvae_music.music.tokens import Row
 from arvae_music.networks.decoding import decode, gumbel, log_probabilities
 from arvae_music.networks.runtime import Freed, GivenCodes, NumpyRuntime, Runtime
 from arvae_music.networks.torch_runtime import TorchRuntime

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from midi_files import FOUR, TUNE, row
 
 from arvae_music import library
+from arvae_music.arrays import Row
 from arvae_music.editing.edit import EditRequest
 from arvae_music.editing.explore import canonical, scale_steps
 from arvae_music.editing.locks import Locks, in_key
@@ -20,7 +21,7 @@ from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.library import Model
 from arvae_music.music.attributes import evaluate
 from arvae_music.music.melody import Bar, Melody
-from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, Row, onsets
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, onsets
 
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)  # to shrink would take minutes
 SLOW = settings(

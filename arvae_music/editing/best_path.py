@@ -12,16 +12,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Floats, Ints, Rows
 from ..music.tokens import FIRST_PITCH, HOLD
 from .locks import ends_in
-
-Floats = npt.NDArray[np.floating[Any]]
-Rows = npt.NDArray[np.int16]
 
 IMPOSSIBLE = 1e9  # a tie to nothing
 PARTED = 1e6  # for a measure that is not edited as those of its form are
@@ -130,10 +126,10 @@ def _viterbi(costs: Sequence[Floats], steps: Sequence[Floats | None]) -> list[in
     return path[::-1]
 
 
-def _sweep(costs: Sequence[Floats], steps: Sequence[Floats | None]) -> tuple[list[Floats], list[npt.NDArray[np.int64]]]:
+def _sweep(costs: Sequence[Floats], steps: Sequence[Floats | None]) -> tuple[list[Floats], list[Ints]]:
     """Cheapest cost up to each candidate, and which candidate before it that comes from."""
     totals: list[Floats] = []
-    origins: list[npt.NDArray[np.int64]] = []
+    origins: list[Ints] = []
     for i, cost in enumerate(costs):
         if i == 0:
             totals.append(cost)

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Floats, Ints, Rows
 from ..music.attributes import AttributeSpec, evaluate
 from ..music.meter import Meter
 from .locks import Locks
-
-Floats = npt.NDArray[np.floating[Any]]
-Ints = npt.NDArray[np.int64]
-Rows = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Float32s, Floats, Ints, Mask, Row, Rows
 from ..errors import UsageError
 from ..music.attributes import AttributeSpec, evaluate
 from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.sliders import Target, selected
-from ..music.tokens import FIRST_PITCH, HOLD, REST, Row, onsets
+from ..music.tokens import FIRST_PITCH, HOLD, REST, onsets
 from ..networks.decoding import decode, gumbel
 from ..networks.runtime import Runtime
 from ..vae.checkpoint import Metadata
@@ -38,7 +38,6 @@ from .locks import Locks, ends_in
 from .search import Pool, Search
 
 Mode = Literal["guided", "latent"]
-Floats = npt.NDArray[np.floating[Any]]
 
 GRAIN = 0.1  # sd: the grain of an attribute that states none
 PROPOSALS = 64  # per measure
@@ -89,7 +88,7 @@ class BarResult:
     asked: Floats  # NaN where nothing was asked
     wanted: Floats  # asked, brought into what the model's corpus holds
     achieved: Floats
-    hits: npt.NDArray[np.bool_]  # (k,) within half a grain of what is wanted; True where nothing is
+    hits: Mask  # (k,) within half a grain of what is wanted; True where nothing is
     changed: bool
 
     @property
@@ -97,17 +96,17 @@ class BarResult:
         return bool(self.hits.all())
 
     @property
-    def clamped(self) -> npt.NDArray[np.bool_]:
+    def clamped(self) -> Mask:
         """(k,) where the request lies beyond what any measure of the corpus has."""
         return ~np.isnan(self.asked) & (np.abs(self.asked - self.wanted) > 1e-9)
 
     @property
-    def exact(self) -> npt.NDArray[np.bool_]:
+    def exact(self) -> Mask:
         """(k,) which have what was asked, not only the nearest that there is; True where nothing was."""
         return self.hits & ~self.clamped
 
     @property
-    def short(self) -> npt.NDArray[np.bool_]:
+    def short(self) -> Mask:
         """(k,) where less was asked than half a grain: there is no nearer value than what was there."""
         stays = np.abs(self.achieved - self.before) < 1e-9
         return self.exact & stays & ~np.isnan(self.asked) & (np.abs(self.asked - self.before) > 1e-9)
@@ -135,8 +134,8 @@ class Model:
         return Model(self.runtime, self.metadata.restricted(names), specs)
 
     def moved(
-        self, z: npt.NDArray[np.float32], before: Floats, wanted: Floats, meter: Meter
-    ) -> npt.NDArray[np.float32]:
+        self, z: Float32s, before: Floats, wanted: Floats, meter: Meter
+    ) -> Float32s:
         """Metadata.moved, of measures of one meter."""
         return self.metadata.moved(z, before, wanted, groups=np.full(len(z), meter.code))
 
@@ -157,11 +156,11 @@ class Model:
     def judge(self, meter: Meter, locks: Locks, limit: float) -> Judge:
         return Judge(self.specs, self.sd, self.grain(meter), self.related, locks, limit)
 
-    def hits(self, meter: Meter, values: Floats, wanted: Floats) -> npt.NDArray[np.bool_]:
+    def hits(self, meter: Meter, values: Floats, wanted: Floats) -> Mask:
         """(k,) raw values of a measure and those wanted of it (NaN: nothing) -> (k,) within half a grain."""
         if meter not in self._judges:
             self._judges[meter] = self.judge(meter, Locks(), 1.0)
-        close: npt.NDArray[np.bool_] = self._judges[meter].misses(values[None], wanted[None])[0] == 0
+        close: Mask = self._judges[meter].misses(values[None], wanted[None])[0] == 0
         return close
 
     @cached_property
@@ -352,7 +351,7 @@ def _joined(row: Row, task: _Task) -> Row:
     return row
 
 
-def _stacked(tasks: Sequence[_Task]) -> tuple[npt.NDArray[np.int16], Floats, Floats]:
+def _stacked(tasks: Sequence[_Task]) -> tuple[Rows, Floats, Floats]:
     rows = np.stack([task.row for task in tasks])
     return rows, np.stack([task.before for task in tasks]), np.stack([task.wanted for task in tasks])
 
@@ -403,14 +402,14 @@ def _searched(tasks: Sequence[_Task], meter: Meter, locks: Locks, request: EditR
 
 
 def propose(
-    rows: npt.NDArray[np.int16],
+    rows: Rows,
     before: Floats,
     wanted: Floats,
     meter: Meter,
     count: int,
     seed: int,
     model: Model,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int16]]:
+) -> tuple[Ints, Rows]:
     """(m, t) measures -> (m * count,) which measure each proposal is for, and (m * count, t) the proposals.
 
     `count` decodes of each, over a range of overshoots, bonuses for the original's tokens, and temperatures.

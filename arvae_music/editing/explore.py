@@ -22,21 +22,16 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Array, Float32s, Floats, Ints, Mask, Row, Rows
 from ..music.meter import TICKS_PER_BEAT, Meter
-from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, Row, onsets
+from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, onsets
 from ..networks.decoding import log_probabilities, surprise
 from ..networks.runtime import Runtime
 from .locks import in_key
 
-Floats = npt.NDArray[np.floating[Any]]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.int16]
 Allow = Callable[[Ints, Rows], Mask]  # (n,) groups, (n, t) rows -> which may be
 Price = Callable[[Ints, Rows, Floats], tuple[Floats, Ints]]  # and (n,) nats -> costs (inf: drop), niches
 
@@ -60,9 +55,9 @@ class Found:
     cost: Floats
     niche: Ints
     nats: Floats
-    table: npt.NDArray[np.float32]  # (n, t, v)
+    table: Float32s  # (n, t, v)
 
-    def take(self, at: npt.NDArray[Any]) -> Found:
+    def take(self, at: Array) -> Found:
         return Found(**{name: value[at] for name, value in vars(self).items()})
 
     def join(self, other: Found) -> Found:

@@ -31,16 +31,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Floats, Ints, Mask, Row, Rows
 from ..errors import InputError, UsageError
 from ..music.melody import Bar, Melody
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.sliders import selected
-from ..music.tokens import FIRST_PITCH, HOLD, REST, Row, onsets
+from ..music.tokens import FIRST_PITCH, HOLD, REST, onsets
 from ..networks.decoding import decode, gumbel, log_probabilities, surprise
 from .best_path import Choice, best_path, joins
 from .cost import Judge
@@ -48,11 +47,6 @@ from .edit import BarResult, EditResult, Model, values_of
 from .explore import Walk, canonical, pitches_for
 from .locks import Locks, ends_in
 from .taste import awkward
-
-Floats = npt.NDArray[np.floating[Any]]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.int16]
 
 STEPS = 8
 FEWEST_STEPS = 3

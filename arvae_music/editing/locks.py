@@ -15,19 +15,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Array, Ints, Mask
 from ..errors import UsageError
 from ..music.tokens import DIATONIC, FIRST_PITCH, HOLD, LOWEST, VOCABULARY, onsets
 
 NAMES = ("onsets", "pitches", "key", "range", "first", "last")
 OCTAVE = 12  # semitones
-
-Rows = npt.NDArray[Any]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -38,14 +35,14 @@ class Locks:
     lowest: int = FIRST_PITCH
     highest: int = 1 << 14
 
-    def allow(self, originals: Rows, candidates: Rows) -> Mask:
+    def allow(self, originals: Array, candidates: Array) -> Mask:
         """(n, t) the measure each candidate comes from, (n, t) the candidates -> (n,)."""
         fine = np.ones(len(candidates), dtype=np.bool_)
         for name in sorted(self.names):
             fine &= self._one(name, originals, candidates)
         return fine
 
-    def _one(self, name: str, originals: Rows, candidates: Rows) -> Mask:
+    def _one(self, name: str, originals: Array, candidates: Array) -> Mask:
         fine: Mask
         if name == "onsets":
             fine = np.all(_kinds(originals) == _kinds(candidates), axis=1)
@@ -73,12 +70,12 @@ def parse(names: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def in_key(tokens: Rows) -> Mask:
+def in_key(tokens: Array) -> Mask:
     """Whether a pitch token lies in the key; False for HOLD and REST."""
     return _IN_KEY.take(tokens)
 
 
-def pitch_class(tokens: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def pitch_class(tokens: Array) -> Array:
     """Of pitch tokens: semitones above C, in a normalised melody."""
     return (tokens - FIRST_PITCH + LOWEST) % OCTAVE
 
@@ -87,12 +84,12 @@ _EVERY = np.arange(VOCABULARY)
 _IN_KEY = (_EVERY >= FIRST_PITCH) & np.isin(pitch_class(_EVERY), DIATONIC)
 
 
-def _kinds(rows: Rows) -> Rows:
+def _kinds(rows: Array) -> Array:
     """HOLD, REST, or FIRST_PITCH for any note."""
     return np.minimum(rows, FIRST_PITCH)
 
 
-def succession(rows: Rows) -> npt.NDArray[np.uint64]:
+def succession(rows: Array) -> npt.NDArray[np.uint64]:
     """(n, t) -> (n,) a hash of the pitches in order, immediate repeats once."""
     code = np.zeros(len(rows), dtype=np.uint64)
     last = np.zeros(len(rows), dtype=rows.dtype)
@@ -103,7 +100,7 @@ def succession(rows: Rows) -> npt.NDArray[np.uint64]:
     return code
 
 
-def _end_note(rows: Rows, last: bool) -> npt.NDArray[np.int64]:
+def _end_note(rows: Array, last: bool) -> Ints:
     """(n, t) -> (n,) place and pitch of the first or last note in one number; -1 for a measure without."""
     notes = onsets(rows)
     ticks = rows.shape[1]
@@ -112,13 +109,13 @@ def _end_note(rows: Rows, last: bool) -> npt.NDArray[np.int64]:
     return np.where(notes.any(axis=1), place * 1000 + token, -1)
 
 
-def opening_allowed(candidates: Rows, tie: npt.NDArray[np.int8]) -> Mask:
+def opening_allowed(candidates: Array, tie: npt.NDArray[np.int8]) -> Mask:
     """Whether tick 0 suits what comes before; `tie` (n,): -1 nothing to tie to, 0 free, 1 the tie must stay."""
     held = candidates[:, 0] == HOLD
     return np.where(tie == 1, held, np.where(tie == -1, ~held, True))
 
 
-def ends_in(rows: Rows) -> npt.NDArray[np.int64]:
+def ends_in(rows: Array) -> Ints:
     """(n, t) -> (n,) what sounds at the end: a pitch token, REST, or HOLD where the measure is one tie."""
     events = rows != HOLD
     ticks = rows.shape[1]

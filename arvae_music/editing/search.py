@@ -23,21 +23,17 @@ Shapes: g groups (distinct measures, all of one meter), n candidates, t ticks, k
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Array, Floats, Ints, Mask, Rows
 from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, onsets
 from ..networks.decoding import Beliefs, surprise
 from ..networks.runtime import Runtime
 from .cost import Judge, Problem
 from .locks import OCTAVE, ends_in, opening_allowed
 from .taste import crooked, fitting, leaps, repeats
-
-Floats = npt.NDArray[np.floating[Any]]
-Ints = npt.NDArray[np.int64]
-Rows = npt.NDArray[np.int16]
 
 ALIKE = 2  # candidates that miss by the same values, at most
 MENDING = (-2, -1, 1, 2)  # semitones by which a note that does not fit is moved
@@ -65,9 +61,9 @@ class Pool:
     values: Floats  # (n, k)
     cost: Floats  # (n,)
     nats: Floats  # (n,) surprise to the model
-    hit: npt.NDArray[np.bool_]  # (n,) whether it misses nothing
+    hit: Mask  # (n,) whether it misses nothing
 
-    def take(self, at: npt.NDArray[Any]) -> Pool:
+    def take(self, at: Array) -> Pool:
         return Pool(self.group[at], self.rows[at], self.values[at], self.cost[at], self.nats[at], self.hit[at])
 
     def join(self, other: Pool) -> Pool:
@@ -90,7 +86,7 @@ class _Moves:
     spent: Floats  # (n,) what their tokens cost
     key: npt.NDArray[np.uint64]  # (n,)
 
-    def take(self, at: npt.NDArray[Any]) -> _Moves:
+    def take(self, at: Array) -> _Moves:
         return _Moves(self.group[at], self.rows[at], self.nats[at], self.spent[at], self.key[at])
 
 
@@ -151,7 +147,7 @@ class Search:
         tokens = self._spent(group, rows) + self.judge.weights.nat * (nats - self.nats[group])
         return tokens + self._attributes(group, values)[0] + self._taste(group, rows)
 
-    def _attributes(self, group: Ints, values: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    def _attributes(self, group: Ints, values: Floats) -> tuple[Floats, Mask]:
         """(n,) what missing and drifting costs, and (n,) whether nothing is missed."""
         weights = self.judge.weights
         misses = self.judge.misses(values, self.problem.wanted[group])
@@ -185,9 +181,9 @@ class Search:
         total: Floats = self.tokens.take((group[:, None] * ticks + np.arange(ticks)) * VOCABULARY + rows).sum(axis=1)
         return total
 
-    def _fits(self, group: Ints, rows: Rows) -> npt.NDArray[np.bool_]:
+    def _fits(self, group: Ints, rows: Rows) -> Mask:
         """(n, t) whether a note of that pitch belongs in its measure."""
-        fits: npt.NDArray[np.bool_] = self.fitting[group[:, None], rows]
+        fits: Mask = self.fitting[group[:, None], rows]
         return fits
 
     def _admit(self, moves: _Moves) -> None:
@@ -235,7 +231,7 @@ class Search:
     def _remember(self, pool: Pool, beats: Ints) -> None:
         self.judged.update(zip(_keys(pool.group, pool.rows).tolist(), beats, strict=True))
 
-    def _open(self, beam: Pool) -> npt.NDArray[np.bool_]:
+    def _open(self, beam: Pool) -> Mask:
         """(n,) which have not been improved on yet, and may lead to something."""
         new = np.array([key not in self.expanded for key in _keys(beam.group, beam.rows).tolist()], dtype=np.bool_)
         return new & self._near(beam.group, self._changed(beam.group, beam.rows), beam.nats)
@@ -245,11 +241,11 @@ class Search:
         count: Ints = (rows != self.problem.rows[group]).sum(axis=1)
         return count
 
-    def _near(self, group: Ints, changed: npt.NDArray[Any], nats: Floats) -> npt.NDArray[np.bool_]:
+    def _near(self, group: Ints, changed: Array, nats: Floats) -> Mask:
         """(n,) groups, ticks changed, nats -> which may be as good as the best that hits: with what they cost at least,
         whatever their attributes are."""
         weights = self.judge.weights
-        near: npt.NDArray[np.bool_] = (
+        near: Mask = (
             weights.tick * changed + weights.nat * (nats - self.nats[group]) <= self.limits[group]
         )
         return near
@@ -396,7 +392,7 @@ class Search:
         change = table[parent[:, None], ticks, rows] - table[parent[:, None], ticks, fresh]
         return parent, fresh, beam.nats[parent] + np.where(moved, change, 0).sum(axis=1)
 
-    def _allowed(self, group: Ints, rows: Rows) -> npt.NDArray[np.bool_]:
+    def _allowed(self, group: Ints, rows: Rows) -> Mask:
         original = self.problem.rows[group]
         fine = opening_allowed(rows, self.problem.tie[group])
         if self.judge.limit < 1:
@@ -408,11 +404,11 @@ class Search:
             fine &= (leave < 0) | (ends_in(rows) == leave)
         return fine & self.judge.locks.allow(original, rows)
 
-    def _pitches(self) -> npt.NDArray[np.bool_]:
+    def _pitches(self) -> Mask:
         """(v,) which pitches a new note may have: the melody's compass and REACH around it."""
         tokens = np.arange(VOCABULARY)
         locks = self.judge.locks
-        inside: npt.NDArray[np.bool_] = tokens >= max(FIRST_PITCH, locks.lowest - REACH)
+        inside: Mask = tokens >= max(FIRST_PITCH, locks.lowest - REACH)
         return inside & (tokens <= locks.highest + REACH)
 
 
@@ -442,7 +438,7 @@ def _nth(pool: Pool, n: int, groups: int) -> Floats:
     return found
 
 
-def _rank(group: npt.NDArray[Any]) -> Ints:
+def _rank(group: Array) -> Ints:
     """(n,) sorted groups -> (n,) how many of the same group stand before."""
     if len(group) == 0:
         return np.zeros(0, dtype=np.int64)

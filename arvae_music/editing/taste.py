@@ -5,20 +5,13 @@ Shapes: n rows of one meter, t ticks.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Floats, Ints, Mask, Rows
 from ..music.attributes import syncopation
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.tokens import DIATONIC, FIRST_PITCH, HOLD, VOCABULARY
 from .locks import OCTAVE, pitch_class
-
-Floats = npt.NDArray[np.floating[Any]]
-Ints = npt.NDArray[np.int64]
-Rows = npt.NDArray[np.int16]
-Mask = npt.NDArray[np.bool_]
 
 ALTERED = {1: 0, 3: 2, 6: 5, 8: 7, 10: 11}  # pitch classes outside the key (C/a), and what they are altered from
 STAMP = 1 << VOCABULARY.bit_length()  # tick * STAMP + token: both in one number

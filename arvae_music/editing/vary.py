@@ -26,15 +26,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Floats, Ints, Mask, Row, Rows
 from ..errors import UsageError
 from ..music.melody import Melody
 from ..music.meter import Meter
-from ..music.tokens import FIRST_PITCH, HOLD, REST, Row, onsets
+from ..music.tokens import FIRST_PITCH, HOLD, REST, onsets
 from ..networks.decoding import decode
 from ..vae.scales import NOT_CARRIED
 from .best_path import Choice, best_path, joins
@@ -43,11 +42,6 @@ from .edit import EditRequest, EditResult, Model, edit, leave_of, tie_of, values
 from .explore import Found, Walk, canonical, pitches_for
 from .locks import Locks, ends_in, opening_allowed
 from .taste import awkward, largest_leap
-
-Floats = npt.NDArray[np.floating[Any]]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.int16]
 
 COUNT, AMOUNT = 16, 0.5
 CHUNK = 24  # measures walked at a time: memory stays flat however long the melody is

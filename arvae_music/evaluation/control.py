@@ -29,11 +29,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Array, Floats, Mask, Rows
 from ..editing.edit import EditRequest, Model, edit
 from ..music.attributes import by_meter, evaluate_mixed
 from ..music.melody import Bar, Melody
@@ -44,9 +43,7 @@ from ..networks.decoding import decode
 from ..vae import statistics as metrics
 from ..vae.scales import STRONG
 
-Floats = npt.NDArray[np.floating[Any]]
-Inputs = npt.NDArray[np.int16]
-Answer = Callable[[Model, Inputs, Floats, int, Floats], Inputs]
+Answer = Callable[[Model, Rows, Floats, int, Floats], Rows]
 
 STEPS = np.linspace(0.02, 0.98, 9)  # quantiles along a traversal
 
@@ -57,12 +54,12 @@ class Outcome:
 
     asked: int
     requested: Floats  # (m,)
-    inputs: Inputs  # (m, 1 + width) before
-    outputs: Inputs
+    inputs: Rows  # (m, 1 + width) before
+    outputs: Rows
     before: Floats  # (m, k)
     after: Floats
 
-    def take(self, at: npt.NDArray[Any]) -> Outcome:
+    def take(self, at: Array) -> Outcome:
         arrays = {name: value[at] for name, value in vars(self).items() if name != "asked"}
         return replace(self, **arrays)
 
@@ -71,11 +68,11 @@ class Outcome:
         return self.after[:, self.asked]
 
     @property
-    def meters(self) -> npt.NDArray[np.int16]:
+    def meters(self) -> Rows:
         return self.inputs[:, 0]
 
 
-def draw(inputs: Inputs, values: Floats, random: np.random.Generator) -> Floats:
+def draw(inputs: Rows, values: Floats, random: np.random.Generator) -> Floats:
     """(m, 1 + width), (m, k) -> (m, k) values of other measures of the same meter; NaN where there is none."""
     drawn = np.full(values.shape, np.nan)
     for _, at in by_meter(inputs):
@@ -86,7 +83,7 @@ def draw(inputs: Inputs, values: Floats, random: np.random.Generator) -> Floats:
     return drawn
 
 
-def outcome(model: Model, inputs: Inputs, asked: int, requested: Floats, answer: Answer) -> Outcome:
+def outcome(model: Model, inputs: Rows, asked: int, requested: Floats, answer: Answer) -> Outcome:
     """Ask attribute number `asked` of every measure to be `requested`; NaN requests are left out."""
     real = ~np.isnan(requested)
     inputs, requested = inputs[real], requested[real]
@@ -95,7 +92,7 @@ def outcome(model: Model, inputs: Inputs, asked: int, requested: Floats, answer:
     return Outcome(asked, requested, inputs, outputs, before, evaluate_mixed(model.specs, outputs))
 
 
-def latent(model: Model, inputs: Inputs, before: Floats, asked: int, requested: Floats) -> Inputs:
+def latent(model: Model, inputs: Rows, before: Floats, asked: int, requested: Floats) -> Rows:
     """One decode of the moved code."""
     wanted = np.full(before.shape, np.nan)
     wanted[:, asked] = requested
@@ -113,7 +110,7 @@ class Guided:
     proposals: int
     seed: int
 
-    def __call__(self, model: Model, inputs: Inputs, before: Floats, asked: int, requested: Floats) -> Inputs:
+    def __call__(self, model: Model, inputs: Rows, before: Floats, asked: int, requested: Floats) -> Rows:
         scale = model.metadata.scales[asked]
         amounts = ((requested - scale.mean) / scale.sd).tolist()
         target = Target(tuple((float(i), Change("set", amount)) for i, amount in enumerate(amounts)), curve=True)
@@ -126,7 +123,7 @@ class Guided:
         return outputs
 
 
-def _apart(inputs: Inputs) -> Melody:
+def _apart(inputs: Rows) -> Melody:
     """The measures as one melody in which each stands alone, numbered from 0."""
     bars: list[Bar] = []
     for i, row in enumerate(inputs):
@@ -136,12 +133,12 @@ def _apart(inputs: Inputs) -> Melody:
     return Melody("requests", tuple(bars), 0, 0)
 
 
-def traversals(model: Model, inputs: Inputs, asked: int, levels: Floats, answer: Answer) -> Outcome:
+def traversals(model: Model, inputs: Rows, asked: int, levels: Floats, answer: Answer) -> Outcome:
     """Every measure asked for each of `levels` (m, s) of the attribute, in turn: m * s requests."""
     return outcome(model, np.repeat(inputs, levels.shape[1], axis=0), asked, levels.reshape(-1), answer)
 
 
-def levels(inputs: Inputs, values: Floats) -> Floats:
+def levels(inputs: Rows, values: Floats) -> Floats:
     """(m, 1 + width), (m,) values -> (m, s) quantiles of the attribute in the measure's meter."""
     table = np.zeros((len(inputs), len(STEPS)))
     for _, at in by_meter(inputs):
@@ -149,12 +146,12 @@ def levels(inputs: Inputs, values: Floats) -> Floats:
     return table
 
 
-def open_requests(model: Model, found: Outcome) -> npt.NDArray[np.bool_]:
+def open_requests(model: Model, found: Outcome) -> Mask:
     """(m,) which requests ask for a change."""
     return np.abs(found.before[:, found.asked] - found.requested) > _tolerance(model, found)
 
 
-def hits(model: Model, found: Outcome) -> npt.NDArray[np.bool_]:
+def hits(model: Model, found: Outcome) -> Mask:
     """(m,) which requests are met within half a grain."""
     return np.abs(found.realised - found.requested) <= _tolerance(model, found)
 

@@ -38,8 +38,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Floats, Ints, Mask, Rows
 from ..editing.edit import PROPOSALS
 from ..editing.edit import Model as EngineModel
 from ..editing.locks import in_key
@@ -54,8 +54,6 @@ from . import control, sections
 from .control import Outcome
 from .sections import Figures, Progress
 
-Floats = npt.NDArray[np.floating[Any]]
-Inputs = npt.NDArray[np.int16]
 Mode = Literal["latent", "guided"]
 
 # Pati & Lerch (2020): see above. `tokens` is their reconstruction accuracy, Spearman's is SCC.
@@ -108,13 +106,13 @@ class EvaluationOptions:
 class Coded:
     """Distinct measures as the model sees them."""
 
-    inputs: Inputs  # (n, 1 + width)
+    inputs: Rows  # (n, 1 + width)
     values: Floats  # (n, k)
     mean: Floats  # (n, z)
     log_variance: Floats  # (n, z)
-    pieces: npt.NDArray[np.int64]  # (n,)
-    count: npt.NDArray[np.int64]  # (n,) how often each occurs
-    seen: npt.NDArray[np.bool_]  # (n,)
+    pieces: Ints  # (n,)
+    count: Ints  # (n,) how often each occurs
+    seen: Mask  # (n,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,7 +277,7 @@ class _Run:
             found[name] = {key: metrics.mean([one[key] for one in each]) for key in each[0]}
         return found
 
-    def _decoded(self, inputs: Inputs, z: Floats) -> Inputs:
+    def _decoded(self, inputs: Rows, z: Floats) -> Rows:
         outputs = inputs.copy()
         for meter, at in by_meter(inputs):
             outputs[at, 1 : 1 + meter.ticks] = decode(self.model.runtime, z[at].astype(np.float32), meter)
@@ -340,7 +338,7 @@ class _Run:
             found[name] = probes
         return found
 
-    def _first_order(self, coded: Coded, k: int, handed: npt.NDArray[np.bool_]) -> float:
+    def _first_order(self, coded: Coded, k: int, handed: Mask) -> float:
         """How far the codes of the `handed` attributes decide attribute k, when all else is another measure's."""
         random, count = self._random(3), self.options.contexts
         dims = np.array(self.dimensions)[handed]
@@ -365,7 +363,7 @@ class _Run:
     def _samples(self, coded: Coded) -> Figures:
         """Decodes of the prior, each meter as often as the part has it."""
         random = self._random(4)
-        rows: list[Inputs] = []
+        rows: list[Rows] = []
         for meter, at in by_meter(coded.inputs):
             count = max(1, round(self.options.samples * len(at) / len(coded.inputs)))
             z = random.standard_normal((count, coded.mean.shape[1])).astype(np.float32)
@@ -385,13 +383,13 @@ class _Run:
 _MODES: tuple[Mode, ...] = ("latent", "guided")
 
 
-def _among(rows: Inputs, others: Inputs) -> npt.NDArray[np.bool_]:
+def _among(rows: Rows, others: Rows) -> Mask:
     """(n, 1 + width), (m, 1 + width) -> (n,) which rows are among the others."""
     known = {row.tobytes() for row in others}
     return np.array([row.tobytes() in known for row in rows], dtype=np.bool_)
 
 
-def spelt(inputs: Inputs) -> npt.NDArray[np.bool_]:
+def spelt(inputs: Rows) -> Mask:
     """(n,) which packed measures are spelt as a corpus's would be: no rest starts while one is on."""
     fine = np.ones(len(inputs), dtype=np.bool_)
     for meter, at in by_meter(inputs):
@@ -401,12 +399,12 @@ def spelt(inputs: Inputs) -> npt.NDArray[np.bool_]:
     return fine
 
 
-def _in_key(inputs: Inputs) -> float:
+def _in_key(inputs: Rows) -> float:
     notes = inputs[:, 1:][onsets(inputs[:, 1:])]
     return metrics.mean(in_key(notes))
 
 
-def _accuracy(inputs: Inputs, outputs: Inputs, count: npt.NDArray[np.int64] | None = None) -> Figures:
+def _accuracy(inputs: Rows, outputs: Rows, count: Ints | None = None) -> Figures:
     """Of (n, 1 + width) rows, each so often: (n,); once, where None."""
     count = np.ones(len(inputs), dtype=np.int64) if count is None else count
     wanted, right = inputs[:, 1:], inputs[:, 1:] == outputs[:, 1:]
@@ -418,13 +416,13 @@ def _accuracy(inputs: Inputs, outputs: Inputs, count: npt.NDArray[np.int64] | No
     }
 
 
-def _share(right: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_], count: npt.NDArray[np.int64]) -> float:
+def _share(right: Mask, among: Mask, count: Ints) -> float:
     """Of (n, m) what is right among some; NaN where there are none."""
     whole = (among * count[:, None]).sum()
     return float((right & among).sum(axis=1) @ count / whole) if whole else float("nan")
 
 
-def _parts(coded: Coded) -> dict[str, npt.NDArray[np.bool_]]:
+def _parts(coded: Coded) -> dict[str, Mask]:
     return {"all": np.ones(len(coded.inputs), dtype=np.bool_), "unseen": ~coded.seen}
 
 

@@ -11,8 +11,9 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
+from ..arrays import Floats
 from ..vae import statistics as metrics
-from ..vae.statistics import Floats, Scores
+from ..vae.statistics import Scores
 
 Figures = dict[str, float]
 PROBED = tuple(f"{kind}{way}" for kind in metrics.PROBES for way in ("", "_crossed"))  # of an attribute's leakage

@@ -17,18 +17,15 @@ import difflib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Array, Float64s
 from ..errors import UsageError
 from ..music.attributes import Unit, imported
 from . import digits, sprites
 
-Images = npt.NDArray[Any]  # (n, h, w) uint8
-Floats = npt.NDArray[np.float64]
-Family = Callable[[Images], Floats]  # -> (n, columns)
+Family = Callable[[Array], Float64s]  # -> (n, columns)
 
 
 @dataclass(frozen=True)
@@ -40,27 +37,27 @@ class ImageAttribute:
     description: str
     citation: str
 
-    def function(self, images: Images) -> Floats:
+    def function(self, images: Array) -> Float64s:
         """(n, h, w) -> (n,)"""
-        values: Floats = self.family(images)[:, self.column]
+        values: Float64s = self.family(images)[:, self.column]
         return values
 
 
-def evaluate(specs: Sequence[ImageAttribute], images: Images) -> Floats:
+def evaluate(specs: Sequence[ImageAttribute], images: Array) -> Float64s:
     """(n, h, w) pictures -> (n, len(specs)) values; each family is computed once.
 
     Raises UsageError when a function (a user's, then) raises, returns another shape or a value that is not finite.
     """
     read_only = images.view()
     read_only.flags.writeable = False  # a user's function may not change what it measures
-    tables: dict[Family, Floats] = {}
+    tables: dict[Family, Float64s] = {}
     for spec in specs:
         if spec.family not in tables:
             tables[spec.family] = _checked(spec, read_only)
     return np.stack([tables[spec.family][:, spec.column] for spec in specs], axis=1)
 
 
-def _checked(spec: ImageAttribute, images: Images) -> Floats:
+def _checked(spec: ImageAttribute, images: Array) -> Float64s:
     try:
         table = np.asarray(spec.family(images), dtype=np.float64)
     except Exception as error:  # a user's function may raise anything

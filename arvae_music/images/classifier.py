@@ -11,10 +11,10 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ..arrays import Array, Ints
 from ..training.trainer import seed_all
 from .networks import white
 
@@ -23,8 +23,6 @@ BATCH = 64
 MOST = 12_000  # digits to learn from, at most: more take longer and change little
 SHIFT = 2  # pixels
 LEARNING_RATE = 3e-3
-
-Images = npt.NDArray[Any]
 
 
 class Classifier(nn.Module):
@@ -47,14 +45,14 @@ class Classifier(nn.Module):
         return logits
 
     @torch.no_grad()
-    def classify(self, images: Images) -> npt.NDArray[np.int64]:
+    def classify(self, images: Array) -> Ints:
         """(n, h, w) uint8 -> (n,) digits"""
         self.eval()
         parts = [self(part).argmax(dim=1).numpy() for part in torch.split(torch.from_numpy(images), 1024)]
         return np.concatenate(parts).astype(np.int64) if len(images) else np.zeros(0, dtype=np.int64)
 
 
-def train(inputs: Any, digits: npt.NDArray[np.int64], seed: int = 0) -> Classifier:
+def train(inputs: Any, digits: Ints, seed: int = 0) -> Classifier:
     """(n, h, w) uint8, an array or lazy, and (n,) digits -> a classifier; the same each time."""
     seed_all(seed, 0, 0)
     random = np.random.default_rng(seed)

@@ -24,10 +24,10 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from ..arrays import Array, Bytes, Float64s, Mask
 
 SCALE = 4  # enlargement
 BLUR = 2 * SCALE / 6  # sd of the Gaussian, in enlarged pixels
@@ -35,11 +35,8 @@ THRESHOLD = 0.5  # of the stroke, between the darkest and the brightest
 OUTSIDE = 0.02  # of the mass, in each direction, left out of the box
 _LINKS = ((0, 1, 1.0), (1, 0, 1.0), (1, 1, math.sqrt(2)), (1, -1, math.sqrt(2)))  # down, right, length
 
-Images = npt.NDArray[Any]  # (n, h, w) uint8
-Floats = npt.NDArray[np.float64]
 
-
-def measure(images: Images) -> Floats:
+def measure(images: Array) -> Float64s:
     """(n, h, w) uint8 -> (n, 6): area, length, thickness, slant, width, height."""
     table = np.zeros((len(images), 6))
     for row, image in zip(table, images, strict=True):
@@ -48,7 +45,7 @@ def measure(images: Images) -> Floats:
     return table
 
 
-def _measure(image: Images) -> tuple[float, float, float, float, float, float]:
+def _measure(image: Array) -> tuple[float, float, float, float, float, float]:
     large = enlarge(image)
     darkest, brightest = int(large.min()), int(large.max())
     stroke = _around(large >= darkest + (brightest - darkest) * THRESHOLD)
@@ -65,7 +62,7 @@ def _measure(image: Images) -> tuple[float, float, float, float, float, float]:
     )
 
 
-def enlarge(image: Images) -> npt.NDArray[np.uint8]:
+def enlarge(image: Array) -> Bytes:
     """(h, w) uint8 -> (SCALE h, SCALE w) uint8."""
     pixels = image / 255
     (rows, blur_rows), (columns, blur_columns) = (_enlarging(side) for side in image.shape)
@@ -74,7 +71,7 @@ def enlarge(image: Images) -> npt.NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=8)
-def _enlarging(side: int) -> tuple[Floats, Floats]:
+def _enlarging(side: int) -> tuple[Float64s, Float64s]:
     """What enlarges and what blurs one axis, as matrices (SCALE side, side) and (SCALE side, SCALE side): both are
     linear, and the same for every picture."""
     from scipy import ndimage
@@ -83,7 +80,7 @@ def _enlarging(side: int) -> tuple[Floats, Floats]:
     return _cubic(side), blur
 
 
-def _cubic(side: int) -> Floats:
+def _cubic(side: int) -> Float64s:
     """(SCALE side, side): cubic convolution (Keys 1981, a = -1/2), mirrored at the first and the last pixel."""
     place = (np.arange(SCALE * side) + 0.5) / SCALE - 0.5
     before = np.floor(place)
@@ -97,13 +94,13 @@ def _cubic(side: int) -> Floats:
     return matrix
 
 
-def _around(stroke: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _around(stroke: Mask) -> Mask:
     """The part that holds the stroke, with a pixel around it where there is one."""
     rows, columns = (np.flatnonzero(stroke.any(axis=axis)) for axis in (1, 0))
     return stroke[max(rows[0] - 1, 0) : rows[-1] + 2, max(columns[0] - 1, 0) : columns[-1] + 2]
 
 
-def _medial_axis(stroke: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.bool_], Floats]:
+def _medial_axis(stroke: Mask) -> tuple[Mask, Float64s]:
     """The middle line, and every pixel's distance from what is no stroke.
 
     Pixels go one by one, outermost first, corners before edges, unless that would part the stroke, close a hole or
@@ -111,7 +108,7 @@ def _medial_axis(stroke: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.bool_], 
     """
     from scipy import ndimage
 
-    distance: Floats = ndimage.distance_transform_edt(stroke)
+    distance: Float64s = ndimage.distance_transform_edt(stroke)
     padded = np.pad(stroke, 1)
     width = padded.shape[1]
     bits = [(-(r * width + c), 1 << (3 * (r + 1) + c + 1)) for r in (-1, 0, 1) for c in (-1, 0, 1)]
@@ -148,7 +145,7 @@ def _stays() -> tuple[bool, ...]:
     return tuple(bool(part != 1 or pattern.sum() < 3) for part, pattern in zip(parts, patterns, strict=True))
 
 
-def _length(line: npt.NDArray[np.bool_]) -> float:
+def _length(line: Mask) -> float:
     """Of the links between neighbouring pixels."""
     height, width = line.shape
     total = 0.0
@@ -159,7 +156,7 @@ def _length(line: npt.NDArray[np.bool_]) -> float:
     return total
 
 
-def _shear(large: npt.NDArray[np.uint8]) -> tuple[float, float]:
+def _shear(large: Bytes) -> tuple[float, float]:
     """How far the digit moves to the right from a row to the next, by second moments, and the middle row."""
     mass = large.astype(np.float64)
     by_row, by_column, whole = mass.sum(axis=1), mass.sum(axis=0), mass.sum()
@@ -169,7 +166,7 @@ def _shear(large: npt.NDArray[np.uint8]) -> tuple[float, float]:
     return float(together / ((by_row @ y**2) / whole - middle**2)), float(middle)
 
 
-def _box(large: npt.NDArray[np.uint8], shear: float, middle: float) -> tuple[float, float]:
+def _box(large: Bytes, shear: float, middle: float) -> tuple[float, float]:
     """Width and height of the slanted box, in enlarged pixels."""
     rows, columns = large.shape
     mass = large.astype(np.float64)

@@ -22,11 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Bytes, Floats, Mask
 from ..errors import UsageError
 from ..music.meter import Meter
 from ..music.sliders import Target, parse
@@ -43,21 +43,17 @@ MET = 0.05  # sd by which a request may be missed and count as met
 STEPS = 9
 FRACTIONS = (0.02, 0.98)  # quantiles between which a traversal runs
 
-Image = npt.NDArray[np.uint8]  # (h, w)
-Images = npt.NDArray[np.uint8]  # (n, h, w)
-Floats = npt.NDArray[np.floating[Any]]
-
 
 @dataclass(frozen=True)
 class ImageResult:
     """Values in the order of the model's attributes; `asked` and `wanted` are NaN where nothing was asked."""
 
-    image: Image
+    image: Bytes
     before: Floats
     asked: Floats
     wanted: Floats  # clamped
     achieved: Floats
-    met: npt.NDArray[np.bool_]  # of what was wanted, to MET; True where nothing was asked
+    met: Mask  # of what was wanted, to MET; True where nothing was asked
     changed: bool
 
 
@@ -79,7 +75,7 @@ def targets_of(pairs: Mapping[str, str], model: ImageModel) -> dict[str, Target]
 
 
 def edit(
-    image: Image,
+    image: Bytes,
     targets: Mapping[str, Target],
     model: ImageModel,
     keep: Collection[str] = (),
@@ -109,13 +105,13 @@ def _asked(before: Floats, targets: Mapping[str, Target], model: ImageModel) -> 
     return asked
 
 
-def _met(values: Floats, wanted: Floats, model: ImageModel) -> npt.NDArray[np.bool_]:
+def _met(values: Floats, wanted: Floats, model: ImageModel) -> Mask:
     sd = np.array([scale.sd for scale in model.metadata.scales])
-    met: npt.NDArray[np.bool_] = np.isnan(wanted) | (np.abs(values - wanted) <= MET * sd)
+    met: Mask = np.isnan(wanted) | (np.abs(values - wanted) <= MET * sd)
     return met
 
 
-def _result(made: Image, image: Image, before: Floats, asked: Floats, wanted: Floats, model: ImageModel) -> ImageResult:
+def _result(made: Bytes, image: Bytes, before: Floats, asked: Floats, wanted: Floats, model: ImageModel) -> ImageResult:
     changed = not np.array_equal(made, image)
     achieved = model.measure(made[None])[0] if changed else before
     return ImageResult(made, before, asked, wanted, achieved, _met(achieved, wanted, model), changed)
@@ -126,7 +122,7 @@ class _Search:
 
     def __init__(
         self,
-        image: Image,
+        image: Bytes,
         z: Floats,
         before: Floats,
         wanted: Floats,
@@ -150,7 +146,7 @@ class _Search:
         weights: Floats = np.where(asked, MISS, np.where(kept, KEPT, DRIFT * free))
         return weights
 
-    def run(self, seed: int) -> Image:
+    def run(self, seed: int) -> Bytes:
         random, rows = np.random.default_rng(seed), len(OVERSHOOTS)
         moved = self.model.metadata.moved(
             np.tile(self.z, (rows, 1)),
@@ -168,7 +164,7 @@ class _Search:
                 cost, point, best = other, next_, picture
         return best
 
-    def _choose(self, points: Floats) -> tuple[float, Floats, Image]:
+    def _choose(self, points: Floats) -> tuple[float, Floats, Bytes]:
         """(m, z) -> the least cost, the point and the picture that have it."""
         drawn = self.model.draw(points)
         carried = np.clip(self.image + (drawn - self.decoded), 0, 255).astype(np.uint8)
@@ -184,7 +180,7 @@ class _Search:
 # ------------------------------------------------------------------------------------ ways and traversals
 
 
-def between(images: Sequence[Image], model: ImageModel, steps: int) -> list[Image]:
+def between(images: Sequence[Bytes], model: ImageModel, steps: int) -> list[Bytes]:
     """Pictures from each to the next, in straight lines between their latent points; the given ones as they are."""
     z = model.encode(np.stack(images))
     path = [images[0]]
@@ -201,7 +197,7 @@ class Traversal:
     name: str
     requested: Floats  # (s,) values of the corpus, quantiles FRACTIONS
     realised: Floats  # (s,) measured
-    pictures: Images  # (s, h, w)
+    pictures: Bytes  # (s, h, w)
 
 
 def start(model: ImageModel, seed: int) -> Floats:

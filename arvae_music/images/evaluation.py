@@ -28,8 +28,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Floats, Ints
 from ..evaluation import sections
 from ..evaluation.sections import Figures, Progress
 from ..vae import statistics as metrics
@@ -38,9 +38,6 @@ from ..vae.scales import STRONG
 from .classifier import train as train_classifier
 from .model import ImageModel
 from .networks import accuracy_of
-
-Floats = npt.NDArray[np.floating[Any]]
-Images = npt.NDArray[np.uint8]
 
 METRICS = ("interpretability", "modularity", "mig", "sap", "scc")
 _FIGURES = (*METRICS, "pixels", "kept")
@@ -111,7 +108,7 @@ def evaluate_model(
     part: Examples,
     options: EvaluationOptions | None = None,
     about: Mapping[str, Any] | None = None,
-    digits: Callable[[Examples], npt.NDArray[np.int64]] | None = None,
+    digits: Callable[[Examples], Ints] | None = None,
     progress: Progress = lambda section: None,
 ) -> Evaluation:
     """`digits` says which digit each example is, where they are digits.
@@ -134,7 +131,7 @@ class _Run:
         train: Examples,
         part: Examples,
         options: EvaluationOptions,
-        digits: Callable[[Examples], npt.NDArray[np.int64]] | None,
+        digits: Callable[[Examples], Ints] | None,
         progress: Progress,
     ) -> None:
         self.model, self.train, self.part, self.options = model, train, part, options
@@ -257,7 +254,7 @@ def _informed(codes: Floats, values: Floats) -> list[int]:
     return best
 
 
-def _blocks(count: int, size: int = 512) -> list[npt.NDArray[np.int64]]:
+def _blocks(count: int, size: int = 512) -> list[Ints]:
     return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]
 
 

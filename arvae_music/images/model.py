@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from ..arrays import Bytes, Floats
 from ..training.calibration import calibration_rows, carried, posteriors, restored
 from ..training.objectives import Carriage
 from ..vae import checkpoint as checkpoints
@@ -31,9 +31,6 @@ from .networks import Decoder, ImageDims, build, mirrored
 
 KIND = "images"
 BATCH = 512  # pictures drawn at a time
-
-Images = npt.NDArray[np.uint8]  # (n, h, w)
-Floats = npt.NDArray[np.floating[Any]]
 
 
 def to_checkpoint(
@@ -85,7 +82,7 @@ class ImageModel:
         """The latent dimension of each attribute."""
         return tuple(scale.dimension for scale in self.metadata.scales)
 
-    def encode(self, images: Images) -> Floats:
+    def encode(self, images: Bytes) -> Floats:
         return self.posterior(images)[0]
 
     def posterior(self, images: Any) -> tuple[Floats, Floats]:
@@ -101,13 +98,13 @@ class ImageModel:
         return mean, log_variance
 
     @torch.no_grad()
-    def draw(self, z: Floats) -> Images:
+    def draw(self, z: Floats) -> Bytes:
         decoder = cast(Decoder, self.net.decoder)
         rows = torch.from_numpy(z.astype(np.float32))
         parts = [decoder.draw(part).numpy() for part in torch.split(rows, BATCH)]
         return np.concatenate(parts) if len(z) else np.zeros((0, self.dims.size, self.dims.size), dtype=np.uint8)
 
-    def measure(self, images: Images) -> Floats:
+    def measure(self, images: Bytes) -> Floats:
         return evaluate(self.specs, images)
 
 

@@ -20,14 +20,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Independent
 
+from ..arrays import Array, Floats
 from ..vae.model import ArVae, Decoding, Posterior
-
-Array = npt.NDArray[np.floating[Any]]
 
 LOG_VARIANCE = (-10.0, 4.0)
 WHITE = 255.0
@@ -130,7 +128,7 @@ class Decoder(nn.Module):
         return (self.logits(z).sigmoid() * WHITE).round().to(torch.uint8)
 
 
-def mirrored(weights: Mapping[str, Array], dimensions: Sequence[int], latent: int) -> dict[str, Array]:
+def mirrored(weights: Mapping[str, Floats], dimensions: Sequence[int], latent: int) -> dict[str, Floats]:
     """The weights of the same model with these latent dimensions' signs turned round."""
     sign = np.ones(latent, dtype=np.float32)
     sign[list(dimensions)] = -1.0
@@ -157,7 +155,7 @@ def accuracy(inputs: Tensor, outputs: Tensor) -> dict[str, float]:
     return accuracy_of(inputs.numpy(force=True), outputs.numpy(force=True))
 
 
-def accuracy_of(inputs: npt.NDArray[Any], outputs: npt.NDArray[Any]) -> dict[str, float]:
+def accuracy_of(inputs: Array, outputs: Array) -> dict[str, float]:
     """`accuracy` of arrays (n, h, w)."""
     same = (inputs >= 128) == (outputs >= 128)
     return {"pixels": float(same.mean()), "images": float(same.all(axis=(1, 2)).mean())}

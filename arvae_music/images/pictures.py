@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Bytes
 from ..errors import InputError
 
 MODES = ("L", "1")  # 8-bit grey, black and white
@@ -24,14 +24,12 @@ LARGE = 112  # pixels that a picture's side in a strip, grid or GIF has at least
 FRAME = 120  # milliseconds of a GIF's picture
 MARGIN, LINE = 8, 14  # pixels around labels; their size
 
-Image = npt.NDArray[np.uint8]  # (h, w)
 
-
-def read(source: Path | bytes, name: str, size: int | None = None) -> Image:
+def read(source: Path | bytes, name: str, size: int | None = None) -> Bytes:
     """A grey PNG, white on black, `size` x `size` pixels. Raises InputError for anything else, and for a blank one."""
     with _opened(source, name) as file:
         _check(file, name, size)
-        pixels: Image = np.array(file.convert("L"))
+        pixels: Bytes = np.array(file.convert("L"))
     if not np.ptp(pixels):
         raise InputError("is blank: there is nothing on it", where=name)
     if float(pixels.mean()) > 127:
@@ -72,7 +70,7 @@ def _opened(source: Path | bytes, name: str) -> Iterator[Any]:
         raise InputError(f"cannot be read ({what})", where=name, remedy="give a grey PNG") from error
 
 
-def png(picture: Image) -> bytes:
+def png(picture: Bytes) -> bytes:
     """As a file, pixel for pixel."""
     from PIL import Image as Pillow
 
@@ -81,7 +79,7 @@ def png(picture: Image) -> bytes:
     return data.getvalue()
 
 
-def gif(pictures: Sequence[Image]) -> bytes:
+def gif(pictures: Sequence[Bytes]) -> bytes:
     """There and back, for ever, enlarged."""
     from PIL import Image as Pillow
 
@@ -91,12 +89,12 @@ def gif(pictures: Sequence[Image]) -> bytes:
     return data.getvalue()
 
 
-def strip(pictures: Sequence[Image]) -> Image:
+def strip(pictures: Sequence[Bytes]) -> Bytes:
     """Side by side, enlarged."""
     return grid([pictures])
 
 
-def grid(rows: Sequence[Sequence[Image]], labels: Sequence[str] = ()) -> Image:
+def grid(rows: Sequence[Sequence[Bytes]], labels: Sequence[str] = ()) -> Bytes:
     """Rows of pictures of one size, enlarged; a label to the left of each row, if there are any."""
     height, width = rows[0][0].shape
     zoom = _zoom(rows[0][0])
@@ -113,17 +111,17 @@ def grid(rows: Sequence[Sequence[Image]], labels: Sequence[str] = ()) -> Image:
     return np.concatenate([_labels(labels, middles, large.shape[0]), large], axis=1)
 
 
-def enlarged(picture: Image) -> Image:
+def enlarged(picture: Bytes) -> Bytes:
     zoom = _zoom(picture)
     return picture.repeat(zoom, axis=0).repeat(zoom, axis=1)
 
 
-def _zoom(picture: Image) -> int:
+def _zoom(picture: Bytes) -> int:
     zoom: int = math.ceil(LARGE / picture.shape[0])
     return zoom
 
 
-def _labels(labels: Sequence[str], middles: Sequence[float], height: int) -> Image:
+def _labels(labels: Sequence[str], middles: Sequence[float], height: int) -> Bytes:
     """A column of text, each line around its middle."""
     from PIL import Image as Pillow
     from PIL import ImageDraw, ImageFont

@@ -20,10 +20,11 @@ from __future__ import annotations
 
 import math
 from itertools import product
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ..arrays import Array, Float64s, Ints, Mask
 
 SIZE = 64  # pixels, of a side of the picture
 MARGIN = 16  # pixels from the centre that a shape never reaches beyond
@@ -43,18 +44,16 @@ ORDER = 4  # of the highest moment
 WHITE = 128  # from here on a pixel is white
 BLOCK = 256  # pictures at a time
 
-Images = npt.NDArray[Any]  # (n, h, w) uint8
-Floats = npt.NDArray[np.float64]
 Complex = npt.NDArray[np.complex128]
 
 
-def measure(images: Images) -> Floats:
+def measure(images: Array) -> Float64s:
     """(n, h, w) -> (n, 5): shape, scale, orientation, x, y."""
     parts = [_measure(images[start : start + BLOCK]) for start in range(0, len(images), BLOCK)]
     return np.concatenate(parts) if parts else np.zeros((0, 5))
 
 
-def _measure(images: Images) -> Floats:
+def _measure(images: Array) -> Float64s:
     area, x, y, moments = _moments(images >= WHITE)
     spread = np.maximum(moments[1, 1].real, 1e-12)
     elongation = np.abs(moments[2, 0]) / spread
@@ -65,7 +64,7 @@ def _measure(images: Images) -> Floats:
     return values * (area > 0)[:, None]
 
 
-def _orientation(shape: npt.NDArray[np.int64], moments: dict[tuple[int, int], Complex]) -> Floats:
+def _orientation(shape: Ints, moments: dict[tuple[int, int], Complex]) -> Float64s:
     """The angle by which the shape is turned from where each moment is known: see the test."""
     turned = (
         (-moments[4, 0], 4),  # a square's corners lie on the diagonals, where z^4 is negative
@@ -82,7 +81,7 @@ def _orientation(shape: npt.NDArray[np.int64], moments: dict[tuple[int, int], Co
     return np.where(whole - turn < 1e-9, 0.0, turn)  # what rounding put below 0
 
 
-def _moments(white: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats, dict[tuple[int, int], Complex]]:
+def _moments(white: Mask) -> tuple[Float64s, Float64s, Float64s, dict[tuple[int, int], Complex]]:
     """(n, h, w) -> areas (n,), centroids (n,) and (n,) in pixels, c_pq of p + q <= ORDER. All zero of a blank."""
     down, across = (_powers(side) for side in white.shape[1:])
     raw = down @ (white.astype(np.float64) @ across.T)  # (n, q of y, p of x)
@@ -99,13 +98,13 @@ def _moments(white: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats, dict
     return area, x + width / 2, y + height / 2, {(p, q): _complex(central, p, q) for p, q in pairs}
 
 
-def _powers(side: int) -> Floats:
+def _powers(side: int) -> Float64s:
     """(p, side) of the pixels' middles from the middle of all."""
     middles = np.arange(side) + 0.5 - side / 2
     return np.stack([middles**p for p in range(ORDER + 1)])
 
 
-def _shifted(raw: Floats, p: int, q: int, x: Floats, y: Floats) -> Floats:
+def _shifted(raw: Float64s, p: int, q: int, x: Float64s, y: Float64s) -> Float64s:
     """Mean of (X - x)^p (Y - y)^q from the means of X^i Y^j: two binomials."""
     total = np.zeros(len(raw))
     for i, j in product(range(p + 1), range(q + 1)):
@@ -113,7 +112,7 @@ def _shifted(raw: Floats, p: int, q: int, x: Floats, y: Floats) -> Floats:
     return total
 
 
-def _complex(central: dict[tuple[int, int], Floats], p: int, q: int) -> Complex:
+def _complex(central: dict[tuple[int, int], Float64s], p: int, q: int) -> Complex:
     """c_pq = mean of (X + iY)^p (X - iY)^q, expanded."""
     total: Complex = np.zeros(len(central[0, 0]), dtype=np.complex128)
     for a, b in product(range(p + 1), range(q + 1)):

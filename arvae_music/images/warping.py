@@ -6,10 +6,9 @@ any other digit, so that their attributes are theirs. All changes are slight: a 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from ..arrays import Array, Bytes
 
 # Each is drawn evenly between minus and plus this.
 TURN = 0.14  # radians
@@ -19,15 +18,13 @@ MOVE = 0.7  # pixels
 STROKE = 0.45  # share of a pixel by which the stroke grows or shrinks on each side
 CONTRAST = 1.4  # interpolation blurs: what is grey becomes whiter or blacker again
 
-Images = npt.NDArray[np.uint8]  # (n, h, w)
 
-
-def warped(images: Images, random: np.random.Generator) -> Images:
+def warped(images: Bytes, random: np.random.Generator) -> Bytes:
     """(n, h, w) -> a variant of each."""
     return np.stack([_warped(image, random) for image in images]) if len(images) else images.copy()
 
 
-def _warped(image: npt.NDArray[Any], random: np.random.Generator) -> npt.NDArray[np.uint8]:
+def _warped(image: Array, random: np.random.Generator) -> Bytes:
     from scipy import ndimage
 
     turn, shear, grown = random.uniform((-TURN, -SHEAR, -STROKE), (TURN, SHEAR, STROKE))
@@ -40,5 +37,5 @@ def _warped(image: npt.NDArray[Any], random: np.random.Generator) -> npt.NDArray
     cross = ndimage.generate_binary_structure(2, 1)
     edge = (ndimage.grey_dilation if grown > 0 else ndimage.grey_erosion)(moved, footprint=cross)
     grey = 127.5 + CONTRAST * (moved + abs(grown) * (edge - moved) - 127.5)
-    result: npt.NDArray[np.uint8] = np.clip(grey, 0, 255).round().astype(np.uint8)
+    result: Bytes = np.clip(grey, 0, 255).round().astype(np.uint8)
     return result

@@ -30,8 +30,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Float64s, Ints
 from ..errors import InputError
 from ..music.meter import Meter
 
@@ -48,8 +48,6 @@ UNFINISHED = "unfinished measure"
 INCOMPLETE = "incomplete last measure"
 UNSUPPORTED = "unsupported meter"
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 Signature = tuple[int, int, int]  # file tick, numerator, denominator
 
 
@@ -193,13 +191,13 @@ def find_pickup(start: Ints, tpq: int, signatures: Sequence[Signature]) -> int:
 
 
 @lru_cache(maxsize=64)
-def _shifted_strengths(meter: Meter, denominator: int) -> tuple[Floats, ...]:
+def _shifted_strengths(meter: Meter, denominator: int) -> tuple[Float64s, ...]:
     """`_strengths` behind each pickup below half a measure, by eighths from none."""
     weights = _strengths(meter, denominator)
     return tuple(np.roll(weights, 2 * eighth) for eighth in range((len(weights) + 3) // 4))
 
 
-def _strengths(meter: Meter, denominator: int) -> Floats:
+def _strengths(meter: Meter, denominator: int) -> Float64s:
     """How strong each sixteenth of a measure is as the beginning of a note."""
     per_beat = 6 if meter.compound else 4
     weights = np.zeros(meter.beats * per_beat)

@@ -25,13 +25,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Row
 from ..errors import InputError
 from ..music.melody import Melody
 from ..music.meter import Meter
-from ..music.tokens import Row, notes_of
+from ..music.tokens import notes_of
 from . import voices
 from .barlines import Signature
-from .midi_events import (  # fmt: skip
+from .midi_events import (
     END_OF_TRACK,
     KEY_SIGNATURE,
     NOTE_OFF,

@@ -30,15 +30,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Array, Float64s, Ints, Mask
 from ..music.melody import Bar, Melody
 from ..music.meter import COMPOUND_TICKS, SIMPLE_TICKS, TICKS_PER_BEAT
 from ..music.tokens import FIRST_PITCH, HOLD, LOWEST, REST, VOCABULARY, choose_shift
-from .barlines import INCOMPLETE, PICKUP, UNITS, Floats, Ints, Signature, Span, find_pickup, spans
+from .barlines import INCOMPLETE, PICKUP, UNITS, Signature, Span, find_pickup, spans
 
 EXACT_TOLERANCE = 0.045  # beats; less than 1/20, the distance of a quintuplet
 PLAYED_TOLERANCE = 0.11  # beats; less than 1/8, the distance of a thirty-second note
@@ -87,7 +87,7 @@ class Placements:
 
     measure: Ints  # (n,)
     tick: Ints  # (n,)
-    deviation: Floats  # (n,)
+    deviation: Float64s  # (n,)
     late: float  # file ticks
     notated: bool
     pickup: Fraction
@@ -116,13 +116,13 @@ class _Notes(NamedTuple):
 class _Snapped(NamedTuple):
     beat: Ints  # (n,) of the tick
     tick: Ints  # (n,) within the beat
-    error: Floats  # (n,) beats
-    triple: npt.NDArray[np.bool_]  # (beats,) where a third is struck
+    error: Float64s  # (n,) beats
+    triple: Mask  # (beats,) where a third is struck
 
 
 def melody_of(
     name: str,
-    notes: Sequence[TickNote] | npt.NDArray[Any],
+    notes: Sequence[TickNote] | Array,
     ticks_per_quarter: int,
     signatures: Sequence[Signature],
     fifths: int | None,
@@ -202,13 +202,13 @@ def _trim(measures: list[Span], beats: _Beats, snapped: _Snapped, last: int, off
     return measures, _Beats(start, kind, span, in_span, cell, cells, beats.unit)
 
 
-def _within(time: Ints, beats: _Beats) -> tuple[Ints, Floats]:
+def _within(time: Ints, beats: _Beats) -> tuple[Ints, Float64s]:
     """The beat that a time lies in, and how far in, in twelfths of a quarter note."""
     beat = np.maximum(np.searchsorted(beats.start, time, "right") - 1, 0)
     return beat, (time - beats.start[beat]) / beats.unit
 
 
-def _nearest(fraction: Floats, places: Ints, ticks: Ints, per_beat: int) -> tuple[Ints, Floats]:
+def _nearest(fraction: Float64s, places: Ints, ticks: Ints, per_beat: int) -> tuple[Ints, Float64s]:
     """The tick of the nearest of `places`, and by how many beats it is missed (late is positive)."""
     distance = fraction[:, None] - places
     nearest = np.abs(distance).argmin(axis=1)
@@ -257,7 +257,7 @@ def _snap(time: Ints, beats: _Beats, tolerance: float) -> _Snapped:
     return _onto_next(time, beat, tick, np.abs(error), triple_beats, beats, tolerance)
 
 
-def _prevailing(duple: npt.NDArray[Any], triple: npt.NDArray[Any]) -> float:
+def _prevailing(duple: Array, triple: Array) -> float:
     """The handicap of triple beats in doubt, from the errors of all beats: positive in a duple file."""
     clear = np.abs(duple - triple) > TRIPLE_BIAS
     balance = float(np.sign(triple - duple)[clear].sum() / (clear.sum() + 1))
@@ -268,8 +268,8 @@ def _onto_next(
     time: Ints,
     beat: Ints,
     tick: Ints,
-    error: Floats,
-    triple: npt.NDArray[np.bool_],
+    error: Float64s,
+    triple: Mask,
     beats: _Beats,
     tolerance: float,
 ) -> _Snapped:
@@ -414,7 +414,7 @@ def _bars(measures: list[Span], row: Ints, reasons: list[str | None], beats: _Be
     return tuple(bars)
 
 
-def _places(start: Ints, reasons: list[str | None], beats: _Beats, snapped: _Snapped) -> tuple[Ints, Ints, Floats]:
+def _places(start: Ints, reasons: list[str | None], beats: _Beats, snapped: _Snapped) -> tuple[Ints, Ints, Float64s]:
     """Measure, tick in it and deviation in units of every note, sorted by start."""
     span = beats.span[snapped.beat]
     free = np.array([reason is not None for reason in reasons])[span]

@@ -34,9 +34,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..arrays import Float64s, Row
 from ..music.melody import Melody
-from ..music.tokens import HOLD, Row, TokenNote, notes_of
-from .barlines import Floats
+from ..music.tokens import HOLD, TokenNote, notes_of
 from .midi_events import END_OF_TRACK, NOTE_OFF, NOTE_ON, Event, FileNote, Track, meta
 from .quantise import LEGATO_QUARTERS, NOTATED_QUARTERS, Placements
 
@@ -117,15 +117,15 @@ class _Manner:
         self.before = {(n.measure, n.tick): (n, index[n.measure, n.tick]) for n in melody.notes}
         known = [i for _, i in self.before.values()]
         self.releases = [(notes[i].start, notes[i].off) for i in known]
-        self.places: Floats = np.array([self.place(*place) for place in self.before])
-        self.deviations: Floats = placements.deviation[known]
-        self.velocities: Floats = np.array([notes[i].velocity for i in known], dtype=float)
+        self.places: Float64s = np.array([self.place(*place) for place in self.before])
+        self.deviations: Float64s = placements.deviation[known]
+        self.velocities: Float64s = np.array([notes[i].velocity for i in known], dtype=float)
         ends = np.array([self.place(n.end_measure, n.end_tick) for n, _ in self.before.values()])
         start, end = (np.array([getattr(notes[i], at) for i in known], dtype=float) for at in ("start", "end"))
-        self.shares: Floats = np.clip((end - start) / np.maximum(ends - self.places, 1), SHORTEST_SHARE, 1.0)
+        self.shares: Float64s = np.clip((end - start) / np.maximum(ends - self.places, 1), SHORTEST_SHARE, 1.0)
         near = np.abs(end - ends - self.late) <= self._slack()
-        self.ends: Floats = ends[near]
-        self.end_deviations: Floats = (end - ends)[near]
+        self.ends: Float64s = ends[near]
+        self.end_deviations: Float64s = (end - ends)[near]
 
     def _slack(self) -> float:
         return max(1.0, NOTATED_QUARTERS * self.tpq)

@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Ints
 from ..errors import InputError
 from .midi_events import INSTRUMENT_NAME, PROGRAM, TRACK_NAME, Event, FileNote
 
@@ -107,7 +107,7 @@ def _candidate(track: int, name: str, program: int | None, notes: list[FileNote]
     )  # fmt: skip
 
 
-def _polyphony(start: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> float:
+def _polyphony(start: Ints, end: Ints) -> float:
     """The share of notes that begin while another sounds on for more than half of them."""
     before = np.maximum.accumulate(end)[:-1]
     together = before - start[1:] > (end - start)[1:] / 2

@@ -37,18 +37,16 @@ from functools import lru_cache
 from importlib.metadata import entry_points
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Array, Float64s, Ints, Mask, Rows
 from ..errors import UsageError
 from .meter import Meter
 from .tokens import CENTRE, FIRST_PITCH, LOWEST, PAD, VOCABULARY, onsets
 
-Rows = npt.NDArray[Any]  # (n, ticks) integers
-Values = npt.NDArray[np.float64]  # (n,)
-Function = Callable[[Rows, Meter], Values]
+Function = Callable[[Array, Meter], Float64s]
 
 SEMITONES = 26.0  # the reference divides pitch differences by this
 ENTRY_POINTS = "arvae.attributes"
@@ -92,7 +90,7 @@ class AttributeSpec:
     grain: Callable[[Meter], float] | None = None  # the smallest difference that counts, where values are discrete
 
 
-def evaluate(specs: Sequence[AttributeSpec], rows: Rows, meter: Meter) -> npt.NDArray[np.float64]:
+def evaluate(specs: Sequence[AttributeSpec], rows: Array, meter: Meter) -> Float64s:
     """(n, ticks) rows of one meter -> (n, len(specs)) raw values.
 
     Raises UsageError when a function (a user's, then) raises, returns another shape or a value that is not finite.
@@ -119,7 +117,7 @@ def evaluate(specs: Sequence[AttributeSpec], rows: Rows, meter: Meter) -> npt.ND
     return table
 
 
-def _as_values(spec: AttributeSpec, rows: Rows, meter: Meter) -> npt.NDArray[np.float64]:
+def _as_values(spec: AttributeSpec, rows: Array, meter: Meter) -> Float64s:
     try:
         returned = spec.function(rows, meter)
     except Exception as error:  # somebody's own function may raise anything
@@ -136,7 +134,7 @@ def _as_values(spec: AttributeSpec, rows: Rows, meter: Meter) -> npt.NDArray[np.
         ) from error
 
 
-def evaluate_mixed(specs: Sequence[AttributeSpec], inputs: Rows) -> npt.NDArray[np.float64]:
+def evaluate_mixed(specs: Sequence[AttributeSpec], inputs: Array) -> Float64s:
     """(n, 1 + max ticks) inputs (meter code, then PAD-filled tokens: see `pack`) -> (n, len(specs))."""
     table = np.zeros((len(inputs), len(specs)))
     for meter, at in by_meter(inputs):
@@ -144,7 +142,7 @@ def evaluate_mixed(specs: Sequence[AttributeSpec], inputs: Rows) -> npt.NDArray[
     return table
 
 
-def pack(rows: Sequence[Rows], meters: Sequence[Meter], width: int) -> npt.NDArray[np.int16]:
+def pack(rows: Sequence[Array], meters: Sequence[Meter], width: int) -> Rows:
     """Rows of any meters as one array (n, 1 + width): meter code, then the tokens, then PAD."""
     inputs = np.full((len(rows), 1 + width), PAD, dtype=np.int16)
     for i, (row, meter) in enumerate(zip(rows, meters, strict=True)):
@@ -153,7 +151,7 @@ def pack(rows: Sequence[Rows], meters: Sequence[Meter], width: int) -> npt.NDArr
     return inputs
 
 
-def by_meter(inputs: Rows) -> Iterable[tuple[Meter, npt.NDArray[np.int64]]]:
+def by_meter(inputs: Array) -> Iterable[tuple[Meter, Ints]]:
     """The meters that occur in packed inputs, each with the indices of its rows."""
     for code in np.unique(inputs[:, 0]).tolist():
         yield Meter.from_code(code), np.flatnonzero(inputs[:, 0] == code)
@@ -163,7 +161,7 @@ def by_meter(inputs: Rows) -> Iterable[tuple[Meter, npt.NDArray[np.int64]]]:
 
 
 @lru_cache
-def rhythm_weights(meter: Meter) -> npt.NDArray[np.float64]:
+def rhythm_weights(meter: Meter) -> Float64s:
     """(ticks,) weight of an onset at each tick: 4/4 as published, other meters by metrical position."""
     offbeats = COMPOUND_OFFBEATS if meter.compound else SIMPLE_OFFBEATS
     beats = [(_beat(meter, b, DOWNBEAT, HALF_MEASURE, OTHER_BEAT), *offbeats) for b in range(meter.beats)]
@@ -171,7 +169,7 @@ def rhythm_weights(meter: Meter) -> npt.NDArray[np.float64]:
 
 
 @lru_cache
-def metrical_levels(meter: Meter, silent: bool = False) -> npt.NDArray[np.int16]:
+def metrical_levels(meter: Meter, silent: bool = False) -> Rows:
     """(ticks,) Longuet-Higgins & Lee level of an onset, or of a silent tick, at each tick.
 
     0 is the downbeat; every division of the measure is one lower: in 4/4 the half measure -1, the other beats
@@ -190,65 +188,65 @@ def _beat(meter: Meter, beat: int, downbeat: float, half: float, other: float) -
     return half if 2 * beat == meter.beats else other
 
 
-def _constant(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _constant(array: Array) -> Array:
     array.flags.writeable = False  # cached: every caller shares it
     return array
 
 
-def _columns(rows: Rows) -> npt.NDArray[np.int16]:
+def _columns(rows: Array) -> Rows:
     """(n, ticks) -> (ticks, n), contiguous: numpy is ten times as fast along ticks that lie apart.
 
     Free for the column-major int16 rows that `evaluate` passes.
     """
-    columns: npt.NDArray[np.int16] = np.asfortranarray(rows, dtype=np.int16).T
+    columns: Rows = np.asfortranarray(rows, dtype=np.int16).T
     return columns
 
 
-def _count(where: npt.NDArray[np.bool_]) -> npt.NDArray[np.int16]:
+def _count(where: Mask) -> Rows:
     """(ticks, n) -> (n,): how often."""
-    count: npt.NDArray[np.int16] = where.sum(axis=0, dtype=np.int16)
+    count: Rows = where.sum(axis=0, dtype=np.int16)
     return count
 
 
-def _stamped(columns: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+def _stamped(columns: Rows) -> Rows:
     """Onsets as tick * _TICK + token, all else 0: the latest of them, token included, is then the largest."""
     ticks = np.arange(len(columns), dtype=np.int16)[:, None]
-    stamped: npt.NDArray[np.int16] = (columns + ticks * np.int16(_TICK)) * onsets(columns)
+    stamped: Rows = (columns + ticks * np.int16(_TICK)) * onsets(columns)
     return stamped
 
 
-def rhythm(rows: Rows, meter: Meter) -> Values:
+def rhythm(rows: Array, meter: Meter) -> Float64s:
     weights = rhythm_weights(meter).tolist()
     started = onsets(_columns(rows))
     total = np.zeros(len(rows))
     for here, weight in zip(started, weights, strict=True):
         total += here * weight
-    values: Values = total / sum(weights)
+    values: Float64s = total / sum(weights)
     return values
 
 
-def pitch_range(rows: Rows, meter: Meter) -> Values:
+def pitch_range(rows: Array, meter: Meter) -> Float64s:
     columns = _columns(rows)
     lowest = (columns - np.int16(FIRST_PITCH)).view(np.uint16).min(axis=0)  # HOLD and REST wrap to the top
     between = columns.max(axis=0) - FIRST_PITCH - lowest.view(np.int16)
-    values: Values = between * (_count(onsets(columns)) >= 2) / SEMITONES
+    values: Float64s = between * (_count(onsets(columns)) >= 2) / SEMITONES
     return values
 
 
-def density(rows: Rows, meter: Meter) -> Values:
-    values: Values = _count(onsets(_columns(rows))) / meter.ticks
+def density(rows: Array, meter: Meter) -> Float64s:
+    values: Float64s = _count(onsets(_columns(rows))) / meter.ticks
     return values
 
 
-def contour(rows: Rows, meter: Meter) -> Values:
+def contour(rows: Array, meter: Meter) -> Float64s:
     columns = _columns(rows)
     last = _stamped(columns).max(axis=0) & _TOKEN
     first = _stamped(columns[::-1]).max(axis=0) & _TOKEN
-    values: Values = (last - first) / SEMITONES  # 0 of itself with fewer than two onsets
+    values: Float64s = (last - first) / SEMITONES  # 0 of itself with fewer than two onsets
     return values
 
 
-def syncopation(rows: Rows, meter: Meter) -> Values:
+def syncopation(rows: Array, meter: Meter) -> Float64s:
     started = onsets(_columns(rows))
     silent = np.full(len(rows), -100, dtype=np.int16)  # strongest silent level from here to the next onset
     total = np.zeros(len(rows), dtype=np.int16)
@@ -259,24 +257,24 @@ def syncopation(rows: Rows, meter: Meter) -> Values:
     return total.astype(np.float64)
 
 
-def mean_pitch(rows: Rows, meter: Meter) -> Values:
+def mean_pitch(rows: Array, meter: Meter) -> Float64s:
     columns = _columns(rows)
     started = onsets(columns)
     count = _count(started)
     above = (columns * started).sum(axis=0, dtype=np.int16) - count * np.int16(FIRST_PITCH - LOWEST + CENTRE)
-    values: Values = above / np.maximum(count, 1) / SEMITONES
+    values: Float64s = above / np.maximum(count, 1) / SEMITONES
     return values
 
 
-def repetition(rows: Rows, meter: Meter) -> Values:
+def repetition(rows: Array, meter: Meter) -> Float64s:
     return _interval_share(rows, 0, 0)
 
 
-def steps(rows: Rows, meter: Meter) -> Values:
+def steps(rows: Array, meter: Meter) -> Float64s:
     return _interval_share(rows, 1, 2)
 
 
-def _interval_share(rows: Rows, smallest: int, largest: int) -> Values:
+def _interval_share(rows: Array, smallest: int, largest: int) -> Float64s:
     """The share of intervals between successive onsets whose size in semitones lies in the bounds."""
     columns = _columns(rows)
     latest = _stamped(columns)[:-1]
@@ -287,7 +285,7 @@ def _interval_share(rows: Rows, smallest: int, largest: int) -> Values:
     size = np.abs(here - previous)
     intervals = onsets(here) & onsets(previous)
     counted = intervals & (size >= smallest) & (size <= largest)
-    values: Values = _count(counted) / np.maximum(_count(intervals), 1)
+    values: Float64s = _count(counted) / np.maximum(_count(intervals), 1)
     return values
 
 

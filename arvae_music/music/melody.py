@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ..arrays import Row
 from .meter import Meter
-from .tokens import Row, TokenNote, notes_of
+from .tokens import TokenNote, notes_of
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Floats
 from ..errors import UsageError
 from .attributes import Unit
 from .meter import Meter
 
-Floats = npt.NDArray[np.floating[Any]]
 Kind = Literal["add", "set", "times"]
 PERCENT = "%"
 SD = ""  # the unit of a bare number

@@ -20,11 +20,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Array, Float64s, Ints, Mask, Row
 from .meter import Meter
 
 HOLD = 0
@@ -38,7 +37,6 @@ VOCABULARY = FIRST_PITCH + HIGHEST - LOWEST + 1  # size
 PAD = -1  # fills a row beyond its meter's last tick
 START = VOCABULARY  # to a decoder, the token before the first
 
-Row = npt.NDArray[np.int16]
 
 # Krumhansl & Kessler (1982), the probe-tone profiles, from the tonic upwards.
 _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
@@ -62,12 +60,12 @@ def pitch_of(token: int) -> int:
     return token - FIRST_PITCH + LOWEST
 
 
-def onsets(rows: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def onsets(rows: Array) -> Mask:
     """Where a note starts: same shape as `rows`."""
     return rows >= FIRST_PITCH
 
 
-def sounding(rows: npt.NDArray[Any], entering: npt.NDArray[Any] | None = None) -> npt.NDArray[np.int64]:
+def sounding(rows: Array, entering: Array | None = None) -> Ints:
     """(n, ticks) -> (n, ticks): what sounds DURING each tick: a pitch token, or REST.
 
     `entering` (n,) is what sounds at the barline, for rows that open with HOLD; without it HOLD stays
@@ -204,7 +202,7 @@ def choose_shift(pitches: Iterable[int], weights: Iterable[float], fifths: int |
     return to_c + 12 * octaves
 
 
-def believed_fifths(pitch: npt.NDArray[np.int64], weight: npt.NDArray[np.float64], fifths: int | None) -> int:
+def believed_fifths(pitch: Ints, weight: Float64s, fifths: int | None) -> int:
     """The key signature to normalise by: the given one unless the notes contradict it, else the estimate."""
     if len(pitch) == 0:
         return fifths or 0
@@ -220,12 +218,12 @@ def believed_fifths(pitch: npt.NDArray[np.int64], weight: npt.NDArray[np.float64
     return absolute if doubt > SIGNATURE_DOUBT else fifths
 
 
-def _inside(classes: npt.NDArray[np.float64], fifths: int) -> float:
+def _inside(classes: Float64s, fifths: int) -> float:
     """How much of a pitch-class distribution lies in the diatonic scale of a key signature."""
     return float(sum(classes[(c + 7 * fifths) % 12] for c in DIATONIC))
 
 
-def estimate_fifths(classes: npt.NDArray[np.float64]) -> int:
+def estimate_fifths(classes: Float64s) -> int:
     """(12,) weights of pitch classes -> key signature in -5 .. 6: of its scale's share of the notes, and PROFILE times
     the correlation with a key profile of it (Krumhansl & Schmuckler 1990), the largest sum.
 
@@ -240,7 +238,7 @@ def estimate_fifths(classes: npt.NDArray[np.float64]) -> int:
 
 
 @lru_cache(maxsize=1)
-def _profiles() -> tuple[tuple[int, ...], npt.NDArray[np.float64]]:
+def _profiles() -> tuple[tuple[int, ...], Float64s]:
     """The key signatures, major and minor by turns, and (24, 12) their profiles, standardised."""
     signatures, profiles = [], []
     for fifths in range(-5, 7):

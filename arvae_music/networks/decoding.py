@@ -14,28 +14,24 @@ Shapes: m rows, t ticks, v vocabulary, z latent.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Array, Float32s, Ints, Rows
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.tokens import HOLD, START, VOCABULARY
 from .runtime import Runtime, State
 
-Floats = npt.NDArray[np.float32]
-Rows = npt.NDArray[Any]
-
 
 def decode(
     runtime: Runtime,
-    z: Floats,
+    z: Float32s,
     meter: Meter,
-    originals: Rows | None = None,
-    bonus: Floats | None = None,
-    noise: Floats | None = None,
-    which: npt.NDArray[np.int64] | None = None,
-) -> npt.NDArray[np.int16]:
+    originals: Array | None = None,
+    bonus: Float32s | None = None,
+    noise: Float32s | None = None,
+    which: Ints | None = None,
+) -> Rows:
     """(m, z) -> (m, t) free-running: at each tick the token with the largest logit + bonus + noise.
 
     `which` (m,) says which point of z each row decodes, where points are decoded more than once. `bonus` (m,)
@@ -60,11 +56,11 @@ def decode(
 class _Steps:
     """A decode of (m,) rows of which those that cannot differ yet are computed once."""
 
-    def __init__(self, runtime: Runtime, state: State, which: npt.NDArray[np.int64]) -> None:
+    def __init__(self, runtime: Runtime, state: State, which: Ints) -> None:
         self.runtime, self.state = runtime, state
         self.row = which  # (m,) into the rows that are computed
 
-    def next(self, previous: npt.NDArray[np.int64], sounding: npt.NDArray[np.int64]) -> Floats:
+    def next(self, previous: Ints, sounding: Ints) -> Float32s:
         """(m,) twice -> (computed, v) logits of the next tick: `[self.row]` are every row's."""
         past = self.state.point[self.row] if self.state.fresh else self.row
         # What sounds is the token before, unless that is HOLD; START is VOCABULARY.
@@ -75,7 +71,7 @@ class _Steps:
         return self.runtime.step(self.state, previous[first], sounding[first])
 
 
-def _distinct(keys: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _distinct(keys: Ints) -> tuple[Ints, Ints]:
     """(m,) small numbers, 0 and up -> where each stands that is not to come again, and (m,) which of those each is.
 
     np.unique without its sort, which took as long as the step of the model that it saved.
@@ -88,15 +84,15 @@ def _distinct(keys: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.N
 
 
 @lru_cache(maxsize=4)
-def gumbel(seed: int, ticks: int, count: int) -> Floats:
+def gumbel(seed: int, ticks: int, count: int) -> Float32s:
     """(ticks, count, v) standard Gumbel noise."""
     uniform = np.random.default_rng(seed).random((ticks, count, VOCABULARY), dtype=np.float32)
-    noise: Floats = -np.log(-np.log(np.clip(uniform, 1e-7, 1 - 1e-7)))
+    noise: Float32s = -np.log(-np.log(np.clip(uniform, 1e-7, 1 - 1e-7)))
     noise.flags.writeable = False
     return noise
 
 
-def log_probabilities(runtime: Runtime, rows: Rows, meter: Meter, z: Floats | None = None) -> Floats:
+def log_probabilities(runtime: Runtime, rows: Array, meter: Meter, z: Float32s | None = None) -> Float32s:
     """(m, t) -> (m, t, v): at each tick of the row, the log-probability of every token there."""
     if z is None:
         return Beliefs(runtime, meter)(rows)
@@ -116,15 +112,15 @@ class Beliefs:
         self.known: dict[int, int] = {}  # the key of a beat: where it stands in `tables`
         self.tables = np.empty((0, TICKS_PER_BEAT, VOCABULARY), dtype=np.float32)
 
-    def __call__(self, rows: Rows) -> Floats:
+    def __call__(self, rows: Array) -> Float32s:
         """`log_probabilities`."""
         return self.at(self.beats(rows))
 
-    def at(self, beats: npt.NDArray[np.int64]) -> Floats:
+    def at(self, beats: Ints) -> Float32s:
         """(m, beats) -> (m, t, v)"""
         return self.tables[beats].reshape(len(beats), self.meter.ticks, VOCABULARY)
 
-    def beats(self, rows: Rows) -> npt.NDArray[np.int64]:
+    def beats(self, rows: Array) -> Ints:
         """(m, t) -> (m, beats) into `tables`."""
         previous, sounding = _inputs(rows)
         place = np.tile(np.arange(self.meter.beats), len(rows))
@@ -141,7 +137,7 @@ class Beliefs:
         return at[which].reshape(len(rows), self.meter.beats)
 
 
-def _inputs(rows: Rows) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _inputs(rows: Array) -> tuple[Ints, Ints]:
     """(m, t) -> twice (m * beats, ticks of a beat): what a decoder is given at each tick, the token before it and
     what sounds as it comes."""
     last = np.maximum.accumulate(np.where(rows != HOLD, np.arange(rows.shape[1]), 0), axis=1)
@@ -151,7 +147,7 @@ def _inputs(rows: Rows) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     return previous.reshape(-1, TICKS_PER_BEAT), sounding.reshape(-1, TICKS_PER_BEAT)
 
 
-def _read(runtime: Runtime, state: State, previous: Rows, sounding: Rows) -> Floats:
+def _read(runtime: Runtime, state: State, previous: Array, sounding: Array) -> Float32s:
     """(m, ticks) twice, of a state of m beats -> (m, ticks, v) log-probabilities."""
     table = np.empty((*previous.shape, VOCABULARY), dtype=np.float32)
     for tick in range(TICKS_PER_BEAT):
@@ -161,8 +157,8 @@ def _read(runtime: Runtime, state: State, previous: Rows, sounding: Rows) -> Flo
     return table
 
 
-def surprise(table: Floats, rows: Rows) -> Floats:
+def surprise(table: Float32s, rows: Array) -> Float32s:
     """(m, t, v) log-probabilities and (m, t) rows -> (m,) nats."""
     picked = np.take_along_axis(table, rows[:, :, None].astype(np.int64), axis=2)
-    total: Floats = -picked.sum(axis=(1, 2))
+    total: Float32s = -picked.sum(axis=(1, 2))
     return total

@@ -23,18 +23,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from ..arrays import Floats
 from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT
 from ..music.tokens import FIRST_PITCH, HOLD, PAD, START, VOCABULARY
 from ..vae.flow import ConditionalFlow
 from ..vae.model import ArVae, Decoding, Posterior
 from .gru import Gru
-
-Array = npt.NDArray[np.floating[Any]]
 
 DROPPED = VOCABULARY + 1  # stands for a token that drop-out hides
 
@@ -292,7 +290,7 @@ def context(inputs: Tensor, rows: Layout) -> tuple[Tensor, Tensor]:
     return previous.reshape(shape)[rows.here].t(), sounding.reshape(shape)[rows.here].t()
 
 
-def mirrored(weights: Mapping[str, Array], dimensions: Sequence[int], latent: int) -> dict[str, Array]:
+def mirrored(weights: Mapping[str, Floats], dimensions: Sequence[int], latent: int) -> dict[str, Floats]:
     """The weights of the same model with these latent dimensions' signs turned round."""
     sign = np.ones(latent, dtype=np.float32)
     sign[list(dimensions)] = -1.0

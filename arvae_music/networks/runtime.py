@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Array, Float32s, Floats
 from ..errors import CheckpointError
 from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT, Meter
 from ..music.tokens import VOCABULARY
@@ -25,20 +25,16 @@ from ..vae.statistics import sampled
 LOG_VARIANCE = (-10.0, 4.0)  # the encoder's bounds, as in measure_nets
 MOST = np.float32(3.0)  # log-scale of a layer of the flow, at most
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[Any]
-Numbers = npt.NDArray[np.floating[Any]]
-
 
 @dataclass
 class State:
     """Where a decode stands: m rows, of p latent points. `step` changes it in place."""
 
     meter: Meter
-    beats: Floats  # (beats, p, 3k) gates, or (beats, p, 3k + 6k): behind them what is new at each tick
-    starts: Floats  # (beats, p, k) first tick states
-    hidden: Floats  # (m, k)
-    point: Ints  # (m,) which latent point a row is of
+    beats: Float32s  # (beats, p, 3k) gates, or (beats, p, 3k + 6k): behind them what is new at each tick
+    starts: Float32s  # (beats, p, k) first tick states
+    hidden: Float32s  # (m, k)
+    point: Array  # (m,) which latent point a row is of
     tick: int = 0
 
     @property
@@ -46,7 +42,7 @@ class State:
         """Whether a row's past no longer matters, but for its latent point, previous token and what sounds."""
         return self.tick % TICKS_PER_BEAT == 0
 
-    def take(self, at: Ints) -> State:
+    def take(self, at: Array) -> State:
         """The same for rows `at`: many decodes of few latent points start from one pass over those."""
         return State(self.meter, self.beats, self.starts, self.hidden[at], self.point[at], self.tick)
 
@@ -61,22 +57,22 @@ class Runtime(Protocol):
     @property
     def latent(self) -> int: ...
 
-    def encode(self, rows: Ints, meter: Meter) -> Floats:
+    def encode(self, rows: Array, meter: Meter) -> Float32s:
         """(m, meter.ticks) tokens -> (m, z) posterior means."""
 
-    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+    def posterior(self, rows: Array, meter: Meter) -> tuple[Float32s, Float32s]:
         """(m, meter.ticks) tokens -> (m, z) posterior means and log-variances."""
 
-    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+    def drawn(self, rows: Array, meter: Meter, random: np.random.Generator) -> Float32s:
         """(m, meter.ticks) tokens -> (m, z), a point of each one's posterior."""
 
-    def start(self, z: Floats, meter: Meter) -> State:
+    def start(self, z: Float32s, meter: Meter) -> State:
         """A decode of (m, z)."""
 
     def nowhere(self, meter: Meter) -> State:
         """A decode of one point that no measure is encoded to: what the decoder believes of measures in general."""
 
-    def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
+    def step(self, state: State, previous: Array, sounding: Array) -> Float32s:
         """(m, v) logits of the state's next tick, given the token before it (START at first) and what
         sounds as it comes (a pitch token, REST, or HOLD where not known)."""
 
@@ -93,20 +89,20 @@ class NumpyRuntime:
         self.used[self.latent - len(side) :] = side >= 0
         self.sides = _stacked(self.weights)
 
-    def encode(self, rows: Ints, meter: Meter) -> Floats:
+    def encode(self, rows: Array, meter: Meter) -> Float32s:
         return self.posterior(rows, meter)[0]
 
-    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+    def posterior(self, rows: Array, meter: Meter) -> tuple[Float32s, Float32s]:
         ends = self._encode_measures(self._encode_beats(rows, meter), meter)
         both = _linear(self.weights, "encoder.to_latent", np.concatenate(list(ends), axis=1))
         return both[:, : self.latent] * self.used, np.clip(both[:, self.latent :], *LOG_VARIANCE)
 
-    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+    def drawn(self, rows: Array, meter: Meter, random: np.random.Generator) -> Float32s:
         return sampled(*self.posterior(rows, meter), random) * self.used
 
     # Forwards and backwards at once: each is little for its number of operations.
 
-    def _encode_beats(self, rows: Ints, meter: Meter) -> Floats:
+    def _encode_beats(self, rows: Array, meter: Meter) -> Float32s:
         """(m, beats, 2k)"""
         tokens = rows.reshape(-1, TICKS_PER_BEAT) + VOCABULARY * int(meter.compound)
         tables = self.sides["encoder.tick_tables.weight"]
@@ -117,7 +113,7 @@ class NumpyRuntime:
         both = np.concatenate(list(state), axis=1)
         return both.reshape(len(rows), meter.beats, both.shape[1])  # no -1: there may be no rows
 
-    def _encode_measures(self, beats: Floats, meter: Meter) -> Floats:
+    def _encode_measures(self, beats: Float32s, meter: Meter) -> Float32s:
         """(m, beats, 2k) -> (2, m, h)"""
         weights = self.sides
         gates = np.matmul(beats, weights["encoder.beat_inputs.weight"][:, None])
@@ -128,7 +124,7 @@ class NumpyRuntime:
             state = _gru(weights, "encoder.beat_grus", np.stack([gates[0, :, beat], gates[1, :, -1 - beat]]), state)
         return state
 
-    def start(self, z: Floats, meter: Meter) -> State:
+    def start(self, z: Float32s, meter: Meter) -> State:
         if "decoder.widen.weight" in self.weights:
             z = np.concatenate([z, np.tanh(_linear(self.weights, "decoder.widen", z))], axis=1)
         constant = _linear(self.weights, "decoder.beat_input", z)
@@ -146,7 +142,7 @@ class NumpyRuntime:
     def nowhere(self, meter: Meter) -> State:
         return self.start(np.zeros((1, self.latent), dtype=np.float32), meter)
 
-    def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
+    def step(self, state: State, previous: Array, sounding: Array) -> Float32s:
         beat, tick = divmod(state.tick, TICKS_PER_BEAT)
         if tick == 0:
             state.hidden = state.starts[beat].take(state.point, axis=0)
@@ -172,7 +168,7 @@ class Flow:
         self.side = checkpoint.weights["flow.side"]
         self.used = (self.side >= 0).astype(np.float32)
 
-    def freed(self, z: Floats, meter: Meter) -> tuple[Floats, Floats]:
+    def freed(self, z: Float32s, meter: Meter) -> tuple[Float32s, Float32s]:
         """(m, z) -> (m, z) with u in the place of the flow's dimensions, and (m, z) the log of each one's stretch."""
         codes, u = z[:, : self.codes], z[:, self.codes :] * self.used
         conditions, stretch = _conditions(codes, meter), np.zeros_like(z)
@@ -182,7 +178,7 @@ class Flow:
             stretch[:, self.codes :] -= scale
         return np.concatenate([codes, u], axis=1), stretch
 
-    def bound(self, u: Floats, meter: Meter) -> Floats:
+    def bound(self, u: Float32s, meter: Meter) -> Float32s:
         """The inverse of `freed`."""
         codes, z = u[:, : self.codes], u[:, self.codes :] * self.used
         conditions = _conditions(codes, meter)
@@ -191,17 +187,17 @@ class Flow:
             z = z * np.exp(scale) + shift
         return np.concatenate([codes, z], axis=1)
 
-    def _layer(self, i: int, x: Floats, conditions: Floats) -> tuple[Floats, Floats]:
+    def _layer(self, i: int, x: Float32s, conditions: Float32s) -> tuple[Float32s, Float32s]:
         moved = self.used if i == 0 else (self.side == i % 2).astype(np.float32)
         y = np.concatenate([x * (1 - moved), conditions], axis=1)
         for part in (0, 2, 4):  # of nn.Sequential; tanh between them
             y = _linear(self.weights, f"flow.nets.{i}.{part}", np.tanh(y) if part else y)
         shift, scale = y[:, : len(moved)], y[:, len(moved) :]
-        bounded: Floats = MOST * np.tanh(scale / MOST) * moved
+        bounded: Float32s = MOST * np.tanh(scale / MOST) * moved
         return shift * moved, bounded
 
 
-def _conditions(codes: Floats, meter: Meter) -> Floats:
+def _conditions(codes: Float32s, meter: Meter) -> Float32s:
     meters = np.zeros((len(codes), CODES), dtype=np.float32)
     meters[:, meter.code] = 1
     return np.concatenate([codes, meters], axis=1)
@@ -217,22 +213,22 @@ class Wrapped:
     def latent(self) -> int:
         return self.inner.latent
 
-    def encode(self, rows: Ints, meter: Meter) -> Floats:
+    def encode(self, rows: Array, meter: Meter) -> Float32s:
         return self.posterior(rows, meter)[0]
 
-    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+    def posterior(self, rows: Array, meter: Meter) -> tuple[Float32s, Float32s]:
         return self.inner.posterior(rows, meter)
 
-    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+    def drawn(self, rows: Array, meter: Meter, random: np.random.Generator) -> Float32s:
         return self.inner.drawn(rows, meter, random)
 
-    def start(self, z: Floats, meter: Meter) -> State:
+    def start(self, z: Float32s, meter: Meter) -> State:
         return self.inner.start(z, meter)
 
     def nowhere(self, meter: Meter) -> State:
         return self.inner.nowhere(meter)
 
-    def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
+    def step(self, state: State, previous: Array, sounding: Array) -> Float32s:
         return self.inner.step(state, previous, sounding)
 
 
@@ -245,15 +241,15 @@ class GivenCodes(Wrapped):
     """
 
     dimensions: tuple[int, ...]
-    codes: Callable[[Ints, Meter], tuple[Numbers, Numbers]]
-    draw: Callable[[Ints, Meter, np.random.Generator], Numbers]
+    codes: Callable[[Array, Meter], tuple[Floats, Floats]]
+    draw: Callable[[Array, Meter, np.random.Generator], Floats]
 
-    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+    def posterior(self, rows: Array, meter: Meter) -> tuple[Float32s, Float32s]:
         mean, log_variance = self.inner.posterior(rows, meter)
         mean[:, self.dimensions], log_variance[:, self.dimensions] = self.codes(rows, meter)
         return mean, log_variance
 
-    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+    def drawn(self, rows: Array, meter: Meter, random: np.random.Generator) -> Float32s:
         z = self.inner.drawn(rows, meter, random)
         z[:, self.dimensions] = self.draw(rows, meter, random)
         return z
@@ -265,16 +261,16 @@ class Freed(Wrapped):
 
     flow: Flow
 
-    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+    def posterior(self, rows: Array, meter: Meter) -> tuple[Float32s, Float32s]:
         """The variances to first order, as if no dimension leant on another."""
         mean, log_variance = self.inner.posterior(rows, meter)
         freed, stretch = self.flow.freed(mean, meter)
         return freed, log_variance + 2 * stretch
 
-    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+    def drawn(self, rows: Array, meter: Meter, random: np.random.Generator) -> Float32s:
         return self.flow.freed(self.inner.drawn(rows, meter, random), meter)[0]
 
-    def start(self, z: Floats, meter: Meter) -> State:
+    def start(self, z: Float32s, meter: Meter) -> State:
         return self.inner.start(self.flow.bound(z, meter), meter)
 
 
@@ -294,7 +290,7 @@ def _stacked(weights: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value[:, None] if name.endswith(".bias") else value for name, value in both.items()}
 
 
-def _gru(weights: Mapping[str, Any], name: str, gates: Floats, state: Floats) -> Floats:
+def _gru(weights: Mapping[str, Any], name: str, gates: Float32s, state: Float32s) -> Float32s:
     """One step: see gru.py. (..., m, 3h), (..., m, h) -> (..., m, h)"""
     h = state.shape[-1]
     recurrent = np.matmul(state, weights[f"{name}.weight"])
@@ -304,13 +300,13 @@ def _gru(weights: Mapping[str, Any], name: str, gates: Floats, state: Floats) ->
     new = switch[..., :h] * recurrent[..., 2 * h :]
     new += gates[..., 2 * h :]
     np.tanh(new, out=new)
-    mixed: Floats = state - new
+    mixed: Float32s = state - new
     mixed *= switch[..., h:]
     mixed += new
     return mixed
 
 
-def _sigmoid(x: Floats) -> None:
+def _sigmoid(x: Float32s) -> None:
     """In place: 1 / (1 + exp(-x)), by numpy's quicker tanh."""
     x *= 0.5
     np.tanh(x, out=x)
@@ -318,8 +314,8 @@ def _sigmoid(x: Floats) -> None:
     x += 0.5
 
 
-def _linear(weights: Mapping[str, Any], name: str, x: Floats) -> Floats:
-    y: Floats = x @ weights[f"{name}.weight"]
+def _linear(weights: Mapping[str, Any], name: str, x: Float32s) -> Float32s:
+    y: Float32s = x @ weights[f"{name}.weight"]
     y += weights[f"{name}.bias"]
     return y
 

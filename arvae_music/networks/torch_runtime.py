@@ -8,13 +8,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ..arrays import Array, Float32s
 from ..music.attributes import pack
 from ..music.meter import MAX_TICKS, TICKS_PER_BEAT, Meter
 from ..training.music_recipe import from_checkpoint
 from ..vae.checkpoint import Checkpoint
 from ..vae.statistics import sampled
 from .hierarchical import MeasureDecoder
-from .runtime import Floats, Ints, State
+from .runtime import State
 
 
 class TorchRuntime:
@@ -25,11 +26,11 @@ class TorchRuntime:
         self.model = from_checkpoint(checkpoint)
         self.latent = self.model.latent
 
-    def encode(self, rows: Ints, meter: Meter) -> Floats:
+    def encode(self, rows: Array, meter: Meter) -> Float32s:
         return self.posterior(rows, meter)[0]
 
     @torch.no_grad()
-    def posterior(self, rows: Ints, meter: Meter) -> tuple[Floats, Floats]:
+    def posterior(self, rows: Array, meter: Meter) -> tuple[Float32s, Float32s]:
         if not len(rows):
             return np.zeros((0, self.latent), np.float32), np.zeros((0, self.latent), np.float32)
         inputs = torch.from_numpy(pack(list(rows), [meter] * len(rows), MAX_TICKS))
@@ -37,13 +38,13 @@ class TorchRuntime:
         return mean.numpy(), log_variance.numpy()
 
     @torch.no_grad()
-    def drawn(self, rows: Ints, meter: Meter, random: np.random.Generator) -> Floats:
+    def drawn(self, rows: Array, meter: Meter, random: np.random.Generator) -> Float32s:
         z = sampled(*self.posterior(rows, meter), random)
-        used: Floats = self.model.used(torch.from_numpy(z)).numpy()
+        used: Float32s = self.model.used(torch.from_numpy(z)).numpy()
         return used
 
     @torch.no_grad()
-    def start(self, z: Floats, meter: Meter) -> State:
+    def start(self, z: Float32s, meter: Meter) -> State:
         beats = self._decoder.beats(torch.from_numpy(z), torch.full((len(z),), meter.code), meter.beats)
         beats = beats.transpose(0, 1)
         gates, starts = self._decoder.tick_input(beats), torch.tanh(self._decoder.tick_start(beats))
@@ -53,7 +54,7 @@ class TorchRuntime:
         return self.start(np.zeros((1, self.latent), dtype=np.float32), meter)
 
     @torch.no_grad()
-    def step(self, state: State, previous: Ints, sounding: Ints) -> Floats:
+    def step(self, state: State, previous: Array, sounding: Array) -> Float32s:
         beat, tick = divmod(state.tick, TICKS_PER_BEAT)
         if tick == 0:
             state.hidden = state.starts[beat][state.point]
@@ -66,7 +67,7 @@ class TorchRuntime:
         hidden = self._decoder.tick_gru.step(gates, torch.from_numpy(state.hidden))
         state.hidden = hidden.numpy()
         state.tick += 1
-        logits: Floats = self._decoder.to_tokens(hidden).numpy()
+        logits: Float32s = self._decoder.to_tokens(hidden).numpy()
         return logits
 
     @property

@@ -19,8 +19,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Array, Floats
 from ..evaluation.control import STEPS, Outcome
 from ..evaluation.evaluate import Evaluation, Mode
 from ..music.attributes import evaluate
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from ..library import Model
 
 Picture = tuple[str, str]  # HTML, caption
-Floats = npt.NDArray[np.floating[Any]]
 COLOURS: dict[Mode, str] = {"latent": REMOVED, "guided": NEW}
 
 DPI = 110
@@ -175,7 +174,7 @@ def _surface(
     return mean
 
 
-def _panels(rows: int, columns: int, colour_bars: bool = False) -> tuple[Figure, npt.NDArray[Any]]:
+def _panels(rows: int, columns: int, colour_bars: bool = False) -> tuple[Figure, Array]:
     from matplotlib.figure import Figure
 
     width = 3.0 if colour_bars else 2.7
@@ -281,7 +280,7 @@ def _rolls(engine: EngineModel, k: int, strips: dict[Mode, Outcome]) -> str:
 
 
 def _cell(
-    row: npt.NDArray[Any], meter: Meter, text: str, colour: str, box: tuple[float, float, float, float], high: int
+    row: Array, meter: Meter, text: str, colour: str, box: tuple[float, float, float, float], high: int
 ) -> list[str]:
     x, y, width, height = box
     scale = width / float(meter.quarters)
@@ -301,7 +300,7 @@ def _cell(
     return parts
 
 
-def _sounds(row: npt.NDArray[Any], meter: Meter) -> list[tuple[Fraction, Fraction, int]]:
+def _sounds(row: Array, meter: Meter) -> list[tuple[Fraction, Fraction, int]]:
     """(start, end, normalised pitch) in quarter notes; a note tied into the measure is not in its row."""
     at = meter.tick_quarters
     notes = notes_of([row.astype(np.int16)], 0)
@@ -354,7 +353,7 @@ def _engraved(strip: Outcome, engine: EngineModel, k: int, verovio: Any) -> str:
     return _image("svg+xml", toolkit.renderToSVG(1).encode(), f"{spec.name} traversal as a score")
 
 
-def _musicxml(rows: Sequence[npt.NDArray[Any]], texts: Sequence[str], meter: Meter) -> str:
+def _musicxml(rows: Sequence[Array], texts: Sequence[str], meter: Meter) -> str:
     music21: Any = import_module("music21")  # its own types are half there
     exporter: Any = import_module("music21.musicxml.m21ToXml").GeneralObjectExporter
     part = music21.stream.Part()
@@ -378,7 +377,7 @@ def _musicxml(rows: Sequence[npt.NDArray[Any]], texts: Sequence[str], meter: Met
     return xml
 
 
-def _elements(row: npt.NDArray[Any], meter: Meter) -> list[tuple[Fraction, Fraction, int | None]]:
+def _elements(row: Array, meter: Meter) -> list[tuple[Fraction, Fraction, int | None]]:
     """(start, end, pitch) in quarter notes, pitch None where nothing sounds."""
     found: list[tuple[Fraction, Fraction, int | None]] = []
     reached = Fraction(0)

@@ -20,17 +20,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Array, Float32s, Ints
 from ..music.attributes import AttributeSpec, by_meter, evaluate_mixed
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.tokens import DIATONIC, FIRST_PITCH, LOWEST, PAD, VOCABULARY
-
-Inputs = npt.NDArray[Any]  # (b, 1 + width) packed rows: attributes.pack
-Floats = npt.NDArray[np.float32]
 
 CROSSING = 0.3  # of the mixed measures: chosen on validation tunes, docs/alignment.md
 MOVING = 0.5  # of the mixed measures: the same
@@ -48,7 +44,7 @@ class Mixer:
     crossing: float = CROSSING
     moving: float = MOVING
 
-    def __call__(self, inputs: Inputs, values: Floats, random: np.random.Generator) -> tuple[Inputs, Floats, int]:
+    def __call__(self, inputs: Array, values: Float32s, random: np.random.Generator) -> tuple[Array, Float32s, int]:
         """(b, ...), (b, k) -> both with the first rows mixed, and how many those are."""
         count = round(self.share * len(inputs))
         mixed, values = inputs.copy(), values.copy()
@@ -67,7 +63,7 @@ class Mixer:
         return mixed, values, count
 
 
-def halves(rows: Inputs, others: Inputs, meter: Meter, random: np.random.Generator) -> Inputs:
+def halves(rows: Array, others: Array, meter: Meter, random: np.random.Generator) -> Array:
     """(m, 1 + width) twice -> the beginnings of rows, the ends of others; a measure of one beat stays whole."""
     if meter.beats == 1:
         return rows
@@ -75,7 +71,7 @@ def halves(rows: Inputs, others: Inputs, meter: Meter, random: np.random.Generat
     return np.where(np.arange(rows.shape[1]) >= cut, others, rows)
 
 
-def crossed(rows: Inputs, others: Inputs) -> Inputs:
+def crossed(rows: Array, others: Array) -> Array:
     """(m, 1 + width) twice -> rows with the pitches of others: their first, their last, and evenly what lies between.
 
     A row stays as it is where either has no onset.
@@ -92,7 +88,7 @@ def crossed(rows: Inputs, others: Inputs) -> Inputs:
     return made
 
 
-def moved(rows: Inputs, steps: npt.NDArray[np.int64]) -> Inputs:
+def moved(rows: Array, steps: Ints) -> Array:
     """(m, 1 + width), (m,) steps of the scale, up or down, FARTHEST at most -> rows with each note so much higher; what
     was raised by a semitone stays so. A row that would leave the vocabulary stays as it is."""
     tokens = _moves()[steps[:, None] + FARTHEST, rows[:, 1:]]
@@ -103,7 +99,7 @@ def moved(rows: Inputs, steps: npt.NDArray[np.int64]) -> Inputs:
 
 
 @cache
-def _moves() -> Inputs:
+def _moves() -> Array:
     """(2 FARTHEST + 1, v) the token that each becomes, OUTSIDE where there is none. The last column is for PAD, -1."""
     pitches = np.arange(VOCABULARY - FIRST_PITCH) + LOWEST
     degree = np.searchsorted(DIATONIC, pitches % 12, side="right") - 1

@@ -14,9 +14,9 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from ..arrays import Float64s, Floats, Ints
 from ..errors import CheckpointError
 from ..vae.checkpoint import Checkpoint
 from ..vae.checkpoint import halved as nearest_half
@@ -27,7 +27,6 @@ from ..vae.scales import NOT_CARRIED, Scale, calibrate, correlations
 from ..vae.statistics import mutual_information, sampled, spearman
 from .objectives import Carriage
 
-Floats = npt.NDArray[np.floating[Any]]
 Weights = dict[str, Floats]
 Matrix = tuple[tuple[float, ...], ...]
 Mirror = Callable[[Mapping[str, Floats], Sequence[int]], Weights]  # turns the sign of these dimensions round
@@ -43,7 +42,7 @@ class Carried(NamedTuple):
     weights: Weights
 
 
-def calibration_rows(train: Examples) -> npt.NDArray[np.int64]:
+def calibration_rows(train: Examples) -> Ints:
     """The rows that the calibration is fitted on, evenly spread."""
     return spread(len(train), CALIBRATION_ROWS)
 
@@ -51,7 +50,7 @@ def calibration_rows(train: Examples) -> npt.NDArray[np.int64]:
 def carried(
     model: ArVae,
     train: Examples,
-    at: npt.NDArray[np.int64],
+    at: Ints,
     others: Mapping[str, Floats],
     origins: Sequence[str],
     carriage: Carriage,
@@ -125,13 +124,13 @@ def restored(checkpoint: Checkpoint, build: Callable[[dict[str, Any]], ArVae]) -
     return model.eval()
 
 
-def posterior_means(model: ArVae, inputs: Any) -> npt.NDArray[np.float64]:
+def posterior_means(model: ArVae, inputs: Any) -> Float64s:
     """(n, ...) rows -> (n, z)"""
     return posteriors(model, inputs)[0]
 
 
 @torch.no_grad()
-def posteriors(model: ArVae, inputs: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def posteriors(model: ArVae, inputs: Any) -> tuple[Float64s, Float64s]:
     """(n, ...) rows, an array or lazy -> means and log-variances, (n, z) each."""
     model.eval()
     device = next(model.parameters()).device

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Floats, Rows
 from ..editing.edit import Model
 from ..evaluation.control import draw, latent, outcome, summary
 from ..library import prepare
@@ -26,8 +25,6 @@ from ..vae.examples import Examples, distinct, spread
 GAINS = (1.0, 1.05, 1.1, 1.15, 1.2)
 ROWS = 1000  # measures that are asked, at most
 FEWEST = 50  # of which anything can be told
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 def with_gains(checkpoint: Checkpoint, held_out: Examples) -> Checkpoint:
@@ -47,7 +44,7 @@ def measured(model: Model, held_out: Examples) -> dict[str, float]:
     return {name: _gain(model, inputs, drawn, k) for k, name in enumerate(model.metadata.names)}
 
 
-def _gain(model: Model, inputs: npt.NDArray[np.int16], drawn: Floats, k: int) -> float:
+def _gain(model: Model, inputs: Rows, drawn: Floats, k: int) -> float:
     worth, name = [], model.metadata.names[k]
     for gain in GAINS:
         tried = replace(model, metadata=_gained(model.metadata, {name: gain}))

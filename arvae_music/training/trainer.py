@@ -24,12 +24,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from ..arrays import Array, Float32s
 from ..errors import TrainingError, UsageError
 from ..vae.combinations import Combinations
 from ..vae.examples import Examples, spread
@@ -39,9 +39,8 @@ from . import objectives
 from .objectives.objective import PARTS, Batch, Critic, Measure, Objective, Phase, Setting, Step, Terms
 
 Compare = Callable[[Tensor, Tensor], dict[str, float]]
-Rows = npt.NDArray[Any]
 # (b, ...) inputs and (b, k) values -> both with some first rows made up, and how many those are
-Augment = Callable[[Rows, npt.NDArray[np.float32], np.random.Generator], tuple[Rows, npt.NDArray[np.float32], int]]
+Augment = Callable[[Array, Float32s, np.random.Generator], tuple[Array, Float32s, int]]
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # Adam's state of one parameter
 WARM_UP = 0.02  # share of a phase over which the learning rate rises
 FLOOR = 0.01  # share of the learning rate at the end of a phase's cosine
@@ -266,7 +265,7 @@ class Trainer:
         return draw
 
     def _on_device(
-        self, inputs: Rows, values: npt.NDArray[np.float32], made_up: int, random: np.random.Generator
+        self, inputs: Array, values: Float32s, made_up: int, random: np.random.Generator
     ) -> Batch:
         arrays = (inputs, values, self.codes.drawn(values, random))
         rows, raw, codes = (torch.from_numpy(array).to(self.device) for array in arrays)

@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from .. import __version__
+from ..arrays import Floats, Ints
 from ..errors import CheckpointError, UsageError
 from ..music.tokens import CENTRE, FIRST_PITCH, HOLD, REST, SPAN, VOCABULARY
 from ..system.files import write_whole
@@ -48,7 +48,6 @@ TOKENS = {
     "hold": HOLD, "rest": REST, "first_pitch": FIRST_PITCH, "centre": CENTRE, "span": SPAN, "size": VOCABULARY,
 }  # fmt: skip
 
-Floats = npt.NDArray[np.floating[Any]]
 S = TypeVar("S")
 
 
@@ -94,7 +93,7 @@ class Metadata:
         before: Floats,
         wanted: Floats,
         overshoot: Floats | float = 1.0,
-        groups: npt.NDArray[np.int64] | None = None,
+        groups: Ints | None = None,
     ) -> Floats:
         """(m, z) latent points, (m, k) raw values now and wanted (NaN: free), (m,) meter codes -> points with moved
         codes, by the attributes' gains.

@@ -14,14 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Float32s, Floats, Ints
 from .examples import spread
-
-Floats = npt.NDArray[np.floating[Any]]
 
 MOST = 12_288  # that a model keeps, or an objective looks through
 ASKED = 10.0  # weight of what is asked for, beside 1 for what is to be kept
@@ -30,7 +27,7 @@ CHUNK = 64  # measures whose distances are held at a time
 
 @dataclass(frozen=True, eq=False)
 class Combinations:
-    groups: npt.NDArray[np.int64]  # (n,) only those of a measure's own group are for it: meters
+    groups: Ints  # (n,) only those of a measure's own group are for it: meters
     values: Floats  # (n, k) raw
 
     @classmethod
@@ -43,7 +40,7 @@ class Combinations:
         return {group: self.values[self.groups == group] for group in np.unique(self.groups).tolist()}
 
     @property
-    def table(self) -> npt.NDArray[np.float32]:
+    def table(self) -> Float32s:
         """(n, 1 + k), the inverse of `of`."""
         return np.column_stack([self.groups, self.values]).astype(np.float32)
 
@@ -56,7 +53,7 @@ class Combinations:
         first = np.unique(columns, axis=0, return_index=True)[1]
         return Combinations.of(self.table[first[spread(len(first), most)]])
 
-    def nearest(self, before: Floats, wanted: Floats, sd: Floats, groups: npt.NDArray[np.int64]) -> Floats:
+    def nearest(self, before: Floats, wanted: Floats, sd: Floats, groups: Ints) -> Floats:
         """(m, k) raw values now and wanted (NaN: free), (k,) what is one step of each, (m,) groups -> (m, k) values
         that go together, but for what is wanted, which stays as it is. A measure's own combination is one of them.
 

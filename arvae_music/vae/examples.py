@@ -23,9 +23,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Array, Float32s, Float64s, Floats, Ints, Mask
 from ..errors import CorpusError
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +34,8 @@ class LazyRows:
     `rows[at]` is an array; `rows.take(at)` is fewer lazy rows. Both take integers or a boolean mask.
     """
 
-    make: Callable[[npt.NDArray[np.int64]], Array]
-    indices: npt.NDArray[np.int64]
+    make: Callable[[Ints], Array]
+    indices: Ints
     row: tuple[int, ...]
     dtype: np.dtype[Any]
 
@@ -50,7 +49,7 @@ class LazyRows:
     def __getitem__(self, at: Any) -> Array:
         return self.make(self.indices[at])
 
-    def take(self, at: npt.NDArray[Any]) -> LazyRows:
+    def take(self, at: Array) -> LazyRows:
         return LazyRows(self.make, self.indices[at], self.row, self.dtype)
 
 
@@ -62,9 +61,9 @@ class Examples:
     """
 
     inputs: Any  # an array, or LazyRows
-    attributes: npt.NDArray[np.float32]
+    attributes: Float32s
     names: tuple[str, ...]
-    pieces: npt.NDArray[np.int64]
+    pieces: Ints
 
     def __post_init__(self) -> None:
         n = len(self.inputs)
@@ -92,7 +91,7 @@ class Examples:
         inputs = self.inputs.take(at) if isinstance(self.inputs, LazyRows) else self.inputs[at]
         return Examples(inputs, self.attributes[at], self.names, self.pieces[at])
 
-    def column(self, name: str) -> npt.NDArray[np.float32]:
+    def column(self, name: str) -> Float32s:
         """(n,) values of the attribute `name`. Raises KeyError."""
         if name not in self.names:
             raise KeyError(f"no attribute {name!r} among {', '.join(self.names)}")
@@ -105,7 +104,7 @@ def joined(first: Examples, second: Examples) -> Examples:
         raise ValueError("examples of other attributes, or rows of another shape")
     count = len(first)
 
-    def make(at: npt.NDArray[np.int64]) -> Array:
+    def make(at: Ints) -> Array:
         rows = np.empty((len(at), *first.inputs.shape[1:]), dtype=first.inputs.dtype)
         here = at < count
         rows[here], rows[~here] = first.inputs[at[here]], second.inputs[at[~here] - count]
@@ -150,12 +149,12 @@ def split(examples: Examples, shares: Sequence[float] = (0.8, 0.1, 0.1), seed: i
     return Split(*parts)
 
 
-def spread(count: int, most: int) -> npt.NDArray[np.int64]:
+def spread(count: int, most: int) -> Ints:
     """At most `most` indices below `count`, evenly spread."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)) if count else np.zeros(0, np.int64)
 
 
-def standard(values: npt.NDArray[np.floating[Any]]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def standard(values: Floats) -> tuple[Float64s, Float64s]:
     """(n, k) values -> (k,) means and (k,) standard deviations, not below 1e-6: a constant has no scale."""
     return values.mean(axis=0, dtype=np.float64), np.maximum(values.std(axis=0, dtype=np.float64), 1e-6)
 
@@ -172,7 +171,7 @@ def _as_bytes(inputs: Array) -> npt.NDArray[np.void]:
     return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).reshape(-1)
 
 
-def seen_in(train: Examples, other: Examples) -> npt.NDArray[np.bool_]:
+def seen_in(train: Examples, other: Examples) -> Mask:
     """(len(other),) which inputs of `other` also occur in `train`, byte for byte."""
     if len(train) == 0 or len(other) == 0:
         return np.zeros(len(other), dtype=np.bool_)
@@ -182,12 +181,12 @@ def seen_in(train: Examples, other: Examples) -> npt.NDArray[np.bool_]:
     return np.array([row.tobytes() in known for row in _as_bytes(other.inputs)], dtype=np.bool_)
 
 
-def distinct(examples: Examples) -> npt.NDArray[np.int64]:
+def distinct(examples: Examples) -> Ints:
     """The index of the first example with each distinct input, in order."""
     return counted(examples)[0]
 
 
-def counted(examples: Examples) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def counted(examples: Examples) -> tuple[Ints, Ints]:
     """`distinct`, and how often each occurs."""
     if len(examples) == 0:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)

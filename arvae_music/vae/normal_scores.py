@@ -16,15 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Float32s, Floats, Ints
 from .examples import Examples, LazyRows, distinct
 from .scales import Scale, given, straight_on
-
-Floats = npt.NDArray[np.floating[Any]]
 
 LEVELS = 500  # of an attribute, at most: of more values, so many groups of neighbours
 ROUNDING = 1e-6  # of their span: examples hold values in single precision
@@ -102,19 +99,19 @@ class Codes:
         are made when they are read, all."""
         return cls.of((train if isinstance(train.inputs, LazyRows) else train.take(distinct(train))).attributes)
 
-    def __call__(self, values: Floats) -> npt.NDArray[np.float32]:
+    def __call__(self, values: Floats) -> Float32s:
         """(b, k) values -> (b, k) codes."""
         return self._stacked([one.code(column) for one, column in zip(self.scores, values.T, strict=True)])
 
-    def drawn(self, values: Floats, random: np.random.Generator) -> npt.NDArray[np.float32]:
+    def drawn(self, values: Floats, random: np.random.Generator) -> Float32s:
         """(b, k) values -> (b, k) codes from their intervals."""
         return self._stacked([one.drawn(column, random) for one, column in zip(self.scores, values.T, strict=True)])
 
-    def _stacked(self, columns: list[Floats]) -> npt.NDArray[np.float32]:
+    def _stacked(self, columns: list[Floats]) -> Float32s:
         return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _levels(values: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
+def _levels(values: Floats) -> tuple[Floats, Ints]:
     """(n,) -> increasing levels and how many values are at each."""
     levels, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     if len(levels) <= LEVELS:

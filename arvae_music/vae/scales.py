@@ -15,16 +15,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Floats
 from .statistics import ranked
 
 QUANTILES = 101
 KNOTS = 64  # of a calibration, at most
 STRONG = 0.5  # |correlation| of codes from which another attribute's code moves along
 NOT_CARRIED = -1  # the dimension of an attribute that the model knows the statistics of, and no more
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+from ..arrays import Array, Floats, Ints
+
 Probe = Literal["mlp", "boosting"]
 PROBES: tuple[Probe, ...] = ("mlp", "boosting")
 FOLDS = 3
@@ -122,7 +123,7 @@ def spearman(given: Floats, found: Floats) -> float:
     return correlation(ranks(given), ranks(found))
 
 
-def grouped_spearman(given: Floats, found: Floats, groups: npt.NDArray[Any], least: int = LEAST_GROUP) -> float:
+def grouped_spearman(given: Floats, found: Floats, groups: Array, least: int = LEAST_GROUP) -> float:
     """The mean of the groups' rank correlations, weighted by their sizes.
 
     Measures of different meters hold different values, which alone makes requests and results correlate. Groups
@@ -138,7 +139,7 @@ def grouped_spearman(given: Floats, found: Floats, groups: npt.NDArray[Any], lea
     return weighted / weights if weights else float("nan")
 
 
-def histogram_bins(values: Floats, bins: int = BINS) -> npt.NDArray[np.int64]:
+def histogram_bins(values: Floats, bins: int = BINS) -> Ints:
     """(n,) -> (n,) bin numbers from 0, of equal width between the extremes."""
     if len(values) == 0:
         return np.zeros(0, dtype=np.int64)
@@ -146,7 +147,7 @@ def histogram_bins(values: Floats, bins: int = BINS) -> npt.NDArray[np.int64]:
     return np.digitize(values, edges[1:-1]).astype(np.int64)
 
 
-def _entropy(counts: npt.NDArray[Any]) -> float:
+def _entropy(counts: Array) -> float:
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log(shares)).sum()) + 0.0
 
@@ -224,7 +225,7 @@ def ranked(table: Floats) -> Floats:
     return np.stack([ranks(column) for column in table.T], axis=1)
 
 
-def _gaps(table: Floats, own: npt.NDArray[np.int64]) -> Floats:
+def _gaps(table: Floats, own: Ints) -> Floats:
     """(z, k) -> (k,): an attribute's own dimension's less the best of the others, 0 if there is no other."""
     every = np.arange(table.shape[1])
     others = table.copy()
@@ -249,7 +250,7 @@ def sampled(mean: Floats, log_variance: Floats, random: np.random.Generator) -> 
 
 
 def probes(
-    fit: tuple[Floats, Floats], judge: tuple[Floats, Floats], seed: int = 0, pieces: npt.NDArray[Any] | None = None
+    fit: tuple[Floats, Floats], judge: tuple[Floats, Floats], seed: int = 0, pieces: Array | None = None
 ) -> dict[str, float]:
     """`probe_r2` of every kind, and `crossed_r2` of what is judged, if its (n,) pieces are given."""
     found: dict[str, float] = {kind: probe_r2(fit, judge, kind, seed) for kind in PROBES}
@@ -273,7 +274,7 @@ def probe_r2(fit: tuple[Floats, Floats], judge: tuple[Floats, Floats], kind: Pro
     return _explained(new_values, _told(fit, new_codes, kind, seed))
 
 
-def crossed_r2(codes: Floats, values: Floats, pieces: npt.NDArray[Any], kind: Probe = "mlp", seed: int = 0) -> float:
+def crossed_r2(codes: Floats, values: Floats, pieces: Array, kind: Probe = "mlp", seed: int = 0) -> float:
     """The same, of (n, d) and (n,) alone: each of FOLDS parts of the (n,) pieces is told by a probe that is fitted on
     the others. Codes of rows that a model was trained on may lie otherwise than those of others, and a probe that is
     fitted there then tells too little. NaN with fewer rows or pieces than that takes."""
@@ -385,7 +386,7 @@ def drift(before: Floats, after: Floats, sd: Floats) -> Floats:
     return result
 
 
-def drift_rho(requested: Floats, before: Floats, after: Floats, groups: npt.NDArray[Any]) -> float:
+def drift_rho(requested: Floats, before: Floats, after: Floats, groups: Array) -> float:
     """|rank correlation| of a request with what became of ANOTHER attribute, as MuseMorphose reports it.
 
     Requests are drawn at random, so that what they happen to correlate with the other attribute's value BEFORE the
@@ -411,7 +412,7 @@ class Content(NamedTuple):
     ticks: float  # share of equal tokens
 
 
-def content(before: npt.NDArray[Any], after: npt.NDArray[Any], first_onset: int, absent: int) -> Content:
+def content(before: Array, after: Array, first_onset: int, absent: int) -> Content:
     """(n, ticks) rows before and after an edit -> what they share; NaN without rows.
 
     Tokens from `first_onset` up start a note; ticks that hold `absent` in `before` do not belong to their row.

@@ -27,14 +27,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from ...arrays import Array, Floats, Ints
 from ...errors import UsageError
 from ...vae.combinations import MOST, Combinations
 from ...vae.examples import standard
@@ -57,9 +57,6 @@ JUDGED = 2000  # rows that tell which dimensions are used
 FORGOTTEN = 0.02  # a step, of the running errors
 LEAST = 1e-6  # sd, of those
 
-Floats = npt.NDArray[np.floating[Any]]
-Ints = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True)
 class Weights:
@@ -78,7 +75,7 @@ class Asked(NamedTuple):
     """Edits to be made: rows, which attribute of each is moved, and to what."""
 
     rows: Tensor  # (m, ...)
-    attribute: npt.NDArray[np.int64]  # (m,)
+    attribute: Ints  # (m,)
     wanted: Floats  # (m, k) what is asked for, and what goes along
     codes: Tensor  # (m, k) moved
     free: Tensor  # (m, z) what is kept: model.freed
@@ -275,7 +272,7 @@ def make(setting: Setting) -> Aligned:
     return Aligned(ConditionalVae(setting.beta), setting.measure, known, codes, sd)
 
 
-def _groups(context: npt.NDArray[Any]) -> Ints:
+def _groups(context: Array) -> Ints:
     """(n, c) one-hot contexts -> (n,) which it is."""
     found: Ints = context.argmax(axis=1) if context.shape[1] else np.zeros(len(context), dtype=np.int64)
     return found
@@ -301,7 +298,7 @@ def _normalised(reward: Floats) -> Floats:
     return found
 
 
-def _means(error: Floats, attribute: npt.NDArray[np.int64], k: int) -> Floats:
+def _means(error: Floats, attribute: Ints, k: int) -> Floats:
     """(m * s,) errors and attributes -> (k,) each attribute's mean error; NaN of one that was not asked for."""
     count = np.bincount(attribute, minlength=k)
     found: Floats = np.where(count, np.bincount(attribute, weights=error, minlength=k) / np.maximum(count, 1), np.nan)

@@ -19,20 +19,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-import numpy as np
-import numpy.typing as npt
 from torch import Tensor, nn
 
+from ...arrays import Array, Float32s, Floats
 from ...vae.combinations import Combinations
 from ...vae.model import ArVae, Outputs
 from ...vae.normal_scores import Codes
 from ..losses import kl_divergence
 from .entries import Carriage
 
-Rows = npt.NDArray[Any]
-Measure = Callable[[Rows], npt.NDArray[np.floating[Any]]]  # (m, ...) rows -> (m, k) attribute values
+Measure = Callable[[Array], Floats]  # (m, ...) rows -> (m, k) attribute values
 
 
 Memory = Mapping[str, Tensor]
@@ -77,7 +75,7 @@ class Setting:
     """What an objective is made from."""
 
     latent: int
-    values: npt.NDArray[np.float32]  # (n, k), of the training examples
+    values: Float32s  # (n, k), of the training examples
     beta: float
     gamma: float
     delta: float
