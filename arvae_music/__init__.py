@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .version import __version__
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
     from .library import Model
     from .music.melody import Melody
 
-__version__ = "0.1.0"
-__all__ = ["load", "read", "save"]
+__all__ = ["__version__", "load", "read", "save"]
 
 
 def load(model: str | Path = "auto", melody: Melody | None = None, runtime: str = "numpy") -> Model:

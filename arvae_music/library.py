@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,25 +18,19 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, Floats, Row
+from .arrays import Row
 from .editing.edit import PROPOSALS, EditRequest, EditResult, Mode, edit
-from .editing.edit import Model as EngineModel
 from .editing.interpolate import STEPS, Interpolation, interpolate
 from .editing.locks import parse as parse_locks
 from .editing.vary import AMOUNT, COUNT, VaryRequest, VaryResult, vary
 from .errors import CheckpointError, UsageError
-from .music.attributes import AttributeSpec, evaluate
-from .music.attributes import find as find_attribute
 from .music.melody import Melody
 from .music.meter import Meter
 from .music.sliders import Target, numbers_in, parse
 from .networks.decoding import decode, log_probabilities
-from .networks.runtime import Flow, Freed, GivenCodes, NumpyRuntime, Runtime
+from .networks.model import Model as EngineModel
+from .networks.model import prepare
 from .vae import checkpoint as checkpoints
-from .vae.checkpoint import Checkpoint
-from .vae.normal_scores import NormalScores
-from .vae.scales import Scale
-from .vae.statistics import sampled
 
 Request = float | str | Target
 RUNTIMES = ("numpy", "torch")  # the first is the usual one
@@ -46,12 +40,6 @@ AUTO = "auto"  # the packaged model that knows a melody best
 @dataclass(frozen=True)
 class Model(EngineModel):
     """A trained model, ready to work."""
-
-    checkpoint: Checkpoint
-
-    @property
-    def name(self) -> str:
-        return self.checkpoint.name
 
     def target(self, name: str, request: Request) -> Target:
         """`1.5` or `"+1.5"`, `"=8notes"`, ... for one of the model's attributes. Raises UsageError, CheckpointError."""
@@ -150,8 +138,8 @@ def _read(path: Path, changed: int, runtime: str) -> Model:
     if runtime == "torch":
         from .networks.torch_runtime import TorchRuntime
 
-        return prepare(checkpoint, TorchRuntime)
-    return prepare(checkpoint)
+        return Model(**vars(prepare(checkpoint, TorchRuntime)))
+    return Model(**vars(prepare(checkpoint)))
 
 
 def fit(model: Model, melody: Melody) -> float:
@@ -173,41 +161,3 @@ def fit(model: Model, melody: Melody) -> float:
         right += inputs[foretold].size
         right += int((decode(model.runtime, z[~foretold], meter) == inputs[~foretold]).sum())
     return right / max(total, 1)
-
-
-def prepare(checkpoint: Checkpoint, runtime: Callable[[Checkpoint], Runtime] = NumpyRuntime) -> Model:
-    checkpoints.expect(checkpoint, "measures")
-    scales = checkpoint.metadata.scales
-    specs = checkpoints.specs_of(scales, find_attribute)
-    whole = _measuring(runtime(checkpoint), scales, specs)
-    if checkpoint.metadata.dims.get("flow_layers"):
-        whole = Freed(whole, Flow(checkpoint))
-    return Model(whole, checkpoint.metadata, specs, checkpoint)
-
-
-def _measuring(runtime: Runtime, scales: Sequence[Scale], specs: Sequence[AttributeSpec]) -> Runtime:
-    """The runtime, with the codes of attributes that the decoder was given measured."""
-    given = [scale for scale in scales if scale.given]
-    measured = [spec for scale, spec in zip(scales, specs, strict=True) if scale.given]
-    if not given:
-        return runtime
-
-    def columns(rows: Array, meter: Meter) -> list[tuple[Scale, Floats]]:
-        return list(zip(given, evaluate(measured, rows, meter).T, strict=True))
-
-    def codes(rows: Array, meter: Meter) -> tuple[Floats, Floats]:
-        found = [(scale.code(values), scale.log_variance(values)) for scale, values in columns(rows, meter)]
-        mean, log_variance = (np.stack(side, axis=1) for side in zip(*found, strict=True))
-        return mean, log_variance
-
-    def draw(rows: Array, meter: Meter, random: np.random.Generator) -> Floats:
-        return np.stack([_drawn(scale, values, random) for scale, values in columns(rows, meter)], axis=1)
-
-    return GivenCodes(runtime, tuple(scale.dimension for scale in given), codes, draw)
-
-
-def _drawn(scale: Scale, values: Floats, random: np.random.Generator) -> Floats:
-    """(n,) -> (n,) codes as training drew them."""
-    if scale.shares:
-        return NormalScores.of_scale(scale).drawn(values, random)
-    return sampled(scale.code(values), scale.log_variance(values), random)

@@ -46,21 +46,21 @@ from torch import Tensor
 from arvae_music.cli.domains import FLOW_LAYERS, MEASURES, WIDE
 from arvae_music.cli.train import make_plan
 from arvae_music.evaluation.evaluate import EvaluationOptions, evaluate_model
-from arvae_music.library import prepare
 from arvae_music.music.attributes import PAPER, evaluate_mixed, find
 from arvae_music.networks.hierarchical import accuracy, build
+from arvae_music.networks.model import prepare
 from arvae_music.system import machine as processor
 from arvae_music.system.files import write_whole
+from arvae_music.system.machine import seed_all
 from arvae_music.training import comparison
 from arvae_music.training.augmentation import CROSSING, MOVING, Mixer
-from arvae_music.training.gains import with_gains
-from arvae_music.training.music_recipe import combinations_of, to_checkpoint
+from arvae_music.training.music_recipe import combinations_of, to_checkpoint, with_gains
 from arvae_music.training.objectives import entry, make
 from arvae_music.training.objectives.aligned import EASED, FINISH, START, Aligned, Weights
 from arvae_music.training.objectives.ar_vae import ArVaeObjective
 from arvae_music.training.objectives.entries import Carriage
 from arvae_music.training.objectives.objective import Memory, Objective, Phase, Setting, Step, Terms
-from arvae_music.training.trainer import Trainer, seed_all
+from arvae_music.training.trainer import Trainer
 from arvae_music.vae.examples import Split, standard
 from arvae_music.vae.normal_scores import NEAR, Codes
 from arvae_music.vae.scales import Scale

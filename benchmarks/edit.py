@@ -26,13 +26,14 @@ import numpy as np
 from tunes import held_out
 
 import arvae_music
-from arvae_music.cli.shared.common import plain
+from arvae_music.editing.cost import judge_of
 from arvae_music.editing.edit import BarResult, EditResult, edit
-from arvae_music.editing.locks import Locks, in_key
 from arvae_music.library import Model
 from arvae_music.music.attributes import BUILT_IN, SEMITONES, rhythm_weights
+from arvae_music.music.keys import in_key
 from arvae_music.music.melody import Melody
 from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, onsets
+from arvae_music.system.files import plain
 
 STEP = 1.5  # sd
 SAMPLE = 40  # measures a request for brute force
@@ -175,7 +176,7 @@ def _against_least(pairs: list[tuple[BarResult, Melody, EditResult]], model: Mod
 def _least(row: np.ndarray, bar: BarResult, model: Model, k: int) -> int:
     """The fewest ticks that reach the target: 1, 2, or 0 where two are not enough. Pitches in the key only."""
     reduced = model.restricted([model.metadata.names[k]])
-    judge = reduced.judge(bar.meter, Locks(), 1.0)
+    judge = judge_of(reduced, bar.meter)
     notes = row[onsets(row)]
     tokens = np.arange(FIRST_PITCH, FIRST_PITCH + 49)
     near = tokens[(tokens >= notes.min() - 14) & (tokens <= notes.max() + 14)] if len(notes) else tokens[12:36]

@@ -23,9 +23,8 @@ import arvae_music
 from arvae_music.corpora import registry
 from arvae_music.evaluation.evaluate import DRAWS
 from arvae_music.library import Model
-from arvae_music.music.attributes import by_meter
 from arvae_music.music.meter import Meter
-from arvae_music.music.tokens import HOLD
+from arvae_music.music.tokens import HOLD, by_meter
 from arvae_music.networks.decoding import decode
 from arvae_music.vae.examples import Examples, seen_in, split
 from arvae_music.vae.statistics import correlation, spearman

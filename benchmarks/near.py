@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from arvae_music.cli.domains import MEASURES
 from arvae_music.evaluation.evaluate import Evaluation, EvaluationOptions, evaluate_model
-from arvae_music.library import prepare
+from arvae_music.networks.model import prepare
 from arvae_music.system import machine as processor
 from arvae_music.vae import checkpoint
 from arvae_music.vae.checkpoint import Checkpoint

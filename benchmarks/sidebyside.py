@@ -31,7 +31,7 @@ import numpy as np
 import training
 
 from arvae_music.music import attributes
-from arvae_music.system import settings
+from arvae_music.system import machine
 from arvae_music.training.comparison import markdown
 
 SECTIONS = ("start", "training", "corpus", "engine", "batch")
@@ -55,8 +55,8 @@ def main() -> None:
             rows += {"start": start, "training": train, "corpus": corpus, "engine": costs, "batch": batch}[name](
                 melodies, options.rounds
             )
-    machine = f"{settings.processor()}, {settings.cores()} cores, Python {platform.python_version()}"
-    print(f"{machine}, medians of {options.rounds}\n")
+    place = f"{machine.processor()}, {machine.cores()} cores, Python {platform.python_version()}"
+    print(f"{place}, medians of {options.rounds}\n")
     print(markdown(rows))
 
 

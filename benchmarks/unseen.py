@@ -18,7 +18,7 @@ import numpy as np
 import arvae_music
 from arvae_music.corpora import registry
 from arvae_music.library import Model
-from arvae_music.music.attributes import by_meter
+from arvae_music.music.tokens import by_meter
 from arvae_music.networks.decoding import decode
 from arvae_music.vae.examples import spread
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ArvaeError, UsageError
-from ..system import settings
+from ..system import files, machine
 from ..training.objectives import ENTRIES, entry
 from .domains import Plan, domain_of
 from .evaluate import PARTS
@@ -108,7 +108,7 @@ def benchmark(
     if part not in PARTS:
         raise UsageError(f"there is no part {part!r}", remedy=f"give {' or '.join(PARTS)}")
     out = output or Path("runs") / f"benchmark-{default_run(corpus).name}"
-    settings.patient_threads()
+    machine.patient_threads()
     judged = domain_of(corpus).evaluation_options(quick)
     jobs = [
         Job(out / f"{name}-{seed}", _plan(corpus, name, seed, minutes, epochs, batch), part, judged)
@@ -194,7 +194,7 @@ def _evaluate(job: Job, data: Data) -> None:
     held_out = data.split.valid if job.part == "valid" else data.split.test
     about = {"model": job.folder.name, "corpus": job.plan.corpus, "part": job.part}
     result = job.plan.domain.evaluate(job.folder, data, held_out, job.evaluation, about)
-    text = json.dumps(common.plain(result.to_json()), indent=2, allow_nan=False)
+    text = json.dumps(files.plain(result.to_json()), indent=2, allow_nan=False)
     write_whole(job.evaluated, f"{text}\n".encode(), overwrite=True)
 
 
@@ -211,7 +211,7 @@ def _show(jobs: Sequence[Job], out: Path, corpus: str, command: str, as_json: bo
     runs = sorted((_result(job) for job in jobs), key=lambda run: list(ENTRIES).index(run.method))
     published = domain_of(corpus).published(corpus)
     about = _about(jobs)
-    body = common.plain(comparison.to_json(runs, published, {**about, "command": command}))
+    body = files.plain(comparison.to_json(runs, published, {**about, "command": command}))
     page = comparison.page(runs, published, command, about, f"Objectives on {corpus}")
     write_whole(out / "benchmark.json", f"{json.dumps(body, indent=2)}\n".encode(), overwrite=True)
     write_whole(out / "benchmark.md", page.encode(), overwrite=True)
@@ -253,6 +253,6 @@ def _about(jobs: Sequence[Job]) -> Mapping[str, str]:
         jobs[0].plan.domain.held_out: f"the {jobs[0].part} part, which no run was trained on",
         "network": f"{_network(jobs)}; batch {options.batch}, "
         f"learning rate {options.learning_rate:g}, one thread",
-        "machine": f"{settings.processor()}, {os.cpu_count()} cores, {platform.system()}, "
+        "machine": f"{machine.processor()}, {os.cpu_count()} cores, {platform.system()}, "
         f"Python {platform.python_version()}, PyTorch {torch.__version__.partition('+')[0]}",
     }

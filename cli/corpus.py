@@ -55,8 +55,8 @@ def build(
         return _build_images(corpus, jobs, rebuild, mnist_dir, fetch, name)
     if mnist_dir is not None or fetch:
         raise UsageError("--mnist-dir and --fetch are for mnist", remedy="arvae corpus build mnist")
+    from ..system.machine import cores
     from ..system.processes import warm_up
-    from ..system.settings import cores
 
     if (jobs or cores()) > 1:
         warm_up(WORKERS_IMPORT)  # first of all: this process has as much to import

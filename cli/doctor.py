@@ -16,9 +16,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from .. import __version__
 from ..errors import ArvaeError
 from ..system import settings
+from ..version import __version__
 from .shared import common
 
 ESSENTIAL = {"numpy": "arithmetic", "mido": "MIDI files", "safetensors": "models"}

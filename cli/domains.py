@@ -216,8 +216,7 @@ class Measures:
         self, plan: Plan, data: Data, trainer: Trainer, training: dict[str, Any], provenance: dict[str, Any]
     ) -> Checkpoint:
         from ..music.attributes import find
-        from ..training.gains import with_gains
-        from ..training.music_recipe import origin_of, to_checkpoint
+        from ..training.music_recipe import origin_of, to_checkpoint, with_gains
 
         made = to_checkpoint(
             trainer.model,
@@ -251,7 +250,7 @@ class Measures:
         return result
 
     def published(self, corpus: str) -> Mapping[str, Mapping[str, float]]:
-        from ..evaluation.evaluate import PUBLISHED
+        from ..evaluation.published import PUBLISHED
 
         return PUBLISHED.get(corpus, {})
 
@@ -314,7 +313,7 @@ class Images:
     def checkpoint(
         self, plan: Plan, data: Data, trainer: Trainer, training: dict[str, Any], provenance: dict[str, Any]
     ) -> Checkpoint:
-        from ..images.model import origin_of, to_checkpoint
+        from ..training.image_recipe import origin_of, to_checkpoint
 
         origins = [origin_of(name) for name in plan.attributes]
         return to_checkpoint(

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import CorpusError, OutputError, UsageError
-from ..system import settings
+from ..system import machine
 from .corpus import ensure_built
 from .shared import common
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ..evaluation.evaluate import Evaluation
     from ..library import Model
     from ..reports.evaluation_tables import Table
-    from ..vae.checkpoint import Metadata
     from ..vae.examples import Examples
+    from ..vae.metadata import Metadata
     from .domains import Result
 
 PARTS = ("valid", "test")
@@ -92,9 +92,10 @@ def evaluate(
         raise UsageError(f"there is no part {part!r}", remedy=f"give {' or '.join(PARTS)}")
     if html is not None and html.exists() and not overwrite:
         raise OutputError("exists already", where=str(html), remedy="give --overwrite, or another name with --html")
-    settings.patient_threads()
+    machine.patient_threads()
     from .. import library
-    from ..evaluation.evaluate import EvaluationOptions, evaluate_model, headline_names
+    from ..evaluation.evaluate import EvaluationOptions, evaluate_model
+    from ..evaluation.headline import headline_names
     from ..vae import checkpoint
 
     metadata = checkpoint.describe(checkpoint.find(model))
@@ -129,7 +130,7 @@ def _judged(result: Result, thresholds: Sequence[Threshold]) -> int:
 
 def _thresholds(under: Sequence[str], over: Sequence[str], known: Sequence[str]) -> list[Threshold]:
     """For the names that are `known`. Raises UsageError, before any work, with the nearest one."""
-    from ..evaluation.evaluate import lower_is_better
+    from ..evaluation.headline import lower_is_better
 
     found = []
     for text, least in [*((text, True) for text in under), *((text, False) for text in over)]:
@@ -259,7 +260,7 @@ def _split(model: Model, corpus: str, part: str) -> tuple[Examples, Examples]:
 
 
 def _write_report(path: Path, result: Evaluation, model: Model, overwrite: bool) -> None:
-    from ..reports.evaluation_tables import page
+    from ..reports.evaluation_page import page
     from ..system.files import write_whole
 
     common.say("report ...")

@@ -147,7 +147,7 @@ def bars(melody: Melody, specs: Sequence[AttributeSpec]) -> list[dict[str, Any]]
 
 def note_names(melody: Melody) -> list[list[str]]:
     """The notes of every measure; one tied over from the measure before stands in parentheses."""
-    from ..reports.piano_roll import pitch_name
+    from ..music.keys import pitch_name
 
     names: list[list[str]] = [[] for _ in melody.bars]
     for note in melody.notes:
@@ -211,7 +211,7 @@ def quarters(length: Fraction) -> str:
 def voice_table(song: Song) -> Table:
     from rich.table import Table
 
-    from ..reports.piano_roll import pitch_name
+    from ..music.keys import pitch_name
 
     table = Table("", "track", "channel", "name", "notes", "from", "to", "overlapping", box=None)
     for voice in song.candidates:

@@ -16,8 +16,8 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, NamedTuple
 
-from .. import __version__
 from ..errors import ArvaeError
+from ..version import __version__
 
 if TYPE_CHECKING:
     import typer

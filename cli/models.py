@@ -11,7 +11,8 @@ import typer
 from .shared import common
 
 if TYPE_CHECKING:
-    from ..vae.checkpoint import Checkpoint, Metadata
+    from ..vae.checkpoint import Checkpoint
+    from ..vae.metadata import Metadata
 
 LISTED = {  # of the evaluation, the first that there is
     ("tokens", "pixels"): "come back right",

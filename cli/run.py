@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArvaeError, CheckpointError, TrainingError
+from ..system import files
 from .domains import Data, Domain, Plan
 from .main import INTERRUPTED
 from .shared import common
@@ -64,7 +65,7 @@ class Run:
     def _trainer(self) -> Trainer:
         import torch
 
-        from ..training.trainer import seed_all
+        from ..system.machine import seed_all
 
         seed_all(self.plan.options.seed, 0, 0)
         return self.plan.domain.trainer(self.plan, self.data, torch.device(self.device))
@@ -100,9 +101,9 @@ class Run:
     def _save(self, trainer: Trainer, report: Report | None) -> None:
         from safetensors.torch import save
 
-        from .. import __version__
         from ..system.files import write_whole
         from ..vae import checkpoint
+        from ..version import __version__
 
         provenance = {
             "corpus": self.plan.corpus,
@@ -110,7 +111,7 @@ class Run:
             "licence": self.data.licence,
             "arvae": __version__,
             "made": time.strftime("%Y-%m-%d"),
-            "valid": common.plain(report.valid) if report else None,
+            "valid": files.plain(report.valid) if report else None,
         }
         training = {
             **self.plan.options.to_json(),
@@ -145,7 +146,7 @@ class Run:
         return stop.asked
 
     def _record(self, report: Report) -> None:
-        line = json.dumps(common.plain(report), allow_nan=False)
+        line = json.dumps(files.plain(report), allow_nan=False)
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(line + "\n")
         if self.as_json:

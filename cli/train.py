@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import OutputError, UsageError
-from ..system import settings
+from ..system import machine
 from ..training.objectives import DEFAULT, ENTRIES, NOTHING, entry
 from .corpus import ensure_built, ensure_varied
 from .domains import BATCH, EPOCHS, STEPS, Data, Plan, domain_of
@@ -187,7 +187,7 @@ def train(
     entry(objective)
     run = output or default_run(corpus)
     _check_run(run, resume, overwrite)
-    settings.patient_threads()
+    machine.patient_threads()
     given = {
         "epochs": epochs, "batch": batch, "learning_rate": learning_rate, "beta": beta, "gamma": gamma, "delta": delta,
         "latent": latent, "hidden": hidden, "tick_hidden": tick_hidden, "token_dropout": token_dropout, "mix": mix,

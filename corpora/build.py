@@ -26,10 +26,10 @@ from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
-from .. import __version__
 from ..errors import ArvaeError, CorpusError
+from ..system.machine import cores
 from ..system.processes import in_order
-from ..system.settings import cores
+from ..version import __version__
 from . import store
 from .corpus import Corpus, Extracted, Tune, Work
 

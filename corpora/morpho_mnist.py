@@ -40,16 +40,16 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..arrays import Bytes, Float64s, Ints
 from ..errors import CorpusError, InputError, OutputError
 from ..images import digits
 from ..images.attributes import DIGITS
-from ..images.warping import warped
-from ..system import settings
+from ..images.digits import warped
+from ..system import machine, settings
 from ..system.files import open_up, write_whole
 from ..system.processes import in_order
 from ..vae.examples import Examples, LazyRows
+from ..version import __version__
 from . import idx
 
 NAME = "mnist"
@@ -230,7 +230,7 @@ def build(source: Source, jobs: int | None = None, name: str = NAME) -> Iterator
         ) from error
     temporary = Path(part)
     try:
-        yield from _build(source, temporary, name, jobs or settings.cores())
+        yield from _build(source, temporary, name, jobs or machine.cores())
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Row
+from ..music.keys import believed_fifths, choose_shift
 from ..music.meter import Meter
-from ..music.tokens import REST, Timed, believed_fifths, choose_shift, cut, onsets
+from ..music.tokens import REST, Timed, cut, onsets
 from .corpus import Bar, Extracted, Tune, Work
 
 INCOMPLETE = "pickup or incomplete measure"

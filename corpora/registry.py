@@ -24,9 +24,9 @@ import numpy.typing as npt
 
 from ..arrays import Array, Ints, Rows
 from ..errors import CorpusError
-from ..music.attributes import AttributeSpec, by_meter, evaluate_mixed
+from ..music.attributes import AttributeSpec, evaluate_mixed
 from ..music.meter import MAX_TICKS, Meter
-from ..music.tokens import PAD
+from ..music.tokens import PAD, by_meter
 from ..vae.examples import Examples
 from . import store
 from .corpus import Corpus

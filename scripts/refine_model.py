@@ -34,19 +34,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arvae_music import __version__
 from arvae_music.cli.domains import MEASURES, Plan
 from arvae_music.cli.run import write_plan
 from arvae_music.cli.train import read_plan
+from arvae_music.networks.hierarchical import from_checkpoint
 from arvae_music.system import machine as processor
-from arvae_music.training.calibration import posteriors
-from arvae_music.training.music_recipe import from_checkpoint
+from arvae_music.system.machine import seed_all
 from arvae_music.training.objectives.aligned import Aligned, Weights
 from arvae_music.training.objectives.objective import Batch
-from arvae_music.training.trainer import Trainer, TrainingOptions, seed_all
+from arvae_music.training.trainer import Trainer, TrainingOptions
 from arvae_music.vae import checkpoint
 from arvae_music.vae.examples import Examples, distinct, spread
-from arvae_music.vae.model import Posterior
+from arvae_music.vae.model import Posterior, posteriors
+from arvae_music.version import __version__
 
 MOST_EPOCHS = 1_000_000  # the clock ends it
 FLOOR = 0.02  # share of the learning rate at the end

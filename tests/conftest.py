@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from arvae_music.music import tokens
+
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does, before numpy is loaded
 
 import mido
@@ -132,7 +134,7 @@ def random_model(path: Path, *, each_tick: bool = False) -> Path:
         rows.append(row)
         meters.append(meter)
     specs = [attributes.find(name) for name in attributes.PAPER]
-    inputs = attributes.pack(rows, meters, MAX_TICKS)
+    inputs = tokens.pack(rows, meters, MAX_TICKS)
     values = attributes.evaluate_mixed(specs, inputs).astype(np.float32)
     examples = Examples(inputs, values, attributes.PAPER, np.arange(len(rows)))
     torch.manual_seed(0)

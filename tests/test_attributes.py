@@ -22,27 +22,25 @@ from strategies import batches, rows
 
 from arvae_music.arrays import Row
 from arvae_music.errors import UsageError
-from arvae_music.music import attributes
+from arvae_music.music import attributes, sliders
 from arvae_music.music.attributes import (
     BUILT_IN,
     PAPER,
     AttributeSpec,
-    by_meter,
     evaluate,
     evaluate_mixed,
     find,
     metrical_levels,
     names,
-    pack,
     rhythm_weights,
 )
 from arvae_music.music.meter import Meter, all_meters
-from arvae_music.music.tokens import FIRST_PITCH, HOLD, PAD, REST, VOCABULARY
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, PAD, REST, VOCABULARY, by_meter, pack
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES: list[dict[str, Any]] = json.loads((GOLDEN / "attributes.json").read_text(encoding="utf-8"))
 FOUR = Meter(4)
-UNIT = attributes.Unit(("raw",), lambda meter: 1.0)
+UNIT = sliders.Unit(("raw",), lambda meter: 1.0)
 
 every_attribute = pytest.mark.parametrize("spec", BUILT_IN.values(), ids=BUILT_IN)
 

@@ -15,7 +15,7 @@ from conftest import REPOSITORY, Run, random_model
 from arvae_music.cli.main import main
 from arvae_music.cli.shared import common
 from arvae_music.errors import CheckpointError
-from arvae_music.evaluation.evaluate import headline_names
+from arvae_music.evaluation.headline import headline_names
 from arvae_music.images.evaluation import headline_names as headline_names_of_images
 from arvae_music.reports import model_card as card
 from arvae_music.reports.model_card import SHOWN, evaluation_of, evaluation_path

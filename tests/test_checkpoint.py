@@ -20,6 +20,7 @@ from safetensors.numpy import load, save
 from arvae_music import library
 from arvae_music.errors import CheckpointError, OutputError
 from arvae_music.music.attributes import BUILT_IN, PAPER
+from arvae_music.music.tokens import VOCABULARY_FACTS
 from arvae_music.vae import checkpoint
 from arvae_music.vae.scales import NOT_CARRIED, QUANTILES
 
@@ -99,7 +100,7 @@ def test_the_metadata_are_readable_and_complete(model_file: Path):
     with safe_open(model_file, framework="numpy") as file:
         body = json.loads(file.metadata()["arvae"])
     assert body["format"] == checkpoint.FORMAT
-    assert body["tokens"] == checkpoint.TOKENS
+    assert body["tokens"] == VOCABULARY_FACTS
     found = checkpoint.read(model_file).metadata
     assert found.carried == PAPER
     assert set(found.names) == set(BUILT_IN)
@@ -153,8 +154,6 @@ def in_scale(**changes: object) -> Callable[[Body], Body]:
         (put(format=2, version="9.9"), r"its format is 2, .* reads 1; use the arvae that wrote it \(9.9\)"),
         (without("format"), "its format is None"),
         (put(kind="digits"), "a model of 'digits', not of measures or images"),
-        (put(tokens={**checkpoint.TOKENS, "size": 130}), "its vocabulary is .*130"),
-        (without("tokens"), "its vocabulary is None"),
         (lambda body: [body], "its metadata are no table"),
         *[(without(key), f"incomplete.*'{key}'") for key in ("dims", "scales", "correlation", "meters", "training")],
         (put(dims=3), "incomplete"),
@@ -179,6 +178,17 @@ def test_metadata_that_do_not_fit_are_refused(damaged: Callable[..., Path], body
             reading(path)
         assert raised.value.where == str(path)
         assert raised.value.remedy
+
+
+@pytest.mark.parametrize("change", [put(tokens={**VOCABULARY_FACTS, "size": 130}), without("tokens")])
+def test_a_model_of_another_vocabulary_is_refused(damaged: Callable[..., Path], change: Callable[[Body], Body]):
+    """The checkpoint itself can be read: only what would encode notes with it must know the vocabulary."""
+    path = damaged(change)
+    with pytest.raises(CheckpointError, match="its vocabulary is ") as raised:
+        library.load(path)
+    assert raised.value.where == str(path)
+    assert raised.value.remedy
+    assert checkpoint.read(path).metadata.kind == "measures"
 
 
 def uncombined(tensors: Body) -> None:

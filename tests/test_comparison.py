@@ -7,7 +7,8 @@ from statistics import mean, stdev
 
 import pytest
 
-from arvae_music.evaluation.evaluate import PUBLISHED, headline_names
+from arvae_music.evaluation.headline import headline_names
+from arvae_music.evaluation.published import PUBLISHED
 from arvae_music.images.evaluation import headline_names as headline_names_of_images
 from arvae_music.training.comparison import COLUMNS, Run, cells, cells_of_runs, markdown, page, summary, to_json
 

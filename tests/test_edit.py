@@ -17,9 +17,10 @@ from arvae_music.arrays import Row
 from arvae_music.editing.edit import EditRequest, _bound_together, _tasks
 from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.library import Model
-from arvae_music.music.attributes import AttributeSpec, Unit
+from arvae_music.music.attributes import AttributeSpec
 from arvae_music.music.melody import Bar, Melody
 from arvae_music.music.meter import Meter
+from arvae_music.music.sliders import Unit
 from arvae_music.music.tokens import HOLD, REST, pitch_of, token_of
 from arvae_music.vae.scales import NOT_CARRIED
 

@@ -15,25 +15,21 @@ from hypothesis import strategies as st
 
 from arvae_music.cli.shared.common import print_json
 from arvae_music.evaluation import control
-from arvae_music.evaluation.evaluate import (
-    PUBLISHED,
-    Evaluation,
-    EvaluationOptions,
-    evaluate_model,
-    headline_names,
-    lower_is_better,
-    spelt,
-)
+from arvae_music.evaluation.evaluate import Evaluation, EvaluationOptions, evaluate_model, spelt
+from arvae_music.evaluation.headline import headline_names, lower_is_better
+from arvae_music.evaluation.published import PUBLISHED
 from arvae_music.library import Model
-from arvae_music.music import attributes
-from arvae_music.music.attributes import evaluate_mixed, pack
+from arvae_music.music import attributes, tokens
+from arvae_music.music.attributes import evaluate_mixed
 from arvae_music.music.meter import MAX_TICKS, TICKS_PER_BEAT, Meter
-from arvae_music.music.tokens import CENTRE, FIRST_PITCH, HOLD, REST, VOCABULARY, Timed, cut, notes_of, token_of
+from arvae_music.music.tokens import CENTRE, FIRST_PITCH, HOLD, REST, VOCABULARY, Timed, cut, notes_of, pack, token_of
 from arvae_music.networks.runtime import State
+from arvae_music.reports import evaluation_page
 from arvae_music.reports import evaluation_tables as report
-from arvae_music.training import gains
-from arvae_music.vae.checkpoint import Checkpoint, Metadata
+from arvae_music.training import music_recipe
+from arvae_music.vae.checkpoint import Checkpoint
 from arvae_music.vae.examples import Examples
+from arvae_music.vae.metadata import Metadata
 from arvae_music.vae.scales import calibrate, correlations
 from arvae_music.vae.statistics import sampled
 
@@ -116,7 +112,7 @@ class Known:
 def model_of(runtime: Known, train: Examples, names: tuple[str, ...] = NAMES) -> Model:
     specs = tuple(attributes.BUILT_IN[name] for name in names)
     codes = np.zeros((len(train), LATENT))
-    for meter, at in attributes.by_meter(train.inputs):
+    for meter, at in tokens.by_meter(train.inputs):
         codes[at] = runtime.encode(train.inputs[at, 1 : 1 + meter.ticks], meter)
     values = evaluate_mixed(specs, train.inputs)
     scales = tuple(
@@ -167,16 +163,16 @@ def error_of(model: Model, name: str) -> float:
 
 def test_a_decoder_that_takes_less_than_the_step_gets_a_gain():
     model = model_of(Timid(obeys=True), TRAIN)
-    found = gains.measured(model, PART)
+    found = music_recipe.measured(model, PART)
     assert found["contour"] > 1
     assert found["density"] == 1
     assert error_of(with_gain(model, "contour", found["contour"]), "contour") < error_of(model, "contour")
 
 
 def test_a_decoder_that_takes_the_whole_step_or_none_is_left_as_it_is():
-    assert gains.measured(model_of(Known(obeys=True), TRAIN), PART) == dict.fromkeys(NAMES, 1.0)
-    assert gains.measured(model_of(Known(obeys=False), TRAIN), PART) == dict.fromkeys(NAMES, 1.0)
-    assert gains.measured(model_of(Timid(obeys=True), TRAIN), PART.take(np.arange(40))) == {}
+    assert music_recipe.measured(model_of(Known(obeys=True), TRAIN), PART) == dict.fromkeys(NAMES, 1.0)
+    assert music_recipe.measured(model_of(Known(obeys=False), TRAIN), PART) == dict.fromkeys(NAMES, 1.0)
+    assert music_recipe.measured(model_of(Timid(obeys=True), TRAIN), PART.take(np.arange(40))) == {}
 
 
 # ------------------------------------------------------------------------- what is found
@@ -330,7 +326,7 @@ def test_requests_are_other_measures_values_within_a_meter():
     values = np.arange(len(PART) * 2.0).reshape(-1, 2)
     drawn = control.draw(PART.inputs, values, np.random.default_rng(0))
     assert not (drawn == values).any()
-    for _, at in attributes.by_meter(PART.inputs):
+    for _, at in tokens.by_meter(PART.inputs):
         for k in range(2):
             assert sorted(drawn[at, k]) == sorted(values[at, k])
     alone = control.draw(PART.inputs[:1], values[:1], np.random.default_rng(0))
@@ -340,7 +336,7 @@ def test_requests_are_other_measures_values_within_a_meter():
 def test_levels_are_values_of_the_measures_meter():
     values = PART.attributes[:, 0].astype(float)
     table = control.levels(PART.inputs, values)
-    for _, at in attributes.by_meter(PART.inputs):
+    for _, at in tokens.by_meter(PART.inputs):
         assert np.isin(table[at], values[at]).all()
     assert (np.diff(table, axis=1) >= 0).all()
 
@@ -403,7 +399,7 @@ def test_tables_show_every_attribute_and_no_nan(obedient):
 
 def test_the_page_needs_nothing_from_elsewhere(deaf):
     named = Evaluation(**{**vars(deaf), "about": {**ABOUT, "model": "<script>alert(1)</script>"}})
-    html = report.page(named, model_of(Known(obeys=False), TRAIN))
+    html = evaluation_page.page(named, model_of(Known(obeys=False), TRAIN))
     assert html.startswith("<!doctype html>")
     assert html.count("<figure>") >= 3 + 2 * len(NAMES)
     for outside in ('src="http', 'href="http', "url(http", "<script"):
@@ -414,12 +410,12 @@ def test_the_page_needs_nothing_from_elsewhere(deaf):
 
 def test_scores_are_engraved_where_verovio_is_there(obedient):
     pytest.importorskip("verovio")
-    html = report.page(obedient, model_of(Known(obeys=True), TRAIN))
+    html = evaluation_page.page(obedient, model_of(Known(obeys=True), TRAIN))
     assert html.count("data:image/svg+xml;base64,") == 2 * len(NAMES)
 
 
 def test_without_verovio_the_page_says_how_to_get_it(obedient, monkeypatch):
     monkeypatch.setitem(sys.modules, "verovio", None)
-    html = report.page(obedient, model_of(Known(obeys=True), TRAIN))
+    html = evaluation_page.page(obedient, model_of(Known(obeys=True), TRAIN))
     assert "arvae[report]" in html
     assert "data:image/svg+xml" not in html

@@ -9,9 +9,9 @@ import torch
 from arvae_music.music.meter import Meter
 from arvae_music.networks.decoding import decode
 from arvae_music.networks.hierarchical import MeasureDims, build
-from arvae_music.networks.runtime import Flow, Freed, NumpyRuntime
+from arvae_music.networks.numpy_runtime import Flow, Freed, NumpyRuntime
 from arvae_music.networks.torch_runtime import TorchRuntime
-from arvae_music.vae import checkpoint
+from arvae_music.vae import checkpoint, metadata
 from arvae_music.vae import statistics as metrics
 from arvae_music.vae.flow import FAR, UNUSED, ConditionalFlow
 from arvae_music.vae.model import ArVae
@@ -96,8 +96,8 @@ def stirred_model(
         model.flow.narrow(torch.tensor(narrow))
     weights = {key: value.detach().numpy() for key, value in model.state_dict().items()}
     scale, matrix = calibrate("density", "", 0, np.linspace(0, 1, 9), np.linspace(0, 1, 9)), ((1.0,),)
-    metadata = checkpoint.Metadata("measures", dims.to_json(), (scale,), matrix, matrix, {})
-    return model, checkpoint.Checkpoint(metadata, weights)
+    facts = metadata.Metadata("measures", dims.to_json(), (scale,), matrix, matrix, {})
+    return model, checkpoint.Checkpoint(facts, weights)
 
 
 @pytest.mark.parametrize("name", ["4/4", "6/8", "3/4"])

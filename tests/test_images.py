@@ -18,10 +18,11 @@ from arvae_music.errors import CheckpointError, InputError, UsageError
 from arvae_music.images import classifier, edit, evaluation, pictures
 from arvae_music.images import networks as nets
 from arvae_music.images.attributes import SPRITES, ImageAttribute, evaluate, find
-from arvae_music.images.model import ImageModel, load, prepare, to_checkpoint
+from arvae_music.images.digits import warped
+from arvae_music.images.model import ImageModel, load, prepare
 from arvae_music.images.networks import ImageDims
-from arvae_music.images.warping import warped
-from arvae_music.vae import checkpoint
+from arvae_music.training.image_recipe import to_checkpoint
+from arvae_music.vae import checkpoint, metadata
 from arvae_music.vae.examples import Examples
 from arvae_music.vae.scales import calibrate, correlations
 
@@ -281,7 +282,7 @@ class Drawn:
             calibrate(spec.name, "", k, values[:, k], 4 * values[:, k]) for k, spec in enumerate(self.specs)
         )
         correlation, code_correlation = correlations(values, 4 * values)
-        self.metadata = checkpoint.Metadata("images", {}, scales, correlation, code_correlation, {})
+        self.metadata = metadata.Metadata("images", {}, scales, correlation, code_correlation, {})
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         return 4 * self.measure(images)

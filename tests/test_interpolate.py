@@ -17,11 +17,11 @@ from midi_files import FOUR, canonical, plain_row, row
 from arvae_music import library
 from arvae_music.arrays import Row
 from arvae_music.editing.interpolate import _key, excerpt, gap, match, results, slerp
-from arvae_music.editing.locks import in_key
 from arvae_music.errors import InputError, UsageError
 from arvae_music.io.midi import Song, new_midi
 from arvae_music.library import Model
 from arvae_music.music.attributes import evaluate
+from arvae_music.music.keys import in_key
 from arvae_music.music.melody import Bar, Melody
 from arvae_music.music.meter import Meter
 from arvae_music.music.sliders import numbers_in

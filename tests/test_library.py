@@ -16,6 +16,7 @@ from arvae_music import library
 from arvae_music.errors import CheckpointError, InputError, OutputError, UsageError
 from arvae_music.music.attributes import find
 from arvae_music.music.sliders import parse
+from arvae_music.networks import model
 from arvae_music.vae import checkpoint
 
 ODE = Path(arvae_music.__file__).parent / "data" / "ode_to_joy.mid"
@@ -108,7 +109,7 @@ def test_a_model_by_name_by_file_and_by_folder(tmp_path: Path):
     named, filed, run = arvae_music.load("bach"), arvae_music.load(packaged), arvae_music.load(folder)
     assert (named.name, filed.name, run.name) == ("bach", "bach", "my_run")
     assert named.checkpoint.digest == filed.checkpoint.digest == run.checkpoint.digest
-    assert library.prepare(replace(named.checkpoint, path=None)).name == "unsaved"
+    assert model.prepare(replace(named.checkpoint, path=None)).name == "unsaved"
 
 
 def test_models_that_cannot_be_loaded(tmp_path: Path):

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from strategies import canonical, rows
 
 from arvae_music import load
-from arvae_music.editing.locks import NAMES, Locks, ends_in, in_key, opening_allowed, parse
+from arvae_music.editing.locks import NAMES, Locks, parse
+from arvae_music.editing.ties import opening_allowed
 from arvae_music.errors import UsageError
+from arvae_music.music.keys import in_key
 from arvae_music.music.melody import Bar, Melody
 from arvae_music.music.meter import Meter
-from arvae_music.music.tokens import HIGHEST, HOLD, LOWEST, REST, VOCABULARY, pitch_of, token_of
+from arvae_music.music.tokens import HIGHEST, HOLD, LOWEST, REST, VOCABULARY, ends_in, pitch_of, token_of
 
 C, CIS, D, E, G = (token_of(pitch) for pitch in (72, 73, 74, 76, 79))
 ORIGINAL = [C, HOLD, E, REST, D, HOLD]

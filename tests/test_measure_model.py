@@ -9,19 +9,19 @@ import pytest
 import torch
 from test_training import DIMS, SPECS, TRAIN
 
-from arvae_music import library
 from arvae_music.evaluation import control
-from arvae_music.music.attributes import PAPER, by_meter, evaluate, evaluate_mixed, find
+from arvae_music.music.attributes import PAPER, evaluate, evaluate_mixed, find
 from arvae_music.music.meter import Meter
-from arvae_music.music.tokens import HOLD, token_of
-from arvae_music.networks.hierarchical import MeasureDims, build, mirrored
-from arvae_music.networks.runtime import NumpyRuntime
-from arvae_music.training.calibration import find_dimensions, posterior_means
-from arvae_music.training.music_recipe import combinations_of, from_checkpoint, to_checkpoint
+from arvae_music.music.tokens import HOLD, by_meter, token_of
+from arvae_music.networks.hierarchical import MeasureDims, build, from_checkpoint, mirrored
+from arvae_music.networks.model import prepare
+from arvae_music.networks.numpy_runtime import NumpyRuntime
+from arvae_music.training.calibration import find_dimensions
+from arvae_music.training.music_recipe import combinations_of, to_checkpoint
 from arvae_music.training.objectives import Carriage
 from arvae_music.vae.checkpoint import read, write
 from arvae_music.vae.examples import Examples
-from arvae_music.vae.model import ArVae
+from arvae_music.vae.model import ArVae, posterior_means
 from arvae_music.vae.normal_scores import Codes
 from arvae_music.vae.scales import NOT_CARRIED
 
@@ -107,7 +107,7 @@ def test_given_codes_are_normal_scores_and_survive_the_file(tmp_path):
 
 def test_encoding_a_measure_measures_it():
     made = saved("given")
-    prepared, bare = library.prepare(made), NumpyRuntime(made)
+    prepared, bare = prepare(made), NumpyRuntime(made)
     for meter, at in by_meter(TRAIN.inputs):
         rows = TRAIN.inputs[at, 1 : 1 + meter.ticks]
         mean, log_variance = prepared.runtime.posterior(rows, meter)
@@ -122,7 +122,7 @@ def test_encoding_a_measure_measures_it():
 
 def test_a_latent_edit_gives_the_decoder_the_requested_value():
     """Weights that spell an attribute out are not needed: what reaches the decoder is what counts."""
-    prepared = library.prepare(saved("given"))
+    prepared = prepare(saved("given"))
     engine = prepared.restricted(PAPER)
     before = evaluate_mixed(engine.specs, TRAIN.inputs)
     wanted = np.full(before.shape, np.nan)

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from arvae_music.arrays import Row
-from arvae_music.music.attributes import pack
 from arvae_music.music.meter import MAX_TICKS, Meter, all_meters
-from arvae_music.music.tokens import FIRST_PITCH, HOLD, PAD, REST, VOCABULARY
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, PAD, REST, VOCABULARY, pack
 from arvae_music.networks.hierarchical import DROPPED, START, MeasureDims, accuracy, build, context, distinct, layout
 from arvae_music.vae.model import ArVae
 

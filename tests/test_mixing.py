@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from strategies import meters, rows
 
 from arvae_music.arrays import Array
-from arvae_music.music.attributes import PAPER, evaluate_mixed, find, pack
+from arvae_music.music.attributes import PAPER, evaluate_mixed, find
 from arvae_music.music.meter import MAX_TICKS, Meter
-from arvae_music.music.tokens import FIRST_PITCH, HIGHEST, LOWEST, pitch_of, token_of
+from arvae_music.music.tokens import FIRST_PITCH, HIGHEST, LOWEST, pack, pitch_of, token_of
 from arvae_music.training.augmentation import FARTHEST, Mixer, crossed, moved
 
 SPECS = [find(name) for name in PAPER]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp, kstest, truncnorm
 
-from arvae_music import library
-from arvae_music.music.attributes import by_meter
+from arvae_music.music.tokens import by_meter
+from arvae_music.networks import model
 from arvae_music.vae.examples import Examples, LazyRows
 from arvae_music.vae.normal_scores import LEVELS, NEAR, Codes, NormalScores
 
@@ -101,7 +101,7 @@ def test_a_model_draws_codes_as_training_does():
     from test_measure_model import saved
     from test_training import TRAIN
 
-    prepared, known = library.prepare(saved("given")), Codes.of_examples(TRAIN)
+    prepared, known = model.prepare(saved("given")), Codes.of_examples(TRAIN)
     random, others = np.random.default_rng(0), np.random.default_rng(1)
     for meter, at in by_meter(TRAIN.inputs):
         rows = np.repeat(TRAIN.inputs[at, 1 : 1 + meter.ticks], 40, axis=0)

@@ -14,8 +14,7 @@ from torch.distributions import Categorical, MultivariateNormal, Normal
 
 from arvae_music.errors import UsageError
 from arvae_music.training.objectives import beta_tcvae, factor_vae, fader, glsr_vae, make
-from arvae_music.training.objectives.critics import perceptron
-from arvae_music.training.objectives.objective import Batch, Setting, Step
+from arvae_music.training.objectives.objective import Batch, Setting, Step, perceptron
 from arvae_music.vae.model import Posterior
 
 # ------------------------------------------------------------------------------------ beta-TCVAE

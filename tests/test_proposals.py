@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 import arvae_music
 from arvae_music.arrays import Row
 from arvae_music.editing.edit import BONUSES, OVERSHOOTS, TEMPERATURES, propose
-from arvae_music.editing.edit import Model as EngineModel
 from arvae_music.library import Model
 from arvae_music.music.attributes import PAPER, evaluate
 from arvae_music.music.meter import Meter
 from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, START, token_of
 from arvae_music.networks.decoding import Beliefs, _distinct
-from arvae_music.vae.checkpoint import Metadata
+from arvae_music.networks.model import Model as EngineModel
 from arvae_music.vae.combinations import Combinations
+from arvae_music.vae.metadata import Metadata
 from arvae_music.vae.scales import NOT_CARRIED, STRONG, Scale
 
 FOUR = Meter(4)
@@ -65,7 +65,9 @@ def made_up(rho: float, second: int = 4) -> EngineModel:
     """Two attributes in dimensions 2 and `second`, with codes of sd 2 and 6 that correlate by rho."""
     scales = (line("a", 2, 2.0, code_sd=2.0), line("b", second, 3.0, code_sd=6.0))
     square = ((1.0, rho), (rho, 1.0))
-    return EngineModel(model().runtime, Metadata("measures", {}, scales, square, square, {}), model().specs[:2])
+    return replace(
+        model(), metadata=Metadata("measures", {}, scales, square, square, {}), specs=model().specs[:2]
+    )
 
 
 NAN = np.nan
@@ -96,7 +98,7 @@ def test_the_code_of_what_is_asked_moves_by_the_gain_what_goes_along_does_not():
     known = Combinations(np.array([8]), np.array([[1.0, 4.0]]))
     made = made_up(rho=0.8)
     scales = tuple(replace(scale, gain=1.5) for scale in made.metadata.scales)
-    made = EngineModel(made.runtime, replace(made.metadata, scales=scales, combinations=known), made.specs)
+    made = replace(made, metadata=replace(made.metadata, scales=scales, combinations=known))
     moved = made.moved(np.zeros((1, 6), dtype=np.float32), np.zeros((1, 2)), np.array([[1.0, NAN]]), FOUR)
     np.testing.assert_allclose(moved, [[0, 0, 3, 0, 12, 0]], rtol=1e-6)
 
@@ -104,7 +106,7 @@ def test_the_code_of_what_is_asked_moves_by_the_gain_what_goes_along_does_not():
 def test_what_must_goes_along_to_the_nearest_combination():
     known = Combinations(np.array([8, 8]), np.array([[1.0, 4.0], [3.0, 5.0]]))
     made = made_up(rho=0.8)
-    made = EngineModel(made.runtime, replace(made.metadata, combinations=known), made.specs)
+    made = replace(made, metadata=replace(made.metadata, combinations=known))
     z, before = np.zeros((2, 6), dtype=np.float32), np.array([[0.0, 0.0], [0.0, 4.0]])
     moved = made.moved(z, before, np.array([[1.0, NAN], [2.9, 0.0]]), FOUR)
     np.testing.assert_allclose(moved, [[0, 0, 2, 0, 12, 0], [0, 0, 5.8, 0, -12, 0]], rtol=1e-6)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from arvae_music.arrays import Row
+from arvae_music.music import keys
 from arvae_music.music.melody import Bar, Melody
 from arvae_music.music.meter import Meter
 from arvae_music.music.tokens import REST, token_of
@@ -180,4 +181,4 @@ def test_png_is_a_png_of_the_same_proportions() -> None:
     ],
 )
 def test_pitches_are_spelt_in_the_key(pitch: int, fifths: int, name: str) -> None:
-    assert rolls.pitch_name(pitch, fifths) == name
+    assert keys.pitch_name(pitch, fifths) == name

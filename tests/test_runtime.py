@@ -10,16 +10,14 @@ import torch
 from conftest import random_model
 
 from arvae_music.arrays import Row
-from arvae_music.music.attributes import pack
 from arvae_music.music.meter import MAX_TICKS, Meter, all_meters
-from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, START, VOCABULARY
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, START, VOCABULARY, pack
 from arvae_music.networks.decoding import decode, gumbel, log_probabilities, surprise
-from arvae_music.networks.runtime import NumpyRuntime
-from arvae_music.training.calibration import posterior_means
-from arvae_music.training.music_recipe import from_checkpoint
+from arvae_music.networks.hierarchical import from_checkpoint
+from arvae_music.networks.numpy_runtime import NumpyRuntime
 from arvae_music.vae import checkpoint
 from arvae_music.vae.checkpoint import Checkpoint
-from arvae_music.vae.model import ArVae
+from arvae_music.vae.model import ArVae, posterior_means
 
 EACH = 25  # rows of every meter
 

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 import arvae_music
 from arvae_music.arrays import Row
-from arvae_music.editing.cost import Judge, Problem, Weights
-from arvae_music.editing.locks import Locks, in_key
-from arvae_music.editing.search import REACH, Effort, Pool, Search, _keys, _Moves, _nth
+from arvae_music.editing.candidates import Pool, _nth
+from arvae_music.editing.cost import Judge, Problem, Weights, judge_of
+from arvae_music.editing.locks import Locks
+from arvae_music.editing.search import REACH, Effort, Search, _keys, _Moves
 from arvae_music.library import Model
 from arvae_music.music.attributes import PAPER, evaluate
+from arvae_music.music.keys import in_key
 from arvae_music.music.meter import Meter
 from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, token_of
 from arvae_music.networks.decoding import log_probabilities, surprise
@@ -47,7 +49,7 @@ def problem(
 
 
 def judge(meter: Meter = TWO, locks: Locks = COMPASS, limit: float = 1.0, **weights: float) -> Judge:
-    return replace(model().judge(meter, locks, limit), weights=replace(Weights(), **weights))
+    return replace(judge_of(model(), meter, locks, limit), weights=replace(Weights(), **weights))
 
 
 def search(asked: Problem, by: Judge | None = None, effort: Effort | None = None) -> Search:

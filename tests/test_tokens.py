@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from strategies import Tune, barlines, batches, grid_notes, meters, tunes
 
 from arvae_music.arrays import Row
+from arvae_music.music.keys import believed_fifths, choose_shift, estimate_fifths
 from arvae_music.music.meter import Meter, all_meters
 from arvae_music.music.tokens import (
     CENTRE,
@@ -26,10 +27,7 @@ from arvae_music.music.tokens import (
     Cut,
     Timed,
     TokenNote,
-    believed_fifths,
-    choose_shift,
     cut,
-    estimate_fifths,
     notes_of,
     onsets,
     pitch_of,

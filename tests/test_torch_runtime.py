@@ -14,8 +14,10 @@ from arvae_music.corpora import bach, registry
 from arvae_music.corpora.corpus import Work
 from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.music.meter import Meter, all_meters
+from arvae_music.networks import model
 from arvae_music.networks.decoding import decode, gumbel, log_probabilities
-from arvae_music.networks.runtime import Freed, GivenCodes, NumpyRuntime, Runtime
+from arvae_music.networks.numpy_runtime import Freed, NumpyRuntime
+from arvae_music.networks.runtime import GivenCodes, Runtime
 from arvae_music.networks.torch_runtime import TorchRuntime
 from arvae_music.vae import checkpoint
 from arvae_music.vae.checkpoint import Checkpoint
@@ -50,7 +52,7 @@ def rows() -> dict[Meter, Row]:
 @pytest.fixture(scope="module", params=checkpoint.packaged_names("measures"))
 def runtimes(request: pytest.FixtureRequest) -> tuple[Runtime, Runtime]:
     made = checkpoint.read(request.param)
-    return library.prepare(made, NumpyRuntime).runtime, library.prepare(made, TorchRuntime).runtime
+    return model.prepare(made, NumpyRuntime).runtime, model.prepare(made, TorchRuntime).runtime
 
 
 def test_the_tokens_of_test_tunes_are_the_same(rows: dict[Meter, Row], runtimes: tuple[Runtime, Runtime]) -> None:

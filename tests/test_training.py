@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
 from arvae_music.errors import TrainingError, UsageError
-from arvae_music.music.attributes import PAPER, evaluate_mixed, find, pack
+from arvae_music.music.attributes import PAPER, evaluate_mixed, find
 from arvae_music.music.meter import Meter
-from arvae_music.music.tokens import FIRST_PITCH, HOLD
+from arvae_music.music.tokens import FIRST_PITCH, HOLD, pack
 from arvae_music.networks.hierarchical import MeasureDims, accuracy, build
 from arvae_music.training.augmentation import Mixer
 from arvae_music.training.losses import attribute_loss, kl_divergence

@@ -13,13 +13,14 @@ from midi_files import FOUR, TUNE, row
 
 from arvae_music import library
 from arvae_music.arrays import Row
+from arvae_music.editing.cost import judge_of
 from arvae_music.editing.edit import EditRequest
-from arvae_music.editing.explore import canonical, scale_steps
-from arvae_music.editing.locks import Locks, in_key
+from arvae_music.editing.ties import canonical
 from arvae_music.editing.vary import VaryRequest
 from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.library import Model
 from arvae_music.music.attributes import evaluate
+from arvae_music.music.keys import in_key, scale_steps
 from arvae_music.music.melody import Bar, Melody
 from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, onsets
 
@@ -91,7 +92,7 @@ def scale_melodies(draw: st.DrawFn) -> Melody:
 def test_every_attribute_of_every_measure_is_kept(model: Model, melody: Melody, amount: float, seed: int) -> None:
     result = model.vary(melody, 3, amount=amount, seed=seed)
     specs = [spec for spec in model.specs if spec.name in model.metadata.carried]
-    judge = model.restricted(model.metadata.carried).judge(FOUR, Locks(), 1.0)
+    judge = judge_of(model.restricted(model.metadata.carried), FOUR)
     for variation in result.variations:
         assert variation.result.melody is variation.melody
         for bar in variation.result.bars:

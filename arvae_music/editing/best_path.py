@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Floats, Ints, Rows
-from ..music.tokens import FIRST_PITCH, HOLD
-from .locks import ends_in
+from ..music.tokens import FIRST_PITCH, HOLD, ends_in
 
 IMPOSSIBLE = 1e9  # a tie to nothing
 PARTED = 1e6  # for a measure that is not edited as those of its form are

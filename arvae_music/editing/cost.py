@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ..arrays import Floats, Ints, Rows
 from ..music.attributes import AttributeSpec, evaluate
 from ..music.meter import Meter
+from ..networks.model import Model
 from .locks import Locks
 
 
@@ -77,3 +78,8 @@ class Judge:
         asked = ~np.isnan(wanted)
         free = np.exp(asked @ np.log(np.maximum(1 - self.related, 1e-6)))
         return np.where(asked, 0.0, free)
+
+
+def judge_of(model: Model, meter: Meter, locks: Locks | None = None, limit: float = 1.0) -> Judge:
+    """The judge of a model's attributes, for measures of one meter."""
+    return Judge(model.specs, model.sd, model.grain(meter), model.related, locks or Locks(), limit)

@@ -14,32 +14,30 @@ The engine sees attributes as black boxes and the model through `runtime.Runtime
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from ..arrays import Float32s, Floats, Ints, Mask, Row, Rows
+from ..arrays import Floats, Ints, Mask, Row, Rows
 from ..errors import UsageError
-from ..music.attributes import AttributeSpec, evaluate
 from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.sliders import Target, selected
-from ..music.tokens import FIRST_PITCH, HOLD, REST, onsets
+from ..music.tokens import FIRST_PITCH, HOLD, REST, ends_in, onsets
 from ..networks.decoding import decode, gumbel
-from ..networks.runtime import Runtime
-from ..vae.checkpoint import Metadata
+from ..networks.model import Model, values_of
 from ..vae.scales import NOT_CARRIED
 from .best_path import Choice, best_path
-from .cost import Judge, Problem
-from .locks import Locks, ends_in
-from .search import Pool, Search
+from .candidates import Pool
+from .cost import Problem, judge_of
+from .locks import Locks
+from .search import Search
+from .ties import leave_of, tie_of
 
 Mode = Literal["guided", "latent"]
 
-GRAIN = 0.1  # sd: the grain of an attribute that states none
 PROPOSALS = 64  # per measure
 SILENT = "nothing but a rest"  # why a measure is skipped
 UNKNOWN_METER = "the model knows no"  # another reason, with the meter
@@ -118,55 +116,6 @@ class EditResult:
     names: tuple[str, ...]
     bars: tuple[BarResult, ...]
     skipped: Mapping[str, int] = field(default_factory=dict)  # reason -> how many selected measures
-
-
-@dataclass(frozen=True)
-class Model:
-    """What an edit needs of a trained model."""
-
-    runtime: Runtime
-    metadata: Metadata
-    specs: tuple[AttributeSpec, ...]  # in the order of metadata.scales
-
-    def restricted(self, names: Collection[str]) -> Model:
-        """The same with these attributes only."""
-        specs = tuple(spec for spec, name in zip(self.specs, self.metadata.names, strict=True) if name in names)
-        return Model(self.runtime, self.metadata.restricted(names), specs)
-
-    def moved(
-        self, z: Float32s, before: Floats, wanted: Floats, meter: Meter
-    ) -> Float32s:
-        """Metadata.moved, of measures of one meter."""
-        return self.metadata.moved(z, before, wanted, groups=np.full(len(z), meter.code))
-
-    @property
-    def sd(self) -> Floats:
-        return np.array([scale.sd for scale in self.metadata.scales])
-
-    @property
-    def related(self) -> Floats:
-        """(k, k) squared correlations, 1 on the diagonal."""
-        squared: Floats = np.square(np.array(self.metadata.correlation))
-        return squared
-
-    def grain(self, meter: Meter) -> Floats:
-        scales = zip(self.specs, self.metadata.scales, strict=True)
-        return np.array([spec.grain(meter) if spec.grain else GRAIN * scale.sd for spec, scale in scales])
-
-    def judge(self, meter: Meter, locks: Locks, limit: float) -> Judge:
-        return Judge(self.specs, self.sd, self.grain(meter), self.related, locks, limit)
-
-    def hits(self, meter: Meter, values: Floats, wanted: Floats) -> Mask:
-        """(k,) raw values of a measure and those wanted of it (NaN: nothing) -> (k,) within half a grain."""
-        if meter not in self._judges:
-            self._judges[meter] = self.judge(meter, Locks(), 1.0)
-        close: Mask = self._judges[meter].misses(values[None], wanted[None])[0] == 0
-        return close
-
-    @cached_property
-    def _judges(self) -> dict[Meter, Judge]:
-        """One for each meter that has been asked about: a melody asks for every measure."""
-        return {}
 
 
 def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
@@ -260,17 +209,6 @@ def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Ta
     ], skipped
 
 
-def values_of(melody: Melody, at: Sequence[int], model: Model) -> dict[int, Floats]:
-    """Attribute values by index of the measure; those of one meter are measured together."""
-    found: dict[int, Floats] = {}
-    for meter in {melody.bars[i].meter for i in at}:
-        here = [i for i in at if melody.bars[i].meter == meter]
-        rows = [row for row in (melody.bars[i].tokens for i in here) if row is not None]
-        if meter is not None:
-            found.update(zip(here, evaluate(model.specs, np.stack(rows), meter), strict=True))
-    return found
-
-
 def _task(melody: Melody, i: int, before: Floats, request: EditRequest, model: Model) -> _Task:
     bar = melody.bars[i]
     assert bar.tokens is not None
@@ -286,31 +224,6 @@ def _task(melody: Melody, i: int, before: Floats, request: EditRequest, model: M
     kept = [k for k, name in enumerate(model.metadata.names) if name in request.keep]
     wanted[kept] = before[kept]
     return _Task(i, bar.number, bar.meter, bar.tokens, before, asked, wanted, bool(off.any()))
-
-
-def tie_of(melody: Melody, i: int, editable: set[int]) -> int:
-    """1: tick 0 must stay tied (what it is tied to is not ours to cut); -1: there is nothing to tie to; else 0."""
-    row = melody.bars[i].tokens
-    assert row is not None
-    previous = melody.bars[i - 1].tokens if i else None
-    if row[0] == HOLD:
-        return 0 if i - 1 in editable else 1
-    if previous is None:
-        return -1
-    return 0 if ends_in(previous[None])[0] >= FIRST_PITCH else -1
-
-
-def leave_of(melody: Melody, i: int, editable: set[int]) -> int:
-    """What must sound at the end, since a measure that is not edited goes on with it, at once or after measures
-    that are one tie; -1: anything."""
-    row, after = melody.bars[i].tokens, i + 1
-    assert row is not None
-    while after in editable and not np.any(melody.bars[after].tokens):  # HOLD is 0
-        after += 1
-    tokens = melody.bars[after].tokens if after < len(melody.bars) else None
-    if after in editable or tokens is None or tokens[0] != HOLD:
-        return -1
-    return int(ends_in(row[None])[0])
 
 
 def _result(task: _Task, changed: Melody, achieved: Floats, model: Model) -> BarResult:
@@ -394,7 +307,7 @@ def _searched(tasks: Sequence[_Task], meter: Meter, locks: Locks, request: EditR
     tie = np.array([task.tie for task in tasks], dtype=np.int8)
     leave = np.array([task.leave for task in tasks])
     problem = Problem(meter, rows, wanted, tie, leave)
-    search = Search(problem, model.judge(meter, locks, request.strength), model.runtime)
+    search = Search(problem, judge_of(model, meter, locks, request.strength), model.runtime)
     if request.proposals:
         search.add(*propose(rows, before, wanted, meter, request.proposals, request.seed, model))
     pool = search.run()

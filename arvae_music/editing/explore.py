@@ -19,18 +19,17 @@ Shapes: g groups (measures, all of one meter), n candidates, t ticks, v vocabula
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable
 
 import numpy as np
 
-from ..arrays import Array, Float32s, Floats, Ints, Mask, Row, Rows
+from ..arrays import Floats, Ints, Mask, Rows
+from ..music.keys import MOST_STEPS, scale_steps
 from ..music.meter import TICKS_PER_BEAT, Meter
-from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, onsets
+from ..music.tokens import HOLD, onsets
 from ..networks.decoding import log_probabilities, surprise
 from ..networks.runtime import Runtime
-from .locks import in_key
+from .candidates import Found, _different, _drawn, _first_of
 
 Allow = Callable[[Ints, Rows], Mask]  # (n,) groups, (n, t) rows -> which may be
 Price = Callable[[Ints, Rows, Floats], tuple[Floats, Ints]]  # and (n,) nats -> costs (inf: drop), niches
@@ -43,26 +42,6 @@ CHANGES = (0.4, 0.35, 0.15, 0.1)  # probabilities of one, two, three, four chang
 KINDS = (0.32, 0.22, 0.1, 0.22, 0.14)  # of the five changes, in the order above
 HEAT = 0.6  # of the decoder's log-probabilities when a pitch is drawn
 LUCK = 0.7  # how far chance decides what is kept
-MOST_STEPS = 3  # that a run goes up or down
-
-
-@dataclass(frozen=True)
-class Found:
-    """Candidates with their model's view: which group, what they cost, how surprising they are."""
-
-    group: Ints
-    rows: Rows
-    cost: Floats
-    niche: Ints
-    nats: Floats
-    table: Float32s  # (n, t, v)
-
-    def take(self, at: Array) -> Found:
-        return Found(**{name: value[at] for name, value in vars(self).items()})
-
-    def join(self, other: Found) -> Found:
-        theirs = vars(other)
-        return Found(**{name: np.concatenate([value, theirs[name]]) for name, value in vars(self).items()})
 
 
 class Walk:
@@ -196,66 +175,7 @@ class Walk:
 # ------------------------------------------------------------------------------------ notes and rows
 
 
-@lru_cache(maxsize=1)
-def scale_steps() -> Rows:
-    """(v, 2 MOST_STEPS + 1): the token some steps of the scale away; notes outside it go by semitone pairs."""
-    tokens = np.arange(VOCABULARY)
-    table = np.repeat(tokens[:, None], 2 * MOST_STEPS + 1, axis=1)
-    scale = np.flatnonzero(in_key(tokens))
-    for token in range(FIRST_PITCH, VOCABULARY):
-        at = int(np.searchsorted(scale, token))
-        outside = int(scale[min(at, len(scale) - 1)] != token)
-        for steps in range(-MOST_STEPS, MOST_STEPS + 1):
-            to = at + steps - (outside if steps > 0 else 0)
-            if steps and 0 <= to < len(scale):
-                table[token, steps + MOST_STEPS] = scale[to]
-    result = table.astype(np.int16)
-    result.flags.writeable = False  # cached: every caller shares it
-    return result
-
-
-def pitches_for(rows: Rows, lowest: int, highest: int) -> Mask:
-    """(g, t) originals and a compass of tokens -> (g, v): the key's notes in it, and what each measure has."""
-    tokens = np.arange(VOCABULARY)
-    inside = in_key(tokens) & (tokens >= lowest) & (tokens <= highest)
-    own = (rows[:, :, None] == tokens).any(axis=1) & (tokens >= FIRST_PITCH)
-    result: Mask = inside[None] | own
-    return result
-
-
-def canonical(rows: Sequence[Row | None], changed: Container[int]) -> dict[int, Row]:
-    """The changed ones of consecutive rows written as reading would give them.
-
-    No rest within a rest, and a measure that opens in silence opens with REST.
-    """
-    result: dict[int, Row] = {}
-    silent = True
-    for i, row in enumerate(rows):
-        if row is None:
-            silent = False  # what sounds at its end is not known
-            continue
-        if i not in changed:
-            events = np.flatnonzero(row != HOLD)
-            silent = bool(row[events[-1]] == REST) if len(events) else silent
-            continue
-        clean = row.copy()
-        for tick, token in enumerate(row.tolist()):
-            if token == HOLD and tick == 0 and silent:
-                clean[0] = REST
-            elif token == REST and silent and tick > 0:
-                clean[tick] = HOLD
-            silent = token == REST or (silent and token == HOLD)
-        result[i] = clean
-    return result
-
-
 # ------------------------------------------------------------------------------------ selection
-
-
-def _different(group: Ints, rows: Rows) -> tuple[Ints, Rows]:
-    key = np.column_stack([group, rows])
-    at = np.sort(np.unique(key, axis=0, return_index=True)[1])
-    return group[at], rows[at]
 
 
 def _elite(found: Found, width: int, random: np.random.Generator) -> Found:
@@ -266,22 +186,6 @@ def _elite(found: Found, width: int, random: np.random.Generator) -> Found:
     luck = random.gumbel(size=len(found.cost)) * LUCK
     cell = found.group * 1000 + found.niche
     return found.take(np.sort(_first_of(cell, found.cost - luck, width)))
-
-
-def _first_of(group: Ints, cost: Floats, count: int) -> Ints:
-    """Indices of the `count` cheapest of each group."""
-    order = np.lexsort((cost, group))
-    sorted_group = group[order]
-    starts = np.flatnonzero(np.diff(sorted_group, prepend=sorted_group[0] - 1)) if len(order) else order
-    sizes = np.diff(np.append(starts, len(order)))
-    rank = np.arange(len(order)) - np.repeat(starts, sizes)
-    chosen: Ints = order[rank < count]
-    return chosen
-
-
-def _drawn(group: Ints, count: int, random: np.random.Generator) -> Ints:
-    """Indices of `count` of each group, by lot."""
-    return np.sort(_first_of(group, random.random(len(group)), count))
 
 
 def _any_of(mask: Mask, random: np.random.Generator) -> Ints:

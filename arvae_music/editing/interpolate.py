@@ -36,17 +36,19 @@ import numpy as np
 
 from ..arrays import Floats, Ints, Mask, Row, Rows
 from ..errors import InputError, UsageError
+from ..music.keys import pitches_for
 from ..music.melody import Bar, Melody
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.sliders import selected
-from ..music.tokens import FIRST_PITCH, HOLD, REST, onsets
+from ..music.tokens import FIRST_PITCH, HOLD, REST, ends_in, onsets
 from ..networks.decoding import decode, gumbel, log_probabilities, surprise
+from ..networks.model import Model, values_of
 from .best_path import Choice, best_path, joins
-from .cost import Judge
-from .edit import BarResult, EditResult, Model, values_of
-from .explore import Walk, canonical, pitches_for
-from .locks import Locks, ends_in
+from .cost import Judge, judge_of
+from .edit import BarResult, EditResult
+from .explore import Walk
 from .taste import awkward
+from .ties import canonical
 
 STEPS = 8
 FEWEST_STEPS = 3
@@ -304,7 +306,7 @@ class _Step:
         self, places: Sequence[_Place], meter: Meter, model: Model, step: int, steps: int, seed: Sequence[int]
     ) -> None:
         self.meter, self.model, self.seed = meter, model, list(seed)
-        self.judge: Judge = model.judge(meter, Locks(), 1.0)
+        self.judge: Judge = judge_of(model, meter)
         self.random = np.random.default_rng(self.seed)
         self.share = step / (steps - 1)
         self.one, self.other, self.now = (

@@ -21,10 +21,10 @@ import numpy.typing as npt
 
 from ..arrays import Array, Ints, Mask
 from ..errors import UsageError
-from ..music.tokens import DIATONIC, FIRST_PITCH, HOLD, LOWEST, VOCABULARY, onsets
+from ..music.keys import in_key
+from ..music.tokens import FIRST_PITCH, onsets
 
 NAMES = ("onsets", "pitches", "key", "range", "first", "last")
-OCTAVE = 12  # semitones
 
 
 @dataclass(frozen=True)
@@ -70,20 +70,6 @@ def parse(names: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def in_key(tokens: Array) -> Mask:
-    """Whether a pitch token lies in the key; False for HOLD and REST."""
-    return _IN_KEY.take(tokens)
-
-
-def pitch_class(tokens: Array) -> Array:
-    """Of pitch tokens: semitones above C, in a normalised melody."""
-    return (tokens - FIRST_PITCH + LOWEST) % OCTAVE
-
-
-_EVERY = np.arange(VOCABULARY)
-_IN_KEY = (_EVERY >= FIRST_PITCH) & np.isin(pitch_class(_EVERY), DIATONIC)
-
-
 def _kinds(rows: Array) -> Array:
     """HOLD, REST, or FIRST_PITCH for any note."""
     return np.minimum(rows, FIRST_PITCH)
@@ -107,18 +93,3 @@ def _end_note(rows: Array, last: bool) -> Ints:
     place = ticks - 1 - notes[:, ::-1].argmax(axis=1) if last else notes.argmax(axis=1)
     token = rows[np.arange(len(rows)), place].astype(np.int64)
     return np.where(notes.any(axis=1), place * 1000 + token, -1)
-
-
-def opening_allowed(candidates: Array, tie: npt.NDArray[np.int8]) -> Mask:
-    """Whether tick 0 suits what comes before; `tie` (n,): -1 nothing to tie to, 0 free, 1 the tie must stay."""
-    held = candidates[:, 0] == HOLD
-    return np.where(tie == 1, held, np.where(tie == -1, ~held, True))
-
-
-def ends_in(rows: Array) -> Ints:
-    """(n, t) -> (n,) what sounds at the end: a pitch token, REST, or HOLD where the measure is one tie."""
-    events = rows != HOLD
-    ticks = rows.shape[1]
-    place = ticks - 1 - events[:, ::-1].argmax(axis=1)
-    token = rows[np.arange(len(rows)), place].astype(np.int64)
-    return np.where(events.any(axis=1), token, HOLD)

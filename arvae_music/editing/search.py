@@ -28,12 +28,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Array, Floats, Ints, Mask, Rows
-from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, onsets
+from ..music.keys import OCTAVE
+from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, ends_in, onsets
 from ..networks.decoding import Beliefs, surprise
 from ..networks.runtime import Runtime
+from .candidates import Pool, _nth, _rank
 from .cost import Judge, Problem
-from .locks import OCTAVE, ends_in, opening_allowed
 from .taste import crooked, fitting, leaps, repeats
+from .ties import opening_allowed
 
 ALIKE = 2  # candidates that miss by the same values, at most
 MENDING = (-2, -1, 1, 2)  # semitones by which a note that does not fit is moved
@@ -50,30 +52,6 @@ class Effort:
     rounds: int = 14  # at most; most measures need as many as ticks must change, and one more
     favourites: int = 6  # pitches tried where no note starts
     slack: float = 3.0  # cost beyond the best hit from which nothing is worth a look; a barline seldom costs more
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Candidates of all groups, sorted by group, then cost."""
-
-    group: Ints  # (n,)
-    rows: Rows  # (n, t)
-    values: Floats  # (n, k)
-    cost: Floats  # (n,)
-    nats: Floats  # (n,) surprise to the model
-    hit: Mask  # (n,) whether it misses nothing
-
-    def take(self, at: Array) -> Pool:
-        return Pool(self.group[at], self.rows[at], self.values[at], self.cost[at], self.nats[at], self.hit[at])
-
-    def join(self, other: Pool) -> Pool:
-        mine, theirs = vars(self), vars(other)
-        return Pool(**{name: np.concatenate([mine[name], theirs[name]]) for name in mine})
-
-    def best(self, count: int) -> Pool:
-        """The `count` cheapest of each group."""
-        order = np.lexsort((self.cost, self.group))
-        return self.take(order[_rank(self.group[order]) < count])
 
 
 @dataclass(frozen=True)
@@ -426,24 +404,3 @@ def _keys(group: Ints, rows: Rows) -> npt.NDArray[np.uint64]:
     """(n,) groups and (n, t) rows -> (n,) a hash of both."""
     keys: npt.NDArray[np.uint64] = _fingerprint(rows) + group.astype(np.uint64) * _MIX[-1]
     return keys
-
-
-def _nth(pool: Pool, n: int, groups: int) -> Floats:
-    """(groups,) what the nth best of each group costs, of a pool sorted by group, then cost; infinite where there are
-    not as many."""
-    count = np.bincount(pool.group, minlength=groups)
-    found = np.full(groups, np.inf)
-    enough = count >= n
-    found[enough] = pool.cost[(np.cumsum(count) - count + n - 1)[enough]]
-    return found
-
-
-def _rank(group: Array) -> Ints:
-    """(n,) sorted groups -> (n,) how many of the same group stand before."""
-    if len(group) == 0:
-        return np.zeros(0, dtype=np.int64)
-    new = np.ones(len(group), dtype=np.bool_)
-    np.not_equal(group[1:], group[:-1], out=new[1:])
-    starts = np.flatnonzero(new)
-    rank: Ints = np.arange(len(group)) - starts[np.cumsum(new) - 1]
-    return rank

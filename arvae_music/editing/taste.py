@@ -9,9 +9,9 @@ import numpy as np
 
 from ..arrays import Floats, Ints, Mask, Rows
 from ..music.attributes import syncopation
+from ..music.keys import DIATONIC, OCTAVE, pitch_class
 from ..music.meter import TICKS_PER_BEAT, Meter
-from ..music.tokens import DIATONIC, FIRST_PITCH, HOLD, VOCABULARY
-from .locks import OCTAVE, pitch_class
+from ..music.tokens import FIRST_PITCH, HOLD, VOCABULARY
 
 ALTERED = {1: 0, 3: 2, 6: 5, 8: 7, 10: 11}  # pitch classes outside the key (C/a), and what they are altered from
 STAMP = 1 << VOCABULARY.bit_length()  # tick * STAMP + token: both in one number

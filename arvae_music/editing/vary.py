@@ -31,17 +31,21 @@ import numpy as np
 
 from ..arrays import Floats, Ints, Mask, Row, Rows
 from ..errors import UsageError
+from ..music.keys import pitches_for
 from ..music.melody import Melody
 from ..music.meter import Meter
-from ..music.tokens import FIRST_PITCH, HOLD, REST, onsets
+from ..music.tokens import FIRST_PITCH, HOLD, REST, ends_in, onsets
 from ..networks.decoding import decode
+from ..networks.model import Model, values_of
 from ..vae.scales import NOT_CARRIED
 from .best_path import Choice, best_path, joins
-from .cost import Judge
-from .edit import EditRequest, EditResult, Model, edit, leave_of, tie_of, values_of
-from .explore import Found, Walk, canonical, pitches_for
-from .locks import Locks, ends_in, opening_allowed
+from .candidates import Found
+from .cost import Judge, judge_of
+from .edit import EditRequest, EditResult, edit
+from .explore import Walk
+from .locks import Locks
 from .taste import awkward, largest_leap
+from .ties import canonical, leave_of, opening_allowed, tie_of
 
 COUNT, AMOUNT = 16, 0.5
 CHUNK = 24  # measures walked at a time: memory stays flat however long the melody is
@@ -200,7 +204,7 @@ class _Collector:
         self, spots: Sequence[_Spot], meter: Meter, locks: Locks, amount: float, model: Model, seed: Sequence[int]
     ) -> None:
         self.meter, self.locks, self.amount, self.model = meter, locks, amount, model
-        self.judge: Judge = model.judge(meter, locks, 1.0)
+        self.judge: Judge = judge_of(model, meter, locks)
         self.random = np.random.default_rng(list(seed))
         self.rows = np.stack([spot.row for spot in spots])
         self.wanted = np.stack([spot.wanted for spot in spots])

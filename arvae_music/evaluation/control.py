@@ -33,13 +33,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..arrays import Array, Floats, Mask, Rows
-from ..editing.edit import EditRequest, Model, edit
-from ..music.attributes import by_meter, evaluate_mixed
+from ..editing.edit import EditRequest, edit
+from ..music.attributes import evaluate_mixed
 from ..music.melody import Bar, Melody
 from ..music.meter import Meter
 from ..music.sliders import Change, Target
-from ..music.tokens import FIRST_PITCH, PAD
+from ..music.tokens import FIRST_PITCH, PAD, by_meter
 from ..networks.decoding import decode
+from ..networks.model import Model
 from ..vae import statistics as metrics
 from ..vae.scales import STRONG
 

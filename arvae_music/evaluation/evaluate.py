@@ -41,44 +41,21 @@ import numpy as np
 
 from ..arrays import Floats, Ints, Mask, Rows
 from ..editing.edit import PROPOSALS
-from ..editing.edit import Model as EngineModel
-from ..editing.locks import in_key
-from ..library import Model
-from ..music.attributes import by_meter, evaluate, evaluate_mixed
-from ..music.tokens import FIRST_PITCH, HOLD, PAD, REST, onsets, sounding
+from ..music.attributes import evaluate, evaluate_mixed
+from ..music.keys import in_key
+from ..music.tokens import FIRST_PITCH, HOLD, PAD, REST, by_meter, onsets, sounding
 from ..networks.decoding import decode
+from ..networks.model import Model
 from ..vae import statistics as metrics
 from ..vae.examples import Examples, counted, distinct, seen_in, spread
 from ..vae.scales import STRONG
 from . import control, sections
 from .control import Outcome
+from .headline import _headline
+from .published import PUBLISHED, PUBLISHED_CONTROL
 from .sections import Figures, Progress
 
 Mode = Literal["latent", "guided"]
-
-# Pati & Lerch (2020): see above. `tokens` is their reconstruction accuracy, Spearman's is SCC.
-METRICS = ("interpretability", "modularity", "mig", "sap", "scc")
-PUBLISHED: dict[str, dict[str, Figures]] = {
-    "bach": {
-        "AR-VAE, published": dict(zip((*METRICS, "tokens"), (0.960, 0.690, 0.165, 0.319, 0.976, 0.9617), strict=True)),
-        "beta-VAE, published": dict(
-            zip((*METRICS, "tokens"), (0.078, 0.714, 0.031, 0.073, 0.346, 0.9909), strict=True)
-        ),
-    },
-    "folk": {
-        "AR-VAE, published": dict(zip((*METRICS, "tokens"), (0.962, 0.873, 0.481, 0.524, 0.987, 0.9954), strict=True)),
-        "beta-VAE, published": dict(
-            zip((*METRICS, "tokens"), (0.217, 0.866, 0.024, 0.099, 0.440, 0.9979), strict=True)
-        ),
-    },
-}
-# Decoded control as others report it, for scale: Wu & Yang (2021), MuseMorphose; Kawai et al. (2020).
-PUBLISHED_CONTROL: dict[str, Figures] = {
-    "MuseMorphose, rhythmic intensity": {"rho": 0.950, "drift_rho": 0.023},
-    "MuseMorphose, polyphony": {"rho": 0.885, "drift_rho": 0.016},
-    "Kawai et al., strongest": {"rho": 0.997, "drift_rho": 0.239},
-    "Kawai et al., weakest": {"rho": 0.781},
-}
 
 
 DRAWS = 8  # of each posterior: a single one varies by .02 in whole measures
@@ -183,7 +160,7 @@ class _Run:
 
     def __init__(
         self,
-        model: EngineModel,
+        model: Model,
         train: Examples,
         part: Examples,
         options: EvaluationOptions,
@@ -427,79 +404,3 @@ def _parts(coded: Coded) -> dict[str, Mask]:
 
 
 # ---------------------------------------------------------------------------------- the headline
-
-LOWER_IS_BETTER = frozenset(
-    ("drift", "drift_plain", "drift_sd", "error", "leakage", "intervention", "intervention_with", "kl")
-)
-_KEPT = ("error", "drift_plain", "drift_sd", "onset_f1", "pitches", "ticks")  # of control.summary, as they are
-_CONTROL = ("control", "control_mean", "exact", "exact_mean", "drift", *_KEPT)
-
-
-def lower_is_better(name: str) -> bool:
-    """Of a figure of the headline."""
-    return not LOWER_IS_BETTER.isdisjoint(name.split("."))
-
-
-def headline_names(attributes: Sequence[str]) -> tuple[str, ...]:
-    """The names in the headline of a model with these attributes, in its order."""
-    reconstruction = ("tokens", "events", "measures")
-    each = [f"{name}.{attribute}" for attribute in attributes for name in ("control", "exact")]
-    control = [
-        f"{mode}{part}{name}"
-        for mode in ("", "guided.")
-        for part in ("", "unseen.")
-        for name in (*_CONTROL, *(() if part else ("monotone",)), *each)
-    ]
-    return (
-        *METRICS, "mig_of_oracle", "sap_of_oracle", *(f"paper.{name}" for name in METRICS),
-        *(f"{part}{name}" for part in ("paper.", "", "unseen.") for name in reconstruction), *control,
-        "leakage", *(f"leakage.{name}" for name in attributes), "intervention", "intervention_with",
-        "overlap", *(f"overlap.{name}" for name in attributes), "kl", "valid",
-    )  # fmt: skip
-
-
-def _headline(
-    representation: Mapping[str, Figures],
-    reconstruction: Mapping[str, Figures],
-    figures: Mapping[str, Mapping[str, Mapping[str, Figures]]],
-    leakage: Mapping[str, Figures],
-    prior: Mapping[str, Figures],
-    samples: Figures,
-) -> Figures:
-    """Flat. `control`, `exact`, `monotone` and `overlap` are the WORST attribute's, all else is the mean over
-    attributes; `NAME.ATTRIBUTE` is one attribute's. `paper.` is the paper's protocol, `guided.` the guided mode,
-    `unseen.` measures that training did not have. `leakage` is the best probe's."""
-    found = sections.of_encoder(representation)
-    found |= {f"paper.{name}": value for name, value in reconstruction["paper's protocol"].items()}
-    found |= reconstruction["all"]
-    found |= {f"unseen.{name}": value for name, value in reconstruction["unseen"].items()}
-    for mode, prefix in (("latent", ""), ("guided", "guided.")):
-        for part, mark in (("all", ""), ("unseen", "unseen.")):
-            found |= _control_headline(figures[mode][part], prefix + mark)
-    found |= sections.of_leakage(leakage)
-    for key in ("intervention", "intervention_with"):
-        found[key] = metrics.mean([each[key] for each in leakage.values()])
-    return {**found, **sections.of_prior(prior), "valid": samples["valid"]}
-
-
-def _control_headline(by_attribute: Mapping[str, Figures], prefix: str) -> Figures:
-    each = list(by_attribute.values())
-    found = {
-        f"{prefix}control": _worst([one["rho"] for one in each]),
-        f"{prefix}control_mean": metrics.mean([one["rho"] for one in each]),
-        f"{prefix}exact": _worst([one["exact"] for one in each]),
-        f"{prefix}exact_mean": metrics.mean([one["exact"] for one in each]),
-        f"{prefix}drift": metrics.mean([one["drift_rho"] for one in each]),
-    }
-    for key in _KEPT:
-        found[f"{prefix}{key}"] = metrics.mean([one[key] for one in each])
-    if all("monotone" in one for one in each):
-        found[f"{prefix}monotone"] = _worst([one["monotone"] for one in each])
-    for name, one in by_attribute.items():
-        found |= {f"{prefix}control.{name}": one["rho"], f"{prefix}exact.{name}": one["exact"]}
-    return found
-
-
-def _worst(values: list[float]) -> float:
-    """The smallest; NaN if any could not be measured."""
-    return float(np.min(values)) if values else float("nan")

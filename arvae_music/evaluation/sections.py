@@ -74,30 +74,3 @@ def named(names: Sequence[str], values: Sequence[float] | Floats) -> Figures:
 
 
 # ------------------------------------------------------------------------------------ of the headlines
-
-
-def of_encoder(representation: Mapping[str, Figures]) -> Figures:
-    """The strict protocol's figures, MIG and SAP as a share of the oracle's; with `paper.`, the paper's protocol's."""
-    mine, ceiling = representation["strict"], representation["strict, oracle"]
-    found = dict(mine)
-    for name in ("mig", "sap"):
-        found[f"{name}_of_oracle"] = mine[name] / ceiling[name] if ceiling[name] > 0 else float("nan")
-    return found | {f"paper.{name}": value for name, value in representation["paper's protocol"].items()}
-
-
-def of_leakage(leakage: Mapping[str, Figures]) -> Figures:
-    """Of each attribute the best probe's, 0 where all do worse than the mean would, and the attributes' mean."""
-    worst = {name: _most([each[kind] for kind in PROBED if kind in each]) for name, each in leakage.items()}
-    return {"leakage": metrics.mean(list(worst.values())), **{f"leakage.{k}": v for k, v in worst.items()}}
-
-
-def _most(values: Sequence[float]) -> float:
-    known = [value for value in values if not np.isnan(value)]
-    return max(0.0, *known) if known else float("nan")
-
-
-def of_prior(prior: Mapping[str, Figures]) -> Figures:
-    """Of each attribute's dimension the overlap with the prior, the worst of them, and the mean divergence."""
-    overlaps = {f"overlap.{name}": each["overlap"] for name, each in prior.items()}
-    worst = float(np.min(list(overlaps.values()))) if overlaps else float("nan")
-    return {"overlap": worst, **overlaps, "kl": metrics.mean([each["kl"] for each in prior.values()])}

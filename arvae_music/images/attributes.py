@@ -22,7 +22,7 @@ import numpy as np
 
 from ..arrays import Array, Float64s
 from ..errors import UsageError
-from ..music.attributes import Unit, imported
+from ..music.sliders import Unit, imported
 from . import digits, sprites
 
 Family = Callable[[Array], Float64s]  # -> (n, columns)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..arrays import Array, Ints
-from ..training.trainer import seed_all
+from ..system.machine import seed_all
 from .networks import white
 
 EPOCHS = 8

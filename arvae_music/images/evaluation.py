@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats, Ints
-from ..evaluation import sections
+from ..evaluation import headline, sections
 from ..evaluation.sections import Figures, Progress
 from ..vae import statistics as metrics
 from ..vae.examples import Examples, spread
@@ -282,7 +282,7 @@ def _headline(
 ) -> Figures:
     """Flat. `control` and `overlap` are the WORST attribute's, all else is the mean over attributes; `NAME.ATTRIBUTE`
     is one attribute's. `paper.` is the paper's protocol. `leakage` is the better probe's."""
-    found = sections.of_encoder(representation)
+    found = headline.of_encoder(representation)
     found |= reconstruction
     rhos = [each["rho"] for each in control.values()]
     found |= {"control": float(np.min(rhos)), "control_mean": metrics.mean(rhos)}
@@ -292,4 +292,4 @@ def _headline(
     if digits:
         found |= {"kept": digits["kept"], "digits_of_inputs": digits["inputs"]}
         found["digits_of_reconstructions"] = digits["reconstructions"]
-    return found | sections.of_leakage(leakage) | sections.of_prior(prior)
+    return found | headline.of_leakage(leakage) | headline.of_prior(prior)

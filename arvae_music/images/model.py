@@ -10,9 +10,7 @@ Attributes are measured on pictures, decoded ones too, as a function of rows: no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,44 +18,15 @@ import numpy as np
 import torch
 
 from ..arrays import Bytes, Floats
-from ..training.calibration import calibration_rows, carried, posteriors, restored
-from ..training.objectives import Carriage
 from ..vae import checkpoint as checkpoints
-from ..vae.checkpoint import Checkpoint, Metadata
-from ..vae.examples import Examples
-from ..vae.model import ArVae
-from .attributes import BUILT_IN, ImageAttribute, evaluate, find
-from .networks import Decoder, ImageDims, build, mirrored
+from ..vae.checkpoint import Checkpoint
+from ..vae.metadata import Metadata
+from ..vae.model import ArVae, posteriors, restored
+from .attributes import ImageAttribute, evaluate, find
+from .networks import Decoder, ImageDims, build
 
 KIND = "images"
 BATCH = 512  # pictures drawn at a time
-
-
-def to_checkpoint(
-    model: ArVae,
-    dims: ImageDims,
-    train: Examples,
-    origins: Sequence[str],
-    training: dict[str, Any],
-    provenance: dict[str, Any],
-    carriage: Carriage = "trained",
-) -> Checkpoint:
-    """The trained model with its calibration on `train` (carried.py).
-
-    `origins` says where each attribute comes from: "" or module:function.
-    """
-    at = calibration_rows(train)
-    found = carried(model, train, at, {}, origins, carriage, partial(mirrored, latent=dims.latent))
-    about = {**provenance, "images": len(train)}
-    return Checkpoint(
-        Metadata(KIND, dims.to_json(), found.scales, found.correlation, found.code_correlation, {}, training, about),
-        found.weights,
-    )
-
-
-def origin_of(name: str) -> str:
-    """What a checkpoint stores to find an attribute again: nothing for a built-in, else what the user wrote."""
-    return "" if name in BUILT_IN else name
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,9 +35,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import Array, Float64s, Ints, Mask
+from ..music.keys import choose_shift
 from ..music.melody import Bar, Melody
 from ..music.meter import COMPOUND_TICKS, SIMPLE_TICKS, TICKS_PER_BEAT
-from ..music.tokens import FIRST_PITCH, HOLD, LOWEST, REST, VOCABULARY, choose_shift
+from ..music.tokens import FIRST_PITCH, HOLD, LOWEST, REST, VOCABULARY
 from .barlines import INCOMPLETE, PICKUP, UNITS, Signature, Span, find_pickup, spans
 
 EXACT_TOLERANCE = 0.045  # beats; less than 1/20, the distance of a quintuplet

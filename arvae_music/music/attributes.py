@@ -29,22 +29,20 @@ point group `arvae.attributes`. Wrap it in an `AttributeSpec` to give it a unit.
 from __future__ import annotations
 
 import difflib
-import importlib
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import entry_points
 from itertools import pairwise
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from ..arrays import Array, Float64s, Ints, Mask, Rows
+from ..arrays import Array, Float64s, Mask, Rows
 from ..errors import UsageError
 from .meter import Meter
-from .tokens import CENTRE, FIRST_PITCH, LOWEST, PAD, VOCABULARY, onsets
+from .sliders import Unit, imported
+from .tokens import CENTRE, FIRST_PITCH, LOWEST, VOCABULARY, by_meter, onsets
 
 Function = Callable[[Array, Meter], Float64s]
 
@@ -67,17 +65,6 @@ COMPOUND_DEPTHS = (2, 1, 2, 1, 2)
 
 _TICK = 1 << VOCABULARY.bit_length()  # tick * _TICK + token: both in one int16, compared by tick first
 _TOKEN = np.int16(_TICK - 1)  # the bits of the token
-
-
-@dataclass(frozen=True)
-class Unit:
-    """The unit that people speak in: `names` are accepted after a number, the first is printed.
-
-    `size(meter)` is how much of the raw attribute one unit is: 1 note in 4/4 is 1/24 of density.
-    """
-
-    names: tuple[str, ...]
-    size: Callable[[Meter], float]
 
 
 @dataclass(frozen=True)
@@ -140,21 +127,6 @@ def evaluate_mixed(specs: Sequence[AttributeSpec], inputs: Array) -> Float64s:
     for meter, at in by_meter(inputs):
         table[at] = evaluate(specs, inputs[at, 1 : 1 + meter.ticks], meter)
     return table
-
-
-def pack(rows: Sequence[Array], meters: Sequence[Meter], width: int) -> Rows:
-    """Rows of any meters as one array (n, 1 + width): meter code, then the tokens, then PAD."""
-    inputs = np.full((len(rows), 1 + width), PAD, dtype=np.int16)
-    for i, (row, meter) in enumerate(zip(rows, meters, strict=True)):
-        inputs[i, 0] = meter.code
-        inputs[i, 1 : 1 + meter.ticks] = row
-    return inputs
-
-
-def by_meter(inputs: Array) -> Iterable[tuple[Meter, Ints]]:
-    """The meters that occur in packed inputs, each with the indices of its rows."""
-    for code in np.unique(inputs[:, 0]).tolist():
-        yield Meter.from_code(code), np.flatnonzero(inputs[:, 0] == code)
 
 
 # ----------------------------------------------------------------------------------- the functions
@@ -370,22 +342,6 @@ def each_once(specs: Sequence[N]) -> list[N]:
     if twice:
         raise UsageError(f"the attribute {twice[0]} is given twice", remedy="name each once")
     return list(specs)
-
-
-def imported(path: str) -> object:
-    """What `module:function` names, the module importable from the working folder too. Raises UsageError."""
-    module_name, _, function_name = path.partition(":")
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    try:
-        found: object = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:  # the last two: ".x:f" and ":f"
-        raise UsageError(
-            f"attribute {path!r} cannot be imported ({error})",
-            remedy="give module:function, the module importable from the working folder",
-        ) from error
-    return found
 
 
 def _as_spec(found: object, name: str, origin: str) -> AttributeSpec:

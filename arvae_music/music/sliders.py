@@ -12,11 +12,14 @@ values. What a measure can hold is not known here: the engine clamps.
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import math
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -24,7 +27,6 @@ import numpy.typing as npt
 
 from ..arrays import Floats
 from ..errors import UsageError
-from .attributes import Unit
 from .meter import Meter
 
 Kind = Literal["add", "set", "times"]
@@ -186,3 +188,30 @@ def selected(ranges: Sequence[tuple[int, int | None]], number: int) -> bool:
 
 def to_json(targets: dict[str, Target]) -> dict[str, Any]:
     return {name: str(target) for name, target in targets.items()}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The unit that people speak in: `names` are accepted after a number, the first is printed.
+
+    `size(meter)` is how much of the raw attribute one unit is: 1 note in 4/4 is 1/24 of density.
+    """
+
+    names: tuple[str, ...]
+    size: Callable[[Meter], float]
+
+
+def imported(path: str) -> object:
+    """What `module:function` names, the module importable from the working folder too. Raises UsageError."""
+    module_name, _, function_name = path.partition(":")
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        found: object = getattr(importlib.import_module(module_name), function_name)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:  # the last two: ".x:f" and ":f"
+        raise UsageError(
+            f"attribute {path!r} cannot be imported ({error})",
+            remedy="give module:function, the module importable from the working folder",
+        ) from error
+    return found

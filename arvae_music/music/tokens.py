@@ -19,11 +19,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 
 import numpy as np
 
-from ..arrays import Array, Float64s, Ints, Mask, Row
+from ..arrays import Array, Ints, Mask, Row, Rows
 from .meter import Meter
 
 HOLD = 0
@@ -35,15 +34,10 @@ LOWEST = CENTRE - SPAN
 HIGHEST = CENTRE + SPAN
 VOCABULARY = FIRST_PITCH + HIGHEST - LOWEST + 1  # size
 PAD = -1  # fills a row beyond its meter's last tick
+VOCABULARY_FACTS = {
+    "hold": HOLD, "rest": REST, "first_pitch": FIRST_PITCH, "centre": CENTRE, "span": SPAN, "size": VOCABULARY,
+}  # what a checkpoint records, so that a model of another vocabulary is refused  # fmt: skip
 START = VOCABULARY  # to a decoder, the token before the first
-
-
-# Krumhansl & Kessler (1982), the probe-tone profiles, from the tonic upwards.
-_MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
-_MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
-DIATONIC = (0, 2, 4, 5, 7, 9, 11)  # pitch classes of C major: normalised melodies are in C/a
-PROFILE = 0.1  # what a correlation with a key profile counts beside a share of the notes
-SIGNATURE_DOUBT = 0.12  # of the notes: a signature with so many more outside its scale is not believed
 
 
 def token_of(pitch: int) -> int:
@@ -183,69 +177,25 @@ def _row(row: Row | None) -> Row:
     return row
 
 
-def choose_shift(pitches: Iterable[int], weights: Iterable[float], fifths: int | None) -> int:
-    """Semitones to add so that the key is C/a and the weighted median lies nearest CENTRE.
-
-    `fifths` is the key signature's (sharps positive). It is believed unless the notes fit another diatonic
-    scale far better (many programs write C major by default); without one the key is estimated.
-    """
-    pitch = np.fromiter(pitches, dtype=np.int64)
-    weight = np.fromiter(weights, dtype=np.float64)
-    if len(pitch) == 0:
-        return 0
-    fifths = believed_fifths(pitch, weight, fifths)
-    to_c = (-7 * fifths) % 12
-    order = np.argsort(pitch, kind="stable")
-    total = np.cumsum(weight[order])
-    median = int(pitch[order][np.searchsorted(total, total[-1] / 2)])
-    octaves = (CENTRE - median - to_c + 6) // 12  # round() would take halves up or down by the octave
-    return to_c + 12 * octaves
+def ends_in(rows: Array) -> Ints:
+    """(n, t) -> (n,) what sounds at the end: a pitch token, REST, or HOLD where the measure is one tie."""
+    events = rows != HOLD
+    ticks = rows.shape[1]
+    place = ticks - 1 - events[:, ::-1].argmax(axis=1)
+    token = rows[np.arange(len(rows)), place].astype(np.int64)
+    return np.where(events.any(axis=1), token, HOLD)
 
 
-def believed_fifths(pitch: Ints, weight: Float64s, fifths: int | None) -> int:
-    """The key signature to normalise by: the given one unless the notes contradict it, else the estimate."""
-    if len(pitch) == 0:
-        return fifths or 0
-    # Seen from the first note, so that a tie (tritones, whole tones) falls alike in every transposition.
-    first = int(pitch[0])
-    classes = np.bincount((pitch - first) % 12, weights=weight, minlength=12).astype(np.float64)
-    estimate = estimate_fifths(classes)
-    absolute = (estimate + 7 * first + 5) % 12 - 5
-    if fifths is None:
-        return absolute
-    total = max(float(classes.sum()), 1e-9)
-    doubt = (_inside(classes, estimate) - _inside(classes, fifths - 7 * first)) / total
-    return absolute if doubt > SIGNATURE_DOUBT else fifths
+def pack(rows: Sequence[Array], meters: Sequence[Meter], width: int) -> Rows:
+    """Rows of any meters as one array (n, 1 + width): meter code, then the tokens, then PAD."""
+    inputs = np.full((len(rows), 1 + width), PAD, dtype=np.int16)
+    for i, (row, meter) in enumerate(zip(rows, meters, strict=True)):
+        inputs[i, 0] = meter.code
+        inputs[i, 1 : 1 + meter.ticks] = row
+    return inputs
 
 
-def _inside(classes: Float64s, fifths: int) -> float:
-    """How much of a pitch-class distribution lies in the diatonic scale of a key signature."""
-    return float(sum(classes[(c + 7 * fifths) % 12] for c in DIATONIC))
-
-
-def estimate_fifths(classes: Float64s) -> int:
-    """(12,) weights of pitch classes -> key signature in -5 .. 6: of its scale's share of the notes, and PROFILE times
-    the correlation with a key profile of it (Krumhansl & Schmuckler 1990), the largest sum.
-
-    A profile alone prefers a scale whose tonic is heard much to one that has all the notes: it finds the signature of
-    .61 of the Bach sopranos and .86 of the folk tunes, this .75 and .92.
-    """
-    signatures, profiles = _profiles()
-    centred = classes - classes.mean()
-    scores = profiles @ (centred / max(float(np.sqrt(centred @ centred)), 1e-12))
-    shares = np.array([_inside(classes, fifths) for fifths in signatures]) / max(float(classes.sum()), 1e-9)
-    return signatures[int(np.round(shares + PROFILE * scores, 12).argmax())]  # of equal ones the first
-
-
-@lru_cache(maxsize=1)
-def _profiles() -> tuple[tuple[int, ...], Float64s]:
-    """The key signatures, major and minor by turns, and (24, 12) their profiles, standardised."""
-    signatures, profiles = [], []
-    for fifths in range(-5, 7):
-        tonic = 7 * fifths % 12
-        for profile, at in ((_MAJOR, tonic), (_MINOR, (tonic - 3) % 12)):
-            signatures.append(fifths)
-            profiles.append(np.roll(np.array(profile), at))
-    table = np.stack(profiles)
-    centred = table - table.mean(axis=1, keepdims=True)
-    return tuple(signatures), centred / np.sqrt((centred**2).sum(axis=1, keepdims=True))
+def by_meter(inputs: Array) -> Iterable[tuple[Meter, Ints]]:
+    """The meters that occur in packed inputs, each with the indices of its rows."""
+    for code in np.unique(inputs[:, 0]).tolist():
+        yield Meter.from_code(code), np.flatnonzero(inputs[:, 0] == code)

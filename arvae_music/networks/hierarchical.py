@@ -30,8 +30,9 @@ from torch.distributions import Distribution
 from ..arrays import Floats
 from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT
 from ..music.tokens import FIRST_PITCH, HOLD, PAD, START, VOCABULARY
+from ..vae.checkpoint import Checkpoint
 from ..vae.flow import ConditionalFlow
-from ..vae.model import ArVae, Decoding, Posterior
+from ..vae.model import ArVae, Decoding, Posterior, restored
 from .gru import Gru
 
 DROPPED = VOCABULARY + 1  # stands for a token that drop-out hides
@@ -316,3 +317,8 @@ def accuracy(inputs: Tensor, outputs: Tensor) -> dict[str, float]:
         "events": float(right[events].float().mean()),
         "measures": float((right | ~real).all(dim=1).float().mean()),
     }
+
+
+def from_checkpoint(checkpoint: Checkpoint) -> ArVae:
+    """Raises CheckpointError where the weights do not fit the dimensions."""
+    return restored(checkpoint, lambda dims: build(MeasureDims(**dims)))

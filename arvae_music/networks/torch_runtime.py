@@ -9,12 +9,11 @@ import numpy as np
 import torch
 
 from ..arrays import Array, Float32s
-from ..music.attributes import pack
 from ..music.meter import MAX_TICKS, TICKS_PER_BEAT, Meter
-from ..training.music_recipe import from_checkpoint
+from ..music.tokens import pack
 from ..vae.checkpoint import Checkpoint
 from ..vae.statistics import sampled
-from .hierarchical import MeasureDecoder
+from .hierarchical import MeasureDecoder, from_checkpoint
 from .runtime import State
 
 

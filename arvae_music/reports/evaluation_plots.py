@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..editing.edit import Model as EngineModel
-    from ..library import Model
+    from ..networks.model import Model
 
 Picture = tuple[str, str]  # HTML, caption
 COLOURS: dict[Mode, str] = {"latent": REMOVED, "guided": NEW}
@@ -64,7 +63,7 @@ def sections(result: Evaluation, model: Model) -> list[tuple[str, list[Picture]]
 # ------------------------------------------------------------------------------------- scatters
 
 
-def requests(result: Evaluation, engine: EngineModel) -> Picture:
+def requests(result: Evaluation, engine: Model) -> Picture:
     """A row of panels a mode, a panel an attribute."""
     meter = _meter(result)
     every_outcome = result.evidence.outcomes.items()
@@ -95,7 +94,7 @@ def requests(result: Evaluation, engine: EngineModel) -> Picture:
     return _png(figure, "requested against realised attribute values"), caption
 
 
-def along(result: Evaluation, engine: EngineModel) -> Picture:
+def along(result: Evaluation, engine: Model) -> Picture:
     """A panel an attribute: its values against its codes, and the calibration."""
     coded, meter = result.evidence.coded, _meter(result)
     here = coded.inputs[:, 0] == meter.code
@@ -118,7 +117,7 @@ def along(result: Evaluation, engine: EngineModel) -> Picture:
     return _png(figure, "attribute values against latent codes"), caption
 
 
-def planes(result: Evaluation, engine: EngineModel) -> Picture:
+def planes(result: Evaluation, engine: Model) -> Picture:
     """Two rows: where the encoder puts measures, and what the decoder makes of the plane."""
     coded, meter = result.evidence.coded, _meter(result)
     here = coded.inputs[:, 0] == meter.code
@@ -158,7 +157,7 @@ def _other_dimension(result: Evaluation) -> int:
 
 
 def _surface(
-    result: Evaluation, engine: EngineModel, k: int, other: int, limits: Sequence[tuple[float, float]]
+    result: Evaluation, engine: Model, k: int, other: int, limits: Sequence[tuple[float, float]]
 ) -> Floats:
     """(GRID, GRID), up and across: the attribute's mean over the contexts, of what is decoded."""
     coded, meter = result.evidence.coded, _meter(result)
@@ -218,7 +217,7 @@ def _meter(result: Evaluation) -> Meter:
     return Meter.from_code(int(codes[counts.argmax()]))
 
 
-def _unit(engine: EngineModel, k: int, meter: Meter) -> tuple[float, str]:
+def _unit(engine: Model, k: int, meter: Meter) -> tuple[float, str]:
     unit = engine.specs[k].unit
     return unit.size(meter), unit.names[0]
 
@@ -228,7 +227,7 @@ def _unit(engine: EngineModel, k: int, meter: Meter) -> tuple[float, str]:
 CELL, ROW, LABEL, SIDE = 112, 4.0, 26, 58  # pixels: a measure's width, a semitone, text above, names at the left
 
 
-def traversals(result: Evaluation, engine: EngineModel, k: int) -> list[Picture]:
+def traversals(result: Evaluation, engine: Model, k: int) -> list[Picture]:
     """Piano rolls: a measure through the quantiles of an attribute, latent above, guided below."""
     found = []
     for which in _chosen(result, k):
@@ -252,7 +251,7 @@ def _strip(steps: Outcome, which: int) -> Outcome:
     return steps.take(np.arange(which * len(STEPS), (which + 1) * len(STEPS)))
 
 
-def _rolls(engine: EngineModel, k: int, strips: dict[Mode, Outcome]) -> str:
+def _rolls(engine: Model, k: int, strips: dict[Mode, Outcome]) -> str:
     first = next(iter(strips.values()))
     meter = Meter.from_code(int(first.inputs[0, 0]))
     rows = [strip.outputs[:, 1 : 1 + meter.ticks] for strip in strips.values()]
@@ -310,7 +309,7 @@ def _sounds(row: Array, meter: Meter) -> list[tuple[Fraction, Fraction, int]]:
 # ------------------------------------------------------------------------------------- scores
 
 
-def scores(result: Evaluation, engine: EngineModel) -> list[Picture]:
+def scores(result: Evaluation, engine: Model) -> list[Picture]:
     """Engraved traversals; without verovio, a sentence that says how to get it."""
     try:
         import verovio
@@ -327,7 +326,7 @@ def scores(result: Evaluation, engine: EngineModel) -> list[Picture]:
     return found
 
 
-def _engraved(strip: Outcome, engine: EngineModel, k: int, verovio: Any) -> str:
+def _engraved(strip: Outcome, engine: Model, k: int, verovio: Any) -> str:
     meter = Meter.from_code(int(strip.inputs[0, 0]))
     size, spec = engine.specs[k].unit.size(meter), engine.specs[k]
     rows = [strip.inputs[0, 1 : 1 + meter.ticks], *strip.outputs[:, 1 : 1 + meter.ticks]]

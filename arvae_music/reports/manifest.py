@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import __version__
+from ..version import __version__
 
 if TYPE_CHECKING:
     from ..editing.edit import EditResult
-    from ..library import Model
+    from ..networks.model import Model
 
 FORMAT = 1
 JSON_NAME, CSV_NAME = "manifest.json", "manifest.csv"

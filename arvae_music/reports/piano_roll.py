@@ -21,6 +21,7 @@ from fractions import Fraction
 from html import escape
 from itertools import accumulate
 
+from ..music.keys import pitch_name
 from ..music.melody import Bar, Melody
 from ..music.tokens import TokenNote
 
@@ -43,7 +44,6 @@ KEPT, NEW, REMOVED = "#9aa4af", "#0072b2", "#d55e00"
 UNTOUCHED = "#eceef1"
 DASH = 3.0
 
-_LETTERS = "FCGDAEB"
 _BLACK = (1, 3, 6, 8, 10)  # pitch classes
 _NAMED = (0, 4, 7)  # pitch classes that the left margin names
 
@@ -310,17 +310,6 @@ class _Stave:
         meter = self.melody.bars[measure].meter
         within = meter.tick_quarters[tick] if meter is not None else Fraction(0)
         return self.starts[measure - self.first] + within
-
-
-def pitch_name(pitch: int, fifths: int = 0) -> str:
-    """A MIDI pitch as people write it in a key (60 is C4): `F#4`, `Bb3`. `fifths` is the key signature.
-
-    The key's own notes, and outside it the accidentals nearest on the line of fifths: in C, Eb to G#.
-    """
-    place = next(p for p in range(fifths - 3, fifths + 9) if 7 * p % 12 == pitch % 12)
-    accidental = (place + 1) // 7  # sharps positive
-    sign = "#" * accidental if accidental > 0 else "b" * -accidental
-    return f"{_LETTERS[(place + 1) % 7]}{sign}{(pitch - accidental) // 12 - 1}"
 
 
 # -------------------------------------------------------------------------------------- renderers

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ..errors import OutputError
 
@@ -81,3 +83,20 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+def plain(data: Any) -> Any:
+    """What `json` writes as it is: see print_json."""
+    if dataclasses.is_dataclass(data) and not isinstance(data, type):
+        return {field.name: plain(getattr(data, field.name)) for field in dataclasses.fields(data)}
+    if isinstance(data, dict):
+        return {str(key): plain(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple, set, frozenset)):
+        return [plain(value) for value in data]
+    if hasattr(data, "tolist"):  # numpy arrays and scalars, without importing numpy
+        return plain(data.tolist())
+    if isinstance(data, float):
+        return data if abs(data) < float("inf") else None
+    if data is None or isinstance(data, (str, bool, int)):
+        return data
+    return float(data) if hasattr(data, "numerator") else str(data)

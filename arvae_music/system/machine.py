@@ -16,7 +16,9 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+from pathlib import Path
 
+import numpy as np
 import torch
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
@@ -33,3 +35,33 @@ def settle(threads: int) -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, LARGEST_ON_HEAP)
         libc.mallopt(M_TRIM_THRESHOLD, KEPT)
+
+
+def patient_threads() -> None:
+    """Before PyTorch or scikit-learn is imported: OpenMP's threads sleep while they wait; spinning ones starve other
+    programs. For programs to call: the library leaves its user's environment alone."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def cores() -> int:
+    """The processors that this process may use: what --jobs defaults to."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def processor() -> str:
+    """The processor's name, where the system tells it."""
+    import platform  # at the few places where it is asked for, not at every start
+
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def seed_all(seed: int, step: int, rank: int) -> None:
+    """Seed PyTorch for one step of one rank."""
+    mixed = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
+    torch.manual_seed(int(mixed[0] >> np.uint64(1)))

@@ -215,27 +215,3 @@ def _relative_to(folder: Path, key: Key, value: Scalar) -> Scalar:
     if key.name == "model" and bare:
         return value
     return str(folder / Path(value).expanduser())
-
-
-def patient_threads() -> None:
-    """Before PyTorch or scikit-learn is imported: OpenMP's threads sleep while they wait; spinning ones starve other
-    programs. For programs to call: the library leaves its user's environment alone."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-def cores() -> int:
-    """The processors that this process may use: what --jobs defaults to."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def processor() -> str:
-    """The processor's name, where the system tells it."""
-    import platform  # at the few places where it is asked for, not at every start
-
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

@@ -24,9 +24,10 @@ from functools import cache
 import numpy as np
 
 from ..arrays import Array, Float32s, Ints
-from ..music.attributes import AttributeSpec, by_meter, evaluate_mixed
+from ..music.attributes import AttributeSpec, evaluate_mixed
+from ..music.keys import DIATONIC
 from ..music.meter import TICKS_PER_BEAT, Meter
-from ..music.tokens import DIATONIC, FIRST_PITCH, LOWEST, PAD, VOCABULARY
+from ..music.tokens import FIRST_PITCH, LOWEST, PAD, VOCABULARY, by_meter
 
 CROSSING = 0.3  # of the mixed measures: chosen on validation tunes, docs/alignment.md
 MOVING = 0.5  # of the mixed measures: the same

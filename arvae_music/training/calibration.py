@@ -11,17 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from ..arrays import Float64s, Floats, Ints
-from ..errors import CheckpointError
-from ..vae.checkpoint import Checkpoint
+from ..arrays import Floats, Ints
 from ..vae.checkpoint import halved as nearest_half
 from ..vae.examples import Examples, spread
-from ..vae.model import ArVae
+from ..vae.model import ArVae, posteriors
 from ..vae.normal_scores import Codes
 from ..vae.scales import NOT_CARRIED, Scale, calibrate, correlations
 from ..vae.statistics import mutual_information, sampled, spearman
@@ -32,7 +30,6 @@ Matrix = tuple[tuple[float, ...], ...]
 Mirror = Callable[[Mapping[str, Floats], Sequence[int]], Weights]  # turns the sign of these dimensions round
 
 CALIBRATION_ROWS = 20_000  # training rows that the calibration is fitted on, at most
-BATCH = 2048  # rows encoded at a time
 
 
 class Carried(NamedTuple):
@@ -108,36 +105,3 @@ def find_dimensions(codes: Floats, values: Floats) -> tuple[tuple[int, ...], tup
         information[d], information[:, k] = -1.0, -1.0
     falls = [int(d) for k, d in enumerate(dimensions) if spearman(values[:, k], codes[:, d]) < 0]
     return tuple(dimensions.tolist()), tuple(falls)
-
-
-def restored(checkpoint: Checkpoint, build: Callable[[dict[str, Any]], ArVae]) -> ArVae:
-    """`build` makes a model of the checkpoint's dimensions. Raises CheckpointError where the weights do not fit it."""
-    try:
-        model = build(checkpoint.metadata.dims)
-        model.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in checkpoint.weights.items()})
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(
-            f"its weights do not fit its dimensions ({str(error).splitlines()[0]})",
-            where=str(checkpoint.path or "the model"),
-            remedy="train anew",
-        ) from error
-    return model.eval()
-
-
-def posterior_means(model: ArVae, inputs: Any) -> Float64s:
-    """(n, ...) rows -> (n, z)"""
-    return posteriors(model, inputs)[0]
-
-
-@torch.no_grad()
-def posteriors(model: ArVae, inputs: Any) -> tuple[Float64s, Float64s]:
-    """(n, ...) rows, an array or lazy -> means and log-variances, (n, z) each."""
-    model.eval()
-    device = next(model.parameters()).device
-    starts = range(0, len(inputs), BATCH)
-    batches = (torch.from_numpy(np.ascontiguousarray(inputs[start : start + BATCH])).to(device) for start in starts)
-    parts = [model.posterior(batch) for batch in batches]
-    if not parts:
-        return np.zeros((0, model.latent)), np.zeros((0, model.latent))
-    mean, log_variance = (torch.cat(side).cpu().double().numpy() for side in zip(*parts, strict=True))
-    return mean, log_variance

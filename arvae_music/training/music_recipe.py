@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..music.attributes import BUILT_IN, AttributeSpec, by_meter, evaluate_mixed
-from ..networks.hierarchical import MeasureDims, build, mirrored
-from ..vae.checkpoint import Checkpoint, Metadata
+from ..arrays import Floats, Rows
+from ..evaluation.control import draw, latent, outcome, summary
+from ..music.attributes import BUILT_IN, AttributeSpec, evaluate_mixed
+from ..music.tokens import VOCABULARY_FACTS, by_meter
+from ..networks.hierarchical import MeasureDims, mirrored
+from ..networks.model import Model, prepare
+from ..vae.checkpoint import Checkpoint
 from ..vae.combinations import MOST, Combinations
-from ..vae.examples import Examples, distinct
+from ..vae.examples import Examples, distinct, spread
+from ..vae.metadata import Metadata
 from ..vae.model import ArVae
 from .augmentation import Mixer
-from .calibration import calibration_rows, carried, restored
+from .calibration import calibration_rows, carried
 from .objectives import Carriage
+
+GAINS = (1.0, 1.05, 1.1, 1.15, 1.2)
+ROWS = 1000  # measures that are asked, at most
+FEWEST = 50  # of which anything can be told
+
 
 MIXED_ROWS = 20_000  # in each round of mixing, which further ones come from
 ROUNDS = 3  # of halves, and of crossed measures
@@ -67,17 +78,43 @@ def to_checkpoint(
     return Checkpoint(
         Metadata(
             "measures", dims.to_json(), found.scales, found.correlation, found.code_correlation, meters, training,
-            provenance, combinations or combinations_of(train, specs),
+            provenance, combinations or combinations_of(train, specs), VOCABULARY_FACTS,
         ),
         found.weights,
     )  # fmt: skip
 
 
-def from_checkpoint(checkpoint: Checkpoint) -> ArVae:
-    """Raises CheckpointError where the weights do not fit the dimensions."""
-    return restored(checkpoint, lambda dims: build(MeasureDims(**dims)))
-
-
 def origin_of(name: str) -> str:
     """What a checkpoint stores to find an attribute again: nothing for a built-in, else what the user wrote."""
     return "" if name in BUILT_IN else name
+
+
+def with_gains(checkpoint: Checkpoint, held_out: Examples) -> Checkpoint:
+    """The same with the gains of the attributes that it carries, whose columns `held_out` has."""
+    model = prepare(checkpoint)
+    found = measured(model.restricted(model.metadata.carried), held_out)
+    return replace(checkpoint, metadata=_gained(checkpoint.metadata, found))
+
+
+def measured(model: Model, held_out: Examples) -> dict[str, float]:
+    """By attribute of the model; none where there are too few measures to tell."""
+    at = distinct(held_out)
+    if len(at) < FEWEST:
+        return {}
+    inputs = held_out.take(at[spread(len(at), ROWS)]).inputs.astype(np.int16)
+    drawn = draw(inputs, evaluate_mixed(model.specs, inputs), np.random.default_rng(0))
+    return {name: _gain(model, inputs, drawn, k) for k, name in enumerate(model.metadata.names)}
+
+
+def _gain(model: Model, inputs: Rows, drawn: Floats, k: int) -> float:
+    worth, name = [], model.metadata.names[k]
+    for gain in GAINS:
+        tried = replace(model, metadata=_gained(model.metadata, {name: gain}))
+        figures = summary(tried, outcome(tried, inputs, k, drawn[:, k], latent))
+        worth.append(figures["rho"] - figures["error"])
+    return GAINS[int(np.argmax(worth))]  # the least of equal ones
+
+
+def _gained(metadata: Metadata, gains: Mapping[str, float]) -> Metadata:
+    """With these gains, and 1 for the other attributes."""
+    return replace(metadata, scales=tuple(replace(one, gain=gains.get(one.name, 1.0)) for one in metadata.scales))

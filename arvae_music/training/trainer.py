@@ -31,6 +31,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ..arrays import Array, Float32s
 from ..errors import TrainingError, UsageError
+from ..system.machine import seed_all
 from ..vae.combinations import Combinations
 from ..vae.examples import Examples, spread
 from ..vae.model import ArVae, Outputs
@@ -400,9 +401,3 @@ def room_for(attributes: int, latent: int) -> None:
         raise UsageError(
             f"{attributes} attributes need as many latent dimensions, and there are {latent}", remedy="give --latent"
         )
-
-
-def seed_all(seed: int, step: int, rank: int) -> None:
-    """Seed PyTorch for one step of one rank."""
-    mixed = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
-    torch.manual_seed(int(mixed[0] >> np.uint64(1)))

@@ -18,8 +18,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,13 +28,13 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from .. import __version__
-from ..arrays import Floats, Ints
+from ..arrays import Floats
 from ..errors import CheckpointError, UsageError
-from ..music.tokens import CENTRE, FIRST_PITCH, HOLD, REST, SPAN, VOCABULARY
 from ..system.files import write_whole
+from ..version import __version__
 from .combinations import Combinations
-from .scales import NOT_CARRIED, STRONG, Scale
+from .metadata import Metadata
+from .scales import Scale
 
 FORMAT = 1
 KINDS = ("measures", "images")
@@ -44,109 +44,8 @@ DIGEST = "weights"  # in the JSON: `Checkpoint.digest` when it was written
 HALF = (-65504.0, 65504.0)  # what half precision holds
 MODEL_FILE = "model.safetensors"  # in a run folder
 PACKAGED = Path(__file__).parent.parent / "models"
-TOKENS = {
-    "hold": HOLD, "rest": REST, "first_pitch": FIRST_PITCH, "centre": CENTRE, "span": SPAN, "size": VOCABULARY,
-}  # fmt: skip
 
 S = TypeVar("S")
-
-
-@dataclass(frozen=True)
-class Metadata:
-    kind: str  # one of KINDS: what its rows are
-    dims: dict[str, Any]
-    scales: tuple[Scale, ...]
-    correlation: tuple[tuple[float, ...], ...]  # Spearman, attribute by attribute, on training measures
-    code_correlation: tuple[tuple[float, ...], ...]  # Pearson, of the attributes' codes
-    meters: dict[str, int]  # training measures of each; none of images
-    training: dict[str, Any] = field(default_factory=dict)
-    provenance: dict[str, Any] = field(default_factory=dict)
-    combinations: Combinations | None = field(default=None, compare=False, repr=False)  # of training measures; by meter
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(scale.name for scale in self.scales)
-
-    @property
-    def carried(self) -> tuple[str, ...]:
-        """The attributes that have a latent dimension."""
-        return tuple(scale.name for scale in self.scales if scale.dimension != NOT_CARRIED)
-
-    def restricted(self, names: Collection[str]) -> Metadata:
-        """The same with these attributes only, in their order here."""
-        at = [k for k, scale in enumerate(self.scales) if scale.name in names]
-
-        def square(matrix: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
-            return tuple(tuple(matrix[i][j] for j in at) for i in at)
-
-        return replace(
-            self,
-            scales=tuple(self.scales[k] for k in at),
-            correlation=square(self.correlation),
-            code_correlation=square(self.code_correlation),
-            combinations=self.combinations and self.combinations.take(at),
-        )
-
-    def moved(
-        self,
-        z: Floats,
-        before: Floats,
-        wanted: Floats,
-        overshoot: Floats | float = 1.0,
-        groups: Ints | None = None,
-    ) -> Floats:
-        """(m, z) latent points, (m, k) raw values now and wanted (NaN: free), (m,) meter codes -> points with moved
-        codes, by the attributes' gains.
-
-        The codes of free attributes go along to the nearest combination (combinations.py); where the model has none,
-        those that correlate strongly in the corpus by their conditional mean.
-        """
-        if self.combinations is not None and groups is not None:
-            # an attribute that is neither carried nor asked for has no code to move
-            carried = np.array([scale.dimension != NOT_CARRIED for scale in self.scales])
-            at = np.flatnonzero(carried | ~np.isnan(wanted).all(axis=0))
-            sd = np.array([self.scales[k].sd for k in at])
-            together = self.combinations.take(at.tolist()).nearest(before[:, at], wanted[:, at], sd, groups)
-            after = before.copy()
-            after[:, at] = together
-            steps = self._steps(before, after)
-        else:
-            steps = self._steps(before, wanted)
-            rho = np.array(self.code_correlation)
-            code_sd = np.array([scale.code_sd for scale in self.scales])
-            slopes = np.where(np.abs(rho) >= STRONG, rho, 0.0) * code_sd[None] / code_sd[:, None]
-            np.fill_diagonal(slopes, 0.0)
-            steps += np.where(np.isnan(wanted), steps @ slopes, 0.0)
-        gains = np.array([scale.gain for scale in self.scales])
-        steps = np.where(np.isnan(wanted), steps, steps * gains)
-        moved, steps = z.copy(), (np.multiply(overshoot, steps.T).T).astype(z.dtype)
-        for k, scale in enumerate(self.scales):
-            if scale.dimension != NOT_CARRIED:
-                moved[:, scale.dimension] += steps[:, k]
-        return moved
-
-    def _steps(self, before: Floats, after: Floats) -> Floats:
-        """(m, k) raw values twice -> (m, k) how far the codes move; 0 for NaN."""
-        steps = np.zeros_like(before)
-        for k, scale in enumerate(self.scales):
-            if scale.dimension != NOT_CARRIED:
-                steps[:, k] = np.nan_to_num(scale.code(after[:, k]) - scale.code(before[:, k]))
-        return steps
-
-    def clamped(self, asked: Floats, before: Floats) -> Floats:
-        """(k,) twice -> into what the corpus holds, or what there is already, if that is further out; NaN stays."""
-        ends = np.array([(scale.quantiles[0], scale.quantiles[-1]) for scale in self.scales])
-        found: Floats = np.clip(asked, np.minimum(ends[:, 0], before), np.maximum(ends[:, 1], before))
-        return found
-
-    def scale(self, name: str) -> Scale:
-        """Raises CheckpointError with the attributes that there are."""
-        for scale in self.scales:
-            if scale.name == name:
-                return scale
-        close = difflib.get_close_matches(name, self.names, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"it was trained with {', '.join(self.names)}"
-        raise CheckpointError(f"the model has no attribute {name!r}", remedy=hint)
 
 
 @dataclass(frozen=True)
@@ -205,8 +104,8 @@ def write(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> Non
     body: dict[str, Any] = {"format": FORMAT, "version": __version__, DIGEST: checkpoint.digest}
     body |= asdict(replace(metadata, combinations=None))
     del body[COMBINATIONS]
-    if metadata.kind == "measures":
-        body["tokens"] = TOKENS
+    if not metadata.tokens:
+        del body["tokens"]
     tensors = checkpoint.tensors
     _check_finite(path, tensors)
     try:
@@ -277,6 +176,7 @@ def _metadata(path: Path, body: Mapping[str, Any]) -> Metadata:
         found = tuple(Scale.from_json(entry) for entry in body["scales"])
         return Metadata(
             kind=body["kind"],
+            tokens=dict(body.get("tokens") or {}),
             dims=dict(body["dims"]),
             scales=found,
             correlation=_matrix(body["correlation"], len(found)),
@@ -357,8 +257,6 @@ def _check(path: Path, body: Mapping[str, Any]) -> None:
         )
     if body.get("kind") not in KINDS:
         raise _not_ours(path, f"it is a model of {body.get('kind')!r}, not of {' or '.join(KINDS)}")
-    if body["kind"] == "measures" and body.get("tokens") != TOKENS:
-        raise _not_ours(path, f"its vocabulary is {body.get('tokens')}, and this arvae's is {TOKENS}")
 
 
 def _not_ours(path: Path, what: str) -> CheckpointError:

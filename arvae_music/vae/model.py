@@ -6,13 +6,19 @@ What the inputs are is the two networks' affair: the core passes them through. S
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from ..arrays import Float64s
+from ..errors import CheckpointError
+from .checkpoint import Checkpoint
 from .flow import ConditionalFlow
+
+BATCH = 2048  # rows encoded at a time
 
 
 class Posterior(NamedTuple):
@@ -146,3 +152,36 @@ class ArVae(nn.Module):
 def given(z: Tensor, codes: Tensor | None) -> Tensor:
     """(b, z) with the first k dimensions replaced by (b, k) codes, if there are any."""
     return z if codes is None else torch.cat([codes, z[:, codes.shape[1] :]], dim=1)
+
+
+def restored(checkpoint: Checkpoint, build: Callable[[dict[str, Any]], ArVae]) -> ArVae:
+    """`build` makes a model of the checkpoint's dimensions. Raises CheckpointError where the weights do not fit it."""
+    try:
+        model = build(checkpoint.metadata.dims)
+        model.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in checkpoint.weights.items()})
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"its weights do not fit its dimensions ({str(error).splitlines()[0]})",
+            where=str(checkpoint.path or "the model"),
+            remedy="train anew",
+        ) from error
+    return model.eval()
+
+
+def posterior_means(model: ArVae, inputs: Any) -> Float64s:
+    """(n, ...) rows -> (n, z)"""
+    return posteriors(model, inputs)[0]
+
+
+@torch.no_grad()
+def posteriors(model: ArVae, inputs: Any) -> tuple[Float64s, Float64s]:
+    """(n, ...) rows, an array or lazy -> means and log-variances, (n, z) each."""
+    model.eval()
+    device = next(model.parameters()).device
+    starts = range(0, len(inputs), BATCH)
+    batches = (torch.from_numpy(np.ascontiguousarray(inputs[start : start + BATCH])).to(device) for start in starts)
+    parts = [model.posterior(batch) for batch in batches]
+    if not parts:
+        return np.zeros((0, model.latent)), np.zeros((0, model.latent))
+    mean, log_variance = (torch.cat(side).cpu().double().numpy() for side in zip(*parts, strict=True))
+    return mean, log_variance

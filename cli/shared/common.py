@@ -11,7 +11,6 @@ that cannot be used; 130 interrupted.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
@@ -22,6 +21,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+
+from ...system.files import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -184,23 +185,6 @@ def print_json(data: object) -> None:
     text = json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False)
     # Lists of plain values on one line. Line breaks inside strings are escaped, so these are all layout.
     print(re.sub(r"\[\n[^\[\]{}]*\]", lambda found: re.sub(r"\n *", " ", found[0]).replace("[ ", "["), text))
-
-
-def plain(data: Any) -> Any:
-    """What `json` writes as it is: see print_json."""
-    if dataclasses.is_dataclass(data) and not isinstance(data, type):
-        return {field.name: plain(getattr(data, field.name)) for field in dataclasses.fields(data)}
-    if isinstance(data, dict):
-        return {str(key): plain(value) for key, value in data.items()}
-    if isinstance(data, (list, tuple, set, frozenset)):
-        return [plain(value) for value in data]
-    if hasattr(data, "tolist"):  # numpy arrays and scalars, without importing numpy
-        return plain(data.tolist())
-    if isinstance(data, float):
-        return data if abs(data) < float("inf") else None
-    if data is None or isinstance(data, (str, bool, int)):
-        return data
-    return float(data) if hasattr(data, "numerator") else str(data)
 
 
 def slider(panel: str, name: str, text: str) -> Any:

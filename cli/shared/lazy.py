@@ -164,7 +164,7 @@ def root(table: Mapping[str, Entry], help_text: str, *, completion: bool) -> Any
 
 def _version(value: bool) -> None:
     if value:
-        from ... import __version__
+        from ...version import __version__
 
         print(f"arvae {__version__}")
         raise typer.Exit

@@ -16,8 +16,8 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from ...errors import InputError
+from ...system.machine import cores
 from ...system.processes import in_order
-from ...system.settings import cores
 
 T = TypeVar("T")
 R = TypeVar("R")

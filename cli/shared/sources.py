@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...errors import InputError, UsageError
-from ...system import settings
+from ...system import machine
 from . import common
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def load_model(name: str | None, melody: Melody | None = None, runtime: str = co
 def _prepare(runtime: str) -> None:
     """PyTorch's threads, where it is going to be imported."""
     if runtime != common.RUNTIME:
-        settings.patient_threads()
+        machine.patient_threads()
 
 
 def expect_editable(song: Song, result: EditResult) -> None:

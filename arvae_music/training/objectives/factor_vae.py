@@ -17,9 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from .critics import LEARNING_RATE, perceptron
 from .entries import Carriage
-from .objective import Critic, Objective, Setting, Step, Terms, evidence
+from .objective import LEARNING_RATE, Critic, Objective, Setting, Step, Terms, evidence, perceptron
 
 
 @dataclass(frozen=True, eq=False)

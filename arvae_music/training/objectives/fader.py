@@ -24,9 +24,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
-from .critics import LEARNING_RATE, perceptron
 from .entries import Carriage
-from .objective import Critic, Objective, Setting, Step, Terms, evidence
+from .objective import LEARNING_RATE, Critic, Objective, Setting, Step, Terms, evidence, perceptron
 
 CLASSES = 8
 RISE = 0.5  # of the run, until gamma is whole

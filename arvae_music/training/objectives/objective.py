@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from ...arrays import Array, Float32s, Floats
@@ -29,6 +30,11 @@ from ...vae.model import ArVae, Outputs
 from ...vae.normal_scores import Codes
 from ..losses import kl_divergence
 from .entries import Carriage
+
+HIDDEN = 128
+SLOPE = 0.2  # of the leaky rectifiers, as in Kim & Mnih (2018)
+LEARNING_RATE = 1e-3  # of Adam: ten times the published, for runs of minutes instead of hours
+
 
 Measure = Callable[[Array], Floats]  # (m, ...) rows -> (m, k) attribute values
 
@@ -130,3 +136,16 @@ class Objective(Protocol):
 
     @abstractmethod
     def terms(self, step: Step) -> Terms: ...
+
+
+def perceptron(inputs: int, outputs: int, seed: int) -> nn.Module:
+    """Two hidden layers; the same weights for a seed, whatever else was drawn before, and on every rank."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Linear(inputs, HIDDEN),
+            nn.LeakyReLU(SLOPE),
+            nn.Linear(HIDDEN, HIDDEN),
+            nn.LeakyReLU(SLOPE),
+            nn.Linear(HIDDEN, outputs),
+        )

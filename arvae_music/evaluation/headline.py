@@ -1,0 +1,114 @@
+"""The headline: the few figures that thresholds can be set on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..vae import statistics as metrics
+from .published import METRICS
+from .sections import PROBED, Figures
+
+LOWER_IS_BETTER = frozenset(
+    ("drift", "drift_plain", "drift_sd", "error", "leakage", "intervention", "intervention_with", "kl")
+)
+_KEPT = ("error", "drift_plain", "drift_sd", "onset_f1", "pitches", "ticks")  # of control.summary, as they are
+_CONTROL = ("control", "control_mean", "exact", "exact_mean", "drift", *_KEPT)
+
+
+def lower_is_better(name: str) -> bool:
+    """Of a figure of the headline."""
+    return not LOWER_IS_BETTER.isdisjoint(name.split("."))
+
+
+def headline_names(attributes: Sequence[str]) -> tuple[str, ...]:
+    """The names in the headline of a model with these attributes, in its order."""
+    reconstruction = ("tokens", "events", "measures")
+    each = [f"{name}.{attribute}" for attribute in attributes for name in ("control", "exact")]
+    control = [
+        f"{mode}{part}{name}"
+        for mode in ("", "guided.")
+        for part in ("", "unseen.")
+        for name in (*_CONTROL, *(() if part else ("monotone",)), *each)
+    ]
+    return (
+        *METRICS, "mig_of_oracle", "sap_of_oracle", *(f"paper.{name}" for name in METRICS),
+        *(f"{part}{name}" for part in ("paper.", "", "unseen.") for name in reconstruction), *control,
+        "leakage", *(f"leakage.{name}" for name in attributes), "intervention", "intervention_with",
+        "overlap", *(f"overlap.{name}" for name in attributes), "kl", "valid",
+    )  # fmt: skip
+
+
+def _headline(
+    representation: Mapping[str, Figures],
+    reconstruction: Mapping[str, Figures],
+    figures: Mapping[str, Mapping[str, Mapping[str, Figures]]],
+    leakage: Mapping[str, Figures],
+    prior: Mapping[str, Figures],
+    samples: Figures,
+) -> Figures:
+    """Flat. `control`, `exact`, `monotone` and `overlap` are the WORST attribute's, all else is the mean over
+    attributes; `NAME.ATTRIBUTE` is one attribute's. `paper.` is the paper's protocol, `guided.` the guided mode,
+    `unseen.` measures that training did not have. `leakage` is the best probe's."""
+    found = of_encoder(representation)
+    found |= {f"paper.{name}": value for name, value in reconstruction["paper's protocol"].items()}
+    found |= reconstruction["all"]
+    found |= {f"unseen.{name}": value for name, value in reconstruction["unseen"].items()}
+    for mode, prefix in (("latent", ""), ("guided", "guided.")):
+        for part, mark in (("all", ""), ("unseen", "unseen.")):
+            found |= _control_headline(figures[mode][part], prefix + mark)
+    found |= of_leakage(leakage)
+    for key in ("intervention", "intervention_with"):
+        found[key] = metrics.mean([each[key] for each in leakage.values()])
+    return {**found, **of_prior(prior), "valid": samples["valid"]}
+
+
+def _control_headline(by_attribute: Mapping[str, Figures], prefix: str) -> Figures:
+    each = list(by_attribute.values())
+    found = {
+        f"{prefix}control": _worst([one["rho"] for one in each]),
+        f"{prefix}control_mean": metrics.mean([one["rho"] for one in each]),
+        f"{prefix}exact": _worst([one["exact"] for one in each]),
+        f"{prefix}exact_mean": metrics.mean([one["exact"] for one in each]),
+        f"{prefix}drift": metrics.mean([one["drift_rho"] for one in each]),
+    }
+    for key in _KEPT:
+        found[f"{prefix}{key}"] = metrics.mean([one[key] for one in each])
+    if all("monotone" in one for one in each):
+        found[f"{prefix}monotone"] = _worst([one["monotone"] for one in each])
+    for name, one in by_attribute.items():
+        found |= {f"{prefix}control.{name}": one["rho"], f"{prefix}exact.{name}": one["exact"]}
+    return found
+
+
+def _worst(values: list[float]) -> float:
+    """The smallest; NaN if any could not be measured."""
+    return float(np.min(values)) if values else float("nan")
+
+
+def of_encoder(representation: Mapping[str, Figures]) -> Figures:
+    """The strict protocol's figures, MIG and SAP as a share of the oracle's; with `paper.`, the paper's protocol's."""
+    mine, ceiling = representation["strict"], representation["strict, oracle"]
+    found = dict(mine)
+    for name in ("mig", "sap"):
+        found[f"{name}_of_oracle"] = mine[name] / ceiling[name] if ceiling[name] > 0 else float("nan")
+    return found | {f"paper.{name}": value for name, value in representation["paper's protocol"].items()}
+
+
+def of_leakage(leakage: Mapping[str, Figures]) -> Figures:
+    """Of each attribute the best probe's, 0 where all do worse than the mean would, and the attributes' mean."""
+    worst = {name: _most([each[kind] for kind in PROBED if kind in each]) for name, each in leakage.items()}
+    return {"leakage": metrics.mean(list(worst.values())), **{f"leakage.{k}": v for k, v in worst.items()}}
+
+
+def _most(values: Sequence[float]) -> float:
+    known = [value for value in values if not np.isnan(value)]
+    return max(0.0, *known) if known else float("nan")
+
+
+def of_prior(prior: Mapping[str, Figures]) -> Figures:
+    """Of each attribute's dimension the overlap with the prior, the worst of them, and the mean divergence."""
+    overlaps = {f"overlap.{name}": each["overlap"] for name, each in prior.items()}
+    worst = float(np.min(list(overlaps.values()))) if overlaps else float("nan")
+    return {"overlap": worst, **overlaps, "kl": metrics.mean([each["kl"] for each in prior.values()])}

@@ -1,0 +1,262 @@
+"""The model in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array, Float32s
+from ..errors import CheckpointError
+from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT, Meter
+from ..music.tokens import VOCABULARY
+from ..vae.checkpoint import Checkpoint
+from ..vae.statistics import sampled
+from .runtime import LOG_VARIANCE, State, Wrapped
+
+MOST = np.float32(3.0)  # log-scale of a layer of the flow, at most
+_SIDES = np.arange(2)[:, None]
+
+
+class NumpyRuntime:
+    """`measure_nets` in numpy, float32."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        _check_shapes(checkpoint)
+        self.weights = _transposed(checkpoint.weights)
+        self.latent = int(checkpoint.metadata.dims["latent"])
+        self.used = np.ones(self.latent, dtype=np.float32)
+        side = checkpoint.weights.get("flow.side", np.zeros(0))
+        self.used[self.latent - len(side) :] = side >= 0
+        self.sides = _stacked(self.weights)
+
+    def encode(self, rows: Array, meter: Meter) -> Float32s:
+        return self.posterior(rows, meter)[0]
+
+    def posterior(self, rows: Array, meter: Meter) -> tuple[Float32s, Float32s]:
+        ends = self._encode_measures(self._encode_beats(rows, meter), meter)
+        both = _linear(self.weights, "encoder.to_latent", np.concatenate(list(ends), axis=1))
+        return both[:, : self.latent] * self.used, np.clip(both[:, self.latent :], *LOG_VARIANCE)
+
+    def drawn(self, rows: Array, meter: Meter, random: np.random.Generator) -> Float32s:
+        return sampled(*self.posterior(rows, meter), random) * self.used
+
+    # Forwards and backwards at once: each is little for its number of operations.
+
+    def _encode_beats(self, rows: Array, meter: Meter) -> Float32s:
+        """(m, beats, 2k)"""
+        tokens = rows.reshape(-1, TICKS_PER_BEAT) + VOCABULARY * int(meter.compound)
+        tables = self.sides["encoder.tick_tables.weight"]
+        state = np.zeros((2, len(tokens), tables.shape[2] // 3), dtype=np.float32)
+        for tick in range(TICKS_PER_BEAT):
+            gates = tables[_SIDES, tokens[:, [tick, -1 - tick]].T]
+            state = _gru(self.sides, "encoder.tick_grus", gates, state)
+        both = np.concatenate(list(state), axis=1)
+        return both.reshape(len(rows), meter.beats, both.shape[1])  # no -1: there may be no rows
+
+    def _encode_measures(self, beats: Float32s, meter: Meter) -> Float32s:
+        """(m, beats, 2k) -> (2, m, h)"""
+        weights = self.sides
+        gates = np.matmul(beats, weights["encoder.beat_inputs.weight"][:, None])
+        gates += weights["encoder.beat_inputs.bias"][:, None]
+        gates += weights["encoder.beat_tables.weight"][:, None, None, meter.code]
+        state = np.zeros((2, len(beats), gates.shape[3] // 3), dtype=np.float32)
+        for beat in range(meter.beats):
+            state = _gru(weights, "encoder.beat_grus", np.stack([gates[0, :, beat], gates[1, :, -1 - beat]]), state)
+        return state
+
+    def start(self, z: Float32s, meter: Meter) -> State:
+        if "decoder.widen.weight" in self.weights:
+            z = np.concatenate([z, np.tanh(_linear(self.weights, "decoder.widen", z))], axis=1)
+        constant = _linear(self.weights, "decoder.beat_input", z)
+        state = np.tanh(_linear(self.weights, "decoder.beat_start", z))
+        table = self.weights["decoder.beat_table.weight"]
+        states = []
+        for beat in range(meter.beats):
+            gates = constant + table[meter.code * MAX_BEATS + beat]
+            state = _gru(self.weights, "decoder.beat_gru", gates, state)
+            states.append(state)
+        beats = np.stack(states)
+        starts = np.tanh(_linear(self.weights, "decoder.tick_start", beats))
+        return State(meter, _linear(self.weights, "decoder.tick_input", beats), starts, starts[0], np.arange(len(z)))
+
+    def nowhere(self, meter: Meter) -> State:
+        return self.start(np.zeros((1, self.latent), dtype=np.float32), meter)
+
+    def step(self, state: State, previous: Array, sounding: Array) -> Float32s:
+        beat, tick = divmod(state.tick, TICKS_PER_BEAT)
+        if tick == 0:
+            state.hidden = state.starts[beat].take(state.point, axis=0)
+        gates = self.weights["decoder.previous_table.weight"].take(previous, axis=0)
+        gates += self.weights["decoder.sounding_table.weight"].take(sounding, axis=0)
+        k, told = state.hidden.shape[1], state.beats[beat]
+        gates += told[:, : 3 * k].take(state.point, axis=0)
+        if told.shape[1] > 3 * k:
+            gates[:, 2 * k :] += told[:, (3 + tick) * k : (4 + tick) * k].take(state.point, axis=0)
+        gates += self.weights["decoder.tick_table.weight"][TICKS_PER_BEAT * int(state.meter.compound) + tick]
+        state.hidden = _gru(self.weights, "decoder.tick_gru", gates, state.hidden)
+        state.tick += 1
+        return _linear(self.weights, "decoder.to_tokens", state.hidden)
+
+
+class Flow:
+    """`flow.ConditionalFlow` in numpy: edits see u, the networks z."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.weights = _transposed(checkpoint.weights)
+        self.layers = int(checkpoint.metadata.dims["flow_layers"])
+        self.codes = int(checkpoint.metadata.dims["attributes"])
+        self.side = checkpoint.weights["flow.side"]
+        self.used = (self.side >= 0).astype(np.float32)
+
+    def freed(self, z: Float32s, meter: Meter) -> tuple[Float32s, Float32s]:
+        """(m, z) -> (m, z) with u in the place of the flow's dimensions, and (m, z) the log of each one's stretch."""
+        codes, u = z[:, : self.codes], z[:, self.codes :] * self.used
+        conditions, stretch = _conditions(codes, meter), np.zeros_like(z)
+        for i in range(self.layers):
+            shift, scale = self._layer(i, u, conditions)
+            u = (u - shift) * np.exp(-scale)
+            stretch[:, self.codes :] -= scale
+        return np.concatenate([codes, u], axis=1), stretch
+
+    def bound(self, u: Float32s, meter: Meter) -> Float32s:
+        """The inverse of `freed`."""
+        codes, z = u[:, : self.codes], u[:, self.codes :] * self.used
+        conditions = _conditions(codes, meter)
+        for i in reversed(range(self.layers)):
+            shift, scale = self._layer(i, z, conditions)
+            z = z * np.exp(scale) + shift
+        return np.concatenate([codes, z], axis=1)
+
+    def _layer(self, i: int, x: Float32s, conditions: Float32s) -> tuple[Float32s, Float32s]:
+        moved = self.used if i == 0 else (self.side == i % 2).astype(np.float32)
+        y = np.concatenate([x * (1 - moved), conditions], axis=1)
+        for part in (0, 2, 4):  # of nn.Sequential; tanh between them
+            y = _linear(self.weights, f"flow.nets.{i}.{part}", np.tanh(y) if part else y)
+        shift, scale = y[:, : len(moved)], y[:, len(moved) :]
+        bounded: Float32s = MOST * np.tanh(scale / MOST) * moved
+        return shift * moved, bounded
+
+
+def _conditions(codes: Float32s, meter: Meter) -> Float32s:
+    meters = np.zeros((len(codes), CODES), dtype=np.float32)
+    meters[:, meter.code] = 1
+    return np.concatenate([codes, meters], axis=1)
+
+
+@dataclass(frozen=True)
+class Freed(Wrapped):
+    """A runtime whose latent points have u in the place of the dimensions of its flow (flow.py)."""
+
+    flow: Flow
+
+    def posterior(self, rows: Array, meter: Meter) -> tuple[Float32s, Float32s]:
+        """The variances to first order, as if no dimension leant on another."""
+        mean, log_variance = self.inner.posterior(rows, meter)
+        freed, stretch = self.flow.freed(mean, meter)
+        return freed, log_variance + 2 * stretch
+
+    def drawn(self, rows: Array, meter: Meter, random: np.random.Generator) -> Float32s:
+        return self.flow.freed(self.inner.drawn(rows, meter, random), meter)[0]
+
+    def start(self, z: Float32s, meter: Meter) -> State:
+        return self.inner.start(self.flow.bound(z, meter), meter)
+
+
+def _transposed(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """PyTorch's (out, in) matrices as (in, out), so in memory too: products of few rows take half the time."""
+    matrices = {name for name in weights if name.replace(".weight", ".bias") in weights and name.endswith(".weight")}
+    return {name: np.ascontiguousarray(value.T) if name in matrices else value for name, value in weights.items()}
+
+
+def _stacked(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """The encoder's weights for forwards and backwards, one behind the other: (2, ...)."""
+    names = {name for name in weights if name.startswith("encoder.") and ".0." in name}
+    both = {name.replace(".0.", "."): np.stack([weights[name], weights[name.replace(".0.", ".1.")]]) for name in names}
+    return {name: value[:, None] if name.endswith(".bias") else value for name, value in both.items()}
+
+
+def _gru(weights: Mapping[str, Any], name: str, gates: Float32s, state: Float32s) -> Float32s:
+    """One step: see gru.py. (..., m, 3h), (..., m, h) -> (..., m, h)"""
+    h = state.shape[-1]
+    recurrent = np.matmul(state, weights[f"{name}.weight"])
+    recurrent += weights[f"{name}.bias"]
+    switch = gates[..., : 2 * h] + recurrent[..., : 2 * h]
+    _sigmoid(switch)
+    new = switch[..., :h] * recurrent[..., 2 * h :]
+    new += gates[..., 2 * h :]
+    np.tanh(new, out=new)
+    mixed: Float32s = state - new
+    mixed *= switch[..., h:]
+    mixed += new
+    return mixed
+
+
+def _sigmoid(x: Float32s) -> None:
+    """In place: 1 / (1 + exp(-x)), by numpy's quicker tanh."""
+    x *= 0.5
+    np.tanh(x, out=x)
+    x *= 0.5
+    x += 0.5
+
+
+def _linear(weights: Mapping[str, Any], name: str, x: Float32s) -> Float32s:
+    y: Float32s = x @ weights[f"{name}.weight"]
+    y += weights[f"{name}.bias"]
+    return y
+
+
+def _check_shapes(checkpoint: Checkpoint) -> None:
+    """Raises CheckpointError where the weights are not those of the stated dimensions."""
+    dims, where = checkpoint.metadata.dims, str(checkpoint.path or "the model")
+    try:
+        sizes = [int(dims[name]) for name in ("latent", "hidden", "tick_hidden")]
+        expected = _shapes(*sizes, wide=int(dims.get("wide", 0)), each_tick=bool(dims.get("each_tick", False)))
+        flow = (int(dims.get(name, 0)) for name in ("latent", "attributes", "flow_hidden", "flow_layers"))
+        expected |= _flow_shapes(*flow)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"its dimensions are {dims}", where=where, remedy="train anew") from error
+    for name, shape in expected.items():
+        found = checkpoint.weights[name].shape if name in checkpoint.weights else "absent"
+        if found != shape:
+            raise CheckpointError(f"{name} is {found}, not {shape}", where=where, remedy="train anew")
+
+
+def _shapes(z: int, h: int, k: int, *, wide: int, each_tick: bool) -> dict[str, tuple[int, ...]]:
+    """What measure_nets.build makes of latent, hidden, tick_hidden, wide and each_tick."""
+    gates = (3 + TICKS_PER_BEAT * each_tick) * k
+    linear = {
+        "encoder.beat_inputs.0": (3 * h, 2 * k), "encoder.beat_inputs.1": (3 * h, 2 * k),
+        "encoder.to_latent": (2 * z, 2 * h),
+        "decoder.beat_start": (h, z + wide), "decoder.beat_input": (3 * h, z + wide),
+        "decoder.tick_start": (k, h), "decoder.tick_input": (gates, h), "decoder.to_tokens": (VOCABULARY, k),
+    }  # fmt: skip
+    if wide:
+        linear["decoder.widen"] = (wide, z)
+    grus = {
+        "encoder.tick_grus.0": k, "encoder.tick_grus.1": k, "encoder.beat_grus.0": h, "encoder.beat_grus.1": h,
+        "decoder.beat_gru": h, "decoder.tick_gru": k,
+    }  # fmt: skip
+    tables = {
+        "encoder.tick_tables.0": (2 * VOCABULARY, 3 * k), "encoder.tick_tables.1": (2 * VOCABULARY, 3 * k),
+        "encoder.beat_tables.0": (CODES, 3 * h), "encoder.beat_tables.1": (CODES, 3 * h),
+        "decoder.beat_table": (CODES * MAX_BEATS, 3 * h), "decoder.tick_table": (2 * TICKS_PER_BEAT, 3 * k),
+        "decoder.previous_table": (VOCABULARY + 2, 3 * k), "decoder.sounding_table": (VOCABULARY + 2, 3 * k),
+    }  # fmt: skip
+    matrices = linear | {name: (3 * size, size) for name, size in grus.items()}
+    weights: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in (matrices | tables).items()}
+    return weights | {f"{name}.bias": shape[:1] for name, shape in matrices.items()}
+
+
+def _flow_shapes(z: int, attributes: int, hidden: int, layers: int) -> dict[str, tuple[int, ...]]:
+    """What flow.ConditionalFlow makes of them; nothing where there are no layers."""
+    if not layers:
+        return {}
+    size = z - attributes
+    matrices = {0: (hidden, z + CODES), 2: (hidden, hidden), 4: (2 * size, hidden)}
+    parts = {f"flow.nets.{i}.{part}": shape for i in range(layers) for part, shape in matrices.items()}
+    weights: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in parts.items()}
+    biases = {f"{name}.bias": shape[:1] for name, shape in parts.items()}
+    return {"flow.side": (size,), "flow.narrowed": (1,), **weights, **biases}

@@ -1,0 +1,114 @@
+"""What a checkpoint says of its model besides the weights: dimensions, attributes, statistics, origin."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Floats, Ints
+from ..errors import CheckpointError
+from .combinations import Combinations
+from .scales import NOT_CARRIED, STRONG, Scale
+
+
+@dataclass(frozen=True)
+class Metadata:
+    kind: str  # one of KINDS: what its rows are
+    dims: dict[str, Any]
+    scales: tuple[Scale, ...]
+    correlation: tuple[tuple[float, ...], ...]  # Spearman, attribute by attribute, on training measures
+    code_correlation: tuple[tuple[float, ...], ...]  # Pearson, of the attributes' codes
+    meters: dict[str, int]  # training measures of each; none of images
+    training: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    combinations: Combinations | None = field(default=None, compare=False, repr=False)  # of training measures; by meter
+    tokens: dict[str, int] = field(default_factory=dict)  # the vocabulary of a model of measures; none of images
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(scale.name for scale in self.scales)
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The attributes that have a latent dimension."""
+        return tuple(scale.name for scale in self.scales if scale.dimension != NOT_CARRIED)
+
+    def restricted(self, names: Collection[str]) -> Metadata:
+        """The same with these attributes only, in their order here."""
+        at = [k for k, scale in enumerate(self.scales) if scale.name in names]
+
+        def square(matrix: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
+            return tuple(tuple(matrix[i][j] for j in at) for i in at)
+
+        return replace(
+            self,
+            scales=tuple(self.scales[k] for k in at),
+            correlation=square(self.correlation),
+            code_correlation=square(self.code_correlation),
+            combinations=self.combinations and self.combinations.take(at),
+        )
+
+    def moved(
+        self,
+        z: Floats,
+        before: Floats,
+        wanted: Floats,
+        overshoot: Floats | float = 1.0,
+        groups: Ints | None = None,
+    ) -> Floats:
+        """(m, z) latent points, (m, k) raw values now and wanted (NaN: free), (m,) meter codes -> points with moved
+        codes, by the attributes' gains.
+
+        The codes of free attributes go along to the nearest combination (combinations.py); where the model has none,
+        those that correlate strongly in the corpus by their conditional mean.
+        """
+        if self.combinations is not None and groups is not None:
+            # an attribute that is neither carried nor asked for has no code to move
+            carried = np.array([scale.dimension != NOT_CARRIED for scale in self.scales])
+            at = np.flatnonzero(carried | ~np.isnan(wanted).all(axis=0))
+            sd = np.array([self.scales[k].sd for k in at])
+            together = self.combinations.take(at.tolist()).nearest(before[:, at], wanted[:, at], sd, groups)
+            after = before.copy()
+            after[:, at] = together
+            steps = self._steps(before, after)
+        else:
+            steps = self._steps(before, wanted)
+            rho = np.array(self.code_correlation)
+            code_sd = np.array([scale.code_sd for scale in self.scales])
+            slopes = np.where(np.abs(rho) >= STRONG, rho, 0.0) * code_sd[None] / code_sd[:, None]
+            np.fill_diagonal(slopes, 0.0)
+            steps += np.where(np.isnan(wanted), steps @ slopes, 0.0)
+        gains = np.array([scale.gain for scale in self.scales])
+        steps = np.where(np.isnan(wanted), steps, steps * gains)
+        moved, steps = z.copy(), (np.multiply(overshoot, steps.T).T).astype(z.dtype)
+        for k, scale in enumerate(self.scales):
+            if scale.dimension != NOT_CARRIED:
+                moved[:, scale.dimension] += steps[:, k]
+        return moved
+
+    def _steps(self, before: Floats, after: Floats) -> Floats:
+        """(m, k) raw values twice -> (m, k) how far the codes move; 0 for NaN."""
+        steps = np.zeros_like(before)
+        for k, scale in enumerate(self.scales):
+            if scale.dimension != NOT_CARRIED:
+                steps[:, k] = np.nan_to_num(scale.code(after[:, k]) - scale.code(before[:, k]))
+        return steps
+
+    def clamped(self, asked: Floats, before: Floats) -> Floats:
+        """(k,) twice -> into what the corpus holds, or what there is already, if that is further out; NaN stays."""
+        ends = np.array([(scale.quantiles[0], scale.quantiles[-1]) for scale in self.scales])
+        found: Floats = np.clip(asked, np.minimum(ends[:, 0], before), np.maximum(ends[:, 1], before))
+        return found
+
+    def scale(self, name: str) -> Scale:
+        """Raises CheckpointError with the attributes that there are."""
+        for scale in self.scales:
+            if scale.name == name:
+                return scale
+        close = difflib.get_close_matches(name, self.names, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"it was trained with {', '.join(self.names)}"
+        raise CheckpointError(f"the model has no attribute {name!r}", remedy=hint)
