@@ -17,7 +17,8 @@ import numpy as np
 
 import arvae_music
 from arvae_music.corpora import registry
-from arvae_music.editing.edit import edit
+from arvae_music.editing.edit import EditRequest, edit
+from arvae_music.library import Model
 from arvae_music.music import attributes
 from arvae_music.music.melody import Bar, Melody
 from arvae_music.music.meter import Meter
@@ -55,7 +56,7 @@ def _melody(rows: np.ndarray) -> Melody:
     return Melody("benchmark", bars, 0, 0)
 
 
-def _seconds(melody: Melody, request: arvae_music.edit.EditRequest, model: arvae_music.library.Model) -> float:
+def _seconds(melody: Melody, request: EditRequest, model: Model) -> float:
     started = time.perf_counter()
     edit(melody, request, model)
     return time.perf_counter() - started

@@ -1,5 +1,6 @@
-"""What makes PyTorch train fast on a CPU. These are settings of the whole process: programs make them, the library
-does not.
+"""The machine: its cores and its processor, and what makes PyTorch train fast on it.
+
+The settings are those of the whole process: programs make them, the library does not.
 
 `settle` sets, besides the threads,
 
@@ -18,9 +19,6 @@ import os
 import platform
 from pathlib import Path
 
-import numpy as np
-import torch
-
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 LARGEST_ON_HEAP = 32 * 2**20  # bytes; glibc allows no more
 PROGRAMS = "128"  # of oneDNN; a step needs some 30, and one that has to be made anew takes half a millisecond
@@ -28,6 +26,8 @@ KEPT = 512 * 2**20  # bytes at the heap's end that wait to be used again
 
 
 def settle(threads: int) -> None:
+    import torch  # a second, and only training needs it
+
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", PROGRAMS)  # read with the first product
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("medium")
@@ -52,8 +52,6 @@ def cores() -> int:
 
 def processor() -> str:
     """The processor's name, where the system tells it."""
-    import platform  # at the few places where it is asked for, not at every start
-
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
@@ -63,5 +61,8 @@ def processor() -> str:
 
 def seed_all(seed: int, step: int, rank: int) -> None:
     """Seed PyTorch for one step of one rank."""
+    import numpy as np
+    import torch
+
     mixed = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
     torch.manual_seed(int(mixed[0] >> np.uint64(1)))

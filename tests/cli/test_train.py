@@ -3,69 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import mido
 import numpy as np
 import pytest
+import train_cli
 from safetensors.numpy import load_file
+from train_cli import SMALL, Call, press
 
 from arvae_music.cli import train
 from arvae_music.cli.domains import IMAGE_ROWS, Plan, domain_of
-from arvae_music.cli.main import COMMANDS, main
+from arvae_music.cli.main import COMMANDS
 from arvae_music.cli.run import Run
-from arvae_music.cli.shared import common
 from arvae_music.cli.train import default_run
 from arvae_music.networks.hierarchical import MeasureDims
 from arvae_music.training.trainer import Report, Trainer, TrainingOptions
 from arvae_music.vae import checkpoint
 
-Call = Callable[..., subprocess.CompletedProcess[str]]
-SMALL = ("--hidden", 8, "--tick-hidden", 8, "--latent", 6, "--batch", 16, "--quiet")
-NOTES = "CDEFGABc"
-OWN = "def cs(rows, meter):\n    return ((rows - 2 + 47) % 12 == 0).sum(axis=1) * 1.0\n"
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache with the corpus `tunes`: forty tunes of four measures."""
-    base = tmp_path_factory.mktemp("train")
-    folder = base / "tunes"
-    folder.mkdir()
-    tunes = []
-    for n in range(40):
-        a = [NOTES[n // 8**i % 8] for i in range(4)]
-        bars = [f"{one}2 {one}{two}" for one, two in zip(a, NOTES, strict=False)]
-        tunes.append(f"X:{n + 1}\nT:Tune {n}\nM:2/4\nL:1/8\nK:C\n{'|'.join(bars)}|\n\n")
-    (folder / "forty.abc").write_text("".join(tunes))
-    patch = pytest.MonkeyPatch()
-    patch.setenv("ARVAE_CACHE", str(base / "cache"))
-    assert main(["corpus", "build", str(folder), "-j", "1", "--quiet"]) == 0
-    patch.undo()
-    return base / "cache"
-
-
-@pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], work: Path, cache: Path
-) -> Call:
-    """`arvae` in this process, in `work`: exit code, stdout and stderr."""
-    monkeypatch.chdir(work)
-    monkeypatch.setenv("ARVAE_CACHE", str(cache))
-    (work / "mine.py").write_text(OWN)
-
-    def call(*words: object) -> subprocess.CompletedProcess[str]:
-        monkeypatch.setattr(common.state, "quiet", False)
-        code = main([str(word) for word in words])
-        return subprocess.CompletedProcess(words, code, *capsys.readouterr())
-
-    return call
+cache, run = train_cli.cache, train_cli.run  # fixtures: the corpus `tunes`, and `arvae` in this process
 
 
 def lines(run_folder: Path) -> list[dict[str, object]]:
@@ -168,18 +128,6 @@ def test_an_unknown_objective_is_told_the_nearest_before_anything_is_loaded(run:
 
 
 # ------------------------------------------------------------------------------------ stopping and resuming
-
-
-def press(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C in the middle of a step."""
-    one_step = Trainer._one_step
-
-    def stepping(self: Trainer) -> object:
-        if self.step == step:
-            os.kill(os.getpid(), signal.SIGINT)
-        return one_step(self)
-
-    monkeypatch.setattr(Trainer, "_one_step", stepping)
 
 
 @pytest.mark.parametrize("at", [0, 3, 9])  # an epoch has 8 steps

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from melodies import EIGHT, melody_of
 from midi_files import FOUR, TUNE, row
 
 from arvae_music import library
@@ -21,7 +22,7 @@ from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.library import Model
 from arvae_music.music.attributes import evaluate
 from arvae_music.music.keys import in_key, scale_steps
-from arvae_music.music.melody import Bar, Melody
+from arvae_music.music.melody import Melody
 from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, onsets
 
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)  # to shrink would take minutes
@@ -33,28 +34,6 @@ SLOW = settings(
 @pytest.fixture(scope="module")
 def model(tiny_model_path: Path) -> Model:
     return library.load(tiny_model_path)
-
-
-def melody_of(rows: list[Row | None], name: str = "tune") -> Melody:
-    bars = [
-        Bar(i + 1, "4/4", 1920 * i, 1920 * (i + 1), FOUR, r, None if r is not None else "two notes at once")
-        for i, r in enumerate(rows)
-    ]
-    return Melody(name, tuple(bars), 0, 0)
-
-
-EIGHT = melody_of(
-    [
-        row(FOUR, t0=67, t6=69, t12=71, t18=72),
-        row(FOUR, t0=74, t6=72, t12=71, t15=69, t18=71),
-        row(FOUR, t0=72, t6=74, t12=76, t18=74),
-        row(FOUR, t0=72, t12=71),
-        row(FOUR, t0=67, t6=69, t12=71, t18=72),
-        row(FOUR, t0=76, t3=74, t6=72, t12=74, t18=71),
-        row(FOUR, t0=69, t6=71, t12=72, t15=74, t18=71),
-        row(FOUR, t0=72),
-    ]
-)
 
 
 def same_notes(one: Melody, other: Melody) -> bool:

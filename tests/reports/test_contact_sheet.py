@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_vary import EIGHT, FOUR, melody_of, row
+from melodies import EIGHT, melody_of
+from midi_files import FOUR, row
 
 from arvae_music import library
 from arvae_music.library import Model

@@ -7,24 +7,23 @@ from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
+import objective_cases
 import pytest
-import test_objectives
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from training_measures import SPECS, measures
 
 from arvae_music.errors import UsageError
-from arvae_music.music.attributes import evaluate_mixed, find
+from arvae_music.music.attributes import evaluate_mixed
 from arvae_music.networks.hierarchical import MeasureDims, accuracy, build
 from arvae_music.training.objectives import aligned, make
 from arvae_music.training.objectives.conditional import ConditionalVae
 from arvae_music.training.objectives.objective import Setting, Step, evidence
 from arvae_music.training.trainer import Trainer, TrainingOptions
 from arvae_music.vae.combinations import MOST
-from arvae_music.vae.examples import Examples
 
 CPU = torch.device("cpu")
-SPECS = [find("density"), find("contour")]
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.integers(0, 99))
@@ -194,8 +193,8 @@ def test_of_very_many_combinations_some_are_looked_through():
 
 def on_bits(epochs: int = 10) -> tuple[Trainer, aligned.Aligned]:
     """Of four steps an epoch."""
-    options = replace(test_objectives.OPTIONS, epochs=epochs)
-    made = test_objectives.trainer("aligned", options, flow=True)
+    options = replace(objective_cases.OPTIONS, epochs=epochs)
+    made = objective_cases.trainer("aligned", options, flow=True)
     assert isinstance(made.objective, aligned.Aligned)
     return made, made.objective
 
@@ -263,19 +262,6 @@ def test_a_flow_that_weighs_nothing_stays_with_the_encoder():
     made = asking(flow=0.0)
     assert [phase.learns for phase in made.phases] == [("encoder", "decoder", "flow"), ("decoder",)]
     assert asking().phases[1].learns == ("decoder", "flow")
-
-
-def measures(count: int = 240) -> Examples:
-    """Scales and leaps in 4/4, thinned at random."""
-    random = np.random.default_rng(0)
-    rows = np.zeros((count, 25), dtype=np.int16)
-    rows[:, 0] = 8
-    for row in rows:
-        ticks = np.flatnonzero(random.random(8) < random.uniform(0.2, 1)) * 3
-        row[1] = 30
-        row[1 + ticks] = 30 + np.cumsum(random.integers(-2, 3, len(ticks)))
-    names = tuple(spec.name for spec in SPECS)
-    return Examples(rows, evaluate_mixed(SPECS, rows).astype(np.float32), names, np.arange(count))
 
 
 @pytest.mark.parametrize("carriage", ["given", "trained"])

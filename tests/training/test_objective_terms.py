@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from test_objectives import DATA, LATENT, bits, measure, trainer
+from objective_cases import DATA, LATENT, bits, measure, trainer
 from torch import Tensor
 from torch.distributions import Categorical, MultivariateNormal, Normal
 

@@ -8,11 +8,11 @@ import sys
 
 PROGRAM = """
 import json, torch
-from arvae_music import processor
+from arvae_music.system import machine
 torch.manual_seed(0)
 a, b = torch.randn(300, 64), torch.randn(64, 192)
 exact = a.double() @ b.double()
-processor.settle(1)
+machine.settle(1)
 product = a @ b
 print(json.dumps([torch.get_num_threads(), float((product - exact).norm() / exact.norm())]))
 """

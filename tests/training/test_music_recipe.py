@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_training import DIMS, SPECS, TRAIN
+from training_cases import DIMS, SPECS, TRAIN
 
 from arvae_music.evaluation import control
 from arvae_music.music.attributes import PAPER, evaluate, evaluate_mixed, find

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import test_cli_train
-from test_cli_train import press
+import train_cli
+from train_cli import press
 
 from arvae_music.cli import benchmark as command
 from arvae_music.errors import TrainingError
 from arvae_music.evaluation.evaluate import EvaluationOptions
 from arvae_music.training.trainer import Trainer
 
-cache, run = test_cli_train.cache, test_cli_train.run  # fixtures: the corpus `tunes`, and `arvae` in this process
+cache, run = train_cli.cache, train_cli.run  # fixtures: the corpus `tunes`, and `arvae` in this process
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 LINE = ("benchmark", "-c", "tunes", "--seeds", 1, "--epochs", 1, "--batch", 32, "-o", "out", "--quiet")

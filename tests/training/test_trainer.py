@@ -13,12 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
+from training_cases import DIMS, SPECS, TRAIN, VALID
 
 from arvae_music.errors import TrainingError, UsageError
-from arvae_music.music.attributes import PAPER, evaluate_mixed, find
-from arvae_music.music.meter import Meter
-from arvae_music.music.tokens import FIRST_PITCH, HOLD, pack
-from arvae_music.networks.hierarchical import MeasureDims, accuracy, build
+from arvae_music.networks.hierarchical import accuracy, build
 from arvae_music.training.augmentation import Mixer
 from arvae_music.training.losses import attribute_loss, kl_divergence
 from arvae_music.training.objectives.ar_vae import ArVaeObjective
@@ -27,27 +25,7 @@ from arvae_music.training.trainer import FLOOR, WARM_UP, Report, Trainer, Traini
 from arvae_music.vae.examples import Examples
 from arvae_music.vae.model import ArVae, Decoding
 
-SPECS = [find(name) for name in PAPER]
-DIMS = MeasureDims(latent=6, hidden=8, tick_hidden=6, token_dropout=0.3, null_share=0.2)
 OPTIONS = TrainingOptions(epochs=4, batch=8, learning_rate=1e-2, report_steps=2, valid_steps=4, valid_rows=10)
-
-
-def examples(count: int = 28, seed: int = 0) -> Examples:
-    """Short measures of two meters."""
-    random = np.random.default_rng(seed)
-    meters = [Meter(2, compound=bool(flag)) for flag in random.integers(0, 2, count)]
-    rows = []
-    for meter in meters:
-        row = np.full(meter.ticks, HOLD, dtype=np.int16)
-        at = random.choice(meter.ticks, random.integers(1, 6), replace=False)
-        row[at] = random.integers(FIRST_PITCH + 10, FIRST_PITCH + 30, len(at))
-        rows.append(row)
-    inputs = pack(rows, meters, 12)
-    values = evaluate_mixed(SPECS, inputs).astype(np.float32)
-    return Examples(inputs, values, PAPER, np.arange(count, dtype=np.int64))
-
-
-TRAIN, VALID = examples(), examples(12, seed=1)
 
 
 def trainer(options: TrainingOptions = OPTIONS, *, augment: bool = True, start: int = 3) -> Trainer:

@@ -12,10 +12,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import test_aligned
-import test_cli_train
 import torch
+import train_cli
 from conftest import REPOSITORY
+from train_cli import SMALL
+from training_measures import SPECS, measures
 
 from arvae_music.music.attributes import evaluate_mixed
 from arvae_music.networks.hierarchical import MeasureDims, accuracy, build
@@ -24,7 +25,7 @@ from arvae_music.training.objectives.aligned import Weights
 from arvae_music.training.trainer import Trainer, TrainingOptions
 from arvae_music.vae import checkpoint
 
-cache, run = test_cli_train.cache, test_cli_train.run  # fixtures: the corpus `tunes`, and `arvae` in this process
+cache, run = train_cli.cache, train_cli.run  # fixtures: the corpus `tunes`, and `arvae` in this process
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -47,7 +48,7 @@ def call(refine_model: ModuleType, monkeypatch: pytest.MonkeyPatch, *words: obje
 def test_a_run_goes_on_and_its_model_says_how(
     refine_model: ModuleType, monkeypatch: pytest.MonkeyPatch, run: Call, work: Path
 ):
-    assert run("train", "tunes", "--epochs", 1, *test_cli_train.SMALL).returncode == 0
+    assert run("train", "tunes", "--epochs", 1, *SMALL).returncode == 0
     errors, train = [], refine_model.train
 
     def watched(trainer: Trainer, minutes: float) -> None:
@@ -92,11 +93,11 @@ def test_a_corpus_is_for_a_run_that_it_makes(
 def test_the_flow_ends_with_what_was_best_on_held_out_measures(
     refine_model: ModuleType, capsys: pytest.CaptureFixture[str], learning_rate: float
 ):
-    examples = test_aligned.measures()
+    examples = measures()
     torch.manual_seed(0)
     dims = MeasureDims(latent=8, hidden=24, tick_hidden=16, flow_layers=2, flow_hidden=16, attributes=2)
     options = TrainingOptions(batch=60, objective="aligned")
-    objective = make("aligned", options.setting(8, examples, partial(evaluate_mixed, test_aligned.SPECS)))
+    objective = make("aligned", options.setting(8, examples, partial(evaluate_mixed, SPECS)))
     trainer = Trainer(build(dims), examples, examples.take(range(40)), options, accuracy, None, objective)
     flow, held_out = trainer.model.flow, examples.take([*range(40), *range(40)])
     assert flow is not None

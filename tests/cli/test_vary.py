@@ -10,7 +10,7 @@ from pathlib import Path
 import mido
 import pytest
 from conftest import Run, write_melody
-from test_cli_edit import files_in, other_events, rich_file
+from rich_files import files_in, other_events, rich_file
 
 from arvae_music.cli.vary import grid_points
 from arvae_music.errors import UsageError

@@ -12,7 +12,7 @@ PROGRAM = """
 import os, sys
 from concurrent.futures.process import BrokenProcessPool
 
-from arvae_music import processes
+from arvae_music.system import processes
 
 def told(n):
     if n == 99:

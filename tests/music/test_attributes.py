@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from conftest import REPOSITORY
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import batches, rows
@@ -37,7 +38,7 @@ from arvae_music.music.attributes import (
 from arvae_music.music.meter import Meter, all_meters
 from arvae_music.music.tokens import FIRST_PITCH, HOLD, PAD, REST, VOCABULARY, by_meter, pack
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = REPOSITORY / "tests" / "golden"
 CASES: list[dict[str, Any]] = json.loads((GOLDEN / "attributes.json").read_text(encoding="utf-8"))
 FOUR = Meter(4)
 UNIT = sliders.Unit(("raw",), lambda meter: 1.0)
@@ -228,7 +229,7 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with a module of the user's own."""
     (tmp_path / "workshop_attributes.py").write_text(
         "import numpy as np\n"
-        "from arvae_music.attributes import AttributeSpec, Unit\n"
+        "from arvae_music.music.attributes import AttributeSpec, Unit\n"
         "def leaps(rows, meter):\n"
         "    '''How leapy it is.\n\n    More.'''\n"
         "    return np.full(len(rows), 2.0)\n"
