@@ -82,7 +82,7 @@ def rounded(values: npt.NDArray[Any]) -> list[float]:
 
 
 def pictures(model: str) -> npt.NDArray[np.uint8]:
-    """(3, side, side): a ring, a leaning stroke and a cross, soft, for digits; an ellipse and two squares for sprites."""
+    """(3, side, side): a ring, a stroke and a cross, soft, for digits; an ellipse and two squares for sprites."""
     side = {"mnist": 28, "sprites": 64}[model]
     y, x = np.mgrid[:side, :side] * 2 + 1 - side  # twice the distance from the middle
     if model == "mnist":
