@@ -4,7 +4,7 @@ A change of code that is meant to change nothing must leave all of these as they
 change, write them anew (golden/make_edits.py) and listen to the difference.
 
 The search compares sums of float32 numbers, so that a processor or a numpy that rounds otherwise could in principle
-choose another measure. It did not with any of OpenBLAS's kernels for x86-64.
+choose another measure. It did not with OpenBLAS's kernels for Haswell, SkylakeX, Sandybridge, Nehalem and Katmai.
 """
 
 from __future__ import annotations

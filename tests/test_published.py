@@ -3,10 +3,10 @@
 On the corpus that a figure was measured on, built anew from what is installed; and at once, on a handful of measures
 made up here, where a bound stands in for the corpus.
 
-Nothing in an evaluation is drawn without a seed, and on the processor that the figures come from they come out to the
-last digit. Elsewhere sums of float32 are rounded otherwise, and now and then a decode takes another token where two
-are as good. One of the 160 guided requests of an attribute that ends otherwise moves a share of them by .006, all
-others by less: TOLERANCE is not two of those, and less than a change of the model that anybody could hear.
+Nothing in an evaluation is drawn without a seed, and on the processor that the figures come from those of music come
+out to the last digit. Elsewhere sums of float32 are rounded otherwise, and now and then a decode takes another token
+where two are as good. Of the 160 guided requests of an attribute some 66 are of bach's unseen measures: one of those
+that ends otherwise moves a share by .015, which is allowed, and two are not. Other figures are of hundreds of measures.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from scipy.stats import spearmanr
 import arvae_music
 from arvae_music.proposals import decode
 
-TOLERANCE = 0.01
+TOLERANCE, TOLERANCE_GUIDED = 0.01, 0.02
 # The evaluations of the images' models are older than commits c552689 and 2036a32, since which the paper's protocol
 # takes other points of the posteriors, and probes of leakage are crossed. To be dropped when they are made anew.
 OLDER = {"mnist": ("paper.", "leakage"), "sprites": ("paper.", "leakage")}
@@ -53,7 +53,9 @@ def expect_published(run_arvae: Run, model: str, timeout: float) -> None:
     off = {}
     for name, value in known["headline"].items():
         here = found["headline"][name]
-        tolerance = TOLERANCE_OF_OLDER if name.startswith(OLDER.get(model, ())) else TOLERANCE
+        tolerance = TOLERANCE_GUIDED if name.startswith("guided.") else TOLERANCE
+        if name.startswith(OLDER.get(model, ())):
+            tolerance = TOLERANCE_OF_OLDER
         if here != pytest.approx(value, rel=0, abs=tolerance, nan_ok=True):
             off[name] = f"{here:.4f}, published {value:.4f}"
     assert not off
