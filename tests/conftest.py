@@ -56,10 +56,14 @@ def work(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run_arvae(home: dict[str, str], work: Path) -> Run:
-    """`run_arvae(*words, stdin=b"", env={})`: a real process in `work`; its stdout and stderr as text."""
+    """`run_arvae(*words, stdin=b"", env={}, timeout=120)`: a real process in `work`; its stdout and stderr as text."""
 
     def run(
-        *words: object, stdin: bytes = b"", env: dict[str, str] | None = None, cwd: Path = work
+        *words: object,
+        stdin: bytes = b"",
+        env: dict[str, str] | None = None,
+        cwd: Path = work,
+        timeout: float = 120,
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "arvae_music.cli", *map(str, words)],
@@ -67,7 +71,7 @@ def run_arvae(home: dict[str, str], work: Path) -> Run:
             capture_output=True,
             cwd=cwd,
             env={**home, **(env or {})},
-            timeout=120,
+            timeout=timeout,
         )
         texts = (stream.decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr))
         return subprocess.CompletedProcess(done.args, done.returncode, *texts)
