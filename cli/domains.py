@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..arrays import Ints
 from ..errors import CorpusError
 from ..training.objectives import DEFAULT, entry
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from ..arrays import Ints
     from ..images.networks import ImageDims
     from ..networks.hierarchical import MeasureDims
     from ..training.trainer import Trainer, TrainingOptions

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..arrays import Bytes
 from ..errors import InputError, UsageError
 from .shared import batches, common, placing
 from .shared.batches import Told
@@ -26,7 +25,7 @@ from .shared.placing import Planned
 from .shared.sources import Place
 
 if TYPE_CHECKING:
-
+    from ..arrays import Bytes
     from ..images.edit import ImageResult, Traversal
     from ..images.model import ImageModel
     from ..music.sliders import Target

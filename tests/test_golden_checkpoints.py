@@ -14,7 +14,7 @@ import pytest
 from conftest import random_model
 from golden import make_checkpoints as golden
 
-from arvae_music.checkpoint import read
+from arvae_music.vae.checkpoint import read
 
 MODELS: dict[str, dict[str, Any]] = json.loads(golden.TABLE.read_text(encoding="utf-8"))
 CLOSE = 1e-4

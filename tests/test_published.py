@@ -22,7 +22,7 @@ from golden.make_edits import INPUTS
 from scipy.stats import spearmanr
 
 import arvae_music
-from arvae_music.proposals import decode
+from arvae_music.networks.decoding import decode
 
 TOLERANCE, TOLERANCE_GUIDED = 0.01, 0.02
 # The evaluations of the images' models are older than commits c552689 and 2036a32, since which the paper's protocol

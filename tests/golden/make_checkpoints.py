@@ -23,10 +23,10 @@ from golden.make_attributes import MEASURES
 from golden.make_attributes import tokens as tokens_of
 
 import arvae_music
-from arvae_music.checkpoint import read
 from arvae_music.images.model import load as load_images
-from arvae_music.measure import Meter
-from arvae_music.proposals import decode, log_probabilities
+from arvae_music.music.meter import Meter
+from arvae_music.networks.decoding import decode, log_probabilities
+from arvae_music.vae.checkpoint import read
 
 HERE = Path(__file__).parent
 TINY, TABLE = HERE / "tiny.safetensors", HERE / "checkpoints.json"
