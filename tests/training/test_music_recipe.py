@@ -7,36 +7,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from training_cases import DIMS, SPECS, TRAIN
+from training_cases import DIMS, SPECS, TRAIN, model, saved
 
 from arvae_music.evaluation import control
 from arvae_music.music.attributes import PAPER, evaluate, evaluate_mixed, find
 from arvae_music.music.meter import Meter
 from arvae_music.music.tokens import HOLD, by_meter, token_of
-from arvae_music.networks.hierarchical import MeasureDims, build, from_checkpoint, mirrored
+from arvae_music.networks.hierarchical import build, from_checkpoint, mirrored
 from arvae_music.networks.model import prepare
 from arvae_music.networks.numpy_runtime import NumpyRuntime
 from arvae_music.training.calibration import find_dimensions
 from arvae_music.training.music_recipe import combinations_of, to_checkpoint
-from arvae_music.training.objectives import Carriage
 from arvae_music.vae.checkpoint import read, write
 from arvae_music.vae.examples import Examples
-from arvae_music.vae.model import ArVae, posterior_means
+from arvae_music.vae.model import posterior_means
 from arvae_music.vae.normal_scores import Codes
 from arvae_music.vae.scales import NOT_CARRIED
-
-
-def model(seed: int = 0, dims: MeasureDims = DIMS) -> ArVae:
-    torch.manual_seed(seed)
-    made = build(dims)
-    for parameter in made.parameters():
-        torch.nn.init.normal_(parameter, std=0.4)
-    return made.eval()
-
-
-def saved(carriage: Carriage, seed: int = 0):
-    return to_checkpoint(model(seed), DIMS, TRAIN, SPECS, [""] * len(SPECS), {}, {}, carriage)
-
 
 # ------------------------------------------------------------------------------------ found
 
