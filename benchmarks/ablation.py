@@ -43,8 +43,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from arvae_music.cli.domains import FLOW_LAYERS, MEASURES, WIDE
-from arvae_music.cli.train import make_plan
+from arvae_music.corpora import datasets
 from arvae_music.evaluation.evaluate import EvaluationOptions, evaluate_model
 from arvae_music.music.attributes import PAPER, evaluate_mixed, find
 from arvae_music.networks.hierarchical import accuracy, build
@@ -54,7 +53,8 @@ from arvae_music.system.files import write_whole
 from arvae_music.system.machine import seed_all
 from arvae_music.training import comparison
 from arvae_music.training.augmentation import CROSSING, MOVING, Mixer
-from arvae_music.training.music_recipe import combinations_of, to_checkpoint, with_gains
+from arvae_music.training.domains import make_plan
+from arvae_music.training.music_recipe import FLOW_LAYERS, WIDE, combinations_of, to_checkpoint, with_gains
 from arvae_music.training.objectives import entry, make
 from arvae_music.training.objectives.aligned import EASED, FINISH, START, Aligned, Weights
 from arvae_music.training.objectives.ar_vae import ArVaeObjective
@@ -187,7 +187,7 @@ def main() -> None:
     if unknown := [name for name in names if name not in VARIANTS]:
         parser.error(f"--variants: there is no {', '.join(unknown)}; there are {', '.join(VARIANTS)}")
     processor.settle(1)
-    parts = MEASURES.load("bach", PAPER).split
+    parts = datasets.load("bach", PAPER).split
     runs = []
     for seed in range(options.seeds):
         for name in names:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from arvae_music.cli.domains import MEASURES
+from arvae_music.corpora import datasets
 from arvae_music.evaluation.evaluate import Evaluation, EvaluationOptions, evaluate_model
 from arvae_music.networks.model import prepare
 from arvae_music.system import machine as processor
@@ -34,7 +34,7 @@ def main() -> None:
     processor.settle(1)
     made = checkpoint.read(options.model)
     names = made.metadata.carried
-    parts = MEASURES.load(str(made.metadata.provenance["corpus"]), names).split
+    parts = datasets.load(str(made.metadata.provenance["corpus"]), names).split
     judged = parts.valid if options.part == "valid" else parts.test
     print("| near | Interpretability | SCC | MIG | SAP | overlap: " + " | ".join(names) + " |")
     print("|---" * (5 + len(names)) + "|")

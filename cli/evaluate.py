@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from ..evaluation.evaluate import Evaluation
     from ..library import Model
     from ..reports.evaluation_tables import Table
+    from ..training.recipe import Result
     from ..vae.examples import Examples
     from ..vae.metadata import Metadata
-    from .domains import Result
 
 PARTS = ("valid", "test")
 

@@ -7,26 +7,22 @@ processes; the first writes the files.
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ..errors import OutputError, UsageError
+from .. import research
 from ..system import machine
-from ..training.objectives import DEFAULT, ENTRIES, NOTHING, entry
-from .corpus import ensure_built, ensure_varied
-from .domains import BATCH, EPOCHS, STEPS, Data, Plan, domain_of
-from .run import Run, barrier, first
+from ..training.distributed import processes
+from ..training.objectives import DEFAULT, ENTRIES, entry
+from ..training.recipe import EPOCHS, STEPS
+from ..training.run_folder import RunFolder, default_folder
+from .corpus import ensure_built
+from .run import run_session
 from .shared import common
 
-DEVICES = ("auto", "cpu", "cuda")
-
-_PAPER = "Pati & Lerch (2020)"
 _OBJECTIVE = "Objective"
 _TRAINING = "Training"
 _NETWORK = "Network"
@@ -181,132 +177,17 @@ def train(
     quiet: common.Quiet = False,
 ) -> int:
     """Train a model on a corpus: bach or folk (half an hour), one of your own; sprites or mnist (15 minutes)."""
-    if device not in DEVICES:
-        raise UsageError(f"there is no device {device!r}", remedy=f"give {', '.join(DEVICES)}")
-    objective = objective or domain_of(corpus).objective
-    entry(objective)
-    run = output or default_run(corpus)
-    _check_run(run, resume, overwrite)
-    machine.patient_threads()
+    machine.patient_threads()  # before anything imports PyTorch
     given = {
         "epochs": epochs, "batch": batch, "learning_rate": learning_rate, "beta": beta, "gamma": gamma, "delta": delta,
         "latent": latent, "hidden": hidden, "tick_hidden": tick_hidden, "token_dropout": token_dropout, "mix": mix,
     }  # fmt: skip
+    folder = RunFolder(output or default_folder(corpus))
+    entry(objective or DEFAULT)
+    folder.check(resume=resume, overwrite=overwrite)
     with processes(device) as place:
-        plan = read_plan(run) if resume else None
-        trained = plan.corpus if plan else corpus
-        names = plan.attributes if plan else tuple(attribute or domain_of(corpus).attributes(corpus))
-        data = load_data(trained, names)
-        if plan is None:
-            plan = make_plan(corpus, names, data.rows, objective, minutes, seed, given)
-        return Run(run, plan, data, place, as_json=json).go(resume, threads)
-
-
-def make_plan(
-    corpus: str,
-    attributes: tuple[str, ...],
-    rows: int,
-    objective: str,
-    minutes: float | None,
-    seed: int,
-    given: Mapping[str, Any],
-) -> Plan:
-    """A run on so many training rows with the options that were `given`, None where not. Raises UsageError for those
-    that such a run does not have."""
-    from ..training.trainer import TrainingOptions, room_for
-
-    domain = domain_of(corpus)
-    options = vars(domain.defaults(corpus, rows, objective, given.get("batch") or BATCH))
-    foreign = [name for name, value in given.items() if value is not None and options[name] is None]
-    if foreign:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
-        raise UsageError(f"there is no {names} for {corpus}", remedy="leave it out")
-    _refuse_idle(objective, given)
-    options = options | {name: value for name, value in given.items() if value is not None}
-    training = TrainingOptions(
-        epochs=options["epochs"],
-        minutes=minutes,
-        objective=objective,
-        beta=options["beta"],
-        gamma=options["gamma"],
-        delta=options["delta"],
-        batch=options["batch"],
-        learning_rate=options["learning_rate"],
-        clip=options["clip"],
-        seed=seed,
-    )
-    room_for(len(attributes), options["latent"])  # some networks cannot even be made
-    dims = domain.dims(corpus, {**options, "objective": objective, "attributes": attributes})
-    return Plan(corpus, attributes, dims, training, options["mix"] or 0.0)
-
-
-def _refuse_idle(objective: str, given: Mapping[str, Any]) -> None:
-    """Raises UsageError for a weight that the objective has no use for."""
-    idle = {"gamma": entry(objective).weighs == NOTHING, "delta": objective != DEFAULT}
-    for name, unused in idle.items():
-        if unused and given.get(name) is not None:
-            raise UsageError(f"--{name} does nothing in {objective}", remedy="leave it out, or name an --objective")
-
-
-def default_run(corpus: str) -> Path:
-    """runs/ and the names of the corpora: folders and files go by their own."""
-    names = [Path(part).expanduser().resolve().name for part in corpus.split("+")]
-    return Path("runs") / "+".join(name.removesuffix(".parquet") for name in names)
-
-
-def _check_run(run: Path, resume: bool, overwrite: bool) -> None:
-    started = (run / "config.json").exists()
-    if resume and not started:
-        raise UsageError("there is no run to resume", where=str(run), remedy="start it without --resume")
-    if started and not resume and not overwrite:
-        raise OutputError(
-            "holds a run already", where=str(run), remedy="give --resume, --overwrite, or another folder with -o"
-        )
-    if run.exists() and not run.is_dir():
-        raise OutputError("is a file", where=str(run), remedy="name a folder with -o")
-
-
-def read_plan(run: Path) -> Plan:
-    from ..training.trainer import TrainingOptions
-
-    try:
-        body = json.loads((run / "config.json").read_text())
-        dims = domain_of(body["corpus"]).read_dims(body["dims"])
-        options = TrainingOptions(**body["options"])
-        return Plan(body["corpus"], tuple(body["attributes"]), dims, options, body["mix"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"its config.json cannot be read ({error})", where=str(run), remedy="start anew with --overwrite"
-        ) from error
-
-
-@contextmanager
-def processes(device: str) -> Iterator[str]:
-    """The device of this process; under torchrun, the process group too."""
-    import torch
-
-    cuda = torch.cuda.is_available()
-    if device == "cuda" and not cuda:
-        raise UsageError("PyTorch sees no CUDA device", remedy="give --device cpu")
-    kind = "cuda" if device == "cuda" or (device == "auto" and cuda) else "cpu"
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield kind
-        return
-    local = int(os.environ.get("LOCAL_RANK", "0"))
-    if kind == "cuda":
-        torch.cuda.set_device(local)
-    torch.distributed.init_process_group("nccl" if kind == "cuda" else "gloo")
-    try:
-        yield f"cuda:{local}" if kind == "cuda" else "cpu"
-    finally:
-        torch.distributed.destroy_process_group()
-
-
-def load_data(corpus: str, attributes: tuple[str, ...]) -> Data:
-    """The corpus, built where it is not yet, split by piece."""
-    if first():
-        for name in corpus.split("+"):
-            ensure_built(name)
-        ensure_varied(corpus)
-    barrier()
-    return domain_of(corpus).load(corpus, attributes)
+        session = research.open_session(
+            corpus, folder, place, resume=resume, attributes=attribute, objective=objective, minutes=minutes, seed=seed,
+            given=given, build=partial(ensure_built, to_train=True),
+        )  # fmt: skip
+        return run_session(session, resume=resume, threads=threads, as_json=json)

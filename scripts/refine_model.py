@@ -34,14 +34,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arvae_music.cli.domains import MEASURES, Plan
-from arvae_music.cli.run import write_plan
-from arvae_music.cli.train import read_plan
+from arvae_music.corpora import datasets
 from arvae_music.networks.hierarchical import from_checkpoint
 from arvae_music.system import machine as processor
 from arvae_music.system.machine import seed_all
+from arvae_music.training.music_recipe import MEASURES
 from arvae_music.training.objectives.aligned import Aligned, Weights
 from arvae_music.training.objectives.objective import Batch
+from arvae_music.training.recipe import Plan
+from arvae_music.training.run_folder import RunFolder
 from arvae_music.training.trainer import Trainer, TrainingOptions
 from arvae_music.vae import checkpoint
 from arvae_music.vae.examples import Examples, distinct, spread
@@ -79,7 +80,7 @@ def main() -> None:
     processor.settle(1)
     if asked.start:
         begin(asked.run, asked.start, asked.corpus)
-    plan = read_plan(asked.run)
+    plan = RunFolder(asked.run).read_plan()
     beta = plan.options.beta if asked.beta is None else asked.beta
     options = replace(
         plan.options, epochs=MOST_EPOCHS, batch=asked.batch, beta=beta, seed=asked.seed,
@@ -91,7 +92,7 @@ def main() -> None:
     dims = replace(plan.dims, wide=wide, each_tick=plan.dims.each_tick or asked.each_tick)
     larger = dims != plan.dims
     plan = replace(plan, options=options, dims=dims)
-    data = MEASURES.load(plan.corpus, plan.attributes)
+    data = datasets.load(plan.corpus, plan.attributes)
     seed_all(asked.seed, 0, 0)
     trainer = MEASURES.trainer(plan, data, torch.device("cpu"))
     before = checkpoint.read(asked.run)
@@ -125,7 +126,7 @@ def main() -> None:
     made = MEASURES.checkpoint(plan, data, trainer, training, provenance)
     checkpoint.write(asked.run / checkpoint.MODEL_FILE, made, overwrite=True)
     if larger:
-        write_plan(asked.run, plan)
+        RunFolder(asked.run).write_plan(plan)
 
 
 def begin(run: Path, model: str, corpus: str | None) -> None:
@@ -136,7 +137,7 @@ def begin(run: Path, model: str, corpus: str | None) -> None:
     training, dims = made.metadata.training, MEASURES.read_dims(made.metadata.dims)
     options = TrainingOptions(**{each.name: training[each.name] for each in fields(TrainingOptions)})
     corpus = corpus or str(made.metadata.provenance["corpus"])
-    write_plan(run, Plan(corpus, made.metadata.carried, dims, options, training["mix"]))
+    RunFolder(run).write_plan(Plan(corpus, made.metadata.carried, dims, options, training["mix"]))
     checkpoint.write(run / checkpoint.MODEL_FILE, made)
 
 

@@ -23,7 +23,7 @@ ROOTS = {"arvae_music": "arvae_music", "arvae_music.corpora": "corpora", "arvae_
 # From the foundations up; "" is `import arvae_music` itself.
 WINGS = (
     "errors", "arrays", "version", "system", "music", "io", "vae", "networks", "editing", "evaluation", "reports",
-    "images", "training", "corpora", "library", "", "cli",
+    "images", "training", "corpora", "library", "research", "", "cli",
 )  # fmt: skip
 WITHOUT_MUSIC = ("vae", "system")
 MOST_LEVELS = 12  # of imports that run when a module is imported
@@ -37,7 +37,7 @@ TORCH_FREE = (
     "music.meter", "music.tokens", "music.attributes", "music.melody", "io.quantise", "io.midi", "io.scores",
     "system.files", "system.settings", "reports.piano_roll", "vae.checkpoint", "networks.numpy_runtime",
     "networks.model", "editing.edit", "vae.examples", "training.objectives", "corpora", "corpora.registry", "cli.main",
-    "cli.shared.common", "library",
+    "cli.shared.common", "library", "research", "training.recipe", "training.run_folder", "training.session",
 )  # fmt: skip
 
 
@@ -140,6 +140,18 @@ def test_nothing_imports_the_folders_by_their_top_level_names() -> None:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
             assert not {name.split(".")[0] for name in names} & {"cli", "corpora"}, path
+
+
+def test_benchmarks_and_scripts_do_not_import_the_command_line() -> None:
+    """What they need is the library's: a Python user has no other way either."""
+    paths = [path for folder in ("benchmarks", "scripts") for path in sorted((REPOSITORY / folder).glob("*.py"))]
+    assert len(paths) > 5
+    for path in paths:
+        for node in statements(ast.parse(path.read_text("utf-8")), when_imported=False):
+            names = [alias.name for alias in node.names]
+            if isinstance(node, ast.ImportFrom):
+                names = [str(node.module), *(f"{node.module}.{name}" for name in names)]
+            assert not [name for name in names if name.startswith("arvae_music.cli")], path
 
 
 def loaded(code: str, home: dict[str, str]) -> dict[str, list[str]]:

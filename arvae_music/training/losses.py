@@ -4,6 +4,9 @@
     L(r, a) = MAE( tanh(delta * D_r) - sgn(D_a) )
     D_a(i, j) = a_i - a_j        D_r(i, j) = z_i^r - z_j^r        over all pairs of the mini-batch
 
+`AttributeLoss` is L as a module, for a training loop of your own: latent dimensions and attribute values in, a
+differentiable scalar out.
+
 Shapes: b batch, z latent, k attributes. `reconstruction` is the mean over tokens (or pixels), KL the sum over z
 and the mean over the batch, as in the published training (beta .001, gamma 1, delta 10 for music).
 """
@@ -14,7 +17,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -22,11 +25,42 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(dim=1).mean()
 
 
-def attribute_loss(codes: Tensor, values: Tensor, delta: float) -> Tensor:
-    """(b, k) regularised dimensions and (b, k) attribute values -> scalar, summed over the attributes.
+class AttributeLoss(nn.Module):
+    """The paper's L(r, a), summed over the attributes.
 
-    Under torch.distributed the pairs run across the ranks: each rank compares its own rows with everybody's.
+        loss = AttributeLoss(delta=10.0)
+        total = reconstruction + beta * kl + gamma * loss(z[:, :k], attributes)
     """
+
+    def __init__(self, delta: float = 10.0) -> None:
+        """`delta` is the spread of the tanh: 10 for music in the paper, 1 for digits. Raises ValueError unless it is
+        above 0."""
+        super().__init__()
+        if not delta > 0:
+            raise ValueError(f"delta must be above 0, not {delta}")
+        self.delta = delta
+
+    def forward(self, z_r: Tensor, a: Tensor) -> Tensor:
+        """`attribute_loss` of regularised dimensions z^r and attribute values a, (b, k) or (b,) each."""
+        return attribute_loss(z_r, a, self.delta)
+
+    def extra_repr(self) -> str:
+        return f"delta={self.delta:g}"
+
+
+def attribute_loss(codes: Tensor, values: Tensor, delta: float) -> Tensor:
+    """(b, k) regularised dimensions and (b, k) attribute values, or (b,) of one attribute -> scalar, summed over the
+    attributes.
+
+    It can be differentiated twice. Under torch.distributed the pairs run across the ranks: each rank compares its own
+    rows with everybody's; then it can be differentiated once, and more raises RuntimeError. Raises ValueError if the
+    shapes differ.
+    """
+    if codes.shape != values.shape or codes.dim() not in (1, 2):
+        shapes = f"{tuple(codes.shape)} and {tuple(values.shape)}"
+        raise ValueError(f"codes and values must both be (b, k) or both (b,), not {shapes}")
+    if codes.dim() == 1:
+        codes, values = codes[:, None], values[:, None]
     loss: Tensor = _Pairs.apply(codes, _gather(codes.detach()), values, _gather(values), delta)  # type: ignore[no-untyped-call]  # torch has no types here
     return loss
 
@@ -46,13 +80,26 @@ class _Pairs(torch.autograd.Function):
             gradient[:, k] = torch.ops.aten.tanh_backward(miss.sign_(), gap).sum(dim=1)
         # L is symmetric in its pair: the gradient through the other side equals the one through this side, so that it
         # is doubled, which needs no second collective call.
-        ctx.save_for_backward(gradient.mul_(2 * delta / (len(codes) * len(every_code))))
+        gradient.mul_(2 * delta / (len(codes) * len(every_code)))
+        ctx.save_for_backward(gradient, codes, values)
+        ctx.delta, ctx.ranks = delta, len(every_code) // max(len(codes), 1)
         return total
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,) = ctx.saved_tensors
+        gradient, codes, values = ctx.saved_tensors
+        if torch.is_grad_enabled():  # create_graph: somebody differentiates again
+            if ctx.ranks > 1:
+                raise RuntimeError("attribute_loss has no second derivative across processes: leave create_graph out")
+            gradient = _gradient(codes, values, ctx.delta)
         return grads[0] * gradient, None, None, None, None
+
+
+def _gradient(codes: Tensor, values: Tensor, delta: float) -> Tensor:
+    """What _Pairs.forward saves, (b, k), but with every pair attached to the codes."""
+    gap = torch.tanh(delta * (codes[:, None] - codes))
+    sign = torch.sign(gap.detach() - torch.sign(values[:, None] - values))
+    return (sign * (1 - gap.square())).sum(dim=1) * (2 * delta / len(codes) ** 2)
 
 
 def _gather(rows: Tensor) -> Tensor:

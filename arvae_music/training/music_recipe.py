@@ -1,29 +1,36 @@
-"""Between the PyTorch model of measures and its checkpoint."""
+"""How a model of measures is trained, and how its checkpoint is made: MEASURES is the domain of music."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from ..arrays import Floats, Rows
 from ..evaluation.control import draw, latent, outcome, summary
-from ..music.attributes import BUILT_IN, AttributeSpec, evaluate_mixed
+from ..evaluation.published import PUBLISHED
+from ..music.attributes import BUILT_IN, PAPER, AttributeSpec, evaluate_mixed, find
 from ..music.tokens import VOCABULARY_FACTS, by_meter
-from ..networks.hierarchical import MeasureDims, mirrored
+from ..networks.hierarchical import MeasureDims, accuracy, build, mirrored
 from ..networks.model import Model, prepare
-from ..vae.checkpoint import Checkpoint
+from ..vae.checkpoint import Checkpoint, read
 from ..vae.combinations import MOST, Combinations
 from ..vae.examples import Examples, distinct, spread
 from ..vae.metadata import Metadata
 from ..vae.model import ArVae
 from .augmentation import Mixer
 from .calibration import calibration_rows, carried
-from .objectives import Carriage
+from .objectives import Carriage, entry, make
+from .recipe import BATCH, EPOCHS, STEPS, Data, Defaults, Plan, Result
+from .trainer import Trainer
 
+FLOW_LAYERS = 6  # of an aligned model
+WIDE = 64  # features of z for its decoder
 GAINS = (1.0, 1.05, 1.1, 1.15, 1.2)
 ROWS = 1000  # measures that are asked, at most
 FEWEST = 50  # of which anything can be told
@@ -118,3 +125,80 @@ def _gain(model: Model, inputs: Rows, drawn: Floats, k: int) -> float:
 def _gained(metadata: Metadata, gains: Mapping[str, float]) -> Metadata:
     """With these gains, and 1 for the other attributes."""
     return replace(metadata, scales=tuple(replace(one, gain=gains.get(one.name, 1.0)) for one in metadata.scales))
+
+
+class Measures:
+    """The domain of music: a row is a measure."""
+
+    objective = "aligned"
+    unit = "measures"
+    held_out = "tunes"
+    trial = "arvae edit melody.mid --density +1.5 --model {run}"
+
+    def attributes(self, corpus: str) -> tuple[str, ...]:
+        return PAPER
+
+    def defaults(self, corpus: str, rows: int, objective: str, batch: int = BATCH) -> Defaults:
+        epochs = EPOCHS.get(corpus) or max(STEPS * batch // max(rows, 1), 1)
+        usual = entry(objective)
+        return Defaults(
+            epochs, batch, 4e-3, usual.beta, usual.gamma, 10.0, 1.0, 32, 128, tick_hidden=64, token_dropout=0.1, mix=0.5
+        )
+
+    def dims(self, corpus: str, options: Mapping[str, Any]) -> MeasureDims:
+        own = {name: options[name] for name in ("latent", "hidden", "tick_hidden", "token_dropout")}
+        attributes = len(options["attributes"])
+        flow = FLOW_LAYERS if options["objective"] == "aligned" and attributes < options["latent"] else 0
+        if not flow:
+            return MeasureDims(**own)
+        return MeasureDims(**own, flow_layers=flow, attributes=attributes, wide=WIDE, each_tick=True)
+
+    def read_dims(self, body: Mapping[str, Any]) -> MeasureDims:
+        return MeasureDims(**body)
+
+    def trainer(self, plan: Plan, data: Data, device: torch.device) -> Trainer:
+        model, split = build(plan.dims).to(device), data.split
+        specs = [find(name) for name in plan.attributes]
+        measure = partial(evaluate_mixed, specs)
+        setting = plan.options.setting(model.latent, split.train, measure, data.combinations)
+        objective, mixer = make(plan.options.objective, setting), Mixer(specs, plan.mix)
+        return Trainer(model, split.train, split.valid, plan.options, accuracy, mixer, objective)
+
+    def checkpoint(
+        self, plan: Plan, data: Data, trainer: Trainer, training: dict[str, Any], provenance: dict[str, Any]
+    ) -> Checkpoint:
+        made = to_checkpoint(
+            trainer.model,
+            plan.dims,
+            data.split.train,
+            [find(name) for name in plan.attributes],
+            [origin_of(name) for name in plan.attributes],
+            {**training, "mix": plan.mix},
+            provenance,
+            trainer.objective.carriage,
+            data.combinations,
+        )
+        # the published methods are left as they are published
+        return with_gains(made, data.split.valid) if plan.options.objective == "aligned" else made
+
+    def judged(self, valid: Mapping[str, float]) -> str:
+        return f"tokens {valid.get('tokens', 0):.4f}, whole measures {valid.get('measures', 0):.3f}"
+
+    def evaluation_options(self, quick: bool) -> Any:
+        from ..evaluation.evaluate import EvaluationOptions
+
+        return EvaluationOptions.quick() if quick else EvaluationOptions()
+
+    def evaluate(self, run: Path, data: Data, held_out: Examples, options: Any, about: Mapping[str, Any]) -> Result:
+        from ..evaluation.evaluate import evaluate_model
+
+        model = prepare(read(run))
+        digest = {"digest": model.checkpoint.digest}
+        result: Result = evaluate_model(model, data.split.train, held_out, options, {**about, **digest})
+        return result
+
+    def published(self, corpus: str) -> Mapping[str, Mapping[str, float]]:
+        return PUBLISHED.get(corpus, {})
+
+
+MEASURES = Measures()

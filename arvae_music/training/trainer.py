@@ -36,13 +36,12 @@ from ..vae.combinations import Combinations
 from ..vae.examples import Examples, spread
 from ..vae.model import ArVae, Outputs
 from ..vae.normal_scores import Codes
-from . import objectives
+from . import objectives, optimizer_state
 from .objectives.objective import PARTS, Batch, Critic, Measure, Objective, Phase, Setting, Step, Terms
 
 Compare = Callable[[Tensor, Tensor], dict[str, float]]
 # (b, ...) inputs and (b, k) values -> both with some first rows made up, and how many those are
 Augment = Callable[[Array, Float32s, np.random.Generator], tuple[Array, Float32s, int]]
-MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # Adam's state of one parameter
 WARM_UP = 0.02  # share of a phase over which the learning rate rises
 FLOOR = 0.01  # share of the learning rate at the end of a phase's cosine
 
@@ -303,9 +302,9 @@ class Trainer:
 
     def state(self) -> dict[str, Tensor]:
         """All that `restore` needs besides the same model, data and options: flat, for safetensors."""
-        state = _state("model", "adam", self.model, self.optimizer)
+        state = optimizer_state.state_of("model", "adam", self.model, self.optimizer)
         if self.critic is not None:
-            state |= _state("critic", "critic_adam", self.critic.module, self.critic.optimizer)
+            state |= optimizer_state.state_of("critic", "critic_adam", self.critic.module, self.critic.optimizer)
         state |= {f"memory.{name}": value for name, value in self.objective.memory.items()}
         clock = torch.tensor([float(self.step), self.seconds], dtype=torch.float64)
         return {**{name: value.detach().cpu().contiguous() for name, value in state.items()}, "clock": clock}
@@ -313,9 +312,9 @@ class Trainer:
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on where `state` was taken. Raises TrainingError where it is another model's."""
         try:
-            _restore(state, "model", "adam", self.model, self.optimizer)
+            optimizer_state.restore(state, "model", "adam", self.model, self.optimizer)
             if self.critic is not None:
-                _restore(state, "critic", "critic_adam", self.critic.module, self.critic.optimizer)
+                optimizer_state.restore(state, "critic", "critic_adam", self.critic.module, self.critic.optimizer)
             for name, value in self.objective.memory.items():
                 value.copy_(state[f"memory.{name}"])
             self.step, self.seconds = int(state["clock"][0]), float(state["clock"][1])
@@ -346,30 +345,6 @@ class _Adversary:
             gradient /= ranks
         self.optimizer.step()
         return loss.detach()
-
-
-def _state(name: str, optimizer_name: str, module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    state = {f"{name}.{key}": value for key, value in module.state_dict().items()}
-    for key, parameter in module.named_parameters():
-        for moment in MOMENTS:
-            if parameter in optimizer.state:
-                state[f"{optimizer_name}.{moment}.{key}"] = optimizer.state[parameter][moment]
-    return state
-
-
-def _restore(
-    state: dict[str, Tensor], name: str, optimizer_name: str, module: nn.Module, optimizer: torch.optim.Optimizer
-) -> None:
-    """Raises KeyError and RuntimeError where something is lacking or of another shape. A parameter that had never
-    learnt, since its phase was still to come, has no moments."""
-    whole = f"{name}."
-    module.load_state_dict({key[len(whole) :]: value for key, value in state.items() if key.startswith(whole)})
-    for key, parameter in module.named_parameters():
-        names = [f"{optimizer_name}.{moment}.{key}" for moment in MOMENTS]
-        optimizer.state.pop(parameter, None)
-        if any(each in state for each in names):
-            moments = [state[each].to(parameter.device) for each in names]
-            optimizer.state[parameter] = dict(zip(MOMENTS, moments, strict=True))
 
 
 class _Window:

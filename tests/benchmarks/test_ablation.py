@@ -23,7 +23,7 @@ def test_all_variants_are_known_before_anything_is_done(
     ablation: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr(sys, "argv", ["ablation.py", "--variants", "plain,alinged,loos"])
-    monkeypatch.setattr(ablation.MEASURES, "load", lambda *rest: pytest.fail("the corpus was read"))
+    monkeypatch.setattr(ablation.datasets, "load", lambda *rest: pytest.fail("the corpus was read"))
     with pytest.raises(SystemExit) as raised:
         ablation.main()
     assert raised.value.code == 2

