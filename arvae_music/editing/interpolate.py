@@ -43,11 +43,10 @@ from ..music.sliders import selected
 from ..music.tokens import FIRST_PITCH, HOLD, REST, ends_in, onsets
 from ..networks.decoding import decode, gumbel, log_probabilities, surprise
 from ..networks.model import Model, values_of
-from .best_path import Choice, best_path, joins
-from .cost import Judge, judge_of
+from .best_path import BAN, Choice, best_path, joins
+from .cost import INTERPOLATION, Judge, awkward, judge_of
 from .edit import BarResult, EditResult
 from .explore import Walk
-from .taste import awkward
 from .ties import canonical
 
 STEPS = 8
@@ -65,15 +64,7 @@ BONUSES = (0.0, 1.0, 2.0, 3.5)  # logits for an end's token
 TEMPERATURES = (0.0, 0.4, 0.7, 1.0)
 NOTHING = 1e-9
 
-# what things cost when a measure is chosen
-MISS = 6.0  # per sd off the line of an attribute
-BACK = 1000.0  # for an attribute that goes back, or past the end: to stay is always possible, and costs less
-UNEVEN = 2.0  # per tick's worth by which a step is longer or shorter than its share,
-AWAY = 4.0  # and by which it is further from the end, or nearer
-NAT = 0.2
-MOST_NATS = 5.0  # less surprising than the ends by more is no merit: dull
-SAME = 4.0  # for a measure that is the same as before, where it should have moved
-BAN = 1e6
+MOST_NATS = 5.0  # a candidate that is less surprising than the ends by more gains no more: it is dull
 
 
 @dataclass(frozen=True)
@@ -306,7 +297,7 @@ class _Step:
         self, places: Sequence[_Place], meter: Meter, model: Model, step: int, steps: int, seed: Sequence[int]
     ) -> None:
         self.meter, self.model, self.seed = meter, model, list(seed)
-        self.judge: Judge = judge_of(model, meter)
+        self.judge: Judge = judge_of(model, meter, prices=INTERPOLATION)
         self.random = np.random.default_rng(self.seed)
         self.share = step / (steps - 1)
         self.one, self.other, self.now = (
@@ -319,7 +310,7 @@ class _Step:
         self.due = self.left / (steps - step)  # of what is left, one step's share
         likely = [surprise(log_probabilities(model.runtime, rows, meter), rows) for rows in (self.one, self.other)]
         self.usual = likely[0] + self.share * (likely[1] - likely[0])
-        self.clumsy = np.maximum(awkward(self.one, meter), awkward(self.other, meter))
+        self.clumsy = np.maximum(awkward(self.one, meter, INTERPOLATION), awkward(self.other, meter, INTERPOLATION))
         both = np.concatenate([self.one, self.other], axis=1)
         notes = both[onsets(both)]
         compass = (int(notes.min()), int(notes.max())) if len(notes) else (FIRST_PITCH, FIRST_PITCH)
@@ -385,14 +376,14 @@ class _Step:
     def price(self, group: Ints, rows: Rows, nats: Floats) -> tuple[Floats, Ints]:
         values = self.judge.values(rows, self.meter)
         off = np.abs(values - self.wanted[group]) / self.judge.sd
-        cost = MISS * np.maximum(off - self.judge.tolerance(), 0).sum(axis=1)
+        cost = INTERPOLATION.miss * np.maximum(off - self.judge.tolerance(), 0).sum(axis=1)
         back = np.maximum(self.low[group] - values, 0) + np.maximum(values - self.high[group], 0)
-        cost += np.where(back > NOTHING, BACK + back / self.judge.sd, 0.0).sum(axis=1)
+        cost += np.where(back > NOTHING, INTERPOLATION.back + back / self.judge.sd, 0.0).sum(axis=1)
         due, moved = self.due[group], gap(rows, self.now[group])
-        cost += UNEVEN * np.abs(moved - due) + SAME * np.minimum(due, 1.0) * (moved == 0)
-        cost += AWAY * np.abs(gap(rows, self.other[group]) - (self.left[group] - due))
-        cost += NAT * np.maximum(nats - self.usual[group], -MOST_NATS)
-        cost += np.maximum(awkward(rows, self.meter) - self.clumsy[group], 0)
+        cost += INTERPOLATION.uneven * np.abs(moved - due) + INTERPOLATION.stuck * np.minimum(due, 1.0) * (moved == 0)
+        cost += INTERPOLATION.away * np.abs(gap(rows, self.other[group]) - (self.left[group] - due))
+        cost += INTERPOLATION.nat * np.maximum(nats - self.usual[group], -MOST_NATS)
+        cost += np.maximum(awkward(rows, self.meter, INTERPOLATION) - self.clumsy[group], 0)
         return cost, np.zeros(len(rows), dtype=np.int64)
 
 

@@ -38,13 +38,13 @@ from ..music.tokens import FIRST_PITCH, HOLD, REST, ends_in, onsets
 from ..networks.decoding import decode
 from ..networks.model import Model, values_of
 from ..vae.scales import NOT_CARRIED
-from .best_path import Choice, best_path, joins
+from .best_path import BAN, Choice, best_path, joins
 from .candidates import Found
-from .cost import Judge, judge_of
+from .cost import VARIATION, Judge, awkward, judge_of
 from .edit import EditRequest, EditResult, edit
 from .explore import Walk
 from .locks import Locks
-from .taste import awkward, largest_leap
+from .taste import largest_leap
 from .ties import canonical, leave_of, opening_allowed, tie_of
 
 COUNT, AMOUNT = 16, 0.5
@@ -57,19 +57,10 @@ WIDTH = 12  # candidates kept of each measure at each distance, while walking
 POOL = 40  # of each measure, to choose from
 BEYOND = 0.3  # share of a measure's notes beyond the amount that may change in it
 
-# what things cost when measures are chosen
-MISS = 30.0  # per sd that an attribute is off: only while walking
-NAT = 0.15
-EVEN = 3.0  # per note, times the squared difference between a measure's share and the amount
-UNLIKE = 2.0  # per note by which a candidate differs from the nearest other of its pool
-APART = 5.0  # per note by which a variation differs from others, the nearest of which weigh most
-CLOSING = 4.0  # for another last note of the melody: a tune that does not come home is no variation
-OUTER_LEAP = 0.3  # per semitone by which the largest leap of a measure grows
 PULLS = 5  # times that the nearest of the others are made to weigh more
 AMOUNT_STEPS = 6  # of the bisection for the amount
 SETTLED = 0.015  # of the amount: near enough
 FULL_PULL = 6.0  # cost per note by which the amount can be pulled, at most
-BAN = 1e6
 
 
 @dataclass(frozen=True)
@@ -204,7 +195,7 @@ class _Collector:
         self, spots: Sequence[_Spot], meter: Meter, locks: Locks, amount: float, model: Model, seed: Sequence[int]
     ) -> None:
         self.meter, self.locks, self.amount, self.model = meter, locks, amount, model
-        self.judge: Judge = judge_of(model, meter, locks)
+        self.judge: Judge = judge_of(model, meter, locks, prices=VARIATION)
         self.random = np.random.default_rng(list(seed))
         self.rows = np.stack([spot.row for spot in spots])
         self.wanted = np.stack([spot.wanted for spot in spots])
@@ -212,7 +203,7 @@ class _Collector:
         self.leave = np.array([spot.leave for spot in spots])
         self.notes = onsets(self.rows).sum(axis=1)
         self.leaps = largest_leap(self.rows)
-        self.clumsy = awkward(self.rows, meter)
+        self.clumsy = awkward(self.rows, meter, VARIATION)
         self.pitches = pitches_for(self.rows, locks.lowest - LEEWAY, locks.highest + LEEWAY)
         self.farthest = np.ceil(np.minimum(amount + BEYOND, 1.0) * self.notes)
 
@@ -257,14 +248,14 @@ class _Collector:
         """What a candidate costs while walking; its niche is how many notes are others."""
         misses = self.judge.misses(self.judge.values(rows, self.meter), self.wanted[group])
         apart = notes_apart(self.rows[group], rows)
-        cost = MISS * misses.sum(axis=1) + NAT * nats + self._clumsiness(group, rows)
-        cost += np.abs((rows == REST).sum(axis=1) - (self.rows[group] == REST).sum(axis=1))
+        cost = VARIATION.miss * misses.sum(axis=1) + VARIATION.nat * nats + self._clumsiness(group, rows)
+        cost += VARIATION.new_silence * np.abs((rows == REST).sum(axis=1) - (self.rows[group] == REST).sum(axis=1))
         return np.where(apart > self.farthest[group], np.inf, cost), apart
 
     def _clumsiness(self, group: Ints, rows: Rows) -> Floats:
         """What is worse to sing or play than the original."""
-        leap = OUTER_LEAP * np.maximum(largest_leap(rows) - self.leaps[group], 0)
-        worse: Floats = leap + np.maximum(awkward(rows, self.meter) - self.clumsy[group], 0)
+        leap = VARIATION.wider * np.maximum(largest_leap(rows) - self.leaps[group], 0)
+        worse: Floats = leap + np.maximum(awkward(rows, self.meter, VARIATION) - self.clumsy[group], 0)
         return worse
 
     def _pool(self, g: int, found: Found, own_nats: float) -> _Pool:
@@ -273,16 +264,16 @@ class _Collector:
         found = found.take((found.niche > 0) & (found.rows != row).any(axis=1))
         apart = notes_apart(found.rows[:, None], found.rows[None])
         share = found.niche / max(int(self.notes[g]), 1)
-        merit = found.cost + EVEN * self.notes[g] * np.square(share - self.amount)
+        merit = found.cost + VARIATION.even * self.notes[g] * np.square(share - self.amount)
         chosen: list[int] = []
         nearest = np.full(len(found.rows), float(self.notes[g]))
         while len(chosen) < min(POOL, len(found.rows)):
-            score = merit - UNLIKE * nearest
+            score = merit - VARIATION.unlike * nearest
             score[chosen] = np.inf
             chosen.append(int(score.argmin()))
             nearest = np.minimum(nearest, apart[:, chosen[-1]])
         rows = np.concatenate([row[None], found.rows[chosen]])
-        cost = np.concatenate([[NAT * own_nats], found.cost[chosen]])
+        cost = np.concatenate([[VARIATION.nat * own_nats], found.cost[chosen]])
         return _Pool(rows, cost, notes_apart(rows[:, None], rows[None]), int(self.notes[g]))
 
 
@@ -355,9 +346,9 @@ class _Ensemble:
         costs = {}
         for i, (_, pool) in self.pools.items():
             share = pool.apart[0] / max(pool.notes, 1)
-            cost = pool.cost + EVEN * pool.notes * np.square(share - self.amount) + self.closing.get(i, 0.0)
+            cost = pool.cost + VARIATION.even * pool.notes * np.square(share - self.amount) + self.closing.get(i, 0.0)
             if self.chosen:
-                cost = cost - APART * pool.apart[:, [other[i] for other in self.chosen]] @ weights
+                cost = cost - VARIATION.apart * pool.apart[:, [other[i] for other in self.chosen]] @ weights
             costs[i] = cost
         return costs
 
@@ -402,7 +393,7 @@ def _closing(pools: Mapping[int, tuple[int, _Pool]]) -> dict[int, Floats]:
         pool = pools[i][1]
         if pool.notes:
             ends = np.array([row[onsets(row)][-1] if onsets(row).any() else REST for row in pool.rows])
-            return {i: CLOSING * (ends != ends[0])}
+            return {i: VARIATION.closing * (ends != ends[0])}
     return {}
 
 
