@@ -10,14 +10,16 @@ two sets so chosen cannot stand beside each other, the one that had to part choo
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from ..arrays import Floats, Ints, Rows
+from ..arrays import Floats, Ints, Row, Rows
 from ..music.tokens import FIRST_PITCH, HOLD, ends_in
 from .cost import EDIT, Prices
+from .ties import Key, Place
 
 IMPOSSIBLE = 1e9  # a tie to nothing
 BAN = 1e6  # for what may be chosen only where there is nothing else
@@ -32,6 +34,34 @@ class Choice:
     rows: Rows  # (n, t)
     cost: Floats  # (n,)
     form: int  # measures of equal `form` get the same candidate; -1 for none
+
+
+class Candidates(Protocol):
+    """What a measure may become."""
+
+    @property
+    def rows(self) -> Rows: ...  # (n, t)
+    @property
+    def cost(self) -> Floats: ...  # (n,)
+
+
+def choices_of(
+    rows: Sequence[Row | None], places: Iterable[Place], found: Mapping[Key, Candidates], form: bool
+) -> list[Choice | None]:
+    """A melody's rows, and candidates by the keys of the places where it may change; elsewhere the row is the only
+    candidate. With `form`, measures of one form get the same candidate."""
+    numbers = {key: n for n, key in enumerate(found)}
+    keys = {place.index: place.key for place in places}
+    choices: list[Choice | None] = []
+    for i, row in enumerate(rows):
+        if row is None:
+            choices.append(None)
+        elif i not in keys:
+            choices.append(Choice(row, row[None], np.zeros(1), -1))
+        else:
+            here = found[keys[i]]
+            choices.append(Choice(row, here.rows, here.cost, numbers[keys[i]] if form else -1))
+    return choices
 
 
 def transition(before: Choice, after: Choice, prices: Prices = EDIT) -> Floats:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import arvae_music
 from arvae_music.arrays import Row
 from arvae_music.editing.candidates import Pool, _nth
-from arvae_music.editing.cost import Judge, Problem, Prices, judge_of
+from arvae_music.editing.cost import Judge, Prices, Problem, judge_of
 from arvae_music.editing.locks import Locks
 from arvae_music.editing.search import REACH, Effort, Search, _keys, _Moves
 from arvae_music.library import Model
