@@ -32,7 +32,7 @@ from ..music.keys import OCTAVE
 from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, ends_in, onsets
 from ..networks.decoding import Beliefs, surprise
 from ..networks.runtime import Runtime
-from .candidates import Pool, _nth, _rank
+from .candidates import _MIX, Pool, _fingerprint, _keys, _nth, _rank
 from .cost import Judge, Problem
 from .taste import crooked, fitting, leaps, repeats
 from .ties import opening_allowed
@@ -223,9 +223,7 @@ class Search:
         """(n,) groups, ticks changed, nats -> which may be as good as the best that hits: with what they cost at least,
         whatever their attributes are."""
         prices = self.judge.prices
-        near: Mask = (
-            prices.tick * changed + prices.nat * (nats - self.nats[group]) <= self.limits[group]
-        )
+        near: Mask = prices.tick * changed + prices.nat * (nats - self.nats[group]) <= self.limits[group]
         return near
 
     def _varied(self, pool: Pool, count: int, alike: int = 1) -> Pool:
@@ -388,19 +386,3 @@ class Search:
         locks = self.judge.locks
         inside: Mask = tokens >= max(FIRST_PITCH, locks.lowest - REACH)
         return inside & (tokens <= locks.highest + REACH)
-
-
-_MIX = np.random.default_rng(0).integers(1, 1 << 62, size=1024, dtype=np.uint64) | np.uint64(1)
-
-
-def _fingerprint(rows: Rows) -> npt.NDArray[np.uint64]:
-    """(n, t) -> (n,) a hash, the same on every machine."""
-    mixed = rows.astype(np.uint64) + np.uint64(1)
-    hashes: npt.NDArray[np.uint64] = (mixed * _MIX[: rows.shape[1]]).sum(axis=1, dtype=np.uint64)
-    return hashes
-
-
-def _keys(group: Ints, rows: Rows) -> npt.NDArray[np.uint64]:
-    """(n,) groups and (n, t) rows -> (n,) a hash of both."""
-    keys: npt.NDArray[np.uint64] = _fingerprint(rows) + group.astype(np.uint64) * _MIX[-1]
-    return keys

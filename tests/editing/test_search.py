@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 import arvae_music
 from arvae_music.arrays import Row
-from arvae_music.editing.candidates import Pool, _nth
+from arvae_music.editing.candidates import Pool, _keys, _nth
 from arvae_music.editing.cost import Judge, Prices, Problem, judge_of
 from arvae_music.editing.locks import Locks
-from arvae_music.editing.search import REACH, Effort, Search, _keys, _Moves
+from arvae_music.editing.search import REACH, Effort, Search, _Moves
 from arvae_music.library import Model
 from arvae_music.music.attributes import PAPER, evaluate
 from arvae_music.music.keys import in_key
