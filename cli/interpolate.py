@@ -103,7 +103,7 @@ def interpolate(
 
 
 def _chosen(song: Song, bars: str | None) -> Melody:
-    from ..editing.interpolate import excerpt
+    from ..editing.matching import excerpt
     from ..music.sliders import numbers_in
 
     melody = replace(song.whole(), name=song.name)

@@ -10,22 +10,20 @@ two sets so chosen cannot stand beside each other, the one that had to part choo
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from ..arrays import Floats, Ints, Rows
+from ..arrays import Floats, Ints, Row, Rows
 from ..music.tokens import FIRST_PITCH, HOLD, ends_in
+from .cost import EDIT, Prices
+from .ties import Key, Place
 
 IMPOSSIBLE = 1e9  # a tie to nothing
-PARTED = 1e6  # for a measure that is not edited as those of its form are
-BROKEN_TIE = 3.0
-NEW_TIE = 2.0
-MOVED_TIE = 1.0  # the tied note sounds another pitch
-LEAP = 0.12  # per semitone beyond what the barline had, or beyond a major third
+BAN = 1e6  # for what may be chosen only where there is nothing else
 EASY_LEAP = 4  # semitones
-REPEATED = 0.6  # a note struck again across the barline that was not
 
 
 @dataclass(frozen=True)
@@ -38,20 +36,48 @@ class Choice:
     form: int  # measures of equal `form` get the same candidate; -1 for none
 
 
-def transition(before: Choice, after: Choice) -> Floats:
+class Candidates(Protocol):
+    """What a measure may become."""
+
+    @property
+    def rows(self) -> Rows: ...  # (n, t)
+    @property
+    def cost(self) -> Floats: ...  # (n,)
+
+
+def choices_of(
+    rows: Sequence[Row | None], places: Iterable[Place], found: Mapping[Key, Candidates], form: bool
+) -> list[Choice | None]:
+    """A melody's rows, and candidates by the keys of the places where it may change; elsewhere the row is the only
+    candidate. With `form`, measures of one form get the same candidate."""
+    numbers = {key: n for n, key in enumerate(found)}
+    keys = {place.index: place.key for place in places}
+    choices: list[Choice | None] = []
+    for i, row in enumerate(rows):
+        if row is None:
+            choices.append(None)
+        elif i not in keys:
+            choices.append(Choice(row, row[None], np.zeros(1), -1))
+        else:
+            here = found[keys[i]]
+            choices.append(Choice(row, here.rows, here.cost, numbers[keys[i]] if form else -1))
+    return choices
+
+
+def transition(before: Choice, after: Choice, prices: Prices = EDIT) -> Floats:
     """(n before, n after): what the barline between them costs."""
     leaves, enters = ends_in(before.rows)[:, None], after.rows[:, 0].astype(np.int64)[None]
     left, entered = int(ends_in(before.original[None])[0]), int(after.original[0])
     both = (leaves >= FIRST_PITCH) & (enters >= FIRST_PITCH)
     gap = np.abs(enters - leaves)
     had = abs(entered - left) if left >= FIRST_PITCH and entered >= FIRST_PITCH else 0
-    cost = np.where(both, LEAP * np.maximum(gap - max(had, EASY_LEAP), 0), 0.0)
-    cost += np.where(both & (gap == 0) & (had > 0), REPEATED, 0.0)
+    cost = np.where(both, prices.wide_barline * np.maximum(gap - max(had, EASY_LEAP), 0), 0.0)
+    cost += np.where(both & (gap == 0) & (had > 0), prices.struck_again, 0.0)
     held = enters == HOLD
     if entered == HOLD:
-        cost += np.where(held, np.where(leaves == left, 0.0, MOVED_TIE), BROKEN_TIE)
+        cost += np.where(held, np.where(leaves == left, 0.0, prices.moved_tie), prices.broken_tie)
     else:
-        cost += np.where(held, NEW_TIE, 0.0)
+        cost += np.where(held, prices.new_tie, 0.0)
     nothing_to_tie = held & (leaves < FIRST_PITCH) & (leaves != HOLD)
     result: Floats = np.where(nothing_to_tie, IMPOSSIBLE, cost)
     return result
@@ -90,7 +116,7 @@ def _repeated(choices: Sequence[Choice | None]) -> dict[int, list[int]]:
 
 def _fixed(costs: Sequence[Floats], at: Sequence[int], price: Floats) -> list[Floats]:
     """The costs with those of all but the candidate of least `price` raised, in all places of a form."""
-    raised = PARTED * (np.arange(len(price)) != np.argmin(price))
+    raised = BAN * (np.arange(len(price)) != np.argmin(price))
     places = set(at)
     return [cost + raised if i in places else cost for i, cost in enumerate(costs)]
 

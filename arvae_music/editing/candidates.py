@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import Array, Float32s, Floats, Ints, Mask, Rows
 
@@ -29,8 +30,7 @@ class Pool:
 
     def best(self, count: int) -> Pool:
         """The `count` cheapest of each group."""
-        order = np.lexsort((self.cost, self.group))
-        return self.take(order[_rank(self.group[order]) < count])
+        return self.take(_first_of(self.group, self.cost, count))
 
 
 def _nth(pool: Pool, n: int, groups: int) -> Floats:
@@ -73,23 +73,36 @@ class Found:
         return Found(**{name: np.concatenate([value, theirs[name]]) for name, value in vars(self).items()})
 
 
-def _different(group: Ints, rows: Rows) -> tuple[Ints, Rows]:
+def _different(group: Ints, rows: Rows) -> Ints:
+    """Indices of the candidates without those that come again, in order."""
     key = np.column_stack([group, rows])
-    at = np.sort(np.unique(key, axis=0, return_index=True)[1])
-    return group[at], rows[at]
+    first: Ints = np.sort(np.unique(key, axis=0, return_index=True)[1])
+    return first
 
 
 def _first_of(group: Ints, cost: Floats, count: int) -> Ints:
     """Indices of the `count` cheapest of each group."""
     order = np.lexsort((cost, group))
-    sorted_group = group[order]
-    starts = np.flatnonzero(np.diff(sorted_group, prepend=sorted_group[0] - 1)) if len(order) else order
-    sizes = np.diff(np.append(starts, len(order)))
-    rank = np.arange(len(order)) - np.repeat(starts, sizes)
-    chosen: Ints = order[rank < count]
+    chosen: Ints = order[_rank(group[order]) < count]
     return chosen
 
 
 def _drawn(group: Ints, count: int, random: np.random.Generator) -> Ints:
-    """Indices of `count` of each group, by lot."""
+    """Indices of `count` of each group, chosen at random."""
     return np.sort(_first_of(group, random.random(len(group)), count))
+
+
+_MIX = np.random.default_rng(0).integers(1, 1 << 62, size=1024, dtype=np.uint64) | np.uint64(1)
+
+
+def _fingerprint(rows: Rows) -> npt.NDArray[np.uint64]:
+    """(n, t) -> (n,) a hash, the same on every machine."""
+    mixed = rows.astype(np.uint64) + np.uint64(1)
+    hashes: npt.NDArray[np.uint64] = (mixed * _MIX[: rows.shape[1]]).sum(axis=1, dtype=np.uint64)
+    return hashes
+
+
+def _keys(group: Ints, rows: Rows) -> npt.NDArray[np.uint64]:
+    """(n,) groups and (n, t) rows -> (n,) a hash of both."""
+    keys: npt.NDArray[np.uint64] = _fingerprint(rows) + group.astype(np.uint64) * _MIX[-1]
+    return keys

@@ -22,19 +22,21 @@ import numpy as np
 
 from ..arrays import Floats, Ints, Mask, Row, Rows
 from ..errors import UsageError
+from ..music.attributes import evaluate
+from ..music.keys import compass_of
 from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.sliders import Target, selected
-from ..music.tokens import FIRST_PITCH, HOLD, REST, ends_in, onsets
+from ..music.tokens import HOLD, REST, ends_in, onsets
 from ..networks.decoding import decode, gumbel
 from ..networks.model import Model, values_of
 from ..vae.scales import NOT_CARRIED
-from .best_path import Choice, best_path
+from .best_path import best_path, choices_of
 from .candidates import Pool
 from .cost import Problem, judge_of
 from .locks import Locks
 from .search import Search
-from .ties import leave_of, tie_of
+from .ties import Place, bound_together, find_each, leave_of, tie_of
 
 Mode = Literal["guided", "latent"]
 
@@ -130,12 +132,12 @@ def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
             raise UsageError(f"the model has no latent dimension for {scale.name}", remedy="use --mode guided")
     model = model.restricted({*model.metadata.carried, *(scale.name for scale in asked)})
     tasks, skipped = _tasks(melody, request, model)
-    open_tasks = [task for task in tasks if task.open]
-    rows = _latent(open_tasks, model) if request.mode == "latent" else _guided(melody, open_tasks, request, model)
-    differ = [task for task in open_tasks if not np.array_equal(rows[task.index], task.row)]
-    changed = melody.with_rows({task.index: rows[task.index] for task in differ})
-    values = values_of(changed, [task.index for task in tasks], model)
-    results = tuple(_result(task, changed, values[task.index], model) for task in tasks)
+    places = [task.place for task in tasks if task.open]
+    rows = _latent(places, model) if request.mode == "latent" else _guided(melody, places, request, model)
+    differ = [place for place in places if not np.array_equal(rows[place.index], place.row)]
+    changed = melody.with_rows({place.index: rows[place.index] for place in differ})
+    values = values_of(changed, [task.place.index for task in tasks], model)
+    results = tuple(_result(task, changed, values[task.place.index], model) for task in tasks)
     return EditResult(changed, model.metadata.names, results, skipped)
 
 
@@ -146,31 +148,17 @@ def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
 class _Task:
     """One selected measure."""
 
-    index: int
+    place: Place  # its aim is the values wanted of it
     number: int
-    meter: Meter
-    row: Row
     before: Floats  # (k,)
     asked: Floats  # (k,) NaN where free
-    wanted: Floats  # (k,)
     open: bool  # whether there is anything to do
-    tie: int = 0  # locks.opening_allowed
-    leave: int = -1  # search.Problem.leave
 
     @property
     def silent(self) -> bool:
         """Nothing sounds in it, from the barline on."""
-        return bool(self.row[0] == REST) and not onsets(self.row).any()
-
-    @property
-    def form(self) -> tuple[object, ...]:
-        """Equal for measures that are the same, with the same asked of them."""
-        return (self.meter, self.row.tobytes(), self.wanted.tobytes())
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Equal for those that are bound to their neighbours in the same way, too: they have the same candidates."""
-        return (*self.form, self.tie, self.leave)
+        row = self.place.row
+        return bool(row[0] == REST) and not onsets(row).any()
 
 
 def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Task], dict[str, int]]:
@@ -201,12 +189,15 @@ def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Ta
             editable.discard(i)
         else:
             tasks.append(task)
-    changing = {task.index for task in tasks if task.open}
+    changing = {task.place.index for task in tasks if task.open}
     # What is tied into a measure that has what is asked already, and so stays as it is, is not ours to move.
     return [
-        replace(task, tie=tie_of(melody, task.index, editable), leave=leave_of(melody, task.index, changing))
-        for task in tasks
+        replace(task, place=_bound(task.place, melody, editable, changing)) for task in tasks
     ], skipped
+
+
+def _bound(place: Place, melody: Melody, editable: set[int], changing: set[int]) -> Place:
+    return replace(place, tie=tie_of(melody, place.index, editable), leave=leave_of(melody, place.index, changing))
 
 
 def _task(melody: Melody, i: int, before: Floats, request: EditRequest, model: Model) -> _Task:
@@ -223,95 +214,78 @@ def _task(melody: Melody, i: int, before: Floats, request: EditRequest, model: M
     off = ~model.hits(bar.meter, before, wanted)
     kept = [k for k, name in enumerate(model.metadata.names) if name in request.keep]
     wanted[kept] = before[kept]
-    return _Task(i, bar.number, bar.meter, bar.tokens, before, asked, wanted, bool(off.any()))
+    return _Task(Place(i, bar.meter, bar.tokens, wanted), bar.number, before, asked, bool(off.any()))
 
 
 def _result(task: _Task, changed: Melody, achieved: Floats, model: Model) -> BarResult:
-    row = changed.bars[task.index].tokens
-    assert row is not None
-    hits = model.hits(task.meter, achieved, task.wanted)
-    same = np.array_equal(row, task.row)
+    place = task.place
+    row = changed.bars[place.index].tokens
+    hits = model.hits(place.meter, achieved, place.aim)
+    same = row is not None and np.array_equal(row, place.row)
     return BarResult(
-        task.index, task.number, task.meter, task.before, task.asked, task.wanted, achieved, hits, not same
+        place.index, task.number, place.meter, task.before, task.asked, place.aim, achieved, hits, not same
     )
 
 
 # ------------------------------------------------------------------------------------ latent
 
 
-def _latent(tasks: Sequence[_Task], model: Model) -> dict[int, Row]:
+def _latent(places: Sequence[Place], model: Model) -> dict[int, Row]:
     rows: dict[int, Row] = {}
-    for meter in sorted({task.meter for task in tasks}):
-        here = [task for task in tasks if task.meter == meter]
-        originals, before, wanted = _stacked(here)
+    for meter in sorted({place.meter for place in places}):
+        here = [place for place in places if place.meter == meter]
+        originals, wanted = np.stack([place.row for place in here]), np.stack([place.aim for place in here])
+        before = evaluate(model.specs, originals, meter)
         z = model.moved(model.runtime.encode(originals, meter), before, wanted, meter)
-        for task, row in zip(here, decode(model.runtime, z, meter), strict=True):
-            rows[task.index] = _joined(row, task)
+        for place, row in zip(here, decode(model.runtime, z, meter), strict=True):
+            rows[place.index] = _joined(row, place)
     return rows
 
 
-def _joined(row: Row, task: _Task) -> Row:
+def _joined(row: Row, place: Place) -> Row:
     """The decode with its ends made to fit what is not edited: the decoder knows nothing of the barlines."""
-    if task.tie == -1 and row[0] == HOLD:
-        row[0] = task.row[0] if task.row[0] != HOLD else REST
-    if task.tie == 1:
+    if place.tie == -1 and row[0] == HOLD:
+        row[0] = place.row[0] if place.row[0] != HOLD else REST
+    if place.tie == 1:
         row[0] = HOLD
-    if task.leave == HOLD:
+    if place.leave == HOLD:
         row[:] = HOLD
-    elif task.leave > HOLD and ends_in(row[None])[0] != task.leave:
+    elif place.leave > HOLD and ends_in(row[None])[0] != place.leave:
         events = np.flatnonzero(row != HOLD)
-        row[events[-1] if len(events) else np.flatnonzero(task.row == task.leave)[-1]] = task.leave
+        row[events[-1] if len(events) else np.flatnonzero(place.row == place.leave)[-1]] = place.leave
     return row
-
-
-def _stacked(tasks: Sequence[_Task]) -> tuple[Rows, Floats, Floats]:
-    rows = np.stack([task.row for task in tasks])
-    return rows, np.stack([task.before for task in tasks]), np.stack([task.wanted for task in tasks])
 
 
 # ------------------------------------------------------------------------------------ guided
 
 
-def _guided(melody: Melody, tasks: Sequence[_Task], request: EditRequest, model: Model) -> dict[int, Row]:
-    notes = [row[onsets(row)] for row in melody.rows if row is not None]
-    compass = np.concatenate(notes) if notes else np.zeros(0, dtype=np.int16)
-    lowest, highest = (int(compass.min()), int(compass.max())) if len(compass) else (FIRST_PITCH, FIRST_PITCH)
-    locks = Locks(request.locks, lowest, highest)
-    tasks = _bound_together(tasks) if request.form else tasks
-    distinct: dict[tuple[object, ...], _Task] = {}
-    for task in tasks:
-        distinct.setdefault(task.key, task)
-    found: dict[tuple[object, ...], Pool] = {}
-    for meter in sorted({task.meter for task in tasks}):
-        here = [task for task in distinct.values() if task.meter == meter]
-        for start in range(0, len(here), CHUNK):
-            chunk = here[start : start + CHUNK]
-            for task, pool in zip(chunk, _searched(chunk, meter, locks, request, model), strict=True):
-                found[task.key] = pool
-    return _chosen(melody, tasks, found, request)
+def _guided(melody: Melody, places: Sequence[Place], request: EditRequest, model: Model) -> dict[int, Row]:
+    locks = Locks(request.locks, *compass_of(melody.rows))
+
+    def search(some: Sequence[Place], meter: Meter, _start: int) -> list[Pool]:
+        return _searched(some, meter, locks, request, model)
+
+    places = bound_together(places) if request.form else places
+    choices = choices_of(melody.rows, places, find_each(places, CHUNK, search), request.form)
+    path = best_path(choices)
+    return {i: choice.rows[path[i]] for i in (place.index for place in places) if (choice := choices[i]) is not None}
 
 
-def _bound_together(tasks: Sequence[_Task]) -> list[_Task]:
-    """What binds one measure to its neighbours binds all that are the same, so that one candidate suits them all:
-    nothing may be tied into the first measure of a melody, and then into none that repeats it."""
-    bound: dict[tuple[object, ...], tuple[int, int]] = {}
-    for task in tasks:
-        tie, leave = bound.get(task.form, (0, -1))
-        bound[task.form] = (tie or task.tie, max(leave, task.leave))
-    return [replace(task, tie=bound[task.form][0], leave=bound[task.form][1]) for task in tasks]
-
-
-def _searched(tasks: Sequence[_Task], meter: Meter, locks: Locks, request: EditRequest, model: Model) -> list[Pool]:
-    """Each task's best candidates."""
-    rows, before, wanted = _stacked(tasks)
-    tie = np.array([task.tie for task in tasks], dtype=np.int8)
-    leave = np.array([task.leave for task in tasks])
-    problem = Problem(meter, rows, wanted, tie, leave)
+def _searched(places: Sequence[Place], meter: Meter, locks: Locks, request: EditRequest, model: Model) -> list[Pool]:
+    """Each place's best candidates."""
+    problem = Problem(
+        meter,
+        np.stack([place.row for place in places]),
+        np.stack([place.aim for place in places]),
+        np.array([place.tie for place in places], dtype=np.int8),
+        np.array([place.leave for place in places]),
+    )
     search = Search(problem, judge_of(model, meter, locks, request.strength), model.runtime)
     if request.proposals:
-        search.add(*propose(rows, before, wanted, meter, request.proposals, request.seed, model))
+        before = search.original
+        search.add(*propose(problem.rows, before, problem.wanted, meter, request.proposals, request.seed, model))
     pool = search.run()
-    return [pool.take(pool.group == g) for g in range(len(tasks))]
+    return [pool.take(pool.group == g) for g in range(len(places))]
 
 
 def propose(
@@ -340,23 +314,3 @@ def propose(
     noise = np.tile(gumbel(seed, meter.ticks, count) * heat[:, None], (1, len(rows), 1))
     decoded = decode(model.runtime, z, meter, rows[group], np.tile(bonus, len(rows)), noise, point)
     return group, decoded
-
-
-def _chosen(
-    melody: Melody, tasks: Sequence[_Task], found: Mapping[tuple[object, ...], Pool], request: EditRequest
-) -> dict[int, Row]:
-    forms = {key: n for n, key in enumerate(found)}
-    by_index = {task.index: task for task in tasks}
-    choices: list[Choice | None] = []
-    for i, bar in enumerate(melody.bars):
-        task = by_index.get(i)
-        if bar.tokens is None:
-            choices.append(None)
-        elif task is None:
-            choices.append(Choice(bar.tokens, bar.tokens[None], np.zeros(1), -1))
-        else:
-            pool = found[task.key]
-            choices.append(Choice(task.row, pool.rows, pool.cost, forms[task.key] if request.form else -1))
-    path = best_path(choices)
-    picked = ((i, choices[i]) for i in by_index)
-    return {i: choice.rows[path[i]] for i, choice in picked if choice is not None}

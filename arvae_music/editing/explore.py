@@ -31,9 +31,11 @@ from ..networks.decoding import log_probabilities, surprise
 from ..networks.runtime import Runtime
 from .candidates import Found, _different, _drawn, _first_of
 
-Allow = Callable[[Ints, Rows], Mask]  # (n,) groups, (n, t) rows -> which may be
+Allow = Callable[[Ints, Rows], Mask]  # (n,) groups, (n, t) rows -> (n,) which may be
 Price = Callable[[Ints, Rows, Floats], tuple[Floats, Ints]]  # and (n,) nats -> costs (inf: drop), niches
 
+CHUNK = 24  # measures that walk at a time
+LEEWAY = 2  # semitones beyond a melody's compass that new notes may go
 ROUNDS = 10
 PARENTS = 16  # of each group, in a round
 CHILDREN = 24  # of each parent
@@ -45,7 +47,8 @@ LUCK = 0.7  # how far chance decides what is kept
 
 
 class Walk:
-    """One walk of all groups at once. `pitches` (g, v) says which notes may come new."""
+    """One walk of all groups at once. `pitches` (g, v) says which notes a measure may have; without `allow`, that is
+    all that is forbidden."""
 
     def __init__(
         self,
@@ -53,11 +56,11 @@ class Walk:
         rows: Rows,
         guides: Rows,
         pitches: Mask,
-        allow: Allow,
         price: Price,
         runtime: Runtime,
         random: np.random.Generator,
         width: int,
+        allow: Allow | None = None,
     ) -> None:
         self.meter, self.runtime, self.random, self.width = meter, runtime, random, width
         self.guides, self.pitches, self.allow, self.price = guides, pitches, allow, price
@@ -69,16 +72,16 @@ class Walk:
 
     def add(self, group: Ints, rows: Rows) -> None:
         """Candidates from elsewhere."""
-        fine = self.allow(group, rows)
-        if fine.any():
-            group, rows = _different(group[fine], rows[fine])
-            self.found = _elite(self.found.join(self._looked_at(group, rows)), self.width, self.random)
+        fine = np.flatnonzero(self._allowed(group, rows))
+        if len(fine):
+            fine = fine[_different(group[fine], rows[fine])]
+            self._keep(group[fine], rows[fine])
 
     def run(self, rounds: int = ROUNDS) -> Found:
         for _ in range(rounds):
             parents = self.found.take(_drawn(self.found.group, PARENTS, self.random))
             group, rows, nats = self._children(parents)
-            fine = self.allow(group, rows)
+            fine = self._allowed(group, rows)
             group, rows, nats = group[fine], rows[fine], nats[fine]
             if len(rows) == 0:
                 continue
@@ -87,8 +90,22 @@ class Walk:
             best = _first_of(group, np.where(np.isfinite(cost), cost - luck, np.inf), ADMITTED)
             best = best[np.isfinite(cost[best])]
             if len(best):
-                self.found = _elite(self.found.join(self._looked_at(group[best], rows[best])), self.width, self.random)
+                self._keep(group[best], rows[best])
         return self.found
+
+    def _allowed(self, group: Ints, rows: Rows) -> Mask:
+        inside = np.take_along_axis(self.pitches[group], rows.astype(np.int64), axis=1)
+        fine: Mask = np.all(inside | ~onsets(rows), axis=1)
+        return fine if self.allow is None else fine & self.allow(group, rows)
+
+    def _keep(self, group: Ints, rows: Rows) -> None:
+        """The `width` best different candidates of every niche, by cost and some luck, these among them."""
+        found = self.found.join(self._looked_at(group, rows))
+        found = found.take(_different(found.group, found.rows))
+        found = found.take(np.isfinite(found.cost))
+        luck = self.random.gumbel(size=len(found.cost)) * LUCK
+        cell = found.group * 1000 + found.niche
+        self.found = found.take(np.sort(_first_of(cell, found.cost - luck, self.width)))
 
     def _looked_at(self, group: Ints, rows: Rows) -> Found:
         table = log_probabilities(self.runtime, rows, self.meter)
@@ -115,8 +132,7 @@ class Walk:
         gain = np.take_along_axis(table, old, 2) - np.take_along_axis(table, new, 2)
         nats = parents.nats[parent] + gain.sum(axis=(1, 2))
         keep = np.flatnonzero((rows != parents.rows[parent]).any(axis=1))
-        key = np.column_stack([group[keep], rows[keep]])
-        keep = keep[np.sort(np.unique(key, axis=0, return_index=True)[1])]
+        keep = keep[_different(group[keep], rows[keep])]
         return group[keep], rows[keep], nats[keep]
 
     def _draw_pitch(self, group: Ints, likely: Floats) -> Ints:
@@ -170,22 +186,6 @@ class Walk:
         notes = onsets(rows)
         some: Mask = np.any(notes, axis=1)
         return np.arange(len(rows), dtype=np.int64), _any_of(notes, self.random), some
-
-
-# ------------------------------------------------------------------------------------ notes and rows
-
-
-# ------------------------------------------------------------------------------------ selection
-
-
-def _elite(found: Found, width: int, random: np.random.Generator) -> Found:
-    """The `width` best different candidates of every niche, by cost and some luck."""
-    key = np.column_stack([found.group, found.rows])
-    found = found.take(np.sort(np.unique(key, axis=0, return_index=True)[1]))
-    found = found.take(np.isfinite(found.cost))
-    luck = random.gumbel(size=len(found.cost)) * LUCK
-    cell = found.group * 1000 + found.niche
-    return found.take(np.sort(_first_of(cell, found.cost - luck, width)))
 
 
 def _any_of(mask: Mask, random: np.random.Generator) -> Ints:

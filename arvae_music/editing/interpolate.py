@@ -15,65 +15,48 @@ point, and walks (walk.py) that start from these and mix in the ends' beats, are
 the distance from the line, by the attributes and by how surprising the model finds them. A best path through the
 measures (path.py) is chosen step by step, so that barlines join. Pairs of measures that are the same stay the same.
 
-What must fit, and what is made to fit:
-
-    meters     must be the same measure by measure: refused otherwise, with the measures
-    measures   must all be on the grid: one that passes through cannot be interpolated, and is named
-    pickups    stand over each other; a melody without one is silent there
-    lengths    the shorter is played again, from measure 1, until the longer ends
-    keys       tokens are key-normalised: what is interpolated is degrees of the scale. The key goes from the first's
-               to the last's the shorter way round the circle of fifths, so that each step is near the one before;
-               the register goes with it, in whole octaves
+matching.py says what must fit between the melodies, and makes the rest fit. Tokens are key-normalised, so that degrees
+of the scale are interpolated. The key goes from the first's to the last's the shorter way round the circle of fifths,
+so that each step is near the one before; the register goes with it, in whole octaves.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from ..arrays import Floats, Ints, Mask, Row, Rows
-from ..errors import InputError, UsageError
-from ..music.keys import pitches_for
-from ..music.melody import Bar, Melody
+from ..arrays import Floats, Ints, Row, Rows
+from ..errors import UsageError
+from ..music.keys import OCTAVE, compass_of, pitches_for
+from ..music.melody import Melody
 from ..music.meter import TICKS_PER_BEAT, Meter
-from ..music.sliders import selected
-from ..music.tokens import FIRST_PITCH, HOLD, REST, ends_in, onsets
+from ..music.tokens import onsets
 from ..networks.decoding import decode, gumbel, log_probabilities, surprise
 from ..networks.model import Model, values_of
-from .best_path import Choice, best_path, joins
-from .cost import Judge, judge_of
+from .best_path import BAN, Choice, best_path, choices_of, joins
+from .cost import INTERPOLATION, Judge, awkward, judge_of
 from .edit import BarResult, EditResult
-from .explore import Walk
-from .taste import awkward
-from .ties import canonical
+from .explore import CHUNK, LEEWAY, Walk
+from .matching import match
+from .ties import Key, Place, canonical, find_each
 
 STEPS = 8
 FEWEST_STEPS = 3
-TICKS_PER_QUARTER = 480
-CHUNK = 24  # measures walked at a time
 DECODES = 16  # of each point
 ROUNDS = 6
 POOL = 16  # candidates of each measure at each step
-LEEWAY = 2  # semitones beyond the ends' compass
 NEARLY_PARALLEL = 1e-3  # radians: an arc is a line
-FIFTH, OCTAVE = 7, 12  # semitones
+FIFTH = 7  # semitones
 
 BONUSES = (0.0, 1.0, 2.0, 3.5)  # logits for an end's token
 TEMPERATURES = (0.0, 0.4, 0.7, 1.0)
 NOTHING = 1e-9
 
-# what things cost when a measure is chosen
-MISS = 6.0  # per sd off the line of an attribute
-BACK = 1000.0  # for an attribute that goes back, or past the end: to stay is always possible, and costs less
-UNEVEN = 2.0  # per tick's worth by which a step is longer or shorter than its share,
-AWAY = 4.0  # and by which it is further from the end, or nearer
-NAT = 0.2
-MOST_NATS = 5.0  # less surprising than the ends by more is no merit: dull
-SAME = 4.0  # for a measure that is the same as before, where it should have moved
-BAN = 1e6
+MOST_NATS = 5.0  # a candidate that is less surprising than the ends by more gains no more: it is dull
 
 
 @dataclass(frozen=True)
@@ -123,102 +106,6 @@ def results(path: Interpolation, model: Model) -> list[EditResult]:
     return made
 
 
-def excerpt(melody: Melody, ranges: Sequence[tuple[int, int | None]]) -> Melody:
-    """Some measures, by number. A note that was tied into one from outside is struck there."""
-    bars: list[Bar] = []
-    for i, bar in enumerate(melody.bars):
-        if not selected(ranges, bar.number):
-            continue
-        if bar.tokens is not None and bar.tokens[0] == HOLD and (not bars or melody.bars[i - 1] is not bars[-1]):
-            bar = replace(bar, tokens=_struck(bar.tokens, _ringing(melody, i)))
-        bars.append(bar)
-    if not bars:
-        raise UsageError("no measure of it is selected", where=melody.name)
-    return replace(melody, bars=tuple(bars))
-
-
-def _ringing(melody: Melody, i: int) -> int:
-    """What sounds at the barline before a measure."""
-    for bar in reversed(melody.bars[:i]):
-        end = REST if bar.tokens is None else int(ends_in(bar.tokens[None])[0])
-        if end != HOLD:
-            return end
-    return REST
-
-
-def _struck(row: Row, token: int) -> Row:
-    fresh = row.copy()
-    fresh[0] = token
-    return fresh
-
-
-# ------------------------------------------------------------------------------------ matching
-
-
-def match(melodies: Sequence[Melody], model: Model) -> list[Melody]:
-    """The same with as many measures each. Raises InputError where they do not fit each other, or the model."""
-    for melody in melodies:
-        _check(melody, model)
-    pickup = any(melody.bars[0].number == 0 for melody in melodies)
-    length = max(sum(bar.number > 0 for bar in melody.bars) for melody in melodies)
-    matched = [_fitted(melody, melodies, pickup, length) for melody in melodies]
-    for one, other in itertools.pairwise(matched):
-        differ = [(a, b) for a, b in zip(one.bars, other.bars, strict=True) if a.meter != b.meter]
-        if differ:
-            a, b = differ[0]
-            more = f", and {len(differ) - 1} more measures differ" if len(differ) > 1 else ""
-            raise InputError(
-                f"measure {a.number} is in {a.signature} in {one.name} and in {b.signature} in {other.name}{more}",
-                remedy="choose measures of the same meter with --bars",
-            )
-    return matched
-
-
-def _check(melody: Melody, model: Model) -> None:
-    through = [bar for bar in melody.bars if bar.tokens is None]
-    if through:
-        numbers = ", ".join(str(bar.number) for bar in through[:8]) + (", ..." if len(through) > 8 else "")
-        raise InputError(
-            f"measure{'s' if len(through) > 1 else ''} {numbers} cannot be interpolated: {through[0].reason}",
-            where=melody.name,
-            remedy="choose other measures with --bars",
-        )
-    for bar in melody.bars:
-        if bar.meter is not None and bar.meter.name not in model.metadata.meters:
-            raise InputError(
-                f"measure {bar.number} is in {bar.meter.name}, which the model does not know",
-                where=melody.name,
-                remedy="take another model with --model",
-            )
-
-
-def _fitted(melody: Melody, all_of_them: Sequence[Melody], pickup: bool, length: int) -> Melody:
-    """With a pickup if any has one, and repeated to `length` measures; in file ticks of its own."""
-    bars = list(melody.bars)
-    counted = [bar for bar in bars if bar.number > 0]
-    opening = [bar for bar in bars if bar.number == 0]
-    if pickup and not opening:
-        model_bar = next(m.bars[0] for m in all_of_them if m.bars[0].number == 0)
-        assert model_bar.meter is not None
-        silent = np.full(model_bar.meter.ticks, HOLD, dtype=np.int16)
-        silent[0] = REST
-        opening = [replace(model_bar, tokens=silent)]
-    again = [*opening, *itertools.islice(itertools.cycle(counted), length)]
-    start, laid = 0, []
-    for i, bar in enumerate(again):
-        assert bar.meter is not None
-        assert bar.tokens is not None
-        row = bar.tokens
-        wraps = bar is counted[0] and i > len(opening)
-        if wraps and row[0] == HOLD:
-            row = _struck(row, _ringing(melody, bars.index(bar)))
-        end = start + int(bar.meter.quarters * TICKS_PER_QUARTER)
-        number = i + (0 if opening else 1)
-        laid.append(Bar(number, bar.signature, start, end, bar.meter, row))
-        start = end
-    return replace(melody, bars=tuple(laid))
-
-
 # ------------------------------------------------------------------------------------ distances
 
 
@@ -233,42 +120,20 @@ def gap(one: Rows, other: Rows) -> Floats:
 # ------------------------------------------------------------------------------------ between two
 
 
-@dataclass(frozen=True)
-class _Place:
-    """One measure on the way: its ends, and where it is now."""
-
-    meter: Meter
-    one: Row
-    other: Row
-    now: Row
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        return (self.meter, self.one.tobytes(), self.other.tobytes(), self.now.tobytes())
-
-
-@dataclass(frozen=True)
-class _Candidates:
-    """What one measure may become next, cheapest first."""
-
-    rows: Rows  # (n, t)
-    cost: Floats  # (n,)
-
-
 def _between(one: Melody, other: Melody, model: Model, steps: int, form: bool, seed: int) -> list[Melody]:
     """The steps that lie between two melodies, without these."""
     model = model.restricted(model.metadata.carried)
     places = [
-        _Place(a.meter, a.tokens, b.tokens, a.tokens)
-        for a, b in zip(one.bars, other.bars, strict=True)
+        Place(i, a.meter, a.tokens, np.stack([a.tokens, b.tokens]))
+        for i, (a, b) in enumerate(zip(one.bars, other.bars, strict=True))
         if a.meter is not None and a.tokens is not None and b.tokens is not None
     ]
     melodies = []
     for step in range(1, steps - 1):
-        found = _candidates(places, model, step, steps, seed)
-        rows = _chosen(places, found, form)
+        walk = partial(_walk, model=model, step=step, steps=steps, seed=seed)
+        rows = _chosen(places, find_each(places, CHUNK, walk), form)
         clean = canonical(rows, range(len(rows)))
-        places = [replace(place, now=clean[i]) for i, place in enumerate(places)]
+        places = [replace(place, row=clean[i]) for i, place in enumerate(places)]
         fifths, shift = _key(one, other, step / (steps - 1))
         bars = tuple(replace(bar, tokens=clean[i]) for i, bar in enumerate(one.bars))
         melodies.append(replace(one, bars=bars, shift=shift, fifths=fifths))
@@ -285,33 +150,24 @@ def _key(one: Melody, other: Melody, share: float) -> tuple[int, int]:
     return (fifths + 5) % OCTAVE - 5, to_c + OCTAVE * octaves
 
 
-def _candidates(
-    places: Sequence[_Place], model: Model, step: int, steps: int, seed: int
-) -> dict[tuple[object, ...], _Candidates]:
-    distinct = list({place.key: place for place in places}.values())
-    found: dict[tuple[object, ...], _Candidates] = {}
-    for meter in sorted({place.meter for place in distinct}):
-        here = [place for place in distinct if place.meter == meter]
-        for start in range(0, len(here), CHUNK):
-            chunk = here[start : start + CHUNK]
-            made = _Step(chunk, meter, model, step, steps, [seed, step, meter.code, start]).candidates()
-            found.update(zip((place.key for place in chunk), made, strict=True))
-    return found
+def _walk(
+    places: Sequence[Place], meter: Meter, start: int, model: Model, step: int, steps: int, seed: int
+) -> list[Choice]:
+    return _Step(places, meter, model, step, steps, [seed, step, meter.code, start]).candidates()
 
 
 class _Step:
     """Candidates for the next step of some measures of one meter."""
 
     def __init__(
-        self, places: Sequence[_Place], meter: Meter, model: Model, step: int, steps: int, seed: Sequence[int]
+        self, places: Sequence[Place], meter: Meter, model: Model, step: int, steps: int, seed: Sequence[int]
     ) -> None:
         self.meter, self.model, self.seed = meter, model, list(seed)
-        self.judge: Judge = judge_of(model, meter)
+        self.judge: Judge = judge_of(model, meter, prices=INTERPOLATION)
         self.random = np.random.default_rng(self.seed)
         self.share = step / (steps - 1)
-        self.one, self.other, self.now = (
-            np.stack([getattr(place, which) for place in places]) for which in ("one", "other", "now")
-        )
+        self.one, self.other = np.stack([place.aim for place in places], axis=1)
+        self.now = np.stack([place.row for place in places])
         self.values = [self.judge.values(rows, meter) for rows in (self.one, self.other, self.now)]
         self.wanted = self.values[0] + self.share * (self.values[1] - self.values[0])
         self.low, self.high = np.minimum(*self.values[1:]), np.maximum(*self.values[1:])
@@ -319,24 +175,23 @@ class _Step:
         self.due = self.left / (steps - step)  # of what is left, one step's share
         likely = [surprise(log_probabilities(model.runtime, rows, meter), rows) for rows in (self.one, self.other)]
         self.usual = likely[0] + self.share * (likely[1] - likely[0])
-        self.clumsy = np.maximum(awkward(self.one, meter), awkward(self.other, meter))
+        self.clumsy = np.maximum(awkward(self.one, meter, INTERPOLATION), awkward(self.other, meter, INTERPOLATION))
         both = np.concatenate([self.one, self.other], axis=1)
-        notes = both[onsets(both)]
-        compass = (int(notes.min()), int(notes.max())) if len(notes) else (FIRST_PITCH, FIRST_PITCH)
-        self.pitches = pitches_for(both, compass[0] - LEEWAY, compass[1] + LEEWAY)
+        lowest, highest = compass_of(both)
+        self.pitches = pitches_for(both, lowest - LEEWAY, highest + LEEWAY)
 
-    def candidates(self) -> list[_Candidates]:
-        """For each measure."""
+    def candidates(self) -> list[Choice]:
+        """What each measure may become next, cheapest first."""
         guides = np.concatenate([self._decodes(), self.one[:, None], self.other[:, None]], axis=1)
         found = Walk(
-            self.meter, self.now, guides, self.pitches, self.allow, self.price,
+            self.meter, self.now, guides, self.pitches, self.price,
             self.model.runtime, self.random, POOL,
         ).run(ROUNDS)  # fmt: skip
         made = []
         for group in range(len(self.now)):
             here = found.take(found.group == group)
             here = here.take(np.argsort(here.cost, kind="stable"))
-            made.append(_Candidates(*self._with_stay(group, here.rows, here.cost)))
+            made.append(Choice(self.now[group], *self._with_stay(group, here.rows, here.cost), -1))
         return made
 
     def _with_stay(self, group: int, rows: Rows, cost: Floats) -> tuple[Rows, Floats]:
@@ -376,23 +231,17 @@ class _Step:
         rows = decode(self.model.runtime, z, self.meter, toward, bonus, noise)
         return rows.reshape(groups, DECODES, -1)
 
-    def allow(self, group: Ints, rows: Rows) -> Mask:
-        """Notes in the key and the compass, or the ends' own."""
-        inside = np.take_along_axis(self.pitches[group], rows.astype(np.int64), axis=1)
-        fine: Mask = np.all(inside | ~onsets(rows), axis=1)
-        return fine
-
     def price(self, group: Ints, rows: Rows, nats: Floats) -> tuple[Floats, Ints]:
         values = self.judge.values(rows, self.meter)
         off = np.abs(values - self.wanted[group]) / self.judge.sd
-        cost = MISS * np.maximum(off - self.judge.tolerance(), 0).sum(axis=1)
+        cost = INTERPOLATION.miss * np.maximum(off - self.judge.tolerance(), 0).sum(axis=1)
         back = np.maximum(self.low[group] - values, 0) + np.maximum(values - self.high[group], 0)
-        cost += np.where(back > NOTHING, BACK + back / self.judge.sd, 0.0).sum(axis=1)
+        cost += np.where(back > NOTHING, INTERPOLATION.back + back / self.judge.sd, 0.0).sum(axis=1)
         due, moved = self.due[group], gap(rows, self.now[group])
-        cost += UNEVEN * np.abs(moved - due) + SAME * np.minimum(due, 1.0) * (moved == 0)
-        cost += AWAY * np.abs(gap(rows, self.other[group]) - (self.left[group] - due))
-        cost += NAT * np.maximum(nats - self.usual[group], -MOST_NATS)
-        cost += np.maximum(awkward(rows, self.meter) - self.clumsy[group], 0)
+        cost += INTERPOLATION.uneven * np.abs(moved - due) + INTERPOLATION.stuck * np.minimum(due, 1.0) * (moved == 0)
+        cost += INTERPOLATION.away * np.abs(gap(rows, self.other[group]) - (self.left[group] - due))
+        cost += INTERPOLATION.nat * np.maximum(nats - self.usual[group], -MOST_NATS)
+        cost += np.maximum(awkward(rows, self.meter, INTERPOLATION) - self.clumsy[group], 0)
         return cost, np.zeros(len(rows), dtype=np.int64)
 
 
@@ -410,13 +259,10 @@ def slerp(start: Floats, end: Floats, share: float) -> Floats:
     return result
 
 
-def _chosen(places: Sequence[_Place], found: dict[tuple[object, ...], _Candidates], form: bool) -> list[Row]:
+def _chosen(places: Sequence[Place], found: Mapping[Key, Choice], form: bool) -> list[Row]:
     """The candidates that join best; not what was, nor what will be at the end, where there is anything between."""
-    forms = {key: n for n, key in enumerate(found)}
-    choices = []
-    for place in places:
-        candidates = found[place.key]
-        choices.append(Choice(place.now, candidates.rows, candidates.cost, forms[place.key] if form else -1))
+    found_here = choices_of([place.row for place in places], places, found, form)
+    choices = [choice for choice in found_here if choice is not None]
     rows, _ = _best(choices)
     if _moves(places, rows):
         return rows
@@ -435,16 +281,16 @@ def _best(choices: Sequence[Choice]) -> tuple[list[Row], float]:
     return [choice.rows[c] for choice, c in zip(choices, path, strict=True)], cost
 
 
-def _denied(places: Sequence[_Place], choices: Sequence[Choice], i: int) -> list[Choice]:
+def _denied(places: Sequence[Place], choices: Sequence[Choice], i: int) -> list[Choice]:
     """Where measure i, and those of its form, may be neither what they are nor what they will be."""
-    there = np.stack([places[i].now, places[i].other])
+    there = np.stack([places[i].row, places[i].aim[1]])
     same = (choices[i].rows[:, None] == there).all(axis=2).any(axis=1)
     denied = replace(choices[i], cost=choices[i].cost + BAN * same)
     return [denied if k == i or 0 <= choice.form == denied.form else choice for k, choice in enumerate(choices)]
 
 
-def _moves(places: Sequence[_Place], rows: Sequence[Row]) -> bool:
-    return _differ(rows, [place.now for place in places]) and _differ(rows, [place.other for place in places])
+def _moves(places: Sequence[Place], rows: Sequence[Row]) -> bool:
+    return _differ(rows, [place.row for place in places]) and _differ(rows, [place.aim[1] for place in places])
 
 
 def _differ(rows: Sequence[Row], others: Sequence[Row]) -> bool:

@@ -32,7 +32,7 @@ from ..music.keys import OCTAVE
 from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, ends_in, onsets
 from ..networks.decoding import Beliefs, surprise
 from ..networks.runtime import Runtime
-from .candidates import Pool, _nth, _rank
+from .candidates import _MIX, Pool, _fingerprint, _keys, _nth, _rank
 from .cost import Judge, Problem
 from .taste import crooked, fitting, leaps, repeats
 from .ties import opening_allowed
@@ -86,7 +86,7 @@ class Search:
         self.problem, self.judge, self.runtime = problem, judge, runtime
         self.effort = effort or Effort()
         self.original = judge.values(problem.rows, problem.meter)
-        self.drift = judge.weights.drift * judge.drift_weights(problem.wanted) / judge.sd
+        self.drift = judge.prices.drift * judge.drift_weights(problem.wanted) / judge.sd
         self.pitches = self._pitches()
         self.repeats, self.leaps = repeats(problem.rows), leaps(problem.rows)
         self.crooked, self.fitting = crooked(problem.rows, problem.meter), fitting(problem.rows)
@@ -122,34 +122,34 @@ class Search:
 
     def price(self, group: Ints, rows: Rows, values: Floats, nats: Floats) -> Floats:
         """(n,) what each candidate costs."""
-        tokens = self._spent(group, rows) + self.judge.weights.nat * (nats - self.nats[group])
+        tokens = self._spent(group, rows) + self.judge.prices.nat * (nats - self.nats[group])
         return tokens + self._attributes(group, values)[0] + self._taste(group, rows)
 
     def _attributes(self, group: Ints, values: Floats) -> tuple[Floats, Mask]:
         """(n,) what missing and drifting costs, and (n,) whether nothing is missed."""
-        weights = self.judge.weights
+        prices = self.judge.prices
         misses = self.judge.misses(values, self.problem.wanted[group])
         missed = (misses > 0).sum(axis=1)
         off = np.abs(values - self.original[group])
-        cost = weights.missed * missed + weights.miss * misses.sum(axis=1)
+        cost = prices.missed * missed + prices.miss * misses.sum(axis=1)
         cost += np.einsum("nk,nk->n", off, self.drift[group])
         return cost, missed == 0
 
     def _taste(self, group: Ints, rows: Rows) -> Floats:
         """(n,) what tokens cost by what they stand beside."""
-        weights = self.judge.weights
-        cost = weights.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
-        cost += weights.crooked * np.maximum(crooked(rows, self.problem.meter) - self.crooked[group], 0)
-        total: Floats = cost + weights.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
+        prices = self.judge.prices
+        cost = prices.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
+        cost += prices.crooked * np.maximum(crooked(rows, self.problem.meter) - self.crooked[group], 0)
+        total: Floats = cost + prices.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
         return total
 
     def _tokens(self) -> Floats:
         """(g, t, v) what each token costs by itself, wherever else the candidate differs from the original."""
-        weights, old, new = self.judge.weights, self.problem.rows[:, :, None], np.arange(VOCABULARY)
-        cost = weights.tick + weights.rest * (new == REST)
-        cost = cost + weights.semitone * np.abs(new - old) * (onsets(new) & onsets(old))
-        cost += weights.outside * (onsets(new) & ~self.fitting[:, None])
-        cost[:, 0] += weights.tie * ((new == HOLD) != (old[:, 0] == HOLD))
+        prices, old, new = self.judge.prices, self.problem.rows[:, :, None], np.arange(VOCABULARY)
+        cost = prices.tick + prices.rest * (new == REST)
+        cost = cost + prices.semitone * np.abs(new - old) * (onsets(new) & onsets(old))
+        cost += prices.outside * (onsets(new) & ~self.fitting[:, None])
+        cost[:, 0] += prices.tie * ((new == HOLD) != (old[:, 0] == HOLD))
         each: Floats = np.where(new == old, 0.0, cost)
         return each
 
@@ -169,7 +169,7 @@ class Search:
         lock is dropped."""
         values = self.judge.values(moves.rows, self.problem.meter)
         cost, hit = self._attributes(moves.group, values)
-        cost += moves.spent + self.judge.weights.nat * (moves.nats - self.nats[moves.group])
+        cost += moves.spent + self.judge.prices.nat * (moves.nats - self.nats[moves.group])
         at = np.flatnonzero(cost <= self.full[moves.group])
         at = at[self._unseen(moves.take(at))]
         at = at[self._allowed(moves.group[at], moves.rows[at])]
@@ -181,7 +181,7 @@ class Search:
             return
         beats = self.beliefs.beats(promising.rows)
         nats = surprise(self.beliefs.at(beats), promising.rows)
-        dearer = self.judge.weights.nat * (nats - promising.nats)  # all else is priced already
+        dearer = self.judge.prices.nat * (nats - promising.nats)  # all else is priced already
         exact = replace(promising, nats=nats, cost=promising.cost + dearer)
         self._remember(exact, beats)
         self._keep(self._varied(self.pool.join(exact), self.effort.kept))
@@ -222,10 +222,8 @@ class Search:
     def _near(self, group: Ints, changed: Array, nats: Floats) -> Mask:
         """(n,) groups, ticks changed, nats -> which may be as good as the best that hits: with what they cost at least,
         whatever their attributes are."""
-        weights = self.judge.weights
-        near: Mask = (
-            weights.tick * changed + weights.nat * (nats - self.nats[group]) <= self.limits[group]
-        )
+        prices = self.judge.prices
+        near: Mask = prices.tick * changed + prices.nat * (nats - self.nats[group]) <= self.limits[group]
         return near
 
     def _varied(self, pool: Pool, count: int, alike: int = 1) -> Pool:
@@ -279,7 +277,7 @@ class Search:
             changed += (token != original).astype(np.int64) - (old != original)
             key += (token - old).astype(np.uint64) * _MIX[tick]
         near = self._near(group, changed, nats)
-        near &= spent + self.judge.weights.nat * (nats - self.nats[group]) <= self.full[group]
+        near &= spent + self.judge.prices.nat * (nats - self.nats[group]) <= self.full[group]
         rows = beam.rows[parent[near]]
         for tick, token in changes:
             rows[np.arange(len(rows)), tick[near]] = token[near]
@@ -388,19 +386,3 @@ class Search:
         locks = self.judge.locks
         inside: Mask = tokens >= max(FIRST_PITCH, locks.lowest - REACH)
         return inside & (tokens <= locks.highest + REACH)
-
-
-_MIX = np.random.default_rng(0).integers(1, 1 << 62, size=1024, dtype=np.uint64) | np.uint64(1)
-
-
-def _fingerprint(rows: Rows) -> npt.NDArray[np.uint64]:
-    """(n, t) -> (n,) a hash, the same on every machine."""
-    mixed = rows.astype(np.uint64) + np.uint64(1)
-    hashes: npt.NDArray[np.uint64] = (mixed * _MIX[: rows.shape[1]]).sum(axis=1, dtype=np.uint64)
-    return hashes
-
-
-def _keys(group: Ints, rows: Rows) -> npt.NDArray[np.uint64]:
-    """(n,) groups and (n, t) rows -> (n,) a hash of both."""
-    keys: npt.NDArray[np.uint64] = _fingerprint(rows) + group.astype(np.uint64) * _MIX[-1]
-    return keys

@@ -1,4 +1,4 @@
-"""What few musicians would write, counted: the engine holds it against what it makes, where the original has less.
+"""Counts of what few musicians would write. cost.py prices what a candidate has more of than its original.
 
 Shapes: n rows of one meter, t ticks.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import Floats, Ints, Mask, Rows
-from ..music.attributes import syncopation
+from ..arrays import Ints, Mask, Rows
 from ..music.keys import DIATONIC, OCTAVE, pitch_class
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.tokens import FIRST_PITCH, HOLD, VOCABULARY
@@ -16,17 +15,6 @@ from ..music.tokens import FIRST_PITCH, HOLD, VOCABULARY
 ALTERED = {1: 0, 3: 2, 6: 5, 8: 7, 10: 11}  # pitch classes outside the key (C/a), and what they are altered from
 STAMP = 1 << VOCABULARY.bit_length()  # tick * STAMP + token: both in one number
 SHARP_LEAP = 9  # semitones: a larger interval inside a measure is a leap out of nowhere
-CROOKED = 4.0  # cost of a beat that mixes thirds with quarters
-SYNCOPATED = 0.6  # per metrical level that a note is held over
-LEAP = 0.3  # per semitone beyond SHARP_LEAP
-
-
-def awkward(rows: Rows, meter: Meter) -> Floats:
-    """(n, t) -> (n,) leaps out of nowhere, syncopation without a reason, thirds and quarters in one beat. Only what is
-    more than in the original is worse than that."""
-    cost = LEAP * np.maximum(largest_leap(rows) - SHARP_LEAP, 0).astype(np.float64)
-    cost += SYNCOPATED * syncopation(rows, meter)
-    return cost + CROOKED * crooked(rows, meter)
 
 
 def crooked(rows: Rows, meter: Meter) -> Ints:

@@ -31,25 +31,23 @@ import numpy as np
 
 from ..arrays import Floats, Ints, Mask, Row, Rows
 from ..errors import UsageError
-from ..music.keys import pitches_for
+from ..music.keys import compass_of, pitches_for
 from ..music.melody import Melody
 from ..music.meter import Meter
-from ..music.tokens import FIRST_PITCH, HOLD, REST, ends_in, onsets
+from ..music.tokens import HOLD, REST, ends_in, onsets
 from ..networks.decoding import decode
 from ..networks.model import Model, values_of
 from ..vae.scales import NOT_CARRIED
-from .best_path import Choice, best_path, joins
+from .best_path import BAN, best_path, choices_of, joins
 from .candidates import Found
-from .cost import Judge, judge_of
+from .cost import VARIATION, Judge, awkward, judge_of
 from .edit import EditRequest, EditResult, edit
-from .explore import Walk
+from .explore import CHUNK, LEEWAY, Walk
 from .locks import Locks
-from .taste import awkward, largest_leap
-from .ties import canonical, leave_of, opening_allowed, tie_of
+from .taste import largest_leap
+from .ties import Key, Place, bound_together, canonical, find_each, leave_of, opening_allowed, tie_of
 
 COUNT, AMOUNT = 16, 0.5
-CHUNK = 24  # measures walked at a time: memory stays flat however long the melody is
-LEEWAY = 2  # semitones beyond the melody's compass that a variation may go
 RADII = (0.6, 1.0, 1.5)  # of the moves in the free latent dimensions, in posterior units
 BONUSES = (0.0, 1.0, 2.5)  # logits for the original's token
 SEEDS = 24  # decodes of each measure that the walk starts from
@@ -57,19 +55,10 @@ WIDTH = 12  # candidates kept of each measure at each distance, while walking
 POOL = 40  # of each measure, to choose from
 BEYOND = 0.3  # share of a measure's notes beyond the amount that may change in it
 
-# what things cost when measures are chosen
-MISS = 30.0  # per sd that an attribute is off: only while walking
-NAT = 0.15
-EVEN = 3.0  # per note, times the squared difference between a measure's share and the amount
-UNLIKE = 2.0  # per note by which a candidate differs from the nearest other of its pool
-APART = 5.0  # per note by which a variation differs from others, the nearest of which weigh most
-CLOSING = 4.0  # for another last note of the melody: a tune that does not come home is no variation
-OUTER_LEAP = 0.3  # per semitone by which the largest leap of a measure grows
 PULLS = 5  # times that the nearest of the others are made to weigh more
 AMOUNT_STEPS = 6  # of the bisection for the amount
 SETTLED = 0.015  # of the amount: near enough
 FULL_PULL = 6.0  # cost per note by which the amount can be pulled, at most
-BAN = 1e6
 
 
 @dataclass(frozen=True)
@@ -113,14 +102,20 @@ def vary(melody: Melody, request: VaryRequest, model: Model) -> VaryResult:
     """Raises CheckpointError for an attribute that the model does not know, UsageError for no such measures."""
     base = edit(melody, request.editing, model)
     known = model.restricted(base.names)
-    pools = _pools(base, request, known)
-    ensemble = _Ensemble(base.melody, pools, request)
+    places = _places(base)
+    locks = Locks(request.editing.locks, *compass_of(base.melody.rows))
+
+    def collect(some: Sequence[Place], meter: Meter, start: int) -> list[_Pool]:
+        seed = [request.editing.seed, meter.code, start]
+        return _Collector(some, meter, locks, request.amount, known, seed).pools()
+
+    ensemble = _Ensemble(base.melody, places, find_each(places, CHUNK, collect), request)
     variations = []
     for _ in range(request.count):
         chosen = ensemble.next()
         if chosen is None:
             break
-        variations.append(_variation(base, chosen, ensemble.amount_of(chosen), pools, known))
+        variations.append(_variation(base, chosen, ensemble.amount_of(chosen), ensemble.pools, known))
     return VaryResult(base, tuple(variations), request.count)
 
 
@@ -136,27 +131,6 @@ def notes_apart(one: Rows, other: Rows) -> Ints:
 
 
 @dataclass(frozen=True)
-class _Spot:
-    """One measure that may change."""
-
-    index: int
-    meter: Meter
-    row: Row
-    wanted: Floats  # (k,) the values to keep
-    tie: int  # locks.opening_allowed
-    leave: int  # search.Problem.leave
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        return (self.meter, self.row.tobytes())
-
-    def bound_as(self, other: _Spot) -> _Spot:
-        """Bound to its neighbours as another place of the same measure is too: one variation must suit both."""
-        # Of one row, ties are 0 and -1, or 0 and 1; and what it leaves is -1 or what it ends in.
-        return replace(self, tie=self.tie or other.tie, leave=max(self.leave, other.leave))
-
-
-@dataclass(frozen=True)
 class _Pool:
     """What one distinct measure may become: the base's row first."""
 
@@ -166,60 +140,41 @@ class _Pool:
     notes: int  # of the base's row
 
 
-def _spots(base: EditResult) -> list[_Spot]:
-    editable = {bar.index for bar in base.bars}
-    spots = []
+def _places(base: EditResult) -> list[Place]:
+    """The measures that may change, to keep the attributes that they have."""
+    melody, editable = base.melody, {bar.index for bar in base.bars}
+    places = []
     for bar in base.bars:
-        row = base.melody.bars[bar.index].tokens
+        row = melody.bars[bar.index].tokens
         if row is not None:
-            tie, leave = tie_of(base.melody, bar.index, editable), leave_of(base.melody, bar.index, editable)
-            spots.append(_Spot(bar.index, bar.meter, row, bar.achieved, tie, leave))
-    return spots
-
-
-def _pools(base: EditResult, request: VaryRequest, model: Model) -> dict[int, tuple[int, _Pool]]:
-    """By index of the measure: which of the distinct measures it is, and its pool."""
-    spots = _spots(base)
-    distinct: dict[tuple[object, ...], _Spot] = {}
-    for spot in spots:
-        distinct[spot.key] = distinct[spot.key].bound_as(spot) if spot.key in distinct else spot
-    found: dict[tuple[object, ...], _Pool] = {}
-    notes = [token for row in base.melody.rows if row is not None for token in row[onsets(row)].tolist()]
-    locks = Locks(request.editing.locks, min(notes, default=FIRST_PITCH), max(notes, default=FIRST_PITCH))
-    for meter in sorted({spot.meter for spot in distinct.values()}):
-        here = [spot for spot in distinct.values() if spot.meter == meter]
-        for start in range(0, len(here), CHUNK):
-            chunk = here[start : start + CHUNK]
-            seed = [request.editing.seed, meter.code, start]
-            pools = _Collector(chunk, meter, locks, request.amount, model, seed).pools()
-            found.update(zip((spot.key for spot in chunk), pools, strict=True))
-    forms = {key: n for n, key in enumerate(found)}
-    return {spot.index: (forms[spot.key], found[spot.key]) for spot in spots}
+            tie, leave = tie_of(melody, bar.index, editable), leave_of(melody, bar.index, editable)
+            places.append(Place(bar.index, bar.meter, row, bar.achieved, tie, leave))
+    return bound_together(places)
 
 
 class _Collector:
     """Walks from some measures of one meter, and keeps what keeps their attributes."""
 
     def __init__(
-        self, spots: Sequence[_Spot], meter: Meter, locks: Locks, amount: float, model: Model, seed: Sequence[int]
+        self, places: Sequence[Place], meter: Meter, locks: Locks, amount: float, model: Model, seed: Sequence[int]
     ) -> None:
         self.meter, self.locks, self.amount, self.model = meter, locks, amount, model
-        self.judge: Judge = judge_of(model, meter, locks)
+        self.judge: Judge = judge_of(model, meter, locks, prices=VARIATION)
         self.random = np.random.default_rng(list(seed))
-        self.rows = np.stack([spot.row for spot in spots])
-        self.wanted = np.stack([spot.wanted for spot in spots])
-        self.tie = np.array([spot.tie for spot in spots], dtype=np.int8)
-        self.leave = np.array([spot.leave for spot in spots])
+        self.rows = np.stack([place.row for place in places])
+        self.wanted = np.stack([place.aim for place in places])
+        self.tie = np.array([place.tie for place in places], dtype=np.int8)
+        self.leave = np.array([place.leave for place in places])
         self.notes = onsets(self.rows).sum(axis=1)
         self.leaps = largest_leap(self.rows)
-        self.clumsy = awkward(self.rows, meter)
+        self.clumsy = awkward(self.rows, meter, VARIATION)
         self.pitches = pitches_for(self.rows, locks.lowest - LEEWAY, locks.highest + LEEWAY)
         self.farthest = np.ceil(np.minimum(amount + BEYOND, 1.0) * self.notes)
 
     def pools(self) -> list[_Pool]:
         walk = Walk(
-            self.meter, self.rows, self._decodes(), self.pitches, self.allow, self.price,
-            self.model.runtime, self.random, WIDTH,
+            self.meter, self.rows, self._decodes(), self.pitches, self.price,
+            self.model.runtime, self.random, WIDTH, self.allow,
         )  # fmt: skip
         found = walk.run()
         values = self.judge.values(found.rows, self.meter)
@@ -243,28 +198,23 @@ class _Collector:
         return rows.reshape(len(self.rows), count, -1)
 
     def allow(self, group: Ints, rows: Rows) -> Mask:
-        """Locks, neighbours, notes in the key and the compass."""
-        original = self.rows[group]
-        fine = opening_allowed(rows, self.tie[group])
-        new = onsets(rows) & (rows != original)
-        inside = np.take_along_axis(self.pitches[group], rows.astype(np.int64), axis=1)
-        fine &= np.all(inside | ~new, axis=1)
+        """What suits the locks and the neighbours."""
         leave, ends = self.leave[group], ends_in(rows)
-        fine &= (leave < 0) | (ends == leave) | (ends == HOLD)
-        return fine & self.locks.allow(original, rows)
+        fine: Mask = opening_allowed(rows, self.tie[group]) & ((leave < 0) | (ends == leave) | (ends == HOLD))
+        return fine & self.locks.allow(self.rows[group], rows)
 
     def price(self, group: Ints, rows: Rows, nats: Floats) -> tuple[Floats, Ints]:
         """What a candidate costs while walking; its niche is how many notes are others."""
         misses = self.judge.misses(self.judge.values(rows, self.meter), self.wanted[group])
         apart = notes_apart(self.rows[group], rows)
-        cost = MISS * misses.sum(axis=1) + NAT * nats + self._clumsiness(group, rows)
-        cost += np.abs((rows == REST).sum(axis=1) - (self.rows[group] == REST).sum(axis=1))
+        cost = VARIATION.miss * misses.sum(axis=1) + VARIATION.nat * nats + self._clumsiness(group, rows)
+        cost += VARIATION.new_silence * np.abs((rows == REST).sum(axis=1) - (self.rows[group] == REST).sum(axis=1))
         return np.where(apart > self.farthest[group], np.inf, cost), apart
 
     def _clumsiness(self, group: Ints, rows: Rows) -> Floats:
         """What is worse to sing or play than the original."""
-        leap = OUTER_LEAP * np.maximum(largest_leap(rows) - self.leaps[group], 0)
-        worse: Floats = leap + np.maximum(awkward(rows, self.meter) - self.clumsy[group], 0)
+        leap = VARIATION.wider * np.maximum(largest_leap(rows) - self.leaps[group], 0)
+        worse: Floats = leap + np.maximum(awkward(rows, self.meter, VARIATION) - self.clumsy[group], 0)
         return worse
 
     def _pool(self, g: int, found: Found, own_nats: float) -> _Pool:
@@ -273,16 +223,16 @@ class _Collector:
         found = found.take((found.niche > 0) & (found.rows != row).any(axis=1))
         apart = notes_apart(found.rows[:, None], found.rows[None])
         share = found.niche / max(int(self.notes[g]), 1)
-        merit = found.cost + EVEN * self.notes[g] * np.square(share - self.amount)
+        merit = found.cost + VARIATION.even * self.notes[g] * np.square(share - self.amount)
         chosen: list[int] = []
         nearest = np.full(len(found.rows), float(self.notes[g]))
         while len(chosen) < min(POOL, len(found.rows)):
-            score = merit - UNLIKE * nearest
+            score = merit - VARIATION.unlike * nearest
             score[chosen] = np.inf
             chosen.append(int(score.argmin()))
             nearest = np.minimum(nearest, apart[:, chosen[-1]])
         rows = np.concatenate([row[None], found.rows[chosen]])
-        cost = np.concatenate([[NAT * own_nats], found.cost[chosen]])
+        cost = np.concatenate([[VARIATION.nat * own_nats], found.cost[chosen]])
         return _Pool(rows, cost, notes_apart(rows[:, None], rows[None]), int(self.notes[g]))
 
 
@@ -292,20 +242,15 @@ class _Collector:
 class _Ensemble:
     """The variations chosen so far, as which candidate of every measure."""
 
-    def __init__(self, melody: Melody, pools: Mapping[int, tuple[int, _Pool]], request: VaryRequest) -> None:
+    def __init__(
+        self, melody: Melody, places: Sequence[Place], found: Mapping[Key, _Pool], request: VaryRequest
+    ) -> None:
+        pools = {place.index: found[place.key] for place in places}
         self.pools, self.amount = pools, request.amount
-        self.choices: list[Choice | None] = []
-        for i, bar in enumerate(melody.bars):
-            if bar.tokens is None:
-                self.choices.append(None)
-            elif i not in pools:
-                self.choices.append(Choice(bar.tokens, bar.tokens[None], np.zeros(1), -1))
-            else:
-                form, pool = pools[i]
-                self.choices.append(Choice(bar.tokens, pool.rows, pool.cost, form if request.editing.form else -1))
+        self.choices = choices_of(melody.rows, places, found, request.editing.form)
         self.joins = joins(self.choices)
         self.closing = _closing(pools)
-        self.notes = max(sum(pool.notes for _, pool in pools.values()), 1)
+        self.notes = max(sum(pool.notes for pool in pools.values()), 1)
         self.chosen: list[dict[int, int]] = []
         self.seen: set[tuple[bytes, ...]] = set()
         self._see(dict.fromkeys(pools, 0))
@@ -332,10 +277,10 @@ class _Ensemble:
         return best
 
     def amount_of(self, path: Mapping[int, int]) -> float:
-        return sum(int(self.pools[i][1].apart[0, c]) for i, c in path.items()) / self.notes
+        return sum(int(self.pools[i].apart[0, c]) for i, c in path.items()) / self.notes
 
     def _apart(self, one: Mapping[int, int], other: Mapping[int, int]) -> float:
-        return sum(int(self.pools[i][1].apart[c, other[i]]) for i, c in one.items()) / self.notes
+        return sum(int(self.pools[i].apart[c, other[i]]) for i, c in one.items()) / self.notes
 
     def _at_amount(self, weights: Floats) -> dict[int, int]:
         """The best path of the amount: every note that is another costs or pays what it takes."""
@@ -353,18 +298,18 @@ class _Ensemble:
 
     def _costs(self, weights: Floats) -> dict[int, Floats]:
         costs = {}
-        for i, (_, pool) in self.pools.items():
+        for i, pool in self.pools.items():
             share = pool.apart[0] / max(pool.notes, 1)
-            cost = pool.cost + EVEN * pool.notes * np.square(share - self.amount) + self.closing.get(i, 0.0)
+            cost = pool.cost + VARIATION.even * pool.notes * np.square(share - self.amount) + self.closing.get(i, 0.0)
             if self.chosen:
-                cost = cost - APART * pool.apart[:, [other[i] for other in self.chosen]] @ weights
+                cost = cost - VARIATION.apart * pool.apart[:, [other[i] for other in self.chosen]] @ weights
             costs[i] = cost
         return costs
 
     def _path(self, costs: Mapping[int, Floats], pull: float) -> dict[int, int]:
         choices = [
             choice if choice is None or i not in costs
-            else replace(choice, cost=costs[i] + pull * self.pools[i][1].apart[0])
+            else replace(choice, cost=costs[i] + pull * self.pools[i].apart[0])
             for i, choice in enumerate(self.choices)
         ]  # fmt: skip
         path = best_path(choices, self.joins)
@@ -373,10 +318,10 @@ class _Ensemble:
     def _another(self, weights: Floats) -> dict[int, int] | None:
         """A path that is not among the chosen: one measure is denied what it had, until it is."""
         costs = self._costs(weights)
-        for form in dict.fromkeys(form for form, _ in self.pools.values()):
-            here = [i for i, (other, _) in self.pools.items() if other == form]
+        for pool in {id(pool): pool for pool in self.pools.values()}.values():
+            here = [i for i, other in self.pools.items() if other is pool]
             denied = {i: cost.copy() if i in here else cost for i, cost in costs.items()}
-            for _ in range(len(self.pools[here[0]][1].rows)):
+            for _ in range(len(pool.rows)):
                 path = self._path(denied, self.pull)
                 if not self._known(path):
                     return path
@@ -392,27 +337,27 @@ class _Ensemble:
 
     def _sound(self, path: Mapping[int, int]) -> tuple[bytes, ...]:
         """The notes, without where they end."""
-        rows = (self.pools[i][1].rows[c] for i, c in path.items())
+        rows = (self.pools[i].rows[c] for i, c in path.items())
         return tuple(np.where(onsets(row), row, HOLD).tobytes() for row in rows)
 
 
-def _closing(pools: Mapping[int, tuple[int, _Pool]]) -> dict[int, Floats]:
+def _closing(pools: Mapping[int, _Pool]) -> dict[int, Floats]:
     """What the candidates of the last measure with a note cost for ending on another pitch."""
     for i in sorted(pools, reverse=True):
-        pool = pools[i][1]
+        pool = pools[i]
         if pool.notes:
             ends = np.array([row[onsets(row)][-1] if onsets(row).any() else REST for row in pool.rows])
-            return {i: CLOSING * (ends != ends[0])}
+            return {i: VARIATION.closing * (ends != ends[0])}
     return {}
 
 
 def _variation(
-    base: EditResult, chosen: Mapping[int, int], amount: float, pools: Mapping[int, tuple[int, _Pool]], model: Model
+    base: EditResult, chosen: Mapping[int, int], amount: float, pools: Mapping[int, _Pool], model: Model
 ) -> Variation:
     rows: list[Row | None] = list(base.melody.rows)
     changed = {i for i, c in chosen.items() if c > 0}
     for i in changed:
-        rows[i] = pools[i][1].rows[chosen[i]]
+        rows[i] = pools[i].rows[chosen[i]]
     melody = base.melody.with_rows(canonical(rows, changed))
     values = values_of(melody, [bar.index for bar in base.bars], model)
     bars = []

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..arrays import Array, Float64s, Ints, Mask, Rows
-from .tokens import CENTRE, FIRST_PITCH, LOWEST, VOCABULARY
+from ..arrays import Array, Float64s, Ints, Mask, Row, Rows
+from .tokens import CENTRE, FIRST_PITCH, LOWEST, VOCABULARY, onsets
 
 OCTAVE = 12  # semitones
 MOST_STEPS = 3  # of the scale, that a run goes up or down
@@ -131,6 +131,13 @@ def scale_steps() -> Rows:
     result = table.astype(np.int16)
     result.flags.writeable = False  # cached: every caller shares it
     return result
+
+
+def compass_of(rows: Iterable[Row | None]) -> tuple[int, int]:
+    """The lowest and the highest pitch token of some measures (None for one that cannot be read); the lowest token
+    twice where there is no note."""
+    pitches = [token for row in rows if row is not None for token in row[onsets(row)].tolist()]
+    return min(pitches, default=FIRST_PITCH), max(pitches, default=FIRST_PITCH)
 
 
 def pitches_for(rows: Rows, lowest: int, highest: int) -> Mask:

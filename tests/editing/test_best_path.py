@@ -10,17 +10,8 @@ import pytest
 import strategies  # noqa: F401  the hypothesis profile
 from hypothesis import given
 
-from arvae_music.editing.best_path import (
-    BROKEN_TIE,
-    IMPOSSIBLE,
-    LEAP,
-    MOVED_TIE,
-    NEW_TIE,
-    REPEATED,
-    Choice,
-    best_path,
-    joins,
-)
+from arvae_music.editing.best_path import IMPOSSIBLE, Choice, best_path, joins
+from arvae_music.editing.cost import EDIT
 from arvae_music.music.tokens import HOLD, REST
 
 C, D, G, HIGH = 20, 22, 27, 40
@@ -57,13 +48,13 @@ def barline(a: Choice, b: Choice, i: int, j: int) -> float:
         if left == REST:
             return IMPOSSIBLE
         if was_entered != HOLD:
-            return NEW_TIE
-        return 0.0 if left == was_left else MOVED_TIE
-    cost = BROKEN_TIE if was_entered == HOLD else 0.0
+            return EDIT.new_tie
+        return 0.0 if left == was_left else EDIT.moved_tie
+    cost = EDIT.broken_tie if was_entered == HOLD else 0.0
     if left > REST and enters > REST:
         had = abs(int(was_entered) - was_left) if was_left > REST and was_entered > REST else 0
-        cost += LEAP * max(abs(enters - left) - max(had, 4), 0)
-        cost += REPEATED if enters == left and had > 0 else 0.0
+        cost += EDIT.wide_barline * max(abs(enters - left) - max(had, 4), 0)
+        cost += EDIT.struck_again if enters == left and had > 0 else 0.0
     return cost
 
 
@@ -160,14 +151,14 @@ def test_a_tie_out_of_a_rest_is_never_chosen_while_there_is_another_way():
     ("before", "after", "expected"),
     [  # a barline is (original, candidate) on either side
         (([C, 0, 0], [C, 0, 0]), ([0, D, 0], [0, D, 0]), 0),  # a tie that stays
-        (([C, 0, 0], [D, 0, 0]), ([0, D, 0], [0, D, 0]), MOVED_TIE),
-        (([C, 0, 0], [C, 0, 0]), ([0, D, 0], [D, 0, 0]), BROKEN_TIE),
-        (([C, 0, 0], [C, 0, 0]), ([D, 0, 0], [0, D, 0]), NEW_TIE),
+        (([C, 0, 0], [D, 0, 0]), ([0, D, 0], [0, D, 0]), EDIT.moved_tie),
+        (([C, 0, 0], [C, 0, 0]), ([0, D, 0], [D, 0, 0]), EDIT.broken_tie),
+        (([C, 0, 0], [C, 0, 0]), ([D, 0, 0], [0, D, 0]), EDIT.new_tie),
         (([C, 0, 0], [C, REST, 0]), ([0, D, 0], [0, D, 0]), IMPOSSIBLE),
-        (([C, 0, 0], [C, 0, 0]), ([D, 0, 0], [C, 0, 0]), REPEATED),
+        (([C, 0, 0], [C, 0, 0]), ([D, 0, 0], [C, 0, 0]), EDIT.struck_again),
         (([C, 0, 0], [C, 0, 0]), ([C, 0, 0], [C, 0, 0]), 0),  # it was one
-        (([C, 0, 0], [C, 0, 0]), ([D, 0, 0], [G, 0, 0]), LEAP * 3),  # seven semitones, four are easy
-        (([C, 0, 0], [C, 0, 0]), ([G, 0, 0], [HIGH, 0, 0]), LEAP * 13),  # it leapt seven before
+        (([C, 0, 0], [C, 0, 0]), ([D, 0, 0], [G, 0, 0]), EDIT.wide_barline * 3),  # seven semitones, four are easy
+        (([C, 0, 0], [C, 0, 0]), ([G, 0, 0], [HIGH, 0, 0]), EDIT.wide_barline * 13),  # it leapt seven before
         (([C, 0, 0], [C, 0, 0]), ([HIGH, 0, 0], [G, 0, 0]), 0),
         (([C, 0, 0], [C, REST, 0]), ([D, 0, 0], [HIGH, 0, 0]), 0),  # after a rest any leap is fine
     ],
@@ -181,7 +172,7 @@ def test_barlines_by_hand(before, after, expected: float):
 def test_a_forms_own_cost_counts_once():
     """A candidate that is worth its price is taken, also by a sum over the places of its form."""
     pull = choice([[HIGH, 0, 0]], original=[C, 0, 0])  # far from C: a leap, priced per semitone
-    leap = LEAP * (HIGH - C - 4)
+    leap = EDIT.wide_barline * (HIGH - C - 4)
     # High is better beside `pull`, and would not be at twice its cost.
     either = choice([[C, 0, 0], [HIGH, 0, 0]], [0.0, 0.75 * leap], form=3, original=[C, 0, 0])
     assert best_path([pull, either, None, pull, either]) == [0, 1, 0, 0, 1]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from strategies import rows as any_rows
 
 from arvae_music.arrays import Row
-from arvae_music.editing.taste import SHARP_LEAP, awkward, crooked, fitting, largest_leap, leaps, repeats
+from arvae_music.editing.cost import EDIT, VARIATION, awkward
+from arvae_music.editing.taste import SHARP_LEAP, crooked, fitting, largest_leap, leaps, repeats
 from arvae_music.music.meter import Meter
 from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, token_of
 
@@ -76,6 +77,6 @@ def test_pitches_that_fit_a_measure(pitches: tuple[int, ...], foreign: str, fine
 
 def test_awkward_adds_up():
     plain, wild = measure(72, 72, ticks=6), measure(72, 72 + SHARP_LEAP + 5, ticks=6)
-    assert awkward(wild, ONE)[0] - awkward(plain, ONE)[0] == pytest.approx(0.3 * 5)
+    assert awkward(wild, ONE, EDIT)[0] - awkward(plain, ONE, EDIT)[0] == pytest.approx(0.3 * 5)
     both = np.array([[token_of(72), token_of(72), token_of(72), HOLD, HOLD, HOLD]], dtype=np.int16)
-    assert awkward(both, ONE)[0] >= 4.0  # quarters and thirds
+    assert awkward(both, ONE, VARIATION)[0] >= 4.0  # quarters and thirds

@@ -14,7 +14,8 @@ from strategies import Tune, tunes
 
 import arvae_music
 from arvae_music.arrays import Row
-from arvae_music.editing.edit import EditRequest, _bound_together, _tasks
+from arvae_music.editing.edit import EditRequest, _tasks
+from arvae_music.editing.ties import Place, bound_together
 from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.library import Model
 from arvae_music.music.attributes import AttributeSpec
@@ -478,15 +479,20 @@ def test_a_black_box_that_fails_says_whose_it_is():
 def test_measures_of_a_form_are_bound_alike():
     """Nothing may be tied into the first measure: nor, then, into those that repeat it, or they would part."""
     melody = melody_of(*PHRASE, *PHRASE)
-    tasks, _ = _tasks(melody, bach().request({"density": "+2notes"}), bach())
-    assert [task.tie for task in tasks] == [-1] + [0] * 7
-    bound = _bound_together(tasks)
-    assert [task.tie for task in bound] == [-1, 0, 0, 0] * 2
-    assert [task.key for task in bound[:4]] == [task.key for task in bound[4:]]
+    places = places_of(melody)
+    assert [place.tie for place in places] == [-1] + [0] * 7
+    bound = bound_together(places)
+    assert [place.tie for place in bound] == [-1, 0, 0, 0] * 2
+    assert [place.key for place in bound[:4]] == [place.key for place in bound[4:]]
     tied = melody_of(PHRASE[0], row({6: 74}), PHRASE[0], PHRASE[1])  # bars 1 and 3 alone: the first is tied out of
-    tasks, _ = _tasks(tied, bach().request({"density": "+2notes"}, bars="1,3"), bach())
-    assert [task.leave for task in tasks] == [token_of(77), -1]
-    assert [task.leave for task in _bound_together(tasks)] == [token_of(77)] * 2
+    places = places_of(tied, bars="1,3")
+    assert [place.leave for place in places] == [token_of(77), -1]
+    assert [place.leave for place in bound_together(places)] == [token_of(77)] * 2
+
+
+def places_of(melody: Melody, **options: str) -> list[Place]:
+    tasks, _ = _tasks(melody, bach().request({"density": "+2notes"}, **options), bach())
+    return [task.place for task in tasks]
 
 
 # ------------------------------------------------------------------------------------ whatever the melody

@@ -16,7 +16,8 @@ from midi_files import FOUR, canonical, plain_row, row
 
 from arvae_music import library
 from arvae_music.arrays import Row
-from arvae_music.editing.interpolate import _key, excerpt, gap, match, results, slerp
+from arvae_music.editing.interpolate import _key, gap, results, slerp
+from arvae_music.editing.matching import excerpt, match
 from arvae_music.errors import InputError, UsageError
 from arvae_music.io.midi import Song, new_midi
 from arvae_music.library import Model

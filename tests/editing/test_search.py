@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 import arvae_music
 from arvae_music.arrays import Row
-from arvae_music.editing.candidates import Pool, _nth
-from arvae_music.editing.cost import Judge, Problem, Weights, judge_of
+from arvae_music.editing.candidates import Pool, _keys, _nth
+from arvae_music.editing.cost import Judge, Prices, Problem, judge_of
 from arvae_music.editing.locks import Locks
-from arvae_music.editing.search import REACH, Effort, Search, _keys, _Moves
+from arvae_music.editing.search import REACH, Effort, Search, _Moves
 from arvae_music.library import Model
 from arvae_music.music.attributes import PAPER, evaluate
 from arvae_music.music.keys import in_key
@@ -48,8 +48,8 @@ def problem(
     )
 
 
-def judge(meter: Meter = TWO, locks: Locks = COMPASS, limit: float = 1.0, **weights: float) -> Judge:
-    return replace(judge_of(model(), meter, locks, limit), weights=replace(Weights(), **weights))
+def judge(meter: Meter = TWO, locks: Locks = COMPASS, limit: float = 1.0, **prices: float) -> Judge:
+    return replace(judge_of(model(), meter, locks, limit), prices=replace(Prices(), **prices))
 
 
 def search(asked: Problem, by: Judge | None = None, effort: Effort | None = None) -> Search:
@@ -83,7 +83,7 @@ def changed(**ticks: int) -> list[int]:
 def test_the_original_costs_what_it_misses():
     asked = problem([ROW], {"density": 5 / 12})
     density_sd = model().metadata.scale("density").sd
-    expected = Weights().miss * (2 / 12) / density_sd + Weights().missed
+    expected = Prices().miss * (2 / 12) / density_sd + Prices().missed
     assert price(asked, ROW, judge()) == pytest.approx(expected)
     assert price(problem([ROW], {"density": 3 / 12}), ROW, judge()) == 0
     assert price(problem([ROW], {}), ROW, judge()) == 0
