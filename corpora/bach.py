@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from ..io.notation import read_part
 from .corpus import Corpus, Extracted, Work
-from .parts import extract_tune, read_part
+from .extraction import extract_tune
 
 NAME = "bach"
 DESCRIPTION = "sopranos of J. S. Bach's four-part chorales"

@@ -14,11 +14,11 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from .abc import read_abc, read_text, split_collection
+from ..io import abc
 from .bach import BIBTEX as MUSIC21
 from .bach import LICENCE, SOURCE
 from .corpus import Corpus, Extracted, Work
-from .parts import extract_tune
+from .extraction import NO_NOTES, extract_tune
 
 NAME = "folk"
 DESCRIPTION = "Irish, Scottish and American fiddle tunes: O'Neill's, Ryan's Mammoth Collection, Aird's Airs"
@@ -63,16 +63,16 @@ def works() -> list[Work]:
     return found
 
 
-@lru_cache(maxsize=4)  # the tunes of a file are asked for one after the other
+@lru_cache(maxsize=4)  # the works of a file come one after the other
 def _tunes(path: Path) -> list[str]:
-    return split_collection(read_text(path))
+    return abc.split_collection(abc.read_text(path))
 
 
 def extract(work: Work) -> Extracted:
-    """One tune."""
+    """One tune: its first voice."""
     assert work.tune is not None
-    title, measures = read_abc(_tunes(work.path)[work.tune])
-    return extract_tune(measures, work, title or work.id)
+    title, parts = abc.read_tune(_tunes(work.path)[work.tune])
+    return extract_tune(parts[0], work, title or work.id) if parts else Extracted(rejected=NO_NOTES)
 
 
 CORPUS = Corpus(NAME, DESCRIPTION, SOURCE, LICENCE, BIBTEX, works, extract)

@@ -1,15 +1,17 @@
-"""ABC text as notated parts, from music21's tokens and without its streams.
+"""ABC text as notated parts.
 
-music21 reads the notation (key, accidentals, broken rhythm, tuplets, ties) when it turns the text into
-tokens. The streams that it makes of them lose what a melody's measures need: it drops changes of meter
-inside a tune, and splits a measure that holds too much where its time signature would have it. So measures
-are read off the tokens. Habits of its tokeniser that are put right here:
+    read_text, decoded   the text of a file
+    split_collection     the tunes of a file, each with the header that all of them share
+    read_tune            title and parts of one tune; each voice ("V:", "[V:1]") is a part
 
-1. It takes accidentals to hold for one note where the file names no version of ABC; practice is to the
-   barline.
-2. It takes the last note of "AGF::" for a field F:, and inline fields ("[M:3/4]") for chords.
+music21 turns the text into tokens (key, accidentals, broken rhythm, tuplets, ties), and measures are read from these
+tokens. music21's streams are not used: building them takes five times as long, drops changes of meter inside a tune,
+and splits a measure that holds more than its time signature allows. Four habits of its tokeniser are corrected here:
+
+1. Where the file names no version of ABC, it applies an accidental to one note; in practice it holds to the barline.
+2. It reads the last note of "AGF::" as a field F:, and inline fields ("[M:3/4]") as chords.
 3. It forgets the accidental of a note that is tied over a barline.
-4. It knows voices ("V:", "[V:1]") only at times. Here each voice is a part.
+4. It recognises voices only in some places.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from .notation import Measure, Part, Sound
@@ -26,25 +29,41 @@ _LIKE_A_FIELD = re.compile(r"(?<=[A-Ga-g])(?=::)")
 _INLINE = re.compile(r"\[([MKLQ]):\s*([^\]]*)\]")
 _VOICE = re.compile(r"\s*\[?V:\s*([^\s\]]+)([^\]]*)\]?")
 _VOICE_NAME = re.compile(r'(?:name|nm)\s*=\s*"([^"]*)"')
-_TUNE = re.compile(r"^[ \t]*X[ \t]*:", re.MULTILINE)
+_TUNE = re.compile(r"^(?=[ \t]*X[ \t]*:)", re.MULTILINE)
 
 
-def count_tunes(text: str) -> int:
-    """How many tunes an ABC file holds; a file without an X: field is one."""
-    return max(1, len(_TUNE.findall(text)))
+def read_text(path: Path) -> str:
+    """The text of an ABC file."""
+    return decoded(path.read_bytes())
 
 
-def read_parts(text: str) -> list[Part]:
-    """The voices of one tune. Raises whatever music21 does for what is no ABC."""
-    parts = []
+def decoded(data: bytes) -> str:
+    """Bytes as text: UTF-8, or Latin-1 as in many older files."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def split_collection(text: str) -> list[str]:
+    """The tunes of a file, in order; a file without an X: field is one tune."""
+    header, *tunes = _TUNE.split(text.replace("\r\n", "\n").replace("\r", "\n"))
+    shared = header.strip()
+    return [f"{shared}\n{tune}" if shared else tune for tune in tunes] or [header]
+
+
+def read_tune(text: str) -> tuple[str, list[Part]]:
+    """Title and parts of one tune. Raises whatever music21 raises for text that is not ABC."""
+    title, parts = "", []
     for name, voice in _voices(text):
-        handler = tokenised(voice)
-        parts.append(_part(name or handler.getTitle() or "", handler.tokens))
-    return [part for part in parts if part.measures]
+        handler = _tokenised(voice)
+        title = title or handler.getTitle() or ""
+        parts.append(_part(name or title, handler.tokens))
+    return title, [part for part in parts if part.measures]
 
 
-def tokenised(text: str) -> Any:
-    """music21's handler of the text of one voice, its tokens with the habits 1 and 2 put right."""
+def _tokenised(text: str) -> Any:
+    """music21's handler of the text of one voice, with habits 1 and 2 corrected."""
     from music21 import abcFormat
 
     return abcFormat.ABCFile(_VERSION).readstr(_INLINE.sub(r"\n\1:\2\n", _LIKE_A_FIELD.sub(" ", text)))
@@ -56,7 +75,7 @@ def _voices(text: str) -> list[tuple[str, str]]:
     names: dict[str, str] = {}
     lines: dict[str, list[str]] = {}
     current, in_header = "", True
-    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+    for line in text.split("\n"):
         voice = _VOICE.match(line)
         if voice is not None:
             current = voice[1]
@@ -84,29 +103,32 @@ def _part(name: str, tokens: list[Any]) -> Part:
     tempi: list[tuple[Fraction, float]] = []
     signature, fifths = "", None
     start = at = Fraction(0)
-    held: dict[str, int] = {}  # what the note before sounds, by note name
+    second = False  # whether the measure begins a second ending
+    held: dict[str, int] = {}  # pitches of the note before, by note name
     for token in [*tokens, None]:
         if token is None or isinstance(token, abcFormat.ABCBar):
             if at > start:
-                measures.append(Measure(start, at - start, signature, fifths))
+                measures.append(Measure(start, at - start, signature, fifths, second_ending=second))
+                second = False
             start = at
+            second = second or (token is not None and int(token.isRepeatBracket()) > 1)
         elif isinstance(token, abcFormat.ABCMetadata):
             if token.isMeter():
-                signature = signature_of(token)
+                signature = _signature_of(token)
             elif token.isKey():
                 fifths = token.getKeySignatureParameters()[0]
             elif token.isTempo():
                 tempi += _tempo(token, at)
         elif isinstance(token, abcFormat.ABCNote) and not token.inGrace:
-            end = at + quarters_of(token)
+            end = at + _quarters_of(token)
             tied = token.tie in ("stop", "continue")
-            held = pitches_of(token, held if tied else {})
+            held = _pitches_of(token, held if tied else {})
             sounds += (Sound(at, end, pitch, tied) for pitch in held.values())
             at = end
     return Part(name, tuple(measures), tuple(sounds), tempi=tuple(tempi))
 
 
-def signature_of(token: Any) -> str:
+def _signature_of(token: Any) -> str:
     found = token.getTimeSignatureParameters()
     return "" if found is None else f"{found[0]}/{found[1]}"
 
@@ -118,7 +140,7 @@ def _tempo(token: Any, at: Fraction) -> Iterator[tuple[Fraction, float]]:
         yield at, float(quarters)
 
 
-def quarters_of(token: Any) -> Fraction:
+def _quarters_of(token: Any) -> Fraction:
     """The length of a note or chord. music21 keeps a tuplet's ratio apart from it."""
     quarters = Fraction(token.quarterLength).limit_denominator(1024)
     tuplet = token.activeTuplet
@@ -127,8 +149,9 @@ def quarters_of(token: Any) -> Fraction:
     return quarters * Fraction(tuplet.numberNotesNormal, tuplet.numberNotesActual)
 
 
-def pitches_of(token: Any, held: dict[str, int]) -> dict[str, int]:
-    """The MIDI pitches of a note or chord by note name (`F5`), none of a rest; `held` are tied to it."""
+def _pitches_of(token: Any, held: dict[str, int]) -> dict[str, int]:
+    """The MIDI pitches of a note or chord by note name (`F5`); a rest has none. A note that is tied to one of `held`
+    has that note's pitch."""
     from music21 import abcFormat, pitch
 
     notes = token.subTokens if isinstance(token, abcFormat.ABCChord) else [token]

@@ -1,21 +1,32 @@
-"""Notated parts as MIDI: the measures, notes and names that a score's reader found, written as a type 1 file.
+"""Notated music: the parts, measures and notes of a score, as music21 or the ABC reader finds them.
 
-Every part becomes a track with its name, so that `--track`, the choice of the melody and the candidates work
-as for MIDI, and the other parts come out again beside an edited one. Lengths are exact: TICKS_PER_QUARTER
-holds triplets, quintuplets and septuplets. Tied notes become one; chords stay notes at once.
+    read_part   a music21 part -> Part
+    tied        notes, with those that are tied made one
+    to_midi     parts -> a type 1 MIDI file
 
-Barlines are the score's own, those of its first part. A short first measure is the pickup, and its length is
-handed on rather than guessed. A measure that a repeat parts in two is one. One that is too short has the time
-signature written anew after it, so that it passes through as unfinished; one that is too long has a time
-signature of its own.
+Positions are exact fractions of a quarter note. A measure is as long as its contents, whatever its time signature says.
+Grace notes, chord symbols and unpitched notes are dropped; a chord is several notes that begin together.
+
+In the MIDI file every part is a track with the part's name, so that `--track` and the choice of the melody work as they
+do for MIDI, and the other parts are kept beside the edited one. TICKS_PER_QUARTER holds triplets, quintuplets and
+septuplets exactly. The barlines are those of the first part:
+
+1. A short first measure is the pickup. `to_midi` returns its length where no time signature can express it.
+2. Two measures that a repeat sign splits, and that together fill the time signature, are one measure.
+3. After a measure that is too short the time signature is written again, so that it is read as unfinished.
+4. A measure that is too long has a time signature of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
+from typing import Any
 
+from ..music.meter import Meter
+from ..music.tokens import Timed
 from .midi_events import (
     END_OF_TRACK,
     KEY_SIGNATURE,
@@ -51,12 +62,27 @@ class Sound:
 
 @dataclass(frozen=True)
 class Measure:
-    """What stands between two barlines, in quarter notes from the start of the part."""
+    """The time between two barlines, in quarter notes from the start of the part."""
 
     start: Fraction
-    length: Fraction  # as it is, not as the signature says
+    length: Fraction  # of its contents
     signature: str  # in force, as written: "2/2"; "" without one
     fifths: int | None = None  # the key signature in force
+    number: int | None = None  # as printed; None without one
+    second_ending: bool = False  # begins one, so that it does not continue the measure before it
+
+    @property
+    def end(self) -> Fraction:
+        return self.start + self.length
+
+    @property
+    def meter(self) -> Meter | None:
+        """None without a signature, or with one that the grid does not support."""
+        return _meter(self.signature)
+
+    @property
+    def complete(self) -> bool:
+        return self.meter is not None and self.length == self.meter.quarters
 
 
 @dataclass(frozen=True)
@@ -70,31 +96,98 @@ class Part:
     tempi: tuple[tuple[Fraction, float], ...] = ()  # place, quarter notes a minute
 
 
+@lru_cache(maxsize=256)  # a meter computes its grid once for each Meter object
+def _meter(signature: str) -> Meter | None:
+    try:
+        return Meter.parse(signature)
+    except ValueError:
+        return None
+
+
+def read_part(part: Any) -> Part:
+    """A music21 part at the pitches that it holds."""
+    program = getattr(part.getInstrument(returnDefault=True), "midiProgram", None)
+    tempi = [
+        (Fraction(mark.getOffsetInHierarchy(part)), mark.getQuarterBPM() or 0.0)
+        for mark in part.recurse().getElementsByClass("MetronomeMark")
+    ]
+    measures = tuple(_measures(part))
+    sounds = (sound for measure in part.getElementsByClass("Measure") for sound in _sounds(measure))
+    return Part(str(part.partName or ""), measures, tuple(sounds), program or 0, tuple(tempi))
+
+
+def _measures(part: Any) -> Iterator[Measure]:
+    measures = list(part.getElementsByClass("Measure"))
+    starts = [Fraction(measure.offset) for measure in measures]
+    ends = [*starts[1:], *(Fraction(last.offset + last.duration.quarterLength) for last in measures[-1:])]
+    signature, fifths = "", None
+    for measure, start, end in zip(measures, starts, ends, strict=True):
+        for element in measure.getElementsByClass("TimeSignature"):
+            signature = element.ratioString
+        for element in measure.getElementsByClass("KeySignature"):
+            fifths = element.sharps
+        endings = measure.getSpannerSites("RepeatBracket")
+        second = any(ending.isFirst(measure) and ending.number != "1" for ending in endings)
+        yield Measure(start, end - start, signature, fifths, measure.number or 0, second)
+
+
+def _sounds(measure: Any) -> Iterator[Sound]:
+    """The notes of a measure and of the voices in it."""
+    for layer in [measure, *measure.voices]:
+        origin = Fraction(measure.offset) + (Fraction(0) if layer is measure else Fraction(layer.offset))
+        for element in layer.notes:
+            quarters = Fraction(element.duration.quarterLength)
+            if quarters == 0 or element.duration.isGrace or "Harmony" in element.classSet:
+                continue
+            start = origin + Fraction(element.offset)
+            for note in element.notes if element.isChord else (element,):
+                tie = note.tie or element.tie
+                if hasattr(note, "pitch"):
+                    tied_to_last = tie is not None and tie.type in ("stop", "continue")
+                    yield Sound(start, start + quarters, note.pitch.midi, tied_to_last)
+
+
+def tied(sounds: Iterable[Sound]) -> list[Timed]:
+    """Notes sorted by start, each with the ones that are tied to it. A tie with no note before it is ignored."""
+    whole: list[Timed] = []
+    latest: dict[int, int] = {}  # pitch -> index into `whole`
+    for sound in sorted(sounds):
+        before = latest.get(sound.pitch)
+        if sound.tied and before is not None and whole[before].end == sound.start:
+            whole[before] = Timed(whole[before].start, sound.end, sound.pitch)
+        else:
+            latest[sound.pitch] = len(whole)
+            whole.append(Timed(sound.start, sound.end, sound.pitch))
+    return whole
+
+
 def to_midi(parts: Sequence[Part]) -> tuple[bytes, Fraction | None]:
-    """A MIDI file, and the length of its pickup in quarter notes where its signatures do not tell. There is at least
-    one part with a measure."""
+    """A MIDI file, and the length of its pickup in quarter notes: 0 without one, None where a time signature gives it.
+
+    At least one part must have a measure.
+    """
     first = parts[0]
     meters, pickup = _meters(first.measures)
     tempi = [
-        meta(_ticks(at), TEMPO, min(round(60e6 / bpm), SLOWEST).to_bytes(3, "big")) for at, bpm in first.tempi if bpm
+        meta(ticks(at), TEMPO, min(round(60e6 / bpm), SLOWEST).to_bytes(3, "big")) for at, bpm in first.tempi if bpm
     ]
-    end = _ticks(first.measures[-1].start + first.measures[-1].length)
+    end = ticks(first.measures[-1].end)
     tracks = [
         _track(part, CHANNELS[i % len(CHANNELS)], [] if i else [*tempi, *meters], end) for i, part in enumerate(parts)
     ]
     return new_file(tracks, TICKS_PER_QUARTER), pickup
 
 
-def _ticks(quarters: Fraction) -> int:
+def ticks(quarters: Fraction) -> int:
+    """File ticks of a new file."""
     return round(quarters * TICKS_PER_QUARTER)
 
 
 def _meters(measures: Sequence[Measure]) -> tuple[list[Event], Fraction | None]:
-    """The time signatures that put the barlines where they are, and the pickup, where it is too odd for one of its own;
-    0: there is none."""
+    """The time signatures that make the barlines, and the pickup as `to_midi` returns it."""
     events: list[Event] = []
     pickup: Fraction | None = Fraction(0)
-    filled = Fraction(0)  # of a measure that goes on behind a repeat
+    filled = Fraction(0)  # of a measure that continues after a repeat sign
     signature, anew = "", True
     for i, measure in enumerate(measures):
         nominal = _nominal(measure.signature)
@@ -121,7 +214,7 @@ def _meters(measures: Sequence[Measure]) -> tuple[list[Event], Fraction | None]:
 
 
 def _nominal(signature: str) -> Fraction:
-    """The length that a time signature asks for, in quarter notes."""
+    """The length of a full measure in quarter notes."""
     return Fraction(signature) * 4 if signature else Fraction(4)
 
 
@@ -131,8 +224,8 @@ def _signature(at: Fraction, quarters: Fraction, written: str) -> Event:
     if written:
         numerator, denominator = (int(part) for part in written.split("/"))
     if not _can_be_written(numerator, denominator):
-        numerator, denominator = 1, LARGEST_DENOMINATOR  # no meter that the grid knows: passes through
-    return meta(_ticks(at), TIME_SIGNATURE, bytes([numerator, denominator.bit_length() - 1, 24, 8]))
+        numerator, denominator = 1, LARGEST_DENOMINATOR  # an unsupported meter: the measure is left alone
+    return meta(ticks(at), TIME_SIGNATURE, bytes([numerator, denominator.bit_length() - 1, 24, 8]))
 
 
 def _ratio(quarters: Fraction) -> tuple[int, int]:
@@ -141,7 +234,7 @@ def _ratio(quarters: Fraction) -> tuple[int, int]:
 
 
 def _can_be_written(numerator: int, denominator: int) -> bool:
-    """In a MIDI file."""
+    """Whether a MIDI file can hold this time signature."""
     return numerator <= 255 and denominator <= LARGEST_DENOMINATOR and denominator & (denominator - 1) == 0
 
 
@@ -151,27 +244,12 @@ def _track(part: Part, channel: int, conductor: Iterable[Event], end: int) -> li
     fifths = None
     for measure in part.measures:
         if measure.fifths is not None and measure.fifths != fifths and -7 <= measure.fifths <= 7:
-            events.append(meta(_ticks(measure.start), KEY_SIGNATURE, bytes([measure.fifths % 256, 0])))
+            events.append(meta(ticks(measure.start), KEY_SIGNATURE, bytes([measure.fifths % 256, 0])))
         fifths = measure.fifths
     offs = []
-    for start, until, pitch in _tied(part.sounds):
-        events.append(Event(start, bytes([NOTE_ON | channel, pitch, VELOCITY])))
-        offs.append(Event(until, bytes([NOTE_OFF | channel, pitch, RELEASE])))
+    for note in tied(part.sounds):
+        events.append(Event(ticks(note.start), bytes([NOTE_ON | channel, note.pitch, VELOCITY])))
+        offs.append(Event(ticks(note.end), bytes([NOTE_OFF | channel, note.pitch, RELEASE])))
     last = max([end, *(off.tick for off in offs)])
     # A stable sort: at equal ticks note-offs come first.
     return [*sorted([*offs, *events], key=lambda event: event.tick), meta(last, END_OF_TRACK, b"")]
-
-
-def _tied(sounds: Iterable[Sound]) -> list[tuple[int, int, int]]:
-    """Start, end and pitch in ticks; tied notes as one."""
-    whole: list[tuple[int, int, int]] = []
-    latest: dict[int, int] = {}  # pitch -> index into `whole`
-    for sound in sorted(sounds):
-        start, end, pitch = _ticks(sound.start), _ticks(sound.end), sound.pitch
-        before = latest.get(pitch)
-        if sound.tied and before is not None and whole[before][1] == start:
-            whole[before] = (whole[before][0], end, pitch)
-        else:
-            latest[pitch] = len(whole)
-            whole.append((start, end, pitch))
-    return whole

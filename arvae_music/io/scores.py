@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from typing import Any
 from ..errors import InputError
 from . import abc
 from .midi import Song, read_bytes
-from .notation import Measure, Part, Sound, to_midi
+from .notation import Part, read_part, to_midi
 
 FORMATS = {".abc": "abc", ".xml": "musicxml", ".musicxml": "musicxml", ".mxl": "musicxml", ".krn": "humdrum"}
 ABC = ".abc"
@@ -85,7 +84,7 @@ def read_score(
     if not data.strip():
         raise InputError("it is empty", where=where)
     try:
-        parts = _abc_parts(data, where) if Path(path).suffix.lower() == ABC else _parts(Path(path), where)
+        parts = _abc_parts(data, where) if Path(path).suffix.lower() == ABC else read_parts(Path(path), where)[1]
     except InputError:
         raise
     except Exception as error:  # music21 raises whatever its parsers run into
@@ -106,60 +105,26 @@ def _told(error: Exception) -> str:
 
 
 def _abc_parts(data: bytes, where: str) -> list[Part]:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    tunes = abc.count_tunes(text)
-    if tunes != 1:
-        raise InputError(f"it holds {tunes} tunes", where=where, remedy="give each its own file")
-    return abc.read_parts(text)
+    tunes = abc.split_collection(abc.decoded(data))
+    if len(tunes) != 1:
+        raise InputError(f"it holds {len(tunes)} tunes", where=where, remedy="give each its own file")
+    return abc.read_tune(tunes[0])[1]
 
 
-def _parts(path: Path, where: str) -> list[Part]:
-    """The parts of MusicXML or kern."""
+def read_parts(path: Path, where: str) -> tuple[str, list[Part]]:
+    """The title of a MusicXML or kern file, "" without one, and its parts at sounding pitch.
+
+    Raises InputError for a file of several scores, and whatever music21 raises for one that it cannot read.
+    """
     from music21 import converter, stream
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        score = converter.parse(path, format=FORMATS.get(path.suffix.lower()), forceSource=True, storePickle=False)
+        score: Any = converter.parse(path, format=FORMATS.get(path.suffix.lower()), forceSource=True, storePickle=False)
         if isinstance(score, stream.Opus):
-            raise InputError(f"it holds {len(score.scores)} scores", where=where, remedy="give each its own file")
-        score = score.toSoundingPitch()
-    parts = [_part(part) for part in (list(score.parts) or [score])]
-    return [part for part in parts if part.measures]
-
-
-def _part(part: Any) -> Part:
-    program = getattr(part.getInstrument(returnDefault=True), "midiProgram", None)
-    tempi = [
-        (Fraction(mark.getOffsetInHierarchy(part)), mark.getQuarterBPM() or 0.0)
-        for mark in part.recurse().getElementsByClass("MetronomeMark")
-    ]
-    return Part(part.partName or "", tuple(_measures(part)), tuple(_sounds(part)), program or 0, tuple(tempi))
-
-
-def _measures(part: Any) -> Iterator[Measure]:
-    measures = list(part.getElementsByClass("Measure"))
-    starts = [Fraction(measure.offset) for measure in measures]
-    ends = [*starts[1:], *(Fraction(last.offset + last.duration.quarterLength) for last in measures[-1:])]
-    signature, fifths = "", None
-    for measure, start, end in zip(measures, starts, ends, strict=True):
-        if measure.timeSignature is not None:
-            signature = measure.timeSignature.ratioString
-        if measure.keySignature is not None:
-            fifths = measure.keySignature.sharps
-        yield Measure(start, end - start, signature, fifths)
-
-
-def _sounds(part: Any) -> Iterator[Sound]:
-    for element in part.recurse().notes:
-        quarters = Fraction(element.duration.quarterLength)
-        if quarters == 0 or element.duration.isGrace or "Harmony" in element.classSet:
-            continue
-        start = Fraction(element.getOffsetInHierarchy(part))
-        for note in element.notes if element.isChord else (element,):
-            tie = getattr(note, "tie", None) or element.tie
-            if hasattr(note, "pitch"):
-                tied = tie is not None and tie.type in ("stop", "continue")
-                yield Sound(start, start + quarters, note.pitch.midi, tied)
+            remedy = "give each its own file"
+            raise InputError(f"it holds {len(score.scores)} scores", where=where, remedy=remedy)
+        score.toSoundingPitch(inPlace=True)
+    title = score.metadata.title if score.metadata is not None else None
+    parts = [read_part(part) for part in (list(score.parts) or [score])]
+    return title or "", [part for part in parts if part.measures]

@@ -88,10 +88,12 @@ def candidates_of(track: int, events: Sequence[Event], notes: Sequence[FileNote]
     by_channel: dict[int, list[FileNote]] = defaultdict(list)
     for note in notes:
         by_channel[note.channel].append(note)
-    return [
-        _candidate(track, name, _program(events, channel, own[0].on), own)
-        for channel, own in sorted(by_channel.items())
-    ]
+    found: list[Candidate] = []
+    for channel, own in sorted(by_channel.items()):
+        start, end, pitch = np.array([(n.start, n.end, n.pitch) for n in own]).T
+        program = _program(events, channel, own[0].on)
+        found.append(candidate(track, name, start, end, pitch, channel=channel + 1, program=program))
+    return found
 
 
 def _program(events: Sequence[Event], channel: int, first_note: int) -> int | None:
@@ -99,12 +101,15 @@ def _program(events: Sequence[Event], channel: int, first_note: int) -> int | No
     return changes[-1] if changes else None
 
 
-def _candidate(track: int, name: str, program: int | None, notes: list[FileNote]) -> Candidate:
-    start, end, pitch = np.array([(n.start, n.end, n.pitch) for n in notes]).T
-    return Candidate(
-        track, notes[0].channel + 1, name, program, len(notes),
-        int(pitch.min()), int(pitch.max()), float(pitch.mean()), _polyphony(start, end),
-    )  # fmt: skip
+def candidate(
+    track: int, name: str, start: Ints, end: Ints, pitch: Ints, *, channel: int = 1, program: int | None = None
+) -> Candidate:
+    """A voice from its notes, of which there is at least one: (n,) each, sorted by start.
+
+    `start` and `end` are in the same unit, whichever it is; `track` and `channel` as people count.
+    """
+    low, high = int(pitch.min()), int(pitch.max())
+    return Candidate(track, channel, name, program, len(pitch), low, high, float(pitch.mean()), _polyphony(start, end))
 
 
 def _polyphony(start: Ints, end: Ints) -> float:

@@ -15,10 +15,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from arvae_music.corpora import abc, bach, build, describe, folder, folk, parts, registry, store
+from arvae_music.corpora import bach, build, describe, extraction, folder, folk, registry, store
 from arvae_music.corpora.corpus import Bar, Corpus, Extracted, Tune, Work
 from arvae_music.errors import CorpusError
+from arvae_music.io import abc, notation
 from arvae_music.io.midi import Song
+from arvae_music.io.scores import read_any
 from arvae_music.music.attributes import PAPER, evaluate, find
 from arvae_music.music.meter import MAX_TICKS, Meter
 from arvae_music.music.tokens import HOLD, PAD, REST, pitch_of
@@ -49,8 +51,8 @@ def spell(bar: Bar, tune: Tune) -> str:
 
 
 def read(text: str) -> Extracted:
-    title, measures = abc.read_abc(text)
-    return parts.extract_tune(measures, Work(Path("x.abc"), "x"), title)
+    title, (part, *_) = abc.read_tune(text)
+    return extraction.extract_tune(part, Work(Path("x.abc"), "x"), title)
 
 
 def spelled(text: str) -> list[str]:
@@ -113,12 +115,12 @@ def test_golden_abc(name):
 
 
 SKIPPED = {
-    parts.INCOMPLETE: "G2|C4|C2|C4|",
+    extraction.INCOMPLETE: "G2|C4|C2|C4|",
     "two halves of first and second endings": "G2|C4|1 C2:|2 D2|",
-    parts.OVERFULL: "C4|C8|",
+    extraction.OVERFULL: "C4|C8|",
     "two notes at once": "C4|[CE]4|",
     "off-grid rhythm": "C4|C/4D/4E/4F/4 C3|",
-    parts.SILENT: "C4|z4|",
+    extraction.SILENT: "C4|z4|",
     "unsupported meter 5/8": "C4|\nM:5/8\nC5|",
 }
 
@@ -127,8 +129,8 @@ SKIPPED = {
 def test_what_does_not_fit_is_counted_by_reason(reason):
     found = read(HEAD.format("2/4", "C") + SKIPPED[reason])
     expected = {
-        parts.INCOMPLETE: {parts.INCOMPLETE: 2},
-        "two halves of first and second endings": {parts.INCOMPLETE: 3},
+        extraction.INCOMPLETE: {extraction.INCOMPLETE: 2},
+        "two halves of first and second endings": {extraction.INCOMPLETE: 3},
     }.get(reason, {reason: 1})
     assert dict(found.skips) == expected
 
@@ -153,13 +155,13 @@ def test_measures_are_counted_as_people_count():
 
 def test_no_notes_and_no_measures_are_reasons():
     assert read(HEAD.format("2/4", "C") + "z4|z4|").rejected == "no notes"
-    assert "mostly " + parts.INCOMPLETE in read(HEAD.format("2/4", "C") + "C|").rejected
+    assert "mostly " + extraction.INCOMPLETE in read(HEAD.format("2/4", "C") + "C|").rejected
 
 
 def test_a_collection_is_split_and_its_header_shared(tmp_path):
     text = "%abc\nL:1/8\n\nX:1\nT:One\nM:2/4\nK:C\nC4|\n\nX: 2\r\nT:Two\r\nM:2/4\r\nK:C\r\nD4|\r\n"
     tunes = abc.split_collection(text)
-    assert [abc.read_abc(tune)[0] for tune in tunes] == ["One", "Two"]
+    assert [abc.read_tune(tune)[0] for tune in tunes] == ["One", "Two"]
     assert spelled(tunes[1]) == ["62" + " -" * 11]
     assert abc.split_collection("K:C\nC4|") == ["K:C\nC4|"]
     (tmp_path / "latin.abc").write_bytes("T:Bäuerin".encode("latin-1"))
@@ -174,11 +176,11 @@ def test_abc_tokens_and_music21s_streams_agree(at):
 
     work = folk.works()[at]
     text = "%abc-2.1\n" + abc.split_collection(abc.read_text(work.path))[work.tune]
-    ours = parts.assemble(abc.read_abc(text)[1])
-    theirs = parts.assemble(parts.read_part(converter.parse(text, format="abc", forceSource=True).parts[0]))
-    assert ours.notes == theirs.notes
-    assert ours.fifths == theirs.fifths
-    assert [span.length for span in ours.spans] == [span.length for span in theirs.spans]
+    ours = abc.read_tune(text)[1][0]
+    theirs = notation.read_part(converter.parse(text, format="abc", forceSource=True).parts[0])
+    assert notation.tied(ours.sounds) == notation.tied(theirs.sounds)
+    lengths = [[(m.length, m.fifths) for m in extraction.joined(part.measures)] for part in (ours, theirs)]
+    assert lengths[0] == lengths[1]
 
 
 # --------------------------------------------------------------------------------------- music21
@@ -198,18 +200,17 @@ def test_a_music21_part_is_read_exactly():
     stop.tie = tie.Tie("stop")
     second.append([stop, chord.Chord(["C4", "E4"], quarterLength=1)])
     part = stream.Part([first, second])
-    found = parts.assemble(parts.read_part(part))
-    assert [(n.start, n.end, n.pitch) for n in found.notes] == [
+    found = notation.read_part(part)
+    assert [(n.start, n.end, n.pitch) for n in notation.tied(found.sounds)] == [
         (0, Fraction(1, 3), 62),
         (2, 5, 67),
         (5, 6, 60),
         (5, 6, 64),
     ]
-    assert [(s.number, s.start, s.length, s.signature, s.complete) for s in found.spans] == [
-        (1, 0, 3, "3/4", True),
-        (2, 3, 3, "3/4", True),
+    assert [(m.number, m.start, m.length, m.signature, m.fifths, m.complete) for m in found.measures] == [
+        (1, 0, 3, "3/4", 1, True),
+        (2, 3, 3, "3/4", 1, True),
     ]
-    assert found.fifths == 1
 
 
 def test_bach_by_eye():
@@ -219,7 +220,7 @@ def test_bach_by_eye():
     assert rows[0] == "69 - - - - - 71 - - - - - 73 - - - - - 76 - - - - -"
     assert rows[2] == "69 - - 71 - - 68 - - - - - 66 - - - - - 69 - - - - -"
     assert len(rows) == 8
-    assert dict(found.skips) == {parts.INCOMPLETE: 2}
+    assert dict(found.skips) == {extraction.INCOMPLETE: 2}
     assert found.tune.fifths == 3
 
 
@@ -257,8 +258,8 @@ def test_a_build_in_processes_is_the_build_in_this_one(cache, monkeypatch):
     assert data.inputs.shape == (len(data), 1 + MAX_TICKS)
     assert set(data.piece_names.values()) == {f"bach/{name}" for name in CHORALES}
     assert data.facts[0].licence == bach.LICENCE
-    assert data.facts[0].skips[parts.INCOMPLETE] == sum(
-        bach.extract(work).skips[parts.INCOMPLETE] for work in three_chorales().works()
+    assert data.facts[0].skips[extraction.INCOMPLETE] == sum(
+        bach.extract(work).skips[extraction.INCOMPLETE] for work in three_chorales().works()
     )
 
 
@@ -557,6 +558,26 @@ def test_a_score_of_several_parts_gives_its_melody(tmp_path):
     stream.Score([high, low]).write("musicxml", tmp_path / "two.xml")
     tune = folder.extract(Work(tmp_path / "two.xml", "x")).tune
     assert spell(tune.bars[0], tune) == "48 - - - - - 50 - - - - - 52 - - - - - 53 - - - - -"
+
+
+def test_the_voices_of_an_abc_tune_give_their_melody_too(tmp_path):
+    """As they do in an edit: by name, not by their order."""
+    text = 'X:1\nM:2/4\nL:1/4\nK:C\n[V:1 name="Bass"] C, C,|\n[V:2 name="Melody"] C D|\n'
+    (tmp_path / "two.abc").write_text(text)
+    tune = folder.extract(Work(tmp_path / "two.abc", "x", 0)).tune
+    assert spell(tune.bars[0], tune) == "60 - - - - - 62 - - - - -"
+    assert read_any(tmp_path / "two.abc").found.name == "Melody"
+
+
+def test_a_transposing_part_is_read_at_sounding_pitch(tmp_path):
+    from music21 import instrument, stream
+    from music21.converter import parse
+
+    part = parse("tinyNotation: 2/4 d4 e")
+    part.insert(0, instrument.Clarinet())
+    stream.Score([part]).write("musicxml", tmp_path / "clarinet.xml")
+    tune = folder.extract(Work(tmp_path / "clarinet.xml", "x")).tune
+    assert spell(tune.bars[0], tune) == "60 - - - - - 62 - - - - -"
 
 
 def test_a_folder_that_is_not_there_or_not_built(tmp_path, scores):

@@ -1,0 +1,124 @@
+"""From a notated part (arvae_music/io/notation.py) to measures of tokens, by exact fractions.
+
+1. Two measures that a repeat or a double bar splits, and that together fill the time signature exactly, are joined.
+   A pickup stays a pickup.
+2. The key and the register are normalised (`keys.choose_shift`), and each measure is cut into tokens (`tokens.cut`).
+
+Measures that do not fit the grid are left out and counted by reason; nothing is rounded to fit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from ..arrays import Row
+from ..io.notation import Measure, Part, tied
+from ..music.keys import believed_fifths, choose_shift
+from ..music.tokens import REST, Timed, cut, onsets
+from .corpus import Bar, Extracted, Tune, Work
+
+INCOMPLETE = "pickup or incomplete measure"
+OVERFULL = "more in the measure than its time signature"
+NO_METER = "no time signature"
+SILENT = "silent measure"
+NO_NOTES = "no notes"
+
+
+def extract_tune(part: Part, work: Work, title: str) -> Extracted:
+    """The measures of a part that fit the grid; `rejected` when there is no note or no such measure."""
+    notes = tied(part.sounds)
+    if not notes:
+        return Extracted(rejected=NO_NOTES)
+    pitches = np.array([note.pitch for note in notes], dtype=np.int64)
+    lengths = np.array([float(note.end - note.start) for note in notes])
+    signed = _fifths(part.measures)
+    shift = choose_shift(pitches.tolist(), lengths.tolist(), signed)
+    bars, skips = _bars(joined(part.measures), notes, shift)
+    if not bars:
+        return Extracted(rejected=no_measure_fits(skips))
+    fifths = believed_fifths(pitches, lengths, signed)
+    return Extracted(Tune(work.id, title, work.path.name, shift, fifths, tuple(bars)), skips)
+
+
+def _fifths(measures: Iterable[Measure]) -> int | None:
+    """The key signature that is in force for the longest time; None without one."""
+    in_force: dict[int | None, Fraction] = {}
+    for measure in measures:
+        in_force[measure.fifths] = in_force.get(measure.fifths, Fraction(0)) + measure.length
+    return max(in_force, key=lambda fifths: in_force[fifths], default=None)
+
+
+def joined(measures: Iterable[Measure]) -> list[Measure]:
+    """The measures with their halves joined, and with numbers.
+
+    Only measures after the first can be halves: a short first one is a pickup. Measures without a printed number are
+    counted from 1, or from 0 where the first is a pickup.
+    """
+    found: list[Measure] = []
+    for measure in measures:
+        before = found[-1] if len(found) > 1 else None
+        if before is not None and _is_other_half(before, measure):
+            found[-1] = replace(before, length=before.length + measure.length)
+        else:
+            found.append(measure)
+    first = 0 if found and found[0].meter is not None and not found[0].complete else 1
+    return [replace(m, number=n if m.number is None else m.number) for n, m in enumerate(found, first)]
+
+
+def _is_other_half(before: Measure, measure: Measure) -> bool:
+    return (
+        not measure.second_ending
+        and before.meter is not None
+        and before.signature == measure.signature
+        and before.length < before.meter.quarters
+        and before.length + measure.length == before.meter.quarters
+    )
+
+
+def _bars(measures: Sequence[Measure], notes: Sequence[Timed], shift: int) -> tuple[list[Bar], Counter[str]]:
+    bars: list[Bar] = []
+    skips: Counter[str] = Counter()
+    first = 0  # of the notes that may still sound in the measure
+    for measure in measures:
+        while first < len(notes) and notes[first].end <= measure.start:
+            first += 1
+        last = first
+        while last < len(notes) and notes[last].start < measure.end:
+            last += 1
+        tokens, reason = _cut(measure, notes[first:last], shift)
+        if tokens is None:
+            skips[reason] += 1
+        else:
+            assert measure.meter is not None
+            assert measure.number is not None
+            bars.append(Bar(measure.number, measure.meter, tokens))
+    return bars, skips
+
+
+def _cut(measure: Measure, notes: Sequence[Timed], shift: int) -> tuple[Row | None, str]:
+    """The tokens of a measure, or None and the reason."""
+    if not measure.signature:
+        return None, NO_METER
+    if measure.meter is None:
+        return None, f"unsupported meter {measure.signature}"
+    if not measure.complete:
+        return None, INCOMPLETE if measure.length < measure.meter.quarters else OVERFULL
+    piece = cut(notes, measure.start, measure.meter, shift)
+    if piece.tokens is None:
+        return None, piece.reason or ""
+    return (None, SILENT) if is_silent(piece.tokens) else (piece.tokens, "")
+
+
+def is_silent(tokens: Row) -> bool:
+    """Whether nothing sounds in the measure. A note that is held over from the one before counts as sounding."""
+    return bool(tokens[0] == REST and not onsets(tokens).any())
+
+
+def no_measure_fits(skips: Counter[str]) -> str:
+    """The reason why a work has no tune."""
+    return f"no measure fits the grid: mostly {skips.most_common(1)[0][0]}"
