@@ -176,7 +176,7 @@ def _go(jobs: Sequence[Job], device: str, overwrite: bool) -> int:
             if data is None:  # the corpus, which every run needs
                 raise
             failed += 1
-            common.complain(f"{job.folder.name}: {error.message}")
+            common.complain(f"{job.folder.name}: {error.on_command_line}")
     if failed:
         common.complain(f"{failed} of {len(jobs)} runs failed; the same line tries them again")
     return 1 if failed else 0

@@ -94,7 +94,7 @@ def interpolate(
     if len(melodies) < 2:
         raise UsageError("one melody cannot be interpolated", remedy="name two or more")
     if steps < FEWEST_STEPS:
-        raise UsageError(f"{steps} steps hold nothing between the ends", remedy=f"give --steps {FEWEST_STEPS} or more")
+        raise UsageError(f"{steps} steps hold nothing between the ends", remedy=f"give steps={FEWEST_STEPS} or more")
     matched = match(melodies, model)
     path = [matched[0]]
     for one, other in itertools.pairwise(matched):
@@ -169,7 +169,7 @@ def match(melodies: Sequence[Melody], model: Model) -> list[Melody]:
             more = f", and {len(differ) - 1} more measures differ" if len(differ) > 1 else ""
             raise InputError(
                 f"measure {a.number} is in {a.signature} in {one.name} and in {b.signature} in {other.name}{more}",
-                remedy="choose measures of the same meter with --bars",
+                remedy="choose measures of the same meter with bars=...",
             )
     return matched
 
@@ -181,14 +181,14 @@ def _check(melody: Melody, model: Model) -> None:
         raise InputError(
             f"measure{'s' if len(through) > 1 else ''} {numbers} cannot be interpolated: {through[0].reason}",
             where=melody.name,
-            remedy="choose other measures with --bars",
+            remedy="choose other measures with bars=...",
         )
     for bar in melody.bars:
         if bar.meter is not None and bar.meter.name not in model.metadata.meters:
             raise InputError(
                 f"measure {bar.number} is in {bar.meter.name}, which the model does not know",
                 where=melody.name,
-                remedy="take another model with --model",
+                remedy="take another model with model=...",
             )
 
 
