@@ -2,49 +2,105 @@
 
     import arvae_music
 
+    result = arvae_music.edit("melody.mid", density="+2notes")
+    print(result["density"].before, result["density"].achieved)
+    result.save("denser.mid")
+
+or step by step:
+
     song = arvae_music.read("melody.mid")
     model = arvae_music.load("auto", song.melody)
-    result = model.edit(song.melody, density=+1.5)
-    arvae_music.save("denser.mid", song, result.melody)
+    result = model.edit(song, density=+1.5, contour="=2st")
+    arvae_music.save("denser still.mid", song, result.melody)
 
-These import what they need when they are called: `import arvae_music` alone costs nothing.
+A name is imported when it is first used: `import arvae_music` alone costs nothing.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .version import __version__
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from .errors import (
+        ArvaeError,
+        CheckpointError,
+        CorpusError,
+        InputError,
+        OutputError,
+        TrainingError,
+        UsageError,
+    )
+    from .io.conversion import (
+        from_notes,
+        from_pretty_midi,
+        from_symusic,
+        to_notes,
+        to_pretty_midi,
+        to_symusic,
+    )
     from .io.midi import Song
-    from .library import Model
+    from .library import Model, load
+    from .melodies import edit, inspect, interpolate, read, save, vary
+    from .music.attributes import AttributeSpec
     from .music.melody import Melody
+    from .music.sliders import Unit
 
-__all__ = ["__version__", "load", "read", "save"]
+__all__ = [
+    "ArvaeError",
+    "AttributeSpec",
+    "CheckpointError",
+    "CorpusError",
+    "InputError",
+    "Melody",
+    "Model",
+    "OutputError",
+    "Song",
+    "TrainingError",
+    "Unit",
+    "UsageError",
+    "__version__",
+    "edit",
+    "from_notes",
+    "from_pretty_midi",
+    "from_symusic",
+    "inspect",
+    "interpolate",
+    "load",
+    "read",
+    "save",
+    "to_notes",
+    "to_pretty_midi",
+    "to_symusic",
+    "vary",
+]
+
+_MODULES = {
+    "errors": (
+        "ArvaeError", "CheckpointError", "CorpusError", "InputError", "OutputError", "TrainingError", "UsageError",
+    ),
+    "io.conversion": (
+        "from_notes", "from_pretty_midi", "from_symusic", "to_notes", "to_pretty_midi", "to_symusic",
+    ),
+    "io.midi": ("Song",),
+    "library": ("Model", "load"),
+    "melodies": ("edit", "inspect", "interpolate", "read", "save", "vary"),
+    "music.attributes": ("AttributeSpec",),
+    "music.melody": ("Melody",),
+    "music.sliders": ("Unit",),
+}  # fmt: skip
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 
-def load(model: str | Path = "auto", melody: Melody | None = None, runtime: str = "numpy") -> Model:
-    """A packaged model's name, a checkpoint file, or a run folder; or "auto", the packaged model that fits `melody`
-    best; in numpy or in PyTorch (runtime="torch"). Raises CheckpointError, UsageError."""
-    from . import library
-
-    return library.load(model, melody, runtime)
-
-
-def read(path: str | Path, *, track: int | str | None = None, channel: int | None = None) -> Song:
-    """The melody of a MIDI file or a score. Raises InputError."""
-    from .io.scores import read_any
-
-    return read_any(path, track=track, channel=channel)
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = found
+    return found
 
 
-def save(path: str | Path, song: Song, melody: Melody, *, overwrite: bool = False) -> None:
-    """`song`'s file with `melody` in place of its own. Raises OutputError."""
-    from pathlib import Path
-
-    from .system.files import write_whole
-
-    write_whole(Path(path), song.write(melody.rows), overwrite=overwrite)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,16 +2,25 @@
 
 An error says what is wrong, where (file, track, measure), and what to do about it:
 
-    raise InputError("it holds only drums", where="groove.mid, track 2",
-                     remedy="name a melodic track with --track")
+    raise InputError("it holds only drums", where="groove.mid, track 2", remedy="name a melodic track with track=...")
 
-prints as ``groove.mid, track 2: it holds only drums; name a melodic track with --track``.
+reads in Python ``groove.mid, track 2: it holds only drums; name a melodic track with track=...``. A remedy names
+parameters as Python does (`mode="guided"`, `track=...`); `on_command_line` turns them into options (`--mode guided`,
+`--track`).
 
 Exit codes (``ArvaeError.exit_code``): an input that cannot be processed is 1 (the other inputs of the
 command go on); a request, a configuration or an output place that cannot be used is 2 (nothing starts).
 """
 
 from __future__ import annotations
+
+import re
+
+# The parameters that remedies name. Those whose option is not `--` and the name have it here.
+_PARAMETERS = "bars|channel|count|mode|model|overwrite|path|steps|track"
+_OPTIONS = {"count": "-n", "overwrite": "--overwrite, --skip-existing", "path": "-o"}
+_KEYWORD = re.compile(rf"\b({_PARAMETERS})=(?:\.\.\.|True|\"([^\"]*)\"|(\d+))")
+_INSPECT = "arvae_music.inspect()"
 
 
 class ArvaeError(Exception):
@@ -27,9 +36,28 @@ class ArvaeError(Exception):
 
     @property
     def message(self) -> str:
+        return self._with(self.remedy)
+
+    @property
+    def on_command_line(self) -> str:
+        """The message with options in place of Python's parameters."""
+        return self._with(self.remedy and as_options(self.remedy))
+
+    def _with(self, remedy: str | None) -> str:
         place = f"{self.where}: " if self.where else ""
-        mend = f"; {self.remedy}" if self.remedy else ""
+        mend = f"; {remedy}" if remedy else ""
         return f"{place}{self.what}{mend}"
+
+
+def as_options(remedy: str) -> str:
+    """`give steps=3 or more` -> `give --steps 3 or more`."""
+    return _KEYWORD.sub(_option, remedy).replace(_INSPECT, "`arvae inspect`")
+
+
+def _option(match: re.Match[str]) -> str:
+    name, text, number = match.groups()
+    option, value = _OPTIONS.get(name, f"--{name}"), text or number
+    return f"{option} {value}" if value else option
 
 
 class InputError(ArvaeError):

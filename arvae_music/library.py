@@ -1,4 +1,4 @@
-"""The library's front door, which reads like the command line.
+"""Trained models: load one, and edit, vary, interpolate, encode and decode melodies with it.
 
     import arvae_music
 
@@ -6,40 +6,55 @@
     model = arvae_music.load("auto", song.melody)
     result = model.edit(song.melody, density=+1.5, contour="=2st")
     arvae_music.save("denser.mid", song, result.melody)
+
+`melodies` has the same as functions that take a file's name.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from . import results
 from .arrays import Row
-from .editing.edit import PROPOSALS, EditRequest, EditResult, Mode, edit
-from .editing.interpolate import STEPS, Interpolation, interpolate
+from .editing import edit as editing
+from .editing import interpolate as interpolating
+from .editing import vary as varying
+from .editing.edit import PROPOSALS, EditRequest, Mode
+from .editing.interpolate import STEPS
 from .editing.locks import parse as parse_locks
-from .editing.vary import AMOUNT, COUNT, VaryRequest, VaryResult, vary
+from .editing.vary import AMOUNT, COUNT, VaryRequest
 from .errors import CheckpointError, UsageError
+from .io.midi import Song
+from .latents import Latents, from_melody, onto
 from .music.melody import Melody
 from .music.meter import Meter
 from .music.sliders import Target, numbers_in, parse
 from .networks.decoding import decode, log_probabilities
 from .networks.model import Model as EngineModel
 from .networks.model import prepare
+from .results import EditResult, Interpolation, VaryResult
 from .vae import checkpoint as checkpoints
 
-Request = float | str | Target
+Request = float | str | Target  # +1.5, "+2notes", "=8notes", "x1.5", a curve, or what `parse` made of one
 RUNTIMES = ("numpy", "torch")  # the first is the usual one
 AUTO = "auto"  # the packaged model that knows a melody best
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model(EngineModel):
-    """A trained model, ready to work."""
+    """A trained model, ready to work. It can be pickled: the copy is built from the checkpoint."""
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name!r}: {', '.join(self.metadata.carried)}; meters {', '.join(self.metadata.meters)}>"
 
     def target(self, name: str, request: Request) -> Target:
         """`1.5` or `"+1.5"`, `"=8notes"`, ... for one of the model's attributes. Raises UsageError, CheckpointError."""
@@ -52,24 +67,39 @@ class Model(EngineModel):
         self,
         targets: Mapping[str, Request] | None = None,
         *,
-        keep: Iterable[str] = (),
-        lock: Iterable[str] = (),
+        density: Request | None = None,
+        rhythm: Request | None = None,
+        range: Request | None = None,
+        contour: Request | None = None,
+        syncopation: Request | None = None,
+        pitch: Request | None = None,
+        repetition: Request | None = None,
+        steps: Request | None = None,
+        keep: str | Iterable[str] = (),
+        lock: str | Iterable[str] = (),
         bars: str | None = None,
         mode: Mode = "guided",
         form: bool = True,
         strength: float = 1.0,
         proposals: int = PROPOSALS,
         seed: int = 0,
-        **named: Request,
     ) -> EditRequest:
-        """An EditRequest from what people write: targets as a mapping or by name (`density=+1.5`, `contour="=2st"`),
-        `bars` as in `1-4,7,12-`. Raises UsageError, CheckpointError."""
+        """An EditRequest from what people write. An attribute of your own goes into `targets`, by name; `bars` is as in
+        "1-4,7,12-". Raises UsageError, CheckpointError."""
         if mode not in ("guided", "latent"):
             raise UsageError(f"there is no mode {mode!r}", remedy="give guided or latent")
+        sliders = {
+            "density": density, "rhythm": rhythm, "range": range, "contour": contour, "syncopation": syncopation,
+            "pitch": pitch, "repetition": repetition, "steps": steps,
+        }  # fmt: skip
+        given = {name: value for name, value in sliders.items() if value is not None}
+        twice = sorted(set(given) & set(targets or {}))
+        if twice:
+            raise UsageError(f"{twice[0]} is given twice, in targets and by name", remedy="leave out one of the two")
         return EditRequest(
-            targets={name: self.target(name, request) for name, request in {**(targets or {}), **named}.items()},
-            keep=frozenset(self.metadata.scale(name).name for name in keep),
-            locks=parse_locks(lock),
+            targets={name: self.target(name, value) for name, value in {**(targets or {}), **given}.items()},
+            keep=frozenset(self.metadata.scale(name).name for name in _words(keep)),
+            locks=parse_locks(_words(lock)),
             bars=None if bars is None else numbers_in(bars),
             mode=mode,
             form=form,
@@ -78,20 +108,133 @@ class Model(EngineModel):
             seed=seed,
         )
 
-    def edit(self, melody: Melody, **asked: Any) -> EditResult:
-        """The melody with what is asked, in the words of `request`: `density=+1.5, keep=["contour"], bars="1-4"`."""
-        return edit(melody, self.request(**asked), self)
+    def edit(
+        self,
+        melody: Melody | Song,
+        targets: Mapping[str, Request] | None = None,
+        *,
+        density: Request | None = None,
+        rhythm: Request | None = None,
+        range: Request | None = None,
+        contour: Request | None = None,
+        syncopation: Request | None = None,
+        pitch: Request | None = None,
+        repetition: Request | None = None,
+        steps: Request | None = None,
+        keep: str | Iterable[str] = (),
+        lock: str | Iterable[str] = (),
+        bars: str | None = None,
+        mode: Mode = "guided",
+        form: bool = True,
+        strength: float = 1.0,
+        proposals: int = PROPOSALS,
+        seed: int = 0,
+    ) -> EditResult:
+        """The melody with the requested changes; see `arvae_music.edit` for the parameters."""
+        asked = self.request(
+            targets,
+            density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
+            pitch=pitch, repetition=repetition, steps=steps, keep=keep, lock=lock, bars=bars,
+            mode=mode, form=form, strength=strength, proposals=proposals, seed=seed,
+        )  # fmt: skip
+        melody, song = parts_of(melody)
+        with one_thread():
+            return results.edited(editing.edit(melody, asked, self), melody, self, song)
 
-    def vary(self, melody: Melody, count: int = COUNT, *, amount: float = AMOUNT, **asked: Any) -> VaryResult:
-        """`count` variations that keep the attributes, of the melody, or of that with what is asked, in the words of
-        `request`. See vary.py."""
-        return vary(melody, VaryRequest(self.request(**asked), count, amount), self)
+    def vary(
+        self,
+        melody: Melody | Song,
+        count: int = COUNT,
+        targets: Mapping[str, Request] | None = None,
+        *,
+        amount: float = AMOUNT,
+        density: Request | None = None,
+        rhythm: Request | None = None,
+        range: Request | None = None,
+        contour: Request | None = None,
+        syncopation: Request | None = None,
+        pitch: Request | None = None,
+        repetition: Request | None = None,
+        steps: Request | None = None,
+        keep: str | Iterable[str] = (),
+        lock: str | Iterable[str] = (),
+        bars: str | None = None,
+        mode: Mode = "guided",
+        form: bool = True,
+        strength: float = 1.0,
+        proposals: int = PROPOSALS,
+        seed: int = 0,
+    ) -> VaryResult:
+        """`count` variations; see `arvae_music.vary` for the parameters."""
+        asked = self.request(
+            targets,
+            density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
+            pitch=pitch, repetition=repetition, steps=steps, keep=keep, lock=lock, bars=bars,
+            mode=mode, form=form, strength=strength, proposals=proposals, seed=seed,
+        )  # fmt: skip
+        melody, song = parts_of(melody)
+        with one_thread():
+            found = varying.vary(melody, VaryRequest(asked, count, amount), self)
+            return results.varied(found, melody, self, song)
 
     def interpolate(
-        self, melodies: Sequence[Melody], steps: int = STEPS, *, form: bool = True, seed: int = 0
+        self, melodies: Sequence[Melody | Song], steps: int = STEPS, *, form: bool = True, seed: int = 0
     ) -> Interpolation:
-        """`steps` melodies from each to the next, both included. See interpolate.py for what must fit."""
-        return interpolate(melodies, self, steps, form=form, seed=seed)
+        """`steps` melodies from each to the next, both included. See editing/interpolate.py for what must fit."""
+        with one_thread():
+            path = interpolating.interpolate([parts_of(one)[0] for one in melodies], self, steps, form=form, seed=seed)
+            return results.interpolated(path, self)
+
+    def encode(self, melody: Melody | Song) -> Latents:
+        """The latent points of the measures that the model can read: posterior means, (m, z). By name, an attribute's
+        codes: `latents["density"]`, (m,)."""
+        with one_thread():
+            return from_melody(parts_of(melody)[0], self)
+
+    def decode(
+        self,
+        latents: Latents | npt.ArrayLike,
+        melody: Melody | Song | None = None,
+        *,
+        meters: str | Sequence[str] | None = None,
+    ) -> Melody:
+        """The most probable melody of each latent point.
+
+        With `melody`, its measures at `latents.measures` are replaced. Without one, the result holds the decoded
+        measures only, in C major; an (m, z) array needs `meters` then: one for all measures, or one each. Raises
+        UsageError for shapes that do not fit, and for meters that the model does not know.
+        """
+        with one_thread():
+            return onto(latents, None if melody is None else parts_of(melody)[0], meters, self)
+
+
+def parts_of(melody: Melody | Song) -> tuple[Melody, Song | None]:
+    """The melody, and the song that it stands in, if any."""
+    return (melody.melody, melody) if isinstance(melody, Song) else (melody, None)
+
+
+def _words(names: str | Iterable[str]) -> Iterable[str]:
+    """One name, or some."""
+    return [names] if isinstance(names, str) else names
+
+
+@lru_cache(maxsize=1)
+def _blas() -> Any:
+    """Finding the libraries takes a millisecond: once a process."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """The engine's matrices are small: BLAS threads would cost it many times what they save."""
+    if os.environ.get("OPENBLAS_NUM_THREADS") == "1":  # as on the command line
+        return nullcontext()
+    limited: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
+    return limited
+
+
+# ------------------------------------------------------------------------------------ models
 
 
 def load(model: str | Path = AUTO, melody: Melody | None = None, runtime: str = RUNTIMES[0]) -> Model:
@@ -150,14 +293,15 @@ def fit(model: Model, melody: Melody) -> float:
         if bar.tokens is not None and bar.meter is not None:
             rows.setdefault(bar.meter, []).append(bar.tokens)
     right = total = 0
-    for meter, found in rows.items():
-        inputs = np.stack(found)
-        total += inputs.size
-        if meter.name not in model.metadata.meters:
-            continue
-        z = model.runtime.encode(inputs, meter)
-        # A measure whose every token is foretold from those before it is decoded so; only the others need be.
-        foretold = (log_probabilities(model.runtime, inputs, meter, z).argmax(axis=2) == inputs).all(axis=1)
-        right += inputs[foretold].size
-        right += int((decode(model.runtime, z[~foretold], meter) == inputs[~foretold]).sum())
+    with one_thread():
+        for meter, found in rows.items():
+            inputs = np.stack(found)
+            total += inputs.size
+            if meter.name not in model.metadata.meters:
+                continue
+            z = model.runtime.encode(inputs, meter)
+            # A measure whose every token is foretold from those before it is decoded so; only the others need be.
+            foretold = (log_probabilities(model.runtime, inputs, meter, z).argmax(axis=2) == inputs).all(axis=1)
+            right += inputs[foretold].size
+            right += int((decode(model.runtime, z[~foretold], meter) == inputs[~foretold]).sum())
     return right / max(total, 1)

@@ -76,7 +76,7 @@ def _settings() -> Iterator[Check]:
     try:
         found = settings.load()
     except ArvaeError as error:
-        yield Check("settings", "broken", error.message)
+        yield Check("settings", "broken", error.on_command_line)
         return
     set_ = [f"{name} = {value.value}" for name, value in found.values.items() if value.origin != "default"]
     yield Check("settings", "good", ", ".join(set_) or "all defaults")
@@ -106,7 +106,7 @@ def _models() -> Iterator[Check]:
             sliders = ", ".join(model.metadata.names)
             yield Check(f"model {name}", "good", f"{model.digest}: {sliders}")
         except ArvaeError as error:
-            yield Check(f"model {name}", "broken", error.message)
+            yield Check(f"model {name}", "broken", error.on_command_line)
 
 
 def _threads() -> Check:

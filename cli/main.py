@@ -104,7 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ArvaeError as error:
         if debug:
             traceback.print_exc()
-        _complain(error.message)
+        _complain(error.on_command_line)
         return error.exit_code
     except Exception as error:
         if debug:

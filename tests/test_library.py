@@ -176,7 +176,7 @@ def test_keywords_are_what_the_command_line_parses():
         ({"density": "lots"}, UsageError, "this is no target"),
         ({"density": float("nan")}, UsageError, "this is no target"),
         ({"density": float("inf")}, UsageError, "this is no target"),
-        ({"densty": 1}, CheckpointError, "did you mean density"),
+        ({"targets": {"densty": 1}}, CheckpointError, "did you mean density"),
         ({"keep": ["contuor"]}, CheckpointError, "did you mean contour"),
         ({"lock": ["keys"]}, UsageError, "did you mean key"),
         ({"bars": "4-1"}, UsageError, "runs backwards"),

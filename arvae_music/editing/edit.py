@@ -71,7 +71,7 @@ class EditRequest:
             )
         if self.mode == "latent" and (self.locks or self.strength < 1):
             raise UsageError(
-                "one decode a measure knows no locks and no strength", remedy="use --mode guided, or leave them out"
+                "one decode a measure knows no locks and no strength", remedy='use mode="guided", or leave them out'
             )
         if self.proposals < 0:
             raise UsageError(f"{self.proposals} proposals", remedy="give 0 or more")
@@ -129,7 +129,7 @@ def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
     asked = [model.metadata.scale(name) for name in [*request.targets, *request.keep]]
     for scale in asked:
         if scale.dimension == NOT_CARRIED and request.mode == "latent":
-            raise UsageError(f"the model has no latent dimension for {scale.name}", remedy="use --mode guided")
+            raise UsageError(f"the model has no latent dimension for {scale.name}", remedy='use mode="guided"')
     model = model.restricted({*model.metadata.carried, *(scale.name for scale in asked)})
     tasks, skipped = _tasks(melody, request, model)
     places = [task.place for task in tasks if task.open]

@@ -77,7 +77,7 @@ def interpolate(
     if len(melodies) < 2:
         raise UsageError("one melody cannot be interpolated", remedy="name two or more")
     if steps < FEWEST_STEPS:
-        raise UsageError(f"{steps} steps hold nothing between the ends", remedy=f"give --steps {FEWEST_STEPS} or more")
+        raise UsageError(f"{steps} steps hold nothing between the ends", remedy=f"give steps={FEWEST_STEPS} or more")
     matched = match(melodies, model)
     path = [matched[0]]
     for one, other in itertools.pairwise(matched):

@@ -67,7 +67,7 @@ def match(melodies: Sequence[Melody], model: Model) -> list[Melody]:
             more = f", and {len(differ) - 1} more measures differ" if len(differ) > 1 else ""
             raise InputError(
                 f"measure {a.number} is in {a.signature} in {one.name} and in {b.signature} in {other.name}{more}",
-                remedy="choose measures of the same meter with --bars",
+                remedy="choose measures of the same meter with bars=...",
             )
     return matched
 
@@ -79,14 +79,14 @@ def _check(melody: Melody, model: Model) -> None:
         raise InputError(
             f"measure{'s' if len(through) > 1 else ''} {numbers} cannot be interpolated: {through[0].reason}",
             where=melody.name,
-            remedy="choose other measures with --bars",
+            remedy="choose other measures with bars=...",
         )
     for bar in melody.bars:
         if bar.meter is not None and bar.meter.name not in model.metadata.meters:
             raise InputError(
                 f"measure {bar.number} is in {bar.meter.name}, which the model does not know",
                 where=melody.name,
-                remedy="take another model with --model",
+                remedy="take another model with model=...",
             )
 
 

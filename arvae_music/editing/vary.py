@@ -69,7 +69,7 @@ class VaryRequest:
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise UsageError(f"{self.count} variations", remedy="give -n 1 or more")
+            raise UsageError(f"{self.count} variations", remedy="give count=1 or more")
         if not 0 < self.amount <= 1:
             raise UsageError(f"the amount is {self.amount:g}", remedy="give a share of the notes, above 0, at most 1")
 

@@ -62,8 +62,8 @@ DEFAULT_TEMPO = 120.0  # quarter notes a minute, of a file that gives none: the 
 TICKS_PER_QUARTER = 480  # of new files; a multiple of 12, so that the grid is exact
 SIMPLE_CLICK, COMPOUND_CLICK = 24, 36  # MIDI clocks in a quarter and in a dotted one, part of a signature event
 _REMEDIES = {
-    TWO_AT_ONCE: "name a track that plays one note at a time with --track",
-    OFF_GRID: "quantise it to sixteenths or triplets, or name another track with --track",
+    TWO_AT_ONCE: "name a track that plays one note at a time with track=...",
+    OFF_GRID: "quantise it to sixteenths or triplets, or name another track with track=...",
 }
 
 
@@ -121,6 +121,12 @@ class Song:
         _check(melody, placements, f"{where}, {chosen.label}")
         found = Found(chosen.track, chosen.name, chosen.channel, chosen.program, why)
         return cls(where, melody, found, tuple(candidates), placements, parts, parsed[index], tuple(own_notes))
+
+    def __repr__(self) -> str:
+        return f"<Song {self.name!r}: track {self.found.track}, {len(self.melody.bars)} measures>"
+
+    def _repr_html_(self) -> str | None:
+        return self.melody._repr_html_()
 
     @property
     def pickup(self) -> Fraction:
@@ -182,7 +188,7 @@ class Song:
 def read_bytes(path: Path) -> bytes:
     """A file's bytes. Raises InputError where there are none to be had."""
     if path.is_dir():
-        raise InputError("it is a directory", where=str(path), remedy="name the files in it, or give -r")
+        raise InputError("it is a directory", where=str(path), remedy="name the files in it")
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -227,7 +233,7 @@ def _check(melody: Melody, placements: Placements, where: str) -> None:
     raise InputError(
         f"no measure fits the grid: mostly {reason}, first in measure {first.number}",
         where=where,
-        remedy=_REMEDIES.get(reason, "name another track with --track; `arvae inspect` lists them"),
+        remedy=_REMEDIES.get(reason, "name another track with track=...; arvae_music.inspect() lists them"),
     )
 
 

@@ -138,7 +138,7 @@ def choose(
         return pool[0], f"{' and '.join(said)} names it"
     if not melodic:
         what = "it holds only drums (channel 10)" if track is None else "that track holds only drums"
-        raise InputError(what, where=where, remedy="give --channel 10 if they are meant")
+        raise InputError(what, where=where, remedy="give channel=10 if they are meant")
     chosen, why = _best(melodic)
     return chosen, f"within {' and '.join(said)}, {why}" if said else why
 

@@ -6,8 +6,9 @@ A `Melody` knows nothing of files. `midi.Song` makes one from a MIDI file and wr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from ..arrays import Row
 from .meter import Meter
@@ -42,6 +43,7 @@ class Melody:
     shift: int  # semitones: token pitch = sounding pitch + shift
     fifths: int  # key signature it is normalised by, sharps positive
     key_origin: str = "key signature"  # or "estimated", or "estimated against the key signature C"
+    picture: ClassVar[Callable[[Melody], str] | None] = None  # the library's, which stands above this package
 
     @property
     def rows(self) -> list[Row | None]:
@@ -55,6 +57,13 @@ class Melody:
     def editable(self) -> list[int]:
         """Indices into `bars` of the measures that have tokens."""
         return [i for i, bar in enumerate(self.bars) if bar.tokens is not None]
+
+    def __repr__(self) -> str:
+        return f"<Melody {self.name!r}: {len(self.bars)} measures, {len(self.notes)} notes>"
+
+    def _repr_html_(self) -> str | None:
+        """A piano roll in a notebook."""
+        return Melody.picture(self) if Melody.picture else None
 
     def with_rows(self, changed: Mapping[int, Row]) -> Melody:
         """The same melody with other tokens in some bars (by index)."""

@@ -173,11 +173,11 @@ def numbers_in(selection: str) -> list[tuple[int, int | None]]:
     for part in selection.split(","):
         match = re.fullmatch(r"\s*(\d+)\s*(?:(-)\s*(\d*))?\s*", part)
         if match is None:
-            raise UsageError(f"{part.strip()!r} is no range of measures", remedy="write --bars 1-4,7,12-")
+            raise UsageError(f"{part.strip()!r} is no range of measures", remedy='write bars="1-4,7,12-"')
         first = int(match[1])
         last = (int(match[3]) if match[3] else None) if match[2] else first
         if last is not None and last < first:
-            raise UsageError(f"the range {part.strip()} runs backwards", remedy="write --bars 1-4,7,12-")
+            raise UsageError(f"the range {part.strip()} runs backwards", remedy='write bars="1-4,7,12-"')
         ranges.append((first, last))
     return ranges
 

@@ -22,7 +22,7 @@ from ..vae.normal_scores import NormalScores
 from ..vae.scales import Scale
 from ..vae.statistics import sampled
 from .numpy_runtime import Flow, Freed, NumpyRuntime
-from .runtime import GivenCodes, Runtime
+from .runtime import GivenCodes, Runtime, Wrapped
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -51,6 +51,11 @@ class Model:
     def moved(self, z: Float32s, before: Floats, wanted: Floats, meter: Meter) -> Float32s:
         """Metadata.moved, of measures of one meter."""
         return self.metadata.moved(z, before, wanted, groups=np.full(len(z), meter.code))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickled by the checkpoint: a copy is prepared anew from it, with the attributes found by name, because the
+        functions of attributes and units need not be picklable."""
+        return _rebuilt, (type(self), self.checkpoint, _innermost(self.runtime), self.metadata.names)
 
     @property
     def sd(self) -> Floats:
@@ -103,6 +108,19 @@ def prepare(checkpoint: Checkpoint, runtime: Callable[[Checkpoint], Runtime] = N
     if checkpoint.metadata.dims.get("flow_layers"):
         whole = Freed(whole, Flow(checkpoint))
     return Model(whole, checkpoint.metadata, specs, checkpoint)
+
+
+def _innermost(runtime: Runtime) -> Callable[[Checkpoint], Runtime]:
+    """What makes the runtime that computes the networks."""
+    while isinstance(runtime, Wrapped):
+        runtime = runtime.inner
+    return type(runtime)
+
+
+def _rebuilt(
+    kind: type[Model], checkpoint: Checkpoint, runtime: Callable[[Checkpoint], Runtime], names: Collection[str]
+) -> Model:
+    return kind(**vars(prepare(checkpoint, runtime))).restricted(names)
 
 
 def _measuring(runtime: Runtime, scales: Sequence[Scale], specs: Sequence[AttributeSpec]) -> Runtime:

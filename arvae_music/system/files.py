@@ -34,7 +34,7 @@ def appearing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         raise OutputError(
             f"cannot write there ({path.parent} is a file)",
             where=str(path),
-            remedy="name another place with -o",
+            remedy="name another place with path=...",
         ) from error
     except OSError as error:
         raise _cannot(path, error) from error
@@ -60,14 +60,14 @@ def open_up(temporary: Path) -> None:
 
 def _cannot(path: Path, error: OSError) -> OutputError:
     return OutputError(
-        f"cannot write there ({error.strerror or error})", where=str(path), remedy="name another place with -o"
+        f"cannot write there ({error.strerror or error})", where=str(path), remedy="name another place with path=..."
     )
 
 
 def _move_new(temporary: Path, path: Path) -> None:
     """A hard link fails where the name is taken, which a check beforehand could miss."""
     exists = OutputError(
-        "exists already", where=str(path), remedy="give --overwrite, --skip-existing, or another name with -o"
+        "exists already", where=str(path), remedy="give overwrite=True, or another name with path=..."
     )
     try:
         os.link(temporary, path)

@@ -260,7 +260,7 @@ def _check(path: Path, body: Mapping[str, Any]) -> None:
 
 
 def _not_ours(path: Path, what: str) -> CheckpointError:
-    return CheckpointError(what, where=str(path), remedy="name another with --model, or train anew")
+    return CheckpointError(what, where=str(path), remedy="name another with model=..., or train anew")
 
 
 def _matrix(rows: Sequence[Sequence[float]], size: int) -> tuple[tuple[float, ...], ...]:

@@ -41,8 +41,8 @@ def run_batch(
         except (InputError, OutputError) as problem:
             if fail is None:
                 raise
-            fail(name(items[0]), problem.message)
-            common.complain(problem.message)
+            fail(name(items[0]), problem.on_command_line)
+            common.complain(problem.on_command_line)
             return problem.exit_code
         if value is False:
             common.say(f"{name(items[0])}: skipped")
@@ -110,7 +110,7 @@ def failing(rows: list[dict[str, Any]], key: str = "input") -> Callable[[str, st
 def _told(problem: Exception, trace: str, name: str) -> str:
     """What to say of an item that failed. Raises what would fail for the others too."""
     if isinstance(problem, (InputError, OutputError)):
-        return problem.message if problem.where else f"{name}: {problem.message}"
+        return problem.on_command_line if problem.where else f"{name}: {problem.on_command_line}"
     if isinstance(problem, ArvaeError):
         raise problem
     if common.state.debug:  # one strange file must not end a night's work

@@ -40,7 +40,7 @@ def expand_inputs(arguments: Sequence[str], *, recursive: bool = False) -> list[
             for place in _expand(argument, recursive):
                 places.setdefault(place if place == "-" else Path(place).resolve(), place)
         except UsageError as error:
-            problems.append(error.message)
+            problems.append(error.on_command_line)
     if problems:
         raise UsageError("\n  ".join(problems))
     if not places:

@@ -414,7 +414,7 @@ def test_the_bare_traversal_moves_the_attribute_on_the_whole():
 
 @pytest.mark.parametrize("option", [{"lock": ["key"]}, {"strength": 0.5}])
 def test_the_bare_traversal_does_not_pretend_to_hold_a_lock(option: dict[str, object]):
-    with pytest.raises(UsageError, match="no locks and no strength; use --mode guided"):
+    with pytest.raises(UsageError, match="no locks and no strength; use mode=\"guided\""):
         bach().edit(ode(), density=1, mode="latent", **option)
 
 
@@ -429,7 +429,7 @@ def test_an_attribute_that_is_only_measured_works_guided_and_is_refused_latent()
     assert all(bar.achieved[-1] == wanted for bar, wanted in zip(result.bars, asked, strict=True) if bar.hit)
     assert any(bar.hit and bar.changed for bar in result.bars)
     for asked_for in ({"syncopation": 1}, {"density": 1, "keep": ["steps"]}):
-        with pytest.raises(UsageError, match=r"no latent dimension for (syncopation|steps); use --mode guided"):
+        with pytest.raises(UsageError, match=r"no latent dimension for (syncopation|steps); use mode=\"guided\""):
             bach().edit(melody, mode="latent", **asked_for)
 
 
@@ -465,7 +465,7 @@ def with_attribute(function) -> Model:
 def test_a_black_box_is_met_as_any_other():
     """How many ticks after the middle start a note: nothing in arvae knows."""
     model = with_attribute(lambda rows, meter: (rows[:, meter.ticks // 2 :] > REST).sum(axis=1).astype(float))
-    result = model.edit(melody_of(*PHRASE), own="=4raw", proposals=FAST)
+    result = model.edit(melody_of(*PHRASE), targets={"own": "=4raw"}, proposals=FAST)
     for tokens in result.melody.rows:
         assert (tokens[12:] > REST).sum() == 4
 
@@ -473,7 +473,7 @@ def test_a_black_box_is_met_as_any_other():
 def test_a_black_box_that_fails_says_whose_it_is():
     model = with_attribute(lambda rows, meter: np.full(len(rows), np.nan))
     with pytest.raises(UsageError, match="attribute 'own' is nan"):
-        model.edit(melody_of(*PHRASE), own=1)
+        model.edit(melody_of(*PHRASE), {"own": 1})
 
 
 def test_measures_of_a_form_are_bound_alike():

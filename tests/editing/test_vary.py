@@ -202,7 +202,7 @@ def test_requests_that_make_no_sense(count: int, amount: float) -> None:
 
 def test_unknown_attributes_and_measures_are_refused(model: Model) -> None:
     with pytest.raises(CheckpointError, match="densty"):
-        model.vary(EIGHT, densty=1)
+        model.vary(EIGHT, targets={"densty": 1})
     with pytest.raises(UsageError, match="no measure"):
         model.vary(EIGHT, bars="20-")
 

@@ -183,4 +183,4 @@ def test_ranges_of_measures():
 def test_no_ranges(text: str, what: str):
     with pytest.raises(UsageError, match=what) as raised:
         numbers_in(text)
-    assert "--bars 1-4,7,12-" in raised.value.remedy
+    assert 'bars="1-4,7,12-"' in raised.value.remedy

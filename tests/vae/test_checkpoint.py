@@ -242,7 +242,7 @@ def test_dimensions_of_another_model_are_refused(damaged: Callable[..., Path]):
 def test_a_truncated_file_is_refused(model_file: Path, tmp_path: Path, share: float):
     whole, path = model_file.read_bytes(), tmp_path / "half.safetensors"
     path.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(CheckpointError, match=r"half.safetensors: it is not a whole safetensors file .*--model"):
+    with pytest.raises(CheckpointError, match=r"half.safetensors: it is not a whole safetensors file .*model=..."):
         checkpoint.read(path)
 
 

@@ -1,0 +1,115 @@
+"""A melody in latent space: what `Model.encode` returns and `Model.decode` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import Float32s, Ints, Row
+from .errors import UsageError
+from .music.melody import Bar, Melody
+from .music.meter import Meter
+from .networks.decoding import decode
+from .networks.model import Model
+from .vae.scales import NOT_CARRIED
+
+
+@dataclass(frozen=True, repr=False)
+class Latents:
+    """`mean[i]` is the latent point of measure `measures[i]`, whose meter is `Meter.from_code(meters[i])`.
+
+    `dataclasses.replace(latents, mean=...)` makes moved ones.
+    """
+
+    mean: Float32s  # (m, z) posterior means
+    measures: Ints  # (m,) indices into melody.bars
+    meters: Ints  # (m,) Meter.code
+    dimensions: Mapping[str, int]  # attribute -> its latent dimension
+
+    def __getitem__(self, name: str) -> Float32s:
+        """(m,) codes of an attribute. Raises KeyError for one that has no latent dimension."""
+        if name not in self.dimensions:
+            raise KeyError(f"{name!r} has no latent dimension; {', '.join(self.dimensions)} have")
+        codes: Float32s = self.mean[:, self.dimensions[name]]
+        return codes
+
+    def __repr__(self) -> str:
+        return f"<Latents: {self.mean.shape[0]} measures, {self.mean.shape[1]} dimensions>"
+
+
+def from_melody(melody: Melody, model: Model) -> Latents:
+    """Measures that arvae cannot read, or in a meter that the model does not know, are left out."""
+    known: dict[Meter, list[int]] = {}
+    for i in melody.editable:
+        meter = melody.bars[i].meter
+        if meter is not None and meter.name in model.metadata.meters:
+            known.setdefault(meter, []).append(i)
+    at = sorted(i for found in known.values() for i in found)
+    place = {i: n for n, i in enumerate(at)}
+    mean = np.zeros((len(at), model.runtime.latent), dtype=np.float32)
+    codes = np.zeros(len(at), dtype=np.int64)
+    for meter, found in known.items():
+        here = [place[i] for i in found]
+        rows = [row for row in (melody.bars[i].tokens for i in found) if row is not None]
+        mean[here], codes[here] = model.runtime.encode(np.stack(rows), meter), meter.code
+    carried = (scale for scale in model.metadata.scales if scale.dimension != NOT_CARRIED)
+    return Latents(mean, np.array(at, dtype=np.int64), codes, {scale.name: scale.dimension for scale in carried})
+
+
+def onto(
+    latents: Latents | npt.ArrayLike, melody: Melody | None, meters: str | Sequence[str] | None, model: Model
+) -> Melody:
+    """`Model.decode`."""
+    mean = np.asarray(latents.mean if isinstance(latents, Latents) else latents, dtype=np.float32)
+    if mean.ndim != 2 or mean.shape[1] != model.runtime.latent:
+        raise UsageError(
+            f"the latent points have the shape {mean.shape}", remedy=f"give (measures, {model.runtime.latent})"
+        )
+    at = latents.measures.tolist() if isinstance(latents, Latents) else list(range(len(mean)))
+    grid = _meters(latents, melody, meters, at, len(mean))
+    unknown = [meter.name for meter in grid if meter.name not in model.metadata.meters]
+    if unknown:
+        raise UsageError(f"the model knows no {unknown[0]}", remedy=f"it knows {', '.join(model.metadata.meters)}")
+    rows: dict[int, Row] = {}
+    for meter in set(grid):
+        here = [n for n, other in enumerate(grid) if other == meter]
+        rows.update(zip(here, decode(model.runtime, mean[here], meter), strict=True))
+    if melody is None:
+        bars = tuple(Bar(n + 1, meter.name, 0, 0, meter, rows[n]) for n, meter in enumerate(grid))
+        return Melody("decoded", bars, 0, 0)
+    return melody.with_rows({i: rows[n] for n, i in enumerate(at)})
+
+
+def _meters(
+    latents: Latents | npt.ArrayLike,
+    melody: Melody | None,
+    meters: str | Sequence[str] | None,
+    at: Sequence[int],
+    count: int,
+) -> list[Meter]:
+    """The meter of each latent point. Raises UsageError where there is none, or where it is not the melody's."""
+    if isinstance(latents, Latents) and meters is None:
+        found: list[Meter | None] = [Meter.from_code(int(code)) for code in latents.meters]
+    elif meters is not None:
+        try:
+            found = [Meter.parse(name) for name in ([meters] * count if isinstance(meters, str) else meters)]
+        except ValueError as error:
+            raise UsageError(str(error), remedy='write meters="4/4"') from None
+    elif melody is not None:
+        found = [melody.bars[i].meter for i in at if i < len(melody.bars)]
+    else:
+        raise UsageError("an array does not tell the meters of its measures", remedy='give meters="4/4"')
+    grid = [meter for meter in found if meter is not None]
+    if len(grid) != count:
+        raise UsageError(f"{count} latent points have {len(grid)} meters", remedy="give one meter a latent point")
+    if melody is not None:
+        for i, meter in zip(at, grid, strict=True):
+            if i >= len(melody.bars) or melody.bars[i].tokens is None or melody.bars[i].meter != meter:
+                raise UsageError(
+                    f"the melody has no measure in {meter.name} at index {i}",
+                    remedy="decode onto the melody that was encoded, or onto none",
+                )
+    return grid

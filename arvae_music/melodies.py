@@ -1,0 +1,193 @@
+"""Read a melody, inspect, edit, vary or interpolate it, save it: one call each.
+
+    import arvae_music
+
+    result = arvae_music.edit("melody.mid", density=+1.5, contour="=2st")
+    result.save("denser.mid")
+
+These are what `arvae_music` exports. A model that serves many melodies is loaded once: `library.load`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from . import results
+from .editing.edit import PROPOSALS, Mode
+from .editing.interpolate import STEPS
+from .editing.vary import AMOUNT, COUNT
+from .errors import UsageError
+from .io.conversion import new_file
+from .io.midi import Song
+from .io.scores import read_any
+from .library import AUTO, RUNTIMES, Model, Request, load, parts_of
+from .music.attributes import PAPER
+from .music.attributes import find as find_attribute
+from .music.melody import Melody
+from .results import EditResult, Inspection, Interpolation, VaryResult
+from .system.files import write_whole
+
+MelodyLike = str | Path | Song | Melody
+
+
+# ------------------------------------------------------------------------------------ files
+
+
+def read(
+    source: str | Path | bytes, *, track: int | str | None = None, channel: int | None = None, name: str | None = None
+) -> Song:
+    """The melody of a MIDI file or a score, or of such a file's bytes. Raises InputError."""
+    return read_any(source, name=name, track=track, channel=channel)
+
+
+def save(
+    path: str | Path, song: Song | Melody | EditResult, melody: Melody | None = None, *, overwrite: bool = False
+) -> None:
+    """`song`'s file with `melody` in place of its own. A melody alone gets a new file. Raises OutputError."""
+    if isinstance(song, EditResult):
+        return song.save(path, overwrite=overwrite)
+    if isinstance(song, Song):
+        data = song.write((song.melody if melody is None else melody).rows)
+    else:
+        data = new_file(song if melody is None else melody)
+    return write_whole(Path(path), data, overwrite=overwrite)
+
+
+# ------------------------------------------------------------------------------------ melodies
+
+
+def edit(
+    melody: MelodyLike,
+    targets: Mapping[str, Request] | None = None,
+    *,
+    density: Request | None = None,
+    rhythm: Request | None = None,
+    range: Request | None = None,
+    contour: Request | None = None,
+    syncopation: Request | None = None,
+    pitch: Request | None = None,
+    repetition: Request | None = None,
+    steps: Request | None = None,
+    keep: str | Iterable[str] = (),
+    lock: str | Iterable[str] = (),
+    bars: str | None = None,
+    mode: Mode = "guided",
+    form: bool = True,
+    strength: float = 1.0,
+    proposals: int = PROPOSALS,
+    seed: int = 0,
+    model: str | Path | Model = AUTO,
+    runtime: str = RUNTIMES[0],
+    track: int | str | None = None,
+    channel: int | None = None,
+) -> EditResult:
+    """A melody with changed attributes, in every measure or in `bars` ("1-4,7,12-").
+
+    The attributes take a number (standard deviations of the model's corpus) or a text: "+2notes", "+10%", "=8notes",
+    "x1.5", a curve "0:+0,8:+2". `targets` holds attributes of your own by name.
+
+    `keep` names attributes that must not move; `lock` what must stay ("key", "onsets", "pitches", "range", "first",
+    "last"); `strength` is the largest share of a measure that may change; `form` edits equal measures equally; `mode`
+    is "guided", which meets requests exactly where possible, or "latent", the paper's bare traversal.
+
+    `melody` is a file, a Song, or a Melody; `track` and `channel` choose a file's voice. Raises UsageError, InputError,
+    CheckpointError.
+    """
+    found, trained = _ready(melody, model, runtime, track, channel)
+    return trained.edit(
+        found,
+        targets,
+        density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
+        pitch=pitch, repetition=repetition, steps=steps, keep=keep, lock=lock, bars=bars,
+        mode=mode, form=form, strength=strength, proposals=proposals, seed=seed,
+    )  # fmt: skip
+
+
+def vary(
+    melody: MelodyLike,
+    count: int = COUNT,
+    targets: Mapping[str, Request] | None = None,
+    *,
+    amount: float = AMOUNT,
+    density: Request | None = None,
+    rhythm: Request | None = None,
+    range: Request | None = None,
+    contour: Request | None = None,
+    syncopation: Request | None = None,
+    pitch: Request | None = None,
+    repetition: Request | None = None,
+    steps: Request | None = None,
+    keep: str | Iterable[str] = (),
+    lock: str | Iterable[str] = (),
+    bars: str | None = None,
+    mode: Mode = "guided",
+    form: bool = True,
+    strength: float = 1.0,
+    proposals: int = PROPOSALS,
+    seed: int = 0,
+    model: str | Path | Model = AUTO,
+    runtime: str = RUNTIMES[0],
+    track: int | str | None = None,
+    channel: int | None = None,
+) -> VaryResult:
+    """`count` variations that keep the attributes, of the melody or of an edit of it.
+
+    `amount` is the share of the notes that differ; the other parameters are those of `edit`. Raises UsageError,
+    InputError, CheckpointError.
+    """
+    found, trained = _ready(melody, model, runtime, track, channel)
+    return trained.vary(
+        found,
+        count,
+        targets,
+        density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
+        pitch=pitch, repetition=repetition, steps=steps, keep=keep, lock=lock, bars=bars,
+        mode=mode, form=form, strength=strength, proposals=proposals, seed=seed,
+        amount=amount,
+    )  # fmt: skip
+
+
+def interpolate(
+    melodies: Sequence[MelodyLike],
+    steps: int = STEPS,
+    *,
+    model: str | Path | Model = AUTO,
+    runtime: str = RUNTIMES[0],
+    form: bool = True,
+    seed: int = 0,
+) -> Interpolation:
+    """`steps` melodies from each to the next, both included. Raises UsageError, InputError, CheckpointError."""
+    found = [_opened(melody) for melody in melodies]
+    trained = model if isinstance(model, Model) else load(model, parts_of(found[0])[0] if found else None, runtime)
+    return trained.interpolate(found, steps, form=form, seed=seed)
+
+
+def inspect(
+    melody: MelodyLike,
+    attributes: Sequence[str] = PAPER,
+    *,
+    track: int | str | None = None,
+    channel: int | None = None,
+) -> Inspection:
+    """The attributes of every measure in musical units, and the song's voices. Raises InputError, UsageError."""
+    found, song = parts_of(_opened(melody, track, channel))
+    return results.inspected(found, tuple(find_attribute(name) for name in attributes), song)
+
+
+def _ready(
+    melody: MelodyLike, model: str | Path | Model, runtime: str, track: int | str | None, channel: int | None
+) -> tuple[Melody | Song, Model]:
+    found = _opened(melody, track, channel)
+    return found, model if isinstance(model, Model) else load(model, parts_of(found)[0], runtime)
+
+
+def _opened(melody: MelodyLike, track: int | str | None = None, channel: int | None = None) -> Melody | Song:
+    if isinstance(melody, str | Path):
+        return read(melody, track=track, channel=channel)
+    if track is not None or channel is not None:
+        raise UsageError(
+            "track and channel choose a voice of a file, and this melody is read already",
+            remedy="give them to arvae_music.read",
+        )
+    return melody

@@ -1,0 +1,262 @@
+"""What edits, variations and interpolations return: the engine's results with names, musical units and pictures.
+
+    result = arvae_music.edit("melody.mid", density="+2notes")
+    result["density"].before, result["density"].achieved      means over the selected measures, in notes
+    result.to_frame()                                         a pandas table, one row a measure and attribute
+    result.save("denser.mid")
+
+A result is the last expression of a notebook's cell: it shows a piano roll of what changed.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .arrays import Floats
+from .editing import edit as engine
+from .editing import interpolate as interpolating
+from .editing import vary as varying
+from .errors import UsageError
+from .io.conversion import new_file
+from .music.attributes import AttributeSpec, evaluate
+from .music.melody import Melody
+from .music.meter import Meter
+from .networks.model import Model
+from .system.files import write_whole
+
+if TYPE_CHECKING:
+    import pandas
+
+    from .io.midi import Song
+
+
+@dataclass(frozen=True)
+class AttributeResult:
+    """One attribute of an edit: means over the selected measures, in `unit`."""
+
+    name: str
+    unit: str  # "notes", "st" (semitones), "pt" (percentage points), "levels"
+    before: float
+    asked: float | None  # None where nothing was requested
+    achieved: float
+    measures: int  # how many measures were selected and could be read
+    hits: int  # how many of them have exactly the requested value
+
+    @property
+    def exact(self) -> bool:
+        """Whether every selected measure has exactly the requested value; True where nothing was requested."""
+        return self.hits == self.measures
+
+    def __str__(self) -> str:
+        goal = "" if self.asked is None else f" (requested {self.asked:.3g})"
+        return f"{self.name} {self.before:.3g} -> {self.achieved:.3g} {self.unit}{goal}"
+
+
+@dataclass(frozen=True, repr=False)
+class EditResult(engine.EditResult):
+    """The edited melody, and every attribute by name: `result["density"].achieved`. Iterating gives the names."""
+
+    original: Melody = field(kw_only=True)
+    units: tuple[str, ...] = field(kw_only=True)  # in the order of `names`
+    sizes: Floats = field(kw_only=True)  # (measures, k) how much of the raw value one unit is
+    song: Song | None = field(default=None, kw_only=True)  # the file that the melody comes from
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __getitem__(self, name: str) -> AttributeResult:
+        """Raises KeyError for an attribute that was not measured."""
+        if name not in self.names:
+            raise KeyError(f"{name!r} was not measured; the result has {', '.join(self.names)}")
+        k = self.names.index(name)
+        asked = self._mean("asked", k)
+        return AttributeResult(
+            name,
+            self.units[k],
+            self._mean("before", k),
+            None if np.isnan(asked) else asked,
+            self._mean("achieved", k),
+            len(self.bars),
+            sum(bool(bar.exact[k]) for bar in self.bars),
+        )
+
+    def _mean(self, part: str, k: int) -> float:
+        """In units; NaN without measures."""
+        if not self.bars:
+            return float("nan")
+        values = np.array([getattr(bar, part)[k] for bar in self.bars]) / self.sizes[:, k]
+        return round(float(np.mean(values)), 9) + 0.0
+
+    def to_frame(self) -> pandas.DataFrame:
+        """One row a selected measure and attribute, values in units. Raises UsageError without pandas."""
+        rows = [
+            {
+                "measure": bar.number,
+                "meter": bar.meter.name,
+                "attribute": name,
+                "unit": self.units[k],
+                "before": bar.before[k] / size[k],
+                "asked": bar.asked[k] / size[k],
+                "achieved": bar.achieved[k] / size[k],
+                "exact": bool(bar.exact[k]),
+                "changed": bar.changed,
+            }
+            for bar, size in zip(self.bars, self.sizes, strict=True)
+            for k, name in enumerate(self.names)
+        ]
+        return frame(rows)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """The melody's file with the edited measures, or a new file for a melody without one. Raises OutputError."""
+        data = new_file(self.melody) if self.song is None else self.song.write(self.melody.rows)
+        write_whole(Path(path), data, overwrite=overwrite)
+
+    def __repr__(self) -> str:
+        changed = sum(bar.changed for bar in self.bars)
+        moved = [str(self[name]) for name in self if self[name].asked is not None]
+        requests = f"; {', '.join(moved)}" if moved else ""
+        return f"<EditResult of {self.melody.name!r}: {changed} of {len(self.bars)} measures changed{requests}>"
+
+    def _repr_html_(self) -> str:
+        from .reports.piano_roll import svg
+
+        return f"<p>{html.escape(repr(self)[1:-1])}</p>{svg(self.original, self.melody, title=self.melody.name)}"
+
+
+@dataclass(frozen=True)
+class Variation(varying.Variation):
+    """One variation; `result` tells before, asked and achieved against the melody that was given."""
+
+    result: EditResult
+
+
+@dataclass(frozen=True, repr=False)
+class VaryResult(varying.VaryResult):
+    """The variations, and the edited melody that they vary. Iterating gives the variations."""
+
+    base: EditResult
+    variations: tuple[Variation, ...]
+
+    def __iter__(self) -> Iterator[Variation]:
+        return iter(self.variations)
+
+    def __repr__(self) -> str:
+        return f"<VaryResult: {len(self.variations)} variations of {self.base.melody.name!r}>"
+
+
+@dataclass(frozen=True, repr=False)
+class Interpolation(interpolating.Interpolation):
+    """The melodies from end to end, and each as an edit of the first. Iterating gives the melodies."""
+
+    results: tuple[EditResult, ...]
+
+    def __iter__(self) -> Iterator[Melody]:
+        return iter(self.melodies)
+
+    def __repr__(self) -> str:
+        ends = " to ".join(repr(self.melodies[i].name) for i in self.ends)
+        return f"<Interpolation of {len(self.melodies)} melodies: {ends}>"
+
+
+@dataclass(frozen=True, repr=False)
+class Inspection:
+    """A melody's attributes measure by measure: `inspection["density"]` is an array in notes."""
+
+    melody: Melody
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    values: Floats  # (measures, k) in units; NaN in measures that arvae cannot read
+    song: Song | None = None  # the file: `song.found.why` says which voice was chosen, and why
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __getitem__(self, name: str) -> Floats:
+        """(measures,) values in the attribute's unit. Raises KeyError for an attribute that was not measured."""
+        if name not in self.names:
+            raise KeyError(f"{name!r} was not measured; the inspection has {', '.join(self.names)}")
+        column: Floats = self.values[:, self.names.index(name)]
+        return column
+
+    def to_frame(self) -> pandas.DataFrame:
+        """One row a measure and attribute. Raises UsageError without pandas."""
+        rows = [
+            {"measure": bar.number, "meter": bar.signature, "attribute": name, "unit": unit, "value": value}
+            for bar, line in zip(self.melody.bars, self.values.tolist(), strict=True)
+            for name, unit, value in zip(self.names, self.units, line, strict=True)
+        ]
+        return frame(rows)
+
+    def __repr__(self) -> str:
+        return f"<Inspection of {self.melody.name!r}: {len(self.melody.bars)} measures, {', '.join(self.names)}>"
+
+    def _repr_html_(self) -> str:
+        return picture(self.melody)
+
+
+def frame(rows: list[dict[str, Any]]) -> pandas.DataFrame:
+    """Raises UsageError where pandas is not installed."""
+    try:
+        import pandas
+    except ImportError:
+        raise UsageError("a table needs pandas, which is not installed", remedy="run: pip install pandas") from None
+    return pandas.DataFrame(rows)
+
+
+def edited(result: engine.EditResult, original: Melody, model: Model, song: Song | None = None) -> EditResult:
+    """An engine's result with the units of the model's attributes."""
+    specs = [model.specs[model.metadata.names.index(name)] for name in result.names]
+    sizes = np.array([[spec.unit.size(bar.meter) for spec in specs] for bar in result.bars])
+    return EditResult(
+        result.melody,
+        result.names,
+        result.bars,
+        result.skipped,
+        original=original,
+        units=tuple(spec.unit.names[0] for spec in specs),
+        sizes=sizes.reshape(len(result.bars), len(specs)),
+        song=song,
+    )
+
+
+def varied(result: varying.VaryResult, original: Melody, model: Model, song: Song | None = None) -> VaryResult:
+    variations = tuple(
+        Variation(edited(variation.result, original, model, song), variation.amount) for variation in result.variations
+    )
+    return VaryResult(edited(result.base, original, model, song), variations, result.wanted)
+
+
+def interpolated(path: interpolating.Interpolation, model: Model) -> Interpolation:
+    results = (edited(result, path.melodies[0], model) for result in interpolating.results(path, model))
+    return Interpolation(path.melodies, path.ends, tuple(results))
+
+
+def inspected(melody: Melody, specs: tuple[AttributeSpec, ...], song: Song | None = None) -> Inspection:
+    """The attributes of every measure, in their units."""
+    values = np.full((len(melody.bars), len(specs)), np.nan)
+    by_meter: dict[Meter, list[int]] = {}
+    for i in melody.editable:
+        meter = melody.bars[i].meter
+        if meter is not None:
+            by_meter.setdefault(meter, []).append(i)
+    for meter, at in by_meter.items():
+        rows = [row for row in (melody.bars[i].tokens for i in at) if row is not None]
+        values[at] = evaluate(specs, np.stack(rows), meter) / np.array([spec.unit.size(meter) for spec in specs])
+    names, units = tuple(spec.name for spec in specs), tuple(spec.unit.names[0] for spec in specs)
+    return Inspection(melody, names, units, values, song)
+
+
+def picture(melody: Melody) -> str:
+    """A melody's piano roll as SVG."""
+    from .reports.piano_roll import svg
+
+    return svg(melody, melody, title=melody.name)
+
+
+Melody.picture = picture  # notebooks show melodies with it
