@@ -113,7 +113,7 @@ def _run(jobs: Sequence[Job], device: str, overwrite: bool) -> int:
 
 
 def _complain(job: Job, error: ArvaeError) -> None:
-    common.complain(f"{job.name}: {error.message}")
+    common.complain(f"{job.name}: {error.on_command_line}")
 
 
 def _load(job: Job) -> Data:

@@ -1,29 +1,37 @@
-"""Attributes: what the sliders move. A name, a unit for people, a citation, and a pure function.
+"""Attributes: the properties of a measure that the sliders change, such as its density or its range.
 
-The function takes token rows (n, meter.ticks) of one meter and that meter, and returns (n,) finite floats. It
-is a black box to everything else: neither training nor the edit engine knows how a value came about, so
-that anybody's own function trains, edits and is evaluated like the eight below.
+An attribute is an `AttributeSpec`: a name, a unit, a citation, and a function from token rows (n, meter.ticks) of one
+meter, and that meter, to (n,) finite floats. Training, the edit engine and the evaluation only call this function. They
+never look inside it, so your own function works exactly like the eight built-in ones below.
 
-An onset is a pitch token: a note tied over the barline does not count, as in the reference. The first four
-are Pati & Lerch's (2020, section IV-A), on any meter:
+An onset is a tick where a note starts. A note tied over the barline starts in the measure before, so it is not an onset
+here, as in the reference implementation. The first four attributes are those of Pati & Lerch (2020, section IV-A). The
+reference defines rhythm for 4/4 only; here it is extended to other meters.
 
-    rhythm      sum of the onsets' weights / sum of all weights (`rhythm_weights`); after Toussaint (2002)
-    range       (highest - lowest pitch) / 26 semitones; 0 with fewer than two onsets
-    density     onsets / ticks
-    contour     (last - first pitch) / 26 semitones; 0 with fewer than two onsets: the telescoped sum of the
-                intervals. Others define contour otherwise: cite this one
+    rhythm       sum of the onsets' weights / sum of the weights of all ticks; `rhythm_weights` has the weights, which
+                 follow Toussaint (2002)
+    range        (highest - lowest pitch) / 26 semitones; 0 with fewer than two onsets
+    density      number of onsets / number of ticks
+    contour      (last - first pitch) / 26 semitones, which is the sum of all intervals; 0 with fewer than two onsets.
+                 The literature has other definitions of contour, so cite this one when you report values
+    syncopation  Longuet-Higgins & Lee (1984). A note is syncopated if it sounds, or its silence lasts, over a
+                 stronger tick than the one where it starts. For each onset, this counts how many metrical levels the
+                 strongest tick before the next onset is above the onset's own; the value is the sum over the measure,
+                 and 0 without onsets. Each measure is measured alone, so a syncopation over its barline does not count
+    pitch        (mean pitch - the centre of the register) / 26 semitones; 0 without onsets. Mean Pitch of jSymbolic
+                 (McKay, Cumming & Fujinaga 2018)
+    repetition   share of the intervals between successive onsets that are unisons; 0 with fewer than two onsets.
+                 Repeated Notes of jSymbolic
+    steps        share of the intervals between successive onsets that are one or two semitones; 0 with fewer than two
+                 onsets. Stepwise Motion of jSymbolic
 
-    syncopation Longuet-Higgins & Lee (1984): for each onset, how many metrical levels stronger is the
-                strongest silent tick before the next onset or barline; summed over the measure, 0 with
-                no onsets. What is held over a barline is in no row: it does not count
-    pitch       mean pitch in semitones above the melody's register centre / 26; 0 with no onsets
-                (jSymbolic's Mean Pitch: McKay, Cumming & Fujinaga 2018)
-    repetition  share of the intervals between onsets that are unisons (jSymbolic's Repeated Notes)
-    steps       share of the intervals between onsets that are one or two semitones (jSymbolic's Stepwise
-                Motion); both 0 with fewer than two onsets
+To add an attribute, write one function with this signature. Name it with `--attribute module:function`, or register it
+under the entry point group `arvae.attributes`. Wrap it in an `AttributeSpec` to give it a unit and a citation.
 
-Your own: one function with this signature, named `--attribute module:function` or registered under the entry
-point group `arvae.attributes`. Wrap it in an `AttributeSpec` to give it a unit.
+    find(name)                        the AttributeSpec of a name
+    names()                           all names that `find` knows
+    evaluate(specs, rows, meter)      (n, len(specs)) values of rows in one meter
+    evaluate_mixed(specs, inputs)     the same for packed rows of several meters
 """
 
 from __future__ import annotations
@@ -46,46 +54,52 @@ from .tokens import CENTRE, FIRST_PITCH, LOWEST, VOCABULARY, by_meter, onsets
 
 Function = Callable[[Array, Meter], Float64s]
 
-SEMITONES = 26.0  # the reference divides pitch differences by this
+SEMITONES = 26.0  # the reference implementation divides pitch differences by this number
 ENTRY_POINTS = "arvae.attributes"
 
-# Reference (Pati & Lerch 2020) on 4/4: a beat is [its own weight, 1, 2, .5, 2, 1]: eighths are simplest, then
-# sixteenths, then triplets; the downbeat .20, the half measure .25, the other beats .67.
+# The weights of the reference (Pati & Lerch 2020) in 4/4. An onset counts for more the more complex its position is:
+# 0.20 on the downbeat, 0.25 on the half measure, 0.67 on the other beats; between beats 0.5 for an eighth, 1 for a
+# sixteenth, 2 for a triplet.
 DOWNBEAT, HALF_MEASURE, OTHER_BEAT = 0.20, 0.25, 0.67
 EIGHTH, SIXTEENTH, TRIPLET = 0.5, 1.0, 2.0
 SIMPLE_OFFBEATS = (SIXTEENTH, TRIPLET, EIGHTH, TRIPLET, SIXTEENTH)
 COMPOUND_OFFBEATS = (SIXTEENTH, EIGHTH, SIXTEENTH, EIGHTH, SIXTEENTH)
 
-# Metrical levels for syncopation: what divides a beat is one level below it, what divides that again two.
-# Thirds of a simple beat divide it as its half does, but in another tree: an onset on a third counts as an
-# eighth, a silent third as a sixteenth, so that plain triplets, sixteenths and eighths all score 0.
-SIMPLE_DEPTHS = (2, 1, 1, 1, 2)  # levels below the beat of an onset there
-SIMPLE_SILENT_DEPTHS = (2, 2, 1, 2, 2)  # of a silent tick there
+# Metrical levels for syncopation: how many levels the five ticks between two beats are below the beat. The ticks that
+# divide the beat are one level below it, and the ticks that divide it again are two. Triplets and sixteenths divide a
+# simple beat in two different ways, which one number for each tick cannot express. So a triplet tick counts as an
+# eighth if a note starts there, and as a sixteenth if none does. Plain triplets, sixteenths and eighths then score 0.
+SIMPLE_DEPTHS = (2, 1, 1, 1, 2)  # of an onset
+SIMPLE_SILENT_DEPTHS = (2, 2, 1, 2, 2)  # of a tick where no note starts
 COMPOUND_DEPTHS = (2, 1, 2, 1, 2)
 
-_TICK = 1 << VOCABULARY.bit_length()  # tick * _TICK + token: both in one int16, compared by tick first
+# tick * _TICK + token holds a tick and its token in one int16. A later tick gives a larger number.
+_TICK = 1 << VOCABULARY.bit_length()
 _TOKEN = np.int16(_TICK - 1)  # the bits of the token
 
 
 @dataclass(frozen=True)
 class AttributeSpec:
+    """An attribute: what it is called, how it is computed, and the unit in which people set it."""
+
     name: str
     function: Function
     unit: Unit
     description: str
     citation: str
-    grain: Callable[[Meter], float] | None = None  # the smallest difference that counts, where values are discrete
+    grain: Callable[[Meter], float] | None = None  # the smallest difference between values, if they are discrete
 
 
 def evaluate(specs: Sequence[AttributeSpec], rows: Array, meter: Meter) -> Float64s:
-    """(n, ticks) rows of one meter -> (n, len(specs)) raw values.
+    """(n, ticks) rows of one meter -> (n, len(specs)) values, as the functions return them.
 
-    Raises UsageError when a function (a user's, then) raises, returns another shape or a value that is not finite.
+    Raises UsageError if a function raises an error, returns another shape, or returns a value that is not finite; only
+    a user's function does. Raises ValueError for rows of another meter.
     """
     if rows.ndim != 2 or rows.shape[1] != meter.ticks:
         raise ValueError(f"rows of {meter.name} are (n, {meter.ticks}), not {rows.shape}")
     table = np.zeros((len(rows), len(specs)))
-    columnwise = np.asfortranarray(rows, dtype=np.int16).view()  # the layout in which attributes are fast
+    columnwise = np.asfortranarray(rows, dtype=np.int16).view()  # the functions are fastest in this layout
     columnwise.flags.writeable = False  # a user's function may not change what it measures
     for column, spec in enumerate(specs):
         values = _as_values(spec, columnwise, meter)
@@ -98,7 +112,7 @@ def evaluate(specs: Sequence[AttributeSpec], rows: Array, meter: Meter) -> Float
             at = int(np.flatnonzero(~np.isfinite(values))[0])
             raise UsageError(
                 f"attribute {spec.name!r} is {values[at]} on the {meter.name} measure {rows[at].tolist()}",
-                remedy="return a finite number for every measure, empty ones too",
+                remedy="return a finite number for every measure, with or without notes",
             )
         table[:, column] = values
     return table
@@ -107,22 +121,22 @@ def evaluate(specs: Sequence[AttributeSpec], rows: Array, meter: Meter) -> Float
 def _as_values(spec: AttributeSpec, rows: Array, meter: Meter) -> Float64s:
     try:
         returned = spec.function(rows, meter)
-    except Exception as error:  # somebody's own function may raise anything
+    except Exception as error:  # a user's function may raise anything
         raise UsageError(
             f"attribute {spec.name!r} fails on {meter.name} ({type(error).__name__}: {error})",
-            remedy="return one finite number for every measure, empty ones too; --debug shows where",
+            remedy="return one finite number for every measure, with or without notes; --debug shows the traceback",
         ) from error
     try:
         return np.asarray(returned, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise UsageError(
-            f"attribute {spec.name!r} returned a {type(returned).__name__} that is no array of numbers",
+            f"attribute {spec.name!r} returned a {type(returned).__name__} that is not an array of numbers",
             remedy="return one float per row",
         ) from error
 
 
 def evaluate_mixed(specs: Sequence[AttributeSpec], inputs: Array) -> Float64s:
-    """(n, 1 + max ticks) inputs (meter code, then PAD-filled tokens: see `pack`) -> (n, len(specs))."""
+    """(n, 1 + width) packed rows of any meters (see `tokens.pack`) -> (n, len(specs)) values. Raises as `evaluate`."""
     table = np.zeros((len(inputs), len(specs)))
     for meter, at in by_meter(inputs):
         table[at] = evaluate(specs, inputs[at, 1 : 1 + meter.ticks], meter)
@@ -134,7 +148,8 @@ def evaluate_mixed(specs: Sequence[AttributeSpec], inputs: Array) -> Float64s:
 
 @lru_cache
 def rhythm_weights(meter: Meter) -> Float64s:
-    """(ticks,) weight of an onset at each tick: 4/4 as published, other meters by metrical position."""
+    """(ticks,) the weight of an onset at each tick. Those of 4/4 are published; other meters use the same ones by
+    metrical position."""
     offbeats = COMPOUND_OFFBEATS if meter.compound else SIMPLE_OFFBEATS
     beats = [(_beat(meter, b, DOWNBEAT, HALF_MEASURE, OTHER_BEAT), *offbeats) for b in range(meter.beats)]
     return _constant(np.array(beats).reshape(-1))
@@ -142,49 +157,53 @@ def rhythm_weights(meter: Meter) -> Float64s:
 
 @lru_cache
 def metrical_levels(meter: Meter, silent: bool = False) -> Rows:
-    """(ticks,) Longuet-Higgins & Lee level of an onset, or of a silent tick, at each tick.
+    """(ticks,) the metrical level of each tick after Longuet-Higgins & Lee.
 
-    0 is the downbeat; every division of the measure is one lower: in 4/4 the half measure -1, the other beats
-    -2, eighths -3, sixteenths -4; in 3/4 the beats -1, eighths -2.
+    The levels hold for ticks where a note starts, or with `silent` for ticks where none does (see SIMPLE_DEPTHS). The
+    downbeat has level 0, and every further division of the measure is one level lower. In 4/4 the half measure has -1,
+    the other beats -2, eighths -3, sixteenths -4. In 3/4 beats have -1, eighths -2, sixteenths -3.
     """
     depths = COMPOUND_DEPTHS if meter.compound else SIMPLE_SILENT_DEPTHS if silent else SIMPLE_DEPTHS
-    weakest = 0 if meter.beats == 1 else -2 if meter.beats in (4, 6) else -1  # beat: 4 and 6 halve first
+    weakest = 0 if meter.beats == 1 else -2 if meter.beats in (4, 6) else -1  # of beats; 4 and 6 split into halves
     inside = [weakest - depth for depth in depths]
     beats = [(_beat(meter, b, 0, -1, weakest), *inside) for b in range(meter.beats)]
     return _constant(np.array(beats, dtype=np.int16).reshape(-1))
 
 
 def _beat(meter: Meter, beat: int, downbeat: float, half: float, other: float) -> float:
+    """The value of a beat: one for the downbeat, one for the half measure, one for all others."""
     if beat == 0:
         return downbeat
     return half if 2 * beat == meter.beats else other
 
 
 def _constant(array: Array) -> Array:
-    array.flags.writeable = False  # cached: every caller shares it
+    """The array, made read-only, because all callers of a cached function share it."""
+    array.flags.writeable = False
     return array
 
 
 def _columns(rows: Array) -> Rows:
-    """(n, ticks) -> (ticks, n), contiguous: numpy is ten times as fast along ticks that lie apart.
+    """(n, ticks) -> (ticks, n) int16, contiguous.
 
-    Free for the column-major int16 rows that `evaluate` passes.
+    numpy is ten times as fast when it works on one tick of all measures at a time. The rows that `evaluate` passes have
+    this layout already, and are not copied.
     """
     columns: Rows = np.asfortranarray(rows, dtype=np.int16).T
     return columns
 
 
 def _count(where: Mask) -> Rows:
-    """(ticks, n) -> (n,): how often."""
+    """(ticks, n) -> (n,) at how many ticks it is true."""
     count: Rows = where.sum(axis=0, dtype=np.int16)
     return count
 
 
-def _stamped(columns: Rows) -> Rows:
-    """Onsets as tick * _TICK + token, all else 0: the latest of them, token included, is then the largest."""
+def _numbered(columns: Rows) -> Rows:
+    """(ticks, n) -> (ticks, n): tick * _TICK + token at each onset, 0 elsewhere. The last onset's number is largest."""
     ticks = np.arange(len(columns), dtype=np.int16)[:, None]
-    stamped: Rows = (columns + ticks * np.int16(_TICK)) * onsets(columns)
-    return stamped
+    numbered: Rows = (columns + ticks * np.int16(_TICK)) * onsets(columns)
+    return numbered
 
 
 def rhythm(rows: Array, meter: Meter) -> Float64s:
@@ -199,7 +218,7 @@ def rhythm(rows: Array, meter: Meter) -> Float64s:
 
 def pitch_range(rows: Array, meter: Meter) -> Float64s:
     columns = _columns(rows)
-    lowest = (columns - np.int16(FIRST_PITCH)).view(np.uint16).min(axis=0)  # HOLD and REST wrap to the top
+    lowest = (columns - np.int16(FIRST_PITCH)).view(np.uint16).min(axis=0)  # HOLD and REST become very large
     between = columns.max(axis=0) - FIRST_PITCH - lowest.view(np.int16)
     values: Float64s = between * (_count(onsets(columns)) >= 2) / SEMITONES
     return values
@@ -212,15 +231,15 @@ def density(rows: Array, meter: Meter) -> Float64s:
 
 def contour(rows: Array, meter: Meter) -> Float64s:
     columns = _columns(rows)
-    last = _stamped(columns).max(axis=0) & _TOKEN
-    first = _stamped(columns[::-1]).max(axis=0) & _TOKEN
-    values: Float64s = (last - first) / SEMITONES  # 0 of itself with fewer than two onsets
+    last = _numbered(columns).max(axis=0) & _TOKEN
+    first = _numbered(columns[::-1]).max(axis=0) & _TOKEN
+    values: Float64s = (last - first) / SEMITONES  # one onset is both first and last: 0
     return values
 
 
 def syncopation(rows: Array, meter: Meter) -> Float64s:
     started = onsets(_columns(rows))
-    silent = np.full(len(rows), -100, dtype=np.int16)  # strongest silent level from here to the next onset
+    silent = np.full(len(rows), -100, dtype=np.int16)  # the highest level of a silent tick from here to the next onset
     total = np.zeros(len(rows), dtype=np.int16)
     levels = zip(started, metrical_levels(meter), metrical_levels(meter, silent=True), strict=True)
     for here, level, silent_level in reversed(list(levels)):
@@ -247,12 +266,12 @@ def steps(rows: Array, meter: Meter) -> Float64s:
 
 
 def _interval_share(rows: Array, smallest: int, largest: int) -> Float64s:
-    """The share of intervals between successive onsets whose size in semitones lies in the bounds."""
+    """The share of the intervals between successive onsets that have `smallest` to `largest` semitones."""
     columns = _columns(rows)
-    latest = _stamped(columns)[:-1]
-    for before, now in pairwise(latest):  # maximum.accumulate is four times as slow
+    latest = _numbered(columns)[:-1]
+    for before, now in pairwise(latest):  # np.maximum.accumulate is four times as slow
         np.maximum(before, now, out=now)
-    previous = latest & _TOKEN  # 0: no onset yet
+    previous = latest & _TOKEN  # 0 before the first onset
     here = columns[1:]
     size = np.abs(here - previous)
     intervals = onsets(here) & onsets(previous)
@@ -278,36 +297,39 @@ _BUILT_IN = (
         "rhythm",
         rhythm,
         _PERCENT,
-        "rhythmic complexity, in points of the most complex measure",
+        "rhythmic complexity, as a percentage of a measure with an onset at every tick",
         _PATI,
-        lambda meter: EIGHTH / float(rhythm_weights(meter).sum()),  # an eighth between beats
+        lambda meter: EIGHTH / float(rhythm_weights(meter).sum()),  # the weight of an eighth between beats
     ),
     AttributeSpec("range", pitch_range, _STEP, "highest minus lowest pitch", _PATI, _STEP.size),
-    AttributeSpec("density", density, _NOTES, "notes that start in the measure", _PATI, _NOTES.size),
+    AttributeSpec("density", density, _NOTES, "number of notes that start in the measure", _PATI, _NOTES.size),
     AttributeSpec("contour", contour, _STEP, "last minus first pitch", _PATI, _STEP.size),
     AttributeSpec(
         "syncopation",
         syncopation,
         _LEVELS,
-        "metrical levels by which notes are held over stronger ticks",
+        "metrical levels between each note and the strongest tick that it is held over, summed",
         "Longuet-Higgins & Lee (1984), Music Perception 1(4)",
         _LEVELS.size,
     ),
-    AttributeSpec("pitch", mean_pitch, _STEP, "mean pitch above the register's centre", _JSYMBOLIC),
-    AttributeSpec("repetition", repetition, _PERCENT, "share of intervals that repeat the note", _JSYMBOLIC),
-    AttributeSpec("steps", steps, _PERCENT, "share of intervals that are a step", _JSYMBOLIC),
+    AttributeSpec("pitch", mean_pitch, _STEP, "mean pitch above the centre of the melody's register", _JSYMBOLIC),
+    AttributeSpec("repetition", repetition, _PERCENT, "share of intervals that repeat a note", _JSYMBOLIC),
+    AttributeSpec("steps", steps, _PERCENT, "share of intervals of one or two semitones", _JSYMBOLIC),
 )
 BUILT_IN = {spec.name: spec for spec in _BUILT_IN}
 
 
 def names() -> list[str]:
-    """Every attribute that a name alone finds: the built-in ones and installed entry points."""
+    """The names of the built-in attributes, then those that installed packages register as entry points."""
     return [*BUILT_IN, *sorted(entry_points(group=ENTRY_POINTS).names)]
 
 
 def find(name: str) -> AttributeSpec:
-    """The attribute called `name`: built in, from an entry point, or `module:function` (imported from the
-    working folder too). Raises UsageError with the nearest names."""
+    """The attribute of that name: built in, registered as an entry point, or given as `module:function`.
+
+    Modules are also looked for in the working folder. Raises UsageError for an unknown name, with the nearest known
+    name, and for an attribute that cannot be imported.
+    """
     if name in BUILT_IN:
         return BUILT_IN[name]
     if ":" in name:
@@ -318,16 +340,17 @@ def find(name: str) -> AttributeSpec:
         except (ImportError, AttributeError) as error:
             raise UsageError(
                 f"attribute {name!r} cannot be imported from {point.value} ({error})",
-                remedy="mend or uninstall the package that registers it",
+                remedy="repair or uninstall the package that registers it",
             ) from error
-        return replace(_as_spec(found, name, point.value), name=name)  # so that its name finds it again
+        return replace(_as_spec(found, name, point.value), name=name)  # `find` must find it again by its name
     close = difflib.get_close_matches(name, names(), n=1)
-    there = f"there are {', '.join(names())}, or give module:function"
-    hint = f"did you mean {close[0]}?" if close else there
-    raise UsageError(f"unknown attribute {name!r}", remedy=hint)
+    known = f"give one of {', '.join(names())}, or your own as module:function"
+    raise UsageError(f"unknown attribute {name!r}", remedy=f"did you mean {close[0]}?" if close else known)
 
 
 class Named(Protocol):
+    """Anything with a name: an attribute of music or of images."""
+
     @property
     def name(self) -> str: ...
 
@@ -336,20 +359,21 @@ N = TypeVar("N", bound=Named)
 
 
 def each_once(specs: Sequence[N]) -> list[N]:
-    """The same. Raises UsageError where two have one name."""
+    """The attributes as a list. Raises UsageError if two of them have the same name."""
     names = [spec.name for spec in specs]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise UsageError(f"the attribute {twice[0]} is given twice", remedy="name each once")
+        raise UsageError(f"the attribute {twice[0]} is given twice", remedy="name each attribute once")
     return list(specs)
 
 
 def _as_spec(found: object, name: str, origin: str) -> AttributeSpec:
+    """What was imported, as an AttributeSpec: a bare function is given the unit `raw`."""
     if isinstance(found, AttributeSpec):
         return found
     if not callable(found):
         raise UsageError(
-            f"attribute {origin!r} is not a function", remedy="give function(rows, meter) -> values"
+            f"attribute {origin!r} is not a function", remedy="give a function(rows, meter) that returns (n,) values"
         )
     description = (found.__doc__ or "").strip().split("\n")[0] or f"from {origin}"
     return AttributeSpec(name, found, _RAW, description, origin)

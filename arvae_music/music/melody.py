@@ -1,28 +1,36 @@
-"""A melody as measures: what the edit engine reads and what it gives back.
+"""A melody as a series of measures. The edit engine reads a `Melody` and returns another one.
 
-A `Melody` knows nothing of files. `midi.Song` makes one from a MIDI file and writes changed rows back into it;
-`scores` makes one from ABC, MusicXML and kern by way of MIDI.
+    melody.bars          its measures: `Bar`s with tokens (tokens.py), or with the reason why a measure has none
+    melody.notes         its notes at sounding pitch
+    melody.with_rows     the same melody with new tokens in some measures
+
+A `Melody` is independent of files. `io.midi.Song` reads one from a MIDI file and writes changed measures back into that
+file. `io.scores` reads one from ABC, MusicXML or kern, which it converts to MIDI first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import ClassVar
 
 from ..arrays import Row
 from .meter import Meter
-from .tokens import TokenNote, notes_of
+from .tokens import TokenNote, notes_of, onsets
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bar:
-    """One measure. `tokens` is None where the measure passes through untouched, and `reason` says why."""
+    """One measure. A measure that cannot be edited has None for its tokens, and a `reason`.
 
-    number: int  # as people count: 1 is the first full measure, 0 a pickup
-    signature: str  # as written in the file, "2/2" for a `meter` named "4/4"
-    start: int  # file ticks
-    end: int  # file ticks, of the next barline
+    Raises ValueError for tokens without a meter, tokens of another length, or a measure with both tokens and reason.
+    """
+
+    number: int  # the first full measure is 1; a pickup is 0
+    signature: str  # the time signature in the file: "2/2" for a `meter` named "4/4"
+    start: int  # its barline, in ticks of the file
+    end: int  # the next barline, in ticks of the file
     meter: Meter | None = None
     tokens: Row | None = None
     reason: str | None = None
@@ -33,24 +41,41 @@ class Bar:
         if self.tokens is not None and (self.meter is None or self.tokens.shape != (self.meter.ticks,)):
             raise ValueError(f"tokens of bar {self.number} do not fit its meter")
 
+    @property
+    def quarters(self) -> Fraction:
+        """The length of the measure in quarter notes, by its time signature."""
+        if self.meter is not None:
+            return self.meter.quarters
+        numerator, _, denominator = self.signature.partition("/")
+        return Fraction(4 * int(numerator), int(denominator))
 
-@dataclass(frozen=True)
+    def __repr__(self) -> str:
+        content = self.reason if self.tokens is None else f"{int(onsets(self.tokens).sum())} notes start"
+        return f"<Bar {self.number}, {self.signature}: {content}>"
+
+
+@dataclass(frozen=True, repr=False)
 class Melody:
-    """Consecutive measures of one voice; `shift` and `fifths` as in `tokens.choose_shift`."""
+    """Consecutive measures of one voice. `keys.choose_shift` explains `shift` and `fifths`."""
 
     name: str
     bars: tuple[Bar, ...]
-    shift: int  # semitones: token pitch = sounding pitch + shift
-    fifths: int  # key signature it is normalised by, sharps positive
+    shift: int  # semitones: normalised pitch = sounding pitch + shift
+    fifths: int  # the key signature: sharps are positive, flats negative
     key_origin: str = "key signature"  # or "estimated", or "estimated against the key signature C"
     picture: ClassVar[Callable[[Melody], str] | None] = None  # the library's, which stands above this package
 
+    def __repr__(self) -> str:
+        return f"<Melody {self.name!r}: {len(self.bars)} measures, {len(self.notes)} notes>"
+
     @property
     def rows(self) -> list[Row | None]:
+        """The tokens of every measure, or None for a measure that has none."""
         return [bar.tokens for bar in self.bars]
 
     @property
     def notes(self) -> list[TokenNote]:
+        """The notes of all measures that have tokens, at sounding pitch."""
         return notes_of(self.rows, self.shift)
 
     @property
@@ -58,18 +83,18 @@ class Melody:
         """Indices into `bars` of the measures that have tokens."""
         return [i for i, bar in enumerate(self.bars) if bar.tokens is not None]
 
-    def __repr__(self) -> str:
-        return f"<Melody {self.name!r}: {len(self.bars)} measures, {len(self.notes)} notes>"
-
     def _repr_html_(self) -> str | None:
         """A piano roll in a notebook."""
         return Melody.picture(self) if Melody.picture else None
 
     def with_rows(self, changed: Mapping[int, Row]) -> Melody:
-        """The same melody with other tokens in some bars (by index)."""
+        """The same melody with new tokens in some bars, which are named by their index in `bars`.
+
+        Raises ValueError for a bar that has no tokens now.
+        """
         bars = list(self.bars)
         for i, row in changed.items():
             if bars[i].tokens is None:
-                raise ValueError(f"bar {bars[i].number} passes through and cannot be changed")
+                raise ValueError(f"bar {bars[i].number} has no tokens ({bars[i].reason}) and cannot be changed")
             bars[i] = replace(bars[i], tokens=row)
         return replace(self, bars=tuple(bars))

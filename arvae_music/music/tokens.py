@@ -1,17 +1,17 @@
-"""Tokens: a measure as a row of integers, one per tick, and back.
+"""Tokens: a measure is written as a row of integers, one for each tick of its meter.
 
-    HOLD        nothing starts: the note, or the rest, goes on. At tick 0: a note tied over the barline
-    REST        a rest starts (every measure that opens in silence opens with REST)
-    pitch       a note of that pitch starts; `token_of` and `pitch_of` convert
+    HOLD     nothing starts at this tick; the note or the rest continues. At tick 0, a note is tied over the barline
+    REST     a rest starts; a measure that opens with silence opens with REST
+    pitch    a note of this pitch starts; `token_of` and `pitch_of` convert between tokens and MIDI pitches
 
-Pitches in tokens are NORMALISED: the melody is transposed so that its tonic is C (a in minor, d in Dorian:
-the key signature decides), and by octaves so that its duration-weighted median lies near `CENTRE`. The
-shift is one number of semitones for a whole melody, kept beside the tokens (`shift` below: normalised =
-sounding + shift) and undone exactly on the way out. A piccolo line, a bass line and any key so share one
-model, and no transposed copies are needed in training.
+Pitches are normalised before they become tokens. The melody is transposed to the key signature without sharps or
+flats (C major, A minor, D Dorian) and by octaves, so that its median pitch, weighted by duration, lies near `CENTRE`.
+`keys.choose_shift` finds this transposition: one number of semitones for the whole melody, called `shift`, with
+normalised pitch = sounding pitch + shift. It is stored beside the tokens and undone exactly when notes are written.
+Melodies of every key and register thus share one model, which needs no transposed copies in training.
 
-`cut` is the one way from timed notes to tokens, for scores and MIDI alike; `notes_of` is its inverse. What
-does not fit is never forced: `cut` gives None and the reason.
+`cut` turns timed notes into tokens, for scores and for MIDI files alike; `notes_of` is its inverse. `cut` never
+changes a note to make it fit: a measure that the grid cannot represent gets no tokens, and a reason instead.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from .meter import Meter
 HOLD = 0
 REST = 1
 FIRST_PITCH = 2  # the token of LOWEST
-CENTRE = 71  # MIDI number; the median pitch of a soprano or fiddle tune brought to C/a
-SPAN = 24  # semitones on either side of CENTRE: two octaves, wider than any tune's half range
+CENTRE = 71  # MIDI pitch; the median of soprano and fiddle melodies that are transposed to C major or A minor
+SPAN = 24  # semitones above and below CENTRE: two octaves each way hold all melodies of the corpora
 LOWEST = CENTRE - SPAN
 HIGHEST = CENTRE + SPAN
-VOCABULARY = FIRST_PITCH + HIGHEST - LOWEST + 1  # size
-PAD = -1  # fills a row beyond its meter's last tick
+VOCABULARY = FIRST_PITCH + HIGHEST - LOWEST + 1  # the number of tokens
+PAD = -1  # fills a packed row after the last tick of its meter
 VOCABULARY_FACTS = {
     "hold": HOLD, "rest": REST, "first_pitch": FIRST_PITCH, "centre": CENTRE, "span": SPAN, "size": VOCABULARY,
-}  # what a checkpoint records, so that a model of another vocabulary is refused  # fmt: skip
-START = VOCABULARY  # to a decoder, the token before the first
+}  # stored in each checkpoint: a model with another vocabulary is refused  # fmt: skip
+START = VOCABULARY  # the token that a decoder gets in front of the first tick
 
 
 def token_of(pitch: int) -> int:
@@ -55,15 +55,15 @@ def pitch_of(token: int) -> int:
 
 
 def onsets(rows: Array) -> Mask:
-    """Where a note starts: same shape as `rows`."""
+    """True where a note starts; same shape as `rows`."""
     return rows >= FIRST_PITCH
 
 
 def sounding(rows: Array, entering: Array | None = None) -> Ints:
-    """(n, ticks) -> (n, ticks): what sounds DURING each tick: a pitch token, or REST.
+    """(n, ticks) tokens -> (n, ticks) the pitch token or REST that sounds during each tick.
 
-    `entering` (n,) is what sounds at the barline, for rows that open with HOLD; without it HOLD stays
-    HOLD up to the first event, since the row alone cannot tell.
+    `entering` (n,) is the token that sounds when the measure begins; rows that open with HOLD need it. Without
+    `entering`, these rows keep HOLD up to their first event, because the row alone does not tell what is held.
     """
     during = np.array(rows, dtype=np.int64, order="F")
     current = np.full(len(rows), HOLD, dtype=np.int64) if entering is None else np.asarray(entering)
@@ -75,7 +75,7 @@ def sounding(rows: Array, entering: Array | None = None) -> Ints:
 
 @dataclass(frozen=True)
 class Timed:
-    """A note in time: quarter notes from the start of the piece, and MIDI pitch. `end` > `start`."""
+    """A note in time: start and end in quarter notes from the start of the piece, and its MIDI pitch."""
 
     start: Fraction
     end: Fraction
@@ -84,18 +84,21 @@ class Timed:
 
 @dataclass(frozen=True)
 class Cut:
-    """One measure's tokens (meter.ticks,), or None and the reason why it has none."""
+    """What `cut` made of a measure: its (meter.ticks,) tokens, or None and the reason."""
 
     tokens: Row | None
     reason: str | None = None
 
 
 def cut(notes: Sequence[Timed], start: Fraction, meter: Meter, shift: int) -> Cut:
-    """The measure that begins at `start` (in quarter notes), from the notes that sound in it.
+    """The tokens of the measure that begins at `start` (in quarter notes from the start of the piece).
 
-    `notes` are sorted by start and lie exactly on the grid (MIDI is snapped beforehand); notes outside the
-    measure are ignored, so the whole melody may be passed, or any slice that covers the measure. `shift` is
-    added to every pitch. A note that overlaps its successor is a chord: the caller trims legato first.
+    `notes` are sorted by start. Notes outside the measure are ignored, so the caller may pass the whole melody or any
+    part that covers the measure. `shift` is added to every pitch. Starts and ends must lie exactly on the grid, so
+    MIDI files are quantised first. Overlapping notes count as a chord, so the caller trims legato first.
+
+    The result has a reason instead of tokens for "two notes at once", an "off-grid rhythm" (also a note without
+    length), and a "pitch out of range".
     """
     end = start + meter.quarters
     row: list[int] = [HOLD] * meter.ticks
@@ -106,7 +109,7 @@ def cut(notes: Sequence[Timed], start: Fraction, meter: Meter, shift: int) -> Cu
             break
         if note.end <= start and note.start < start:
             continue
-        if note.end <= note.start:  # no tick to sound in: the REST after it would take its place
+        if note.end <= note.start:  # it fills no tick: the REST after it would overwrite it
             return Cut(None, "off-grid rhythm")
         if note.start < previous_end and previous_end > start:
             return Cut(None, "two notes at once")
@@ -124,6 +127,7 @@ def cut(notes: Sequence[Timed], start: Fraction, meter: Meter, shift: int) -> Cu
 
 
 def _place(row: list[int], meter: Meter, quarters: Fraction, token: int) -> bool:
+    """Write `token` at a position after the barline. Returns False if no tick lies there."""
     tick = meter.tick_at.get(quarters)
     if tick is None:
         return False
@@ -133,9 +137,10 @@ def _place(row: list[int], meter: Meter, quarters: Fraction, token: int) -> bool
 
 @dataclass(frozen=True)
 class TokenNote:
-    """A note of a token sequence: from (measure, tick) up to (end_measure, end_tick), MIDI pitch as sounding.
+    """A note of a melody in tokens: it sounds from (measure, tick) to (end_measure, end_tick).
 
-    `end_tick` may equal the meter's tick count: the note then ends on the barline.
+    `measure` counts from 0. `pitch` is the sounding MIDI pitch. A note that ends on a barline has the meter's number
+    of ticks as its `end_tick`.
     """
 
     measure: int
@@ -146,10 +151,11 @@ class TokenNote:
 
 
 def notes_of(rows: Sequence[Row | None], shift: int) -> list[TokenNote]:
-    """The notes of consecutive measures, None for one without tokens: the inverse of `cut`.
+    """The notes of consecutive measures, which is the inverse of `cut`. A measure without tokens is None.
 
-    A note runs on through HOLDs, over barlines too, until a pitch, a REST, or a measure without tokens. A
-    HOLD at tick 0 with nothing to tie to (after None, or at the start) is a note that is not ours: skipped.
+    A note continues through HOLDs, also over barlines, until the next pitch, REST or measure without tokens. A HOLD
+    at tick 0 after such a measure, or at the start of the melody, continues a note that no token stands for; it is
+    ignored.
     """
     notes: list[TokenNote] = []
     current: tuple[int, int, int] | None = None  # measure, tick, pitch
@@ -173,21 +179,24 @@ def notes_of(rows: Sequence[Row | None], shift: int) -> list[TokenNote]:
 
 
 def _row(row: Row | None) -> Row:
-    assert row is not None  # a note can only be sounding after a measure with tokens
+    assert row is not None  # a note sounds on only from a measure that has tokens
     return row
 
 
 def ends_in(rows: Array) -> Ints:
-    """(n, t) -> (n,) what sounds at the end: a pitch token, REST, or HOLD where the measure is one tie."""
+    """(n, ticks) tokens -> (n,) the pitch token or REST that sounds at the end, or HOLD for a measure of HOLDs only."""
     events = rows != HOLD
     ticks = rows.shape[1]
-    place = ticks - 1 - events[:, ::-1].argmax(axis=1)
-    token = rows[np.arange(len(rows)), place].astype(np.int64)
+    last = ticks - 1 - events[:, ::-1].argmax(axis=1)
+    token = rows[np.arange(len(rows)), last].astype(np.int64)
     return np.where(events.any(axis=1), token, HOLD)
 
 
 def pack(rows: Sequence[Array], meters: Sequence[Meter], width: int) -> Rows:
-    """Rows of any meters as one array (n, 1 + width): meter code, then the tokens, then PAD."""
+    """Rows of any meters as one (n, 1 + width) array: the meter's code, its tokens, then PAD up to the width.
+
+    `width` is at least the number of ticks of the longest meter, for example MAX_TICKS.
+    """
     inputs = np.full((len(rows), 1 + width), PAD, dtype=np.int16)
     for i, (row, meter) in enumerate(zip(rows, meters, strict=True)):
         inputs[i, 0] = meter.code
@@ -196,6 +205,6 @@ def pack(rows: Sequence[Array], meters: Sequence[Meter], width: int) -> Rows:
 
 
 def by_meter(inputs: Array) -> Iterable[tuple[Meter, Ints]]:
-    """The meters that occur in packed inputs, each with the indices of its rows."""
+    """Each meter that occurs in packed inputs (see `pack`), with the (m,) indices of its rows."""
     for code in np.unique(inputs[:, 0]).tolist():
         yield Meter.from_code(code), np.flatnonzero(inputs[:, 0] == code)

@@ -1,15 +1,21 @@
-"""Piano rolls of an edit: what stayed, what went, what is new, as SVG or PNG.
+"""Piano rolls that compare a melody before and after an edit, as SVG or PNG.
 
-    svg(before, after, title=..., caption=...) -> str       no dependency, the same text every time
-    png(before, after, title=..., caption=...) -> bytes     matplotlib, imported when called
+    svg(before, after, title=..., caption=...) -> str       needs no other library; equal edits give equal text
+    png(before, after, title=..., caption=...) -> bytes     needs matplotlib, which is imported when `png` is called
 
-Four measures make a system, as on a printed lead sheet; a pickup goes with the first. A note is KEPT where
-both melodies start a note of that pitch there (grey, as long as it is now), REMOVED where only the first does
-(dashed outline), NEW where only the second does (colour). Measures that pass through are shaded and say why.
-`labels` puts text, of one line or more, under each measure, for attribute values.
+Four measures make a line, as on a printed lead sheet. A pickup stands in the first line, in front of its four measures.
+Notes are compared by their measure, tick and pitch:
 
-Both renderers draw one `Scene` of rectangles, lines and texts in pixels, so that they look alike. Colours are
-Okabe & Ito's (2008), which the colour-blind tell apart, and no meaning hangs on colour alone.
+    KEPT       both melodies start the note: grey, with its length after the edit
+    REMOVED    only the melody before the edit starts it: a dashed outline
+    NEW        only the melody after the edit starts it: blue
+
+Measures that cannot be edited are shaded and show the reason. `labels` writes text under each measure, of one or more
+lines; the command line uses it for attribute values.
+
+`scene` lays the picture out as a list of rectangles, lines and texts in pixels. Both renderers draw that list, so SVG
+and PNG look alike. The colours are those of Okabe & Ito (2008), which people with colour blindness can tell apart, and
+removed notes also differ from others by their shape.
 """
 
 from __future__ import annotations
@@ -26,17 +32,18 @@ from ..music.melody import Bar, Melody
 from ..music.tokens import TokenNote
 
 # pixels
-WIDTH = 880  # of the longest system's measures
-MOST_PER_QUARTER = 80
+WIDTH = 880  # of the measures of the longest system (a system is one line of music)
+MOST_PER_QUARTER = 80  # the largest width of a quarter note
 ROW = 9  # height of a semitone
 MARGIN = 24
-KEYS = 34  # left of a system, for pitch names
+KEYS = 34  # width of the pitch names, to the left of a system
 GAP = 34  # between systems
-NARROW = 56  # a measure that holds no words
-LINE = 16  # of text
+NARROW = 56  # a measure up to this width is too narrow for words
+LINE = 16  # height of a line of text
+LEAST_WIDTH = 420  # of the picture, so that its title and legend fit
+# counts
 BARS_PER_SYSTEM = 4
-FEWEST_ROWS = 14
-LEAST_WIDTH = 420  # of the picture, for its title and legend
+FEWEST_ROWS = 14  # semitones that a system shows at least
 
 INK, SOFT, FAINT = "#1f2328", "#59636e", "#8b949e"
 PAPER, BLACK_KEY, BEAT, BARLINE = "#ffffff", "#f3f4f6", "#e2e5e9", "#8b949e"
@@ -45,7 +52,7 @@ UNTOUCHED = "#eceef1"
 DASH = 3.0
 
 _BLACK = (1, 3, 6, 8, 10)  # pitch classes
-_NAMED = (0, 4, 7)  # pitch classes that the left margin names
+_NAMED = (0, 4, 7)  # pitch classes whose names stand in the left margin
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ class Text:
 
 @dataclass
 class Scene:
-    """Shapes in the order of drawing; y grows downwards."""
+    """A picture: its shapes in drawing order, in pixels; y grows downwards."""
 
     width: float
     height: float
@@ -93,7 +100,10 @@ class Scene:
 
 
 def svg(before: Melody, after: Melody, *, title: str = "", caption: str = "", labels: Sequence[str] = ()) -> str:
-    """The edit as an SVG document. `labels` has one text per bar, or none at all."""
+    """The comparison as an SVG document.
+
+    `labels` has one text for each bar, or is empty. Raises ValueError as `scene` does.
+    """
     picture = scene(before, after, title, caption, labels)
     width, height = _n(picture.width), _n(picture.height)
     lines = [
@@ -115,7 +125,7 @@ def png(
     labels: Sequence[str] = (),
     scale: float = 2.0,
 ) -> bytes:
-    """The same picture as PNG, `scale` device pixels to a pixel of the SVG."""
+    """The same picture as a PNG file, with `scale` pixels for each pixel of the SVG. Raises as `scene` does."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -135,13 +145,17 @@ def png(
 
 
 def scene(before: Melody, after: Melody, title: str, caption: str, labels: Sequence[str]) -> Scene:
-    """Lay the picture out. Raises ValueError where the two melodies don't have the same measures."""
+    """Lay the picture out.
+
+    Raises ValueError if the melodies differ in their number of measures, or `labels` has another number of texts.
+    """
     if len(before.bars) != len(after.bars):
-        raise ValueError(f"{len(before.bars)} measures before, {len(after.bars)} after")
+        raise ValueError(f"the melody has {len(before.bars)} measures before, {len(after.bars)} after")
     if labels and len(labels) != len(before.bars):
         raise ValueError(f"{len(labels)} labels for {len(before.bars)} measures")
     systems = _systems(before.bars)
-    longest = max((sum(map(_quarters, before.bars[a:b])) for a, b in systems), default=Fraction(4))
+    lengths = [sum((bar.quarters for bar in before.bars[first:last]), Fraction()) for first, last in systems]
+    longest = max(lengths, default=Fraction(4))
     scale = min(WIDTH / float(longest), MOST_PER_QUARTER)
     notes = _compare(before, after)
     low, high = _pitch_bounds([note for note, _ in notes])
@@ -151,7 +165,7 @@ def scene(before: Melody, after: Melody, title: str, caption: str, labels: Seque
     width = max(LEAST_WIDTH, 2 * MARGIN + KEYS + scale * float(longest))
     picture = Scene(width, top + step * len(systems) - GAP + MARGIN, title or f"Piano roll of {before.name}")
     picture.shapes.append(Rect(0, 0, picture.width, picture.height, PAPER))
-    _head(picture, title, caption)
+    _draw_heading(picture, title, caption)
     for number, (first, last) in enumerate(systems):
         stave = _Stave(picture, before, first, last, top + number * step, scale, low, high)
         stave.draw_grid(labels)
@@ -160,39 +174,33 @@ def scene(before: Melody, after: Melody, title: str, caption: str, labels: Seque
 
 
 def _systems(bars: Sequence[Bar]) -> list[tuple[int, int]]:
-    """(first, last + 1) of every system; an opening pickup doesn't count towards the first one's length."""
+    """The indices (first, last + 1) of every system's measures. An opening pickup does not count as one of the four."""
     pickup = 1 if bars and bars[0].number == 0 else 0
     starts = [0, *range(pickup + BARS_PER_SYSTEM, len(bars), BARS_PER_SYSTEM)]
     return list(zip(starts, [*starts[1:], len(bars)], strict=True)) if bars else []
 
 
-def _quarters(bar: Bar) -> Fraction:
-    if bar.meter is not None:
-        return bar.meter.quarters
-    numerator, _, denominator = bar.signature.partition("/")
-    return Fraction(4 * int(numerator), int(denominator))
-
-
 def _compare(before: Melody, after: Melody) -> list[tuple[TokenNote, str]]:
-    """Every note of either melody and its colour, removed ones last so that their outlines stay visible."""
+    """Every note of both melodies with its colour. Removed notes come last, so that nothing covers their outlines."""
 
-    def places(melody: Melody) -> dict[tuple[int, int, int], TokenNote]:
+    def starts(melody: Melody) -> dict[tuple[int, int, int], TokenNote]:
         return {(note.measure, note.tick, note.pitch): note for note in melody.notes}
 
-    old, new = places(before), places(after)
-    current = [(note, KEPT if place in old else NEW) for place, note in new.items()]
-    return current + [(note, REMOVED) for place, note in old.items() if place not in new]
+    old, new = starts(before), starts(after)
+    current = [(note, KEPT if start in old else NEW) for start, note in new.items()]
+    return current + [(note, REMOVED) for start, note in old.items() if start not in new]
 
 
 def _pitch_bounds(notes: Sequence[TokenNote]) -> tuple[int, int]:
-    """The lowest and highest row: a little air around the notes, and never a sliver."""
+    """The lowest and highest pitch shown: two semitones beyond the notes, and at least FEWEST_ROWS in all."""
     pitches = [note.pitch for note in notes] or [67]
     low, high = min(pitches) - 2, max(pitches) + 2
     missing = max(0, FEWEST_ROWS - (high - low + 1))
     return low - missing // 2, high + missing - missing // 2
 
 
-def _head(picture: Scene, title: str, caption: str) -> None:
+def _draw_heading(picture: Scene, title: str, caption: str) -> None:
+    """The title, the caption, and the legend of the colours."""
     y = MARGIN + 4.0
     if title:
         picture.shapes.append(Text(MARGIN, y, title, 15, INK, bold=True))
@@ -208,14 +216,14 @@ def _head(picture: Scene, title: str, caption: str) -> None:
 
 
 def _box(x: float, y: float, width: float, colour: str, tip: str) -> Rect:
-    """A note: filled, or for a removed one an outline."""
+    """A note as a filled box, or as a dashed outline if it is removed."""
     if colour == REMOVED:
         return Rect(x + 0.75, y + 0.75, max(width - 1.5, 1), ROW - 1.5, None, REMOVED, True, 2, tip)
     return Rect(x, y, max(width, 1.5), ROW, colour, None, False, 2, tip)
 
 
 class _Stave:
-    """One system: where its measures and pitches lie in the picture, and what is drawn there."""
+    """One system of the picture. It knows the position of its measures and pitches, and draws them."""
 
     def __init__(
         self,
@@ -233,8 +241,9 @@ class _Stave:
         self.first, self.last = first, last
         self.top, self.scale, self.low, self.high = top, scale, low, high
         self.left = MARGIN + KEYS
-        lengths = [_quarters(bar) for bar in melody.bars[first:last]]
-        self.starts = [Fraction(0), *accumulate(lengths)]  # quarters, of every measure and of the end
+        lengths = [bar.quarters for bar in melody.bars[first:last]]
+        # of every measure and of the end, in quarters from the start of the system
+        self.starts = [Fraction(0), *accumulate(lengths)]
 
     def x(self, quarters: Fraction) -> float:
         return self.left + self.scale * float(quarters)
@@ -273,7 +282,7 @@ class _Stave:
         before = self.melody.bars[index - 1] if index else None
         known = before is not None and before.number != 0 and before.signature == bar.signature
         self.shapes.append(Text(x + 2, self.top - 5, number, 10, SOFT, bold=True))
-        if bar.number != 0 and not known:  # a pickup is too narrow for one
+        if bar.number != 0 and not known:  # a pickup is too narrow for a time signature
             at = x + 8 + 6 * len(number)
             self.shapes.append(Text(at, self.top - 5, bar.signature, 10, FAINT))
         for line, text in enumerate(label.splitlines(), start=1):
@@ -292,17 +301,20 @@ class _Stave:
         for note, colour in notes:
             if note.measure >= self.last or note.end_measure < self.first:
                 continue
-            start = self._place(note.measure, note.tick)
-            end = self._place(note.end_measure, note.end_tick)
+            start = self._position(note.measure, note.tick)
+            end = self._position(note.end_measure, note.end_tick)
             if end <= start:
                 continue
             bar = self.melody.bars[note.measure].number
             tip = f"bar {bar}: {pitch_name(note.pitch, self.melody.fifths)}, {words[colour]}"
-            width = self.x(end) - self.x(start) - 1.5  # a hairline between repeated notes
+            width = self.x(end) - self.x(start) - 1.5  # narrower than the note, so that repeated notes do not touch
             self.shapes.append(_box(self.x(start) + 0.75, self.y(note.pitch), width, colour, tip))
 
-    def _place(self, measure: int, tick: int) -> Fraction:
-        """Quarters from the system's start, of a place that may lie outside it (a note tied across)."""
+    def _position(self, measure: int, tick: int) -> Fraction:
+        """The position of a tick, in quarters from the start of the system.
+
+        A note may be tied over from the system before or into the next one: the position then is this system's edge.
+        """
         if measure < self.first:
             return Fraction(0)
         if measure >= self.last:
@@ -320,7 +332,7 @@ def _n(value: float) -> str:
 
 
 def _escape(text: str) -> str:
-    """For XML, where control characters aren't allowed even escaped."""
+    """Escape text for XML, which forbids control characters even in escaped form: they become spaces."""
     return escape("".join(c if c.isprintable() else " " for c in text))
 
 
@@ -343,7 +355,7 @@ def _svg_shape(shape: Rect | Stroke | Text) -> str:
 
 
 def _draw(axes: object, shape: Rect | Stroke | Text, order: int) -> None:
-    """One shape on matplotlib axes whose unit is the SVG's pixel (72 to the inch, so sizes are points)."""
+    """Draw one shape on matplotlib axes whose unit is a pixel of the SVG, which is one point (72 to the inch)."""
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
     from matplotlib.patches import FancyBboxPatch

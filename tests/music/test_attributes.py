@@ -1,6 +1,7 @@
-"""The eight attributes of music against golden values by other means, tables of them, and the user's own.
+"""The eight musical attributes against golden values, tables of attributes, and attributes that users define.
 
-What every attribute must keep, of music and of images, is in test_conformance.py.
+The golden values come from golden/make_attributes.py, which computes them note by note, without arvae's code.
+tests/training/test_conformance.py has the tests that every attribute of music and of images must pass.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def spec_of(function: attributes.Function) -> AttributeSpec:
 # ------------------------------------------------------------------------------------ golden values
 
 
-def test_the_golden_set_is_whole() -> None:
+def test_the_golden_set_covers_every_meter_and_attribute() -> None:
     assert len(CASES) >= 30
     assert {case["meter"] for case in CASES} == {meter.name for meter in all_meters()}
     assert all(set(case["expected"]) == set(BUILT_IN) for case in CASES)
@@ -61,19 +62,19 @@ def test_the_golden_set_is_whole() -> None:
         assert len({case["expected"][name] for case in CASES}) >= 3, f"{name} hardly varies"
 
 
-def test_the_golden_file_is_what_its_generator_writes() -> None:
+def test_the_generator_reproduces_the_golden_file() -> None:
     assert runpy.run_path(str(GOLDEN / "make_attributes.py"))["golden"]() == CASES
 
 
 @every_attribute
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_golden(case: dict[str, Any], spec: AttributeSpec) -> None:
+def test_every_attribute_has_its_golden_value(case: dict[str, Any], spec: AttributeSpec) -> None:
     measure = np.array([case["row"]], dtype=np.int16)
     value = spec.function(measure, Meter.parse(case["meter"]))
     assert value == pytest.approx([case["expected"][spec.name]], abs=1e-9)
 
 
-def test_rhythm_weights_of_four_four_as_published() -> None:
+def test_the_rhythm_weights_of_4_4_are_the_published_ones() -> None:
     published = "0.20 1 2 .5 2 1  0.67 1 2 .5 2 1  0.25 1 2 .5 2 1  0.67 1 2 .5 2 1"
     assert rhythm_weights(FOUR).tolist() == [float(weight) for weight in published.split()]
 
@@ -84,7 +85,7 @@ def test_the_papers_four_are_the_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("meter", "levels"),  # Longuet-Higgins & Lee: every division of the measure is one level lower
+    ("meter", "levels"),  # every further division of the measure is one level lower
     [
         ("4/4", "0 -4 -3 -4  -2 -4 -3 -4  -1 -4 -3 -4  -2 -4 -3 -4"),
         ("3/4", "0 -3 -2 -3  -1 -3 -2 -3  -1 -3 -2 -3"),
@@ -93,15 +94,15 @@ def test_the_papers_four_are_the_default() -> None:
         ("3/8", "0 -2 -1 -2 -1 -2"),
     ],
 )
-def test_metrical_levels(meter: str, levels: str) -> None:
+def test_metrical_levels_are_those_of_longuet_higgins_and_lee(meter: str, levels: str) -> None:
     found = metrical_levels(Meter.parse(meter)).reshape(-1, 6)
     sixteenths = found if meter.endswith("/8") else found[:, [0, 1, 3, 5]]
     assert sixteenths.reshape(-1).tolist() == [int(level) for level in levels.split()]
 
 
 @pytest.mark.parametrize("meter", all_meters(), ids=lambda meter: meter.name)
-def test_playing_on_every_place_of_one_level_is_not_syncopated(meter: Meter) -> None:
-    """Plain beats, eighths, sixteenths and triplets in any meter, from the barline on."""
+def test_equal_note_values_are_not_syncopated(meter: Meter) -> None:
+    """A measure of beats, of eighths, of sixteenths or of triplets, in any meter."""
     inside = [(0,), (0, 2, 4), tuple(range(6))] if meter.compound else [(0,), (0, 3), (0, 1, 3, 5), (0, 2, 4)]
     for ticks in inside:
         row = np.zeros((1, meter.ticks), dtype=np.int16)
@@ -109,20 +110,19 @@ def test_playing_on_every_place_of_one_level_is_not_syncopated(meter: Meter) -> 
         assert BUILT_IN["syncopation"].function(row, meter) == [0], ticks
 
 
-def test_cached_tables_cannot_be_spoilt() -> None:
+def test_cached_tables_are_read_only() -> None:
     with pytest.raises(ValueError, match="read-only"):
         rhythm_weights(FOUR)[0] = 7
     with pytest.raises(ValueError, match="read-only"):
         metrical_levels(FOUR)[0] = 7
 
 
-# ---------------------------------------------------------------------------- what they hear
+# ---------------------------------------------------------------------------- transposition and units
 
 
 @every_attribute
 @given(data=st.data())
-def test_transposition(spec: AttributeSpec, data: st.DataObject) -> None:
-    """Changes nothing but the mean pitch, and that by just as much."""
+def test_transposition_changes_only_the_mean_pitch(spec: AttributeSpec, data: st.DataObject) -> None:
     row = data.draw(rows(FOUR))
     started = row >= FIRST_PITCH
     low, high = (int(row[started].min()), int(row[started].max())) if started.any() else (FIRST_PITCH, 9)
@@ -134,7 +134,7 @@ def test_transposition(spec: AttributeSpec, data: st.DataObject) -> None:
 
 
 @given(batch=batches(smallest=1), data=st.data())
-def test_rhythmic_attributes_hear_no_pitch(batch: tuple[Row, Meter], data: st.DataObject) -> None:
+def test_rhythmic_attributes_do_not_depend_on_pitch(batch: tuple[Row, Meter], data: st.DataObject) -> None:
     whole, meter = batch
     other = data.draw(st.integers(FIRST_PITCH, VOCABULARY - 1))
     flat = np.where(whole >= FIRST_PITCH, other, whole).astype(np.int16)
@@ -144,7 +144,7 @@ def test_rhythmic_attributes_hear_no_pitch(batch: tuple[Row, Meter], data: st.Da
 
 
 @pytest.mark.parametrize("meter", all_meters(), ids=lambda meter: meter.name)
-def test_a_unit_is_what_it_says(meter: Meter) -> None:
+def test_a_value_in_its_unit_is_a_count_people_know(meter: Meter) -> None:
     row = np.zeros((1, meter.ticks), dtype=np.int16)
     row[0, [0, 1, 2]] = (20, 23, 25)
     spoken = {
@@ -156,10 +156,10 @@ def test_a_unit_is_what_it_says(meter: Meter) -> None:
     assert spoken["steps"] == pytest.approx(50)  # points of a hundred
 
 
-# ------------------------------------------------------------------------------------ tables of them
+# ------------------------------------------------------------------------------------ tables of attributes
 
 
-def test_evaluate_is_one_column_per_attribute() -> None:
+def test_evaluate_returns_one_column_per_attribute() -> None:
     row = np.array([[30, 0, 0, 0, 0, 0] * 4], dtype=np.int16)
     table = evaluate([BUILT_IN["density"], BUILT_IN["range"]], row, FOUR)
     assert table.tolist() == [[4 / 24, 0]]
@@ -172,7 +172,7 @@ def test_evaluate_refuses_rows_of_another_meter(shape: tuple[int, ...]) -> None:
         evaluate([], np.zeros(shape, dtype=np.int16), FOUR)
 
 
-def test_mixed_meters_land_in_their_rows() -> None:
+def test_evaluate_mixed_returns_each_measure_in_its_own_row() -> None:
     several = [*reversed(all_meters()), *all_meters(), FOUR]
     measures = [np.array([30, *[HOLD] * (m.ticks - 1)], dtype=np.int16) for m in several]
     inputs = pack(measures, several, 36)
@@ -184,10 +184,10 @@ def test_mixed_meters_land_in_their_rows() -> None:
     assert density[:, 0].tolist() == [1 / meter.ticks for meter in several]
 
 
-# ------------------------------------------------------------------------------ the user's attributes
+# ------------------------------------------------------------------------------ users' attributes
 
 
-def test_a_function_of_another_shape_is_named() -> None:
+def test_the_error_names_a_function_that_returns_another_shape() -> None:
     rows_ = np.zeros((3, 24), dtype=np.int16)
     scalar: Any = 1.0
     with pytest.raises(
@@ -199,16 +199,16 @@ def test_a_function_of_another_shape_is_named() -> None:
 
 
 @pytest.mark.parametrize("returned", [["a", "b", "c"], [[1], [1, 2], []], {"a": 1}], ids=str)
-def test_what_is_no_array_of_numbers_is_named(returned: Any) -> None:
-    with pytest.raises(UsageError, match=r"'mine' returned a (list|dict) that is no array of numbers"):
+def test_the_error_names_a_function_that_returns_no_numbers(returned: Any) -> None:
+    with pytest.raises(UsageError, match=r"'mine' returned a (list|dict) that is not an array of numbers"):
         evaluate([spec_of(lambda rows, meter: returned)], np.zeros((3, 24), dtype=np.int16), FOUR)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_a_value_that_is_not_finite_is_named_with_its_measure(bad: float) -> None:
+def test_the_error_shows_the_measure_whose_value_is_not_finite(bad: float) -> None:
     measures = np.zeros((3, 24), dtype=np.int16)
     measures[1, 0] = REST
-    with pytest.raises(UsageError, match=rf"'mine' is {bad} on the 4/4 measure \[1, 0, 0.*empty ones too"):
+    with pytest.raises(UsageError, match=rf"'mine' is {bad} on the 4/4 measure \[1, 0, 0.*with or without notes"):
         evaluate([spec_of(lambda rows, meter: np.array([0, bad, 0]))], measures, FOUR)
 
 
@@ -226,7 +226,7 @@ def test_a_function_cannot_change_what_it_measures() -> None:
 
 @pytest.fixture
 def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with a module of the user's own."""
+    """A working folder with a module of attributes, and one that cannot be imported."""
     (tmp_path / "workshop_attributes.py").write_text(
         "import numpy as np\n"
         "from arvae_music.music.attributes import AttributeSpec, Unit\n"
@@ -247,7 +247,7 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("workshop")
-def test_module_and_function() -> None:
+def test_find_imports_module_and_function() -> None:
     spec = find("workshop_attributes:leaps")
     assert (spec.name, spec.description, spec.citation) == (
         "leaps",
@@ -274,7 +274,7 @@ def test_module_and_function() -> None:
         (".workshop:leaps", "cannot be imported"),
     ],
 )
-def test_what_cannot_be_imported_says_why(path: str, said: str) -> None:
+def test_find_explains_why_an_import_fails(path: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
         find(path)
     assert caught.value.remedy
@@ -286,7 +286,7 @@ def register(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
 
 
 @pytest.mark.usefixtures("workshop")
-def test_an_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_loads_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(Path.cwd()))
     register(
         monkeypatch,
@@ -308,7 +308,7 @@ def test_an_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
         find("leapines")
 
 
-def test_a_built_in_name_is_never_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_point_cannot_replace_a_built_in_attribute(monkeypatch: pytest.MonkeyPatch) -> None:
     register(monkeypatch, density="workshop_attributes:leaps")
     assert find("density") is BUILT_IN["density"]
 
@@ -317,11 +317,11 @@ def test_a_built_in_name_is_never_taken_over(monkeypatch: pytest.MonkeyPatch) ->
     ("typed", "meant"),
     [("desnity", "density"), ("Rhythm", "rhythm"), ("syncopations", "syncopation"), ("step", "steps")],
 )
-def test_did_you_mean(typed: str, meant: str) -> None:
+def test_find_suggests_the_nearest_name(typed: str, meant: str) -> None:
     with pytest.raises(UsageError, match=f"unknown attribute '{typed}'; did you mean {meant}"):
         find(typed)
 
 
-def test_nothing_near_lists_what_there_is() -> None:
-    with pytest.raises(UsageError, match=r"there are rhythm, range, density.*or give module:function"):
+def test_find_lists_all_names_if_none_is_near() -> None:
+    with pytest.raises(UsageError, match=r"give one of rhythm, range, density.*or your own as module:function"):
         find("xyzzy")

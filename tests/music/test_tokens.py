@@ -1,4 +1,4 @@
-"""Notes to tokens and back; the key and register that tokens are normalised to."""
+"""Notes to tokens and back, and the key and the register to which melodies are normalised."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def test_the_vocabulary_is_hold_rest_and_four_octaves() -> None:
 
 
 @pytest.mark.parametrize("pitch", [LOWEST - 1, HIGHEST + 1, -1, 128])
-def test_no_token_for_a_pitch_out_of_range(pitch: int) -> None:
+def test_a_pitch_out_of_range_has_no_token(pitch: int) -> None:
     with pytest.raises(ValueError, match=r"outside 47 \.\. 95"):
         token_of(pitch)
 
 
 @pytest.mark.parametrize("token", [HOLD, REST, -1, VOCABULARY])
-def test_no_pitch_for_another_token(token: int) -> None:
+def test_a_token_that_is_no_pitch_is_refused(token: int) -> None:
     with pytest.raises(ValueError, match="not a pitch"):
         pitch_of(token)
 
@@ -80,14 +80,14 @@ def test_no_pitch_for_another_token(token: int) -> None:
 
 
 @given(tune=tunes())
-def test_rows_to_notes_to_rows(tune: Tune) -> None:
+def test_rows_become_notes_and_the_same_rows_again(tune: Tune) -> None:
     again = rows_of(cut_all(tune.timed, tune.meters, tune.shift))
     assert [row.tolist() for row in again] == [row.tolist() for row in tune.rows]
     assert all(row.dtype == np.int16 for row in again)
 
 
 @given(data=st.data())
-def test_notes_to_rows_to_notes(data: st.DataObject) -> None:
+def test_notes_become_rows_and_the_same_notes_again(data: st.DataObject) -> None:
     chosen = tuple(data.draw(st.lists(meters(), min_size=1, max_size=5)))
     shift = data.draw(st.integers(-30, 30))
     notes = data.draw(grid_notes(chosen, shift))
@@ -96,8 +96,8 @@ def test_notes_to_rows_to_notes(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("meter", all_meters(), ids=lambda meter: meter.name)
-def test_every_tick_of_every_meter(meter: Meter) -> None:
-    """A note from each tick to each later one, between two measures of rest."""
+def test_a_note_may_start_and_end_at_any_tick(meter: Meter) -> None:
+    """One note from each tick to each later tick, between two measures of rest."""
     chosen = (meter, meter, meter)
     places = [meter.quarters + place for place in meter.tick_quarters]
     for i, start in enumerate(places):
@@ -109,7 +109,7 @@ def test_every_tick_of_every_meter(meter: Meter) -> None:
 
 
 @given(tune=tunes())
-def test_any_slice_that_covers_the_measure_will_do(tune: Tune) -> None:
+def test_cut_needs_only_the_notes_that_sound_in_the_measure(tune: Tune) -> None:
     notes = tune.timed
     for start, meter, row in zip(tune.starts, tune.meters, tune.rows, strict=False):
         near = [note for note in notes if note.end > start and note.start < start + meter.quarters]
@@ -118,8 +118,8 @@ def test_any_slice_that_covers_the_measure_will_do(tune: Tune) -> None:
 
 
 @given(batch=batches(smallest=1))
-def test_rows_that_a_decoder_may_give_have_notes_that_cut_agrees_with(batch: tuple[Row, Meter]) -> None:
-    """Not canonical (a REST in a rest, a HOLD after it at a barline), but the notes are the same."""
+def test_any_row_of_a_decoder_keeps_its_notes(batch: tuple[Row, Meter]) -> None:
+    """A decoder may write a REST within a rest, or a HOLD after it; the notes stay the same when they are cut again."""
     rows, meter = batch
     chosen = (meter,) * len(rows)
     notes = Tune(chosen, tuple(rows), 3).timed
@@ -127,10 +127,10 @@ def test_rows_that_a_decoder_may_give_have_notes_that_cut_agrees_with(batch: tup
     assert Tune(chosen, tuple(rows_of(cut_all(notes, chosen, 3))), 3).timed == notes
 
 
-# ------------------------------------------------------------------------------------- by example
+# ------------------------------------------------------------------------------------- examples
 
 
-def test_a_measure_as_written() -> None:
+def test_cut_writes_a_measure_by_hand() -> None:
     notes = timed((0, 1, 60), (1, "3/2", 62), (2, "7/3", 64), ("7/3", "8/3", 65), ("8/3", 3, 67), (3, "13/4", 60))
     row = rows_of([cut(notes, Fraction(0), FOUR, 12)])[0]
     expected: list[int | str] = [
@@ -155,14 +155,14 @@ def test_a_measure_as_written() -> None:
     assert row.tolist() == [REST if e == "r" else token_of(int(e)) if e else HOLD for e in expected]
 
 
-def test_a_tie_holds_over_the_barline() -> None:
+def test_a_note_tied_over_the_barline_is_held() -> None:
     first, second, third = rows_of(cut_all(timed((3, 6, 72), (6, 8, 74)), (FOUR, THREE, FOUR), 0))
     assert first[[0, 18]].tolist() == [REST, token_of(72)]
     assert second[[0, 6, 12]].tolist() == [HOLD, HOLD, token_of(74)]
     assert third[[0, 6]].tolist() == [HOLD, REST]
 
 
-def test_silence_opens_with_a_rest() -> None:
+def test_a_silent_measure_is_a_rest() -> None:
     assert rows_of([cut([], Fraction(8), THREE, 0)])[0].tolist() == [REST, *[HOLD] * 17]
 
 
@@ -177,41 +177,41 @@ def test_silence_opens_with_a_rest() -> None:
         (timed((0, 4, 72), (3, 5, 76)), "two notes at once"),
         (timed(("1/8", 1, 72)), "off-grid rhythm"),
         (timed(("1/6", 1, 72)), "off-grid rhythm"),
-        (timed((0, "1/8", 72)), "off-grid rhythm"),  # its rest would start off the grid
+        (timed((0, "1/8", 72)), "off-grid rhythm"),  # the rest after it would start off the grid
         (timed((0, "7/8", 72), (1, 2, 72)), "off-grid rhythm"),
         (timed((0, "31/8", 72)), "off-grid rhythm"),
         (timed((-1, "1/5", 72)), "off-grid rhythm"),
-        (timed((1, 1, 72)), "off-grid rhythm"),  # no length: nowhere to sound
+        (timed((1, 1, 72)), "off-grid rhythm"),  # a note without length
         (timed((0, 0, 72)), "off-grid rhythm"),
         (timed((0, 1, LOWEST - 1)), "pitch out of range"),
         (timed((0, 1, 72), (1, 2, HIGHEST + 1)), "pitch out of range"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_its_reason(notes: list[Timed], reason: str) -> None:
+def test_cut_gives_the_reason_if_notes_do_not_fit(notes: list[Timed], reason: str) -> None:
     assert cut(notes, Fraction(0), FOUR, 0) == Cut(None, reason)
 
 
 @pytest.mark.parametrize(
     "notes",
     [
-        timed((-2, -1, 72), (-2, "-1/7", 76), (0, 4, 72)),  # before it: a chord, an odd end
+        timed((-2, -1, 72), (-2, "-1/7", 76), (0, 4, 72)),  # before the measure: a chord, and an end off the grid
         timed((-1, 0, 30), (0, 4, 72)),
         timed((-1, -1, 72), (0, 4, 72)),
-        timed((0, 4, 72), (4, 5, 72), (4, 6, 76), ("33/8", 5, 120)),  # after it
+        timed((0, 4, 72), (4, 5, 72), (4, 6, 76), ("33/8", 5, 120)),  # after the measure
         timed((0, 4, 72), (4, 4, 72)),
     ],
 )
-def test_what_lies_in_other_measures_does_not_matter(notes: list[Timed]) -> None:
+def test_cut_ignores_notes_of_other_measures(notes: list[Timed]) -> None:
     assert rows_of([cut(notes, Fraction(0), FOUR, 0)])[0].tolist() == [token_of(72), *[HOLD] * 23]
 
 
-def test_the_shift_decides_what_is_in_range() -> None:
+def test_the_pitch_range_holds_after_the_shift() -> None:
     low = timed((0, 1, 28))
     assert cut(low, Fraction(0), FOUR, 0).reason == "pitch out of range"
     assert rows_of([cut(low, Fraction(0), FOUR, 48)])[0][0] == token_of(76)
 
 
-def test_a_measure_without_tokens_ends_notes_and_begins_none() -> None:
+def test_notes_end_at_a_measure_without_tokens() -> None:
     a = np.array([token_of(72), *[HOLD] * 11], dtype=np.int16)
     held = np.full(12, HOLD, dtype=np.int16)
     assert notes_of([None, held, a, held, None, held, a, None], 2) == [
@@ -222,10 +222,10 @@ def test_a_measure_without_tokens_ends_notes_and_begins_none() -> None:
     assert notes_of([], 0) == notes_of([None, None], 0) == notes_of([held], 0) == []
 
 
-# ------------------------------------------------------------------------------------- what sounds
+# ------------------------------------------------------------------------------------- sounding
 
 
-def test_sounding_by_hand() -> None:
+def test_sounding_of_two_measures() -> None:
     rows = np.array([[0, 0, 5, 0, 1, 0], [1, 0, 7, 8, 0, 0]], dtype=np.int16)
     assert sounding(rows).tolist() == [[0, 0, 5, 5, 1, 1], [1, 1, 7, 8, 8, 8]]
     assert sounding(rows, np.array([9, 9])).tolist() == [[9, 9, 5, 5, 1, 1], [1, 1, 7, 8, 8, 8]]
@@ -233,7 +233,7 @@ def test_sounding_by_hand() -> None:
 
 
 @given(batch=batches(smallest=1), data=st.data())
-def test_sounding_is_tick_by_tick(batch: tuple[Row, Meter], data: st.DataObject) -> None:
+def test_sounding_equals_a_loop_over_ticks(batch: tuple[Row, Meter], data: st.DataObject) -> None:
     rows, _ = batch
     entering = np.array([data.draw(st.integers(REST, VOCABULARY - 1)) for _ in rows])
     before = rows.copy()
@@ -274,7 +274,7 @@ def shift_of(notes: Iterable[tuple[int, float]], fifths: int | None, by: int = 0
 
 
 @given(notes=melodies, by=st.integers(-36, 36), fifths=st.one_of(st.none(), st.integers(-7, 7)))
-def test_any_transposition_is_the_same_when_normalised(
+def test_normalising_undoes_any_transposition(
     notes: list[tuple[int, float]], by: int, fifths: int | None
 ) -> None:
     moved = None if fifths is None else fifths + 7 * by
@@ -285,15 +285,15 @@ def test_any_transposition_is_the_same_when_normalised(
 @pytest.mark.parametrize(
     "pitches",
     [
-        [65],  # six semitones from the centre either way
-        [60, 66],  # a tritone, whose two keys fit alike
+        [65],  # six semitones from the centre, above or below
+        [60, 66],  # a tritone: two keys fit equally well
         [60, 62, 64, 66, 68, 70],  # whole tones
         [60, 63, 66, 69],
         list(range(60, 72)),
     ],
     ids=str,
 )
-def test_symmetrical_melodies_are_normalised_alike_too(pitches: list[int], by: int) -> None:
+def test_normalising_undoes_transposition_of_symmetrical_melodies(pitches: list[int], by: int) -> None:
     notes = [(pitch, 1.0) for pitch in pitches]
     assert shift_of(notes, None, by) == shift_of(notes, None) - by
     assert shift_of(notes, 7 * by, by) == shift_of(notes, 0) - by
@@ -308,7 +308,7 @@ def test_a_transposed_tune_has_the_same_rows(tune: Tune, by: int) -> None:
         shift = choose_shift([n.pitch for n in notes], [float(n.end - n.start) for n in notes], None)
         cuts = cut_all(notes, tune.meters, shift)
         found.append([one.tokens.tolist() if one.tokens is not None else one.reason for one in cuts])
-        if all(one.tokens is not None for one in cuts):  # undone exactly
+        if all(one.tokens is not None for one in cuts):  # the shift is undone exactly
             assert Tune(tune.meters, tuple(rows_of(cuts)), shift).timed == notes
     assert found[0] == found[1]
 
@@ -326,7 +326,7 @@ def test_the_median_lands_within_half_an_octave_of_the_centre(
 
 
 def test_the_octave_follows_the_long_notes() -> None:
-    assert [shift_of([(pitch, 1.0)], 0) for pitch in (64, 65, 67)] == [12, 12, 0]  # halfway goes up
+    assert [shift_of([(pitch, 1.0)], 0) for pitch in (64, 65, 67)] == [12, 12, 0]  # halfway: the upper octave
     assert shift_of([(60, 1.0), (62, 1.0), (64, 1.0)], 0) == 12  # around middle D: up
     assert shift_of([(72, 1.0), (74, 1.0), (76, 1.0)], 0) == 0
     assert shift_of([(96, 1.0), (98, 1.0), (100, 1.0)], 0) == -24  # a piccolo
@@ -336,7 +336,7 @@ def test_the_octave_follows_the_long_notes() -> None:
     assert choose_shift([], [], 3) == 0
 
 
-# The last column: sharps of the key. From memory, one phrase each, at the pitch where people sing them.
+# A phrase of each tune, in MIDI pitches, and the number of sharps of its key (flats are negative).
 TUNES: dict[str, tuple[str, int]] = {
     "Ode to Joy in D": ("66 66 67 69 69 67 66 64 62 62 64 66 64 62 62 62", 2),
     "Twinkle in F": ("65 65 72 72 74 74 72 72 70 70 69 69 67 67 65 65", -1),
@@ -356,7 +356,7 @@ TUNES: dict[str, tuple[str, int]] = {
 
 
 @pytest.mark.parametrize(("melody", "sharps"), TUNES.values(), ids=TUNES)
-def test_the_key_is_what_music21_finds_and_people_sing(melody: str, sharps: int) -> None:
+def test_the_estimated_key_is_right_and_music21_agrees(melody: str, sharps: int) -> None:
     from music21 import note, stream
 
     pitches = [int(pitch) for pitch in melody.split()]
@@ -366,12 +366,15 @@ def test_the_key_is_what_music21_finds_and_people_sing(melody: str, sharps: int)
     assert estimate_fifths(classes) == sharps
     for signature in (None, sharps):
         shift = choose_shift(pitches, [1.0] * len(pitches), signature)
-        assert (shift + 7 * sharps) % 12 == 0, "its tonic is not C, or a"
+        assert (shift + 7 * sharps) % 12 == 0, "the normalised tonic is neither C nor A minor's A"
 
 
 @given(st.lists(st.integers(0, 60), min_size=12, max_size=12))
-def test_the_key_of_any_distribution_against_numpy(weights: list[int]) -> None:
-    """A scale's share, and a tenth of the better correlation with Krumhansl & Kessler's profiles of it, by numpy's."""
+def test_the_estimated_key_equals_a_slow_computation(weights: list[int]) -> None:
+    """A key scores the share of pitches in its scale plus 0.1 times its correlation with a profile.
+
+    The profiles are those of Krumhansl & Kessler for major and minor; the better one counts.
+    """
     classes = np.array(weights, dtype=np.float64)
     assume(classes.std() > 0)
     major = [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88]
@@ -390,26 +393,26 @@ def test_the_key_of_any_distribution_against_numpy(weights: list[int]) -> None:
     assert by_signature[found] == pytest.approx(max(by_signature.values()), abs=1e-9)
 
 
-def test_a_signature_that_fits_is_believed_against_the_estimate() -> None:
-    dorian = [62, 64, 65, 67, 69, 71, 72, 74, 69, 65, 62, 62, 62]  # d Dorian: no sharps, no flats
+def test_a_fitting_key_signature_overrides_the_estimate() -> None:
+    dorian = [62, 64, 65, 67, 69, 71, 72, 74, 69, 65, 62, 62, 62]  # D Dorian: no sharps, no flats
     classes = np.bincount(np.array(dorian) % 12, minlength=12).astype(np.float64)
-    assert estimate_fifths(classes) == 0, "it sounds like d minor, which has no b"
+    assert estimate_fifths(classes) == 0, "the estimate must not be D minor, which has a flat"
     assert shift_of([(pitch, 1.0) for pitch in dorian], 0) % 12 == 0
-    pentatonic = np.array([67, 69, 71, 74, 76, 79, 67])  # fits G, C and D alike
+    pentatonic = np.array([67, 69, 71, 74, 76, 79, 67])  # fits G, C and D major equally well
     assert [believed_fifths(pentatonic, np.ones(7), f) for f in (0, 1, 2)] == [0, 1, 2]
 
 
-def test_a_c_major_that_programs_write_by_default_is_not_believed() -> None:
-    joy = [int(pitch) for pitch in TUNES["Ode to Joy in D"][0].split()]  # a quarter of it is f sharp
+def test_a_default_signature_of_c_major_is_not_believed_if_it_does_not_fit() -> None:
+    joy = [int(pitch) for pitch in TUNES["Ode to Joy in D"][0].split()]  # a quarter of its notes are F sharp
     assert shift_of([(pitch, 1.0) for pitch in joy], 0) == shift_of([(pitch, 1.0) for pitch in joy], 2)
     assert believed_fifths(np.array(joy), np.ones(len(joy)), 0) == 2
 
 
-@pytest.mark.parametrize(("sharps_of_c_sharp", "believed"), [(0.11, True), (0.13, False)])
-def test_how_far_a_signature_is_believed(sharps_of_c_sharp: float, believed: bool) -> None:
-    """D major with one c sharp of that share of the whole, under the signature of G."""
+@pytest.mark.parametrize(("c_sharps", "believed"), [(0.11, True), (0.13, False)])
+def test_a_signature_is_believed_up_to_a_share_of_foreign_notes(c_sharps: float, believed: bool) -> None:
+    """A melody in D major with the key signature of G, whose C sharps last this share of the whole."""
     scale = np.array([62, 64, 66, 67, 69, 71, 73])
-    rest = 1 - sharps_of_c_sharp
-    weights = np.array([0.3, 0.1, 0.2, 0.05, 0.25, 0.1, 0]) * rest + np.array([0] * 6 + [sharps_of_c_sharp])
+    rest = 1 - c_sharps
+    weights = np.array([0.3, 0.1, 0.2, 0.05, 0.25, 0.1, 0]) * rest + np.array([0] * 6 + [c_sharps])
     assert believed_fifths(scale, weights, None) == 2
     assert believed_fifths(scale, weights, 1) == (1 if believed else 2)
