@@ -98,8 +98,8 @@ def test_codes_are_of_every_attribute_apart():
 
 
 def test_a_model_draws_codes_as_training_does():
-    from test_measure_model import saved
-    from test_training import TRAIN
+    from training.test_music_recipe import saved
+    from training_cases import TRAIN
 
     prepared, known = model.prepare(saved("given")), Codes.of_examples(TRAIN)
     random, others = np.random.default_rng(0), np.random.default_rng(1)
