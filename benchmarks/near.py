@@ -13,7 +13,8 @@ import argparse
 from dataclasses import replace
 
 from arvae_music.corpora import datasets
-from arvae_music.evaluation.evaluate import Evaluation, EvaluationOptions, evaluate_model
+from arvae_music.evaluation.evaluate import EvaluationOptions, evaluate_model
+from arvae_music.evaluation.result import Evaluation
 from arvae_music.networks.model import prepare
 from arvae_music.system import machine as processor
 from arvae_music.vae import checkpoint

@@ -27,7 +27,7 @@ from .corpus import ensure_built
 from .shared import common
 
 if TYPE_CHECKING:
-    from ..evaluation.evaluate import Evaluation
+    from ..evaluation.result import Evaluation
     from ..library import Model
     from ..reports.evaluation_tables import Table
     from ..training.recipe import Result

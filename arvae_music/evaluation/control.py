@@ -41,8 +41,9 @@ from ..music.sliders import Change, Target
 from ..music.tokens import FIRST_PITCH, PAD, by_meter
 from ..networks.decoding import decode
 from ..networks.model import Model
-from ..vae import statistics as metrics
 from ..vae.scales import STRONG
+from ..vae.statistics import mean
+from . import metrics
 
 Answer = Callable[[Model, Rows, Floats, int, Floats], Rows]
 
@@ -173,8 +174,8 @@ def summary(model: Model, found: Outcome, steps: Outcome | None = None) -> dict[
     kept = metrics.content(changed.inputs[:, 1:], changed.outputs[:, 1:], FIRST_PITCH, PAD)
     figures = {
         "rho": metrics.grouped_spearman(found.requested, found.realised, found.meters),
-        "exact": metrics.mean(hits(model, found)[asking]),
-        "error": metrics.mean(np.abs(found.realised - found.requested)) / sd[k],
+        "exact": mean(hits(model, found)[asking]),
+        "error": mean(np.abs(found.realised - found.requested)) / sd[k],
     }
     if steps is not None:
         shape = (-1, len(STEPS))
@@ -183,10 +184,10 @@ def summary(model: Model, found: Outcome, steps: Outcome | None = None) -> dict[
     moved = metrics.drift(changed.before, changed.after, sd)
     unrelated = np.abs(np.array(model.metadata.correlation)[k]) < STRONG
     rhos = np.array([_drift_rho(found, j) for j in range(len(sd))])
-    figures["drift_sd"] = metrics.mean(moved[unrelated])
-    figures["drift_rho"] = metrics.mean(rhos[unrelated])
+    figures["drift_sd"] = mean(moved[unrelated])
+    figures["drift_rho"] = mean(rhos[unrelated])
     plain = [abs(metrics.grouped_spearman(found.requested, column, found.meters)) for column in found.after.T]
-    figures["drift_plain"] = metrics.mean(np.array(plain)[unrelated])
+    figures["drift_plain"] = mean(np.array(plain)[unrelated])
     for j, name in enumerate(model.metadata.names):
         if j != k:
             figures[f"drift_sd.{name}"], figures[f"drift_rho.{name}"] = float(moved[j]), float(rhos[j])

@@ -34,8 +34,8 @@ The published values are medians of ten seeds, read off the plots of Pati & Lerc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,17 +46,15 @@ from ..music.keys import in_key
 from ..music.tokens import FIRST_PITCH, HOLD, PAD, REST, by_meter, onsets, sounding
 from ..networks.decoding import decode
 from ..networks.model import Model
-from ..vae import statistics as metrics
 from ..vae.examples import Examples, counted, distinct, seen_in, spread
 from ..vae.scales import STRONG
-from . import control, sections
+from ..vae.statistics import mean
+from . import control, metrics, sections
 from .control import Outcome
-from .headline import _headline
-from .published import PUBLISHED, PUBLISHED_CONTROL
+from .headline import headline
+from .probes import probes
+from .result import Coded, Evaluation, Evidence, Mode
 from .sections import Figures, Progress
-
-Mode = Literal["latent", "guided"]
-
 
 DRAWS = 8  # of each posterior: a single one varies by .02 in whole measures
 
@@ -77,59 +75,6 @@ class EvaluationOptions:
     def quick(cls, seed: int = 0) -> EvaluationOptions:
         """Half the time, for a look in between: guided figures are rough."""
         return cls(seed, measures=800, requests=800, guided=32, traversals=4, probe_rows=1500, contexts=20, samples=300)
-
-
-@dataclass(frozen=True, eq=False)
-class Coded:
-    """Distinct measures as the model sees them."""
-
-    inputs: Rows  # (n, 1 + width)
-    values: Floats  # (n, k)
-    mean: Floats  # (n, z)
-    log_variance: Floats  # (n, z)
-    pieces: Ints  # (n,)
-    count: Ints  # (n,) how often each occurs
-    seen: Mask  # (n,)
-
-
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """What the plots are drawn from; not part of the JSON."""
-
-    coded: Coded
-    outcomes: Mapping[Mode, tuple[Outcome, ...]]  # by attribute
-    steps: Mapping[Mode, tuple[Outcome, ...]]
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Ordered name -> value mappings, NaN where there was nothing to measure."""
-
-    # what was evaluated
-    about: Mapping[str, Any]
-    attributes: tuple[str, ...]
-    dimensions: tuple[int, ...]
-    counts: Mapping[str, int]
-    # what was found
-    representation: Mapping[str, Figures]  # row -> metric -> mean over attributes
-    by_attribute: Mapping[str, Mapping[str, Figures]]  # row -> metric -> attribute
-    reconstruction: Mapping[str, Figures]  # all, unseen
-    control: Mapping[str, Mapping[str, Mapping[str, Figures]]]  # mode -> all, unseen -> attribute
-    leakage: Mapping[str, Figures]  # attribute
-    prior: Mapping[str, Figures]  # attribute
-    samples: Figures
-    headline: Figures
-    seconds: Figures
-    evidence: Evidence = field(repr=False)
-
-    @property
-    def published(self) -> dict[str, Figures]:
-        """What others report: rows of representation, in the paper's protocol, and of control."""
-        return {**PUBLISHED.get(str(self.about.get("corpus")), {}), **PUBLISHED_CONTROL}
-
-    def to_json(self) -> dict[str, Any]:
-        own = {name: value for name, value in vars(self).items() if name != "evidence"}
-        return {**own, "published": self.published}
 
 
 def evaluate_model(
@@ -188,7 +133,7 @@ class _Run:
         leakage = timed("leakage", self._leakage, coded)
         prior = {name: self._prior(coded, d) for name, d in zip(self.names, self.dimensions, strict=True)}
         samples = timed("prior samples", self._samples, coded)
-        headline = _headline(representation, reconstruction, figures, leakage, prior, samples)
+        summary = headline(representation, reconstruction, figures, leakage, prior, samples)
         return Evaluation(
             about={**about, "options": vars(self.options)},
             attributes=self.names,
@@ -201,7 +146,7 @@ class _Run:
             leakage=leakage,
             prior=prior,
             samples=samples,
-            headline=headline,
+            headline=summary,
             seconds=timed.seconds,
             evidence=Evidence(coded, outcomes, steps),
         )
@@ -251,7 +196,7 @@ class _Run:
         decoded = [self._decoded(coded.inputs, z) for z in draws]
         for name, count in (("drawn", None), ("paper's protocol", coded.count)):
             each = [_accuracy(coded.inputs, outputs, count) for outputs in decoded]
-            found[name] = {key: metrics.mean([one[key] for one in each]) for key in each[0]}
+            found[name] = {key: mean([one[key] for one in each]) for key in each[0]}
         return found
 
     def _decoded(self, inputs: Rows, z: Floats) -> Rows:
@@ -307,12 +252,12 @@ class _Run:
         found: dict[str, Figures] = {}
         for k, name in enumerate(self.names):
             known, judged = ((part.mean[:, free], part.values[:, k]) for part in (fit, coded))
-            probes = metrics.probes(known, judged, self.options.seed, coded.pieces)
+            figures = probes(known, judged, self.options.seed, coded.pieces)
             along = np.abs(np.array(self.model.metadata.code_correlation)[k]) >= STRONG
             alone = np.arange(len(self.names)) == k
-            probes["intervention"] = 1 - self._first_order(coded, k, alone)
-            probes["intervention_with"] = 1 - self._first_order(coded, k, along | alone)
-            found[name] = probes
+            figures["intervention"] = 1 - self._first_order(coded, k, alone)
+            figures["intervention_with"] = 1 - self._first_order(coded, k, along | alone)
+            found[name] = figures
         return found
 
     def _first_order(self, coded: Coded, k: int, handed: Mask) -> float:
@@ -349,9 +294,9 @@ class _Run:
             rows.append(packed)
         made = np.concatenate(rows)
         return {
-            "valid": metrics.mean(spelt(made)),
+            "valid": mean(spelt(made)),
             "distinct": len(np.unique(made, axis=0)) / len(made),
-            "new": metrics.mean(~_among(made, self.known.inputs.astype(np.int16))),
+            "new": mean(~_among(made, self.known.inputs.astype(np.int16))),
             "in_key": _in_key(made),
             "corpus_in_key": _in_key(coded.inputs),
         }
@@ -378,7 +323,7 @@ def spelt(inputs: Rows) -> Mask:
 
 def _in_key(inputs: Rows) -> float:
     notes = inputs[:, 1:][onsets(inputs[:, 1:])]
-    return metrics.mean(in_key(notes))
+    return mean(in_key(notes))
 
 
 def _accuracy(inputs: Rows, outputs: Rows, count: Ints | None = None) -> Figures:
@@ -401,6 +346,3 @@ def _share(right: Mask, among: Mask, count: Ints) -> float:
 
 def _parts(coded: Coded) -> dict[str, Mask]:
     return {"all": np.ones(len(coded.inputs), dtype=np.bool_), "unseen": ~coded.seen}
-
-
-# ---------------------------------------------------------------------------------- the headline

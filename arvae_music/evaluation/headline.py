@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..vae import statistics as metrics
+from ..vae.statistics import mean
 from .published import METRICS
 from .sections import PROBED, Figures
 
@@ -40,7 +40,7 @@ def headline_names(attributes: Sequence[str]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _headline(
+def headline(
     representation: Mapping[str, Figures],
     reconstruction: Mapping[str, Figures],
     figures: Mapping[str, Mapping[str, Mapping[str, Figures]]],
@@ -60,7 +60,7 @@ def _headline(
             found |= _control_headline(figures[mode][part], prefix + mark)
     found |= of_leakage(leakage)
     for key in ("intervention", "intervention_with"):
-        found[key] = metrics.mean([each[key] for each in leakage.values()])
+        found[key] = mean([each[key] for each in leakage.values()])
     return {**found, **of_prior(prior), "valid": samples["valid"]}
 
 
@@ -68,13 +68,13 @@ def _control_headline(by_attribute: Mapping[str, Figures], prefix: str) -> Figur
     each = list(by_attribute.values())
     found = {
         f"{prefix}control": _worst([one["rho"] for one in each]),
-        f"{prefix}control_mean": metrics.mean([one["rho"] for one in each]),
+        f"{prefix}control_mean": mean([one["rho"] for one in each]),
         f"{prefix}exact": _worst([one["exact"] for one in each]),
-        f"{prefix}exact_mean": metrics.mean([one["exact"] for one in each]),
-        f"{prefix}drift": metrics.mean([one["drift_rho"] for one in each]),
+        f"{prefix}exact_mean": mean([one["exact"] for one in each]),
+        f"{prefix}drift": mean([one["drift_rho"] for one in each]),
     }
     for key in _KEPT:
-        found[f"{prefix}{key}"] = metrics.mean([one[key] for one in each])
+        found[f"{prefix}{key}"] = mean([one[key] for one in each])
     if all("monotone" in one for one in each):
         found[f"{prefix}monotone"] = _worst([one["monotone"] for one in each])
     for name, one in by_attribute.items():
@@ -99,7 +99,7 @@ def of_encoder(representation: Mapping[str, Figures]) -> Figures:
 def of_leakage(leakage: Mapping[str, Figures]) -> Figures:
     """Of each attribute the best probe's, 0 where all do worse than the mean would, and the attributes' mean."""
     worst = {name: _most([each[kind] for kind in PROBED if kind in each]) for name, each in leakage.items()}
-    return {"leakage": metrics.mean(list(worst.values())), **{f"leakage.{k}": v for k, v in worst.items()}}
+    return {"leakage": mean(list(worst.values())), **{f"leakage.{k}": v for k, v in worst.items()}}
 
 
 def _most(values: Sequence[float]) -> float:
@@ -111,4 +111,4 @@ def of_prior(prior: Mapping[str, Figures]) -> Figures:
     """Of each attribute's dimension the overlap with the prior, the worst of them, and the mean divergence."""
     overlaps = {f"overlap.{name}": each["overlap"] for name, each in prior.items()}
     worst = float(np.min(list(overlaps.values()))) if overlaps else float("nan")
-    return {"overlap": worst, **overlaps, "kl": metrics.mean([each["kl"] for each in prior.values()])}
+    return {"overlap": worst, **overlaps, "kl": mean([each["kl"] for each in prior.values()])}

@@ -12,11 +12,12 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 
 from ..arrays import Floats
-from ..vae import statistics as metrics
-from ..vae.statistics import Scores
+from . import metrics
+from .metrics import Scores
+from .probes import PROBES
 
 Figures = dict[str, float]
-PROBED = tuple(f"{kind}{way}" for kind in metrics.PROBES for way in ("", "_crossed"))  # of an attribute's leakage
+PROBED = tuple(f"{kind}{way}" for kind in PROBES for way in ("", "_crossed"))  # of an attribute's leakage
 Progress = Callable[[str], None]
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -71,6 +72,3 @@ def by_attribute(rows: Mapping[str, Scores], names: Sequence[str]) -> dict[str, 
 
 def named(names: Sequence[str], values: Sequence[float] | Floats) -> Figures:
     return dict(zip(names, map(float, values), strict=True))
-
-
-# ------------------------------------------------------------------------------------ of the headlines

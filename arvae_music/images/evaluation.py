@@ -30,9 +30,10 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats, Ints
-from ..evaluation import headline, sections
+from ..evaluation import headline, metrics, sections
+from ..evaluation.probes import probes
 from ..evaluation.sections import Figures, Progress
-from ..vae import statistics as metrics
+from ..vae import statistics
 from ..vae.examples import Examples, spread
 from ..vae.scales import STRONG
 from .classifier import train as train_classifier
@@ -99,7 +100,7 @@ class _Coded:
     log_variance: Floats
 
     def sampled(self, random: np.random.Generator) -> Floats:
-        return metrics.sampled(self.mean, self.log_variance, random)
+        return statistics.sampled(self.mean, self.log_variance, random)
 
 
 def evaluate_model(
@@ -210,10 +211,10 @@ class _Run:
         alike = np.zeros(len(wanted))  # one group: images have no meters
         rhos = [metrics.drift_rho(wanted, before[:, j], after[:, j], alike) for j in np.flatnonzero(unrelated)]
         return {
-            "rho": metrics.spearman(wanted, after[:, k]),
-            "error": metrics.mean(np.abs(wanted - after[:, k])) / float(self.sd[k]),
-            "drift_rho": metrics.mean(rhos),
-            "drift_sd": metrics.mean(metrics.drift(before, after, self.sd)[unrelated]),
+            "rho": statistics.spearman(wanted, after[:, k]),
+            "error": statistics.mean(np.abs(wanted - after[:, k])) / float(self.sd[k]),
+            "drift_rho": statistics.mean(rhos),
+            "drift_sd": statistics.mean(metrics.drift(before, after, self.sd)[unrelated]),
         }
 
     # ------------------------------------------------------------------------ digits
@@ -233,7 +234,7 @@ class _Run:
         return {
             "inputs": float((classifier.classify(part.inputs[:]) == truth).mean()),
             "reconstructions": float((classifier.classify(self.model.draw(z)) == truth).mean()),
-            "kept": metrics.mean(kept),
+            "kept": statistics.mean(kept),
             **{f"kept.{name}": value for name, value in zip(self.names, kept, strict=True)},
         }
 
@@ -244,13 +245,13 @@ class _Run:
         found = {}
         for k, name in enumerate(self.names):
             known, judged = ((part.mean[:, self.free], part.values[:, k]) for part in (fit, coded))
-            found[name] = metrics.probes(known, judged, self.options.seed)
+            found[name] = probes(known, judged, self.options.seed)
         return found
 
 
 def _informed(codes: Floats, values: Floats) -> list[int]:
     """The dimension that tells most of each attribute, as published."""
-    best: list[int] = metrics.mutual_information(codes, values).argmax(axis=0).tolist()
+    best: list[int] = statistics.mutual_information(codes, values).argmax(axis=0).tolist()
     return best
 
 
@@ -285,9 +286,9 @@ def _headline(
     found = headline.of_encoder(representation)
     found |= reconstruction
     rhos = [each["rho"] for each in control.values()]
-    found |= {"control": float(np.min(rhos)), "control_mean": metrics.mean(rhos)}
+    found |= {"control": float(np.min(rhos)), "control_mean": statistics.mean(rhos)}
     for key, name in (("error", "error"), ("drift_rho", "drift"), ("drift_sd", "drift_sd")):
-        found[name] = metrics.mean([each[key] for each in control.values()])
+        found[name] = statistics.mean([each[key] for each in control.values()])
     found |= {f"control.{name}": each["rho"] for name, each in control.items()}
     if digits:
         found |= {"kept": digits["kept"], "digits_of_inputs": digits["inputs"]}

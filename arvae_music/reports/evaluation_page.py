@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
-from ..evaluation.evaluate import Evaluation
-from ..networks.model import Model
 from .evaluation_tables import Table, tables
+
+if TYPE_CHECKING:
+    from ..evaluation.result import Evaluation
+    from ..networks.model import Model
 
 _STYLE = """
 :root { color-scheme: light; }

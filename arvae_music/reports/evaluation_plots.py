@@ -22,7 +22,7 @@ import numpy as np
 
 from ..arrays import Array, Floats
 from ..evaluation.control import STEPS, Outcome
-from ..evaluation.evaluate import Evaluation, Mode
+from ..evaluation.result import Evaluation, Mode
 from ..music.attributes import evaluate
 from ..music.meter import Meter
 from ..music.sliders import describe

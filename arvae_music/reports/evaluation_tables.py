@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..evaluation.evaluate import Evaluation
 from ..evaluation.published import METRICS, PUBLISHED, PUBLISHED_CONTROL
 from ..evaluation.sections import PROBED
+from ..vae.statistics import mean
 
 if TYPE_CHECKING:
-    pass
+    from ..evaluation.result import Evaluation
 
 Figures = Mapping[str, float]
 
@@ -81,8 +81,6 @@ def _reconstruction(result: Evaluation) -> Table:
 
 
 def _with_mean(rows: Mapping[str, Figures]) -> dict[str, Figures]:
-    from ..vae.statistics import mean
-
     columns = list(next(iter(rows.values()), {}))
     means = {column: mean([row.get(column, float("nan")) for row in rows.values()]) for column in columns}
     return {**rows, "mean": means}
@@ -135,6 +133,3 @@ def _prior(result: Evaluation) -> Table:
 def _samples(result: Evaluation) -> Table:
     columns = ("valid", "distinct", "new", "in_key", "corpus_in_key")
     return _table("Decoded prior samples", {"share": result.samples}, columns)
-
-
-# ---------------------------------------------------------------------------------------- the page

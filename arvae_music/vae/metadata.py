@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import Floats, Ints
 from ..errors import CheckpointError
-from .combinations import Combinations
 from .scales import NOT_CARRIED, STRONG, Scale
+
+if TYPE_CHECKING:
+    from .combinations import Combinations
 
 
 @dataclass(frozen=True)

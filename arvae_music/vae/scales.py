@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats
-from .statistics import ranked
 
 QUANTILES = 101
 KNOTS = 64  # of a calibration, at most
@@ -103,19 +102,23 @@ def given(scale: Scale, values: Floats, codes: Floats, spreads: Floats) -> Scale
 
 def correlations(values: Floats, codes: Floats) -> tuple[tuple[tuple[float, ...], ...], ...]:
     """(n, k) twice -> Spearman of the values, Pearson of the codes."""
-    return tuple(_pearson(table) for table in (ranked(values), codes.astype(np.float64)))
+    from scipy.stats import rankdata
+
+    return tuple(_pearson(table) for table in (rankdata(values, axis=0), codes.astype(np.float64)))
 
 
 def _pearson(table: Floats) -> tuple[tuple[float, ...], ...]:
-    centred = table - table.mean(axis=0)
-    norm = np.maximum(np.sqrt((centred**2).sum(axis=0)), 1e-12)
-    matrix = centred.T @ centred / np.outer(norm, norm)
+    """(n, k) -> (k, k); a constant column correlates with nothing."""
+    with np.errstate(invalid="ignore"):
+        matrix = np.nan_to_num(np.atleast_2d(np.corrcoef(table, rowvar=False)))
     np.fill_diagonal(matrix, 1.0)
     return tuple(tuple(row) for row in matrix.tolist())
 
 
 def _knots(values: Floats, codes: Floats) -> tuple[Floats, Floats]:
     """Mean code by value (by quantile bin where there are many values), increasing in both."""
+    from sklearn.isotonic import isotonic_regression
+
     distinct, inverse = np.unique(values, return_inverse=True)
     if len(distinct) > KNOTS:
         edges = np.unique(np.quantile(values, np.linspace(0, 1, KNOTS + 1)))
@@ -123,24 +126,11 @@ def _knots(values: Floats, codes: Floats) -> tuple[Floats, Floats]:
         _, inverse = np.unique(inverse, return_inverse=True)
     counts = np.bincount(inverse).astype(np.float64)
     at = np.bincount(inverse, weights=values) / counts
-    mean = isotonic(np.bincount(inverse, weights=codes) / counts, counts)
+    mean = isotonic_regression(np.bincount(inverse, weights=codes) / counts, sample_weight=counts)
     if len(at) == 1:
         at, mean = np.array([at[0], at[0] + 1]), np.array([mean[0], mean[0] + 1])
     step = max(float(mean[-1] - mean[0]), 1e-3) * 1e-4  # strictly increasing, so that it can be inverted
     return at, mean + step * np.arange(len(mean))
-
-
-def isotonic(values: Floats, weights: Floats) -> Floats:
-    """The non-decreasing sequence nearest to `values` in weighted squares: pool adjacent violators."""
-    blocks: list[tuple[float, float, int]] = []  # mean, weight, length
-    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
-        mean, total, length = value, weight, 1
-        while blocks and blocks[-1][0] >= mean:
-            before, other, count = blocks.pop()
-            mean = (mean * total + before * other) / (total + other)
-            total, length = total + other, length + count
-        blocks.append((mean, total, length))
-    return np.concatenate([np.full(length, mean) for mean, _, length in blocks])
 
 
 def straight_on(at: Floats, xs: Sequence[float] | Floats, ys: Sequence[float] | Floats) -> Floats:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from arvae_music.cli.shared.common import print_json
 from arvae_music.evaluation import control
-from arvae_music.evaluation.evaluate import Evaluation, EvaluationOptions, evaluate_model, spelt
+from arvae_music.evaluation.evaluate import EvaluationOptions, evaluate_model, spelt
 from arvae_music.evaluation.headline import headline_names, lower_is_better
 from arvae_music.evaluation.published import PUBLISHED
+from arvae_music.evaluation.result import Evaluation
 from arvae_music.library import Model
 from arvae_music.music import attributes, tokens
 from arvae_music.music.attributes import evaluate_mixed

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from arvae_music.evaluation.probes import probe_r2
 from arvae_music.music.meter import Meter
 from arvae_music.networks.decoding import decode
 from arvae_music.networks.hierarchical import MeasureDims, build
 from arvae_music.networks.numpy_runtime import Flow, Freed, NumpyRuntime
 from arvae_music.networks.torch_runtime import TorchRuntime
 from arvae_music.vae import checkpoint, metadata
-from arvae_music.vae import statistics as metrics
 from arvae_music.vae.flow import FAR, UNUSED, ConditionalFlow
 from arvae_music.vae.model import ArVae
 from arvae_music.vae.scales import calibrate
@@ -76,7 +76,7 @@ def test_fitted_it_frees_the_others_of_the_condition():
     value = code[:, 0].numpy().astype(np.float64)
 
     def r2(x: np.ndarray) -> float:
-        return metrics.probe_r2((x[:2000], value[:2000]), (x[2000:], value[2000:]), "mlp", 0)
+        return probe_r2((x[:2000], value[:2000]), (x[2000:], value[2000:]), "mlp", 0)
 
     assert r2(z.numpy().astype(np.float64)) > 0.4
     assert r2(u) < 0.1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arvae_music.vae.scales import KNOTS, calibrate, correlations, isotonic
+from arvae_music.vae.scales import KNOTS, calibrate, correlations
 
 numbers = st.floats(-100, 100, width=32)
 
@@ -58,20 +58,6 @@ def test_a_constant_attribute_has_a_scale_all_the_same():
     scale = calibrate("flat", "", 0, np.full(5, 3.0), np.zeros(5))
     assert scale.sd == 1e-6
     assert np.isfinite(scale.code(np.array([2.0, 3.0, 4.0]))).all()
-
-
-@given(st.lists(st.tuples(numbers, st.integers(1, 5)), min_size=1, max_size=12))
-def test_isotonic_is_the_min_max_of_means(points: list[tuple[float, int]]):
-    """The closed form (Robertson, Wright & Dykstra 1988): max over starts of the min over ends of block means."""
-    values, weights = (np.array(column, dtype=np.float64) for column in zip(*points, strict=True))
-    count = len(values)
-
-    def mean(first: int, last: int) -> float:
-        part = slice(first, last + 1)
-        return float((values[part] * weights[part]).sum() / weights[part].sum())
-
-    expected = [max(min(mean(s, t) for t in range(i, count)) for s in range(i + 1)) for i in range(count)]
-    np.testing.assert_allclose(isotonic(values, weights), expected, atol=1e-6)
 
 
 def test_correlations_are_spearmans_and_pearsons():

@@ -1,0 +1,98 @@
+"""The result of an evaluation of measures: what the tables, the plots, the JSON and thresholds read.
+
+Shapes: n measures, k attributes, z dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..arrays import Floats, Ints, Mask, Rows
+from .published import METRICS, PUBLISHED, PUBLISHED_CONTROL
+from .sections import Figures
+
+if TYPE_CHECKING:
+    from .control import Outcome
+
+Mode = Literal["latent", "guided"]
+_SHOWN = ("measures", "control", "guided.exact_mean", "drift", "leakage")  # figures of the headline in the short repr
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """Distinct measures with their posteriors."""
+
+    inputs: Rows  # (n, 1 + width)
+    values: Floats  # (n, k)
+    mean: Floats  # (n, z)
+    log_variance: Floats  # (n, z)
+    pieces: Ints  # (n,)
+    count: Ints  # (n,) how often each measure occurs
+    seen: Mask  # (n,) whether the training part contains it
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """The data behind the plots; not part of the JSON."""
+
+    coded: Coded
+    outcomes: Mapping[Mode, tuple[Outcome, ...]]  # by attribute
+    steps: Mapping[Mode, tuple[Outcome, ...]]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation:
+    """Ordered name -> value mappings; NaN where there was nothing to measure."""
+
+    # what was evaluated
+    about: Mapping[str, Any]
+    attributes: tuple[str, ...]
+    dimensions: tuple[int, ...]
+    counts: Mapping[str, int]
+    # what was found
+    representation: Mapping[str, Figures]  # row -> metric -> mean over attributes
+    by_attribute: Mapping[str, Mapping[str, Figures]]  # row -> metric -> attribute
+    reconstruction: Mapping[str, Figures]  # all, unseen
+    control: Mapping[str, Mapping[str, Mapping[str, Figures]]]  # mode -> all, unseen -> attribute
+    leakage: Mapping[str, Figures]  # attribute
+    prior: Mapping[str, Figures]  # attribute
+    samples: Figures
+    headline: Figures
+    seconds: Figures
+    evidence: Evidence
+
+    @property
+    def published(self) -> dict[str, Figures]:
+        """Figures that others have published: rows of representation, in the paper's protocol, and of control."""
+        return {**PUBLISHED.get(str(self.about.get("corpus")), {}), **PUBLISHED_CONTROL}
+
+    def to_json(self) -> dict[str, Any]:
+        own = {name: value for name, value in vars(self).items() if name != "evidence"}
+        return {**own, "published": self.published}
+
+    def __repr__(self) -> str:
+        figures = ", ".join(f"{name} {self.headline[name]:.3f}" for name in _SHOWN if name in self.headline)
+        return f"<Evaluation of {title(self.about)}: {figures}>"
+
+    def _repr_html_(self) -> str:
+        """The paper's metrics as a table, for notebooks."""
+        known = PUBLISHED.get(str(self.about.get("corpus")), {})
+        return metrics_table(title(self.about), {**self.representation, **known})
+
+
+def title(about: Mapping[str, Any]) -> str:
+    """`bach on bach, test`."""
+    return f"{about.get('model', 'a model')} on {about.get('corpus', 'its corpus')}, {about.get('part', 'a part')}"
+
+
+def metrics_table(caption: str, rows: Mapping[str, Figures]) -> str:
+    """Row -> metric -> value, as an HTML table of the paper's metrics with three decimals."""
+    head = "".join(f"<th>{escape(text)}</th>" for text in ("", *METRICS))
+    body = "".join(
+        f"<tr><th>{escape(name)}</th>{''.join(f'<td>{row[metric]:.3f}</td>' for metric in METRICS)}</tr>"
+        for name, row in rows.items()
+    )
+    return f"<table><caption>{escape(caption)}</caption><tr>{head}</tr>{body}</table>"
