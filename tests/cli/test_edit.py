@@ -218,7 +218,7 @@ def test_json_says_what_was_done(arvae: Run, melody: Path) -> None:
 def test_the_report_names_the_melody_and_begins_with_what_was_requested(arvae: Run, work: Path) -> None:
     source = rich_file(work / "rich.mid")
     lines = arvae("edit", source, "--contour", "+1st", "--keep", "density", "--dry-run").stdout.splitlines()
-    assert lines[1].startswith("  melody: track 2 'Melody', channel 1: ")
+    assert lines[1].startswith("  melody: track 1 'Melody', channel 1: ")
     assert lines[2].split() == ["before", "requested", "goal", "achieved"]
     assert [line.split()[0] for line in lines[3:6]] == ["contour", "density", "not"]
     assert {line.split()[0] for line in lines[6:8]} == {"rhythm", "range"}
