@@ -65,7 +65,9 @@ def _quarters(text: str) -> Fraction:
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(metavar="FILE", help="MIDI files, scores (ABC, MusicXML, kern), folders with -r, globs; - is stdin."),
+    typer.Argument(
+        metavar="FILE", help="MIDI files, scores (ABC, MusicXML, kern), folders with -r, or globs; - is stdin."
+    ),
 ]
 Output = Annotated[
     str | None,
