@@ -1,4 +1,4 @@
-"""`arvae demo`: a first edit, with a picture, from what the package holds; it needs no network and no training."""
+"""`arvae demo`: a first edit, with a picture, of a bundled melody by a bundled model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from ..errors import OutputError
 from .shared import common, sources
 
-Folder = Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the files go.")]
+Folder = Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder of the outputs.")]
 
 
 def demo(
@@ -20,13 +20,13 @@ def demo(
     overwrite: common.Overwrite = False,
     quiet: common.Quiet = False,
 ) -> int:
-    """Edit a melody that arvae brings along: Beethoven's Ode to Joy, denser."""
+    """Edit a melody that comes with arvae: Beethoven's Ode to Joy, denser."""
     from .. import library
     from ..editing.edit import edit
     from ..io.scores import read_any
     from ..reports import piano_roll as rolls
+    from ..reports.summaries import edit_lines, melody_line
     from ..system.files import write_whole
-    from .edit import summary
 
     source = Path(library.__file__).parent / "data" / "ode_to_joy.mid"
     song = read_any(source, name=source.name)
@@ -40,12 +40,12 @@ def demo(
         "ode_to_joy.svg": rolls.svg(song.melody, result.melody, title=title, caption=caption).encode(),
         "ode_to_joy.png": rolls.png(song.melody, result.melody, title=title, caption=caption),
     }
-    for name, data in files.items():  # what an earlier run left is no obstacle
+    for name, data in files.items():  # equal files of an earlier run do not matter
         place = output / name
         if not overwrite and place.exists() and place.read_bytes() != data:
             raise OutputError("exists already", where=str(place), remedy="give --overwrite, or another folder with -o")
-    common.report(f"arvae edit ode_to_joy.mid --density +1.5\n{song.name}: {song.found.why}")
-    for line in summary(result, request, trained):
+    common.report(f"arvae edit ode_to_joy.mid --density +1.5\n{song.name}\n  melody: {melody_line(song)}")
+    for line in edit_lines(result, request, trained):
         common.report(f"  {line}")
     for name, data in files.items():
         write_whole(output / name, data, overwrite=True)

@@ -1,21 +1,15 @@
 """`arvae interpolate`: the melodies between melodies.
 
-    arvae interpolate a.mid b.mid                   a-b.steps/a-b.01.mid ... 08.mid, and a contact sheet
-    arvae interpolate a.mid b.mid --steps 16 --one  a-b.mid: one long file, step after step
-    arvae interpolate a.mid b.mid c.mid             from a to b, and on from b to c
-    arvae interpolate a.mid b.mid --bars 1-8        the first eight measures of each
-    arvae interpolate a.png b.png -o way.gif        pictures, as a strip or a GIF: see pictures.py
-
-The first and the last step are the inputs, note for note; --steps counts both. Every step is a new file of one
-track with the tempo, the meter and the instrument of the first input: its other tracks would not go with the second
-melody. How loud it is goes from one input's median velocity to the next one's. Notes stand on the grid, as written; a
-pickup and an incomplete last measure are filled up with rests. How measures, lengths and keys are matched, and what is
-refused, is said in `arvae_music.interpolate`.
+The first and the last step are the inputs, note for note; --steps counts both. Every step is a new file of one track
+with the tempo, the meter and the instrument of the first input, because its other tracks would not fit the second
+melody. The velocity runs from one input's median to the next one's. Notes stand on the grid, as written; a pickup and
+an incomplete last measure are filled up with rests. `arvae_music.editing.interpolate` describes how measures, lengths
+and keys are matched, and which melodies are refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,11 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import UsageError
-from . import edit, pictures
+from . import edit
 from .shared import common, placing, sources
 from .shared.placing import Planned
 from .shared.sources import Place
-from .vary import earlier_rows
+from .vary import conclude, earlier_rows
 
 if TYPE_CHECKING:
     from ..editing.interpolate import Interpolation
@@ -38,21 +32,25 @@ if TYPE_CHECKING:
 
 STEPS = 8
 NAMED = 3  # inputs in the outputs' name
+EXAMPLES = (
+    ("arvae interpolate a.mid b.mid", "a-b.steps/a-b.01.mid to a-b.08.mid, and a contact sheet"),
+    ("arvae interpolate a.mid b.mid --steps 16 --one", "one long file, step after step: a-b.16-steps.mid"),
+    ("arvae interpolate a.mid b.mid c.mid", "from a to b, and on from b to c"),
+)
 
 Steps = Annotated[
     int,
-    typer.Option(min=3, metavar="N", help="Melodies from each input to the next, both included."),
+    typer.Option(min=3, metavar="N", help="Melodies from each input to the next, inclusive."),
 ]
 One = Annotated[
-    bool, typer.Option("--one", help="One long file, step after step, in place of a folder.", rich_help_panel="Output")
+    bool, typer.Option("--one", help="One long file, step after step, instead of a folder.", rich_help_panel="Output")
 ]
 
 
 def interpolate(
-    ctx: typer.Context,
     files: common.Inputs,
     steps: Steps = STEPS,
-    bars: Annotated[str | None, typer.Option(metavar="1-4,7", help="Only these measures of each input.")] = None,
+    bars: edit.Bars = None,
     form: edit.Form = True,
     model: common.Model = None,
     runtime: common.Runtime = common.RUNTIME,
@@ -68,36 +66,27 @@ def interpolate(
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> int:
-    """Write the melodies that lie between two, or among several, in order."""
-    sources.expand_inputs(files)  # names all that are missing at once
+    """Write the melodies between two or more melodies, step by step."""
+    sources.expand_inputs(files)  # reports all missing files at once
     places = [place for argument in files for place in sources.expand_inputs([argument])]  # a melody may come again
     if len(places) < 2:
         raise UsageError("one melody cannot be interpolated", remedy="name two or more")
-    if pictures.are_pictures(places):
-        pictures.refuse(ctx, "bars", "form", "one", "runtime", "track", "channel", "pickup")
-        return pictures.interpolate(
-            places,
-            steps,
-            model=common.on_line(ctx, "model", model),
-            seed=seed,
-            output=common.on_line(ctx, "output", output),
-            overwrite=overwrite,
-            skip_existing=skip_existing,
-            dry_run=dry_run,
-            json=json,
-        )
     plans = _plan(places, steps, seed, output, one, overwrite=overwrite, skip_existing=skip_existing)
-    if json and not dry_run:
-        placing.refuse_json(plans)
+    earlier: Mapping[str, Row] = {}
+    if not one:
+        folder = Path(plans[0].place).parent
+        earlier = earlier_rows(folder, overwrite=overwrite, skip_existing=skip_existing)
+    if not dry_run:
+        placing.refuse_streams(plans, json=json)
     if all(plan.skip for plan in plans):
         common.say(f"{plans[0].place}: skipped")
         return 0
     songs = [sources.read_song(place, track=track, channel=channel, pickup=pickup) for place in places]
     trained, title = sources.model_for(model, songs[0].melody, runtime)
-    path = trained.interpolate([_chosen(song, bars) for song in songs], steps, form=form, seed=seed)
+    path = trained.interpolate([_chosen(song, edit.joined(bars)) for song in songs], steps, form=form, seed=seed)
     rows = _rows(path, plans, places, trained, seed, one)
     if not dry_run:
-        _write(path, plans, rows, songs, one)
+        _write(path, plans, rows, songs, one, earlier)
     _report(songs, path, plans, rows, title, dry_run=dry_run, json=json)
     return 0
 
@@ -124,7 +113,7 @@ def _plan(
     overwrite: bool,
     skip_existing: bool,
 ) -> list[Planned]:
-    """The one file's place, or every step's. The name is the inputs' names."""
+    """The place of the one file, or of every step, named after the inputs."""
     stems = ["stdin" if place == "-" else Path(place).stem for place in places]
     name = "-".join(stems[:NAMED]) + (f"-and-{len(stems) - NAMED}-more" if len(stems) > NAMED else "")
     source = Path(name) if places[0] == "-" else Path(places[0]).parent / name
@@ -138,30 +127,37 @@ def _plan(
     elif output is None:
         output = str(source.with_name(f"{name}.{{edit}}.mid"))
     template = "{stem}.{edit}.mid" if one else "{stem}.{n:02}.mid"
-    plans = placing.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing, template=template)
-    if not one:
-        earlier_rows(Path(plans[0].place).parent, overwrite=overwrite, skip_existing=skip_existing)
-    return plans
+    there: dict[str, Any] = {"overwrite": overwrite, "skip_existing": skip_existing}
+    return placing.plan_outputs(requests, output, **there, template=template)
 
 
 # ------------------------------------------------------------------------------------------ files
 
 
 def _write(
-    path: Interpolation, plans: Sequence[Planned], rows: Sequence[Row], songs: Sequence[Song], one: bool
+    path: Interpolation,
+    plans: Sequence[Planned],
+    rows: Sequence[Row],
+    songs: Sequence[Song],
+    one: bool,
+    earlier: Mapping[str, Row],
 ) -> None:
-    """The MIDI files; beside several a manifest and a contact sheet."""
+    """Write the MIDI files, and beside several of them a manifest and a contact sheet."""
     look: dict[str, Any] = {"tempo": songs[0].tempo, "program": songs[0].found.program or 0}
     steps = list(zip(path.melodies, _velocities(path, songs), strict=True))
     for plan, content in zip(plans, [steps] if one else [[step] for step in steps], strict=True):
         if not plan.skip:
             placing.write_output(plan, _midi(content, look))
     if not one:
-        _conclude(path, plans, rows, round(songs[0].tempo, 2))
+        from ..reports.contact_sheet import make_card
+
+        tempo = round(songs[0].tempo, 2)
+        cards = [make_card(row, path.melodies[0], m, tempo) for row, m in zip(rows, path.melodies, strict=True)]
+        conclude(Path(plans[0].place).parent, cards, "Interpolation", earlier)
 
 
 def _velocities(path: Interpolation, songs: Sequence[Song]) -> list[int]:
-    """Every step's, on the line between the inputs around it."""
+    """The velocity of every step, on the line between the inputs around it."""
     import numpy as np
 
     line = np.interp(range(len(path.melodies)), path.ends, [song.velocity for song in songs])
@@ -184,23 +180,10 @@ def _midi(steps: Sequence[tuple[Melody, int]], look: dict[str, Any]) -> bytes:
     )
 
 
-def _conclude(path: Interpolation, plans: Sequence[Planned], rows: Sequence[Row], tempo: float) -> None:
-    from ..reports.contact_sheet import NAME, make_card, page
-    from ..reports.manifest import CSV_NAME, JSON_NAME, to_csv, to_json
-    from ..system.files import write_whole
-
-    folder = Path(plans[0].place).parent
-    cards = [make_card(row, path.melodies[0], m, tempo) for row, m in zip(rows, path.melodies, strict=True)]
-    sheet = page(cards, f"Interpolation: {folder.name}", f"model {rows[0]['model']}")
-    for name, data in ((JSON_NAME, to_json(rows)), (CSV_NAME, to_csv(rows)), (NAME, sheet.encode())):
-        write_whole(folder / name, data, overwrite=True)
-    common.say(f"{folder / NAME} shows and plays them")
-
-
 def _rows(
     path: Interpolation, plans: Sequence[Planned], places: Sequence[Place], model: Model, seed: int, one: bool
 ) -> list[Row]:
-    """The manifest's row of every step: asked is the line between the inputs around it."""
+    """The manifest's row of every step, which requests the values on the line between the inputs around it."""
     from ..editing.interpolate import results
     from ..reports.manifest import entry
 
@@ -230,10 +213,12 @@ def _report(
     if json:
         common.print_json({"outputs": [] if dry_run else [str(plan.place) for plan in plans], "steps": rows})
         return
-    say = common.say if plans[0].place == "-" else common.report
+    from ..reports.summaries import melody_line
+
+    say = placing.teller(plans)
     for song in songs:
-        say(f"{song.name}: {song.found.why}")
-    say(f"model {title}")
+        say(f"{song.name}: {melody_line(song)}")
+    say(f"model: {title}")
     names = [attribute["name"] for attribute in rows[0]["attributes"]]
     say("step   " + "".join(f"{name:>16}" for name in names))
     for row in rows:
@@ -241,4 +226,4 @@ def _report(
         at = "  an input" if row["n"] - 1 in path.ends else ""
         say(f"{row['n']:4}   " + "".join(f"{cell:>16}" for cell in cells) + at)
     place = plans[0].place if len(plans) == 1 else f"{Path(plans[0].place).parent}/ ({len(plans)} files)"
-    say(f"{'would write' if dry_run else 'wrote'} {'stdout' if place == '-' else place}")
+    say(placing.wrote(place, dry_run))

@@ -1,20 +1,25 @@
 """`arvae`: finds the sub-command, runs it, and turns errors into messages and exit codes.
 
-The commands are a table of names: a command's module is imported when it runs, and `arvae --help` is printed
-from the table, so that it takes no longer than Python's own start. A command is a function, or a typer.Typer
-with sub-commands of its own; it returns its exit code, None for 0.
+The commands are a table of names. A command's module is imported when it runs, and `arvae --help` is printed from the
+table, so that it takes no longer than Python's own start. A command is a function, or a typer.Typer with sub-commands;
+it returns its exit code, None for 0.
 
-Messages go to stderr as `arvae: MESSAGE`. Exit codes: see `common`. A bug is exit 70 (EX_SOFTWARE), so
-that scripts can tell it from an input that failed; its traceback is shown with --debug, which may stand
-anywhere on the line. A closed pipe (`arvae inspect ... | head`) ends quietly with the shell's own 141.
+Messages go to stderr as `arvae: MESSAGE`. Exit codes: see `common`. A bug is exit 70 (EX_SOFTWARE), so that scripts can
+tell it from an input that failed; --debug, anywhere on the line, shows its traceback. A closed pipe
+(`arvae inspect ... | head`) ends quietly with the shell's own 141, and a termination (`kill`) with 143, after the
+workers of a batch have ended.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
+import threading
 import traceback
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ..errors import ArvaeError
 from ..version import __version__
@@ -22,33 +27,33 @@ from ..version import __version__
 if TYPE_CHECKING:
     import typer
 
-BUG, INTERRUPTED, PIPE_CLOSED = 70, 130, 141
+BUG, INTERRUPTED, PIPE_CLOSED, TERMINATED = 70, 130, 141, 143
 
 
 class Entry(NamedTuple):
-    """Where a command is (`.module:attribute` in this package) and what `arvae --help` says of it."""
+    """The place of a command (`.module:attribute` in this package) and its line in `arvae --help`."""
 
     target: str
     help: str
 
 
 COMMANDS = {
-    "edit": Entry(".edit:edit", "Move a melody's sliders: the same tune, only denser, higher, calmer."),
+    "edit": Entry(".edit:edit", "Move a melody's sliders: the same tune, but denser, higher or calmer."),
     "vary": Entry(".vary:vary", "Write variations that keep a melody's character, or a grid of edits."),
-    "interpolate": Entry(".interpolate:interpolate", "Write the melodies that lie between two, or among several."),
-    "traverse": Entry(".pictures:traverse", "Draw a model of images, slider by slider."),
-    "inspect": Entry(".inspect:inspect", "Show a file's tracks, its melody, and its attributes by measure."),
+    "interpolate": Entry(".interpolate:interpolate", "Write the melodies between two or more melodies."),
+    "inspect": Entry(".inspect:inspect", "Show a file's tracks, its melody, and the attributes of each measure."),
+    "image": Entry(".image:image_app", "Edit, interpolate and traverse images: digits and sprites."),
     "corpus": Entry(".corpus:corpus_app", "Build a corpus, or describe one."),
     "train": Entry(".train:train", "Train a model on a corpus."),
     "evaluate": Entry(".evaluate:evaluate", "Measure how well a model's sliders work."),
-    "benchmark": Entry(".benchmark:benchmark", "Train every objective alike, and compare them."),
+    "benchmark": Entry(".benchmark:benchmark", "Train and compare the objectives: AR-VAE and other methods."),
     "models": Entry(".models:models_app", "List the models, or describe one."),
-    "config": Entry(".config:config_app", "Show the settings, and where each comes from."),
-    "demo": Entry(".demo:demo", "Edit a melody that arvae brings along, and draw it."),
+    "config": Entry(".config:config_app", "Show the settings and their origins."),
+    "demo": Entry(".demo:demo", "Edit a melody that comes with arvae, and draw it."),
     "doctor": Entry(".doctor:doctor", "Check the installation."),
 }
 
-ASKED_BY_SHELL = "_ARVAE_COMPLETE"  # typer's variable, set while the shell completes a line
+COMPLETING = "_ARVAE_COMPLETE"  # typer's environment variable, set while the shell completes a line
 COMPLETION = ("--install-completion", "--show-completion")
 
 OPTIONS = {
@@ -56,13 +61,13 @@ OPTIONS = {
     "--debug": "Show the traceback of an error.",
     "--version": "Print the version and exit.",
     COMPLETION[0]: "Install completion for the current shell.",
-    COMPLETION[1]: "Print the completion script, to copy or change it.",
+    COMPLETION[1]: "Print the completion script.",
     "-h, --help": "Show this message, or with a command its options, and exit.",
 }
 
 
 def help_text() -> str:
-    """What `arvae --help` prints, from the tables alone."""
+    """The text of `arvae --help`, made of the tables alone."""
     width = max(map(len, (*COMMANDS, *OPTIONS)))
     commands = [f"  {name:{width}}  {entry.help}" for name, entry in COMMANDS.items()]
     options = [f"  {name:{width}}  {text}" for name, text in OPTIONS.items()]
@@ -83,22 +88,49 @@ def help_text() -> str:
     )
 
 
+class Terminated(BaseException):
+    """SIGTERM arrived. As an exception it closes what is open on its way up, such as the workers of a batch."""
+
+
+def _terminate(number: int, frame: Any) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the workers are being ended
+    raise Terminated
+
+
+@contextlib.contextmanager
+def _termination() -> Iterator[None]:
+    """Turn SIGTERM into an exception within the block, unless somebody handles it already."""
+    usual = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if not usual or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command line; the exit code. `sys.exit(main())` is the `arvae` script."""
+    """Run one command line and return the exit code. `sys.exit(main())` is the `arvae` script."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    # Before numpy is loaded. Our matrices are small: several threads mostly wait for each other (eight times as slow
-    # on two busy cores), and workers use the cores better (parallel.py).
+    # This must happen before numpy is loaded. The matrices are small, so that several threads mostly wait for each
+    # other (eight times as slow on two busy cores); workers use the cores better (parallel.py).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    if ASKED_BY_SHELL not in os.environ and words in ([], ["--help"], ["-h"], ["--version"]):
+    if COMPLETING not in os.environ and words in ([], ["--help"], ["-h"], ["--version"]):
         return _quick(words)
     end = words.index("--") if "--" in words else len(words)
     debug = "--debug" in words[:end]
     words = [word for at, word in enumerate(words) if at >= end or word != "--debug"]
     try:
-        return _run(words, debug)
+        with _termination():
+            return _run(words, debug)
     except KeyboardInterrupt:
         print("arvae: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except Terminated:
+        print("arvae: terminated", file=sys.stderr)
+        return TERMINATED
     except BrokenPipeError:
         return _pipe_closed()
     except ArvaeError as error:
@@ -115,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _quick(words: list[str]) -> int:
-    """What needs no command: --help and --version; no arguments at all are a mistake, told by the help."""
+    """The lines without a command: --help, --version, and nothing at all, which is a usage error."""
     if not words:
         print(help_text(), file=sys.stderr)
         return 2
@@ -134,7 +166,7 @@ def _run(words: list[str], debug: bool) -> int:
 
     common.state.debug = debug
     try:
-        completion = ASKED_BY_SHELL in os.environ or any(word in COMPLETION for word in words)
+        completion = COMPLETING in os.environ or any(word in COMPLETION for word in words)
         group = root(COMMANDS, help_text(), completion=completion)
         code = group.main(words, prog_name="arvae", standalone_mode=False)
         sys.stdout.flush()
@@ -156,7 +188,7 @@ def _run(words: list[str], debug: bool) -> int:
 
 
 def _usage(error: typer.TyperException) -> str:
-    """What typer found wrong with the line, with the nearest option and where to read on."""
+    """The message for a usage error that typer found, with the nearest option and the help to read."""
     message = error.format_message().rstrip(".")
     near = getattr(error, "possibilities", None)
     if near:
@@ -170,6 +202,6 @@ def _complain(message: str) -> None:
 
 
 def _pipe_closed() -> int:
-    """Nobody reads stdout any more: Python would complain again when it flushes at exit."""
+    """Point stdout at nothing: its reader is gone, and Python would complain again when it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return PIPE_CLOSED

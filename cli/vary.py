@@ -1,21 +1,13 @@
 """`arvae vary`: variations of a melody that keep its attributes, or a grid of edits.
 
-    arvae vary melody.mid -n 16 --amount 0.5            16 variations that replace half of the notes
-    arvae vary melody.mid -n 8 --density +1             denser ones
-    arvae vary melody.mid --grid density=-1:1:5,contour=-2:2:5      25 edits, one for every pair (sd)
-    arvae vary tunes/ -r -n 4 -o varied/                a folder in, a folder out, in the same sub-folders
-
-The folder of the outputs holds manifest.json and manifest.csv (how each was made, what was asked and achieved) and
-index.html, a contact sheet that shows and plays them without a network. Without -o it is melody.variations/ beside
-a single input, variations/ for several.
-
-With --grid, -n is how many variations of every point of the grid are written; without it, the point itself.
+The output folder holds manifest.json and manifest.csv (how each file was made, with its attributes) and index.html, a
+contact sheet that shows and plays the files without a network. Without -o it is melody.variations/ beside a single
+input, and variations/ for several. With --grid, -n is the number of variations at each point; without -n the point
+itself is written.
 """
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,24 +31,29 @@ if TYPE_CHECKING:
     from ..reports.manifest import Row
 
 COUNT, AMOUNT = 16, 0.5
-MOST_POINTS = 1000  # of a grid
-_POINT = re.compile(r"([^=]+)=([+-]?[\d.]+):([+-]?[\d.]+):(\d+)")
-_HOW = "How"
+EXAMPLES = (
+    ("arvae vary melody.mid -n 16 --amount 0.5", "16 variations that replace half of the notes"),
+    ("arvae vary melody.mid -n 8 --density +2notes", "8 variations with two more notes in each measure"),
+    ("arvae vary melody.mid --grid density=-1:1:5,contour=-2:2:5", "25 edits, one for each pair of values (in sd)"),
+    ("arvae vary tunes/ -r -n 4 -o varied/", "a folder in, a folder with the same sub-folders out"),
+)
 
 Count = Annotated[
     int | None,
-    typer.Option("--count", "-n", min=1, metavar="N", help=f"How many.  [default: {COUNT}]", rich_help_panel=_HOW),
+    typer.Option(
+        "--count", "-n", min=1, metavar="N", help=f"How many.  [default: {COUNT}]", rich_help_panel=common.HOW
+    ),
 ]
 Amount = Annotated[
     float,
-    typer.Option(metavar="SHARE", help="Share of the notes that are replaced, up to 1.", rich_help_panel=_HOW),
+    typer.Option(metavar="SHARE", help="Share of the notes that are replaced, up to 1.", rich_help_panel=common.HOW),
 ]
 Grid = Annotated[
     str | None,
     typer.Option(
         metavar="NAME=LO:HI:COUNT,...",
         help="Edits at every point of a grid, in sd: density=-1:1:5,contour=-2:2:5.",
-        rich_help_panel=_HOW,
+        rich_help_panel=common.HOW,
     ),
 ]
 Folder = Annotated[
@@ -65,7 +62,7 @@ Folder = Annotated[
         "--output",
         "-o",
         metavar="FOLDER",
-        help="Where all goes.  [default: melody.variations/ beside melody.mid]",
+        help="The folder of all outputs.  [default: melody.variations/ beside melody.mid]",
         rich_help_panel="Output",
     ),
 ]
@@ -84,9 +81,9 @@ def vary(
     pitch: edit.Pitch = None,
     repetition: edit.Repetition = None,
     steps: edit.Steps = None,
-    set_: edit.Set = None,
+    set_: common.Set = None,
     bars: edit.Bars = None,
-    keep: edit.Keep = None,
+    keep: common.Keep = None,
     lock: edit.Lock = None,
     form: edit.Form = True,
     model: common.Model = None,
@@ -104,18 +101,22 @@ def vary(
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> int:
-    """Write variations of a melody that keep its character, or a grid of edits."""
+    """Write variations of a melody that keep its character, or a grid of edits.
+
+    Sliders shift all variations. A TARGET is written as for arvae edit; sd means standard deviations of the corpus.
+    """
     named = (density, rhythm, range_, contour, syncopation, pitch, repetition, steps)
-    sliders = edit.chosen(named, set_)
+    sliders = common.chosen(edit.SLIDERS, named, set_)
     places = sources.expand_inputs(files, recursive=recursive)
     from ..editing.vary import VaryRequest
+    from ..music.sliders import grid_points
 
     trained = sources.load_model(model, runtime=runtime)
     points = grid_points(grid) if grid is not None else [{}]
     both = sorted(set(points[0]) & set(sliders))
     if both:
         raise UsageError(f"{both[0]} is in --grid and a slider too", remedy="leave out one of the two")
-    hold: dict[str, Any] = {"keep": edit.split_names(keep), "lock": lock or [], "bars": bars}
+    hold: dict[str, Any] = {"keep": common.split_names(keep), "lock": lock or [], "bars": edit.joined(bars)}
     edits = [trained.request({**sliders, **point}, **hold, form=form, seed=seed) for point in points]
     requests = [VaryRequest(editing, count or COUNT, amount) for editing in edits]
     varied = grid is None or count is not None
@@ -127,36 +128,12 @@ def vary(
     return _run(work, items, jobs, json=json)
 
 
-def grid_points(text: str) -> list[dict[str, str]]:
-    """`density=-1:1:5,contour=-2:2:5` -> every point as sliders; the first attribute changes slowest."""
-    axes: dict[str, list[str]] = {}
-    for part in text.split(","):
-        match = _POINT.fullmatch(part.strip())
-        if match is None:
-            raise UsageError(f"--grid {part.strip()!r} is not NAME=LO:HI:COUNT", remedy="write density=-1:1:5")
-        name, count = match[1].strip(), int(match[4])
-        try:
-            low, high = float(match[2]), float(match[3])
-        except ValueError:
-            raise UsageError(f"--grid {part.strip()!r} is no range of numbers", remedy="write density=-1:1:5") from None
-        if name in axes:
-            raise UsageError(f"--grid has {name} twice")
-        if count < 1 or (count > 1 and low == high):
-            raise UsageError(f"--grid {part.strip()!r} has no {count} different points", remedy="write density=-1:1:5")
-        step = (high - low) / max(count - 1, 1)
-        axes[name] = [f"{round(low + i * step, 6):+g}" for i in range(count)]
-    points = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
-    if len(points) > MOST_POINTS:
-        raise UsageError(f"--grid has {len(points)} points", remedy=f"ask for at most {MOST_POINTS}")
-    return points
-
-
 # ------------------------------------------------------------------------------------------ places
 
 
 @dataclass(frozen=True)
 class _Item:
-    """One input and everything that is made of it."""
+    """An input and its outputs."""
 
     place: Place
     plans: tuple[Planned, ...]  # point by point, variation by variation
@@ -186,7 +163,7 @@ def _plan(
     overwrite: bool,
     skip_existing: bool,
 ) -> list[_Item]:
-    """Every output's place. Those of a folder's files lie in the same sub-folder as these."""
+    """The place of every output. Sub-folders of an input folder are kept."""
     template = "{stem}.{edit}.{n:02}.mid" if varied else "{stem}.{edit}.mid"
     by_folder: dict[Path, list[Place]] = {}
     for place in places:
@@ -207,19 +184,17 @@ def _plan(
 
 
 def earlier_rows(folder: Path, *, overwrite: bool, skip_existing: bool) -> dict[str, Row]:
-    """The rows of the manifest that is there, by file, for what is skipped."""
+    """The rows of an earlier manifest in the folder. Raises OutputError where a manifest or a contact sheet exists,
+    unless --overwrite or --skip-existing is given."""
     from ..reports.contact_sheet import NAME
-    from ..reports.manifest import CSV_NAME, JSON_NAME, from_json
+    from ..reports.manifest import CSV_NAME, JSON_NAME, read
 
     there = [folder / name for name in (JSON_NAME, CSV_NAME, NAME) if (folder / name).exists()]
     if there and not (overwrite or skip_existing):
         raise OutputError(
             "exists already", where=str(there[0]), remedy="give --overwrite, --skip-existing, or another folder with -o"
         )
-    path = folder / JSON_NAME
-    if not skip_existing or path not in there:
-        return {}
-    return {str(row["file"]): row for row in from_json(path.read_bytes())}
+    return read(folder)
 
 
 # ------------------------------------------------------------------------------------------ work
@@ -227,7 +202,7 @@ def earlier_rows(folder: Path, *, overwrite: bool, skip_existing: bool) -> dict[
 
 @dataclass(frozen=True)
 class _Made:
-    """What is told of an input."""
+    """The report on an input, and its outputs' cards."""
 
     lines: list[str]
     cards: list[Card]
@@ -235,24 +210,27 @@ class _Made:
 
 @dataclass(frozen=True)
 class _Work:
-    """One command's work on each input, in whatever process."""
+    """The work on each input, in any process."""
 
     model: str | None
     runtime: str
     requests: list[VaryRequest]
-    varied: bool  # else each point of the grid itself
+    varied: bool  # variations; otherwise each point of the grid itself
     reading: dict[str, Any]
     folder: Path
     earlier: Mapping[str, Row]
     dry_run: bool
 
     def __call__(self, item: _Item) -> _Made | Literal[False]:
+        from ..reports.summaries import melody_line
+
         song = sources.read_song(item.place, **self.reading)
         rows = [self.earlier.get(self._name(plan)) for plan in item.plans if plan.skip]
         if len(rows) == len(item.plans) and all(row is not None for row in rows):
             return self._recalled(item, song)
         model, title = sources.model_for(self.model, song.melody, self.runtime)
-        lines, cards = [f"{song.name}: {song.found.why}; model {title}"], []
+        lines: list[str] = [f"{song.name}", f"  melody: {melody_line(song)}", f"  model: {title}"]
+        cards: list[Card] = []
         each = len(item.plans) // len(self.requests)
         for at, request in enumerate(self.requests):
             plans = item.plans[at * each : (at + 1) * each]
@@ -261,18 +239,18 @@ class _Work:
             lines += [f"  {line}" for line in told]
         if not cards:
             raise InputError(
-                "it has no variation that keeps what is to stay",
+                "no variation keeps everything that must stay",
                 where=song.name,
-                remedy="give a larger --amount, or keep and lock less",
+                remedy="give a larger --amount, or fewer --keep and --lock",
             )
-        wrote = "would write" if self.dry_run else "wrote"
-        lines.append(f"  {wrote} {len(cards)} file{'s' if len(cards) != 1 else ''} to {self.folder}/")
+        count = f"{len(cards)} file{'s' if len(cards) != 1 else ''}"
+        lines.append(f"  {placing.wrote(f'{count} to {self.folder}/', self.dry_run)}")
         return _Made(lines, cards)
 
     def _point(
         self, song: Song, request: VaryRequest, plans: Sequence[Planned], model: Model
     ) -> tuple[list[Card], list[str]]:
-        """Everything of one request: the edit itself, or its variations."""
+        """The outputs of one request: the edit itself, or its variations."""
         from ..editing.edit import edit as edit_melody
         from ..editing.vary import vary as vary_melody
         from ..reports.contact_sheet import make_card
@@ -300,7 +278,7 @@ class _Work:
         return cards, _told(request, [card.row for card in cards], short)
 
     def _recalled(self, item: _Item, song: Song) -> _Made:
-        """Everything is there already: the sheet is drawn from the files."""
+        """All outputs exist: their cards are drawn from the files."""
         from ..reports.contact_sheet import make_card
 
         tempo, cards = round(song.tempo, 2), []
@@ -308,7 +286,7 @@ class _Work:
             after = sources.read_song(plan.place, track=str(song.found.track), channel=song.found.channel,
                                      pickup=song.pickup)  # fmt: skip
             cards.append(make_card(self.earlier[self._name(plan)], song.melody, after.melody, tempo))
-        return _Made([f"{song.name}: skipped, all {len(cards)} files are there"], cards)
+        return _Made([f"{song.name}: skipped, all {len(cards)} files exist"], cards)
 
     def _name(self, plan: Planned) -> str:
         return Path(plan.place).relative_to(self.folder).as_posix()
@@ -316,14 +294,14 @@ class _Work:
 
 def _told(request: VaryRequest, rows: Sequence[Row], short: int) -> list[str]:
     """The report's lines on one request."""
-    exact = sum(row["exact"] for row in rows)
-    targets, seed = request.editing.targets, request.editing.seed
+    targets = request.editing.targets
     head = f"{placing.label(targets)}: " if targets else ""
     shares = [row["amount"] for row in rows if row["amount"] is not None]
-    amount = f", {100 * sum(shares) / len(shares):.0f} % of the notes others on average" if shares else ""
-    lines = [f"{head}{len(rows)} of {len(rows) + short}{amount}; {exact} exact in every measure; seed {seed}"]
+    exact = f"{sum(row['exact'] for row in rows)} exact in every measure"
+    amount = f"; on average {100 * sum(shares) / len(shares):.0f}% of the notes differ" if shares else ""
+    lines = [f"{head}{len(rows)} of {len(rows) + short} files; {exact}{amount}; seed {request.editing.seed}"]
     if short:
-        lines.append(f"{head}no more than {len(rows)} different ones at this amount, with what is to stay")
+        lines.append(f"{head}only {len(rows)} different variations exist at this --amount, with what must stay")
     return lines
 
 
@@ -340,25 +318,20 @@ def _run(work: _Work, items: Sequence[_Item], jobs: int | None, *, json: bool) -
     fail = batches.failing(failed) if json else None
     code = batches.run_batch(items, work, name=lambda item: str(item.place), then=then, fail=fail, jobs=count)
     if cards and not work.dry_run:
-        _conclude(work, cards)
+        title = "Variations" if work.varied else "Grid of edits"
+        conclude(work.folder, cards, title, work.earlier)
     if json:
         common.print_json([*(card.row for card in cards), *failed])
     return code
 
 
-def _conclude(work: _Work, cards: Sequence[Card]) -> None:
-    """The manifest and the sheet of all that is there; rows of an earlier run that are not made again stay."""
-    from ..reports.contact_sheet import NAME, page
-    from ..reports.manifest import CSV_NAME, JSON_NAME, to_csv, to_json
-    from ..system.files import write_whole
+def conclude(folder: Path, cards: Sequence[Card], title: str, earlier: Mapping[str, Row]) -> None:
+    """Write the manifest, with the rows of an earlier run whose files still exist, and the contact sheet."""
+    from ..reports import contact_sheet, manifest
 
-    made = {str(card.row["file"]): card.row for card in cards}
-    kept = {name: row for name, row in work.earlier.items() if (work.folder / name).exists()}
-    rows = list({**kept, **made}.values())
-    write_whole(work.folder / JSON_NAME, to_json(rows), overwrite=True)
-    write_whole(work.folder / CSV_NAME, to_csv(rows), overwrite=True)
-    title = "Variations" if work.varied else "Grid of edits"
-    models = ", ".join(dict.fromkeys(str(card.row["model"]) for card in cards))
-    sheet = page(cards, f"{title}: {work.folder.name}", f"model {models}")
-    write_whole(work.folder / NAME, sheet.encode(), overwrite=True)
-    common.say(f"{work.folder / NAME} shows and plays them")
+    others = manifest.write(folder, [card.row for card in cards], earlier)
+    note = f"model {', '.join(dict.fromkeys(str(card.row['model']) for card in cards))}"
+    if others:
+        note += f". The manifest lists {others} file{'s' if others != 1 else ''} of earlier runs, too"
+    page = contact_sheet.write(folder, cards, f"{title}: {folder.name}", note)
+    common.say(f"{page} shows and plays the files")

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from ..arrays import Bytes, Floats
+from ..errors import InputError
 from ..vae import checkpoint as checkpoints
 from ..vae.checkpoint import Checkpoint
 from ..vae.metadata import Metadata
@@ -80,6 +81,20 @@ class ImageModel:
 def load(model: str | Path) -> ImageModel:
     """A packaged model's name, a checkpoint file, or a run folder. Raises CheckpointError."""
     return prepare(checkpoints.read(model))
+
+
+def for_size(size: int) -> ImageModel:
+    """The packaged model that draws images of `size` x `size` pixels. Raises InputError where there is none."""
+    names = checkpoints.packaged_names(KIND)
+    known = {name: checkpoints.describe(checkpoints.find(name)).dims["size"] for name in names}
+    for name, side in known.items():
+        if side == size:
+            return load(name)
+    sides = " or ".join(f"{side} x {side} ({name})" for name, side in known.items()) or "nothing"
+    raise InputError(
+        f"no model draws images of this size; the bundled models draw {sides} pixels",
+        remedy="scale the image, or give --model",
+    )
 
 
 def prepare(checkpoint: Checkpoint) -> ImageModel:

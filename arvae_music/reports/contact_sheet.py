@@ -1,13 +1,14 @@
-"""A contact sheet: one HTML page that shows and plays what was made, from a folder, without a network.
+"""A contact sheet: one HTML page that shows and plays the files of a folder, without a network.
 
     card = make_card(row, before, after, tempo)      before/after piano roll as SVG, the notes, the manifest's row
-    page([card, ...], title) -> str                  everything in one text: data/contact_sheet.html with the cards
+    page([card, ...], title) -> str                  the whole page: data/contact_sheet.html with the cards
+    write(folder, [card, ...], title) -> Path        the page as a file in the folder
 
-Everything that comes from files (names, notes) is escaped. The page may load nothing (its content security policy
-says so), works from file://, light and dark, by keyboard, and prints. It shows MOST cards: a browser
-would choke on thousands of drawings; the manifest holds the rest.
+Everything that comes from files (names, notes) is escaped. The page loads nothing, which its content security policy
+enforces, and works from file://, in light and dark mode, by keyboard, and in print. It shows at most MOST cards, since
+a browser cannot handle thousands of drawings; the manifest lists all files.
 
-Playback is a triangle wave for the melody alone: measures that pass through are silent.
+Playback is a triangle wave for the melody alone. Measures that cannot be edited are silent.
 """
 
 from __future__ import annotations
@@ -20,16 +21,18 @@ from fractions import Fraction
 from html import escape
 from importlib.resources import files
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from ..music.melody import Bar, Melody
+from ..system.files import write_whole
 from .manifest import Row
 from .piano_roll import svg
 
 NAME = "index.html"
 MOST = 400  # cards on a page
-DIGITS = 3  # of values that are shown
+DIGITS = 3  # of the values on a card
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def _quarters(bar: Bar) -> Fraction:
 
 
 def page(cards: Sequence[Card], title: str, note: str = "") -> str:
-    """The sheet. `note` is a line under the title; without one it is how many files there are."""
+    """The page. `note` stands under the title, before the number of files."""
     template = files("arvae_music").joinpath("data/contact_sheet.html").read_text("utf-8")
     shown = cards[:MOST]
     count = f"{len(cards)} file{'s' if len(cards) != 1 else ''}"
@@ -85,8 +88,15 @@ def page(cards: Sequence[Card], title: str, note: str = "") -> str:
         "cards": "\n".join(_card(i, card) for i, card in enumerate(shown)),
         "notes": _script_safe(notes),
     }
-    # In one pass: what is put in is not searched for marks again.
+    # One pass, so that the inserted text is not searched for marks again.
     return re.sub(r"<!--(\w+)-->", lambda mark: parts[mark[1]], template)
+
+
+def write(folder: Path, cards: Sequence[Card], title: str, note: str = "") -> Path:
+    """Write the page into a folder, over an earlier one; return its path."""
+    path = folder / NAME
+    write_whole(path, page(cards, title, note).encode(), overwrite=True)
+    return path
 
 
 def _card(i: int, card: Card) -> str:
@@ -96,7 +106,7 @@ def _card(i: int, card: Card) -> str:
     state = "exact" if row["exact"] else "not exact"
     facts = [f"seed {row['seed']}", f"no. {row['n']}", f"{row['changed']} of {row['measures']} measures changed"]
     if row["amount"] is not None:
-        facts.insert(0, f"{100 * row['amount']:.0f} % other notes")
+        facts.insert(0, f"{100 * row['amount']:.0f}% of the notes differ")
     return f"""<article class="card" data-values="{data}" data-exact="{int(row["exact"])}" aria-labelledby="name{i}">
 <header><h2 id="name{i}"><a href="{escape(quote(row["file"]), quote=True)}">{escape(row["file"])}</a></h2>
 <p class="state {"ok" if row["exact"] else "off"}">{state}</p></header>
@@ -104,7 +114,7 @@ def _card(i: int, card: Card) -> str:
 <div class="roll">{card.picture}</div>
 <p class="play"><button type="button" data-play="{i}" data-which="1">Play before</button>
 <button type="button" data-play="{i}" data-which="2">Play after</button></p>
-<table><thead><tr><th scope="col">attribute</th><th scope="col">before</th><th scope="col">asked</th>
+<table><thead><tr><th scope="col">attribute</th><th scope="col">before</th><th scope="col">requested</th>
 <th scope="col">achieved</th><th scope="col">exact in</th></tr></thead>
 <tbody>{"".join(map(_value_row, row["attributes"]))}</tbody></table>
 </article>"""

@@ -1,11 +1,13 @@
-"""A manifest: what was made of what, how, and what came of it. JSON and CSV, a row a file.
+"""A manifest: for each file that was made its source, how it was made, and the result. JSON and CSV, one row per file.
 
     row = entry(file="a.01.mid", source="a.mid", ...)     plain data, ready for JSON
-    to_json([row, ...], model), to_csv([row, ...])        bytes
+    to_json([row, ...]), to_csv([row, ...])               bytes
+    write(folder, [row, ...], earlier)                    both files, with the rows of an earlier run
+    earlier = read(folder)                                its rows, by file
 
-An attribute stands in a row with its means before, asked and achieved over the measures that were asked, in its
-unit, and whether each of them has exactly what was asked (to the note, to the semitone). In CSV that is
-`density_before`, `density_asked`, ... What was not asked is null, or an empty cell: it was to stay.
+A row has for each attribute the means before, asked (requested) and achieved over the selected measures, in its unit,
+and in how many of these it is exact (to the note, to the semitone). In CSV these are `density_before`,
+`density_asked`, ... An attribute without a request has null, or an empty cell.
 
 `seed` and `n` with the model's digest make a file again.
 """
@@ -16,10 +18,12 @@ import csv
 import io
 import json
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..system.files import write_whole
 from ..version import __version__
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 JSON_NAME, CSV_NAME = "manifest.json", "manifest.csv"
 COLUMNS = ("file", "input", "n", "seed", "model", "digest", "amount", "exact", "changed", "measures")
+DIGITS = 9  # decimals that are kept: what lies below is rounding noise
 PARTS = ("unit", "before", "asked", "achieved", "hits")
 
 Row = dict[str, Any]
@@ -46,7 +51,7 @@ def entry(
     keep: Collection[str] = (),
     amount: float | None = None,
 ) -> Row:
-    """A file's row. `file` is relative to the manifest; `amount` as in `vary`."""
+    """The row of a file. `file` is relative to the manifest; `amount` is the share of notes replaced by `vary`."""
     return {
         "file": file,
         "input": source,
@@ -66,7 +71,7 @@ def entry(
 def attribute_rows(
     result: EditResult, targets: Collection[str], keep: Collection[str], model: Model
 ) -> list[dict[str, Any]]:
-    """For each attribute, means over the selected measures, in its unit."""
+    """For each attribute the means over the selected measures, in its unit."""
     if not result.bars:
         return []
     rows = []
@@ -93,8 +98,8 @@ def attribute_rows(
 
 
 def _mean(values: Sequence[float], sizes: Any) -> float:
-    """In units; no -9.9e-17 for a nought."""
-    return round(float(np.mean(np.array(values) / sizes)), 9) + 0.0
+    """The mean in units, without rounding noise such as -9.9e-17."""
+    return round(float(np.mean(np.array(values) / sizes)), DIGITS) + 0.0
 
 
 def to_json(rows: Sequence[Row]) -> bytes:
@@ -115,7 +120,7 @@ def to_csv(rows: Sequence[Row]) -> bytes:
 
 
 def from_json(data: bytes) -> list[Row]:
-    """The rows of an earlier manifest; none where it is not one of ours."""
+    """The rows of a manifest; none where the data is no manifest of arvae."""
     try:
         body = json.loads(data)
     except ValueError:
@@ -123,3 +128,20 @@ def from_json(data: bytes) -> list[Row]:
     if not isinstance(body, dict) or body.get("format") != FORMAT or not isinstance(body.get("files"), list):
         return []
     return [row for row in body["files"] if isinstance(row, dict) and {*COLUMNS, "attributes"} <= set(row)]
+
+
+def read(folder: Path) -> dict[str, Row]:
+    """File -> row, of the manifest in a folder; empty where there is none."""
+    path = folder / JSON_NAME
+    return {str(row["file"]): row for row in from_json(path.read_bytes())} if path.is_file() else {}
+
+
+def write(folder: Path, rows: Sequence[Row], earlier: Mapping[str, Row]) -> int:
+    """Write manifest.json and manifest.csv: `rows`, and the earlier rows of files that still exist and were not made
+    again. Returns how many of these there are."""
+    made = {str(row["file"]): row for row in rows}
+    kept = {name: row for name, row in earlier.items() if (folder / name).exists()}
+    merged = list({**kept, **made}.values())
+    write_whole(folder / JSON_NAME, to_json(merged), overwrite=True)
+    write_whole(folder / CSV_NAME, to_csv(merged), overwrite=True)
+    return len(merged) - len(made)

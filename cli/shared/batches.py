@@ -1,11 +1,11 @@
-"""Batches. `run_batch` keeps going past inputs that fail, sums up, and returns the exit code."""
+"""Batches: `run_batch` goes on after an input fails, prints a summary, and returns the exit code."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast
 
 from ...errors import ArvaeError, InputError, OutputError, UsageError
@@ -14,6 +14,7 @@ from .placing import Planned
 
 T = TypeVar("T")
 R = TypeVar("R")
+NAMES_SHOWN = 5  # files in a message
 
 
 def run_batch(
@@ -25,13 +26,12 @@ def run_batch(
     fail: Callable[[str, str], None] | None = None,
     jobs: int = 1,
 ) -> int:
-    """`work` on every item, then `then` on what it gave, in the items' order; the exit code. `fail` is given
-    the name of an item that failed, and why.
+    """Call `work` on every item and `then` on each result, in the items' order; return the exit code. `fail` gets the
+    name of an item that failed, and the reason.
 
-    `work` returns False for an item it skipped on purpose: that goes no further. With more than one job it runs in
-    other processes (`parallel`), `then` always here. A single item's error is raised. Of several, an item whose
-    input or output fails is reported and the rest goes on; what is wrong with the request or the model would
-    fail for all, and is raised.
+    `work` returns False for an item that it skips. With more than one job it runs in other processes (`parallel`);
+    `then` always runs in this one. The error of a single item is raised. Among several items, one whose input or
+    output fails is reported and the others go on; an error in the request or the model concerns all, and is raised.
     """
     if not items:
         raise UsageError("nothing to do", remedy="name at least one input")
@@ -71,49 +71,67 @@ def run_batch(
 
 @dataclass(frozen=True)
 class Told:
-    """What is told of one input's result."""
+    """What a command reports of one input's result."""
 
     lines: list[str]
     data: dict[str, Any]  # for --json
-    on_stdout: bool  # the file went there, and so the lines don't
+    on_stdout: bool = False  # whether the file went to stdout, so that the lines go to stderr
+    row: dict[str, Any] | None = None  # of a manifest
+    flaws: list[str] = field(default_factory=list)  # what --strict does not accept
 
 
 def run_told(
-    plans: Sequence[Planned], work: Callable[[Planned], Told | Literal[False]], jobs: int | None, *, json: bool
+    plans: Sequence[Planned],
+    work: Callable[[Planned], Told | Literal[False]],
+    jobs: int | None,
+    *,
+    json: bool,
+    conclude: Callable[[list[dict[str, Any]]], None] | None = None,
 ) -> int:
-    """`run_batch` of what tells of each output, as lines or, all together, as JSON; the exit code."""
+    """`run_batch`, reporting each result as lines, or all of them as JSON; then `conclude` with the rows of the
+    manifest. Returns the exit code, which is 1 too where a result has flaws."""
     from .parallel import workers
 
     done: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    flawed = False
 
     def then(result: Told) -> None:
+        nonlocal flawed
+        if result.row is not None:
+            rows.append(result.row)
         if json:
             done.append(result.data)
-            return
-        tell = common.say if result.on_stdout else common.report
-        tell("\n".join([*([""] if len(plans) > 1 else []), *result.lines]))
+        else:
+            tell = common.say if result.on_stdout else common.report
+            tell("\n".join([*([""] if len(plans) > 1 else []), *result.lines]))
+        for flaw in result.flaws:
+            flawed = True
+            common.complain(flaw)
 
-    in_line = any("-" in (plan.place, plan.request.source) for plan in plans)  # this process has the streams
+    in_line = any("-" in (plan.place, plan.request.source) for plan in plans)  # only this process has the streams
     count = 1 if in_line else workers(jobs, len(plans))
     fail = failing(done) if json else None
     code = run_batch(plans, work, name=lambda plan: str(plan.request.source), then=then, fail=fail, jobs=count)
+    if conclude is not None and rows:
+        conclude(rows)
     if json:
         common.print_json(done)
-    return code
+    return code or int(flawed)
 
 
 def failing(rows: list[dict[str, Any]], key: str = "input") -> Callable[[str, str], None]:
-    """What `run_batch` tells of failures, as rows for --json."""
+    """A `fail` for `run_batch` that collects failures as rows for --json."""
     return lambda name, message: rows.append({key: name, "error": message})
 
 
 def _told(problem: Exception, trace: str, name: str) -> str:
-    """What to say of an item that failed. Raises what would fail for the others too."""
+    """The message for an item that failed. Raises an error that concerns all items."""
     if isinstance(problem, (InputError, OutputError)):
         return problem.on_command_line if problem.where else f"{name}: {problem.on_command_line}"
     if isinstance(problem, ArvaeError):
         raise problem
-    if common.state.debug:  # one strange file must not end a night's work
+    if common.state.debug:  # one bad file must not end a long batch
         print(trace, file=sys.stderr, end="")
     return f"{name}: a bug in arvae: {type(problem).__name__}: {problem}; --debug shows where"
 
@@ -128,8 +146,8 @@ def _sum_up(done: int, skipped: int, failed: Sequence[str]) -> None:
     if not failed:
         common.say(line)
         return
-    rest = f" and {len(failed) - common.NAMES_SHOWN} more" if len(failed) > common.NAMES_SHOWN else ""
-    common.complain(f"{line}: {', '.join(failed[: common.NAMES_SHOWN])}{rest}")
+    rest = f" and {len(failed) - NAMES_SHOWN} more" if len(failed) > NAMES_SHOWN else ""
+    common.complain(f"{line}: {', '.join(failed[: NAMES_SHOWN])}{rest}")
 
 
 def track(items: Sequence[T] | Iterable[T], label: str, total: int | None = None) -> Iterator[T]:

@@ -1,12 +1,11 @@
-"""What the sub-commands share: option types and messages. sources.py has their inputs, placing.py where outputs go,
-batches.py how many are worked through.
+"""What the commands share: option types, and printing. sources.py reads inputs, placing.py names outputs, batches.py
+works through many files.
 
-`say` and `warn` go to stderr and are silent with --quiet; `report` is a result for people, on stdout and silent with
---quiet; `print_json` and `console` always print on stdout.
+`say` and `warn` print on stderr, `report` prints a result for people on stdout; all three are silent with --quiet.
+`print_json` and `console` always print on stdout.
 
-A command returns its exit code (None is 0) and raises `ArvaeError`; `main` turns that into a message. Exit
-codes: 0 all done; 1 some inputs failed, the others are done; 2 a request, a configuration or a place to write
-that cannot be used; 130 interrupted.
+A command returns its exit code (None is 0) or raises `ArvaeError`, which `main` turns into a message. Exit codes: 0
+everything was done; 1 some inputs failed, and the others are done; 2 usage error; 130 interrupted; 143 terminated.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -22,22 +22,22 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from ...errors import UsageError
 from ...system.files import plain
+from . import completion
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 RUNTIME = "numpy"
-NAMES_SHOWN = 5  # in a message that lists files
 
 
 @dataclass
 class State:
-    """What the global flags say, for the few functions here that print."""
+    """The global flags."""
 
     quiet: bool = False
     debug: bool = False
@@ -55,9 +55,9 @@ def _quarters(text: str) -> Fraction:
     try:
         length = Fraction(text)
     except (ValueError, ZeroDivisionError):
-        raise typer.BadParameter(f"{text!r} is no length; say 1, 0.5 or 1/3") from None
+        raise typer.BadParameter(f"{text!r} is not a length; write 1, 0.5 or 1/3") from None
     if length < 0:
-        raise typer.BadParameter("a pickup is 0 or longer")
+        raise typer.BadParameter("a pickup cannot be negative")
     return length
 
 
@@ -65,7 +65,9 @@ def _quarters(text: str) -> Fraction:
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(metavar="FILE", help="MIDI files or scores, folders with -r, globs; - is stdin."),
+    typer.Argument(
+        metavar="FILE", help="MIDI files, scores (ABC, MusicXML, kern), folders with -r, or globs; - is stdin."
+    ),
 ]
 Output = Annotated[
     str | None,
@@ -79,11 +81,11 @@ Output = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.", rich_help_panel="Output")]
 SkipExisting = Annotated[
-    bool, typer.Option("--skip-existing", help="Leave files that exist and go on.", rich_help_panel="Output")
+    bool, typer.Option("--skip-existing", help="Skip outputs that exist.", rich_help_panel="Output")
 ]
 DryRun = Annotated[
     bool,
-    typer.Option("--dry-run", help="Say what would be done; write nothing.", rich_help_panel="Output"),
+    typer.Option("--dry-run", help="Report what would be done, and write nothing.", rich_help_panel="Output"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel="Output")]
 Jobs = Annotated[
@@ -93,7 +95,7 @@ Jobs = Annotated[
         "-j",
         min=1,
         metavar="N",
-        help="Processes for many files.  [default: one a core]",
+        help="Processes for many files.  [default: one per core]",
         rich_help_panel="How",
     ),
 ]
@@ -101,14 +103,15 @@ Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", callback=_quieten, help="Print errors only.", rich_help_panel="Output"),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Same seed, same result.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="The same seed gives the same result.")]
 Model = Annotated[
     str | None,
     typer.Option(
         "--model",
         "-m",
         metavar="NAME|FILE",
-        help="A model by name (arvae models list) or its file.  [default: auto, the one that knows the melody best]",
+        help="A model's name (arvae models list) or file.  [default: auto, which reconstructs the melody best]",
+        autocompletion=completion.models,
     ),
 ]
 Runtime = Annotated[
@@ -116,15 +119,16 @@ Runtime = Annotated[
     typer.Option(
         "--runtime",
         metavar="numpy|torch",
-        help="What computes the model: torch takes a second longer to start and gives the same.",
+        help="The library that computes the model. Results are the same; torch starts a second later.",
+        autocompletion=completion.runtimes,
         rich_help_panel="How",
     ),
 ]
-Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Go into folders.", rich_help_panel="Input")]
+Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Search folders.", rich_help_panel="Input")]
 Track = Annotated[
     str | None,
     typer.Option(
-        "--track", "-t", metavar="N|NAME", help="The melody's track (arvae inspect).", rich_help_panel="Input"
+        "--track", "-t", metavar="N|NAME", help="The melody's track; arvae inspect lists them.", rich_help_panel="Input"
     ),
 ]
 Channel = Annotated[
@@ -142,12 +146,70 @@ Pickup = Annotated[
     ),
 ]
 
+SLIDER_PANEL, HOLD, HOW = "Sliders", "What stays", "How"
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=TARGET",
+        help="Any attribute that the model knows (repeatable).",
+        rich_help_panel=SLIDER_PANEL,
+        autocompletion=completion.settable,
+    ),
+]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="An attribute that must not change (repeatable, or a,b).",
+        rich_help_panel=HOLD,
+        autocompletion=completion.attributes,
+    ),
+]
+Mode = Annotated[
+    str,
+    typer.Option(
+        metavar="guided|latent",
+        help="guided searches for the requested values; latent decodes once, as in the paper.",
+        rich_help_panel=HOW,
+        autocompletion=completion.modes,
+    ),
+]
+
+
+def slider(panel: str, name: str, text: str) -> Any:
+    """The option of an attribute, `--name TARGET`."""
+    return typer.Option(f"--{name}", metavar="TARGET", help=text, rich_help_panel=panel)
+
+
+def chosen(names: Sequence[str], targets: Sequence[str | None], pairs: Sequence[str] | None) -> dict[str, str]:
+    """Name -> target: the given ones of `targets`, the options called `names`, and `pairs`, the NAME=TARGET of --set.
+
+    Raises UsageError for a pair that is none, and for a name that is given twice.
+    """
+    found = {name: target for name, target in zip(names, targets, strict=True) if target is not None}
+    for pair in pairs or []:
+        name, _, target = pair.partition("=")
+        if not name or not target:
+            raise UsageError(f"--set {pair!r} is not NAME=TARGET", remedy="write --set density=+2notes")
+        if name in found:
+            raise UsageError(f"{name} is given twice", remedy="leave out one of the two")
+        found[name] = target
+    return found
+
+
+def split_names(values: Sequence[str] | None) -> list[str]:
+    """The names in the values of a repeatable option, each of which may be `a,b`."""
+    return [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
+
+
 # ----------------------------------------------------------------------------------------- messages
 
 
 @lru_cache(maxsize=2)
 def console(*, stderr: bool = False) -> Console:
-    """A rich console, made when first used. Off a terminal it is wide, so that pipes get unfolded tables."""
+    """A rich console, made when first used. It is wide off a terminal, so that tables in pipes are not folded."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
@@ -156,7 +218,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def say(message: str) -> None:
-    """A message on stderr, unless --quiet."""
+    """Print a message on stderr, unless --quiet."""
     if not state.quiet:
         print(message, file=sys.stderr, flush=True)
 
@@ -166,12 +228,12 @@ def warn(message: str) -> None:
 
 
 def complain(message: str) -> None:
-    """An error message on stderr, --quiet or not."""
+    """Print an error message on stderr, even with --quiet."""
     print(f"arvae: {message}", file=sys.stderr, flush=True)
 
 
 def report(renderable: object) -> None:
-    """A result for people (a string, or a rich table) on stdout, unless --quiet."""
+    """Print a result for people, a string or a rich table, on stdout, unless --quiet."""
     if state.quiet:
         return
     if isinstance(renderable, str):
@@ -181,15 +243,10 @@ def report(renderable: object) -> None:
 
 
 def print_json(data: object) -> None:
-    """`data` on stdout. Dataclasses, paths, fractions and numpy values are understood; NaN becomes null."""
+    """Print `data`, which may hold dataclasses, paths, fractions and numpy values, on stdout. NaN becomes null."""
     text = json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False)
-    # Lists of plain values on one line. Line breaks inside strings are escaped, so these are all layout.
+    # Put lists of plain values on one line. Line breaks inside strings are escaped, so every break here is layout.
     print(re.sub(r"\[\n[^\[\]{}]*\]", lambda found: re.sub(r"\n *", " ", found[0]).replace("[ ", "["), text))
-
-
-def slider(panel: str, name: str, text: str) -> Any:
-    """An option of its own for an attribute."""
-    return typer.Option(f"--{name}", metavar="TARGET", help=text, rich_help_panel=panel)
 
 
 def on_line(ctx: typer.Context, name: str, value: T) -> T | None:

@@ -1,16 +1,19 @@
 """The root of the command line as typer sees it: sub-commands that are imported when they run.
 
-Help is plain text in sections (an option's `rich_help_panel` names its section), the same on every terminal
-and in a pipe, and needs no rich. What the settings say becomes the options' defaults (typer's `default_map`),
-so that a command's --help shows the values that it would use.
+Help is text in sections (an option's `rich_help_panel` names its section), with colour on a terminal, and needs no
+rich. A command's module may have EXAMPLES, pairs of a command line and what it does, or such pairs by sub-command.
+The settings become the options' defaults (typer's `default_map`), so that --help shows the values that would be used.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
+import itertools
+import os
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Protocol
 
 import typer
@@ -24,7 +27,9 @@ from .words import quicken
 
 HELP = ("-h", "--help")
 COMMANDS_PACKAGE = __package__.rpartition(".")[0]  # arvae_music.cli: one module a command
-UNCONFIGURED = ("config", "doctor")  # they run, and tell what's wrong, when the settings can't be read
+UNCONFIGURED = ("config", "doctor")  # they report what is wrong when the settings cannot be read
+PICTURE = ".png"
+HEADING, NAME, PLAIN = "\x1b[1m", "\x1b[36m", "\x1b[0m"  # bold, cyan, reset
 
 
 class Entry(Protocol):
@@ -37,8 +42,16 @@ class Entry(Protocol):
     def help(self) -> str: ...
 
 
+def colour(text: str, code: str) -> str:
+    """`text` in colour where stdout is a terminal that shows colours, and the user does not object (NO_COLOR)."""
+    plain = not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return text if plain else f"{code}{text}{PLAIN}"
+
+
 class PlainCommand(TyperCommand):
     """A command whose --help has its options in sections, without types where a metavar says more."""
+
+    examples: Sequence[tuple[str, str]] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,6 +60,13 @@ class PlainCommand(TyperCommand):
 
     def get_help_option(self, ctx: Any) -> Any:
         return quicken(super().get_help_option(ctx))
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        super().format_help_text(ctx, formatter)
+        if self.examples:
+            with formatter.section(colour("Examples", HEADING)):
+                for line, meaning in self.examples:
+                    formatter.write(f"  {colour(line, NAME)}\n      {meaning}\n")
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": []}
@@ -57,11 +77,11 @@ class PlainCommand(TyperCommand):
             usual = "Arguments" if isinstance(parameter, TyperArgument) else "Options"
             name = record[0] if parameter.metavar is None else re.sub(r" <[^>]*>$", "", record[0])
             title = getattr(parameter, "rich_help_panel", None) or usual
-            sections.setdefault(title, []).append((name, record[1]))
+            sections.setdefault(title, []).append((colour(name, NAME), record[1]))
         sections["Options"] = sections.pop("Options", [])  # the general ones come last
         for title, records in sections.items():
             if records:
-                with formatter.section(title):
+                with formatter.section(colour(title, HEADING)):
                     formatter.write_dl(records)
 
 
@@ -73,7 +93,7 @@ class PlainGroup(TyperGroup):
 
 
 class LazyGroup(TyperGroup):
-    """Finds commands in `table`; `listing` gives stand-ins with a name and a help line only."""
+    """Finds commands in `table`. While `listing`, it gives stand-ins with a name and a help line only."""
 
     table: Mapping[str, Entry]
     help_text: str  # of `arvae --help`
@@ -101,21 +121,35 @@ class LazyGroup(TyperGroup):
         formatter.write(self.help_text + "\n")
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        typed, args = args[0], moved(args)
         name = args[0]
         if name not in self.table and not name.startswith("-"):
             close = difflib.get_close_matches(name, self.table, n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"there are {', '.join(self.table)}"
+            remedy = f"did you mean {close[0]}?" if close else f"the commands are {', '.join(self.table)}"
             raise UsageError(f"no command {name!r}", remedy=remedy)
         found = super().resolve_command(ctx, args)
         if not ctx.resilient_parsing:
             ctx.default_map = {name: defaults(name, found[1], found[2])}
+            if name != typed and not {"-q", "--quiet"} & set(args):
+                common.say(f"image sliders live in `arvae image {typed}`, which runs now")
         return found
+
+
+def moved(args: list[str]) -> list[str]:
+    """The words of a command line, with those about images sent to `arvae image`, where their commands live today."""
+    pictures = any(
+        word.lower().endswith(PICTURE) and before not in ("-o", "--output")
+        for before, word in itertools.pairwise(args)
+        if not word.startswith("-")
+    )
+    return ["image", *args] if args[0] == "traverse" or (args[0] in ("edit", "interpolate") and pictures) else args
 
 
 def load(name: str, entry: Entry) -> Any:
     """Import a command. A function is one command, a Typer a group of them."""
-    module, _, attribute = entry.target.partition(":")
-    found = getattr(importlib.import_module(module, COMMANDS_PACKAGE), attribute)
+    module_name, _, attribute = entry.target.partition(":")
+    module = importlib.import_module(module_name, COMMANDS_PACKAGE)
+    found, examples = getattr(module, attribute), getattr(module, "EXAMPLES", ())
     if isinstance(found, typer.Typer):
         found.rich_markup_mode = None
         found.info.cls = PlainGroup
@@ -123,14 +157,18 @@ def load(name: str, entry: Entry) -> Any:
             info.cls = PlainCommand if info.cls in (None, TyperCommand) else info.cls
         command: Any = get_group(found)
         command.name = name
+        for below, of_it in dict(examples).items():
+            command.commands[below].examples = of_it
         return command
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(name, cls=PlainCommand)(found)
-    return get_command(app)
+    command = get_command(app)
+    command.examples = examples
+    return command
 
 
 def defaults(name: str, command: Any, rest: list[str]) -> dict[str, Any]:
-    """The settings that concern a command, for itself and for the commands below it."""
+    """The settings for a command and its sub-commands."""
     try:
         values: dict[str, Any] = dict(settings.load().defaults_of(name))
     except UsageError:
@@ -143,11 +181,10 @@ def defaults(name: str, command: Any, rest: list[str]) -> dict[str, Any]:
 
 
 def root(table: Mapping[str, Entry], help_text: str, *, completion: bool) -> Any:
-    """The root group. `--debug` is taken off the line before it gets here (`main`).
+    """The root group. `main` takes `--debug` off the line before.
 
-    typer imports pydantic (a tenth of a second) for every option but a boolean with a default (see words.py). So that
-    --help does without, `completion` adds what completes and installs itself only where that's asked for, and --help
-    is our own.
+    typer imports pydantic (a tenth of a second) for every option but a boolean with a default (see words.py). Therefore
+    typer's own completion options are added only with `completion`, and --help is an option of our own.
     """
     app = typer.Typer(
         cls=LazyGroup,
@@ -181,4 +218,4 @@ def _global_options(
     help_: Annotated[bool, typer.Option("--help", "-h", callback=_help, is_eager=True)] = False,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
 ) -> None:
-    """What stands before the command."""
+    """The options before the command."""

@@ -1,8 +1,8 @@
-"""The work of a batch on all cores (processes.py): results in the order of the inputs, whatever became of each.
+"""The work of a batch on all cores: results in the order of the inputs, whatever became of each.
 
-A few files are done before workers would have started: `workers` says how many are worth it. Ctrl-C ends them
-at once; files appear whole or not at all (files.py), so nothing half done is left. A worker that dies, of one
-strange file or of too little memory, fails the input that it was at, and a new one takes over.
+`workers` decides how many processes are worth starting: a few files are done before workers have started. An interrupt
+or a termination ends the workers at once. Files are written completely or not at all, so that no partial file is left.
+A worker that dies, because of a strange file or too little memory, fails only its own input, and another replaces it.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class Outcome(Generic[R]):
 
 
 def workers(jobs: int | None, count: int) -> int:
-    """How many processes for `count` inputs: `jobs` as the user said, else what pays; 1 is this process."""
+    """The number of processes for `count` inputs: `jobs` where it is given, else as many as pay; 1 is this process."""
     if jobs is not None:
         return min(jobs, count)
     return min(cores(), count // 2) if count >= FEWEST else 1
 
 
 def outcomes(items: Sequence[T], work: Callable[[T], R], jobs: int) -> Generator[Outcome[R], None, None]:
-    """One for each item, in order. With one job all is done here; close the generator to end the workers."""
+    """One outcome for each item, in order. One job means this process. Close the generator to end the workers."""
     if jobs <= 1:
         for item in items:
             yield attempt(work, item)
@@ -54,7 +54,7 @@ def outcomes(items: Sequence[T], work: Callable[[T], R], jobs: int) -> Generator
                 for outcome in results:
                     done += 1
                     yield outcome
-        except BrokenProcessPool:  # of the item that is due, or of one handed out ahead
+        except BrokenProcessPool:  # killed by the item that is due, or by one handed out ahead
             yield _alone(items[done], work)
             done += 1
 
@@ -67,7 +67,7 @@ def attempt(work: Callable[[T], R], item: T) -> Outcome[R]:
 
 
 def _alone(item: T, work: Callable[[T], R]) -> Outcome[R]:
-    """In a process of its own, since it may be the one that takes its process along."""
+    """In a process of its own, since this may be the item that kills its process."""
     try:
         with contextlib.closing(in_order(partial(attempt, work), [item], 1)) as results:
             return next(results)

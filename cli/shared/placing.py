@@ -1,8 +1,8 @@
-"""Where outputs go. `plan_outputs` names every one before any work starts, and refuses what would go wrong.
+"""Where outputs go. `plan_outputs` names every output before any work starts, and refuses names that would clash.
 
 A template has the fields {stem} (of the input), {edit}, {seed}, {n} (from 1; {n:03} pads). `-o` takes a template, a
-folder (one that exists, or `name/`: the default template goes in it), a file, or `-` for stdout. Without -o, outputs
-lie beside their inputs, and an edit of stdin goes to stdout.
+folder (an existing one, or `name/`, in which the default template is used), a file, or `-` for stdout. Without -o,
+outputs lie beside their inputs, and an edit of stdin goes to stdout.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import os
 import re
 import string
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import OutputError, UsageError
+from . import common
 from .sources import MIDI_SUFFIXES, Place
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ LONGEST_EDIT = 80  # characters of {edit}; file systems stop at 255 bytes for th
 
 @dataclass(frozen=True)
 class Request:
-    """One output to be named: of which input, by which edit (`density+1.5`), with which seed; `n` counts. In an output
+    """An output that needs a name: its input, its edit (`density+1.5`), its seed and its number `n`. In an output
     folder it lies in the sub-folder `below`."""
 
     source: Place
@@ -47,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Planned:
-    """Where a request's output goes: `skip` where it's there already and --skip-existing was given."""
+    """The place of an output. `skip` says that it exists and --skip-existing was given."""
 
     request: Request
     place: Place
@@ -64,10 +65,10 @@ def plan_outputs(
     template: str = TEMPLATE,
     suffixes: Sequence[str] = MIDI_SUFFIXES,
 ) -> list[Planned]:
-    """Where every output goes, in the order of `requests`. Nothing is written.
+    """The place of every output, in the order of `requests`. Nothing is written.
 
-    Raises UsageError for a template that doesn't parse, for a suffix that is none of `suffixes`, for two requests with
-    one output and for an output that is another request's input; OutputError for one that exists, without --overwrite
+    Raises UsageError for a template that does not parse, a suffix outside `suffixes`, two requests with the same
+    output, and an output that is another request's input; OutputError for an output that exists, without --overwrite
     or --skip-existing.
     """
     if overwrite and skip_existing:
@@ -99,15 +100,24 @@ def _place(request: Request, output: str | None, template: str) -> Place:
     beside = Path() if request.source == "-" else Path(request.source).parent
     if output is None:
         return beside / fill(template, request)
-    if output.endswith(("/", os.sep)) or Path(output).expanduser().is_dir():
-        return Path(output).expanduser() / request.below / fill(template, request)
+    folder = folder_of(output)
+    if folder is not None:
+        return folder / request.below / fill(template, request)
     place = Path(fill(output, request)).expanduser()
     if not place.suffix:
         raise UsageError(
             f"output {output!r} has no suffix",
-            remedy=f"say {output}/ for a folder or {output}.mid for a file",
+            remedy=f"write {output}/ for a folder or {output}.mid for a file",
         )
     return place
+
+
+def folder_of(output: str | None) -> Path | None:
+    """The folder that -o names: one that exists, or `name/`. None for a file, a template, or stdout."""
+    if output is None or output == "-":
+        return None
+    path = Path(output).expanduser()
+    return path if output.endswith(("/", os.sep)) or path.is_dir() else None
 
 
 def fill(template: str, request: Request) -> str:
@@ -117,7 +127,7 @@ def fill(template: str, request: Request) -> str:
         for _, field, _, _ in string.Formatter().parse(template):
             if field is not None and field not in FIELDS:
                 close = difflib.get_close_matches(field, FIELDS, n=1)
-                known = "there are " + " ".join(f"{{{name}}}" for name in FIELDS)
+                known = "the fields are " + " ".join(f"{{{name}}}" for name in FIELDS)
                 remedy = f"did you mean {{{close[0]}}}?" if close else known
                 raise UsageError(f"output template has no field {{{field}}}", remedy=remedy)
         return template.format_map(values)
@@ -126,12 +136,12 @@ def fill(template: str, request: Request) -> str:
 
 
 def label(targets: Mapping[str, Target]) -> str:
-    """`density+1.5`: what stands in output names for an edit."""
+    """The {edit} of output names, for instance `density+1.5`."""
     return "_".join(f"{name}{target}" for name, target in targets.items())
 
 
 def safe_name(text: str) -> str:
-    """`text` as part of a file name on any system: unsafe characters become `-`, long text is cut short."""
+    """`text` made fit for a file name on any system: unsafe characters become `-`, and long text is cut."""
     name = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*\s]+', "-", text).strip("-. ") or "edit"
     if len(name) > LONGEST_EDIT:
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
@@ -139,16 +149,34 @@ def safe_name(text: str) -> str:
     return name
 
 
-def refuse_json(plans: Sequence[Planned]) -> None:
-    """Raises UsageError where a file goes where the JSON goes."""
-    if any(plan.place == "-" for plan in plans):
+def refuse_streams(plans: Sequence[Planned], *, json: bool) -> None:
+    """Raises UsageError where a file would go to stdout together with the JSON, or onto a terminal."""
+    if not any(plan.place == "-" for plan in plans):
+        return
+    if json:
         raise UsageError("the file and --json would both go to stdout", remedy="name a file with -o")
+    if sys.stdout.isatty():
+        raise UsageError(
+            "stdout is a terminal, which cannot show a binary file",
+            remedy="name a file with -o, or redirect stdout: arvae ... > out.mid",
+        )
+
+
+def wrote(place: Place | str, dry_run: bool) -> str:
+    """The last line of a report."""
+    return f"{'would write' if dry_run else 'wrote'} {'stdout' if place == '-' else place}"
+
+
+def teller(plans: Sequence[Planned]) -> Callable[[str], None]:
+    """The function that prints the report: on stderr where a file goes to stdout."""
+    return common.say if any(plan.place == "-" for plan in plans) else common.report
 
 
 def _refuse_suffixes(places: Sequence[Place], suffixes: Sequence[str]) -> None:
     for place in places:
         if place != "-" and Path(place).suffix.lower() not in suffixes:
-            raise UsageError(f"the output is none of {' '.join(suffixes)}", where=str(place), remedy="change -o")
+            problem = f"the output has none of the suffixes {' '.join(suffixes)}"
+            raise UsageError(problem, where=str(place), remedy="change -o")
 
 
 def _refuse_shared(requests: Sequence[Request], places: Sequence[Place]) -> None:
@@ -167,7 +195,7 @@ def _refuse_shared(requests: Sequence[Request], places: Sequence[Place]) -> None
 
 
 def _refuse_inputs(requests: Sequence[Request], places: Sequence[Place], overwrite: bool) -> None:
-    """Over its own input with --overwrite; never over another's, which may not have been read yet."""
+    """An output may replace its own input with --overwrite, but never another input, which may not have been read."""
     inputs = {Path(r.source).resolve(): r for r in requests if r.source != "-"}
     for request, place in zip(requests, places, strict=True):
         victim = None if place == "-" else inputs.get(Path(place).resolve())
@@ -185,7 +213,7 @@ def _refuse_inputs(requests: Sequence[Request], places: Sequence[Place], overwri
 
 
 def write_output(planned: Planned, data: bytes) -> None:
-    """The result, whole or not at all; over an existing file only where the plan allowed that."""
+    """Write the result completely or not at all; an existing file is replaced only where the plan allows that."""
     if planned.place == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

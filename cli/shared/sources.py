@@ -1,4 +1,4 @@
-"""The inputs of a command: as typed, with folders (-r), globs and `-` turned into a list; songs and models read."""
+"""The inputs of a command: expands folders (-r), globs and `-` into a list, and reads songs and models."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def expand_inputs(arguments: Sequence[str], *, recursive: bool = False) -> list[
     """Files in the order of the arguments (sorted within a folder or a glob), each once; `-` stays `-`.
 
     A name that exists is taken literally before it is tried as a glob. Raises UsageError with everything
-    that's wrong at once: missing files, globs without a match, folders without -r or without music.
+    that is wrong at once: missing files, globs without a match, folders without -r or without music.
     """
     places: dict[object, Place] = {}
     problems: list[str] = []
@@ -76,12 +76,12 @@ def _inside(folder: Path, recursive: bool) -> list[Place]:
         if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
     ]
     if not files:
-        raise UsageError("holds no MIDI file or score", where=str(folder), remedy=f"looked for {' '.join(SUFFIXES)}")
+        raise UsageError("holds no MIDI file or score", where=str(folder), remedy=f"arvae reads {' '.join(SUFFIXES)}")
     return list(files)
 
 
 def below(place: Place, arguments: Sequence[str]) -> Path:
-    """The sub-folder in which an input lies below the folder that was named; where it was named itself, none."""
+    """The sub-folder of an input, relative to the folder on the command line; empty for a file named itself."""
     for argument in arguments:
         root = Path(argument).expanduser()
         if place != "-" and root.is_dir() and root in Path(place).parents:
@@ -93,7 +93,7 @@ def _similar(path: Path) -> str:
     try:
         names = [entry.name for entry in path.parent.iterdir()]
     except OSError:
-        return f"there is no folder {path.parent}"
+        return f"the folder {path.parent} does not exist"
     close = difflib.get_close_matches(path.name, names, n=1)
     return f"did you mean {path.parent / close[0]}?" if close else "check the name and the working folder"
 
@@ -114,9 +114,9 @@ def read_song(
 
 
 def load_model(name: str | None, melody: Melody | None = None, runtime: str = common.RUNTIME) -> TrainedModel:
-    """The model that --model says, loaded once a process; of `auto`, the one that fits `melody` best.
+    """The model that --model names, read once per process; without a name the one that fits `melody` best.
 
-    Raises CheckpointError, and UsageError for a --runtime that there is not.
+    Raises CheckpointError, and UsageError for an unknown --runtime.
     """
     from ... import library
 
@@ -124,14 +124,26 @@ def load_model(name: str | None, melody: Melody | None = None, runtime: str = co
     return library.load(name or library.AUTO, melody, runtime)
 
 
+def model_for(name: str | None, melody: Melody, runtime: str) -> tuple[TrainedModel, str]:
+    """`load_model`, and the model's name for a report, with the reason where it was chosen automatically."""
+    from ... import library
+
+    if name not in (None, library.AUTO):
+        model = load_model(name, melody, runtime)
+        return model, model.name
+    _prepare(runtime)
+    model, share = library.choose(melody, runtime)
+    return model, f"{model.name} (chosen automatically; reconstructs {100 * share:.0f}% of the melody)"
+
+
 def _prepare(runtime: str) -> None:
-    """PyTorch's threads, where it is going to be imported."""
+    """Set PyTorch's threads before it is imported."""
     if runtime != common.RUNTIME:
         machine.patient_threads()
 
 
 def expect_editable(song: Song, result: EditResult) -> None:
-    """Raises InputError where not one of the selected measures can be edited, with what keeps it from them."""
+    """Raises InputError, with the reasons, where none of the selected measures can be edited."""
     from ...editing.edit import SILENT, UNKNOWN_METER
 
     if result.bars or set(result.skipped) <= {SILENT}:
@@ -143,15 +155,3 @@ def expect_editable(song: Song, result: EditResult) -> None:
         where=song.name,
         remedy="train a model that knows the meter: arvae train" if unknown else "select others with --bars",
     )
-
-
-def model_for(name: str | None, melody: Melody, runtime: str) -> tuple[TrainedModel, str]:
-    """`load_model`, and what a report calls it: of `auto`, with how well it knows the melody."""
-    from ... import library
-
-    if name not in (None, library.AUTO):
-        model = load_model(name, melody, runtime)
-        return model, model.name
-    _prepare(runtime)
-    model, share = library.choose(melody, runtime)
-    return model, f"{model.name} knows the melody best, {100 * share:.0f} % of it"

@@ -1,8 +1,8 @@
-"""Words of the command line as values, the plain ones at once.
+"""Reads plain words of the command line without pydantic.
 
-typer reads every value through pydantic, whose import takes a sixth of the time of a whole edit. A word that is text, a
-number within its bounds, or the option's own parser's affair needs none of it. What is anything else, and whatever is
-wrong, is left to typer, so that values and messages are the same.
+typer reads every value through pydantic, whose import takes a sixth of the time of a whole edit. Text, a number within
+its bounds, and a value with a parser of its own need none of it. Every other value, and every wrong one, is left to
+typer, so that values and messages stay the same.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class NotPlainError(Exception):
-    """Typer is to see to it."""
+    """The value is left to typer."""
 
 
 def quicken(parameter: Any) -> Any:
-    """The parameter of a typer command, which from now on reads plain words itself. There may be none."""
+    """The parameter (or None), changed so that it reads plain words itself."""
     if parameter is None or "process_value" in vars(parameter):
         return parameter
     usual: Callable[[Any, Any], Any] = parameter.process_value
@@ -37,7 +37,7 @@ def quicken(parameter: Any) -> Any:
 
 
 def plain(parameter: Any, value: Any) -> Any:
-    """The value of a word (of several, where the parameter takes them), or of a default. Raises NotPlainError."""
+    """The value of a word, of a list of words, or of a default. Raises NotPlainError."""
     described = getattr(parameter, "type_descriptor", None)  # of typer 0.28 and later
     several = parameter.multiple or parameter.nargs == -1
     if described is None or (parameter.required and value in (None, (), [])):

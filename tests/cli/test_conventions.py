@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -38,7 +40,7 @@ def test_asking_for_help_succeeds_on_stdout(run_arvae: Run, words: tuple[str, ..
         (("inspect", "melody.mid", "--zzz"), "No such option: --zzz"),
         (("inspect",), "Missing argument 'FILE' (see arvae inspect --help)"),
         (("inspect", "melody.mid", "--channel", "17"), "'--channel'"),
-        (("inspect", "melody.mid", "--pickup", "x"), "'x' is no length; say 1, 0.5 or 1/3"),
+        (("inspect", "melody.mid", "--pickup", "x"), "'x' is not a length; write 1, 0.5 or 1/3"),
         (("inspect", "melody.mid", "--attribute", "densty"), "did you mean density?"),
         (("inspect", "meldy.mid"), "did you mean melody.mid?"),
         (("inspect", "*.midi"), "*.midi: matches no file"),
@@ -46,7 +48,7 @@ def test_asking_for_help_succeeds_on_stdout(run_arvae: Run, words: tuple[str, ..
         (("config", "shw"), "Did you mean 'show'"),
         (("models", "info", "nosuch"), "there is no model 'nosuch'"),
         (("edit", "melody.mid", "--density", "1", "--set", "density=2"), "given twice"),
-        (("edit", "melody.mid", "--density", "1", "-o", "out.wav"), "out.wav: the output is none of .mid"),
+        (("edit", "melody.mid", "--density", "1", "-o", "out.wav"), "out.wav: the output has none of the suffixes"),
         (("edit", "melody.mid", "--density", "1", "-o", "-", "--json"), "would both go to stdout"),
         (("interpolate", "melody.mid", "melody.mid", "--one", "-o", "-", "--json"), "would both go to stdout"),
         (("interpolate", "melody.mid", "melody.mid", "--runtime", "tf"), "there is no runtime 'tf'"),
@@ -196,6 +198,65 @@ def test_options_are_completed(run_arvae: Run) -> None:
     words = "arvae inspect --cha"
     done = run_arvae(env={"_ARVAE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "2"})
     assert done.stdout.split() == ["--channel"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("arvae edit --model fo", ["folk"]),
+        ("arvae edit --keep rhy", ["rhythm"]),
+        ("arvae edit --keep rhythm,den", ["rhythm,density"]),
+        ("arvae vary --set syn", ["syncopation="]),
+        ("arvae edit --lock p", ["pitches"]),
+        ("arvae inspect -a con", ["contour"]),
+        ("arvae edit --mode l", ["latent"]),
+        ("arvae image traverse mn", ["mnist"]),
+        ("arvae image ed", ["edit"]),
+    ],
+)
+def test_values_are_completed(run_arvae: Run, typed: str, offered: list[str]) -> None:
+    count = str(len(typed.split()) - 1)
+    done = run_arvae(env={"_ARVAE_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": count})
+    assert done.stdout.split() == offered
+
+
+def test_corpora_are_completed(monkeypatch: pytest.MonkeyPatch, work: Path) -> None:
+    from arvae_music.cli.shared import completion
+
+    monkeypatch.setenv("ARVAE_CACHE", str(work))
+    assert completion.corpora("ba") == ["bach"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX terminals")
+@pytest.mark.parametrize(
+    ("env", "coloured"),
+    [({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
+)
+def test_help_has_colour_on_a_terminal_alone(home: dict[str, str], env: dict[str, str], coloured: bool) -> None:
+    import pty
+
+    ours, terminal = pty.openpty()
+    command = [sys.executable, "-m", "arvae_music.cli", "edit", "--help"]
+    with subprocess.Popen(command, env={**home, **env}, stdin=subprocess.DEVNULL, stdout=terminal) as process:
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux's end of file of a terminal
+            while data := os.read(ours, 65536):
+                shown += data
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"--density" in shown
+    assert (b"\x1b[" in shown) == coloured
+
+
+def test_help_has_examples_that_run(run_arvae: Run, work: Path) -> None:
+    told = run_arvae("edit", "--help").stdout
+    assert "\nExamples:\n  arvae edit melody.mid --density +2notes\n" in told
+    assert "standard deviations (sd)" in told
+    write_melody(work / "melody.mid")
+    write_melody(work / "tunes" / "a.mid")
+    for line in re.findall(r"^  arvae (edit .*)$", told, re.MULTILINE):
+        assert run_arvae(*line.split(), "--dry-run").returncode == 0, line
 
 
 def test_the_completion_script_can_be_shown(run_arvae: Run) -> None:
@@ -357,12 +418,12 @@ def test_standard_input_goes_to_standard_output_unless_named() -> None:
         ("-", "would both be written to stdout"),
         ("{edit}.mid", "would both be written"),
         ("{stm}.mid", r"no field \{stm\}; did you mean \{stem\}\?"),
-        ("{zzzz}.mid", r"there are \{stem\} \{edit\} \{seed\} \{n\}"),
+        ("{zzzz}.mid", r"the fields are \{stem\} \{edit\} \{seed\} \{n\}"),
         ("{stem.__class__}.mid", "no field"),
         ("{}.mid", "no field"),
         ("{stem", "does not parse"),
         ("{stem:d}.mid", "does not parse"),
-        ("out", "say out/ for a folder or out.mid"),
+        ("out", "write out/ for a folder or out.mid"),
     ],
 )
 def test_outputs_that_cannot_be_are_refused_before_any_work(output: str, said: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import io
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -212,6 +215,91 @@ def test_json_says_what_was_done(arvae: Run, melody: Path) -> None:
     assert [m["number"] for m in told["measures"]] == [1, 2]
 
 
+def test_the_report_names_the_melody_and_begins_with_what_was_requested(arvae: Run, work: Path) -> None:
+    source = rich_file(work / "rich.mid")
+    lines = arvae("edit", source, "--contour", "+1st", "--keep", "density", "--dry-run").stdout.splitlines()
+    assert lines[1].startswith("  melody: track 1 'Melody', channel 1: ")
+    assert lines[2].split() == ["before", "requested", "goal", "achieved"]
+    assert [line.split()[0] for line in lines[3:6]] == ["contour", "density", "not"]
+    assert {line.split()[0] for line in lines[6:8]} == {"rhythm", "range"}
+
+
+def test_the_report_counts_every_measure_and_says_why_some_are_left_alone(arvae: Run, work: Path) -> None:
+    write_melody(work / "long.mid", (60, 62, 64, 65) * 10)
+    done = arvae("edit", "long.mid", "--density", "+1notes", "--bars", "2-3", "--dry-run")
+    assert "  2 of 10 measures changed; 8 left alone: not selected\n" in done.stdout
+    done = arvae("edit", "long.mid", "--density", "=4notes", "--bars", "2-3", "--dry-run")
+    assert "  0 of 10 measures changed; 10 left alone: 8 not selected; 2 already as requested\n" in done.stdout
+
+
+def test_the_goal_is_the_nearest_value_that_a_measure_can_have(arvae: Run, melody: Path) -> None:
+    words = ("edit", melody, "--density", "=5.7notes", "--dry-run")
+    told = arvae(*words).stdout
+    assert re.search(r"density +4 +5\.7 +6 +6 +notes +exact in 2 of 2 measures\n", told)
+    assert "the goal is the nearest value that each measure can have" in told
+    (found,) = json.loads(arvae(*words, "--json").stdout)
+    parts = {"before": 4, "asked": 5.7, "wanted": 5.7, "goal": 6, "achieved": 6}
+    assert [bar["attributes"]["density"] for bar in found["measures"]] == [parts] * 2
+    assert "goal is" not in arvae("edit", melody, "--density", "=6notes", "--dry-run").stdout
+
+
+def test_numbers_in_json_are_without_rounding_noise(arvae: Run, melody: Path) -> None:
+    (found,) = json.loads(arvae("edit", melody, "--density", "+1.3", "--pitch", "+1st", "--json").stdout)
+    for bar in found["measures"]:
+        for parts in bar["attributes"].values():
+            assert all(value is None or value == round(value, 9) for value in parts.values())
+
+
+def test_a_second_bars_adds_measures(arvae: Run, work: Path) -> None:
+    write_melody(work / "long.mid", (60, 62, 64, 65) * 6)
+    words = ("edit", "long.mid", "--density", "+1notes", "--bars", "1", "--bars", "3-4,6", "--json", "--dry-run")
+    (found,) = json.loads(arvae(*words).stdout)
+    assert [bar["number"] for bar in found["measures"]] == [1, 3, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--density", "=100notes"), "density is not exact: measures 1, 2"),
+        (("--density", "=8notes", "--lock", "onsets"), "no measure meets the request within --lock onsets"),
+        (("--density", "+2notes", "--keep", "rhythm", "--mode", "latent"), "rhythm changed in spite of --keep"),
+    ],
+)
+def test_strict_is_exit_1_when_an_edit_is_not_exact(
+    arvae: Run, melody: Path, words: tuple[str, ...], said: str
+) -> None:
+    assert arvae("edit", melody, *words, "--dry-run").returncode == 0
+    done = arvae("edit", melody, *words, "--strict", "--dry-run")
+    assert done.returncode == 1
+    assert f"arvae: {melody}: " in done.stderr
+    assert said in done.stderr
+
+
+def test_strict_is_exit_0_when_all_is_exact(arvae: Run, melody: Path) -> None:
+    assert arvae("edit", melody, "--density", "+2notes", "--strict").returncode == 0
+
+
+def test_a_lock_that_leaves_nothing_to_do_is_reported(arvae: Run, melody: Path) -> None:
+    done = arvae("edit", melody, "--density", "=8notes", "--lock", "onsets", "--dry-run")
+    assert "nothing changed: no measure meets the request within --lock onsets" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX terminals")
+def test_a_file_is_not_written_to_a_terminal(home: dict[str, str], melody: Path, tiny_model_path: Path) -> None:
+    import pty
+
+    ours, terminal = pty.openpty()
+    command = [sys.executable, "-m", "arvae_music.cli", "edit", str(melody), "--density", "+1notes", "-o", "-"]
+    command += ["--model", str(tiny_model_path)]
+    done = subprocess.run(command, env=home, stdout=terminal, stderr=subprocess.PIPE, timeout=120)
+    os.close(terminal)
+    assert done.returncode == 2
+    assert b"stdout is a terminal" in done.stderr
+    with contextlib.suppress(OSError):  # Linux: all that was written has been read
+        assert os.read(ours, 100) == b""
+    os.close(ours)
+
+
 def test_the_seed_decides(arvae: Run, melody: Path, work: Path) -> None:
     for out in ("a.mid", "b.mid"):
         assert arvae("edit", melody, "--density", "+1.5", "--seed", "3", "-o", out).returncode == 0
@@ -229,7 +317,7 @@ def test_stdin_to_stdout(arvae: Run, melody: Path, home: dict[str, str], work: P
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--density", "lots"), "this is no target"),
+        (("--density", "lots"), "target"),
         (("--set", "density"), "is not NAME=TARGET"),
         (("--set", "densty=+1"), "did you mean density?"),
         (("--set", "density=+1nots"), "it has no unit 'nots'; its unit is 'notes'"),
@@ -347,15 +435,21 @@ def test_one_file_that_fails_stops_nobody_and_jobs_change_nothing(arvae: Run, wo
     assert [Path(t["input"]).name for t in told[1]] == ["bad.mid", *(f"t{i}.mid" for i in range(5))]
     assert "error" in told[1][0]
     assert [t.get("attributes") for t in told[0]] == [t.get("attributes") for t in told[1]]
-    assert files_in(work / "out1") == files_in(work / "out3")
-    assert len(files_in(work / "out1")) == 5
+    found = files_in(work / "out1")
+    assert found == files_in(work / "out3")
+    assert [name for name in found if not name.endswith(".mid")] == ["manifest.csv", "manifest.json"]
+    rows = json.loads(found["manifest.json"])["files"]
+    assert [row["file"] for row in rows] == [name for name in sorted(found) if name.endswith(".mid")]
+    assert [row["input"] for row in rows] == [str(folder / f"t{i}.mid") for i in range(5)]
+    assert rows[0]["targets"] == {"density": "+1"}
 
 
 def test_a_tree_goes_into_a_folder_as_a_tree(arvae: Run, work: Path) -> None:
     for name in ("a/m.mid", "b/m.mid", "m.mid"):
         write_melody(work / "in" / name)
     assert arvae("edit", "in", "-r", "--density", "+1", "-o", "out/").returncode == 0
-    assert set(files_in(work / "out")) == {f"{at}m.density+1.mid" for at in ("a/", "b/", "")}
+    made = {f"{at}m.density+1.mid" for at in ("a/", "b/", "")}
+    assert set(files_in(work / "out")) == made | {"manifest.csv", "manifest.json"}
     done = arvae("edit", "in/a/m.mid", "in/b/m.mid", "--density", "+1", "-o", "out2/")
     assert done.returncode == 2
     assert "template with {n}, which counts them: -o 'folder/{stem}.{n}.mid'" in done.stderr
@@ -373,6 +467,25 @@ def test_a_batch_is_taken_up_where_it_stopped(arvae: Run, work: Path) -> None:
     assert done.returncode == 0
     assert "1 done, 4 skipped" in done.stderr
     assert files_in(work / "out") == whole
+
+
+def test_a_manifest_keeps_the_files_of_earlier_edits(arvae: Run, work: Path) -> None:
+    for name in ("a", "b"):
+        write_melody(work / "in" / f"{name}.mid")
+    for target in ("+1notes", "+2notes"):
+        assert arvae("edit", "in", "-r", "--density", target, "-o", "out/").returncode == 0
+    (work / "out" / "a.density+1notes.mid").unlink()
+    assert arvae("edit", "in", "-r", "--density", "+2notes", "-o", "out/", "--overwrite").returncode == 0
+    rows = json.loads((work / "out" / "manifest.json").read_text())["files"]
+    kept = ["b.density+1notes.mid", "a.density+2notes.mid", "b.density+2notes.mid"]
+    assert [row["file"] for row in rows] == kept
+    table = list(csv.DictReader((work / "out" / "manifest.csv").read_text().splitlines()))
+    assert [row["file"] for row in table] == kept
+    assert [row["density_achieved"] for row in table] == ["5.0", "6.0", "6.0"]
+    (work / "out" / "manifest.json").write_text("mine")
+    refused = arvae("edit", "in", "-r", "--density", "+3notes", "-o", "out/")
+    assert (refused.returncode, (work / "out" / "manifest.json").read_text()) == (2, "mine")
+    assert "not a manifest of arvae" in refused.stderr
 
 
 def test_two_inputs_with_one_output_are_an_error_before_any_work(arvae: Run, work: Path) -> None:
@@ -394,20 +507,24 @@ def gone(group: int) -> bool:
     return False
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_an_interrupt_ends_the_workers_too(home: dict[str, str], work: Path, tiny_model_path: Path) -> None:
+def batch(home: dict[str, str], work: Path, model: Path) -> subprocess.Popen[bytes]:
+    """A long batch with two workers, in a session of its own, that has written its first file."""
     for i in range(40):
         write_melody(work / "tunes" / f"t{i}.mid", tuple(60 + (7 * k + i) % 12 for k in range(200)))
     command = [sys.executable, "-m", "arvae_music.cli", "vary", "tunes", "-r", "-j", "2", "--no-form", "-o", "out"]
-    command += ["--model", str(tiny_model_path)]
+    command += ["--model", str(model)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, env=home, cwd=work, stdout=pipe, stderr=pipe, start_new_session=True
-    ) as process:  # a session of its own: its workers get the signal too, as on a terminal
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not list((work / "out").rglob("*.mid")):
-            time.sleep(0.1)
-        os.killpg(process.pid, signal.SIGINT)
+    process = subprocess.Popen(command, env=home, cwd=work, stdout=pipe, stderr=pipe, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list((work / "out").rglob("*.mid")):
+        time.sleep(0.1)
+    return process
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_an_interrupt_ends_the_workers_too(home: dict[str, str], work: Path, tiny_model_path: Path) -> None:
+    with batch(home, work, tiny_model_path) as process:
+        os.killpg(process.pid, signal.SIGINT)  # its workers get the signal too, as on a terminal
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said.decode() == "arvae: interrupted\n"
@@ -416,6 +533,18 @@ def test_an_interrupt_ends_the_workers_too(home: dict[str, str], work: Path, tin
         assert path.read_bytes()[:4] == b"MThd"
         if not path.name.startswith("."):
             Song.read(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_termination_of_the_parent_ends_the_workers_too(
+    home: dict[str, str], work: Path, tiny_model_path: Path
+) -> None:
+    with batch(home, work, tiny_model_path) as process:
+        process.terminate()  # the parent alone gets the signal, as from `kill`
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert said.decode() == "arvae: terminated\n"
+    assert gone(process.pid)
 
 
 def double(item: int) -> int:
@@ -460,5 +589,5 @@ def test_exact_is_what_was_asked_and_not_the_nearest_there_is(arvae: Run, melody
     assert (density["asked"], density["hits"]) == (100, 0)
     assert all(bar["clamped"] and not bar["hit"] for bar in found["measures"])
     done = arvae("edit", melody, "--density", "+0.4notes", "-o", "little.mid")
-    assert "asked for less than half a step, and left as it was: measures 1, 2" in done.stdout
-    assert "the nearest" not in done.stdout
+    assert "the request is less than half a step, so nothing changed: measures 1, 2" in done.stdout
+    assert "nearest" not in done.stdout

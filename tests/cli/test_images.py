@@ -78,17 +78,38 @@ def size_of(path: Path) -> tuple[int, int]:
 
 def test_edit_writes_a_picture_and_says_what_came_of_it(run_arvae: Run, work: Path) -> None:
     picture(work / "digit.png")
-    done = run_arvae("edit", "digit.png", "--thickness", "+1", "--slant", "-10deg", "-o", "out.png")
+    done = run_arvae("image", "edit", "digit.png", "--thickness", "+1", "--slant", "-10deg", "-o", "out.png")
     assert done.returncode == 0, done.stderr
     assert "thickness" in done.stdout
     assert "wrote out.png" in done.stdout
     assert size_of(work / "out.png") == (28, 28)
-    told = json.loads(run_arvae("edit", "digit.png", "--thickness", "+1", "-o", "b.png", "--json").stdout)[0]
+    told = json.loads(run_arvae("image", "edit", "digit.png", "--thickness", "+1", "-o", "b.png", "--json").stdout)[0]
     thickness = next(row for row in told["attributes"] if row["name"] == "thickness")
     assert abs(thickness["achieved"] - thickness["asked"]) < abs(thickness["before"] - thickness["asked"]) / 4
-    again = run_arvae("edit", "digit.png", "--thickness", "+1", "-o", "c.png")
+    again = run_arvae("image", "edit", "digit.png", "--thickness", "+1", "-o", "c.png")
     assert again.returncode == 0
     assert (work / "b.png").read_bytes() == (work / "c.png").read_bytes()
+
+
+def test_the_earlier_commands_on_images_still_work_and_name_the_new_ones(run_arvae: Run, work: Path) -> None:
+    picture(work / "digit.png")
+    for words, place in (
+        (("edit", "digit.png", "--thickness", "+1"), "digit.thickness+1.png"),
+        (("interpolate", "digit.png", "digit.png", "--steps", "3"), "digit-digit.3-steps.png"),
+        (("traverse", "mnist", "--steps", "2", "-o", "grid.png"), "grid.png"),
+    ):
+        done = run_arvae(*words)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == f"image sliders live in `arvae image {words[0]}`, which runs now\n"
+        assert (work / place).read_bytes()[:4] == b"\x89PNG"
+    assert run_arvae("edit", "digit.png", "--thickness", "+1", "-o", "q.png", "-q").stderr == ""
+
+
+def test_the_help_of_edit_is_about_melodies(run_arvae: Run) -> None:
+    told = run_arvae("edit", "--help").stdout
+    for word in ("--thickness", "--orientation", "picture", "image", "PNG"):
+        assert word not in told
+    assert "--thickness" in run_arvae("image", "edit", "--help").stdout
 
 
 def test_settings_for_melodies_do_not_stop_a_picture(
@@ -97,29 +118,29 @@ def test_settings_for_melodies_do_not_stop_a_picture(
     picture(work / "d.png")
     monkeypatch.setenv("ARVAE_MODEL", "bach")
     monkeypatch.setenv("ARVAE_OUTPUT", "{stem}_{edit}.mid")
-    done = run_arvae("edit", "d.png", "--thickness", "+0.5")
+    done = run_arvae("image", "edit", "d.png", "--thickness", "+0.5")
     assert done.returncode == 0, done.stderr
     assert (work / "d.thickness+0.5.png").exists()
 
 
 def test_an_edit_of_nothing_is_the_file_itself(run_arvae: Run, work: Path) -> None:
     source = picture(work / "digit.png")
-    done = run_arvae("edit", "digit.png", "--slant", "+0")
+    done = run_arvae("image", "edit", "digit.png", "--slant", "+0")
     assert "not changed" in done.stdout
     assert (work / "digit.slant+0.png").read_bytes() == source.read_bytes()
 
 
 def test_outputs_keep_the_rules_of_melodies(run_arvae: Run, work: Path) -> None:
     picture(work / "digit.png")
-    assert run_arvae("edit", "digit.png", "--slant", "+1", "--dry-run").returncode == 0
+    assert run_arvae("image", "edit", "digit.png", "--slant", "+1", "--dry-run").returncode == 0
     assert [path.name for path in work.iterdir()] == ["digit.png"]
     (work / "digit.slant+1.png").write_text("mine")
-    refused = run_arvae("edit", "digit.png", "--slant", "+1")
+    refused = run_arvae("image", "edit", "digit.png", "--slant", "+1")
     assert (refused.returncode, (work / "digit.slant+1.png").read_text()) == (2, "mine")
     assert "exists already" in refused.stderr
-    assert run_arvae("edit", "digit.png", "--slant", "+1", "--skip-existing").returncode == 0
-    assert run_arvae("edit", "digit.png", "--slant", "+1", "-o", "a.mid").returncode == 2
-    assert run_arvae("edit", "digit.png", "--slant", "+1", "--overwrite").returncode == 0
+    assert run_arvae("image", "edit", "digit.png", "--slant", "+1", "--skip-existing").returncode == 0
+    assert run_arvae("image", "edit", "digit.png", "--slant", "+1", "-o", "a.mid").returncode == 2
+    assert run_arvae("image", "edit", "digit.png", "--slant", "+1", "--overwrite").returncode == 0
     assert size_of(work / "digit.slant+1.png") == (28, 28)
 
 
@@ -127,7 +148,7 @@ def test_outputs_keep_the_rules_of_melodies(run_arvae: Run, work: Path) -> None:
     ("options", "said"),
     [
         ({"mode": "RGB"}, "mode is RGB"),
-        ({"size": 30}, "no model draws pictures of this size; they draw 28 x 28 (mnist) or 64 x 64 (sprites)"),
+        ({"size": 30}, "the bundled models draw 28 x 28 (mnist) or 64 x 64 (sprites)"),
         ({"blank": True}, "is blank"),
         ({"invert": True}, "mostly white"),
     ],
@@ -145,7 +166,7 @@ def test_one_bad_picture_stops_no_other(run_arvae: Run, work: Path) -> None:
     picture(work / "a.png")
     (work / "b.png").write_bytes((work / "a.png").read_bytes()[:50])
     picture(work / "c.png")
-    done = run_arvae("edit", "a.png", "b.png", "c.png", "--area", "+10%", "-o", "out/")
+    done = run_arvae("image", "edit", "a.png", "b.png", "c.png", "--area", "+10%", "-o", "out/")
     assert done.returncode == 1
     assert "b.png: cannot be read" in done.stderr
     assert sorted(path.name for path in (work / "out").iterdir()) == ["a.area+10%.png", "c.area+10%.png"]
@@ -154,19 +175,22 @@ def test_one_bad_picture_stops_no_other(run_arvae: Run, work: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("edit", "digit.png", "--density", "+1"), "no attribute 'density'"),
+        (("edit", "digit.png", "--density", "+1"), "No such option: --density"),
+        (("image", "edit", "digit.png", "--set", "density=+1"), "no attribute 'density'"),
+        (("image", "edit", "digit.png"), "nothing to change"),
         (("edit", "digit.png", "--slant", "0:+0,8:+2"), "a picture has none"),
-        (("edit", "digit.png", "--slant", "+1", "--bars", "1-4"), "--bars: of melodies"),
-        (("edit", "digit.png", "--slant", "+1", "--lock", "key"), "--lock: of melodies"),
+        (("edit", "digit.png", "--slant", "+1", "--bars", "1-4"), "No such option: --bars"),
+        (("edit", "digit.png", "--slant", "+1", "--lock", "key"), "No such option: --lock"),
         (("edit", "digit.png", "--slant", "+1", "--mode", "none"), "no mode 'none'"),
-        (("edit", "digit.png", "melody.mid", "--slant", "+1"), "melody.mid is no picture"),
+        (("edit", "digit.png", "melody.mid", "--slant", "+1"), "melody.mid is not a PNG file"),
         (("edit", "digit.png", "--slant", "+1", "--model", "bach"), "a model of measures, and here is one of images"),
         (
             ("edit", "melody.mid", "--density", "+1", "--model", "mnist"),
             "a model of images, and here is one of measure",
         ),
-        (("edit", "melody.mid", "--thickness", "+1", "--model", "bach"), "no attribute 'thickness'"),
-        (("interpolate", "digit.png", "digit.png", "--one"), "--one: of melodies"),
+        (("edit", "melody.mid", "--thickness", "+1", "--model", "bach"), "No such option: --thickness"),
+        (("image", "interpolate", "digit.png"), "one image cannot be interpolated"),
+        (("interpolate", "digit.png", "digit.png", "--one"), "No such option: --one"),
         (("traverse", "bach"), "a model of measures"),
         (("traverse", "mnits"), "did you mean mnist"),
         (("evaluate", "mnist", "--html", "a.html"), "no report of images"),
@@ -187,25 +211,25 @@ def test_requests_that_make_no_sense(
 def test_interpolate_writes_a_strip_or_a_gif(run_arvae: Run, work: Path) -> None:
     picture(work / "a.png")
     picture(work / "b.png", lean=-4)
-    done = run_arvae("interpolate", "a.png", "b.png", "--steps", "5")
+    done = run_arvae("image", "interpolate", "a.png", "b.png", "--steps", "5")
     assert done.returncode == 0, done.stderr
     assert size_of(work / "a-b.5-steps.png") == (4 * (5 * 30 + 2), 4 * (30 + 2))
-    assert run_arvae("interpolate", "a.png", "b.png", "--steps", "4", "-o", "way.gif").returncode == 0
+    assert run_arvae("image", "interpolate", "a.png", "b.png", "--steps", "4", "-o", "way.gif").returncode == 0
     with Image.open(work / "way.gif") as file:
         assert (file.format, getattr(file, "n_frames", 1)) == ("GIF", 6)
-    told = json.loads(run_arvae("interpolate", "a.png", "b.png", "--dry-run", "--json").stdout)
+    told = json.loads(run_arvae("image", "interpolate", "a.png", "b.png", "--dry-run", "--json").stdout)
     assert told["steps"] == len(told["attributes"]["area"]) == 8
     assert told["output"] is None
 
 
 def test_traverse_draws_attributes_by_steps(run_arvae: Run, work: Path) -> None:
-    done = run_arvae("traverse", "mnist", "--steps", "6")
+    done = run_arvae("image", "traverse", "mnist", "--steps", "6")
     assert done.returncode == 0, done.stderr
     width, height = size_of(work / "mnist.traverse.png")
     assert height == 4 * (6 * 30 + 2)
     assert width > 4 * (6 * 30 + 2)  # the names stand beside
     picture(work / "digit.png")
-    told = json.loads(run_arvae("traverse", "mnist", "--image", "digit.png", "--json", "-o", "t.png").stdout)
+    told = json.loads(run_arvae("image", "traverse", "mnist", "--image", "digit.png", "--json", "-o", "t.png").stdout)
     slant = next(one for one in told["traversals"] if one["name"] == "slant")
     assert slant["realised"] == sorted(slant["realised"])
 

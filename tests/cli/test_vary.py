@@ -12,9 +12,9 @@ import pytest
 from conftest import Run, write_melody
 from rich_files import files_in, other_events, rich_file
 
-from arvae_music.cli.vary import grid_points
 from arvae_music.errors import UsageError
 from arvae_music.io.midi import Song
+from arvae_music.music.sliders import grid_points
 
 
 def notes(path: Path) -> list[tuple[int, int, int]]:
@@ -85,6 +85,21 @@ def test_variations_are_taken_up_where_they_stopped(arvae: Run, melody: Path, wo
     assert files_in(work / "out") == whole
     assert arvae(*words, "--overwrite", "--json").returncode == 0
     assert files_in(work / "out") == whole
+
+
+def test_overwriting_in_a_shared_folder_keeps_the_rows_of_the_other_files(arvae: Run, melody: Path, work: Path) -> None:
+    other = write_melody(work / "b.mid", (67, 65, 64, 62))
+    assert arvae("vary", melody, "-n", "2", "-o", "out").returncode == 0
+    assert arvae("vary", other, "-n", "1", "-o", "out", "--overwrite").returncode == 0
+    rows = json.loads((work / "out" / "manifest.json").read_text())["files"]
+    assert [row["file"] for row in rows] == ["melody.vary.01.mid", "melody.vary.02.mid", "b.vary.01.mid"]
+    page = (work / "out" / "index.html").read_text()
+    assert page.count("<article") == 1
+    assert "The manifest lists 2 files of earlier runs, too" in page
+    (work / "out" / "melody.vary.01.mid").unlink()
+    assert arvae("vary", other, "-n", "1", "-o", "out", "--overwrite").returncode == 0
+    rows = json.loads((work / "out" / "manifest.json").read_text())["files"]
+    assert [row["file"] for row in rows] == ["melody.vary.02.mid", "b.vary.01.mid"]
 
 
 def test_a_grid_writes_every_point(arvae: Run, melody: Path, work: Path) -> None:

@@ -1,0 +1,295 @@
+"""What an edit did, and what a file holds, as data for JSON and as lines of text.
+
+    edit_lines(song, result, request, model)    the report of an edit: a table of attributes, then what was left alone
+    edit_json(song, result, request, model)     the same as plain data, with every measure
+    flaws(result, request)                      why an edit is not exact, for `--strict`
+    describe(song, specs)                       a file's voices, key, meters, tempi, and the attributes of its measures
+
+Values are in the attributes' units. `requested` is the value that the target asks for. `goal` is the nearest value that
+the measure can have: within the range of the corpus, and a whole number where the attribute counts something (notes,
+semitones). A measure is exact when it reaches its goal and the request lies within the range of the corpus.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..editing.edit import SILENT, BarResult, EditRequest, EditResult
+from ..io.midi import Song
+from ..io.midi_events import TEMPO, parse_track, split
+from ..music.attributes import AttributeSpec, evaluate
+from ..music.keys import pitch_name
+from ..music.melody import Bar, Melody
+from ..music.meter import Meter
+from ..music.sliders import to_json
+from ..networks.model import Model
+from .manifest import DIGITS, attribute_rows
+
+LISTED = 12  # measures named in a line, at most
+MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")  # 7 flats upwards
+MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
+MICROSECONDS = 60e6  # in a minute: a MIDI tempo is microseconds per quarter note
+
+
+def melody_line(song: Song) -> str:
+    """The chosen voice, and why it was chosen."""
+    found = song.found
+    name = f" {found.name!r}" if found.name else ""
+    return f"track {found.track}{name}, channel {found.channel}: {found.why}"
+
+
+# ------------------------------------------------------------------------------------------ edits
+
+
+def edit_lines(result: EditResult, request: EditRequest, model: Model, title: str | None = None) -> list[str]:
+    """The report of an edit: the requested attributes first. `title` is the model's name in the report."""
+    rows = attribute_rows(result, request.targets, request.keep, model)
+    free = [row for row in rows if row["asked"] is None]
+    lines = [f"{'':11} {'before':>9} {'requested':>9} {'goal':>9} {'achieved':>9}"]
+    lines += [_requested_line(row, result, request, model) for row in rows if row["name"] in request.targets]
+    lines += [_requested_line(row, result, request, model) for row in rows if row["name"] in request.keep]
+    lines += ["not requested:"] if free else []
+    lines += [f"{row['name']:11} {row['before']:9.3g} {'':19} {row['achieved']:9.3g}  {row['unit']}" for row in free]
+    if _rounded(result, model):
+        lines.append("the goal is the nearest value that each measure can have, such as a whole number of notes")
+    lines += _changes(result)
+    for text, bars in (
+        ("the request lies outside the range of the corpus and was clamped to it", _where(result, lambda b: b.clamped)),
+        ("the request is less than half a step, so nothing changed", _where(result, lambda b: b.short)),
+        ("the goal was not reached; the nearest value found was taken", _where(result, lambda b: ~b.hits)),
+    ):
+        lines += [f"{text}: {_numbers(bars)}"] if bars else []
+    lines += _idle_locks(result, request)
+    return [*lines, f"seed {request.seed}; model: {title or model.name}"]
+
+
+def _requested_line(row: dict[str, Any], result: EditResult, request: EditRequest, model: Model) -> str:
+    kept = row["name"] in request.keep
+    k, spec = result.names.index(row["name"]), _spec(row["name"], model)
+    goal = float(np.mean([goal_of(bar, k, spec) / spec.unit.size(bar.meter) for bar in result.bars])) + 0.0
+    requested = "keep" if kept else f"{row['asked']:.3g}"
+    hits = row["measures"] - len(_moved(result, k)) if kept else row["hits"]
+    verdict = f"{'unchanged' if kept else 'exact'} in {hits} of {row['measures']} measures"
+    numbers = f"{row['before']:9.3g} {requested:>9} {goal:9.3g} {row['achieved']:9.3g}"
+    return f"{row['name']:11} {numbers}  {row['unit']:6} {verdict}"
+
+
+def _spec(name: str, model: Model) -> AttributeSpec:
+    return model.specs[model.metadata.names.index(name)]
+
+
+def goal_of(bar: BarResult, k: int, spec: AttributeSpec) -> float:
+    """The raw value nearest to the request that the measure can have; NaN without a request.
+
+    Halfway between two whole numbers both are as near, and the achieved one is the goal.
+    """
+    wanted, achieved = float(bar.wanted[k]), float(bar.achieved[k])
+    unit = _whole_unit(spec, bar.meter)
+    if unit is None or math.isnan(wanted):
+        return wanted
+    return achieved if bar.hits[k] else round(wanted / unit) * unit
+
+
+def _whole_unit(spec: AttributeSpec, meter: Meter) -> float | None:
+    """The attribute's unit where its values are whole numbers of it."""
+    unit = spec.unit.size(meter)
+    return unit if spec.grain is not None and math.isclose(spec.grain(meter), unit) else None
+
+
+def _rounded(result: EditResult, model: Model) -> bool:
+    """Whether a goal differs from the (clamped) request, so that the report has to explain it."""
+    specs = [(k, _spec(name, model)) for k, name in enumerate(result.names)]
+    return any(
+        abs(goal_of(bar, k, spec) - float(bar.wanted[k])) > 1e-9 and not bar.short[k]
+        for bar in result.bars
+        for k, spec in specs
+    )
+
+
+def _changes(result: EditResult) -> list[str]:
+    """How many of all measures changed, and why the others did not."""
+    total, changed = len(result.melody.bars), sum(bar.changed for bar in result.bars)
+    still = [bar for bar in result.bars if not bar.changed]
+    left = {
+        **result.skipped,
+        "not selected": total - len(result.bars) - sum(result.skipped.values()),
+        "already as requested": sum(bar.hit for bar in still),
+        "no better measure found": sum(not bar.hit for bar in still),
+    }
+    reasons = [f"{count} {reason}" if count < total - changed else reason for reason, count in left.items() if count]
+    line = f"{changed} of {total} measures changed"
+    return [f"{line}; {total - changed} left alone: {'; '.join(reasons)}" if reasons else line]
+
+
+def _where(result: EditResult, mask: Callable[[BarResult], Any]) -> list[BarResult]:
+    return [bar for bar in result.bars if mask(bar).any()]
+
+
+def _numbers(bars: Sequence[BarResult]) -> str:
+    shown = ", ".join(str(bar.number) for bar in bars[:LISTED])
+    rest = f" and {len(bars) - LISTED} more" if len(bars) > LISTED else ""
+    return f"measure{'s' if len(bars) > 1 else ''} {shown}{rest}"
+
+
+def _idle_locks(result: EditResult, request: EditRequest) -> list[str]:
+    missed = any(not bar.hit for bar in result.bars)
+    if not request.locks or not missed or any(bar.changed for bar in result.bars):
+        return []
+    return [f"nothing changed: no measure meets the request within --lock {','.join(sorted(request.locks))}"]
+
+
+def _moved(result: EditResult, k: int) -> list[BarResult]:
+    """The measures in which an attribute changed at all."""
+    return [bar for bar in result.bars if abs(bar.achieved[k] - bar.before[k]) > 1e-9]
+
+
+def flaws(result: EditResult, request: EditRequest) -> list[str]:
+    """Why the edit is not exact: requests that are missed, kept attributes that moved, idle locks, skipped measures."""
+    found = []
+    for name in (*request.targets, *sorted(request.keep)):
+        k = result.names.index(name)
+        kept = name in request.keep
+        bars = _moved(result, k) if kept else [bar for bar in result.bars if not bar.exact[k]]
+        flaw = "changed in spite of --keep" if kept else "is not exact"
+        found += [f"{name} {flaw}: {_numbers(bars)}"] if bars else []
+    found += [f"{count} measures cannot be edited: {why}" for why, count in result.skipped.items() if why != SILENT]
+    return [*found, *_idle_locks(result, request)]
+
+
+def edit_json(song: Song, result: EditResult, request: EditRequest, model: Model) -> dict[str, Any]:
+    """Everything that is known of an edit, as plain data."""
+    return {
+        "targets": to_json(dict(request.targets)),
+        "keep": sorted(request.keep),
+        "lock": sorted(request.locks),
+        "mode": request.mode,
+        "seed": request.seed,
+        "model": {"name": model.name, "digest": model.checkpoint.digest},
+        "melody": song.found,
+        "attributes": attribute_rows(result, request.targets, request.keep, model),
+        "measures": [_bar_json(bar, result, model) for bar in result.bars],
+        "skipped": dict(result.skipped),
+    }
+
+
+def _bar_json(bar: BarResult, result: EditResult, model: Model) -> dict[str, Any]:
+    attributes = {}
+    for k, name in enumerate(result.names):
+        spec = _spec(name, model)
+        size = spec.unit.size(bar.meter)
+        parts = {part: float(getattr(bar, part)[k]) for part in ("before", "asked", "wanted", "achieved")}
+        parts["goal"] = goal_of(bar, k, spec)
+        attributes[name] = {part: round(value / size, DIGITS) + 0.0 for part, value in parts.items()}
+    return {
+        "number": bar.number,
+        "meter": bar.meter.name,
+        "changed": bar.changed,
+        "hit": bool(bar.exact.all()),
+        "clamped": bool(bar.clamped.any()),
+        "attributes": attributes,
+    }
+
+
+# ------------------------------------------------------------------------------------------ files
+
+
+@dataclass(frozen=True)
+class Change:
+    """A meter (`3/4`) or a tempo (quarter notes per minute) that holds from measure `bar` on."""
+
+    bar: int
+    value: str | float
+
+
+def describe(song: Song, specs: Sequence[AttributeSpec]) -> dict[str, Any]:
+    """Everything that is known of a song, as plain data."""
+    melody = song.melody
+    return {
+        "file": song.name,
+        "melody": song.found,
+        "voices": song.candidates,
+        "key": {"name": key_name(melody.fifths), "fifths": melody.fifths, "origin": melody.key_origin},
+        "shift": melody.shift,
+        "pickup": song.pickup,
+        "meters": _changed((bar.number, bar.signature) for bar in melody.bars),
+        "tempi": tempi(song),
+        "untouched": sum(bar.reason is not None for bar in melody.bars),
+        "bars": bars(melody, specs),
+    }
+
+
+def key_name(fifths: int) -> str:
+    """The major and the minor key of a signature, which does not tell them apart."""
+    count = f"{abs(fifths)} {'sharp' if fifths > 0 else 'flat'}{'s' if abs(fifths) > 1 else ''}"
+    keys = f"{MAJOR[fifths + 7]} major or {MINOR[fifths + 7]} minor"
+    return f"{keys} ({count})" if fifths else keys
+
+
+def _changed(values: Iterable[tuple[int, str | float]]) -> list[Change]:
+    """The first value, and each that differs from the one before."""
+    found: list[Change] = []
+    for bar, value in values:
+        if not found or value != found[-1].value:
+            found.append(Change(bar, value))
+    return found
+
+
+def tempi(song: Song) -> list[Change]:
+    """The tempo changes, at most one for each measure: a ritardando may have hundreds."""
+    parts = split(song.write(song.melody.rows), song.name)
+    tracks = [parse_track(parts.track(i), song.name).events for i in range(len(parts.tracks))]
+    events = sorted((event.tick, event.meta(TEMPO)) for events in tracks for event in events if event.meta(TEMPO))
+    by_bar: dict[int, float] = {}
+    for tick, payload in events:
+        bar = next((bar.number for bar in reversed(song.melody.bars) if bar.start <= tick), 0)
+        by_bar[bar] = round(MICROSECONDS / max(int.from_bytes(payload or b"", "big"), 1), 2)
+    return _changed(by_bar.items())
+
+
+def bars(melody: Melody, specs: Sequence[AttributeSpec]) -> list[dict[str, Any]]:
+    """Every measure: its notes by name, its tokens and attributes, or the reason why it cannot be edited."""
+    names, values = note_names(melody), attribute_values(melody, specs)
+    return [
+        {
+            "number": bar.number,
+            "meter": bar.signature,
+            "notes": names[i],
+            "tokens": bar.tokens,
+            "attributes": values.get(i),
+            "reason": bar.reason,
+        }
+        for i, bar in enumerate(melody.bars)
+    ]
+
+
+def note_names(melody: Melody) -> list[list[str]]:
+    """The notes of every measure; one tied over from the measure before stands in parentheses."""
+    names: list[list[str]] = [[] for _ in melody.bars]
+    for note in melody.notes:
+        name = pitch_name(note.pitch, melody.fifths)
+        names[note.measure].append(name)
+        for later in range(note.measure + 1, note.end_measure + 1):
+            if later < note.end_measure or note.end_tick > 0:
+                names[later].insert(0, f"({name})")
+    return names
+
+
+def attribute_values(melody: Melody, specs: Sequence[AttributeSpec]) -> dict[int, dict[str, float]]:
+    """Index of an editable measure -> its attributes, in their units."""
+    by_meter: dict[Any, list[tuple[int, Bar]]] = defaultdict(list)
+    for i in melody.editable:
+        by_meter[melody.bars[i].meter].append((i, melody.bars[i]))
+    values: dict[int, dict[str, float]] = {}
+    for meter, members in by_meter.items():
+        rows = np.stack([bar.tokens for _, bar in members if bar.tokens is not None])
+        sizes = np.array([spec.unit.size(meter) for spec in specs])
+        table = evaluate(specs, rows, meter) / sizes
+        for (i, _), line in zip(members, table.tolist(), strict=True):
+            values[i] = {spec.name: round(value, 6) for spec, value in zip(specs, line, strict=True)}
+    return values

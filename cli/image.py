@@ -1,0 +1,289 @@
+"""`arvae image`: the sliders of an image model, for PNG files of handwritten digits and of sprites.
+
+Names of outputs, overwriting, exit codes, --json and --dry-run work as for melodies (shared/placing.py). Without
+--model the packaged model is used whose images have the size of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from ..errors import UsageError
+from .shared import batches, common, completion, placing, sources
+from .shared.placing import Planned
+from .shared.sources import Place
+
+if TYPE_CHECKING:
+    from ..images.model import ImageModel
+    from ..music.sliders import Target
+
+SUFFIX, GIF = ".png", ".gif"
+SLIDERS = (  # attributes that have an option
+    "area", "length", "thickness", "slant", "width", "height", "shape", "scale", "orientation", "x", "y",
+)  # fmt: skip
+STEPS, WAY = 9, 8  # of a traversal; of an interpolation
+
+image_app = typer.Typer(no_args_is_help=True, help="Edit, interpolate and traverse images: digits and sprites.")
+
+Pictures = Annotated[
+    list[str], typer.Argument(metavar="FILE", help="PNG files, grey, white on black, of the model's size; or globs.")
+]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="An image model: its name, its file, or a run folder.",
+        autocompletion=completion.image_models,
+    ),
+]
+Start = Annotated[
+    Path | None,
+    typer.Option("--image", metavar="FILE", help="Start from this image.  [default: an image drawn with --seed]"),
+]
+Steps = Annotated[int, typer.Option(min=2, metavar="N", help="Images for each attribute.")]
+Way = Annotated[int, typer.Option("--steps", min=3, metavar="N", help="Images from each input to the next, inclusive.")]
+
+_digits = partial(common.slider, "Sliders of digits")
+_sprites = partial(common.slider, "Sliders of sprites")
+Area = Annotated[str | None, _digits("area", "Pixels of the stroke (unit: px).")]
+Length = Annotated[str | None, _digits("length", "Length of the stroke (unit: px).")]
+Thickness = Annotated[str | None, _digits("thickness", "Thickness of the stroke (unit: px).")]
+Slant = Annotated[str | None, _digits("slant", "Slant to the right (unit: deg).")]
+Width = Annotated[str | None, _digits("width", "Width (unit: px).")]
+Height = Annotated[str | None, _digits("height", "Height (unit: px).")]
+Shape = Annotated[str | None, _sprites("shape", "=1raw square, =2raw ellipse, =3raw heart.")]
+Scale = Annotated[str | None, _sprites("scale", "Size (unit: pt).")]
+Orientation = Annotated[str | None, _sprites("orientation", "Angle (unit: deg).")]
+X = Annotated[str | None, _sprites("x", "Distance from the left (unit: px).")]
+Y = Annotated[str | None, _sprites("y", "Distance from the top (unit: px).")]
+
+EXAMPLES = {
+    "edit": (
+        ("arvae image edit digit.png --thickness +1.5", "1.5 sd thicker: digit.thickness+1.5.png"),
+        ("arvae image edit digit.png --slant -10deg --keep area", "10 degrees to the left, with the same area"),
+    ),
+    "interpolate": (
+        ("arvae image interpolate a.png b.png", "a strip of images: a-b.8-steps.png"),
+        ("arvae image interpolate a.png b.png -o way.gif", "a GIF that runs there and back"),
+    ),
+    "traverse": (("arvae image traverse mnist", "a grid of attributes by steps: mnist.traverse.png"),),
+}
+
+
+@image_app.command()
+def edit(
+    ctx: typer.Context,
+    files: Pictures,
+    area: Area = None,
+    length: Length = None,
+    thickness: Thickness = None,
+    slant: Slant = None,
+    width: Width = None,
+    height: Height = None,
+    shape: Shape = None,
+    scale: Scale = None,
+    orientation: Orientation = None,
+    x: X = None,
+    y: Y = None,
+    set_: common.Set = None,
+    keep: common.Keep = None,
+    mode: common.Mode = "guided",
+    model: common.Model = None,
+    seed: common.Seed = 0,
+    output: common.Output = None,
+    overwrite: common.Overwrite = False,
+    skip_existing: common.SkipExisting = False,
+    jobs: common.Jobs = None,
+    dry_run: common.DryRun = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+) -> int:
+    """Move the sliders of images. A TARGET is written as for melodies (arvae edit --help)."""
+    from ..images.edit import MODES, targets_of
+
+    options = (area, length, thickness, slant, width, height, shape, scale, orientation, x, y)
+    sliders = common.chosen(SLIDERS, options, set_)
+    if not sliders:
+        raise UsageError("there is nothing to change", remedy="give a slider, for instance --thickness +1.5")
+    places = _pictures(files)
+    if mode not in MODES:
+        raise UsageError(f"there is no mode {mode!r}", remedy=f"give {' or '.join(MODES)}")
+    name = common.on_line(ctx, "model", model)  # the settings name a model of melodies
+    trained = load_model(name, _size(places[0]))
+    targets = targets_of(sliders, trained)
+    kept = tuple(trained.metadata.scale(one).name for one in common.split_names(keep))
+    requests = [placing.Request(place, placing.label(targets), seed) for place in places]
+    plans = _plan(requests, output, overwrite, skip_existing)
+    if not dry_run:
+        placing.refuse_streams(plans, json=json)
+    work = _Edit(name, targets, kept, "latent" if mode == "latent" else "guided", seed, dry_run)
+    return batches.run_told(plans, work, jobs, json=json)
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """The work on each image, in any process."""
+
+    model: str | None
+    targets: Mapping[str, Target]
+    keep: tuple[str, ...]
+    mode: Literal["guided", "latent"]
+    seed: int
+    dry_run: bool
+
+    def __call__(self, plan: Planned) -> batches.Told | Literal[False]:
+        from ..images.edit import edit as edit_picture
+        from ..images.pictures import png, read
+        from ..images.summaries import attribute_rows, edit_lines
+
+        if plan.skip:
+            return False
+        source = Path(plan.request.source)
+        model = load_model(self.model, _size(source))
+        picture = read(source, str(source), model.dims.size)
+        result = edit_picture(picture, self.targets, model, self.keep, self.mode, self.seed)
+        if not self.dry_run:
+            placing.write_output(plan, png(result.image) if result.changed else source.read_bytes())
+        rows = attribute_rows(result, model)
+        lines = [*edit_lines(rows), f"{'' if result.changed else 'not changed; '}model {model.name}; seed {self.seed}"]
+        lines.append(placing.wrote(plan.place, self.dry_run))
+        data = {
+            "input": str(source),
+            "output": None if self.dry_run else str(plan.place),
+            "targets": {name: str(target) for name, target in self.targets.items()},
+            "keep": list(self.keep),
+            "mode": self.mode,
+            "seed": self.seed,
+            "model": {"name": model.name, "digest": model.checkpoint.digest},
+            "changed": result.changed,
+            "attributes": rows,
+        }
+        return batches.Told([str(source), *(f"  {line}" for line in lines)], data, plan.place == "-")
+
+
+@image_app.command()
+def interpolate(
+    ctx: typer.Context,
+    files: Pictures,
+    steps: Way = WAY,
+    model: common.Model = None,
+    seed: common.Seed = 0,
+    output: common.Output = None,
+    overwrite: common.Overwrite = False,
+    skip_existing: common.SkipExisting = False,
+    dry_run: common.DryRun = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+) -> int:
+    """Draw the images between two or more, as a strip (PNG) or an animation (GIF)."""
+    from ..images.edit import between
+    from ..images.pictures import gif, png, read, strip
+
+    places = [Path(place) for argument in files for place in _pictures([argument])]  # an image may come again
+    if len(places) < 2:
+        raise UsageError("one image cannot be interpolated", remedy="name two or more")
+    stem = placing.safe_name("-".join(place.stem for place in places))
+    request = placing.Request(places[0].with_name(f"{stem}{SUFFIX}"), f"{steps}-steps", seed)
+    plan = _plan([request], output, overwrite, skip_existing, GIF)[0]
+    if _skipped(plan, dry_run=dry_run, json=json):
+        return 0
+    trained = load_model(common.on_line(ctx, "model", model), _size(places[0]))
+    path = between([read(place, str(place), trained.dims.size) for place in places], trained, steps)
+    if not dry_run:
+        moving = plan.place != "-" and Path(plan.place).suffix.lower() == GIF
+        placing.write_output(plan, gif(path) if moving else png(strip(path)))
+    if json:
+        import numpy
+
+        values = trained.measure(numpy.stack(path))
+        about = {"inputs": [str(place) for place in places], "output": None if dry_run else str(plan.place)}
+        measured = dict(zip(trained.metadata.names, values.T, strict=True))
+        common.print_json({**about, "steps": len(path), "model": trained.name, "attributes": measured})
+        return 0
+    lines = [f"{len(path)} images; model {trained.name}", placing.wrote(plan.place, dry_run)]
+    placing.teller([plan])("\n".join(lines))
+    return 0
+
+
+@image_app.command()
+def traverse(
+    model: Source,
+    image: Start = None,
+    steps: Steps = STEPS,
+    seed: common.Seed = 0,
+    output: common.Output = None,
+    overwrite: common.Overwrite = False,
+    skip_existing: common.SkipExisting = False,
+    dry_run: common.DryRun = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+) -> int:
+    """Draw a grid: in each row one attribute's code runs through the values of the corpus, and the others stay."""
+    from ..images.edit import start, traversal
+    from ..images.model import load
+    from ..images.pictures import grid, png, read
+    from ..images.summaries import traversal_lines
+
+    trained = load(model)
+    source = Path(f"{placing.safe_name(trained.name)}{SUFFIX}") if image is None else image
+    plan = _plan([placing.Request(source, "traverse", seed)], output, overwrite, skip_existing)[0]
+    if _skipped(plan, dry_run=dry_run, json=json):
+        return 0
+    picture = None if image is None else read(image, str(image), trained.dims.size)
+    z = start(trained, seed) if picture is None else trained.encode(picture[None])[0]
+    found = traversal(z, trained, steps)
+    if not dry_run:
+        placing.write_output(plan, png(grid([list(one.pictures) for one in found], [one.name for one in found])))
+    if json:
+        rows = [{"name": one.name, "requested": one.requested, "realised": one.realised} for one in found]
+        common.print_json(
+            {"model": trained.name, "output": None if dry_run else plan.place, "traversals": rows}
+        )
+        return 0
+    placing.teller([plan])("\n".join([*traversal_lines(found, trained), placing.wrote(plan.place, dry_run)]))
+    return 0
+
+
+@lru_cache(maxsize=4)
+def load_model(name: str | None, size: int) -> ImageModel:
+    """The named model, or the packaged one for images of this size. Raises CheckpointError and InputError."""
+    from ..images.model import for_size, load
+
+    return for_size(size) if name in (None, "auto") else load(name)
+
+
+def _pictures(arguments: Sequence[str]) -> list[Place]:
+    """The inputs. Raises UsageError for one that is not a PNG file."""
+    places = sources.expand_inputs(arguments)
+    for place in places:
+        if place == "-" or Path(place).suffix.lower() != SUFFIX:
+            raise UsageError(f"{place} is not a PNG file", remedy="use arvae edit and arvae interpolate for melodies")
+    return places
+
+
+def _size(place: Place) -> int:
+    from ..images.pictures import size_of
+
+    return size_of(Path(place), str(place))
+
+
+def _plan(
+    requests: Sequence[placing.Request], output: str | None, overwrite: bool, skip_existing: bool, *suffixes: str
+) -> list[Planned]:
+    template, allowed = f"{{stem}}.{{edit}}{SUFFIX}", (SUFFIX, *suffixes)
+    there: dict[str, Any] = {"overwrite": overwrite, "skip_existing": skip_existing}
+    return placing.plan_outputs(requests, output, **there, template=template, suffixes=allowed)
+
+
+def _skipped(plan: Planned, *, dry_run: bool, json: bool) -> bool:
+    if not dry_run:
+        placing.refuse_streams([plan], json=json)
+    if plan.skip:
+        common.say(f"{plan.place}: skipped")
+    return plan.skip
