@@ -21,12 +21,12 @@ from ..system import settings
 from ..version import __version__
 from .shared import common
 
-ESSENTIAL = {"numpy": "arithmetic", "mido": "MIDI files", "safetensors": "models"}
+ESSENTIAL = {"numpy": "arithmetic", "safetensors": "models"}
 OPTIONAL = {
     "torch": "training",
     "music21": "scores (ABC, MusicXML, kern) and corpora",
     "symusic": "large MIDI corpora",
-    "pretty_midi": "MIDI written from scores",
+    "pretty_midi": "songs to and from pretty_midi",
     "pyarrow": "corpora on disk",
     "rich": "tables and progress bars",
     "matplotlib": "piano rolls as PNG",

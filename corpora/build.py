@@ -1,16 +1,13 @@
-"""Building a corpus: `extract` over its works in parallel processes, then one Parquet file.
+"""Building a corpus: `extract` over its works in parallel processes (system/processes.py), then one Parquet file.
 
-`build` is a generator of reports and knows no terminal: whoever runs it shows them, or doesn't. Works are
-handed out in batches and come back in order, so that the same scores always make the same file.
+`build` is a generator of reports and prints nothing. Works are handed out in batches and their results come back in
+order, so that the same scores always make the same file.
 
-Processes are arvae_music/processes.py's; with one job there are none.
+Of tunes that have the same measures, in whatever key, the first is kept: copies of a file, and tunes that several
+collections share, would otherwise be on both sides of a split.
 
-A tune whose measures are all the same as another's, in whatever key, is kept once: copies of a file, and
-tunes that collections share, would else sit on both sides of a split.
-
-A work that cannot be read is a reason in the counts, never the end of the build, even where it takes the
-process that reads it along. What does end it early (Ctrl-C, an exception in the consumer) ends the workers
-too, and leaves nothing behind.
+A work that cannot be read is counted with the reason and never ends the build, even where it crashes the process that
+reads it. Ctrl-C, or an exception in the consumer, ends the build and the workers, and leaves no file behind.
 """
 
 from __future__ import annotations
@@ -20,7 +17,6 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -28,7 +24,7 @@ from pathlib import Path
 
 from ..errors import ArvaeError, CorpusError
 from ..system.machine import cores
-from ..system.processes import in_order
+from ..system.processes import Died, surviving
 from ..version import __version__
 from . import store
 from .corpus import Corpus, Extracted, Tune, Work
@@ -41,7 +37,7 @@ EXAMPLES = 5  # rejected works named for each reason
 
 @dataclass(frozen=True)
 class Progress:
-    """So many of the works are done; `path` is the corpus once it is written (the last report)."""
+    """How many of the works are done. `path` is the corpus, in the last report only."""
 
     done: int
     total: int
@@ -78,7 +74,7 @@ def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> 
 
 
 def is_built(corpus: Corpus) -> bool:
-    """Whether an earlier build of it is there. A damaged one, or one of another version of arvae, is none.
+    """Whether an earlier build of it is there. A damaged one, or one of another version of arvae, does not count.
 
     Raises CorpusError when the name is taken by the corpus of another folder.
     """
@@ -96,7 +92,7 @@ def is_built(corpus: Corpus) -> bool:
 
 @dataclass
 class _Tally:
-    """What the batches add up to."""
+    """The sums over the batches so far."""
 
     corpus: Corpus
     writer: store.Writer
@@ -164,34 +160,24 @@ Extract = Callable[[Work], Extracted]
 
 def _run(extract: Extract, batches: Sequence[Sequence[Work]], jobs: int) -> Generator[list[Extracted], None, None]:
     """The batches' results, in order."""
+    every = partial(extract_batch, extract)
     if jobs <= 1:
-        for batch in batches:
-            yield extract_batch(extract, batch)
+        yield from map(every, batches)
         return
-    done, every = 0, partial(extract_batch, extract)
-    while done < len(batches):
-        try:
-            with contextlib.closing(in_order(every, batches[done:], jobs, _silence)) as results:
-                for extracted in results:
-                    done += 1
-                    yield extracted
-        except BrokenProcessPool:  # by a work of the batch that is due, or of one soon to be
-            yield _one_by_one(extract, batches[done])
-            done += 1
+    with contextlib.closing(surviving(every, batches, jobs, _silence)) as results:
+        for batch, found in zip(batches, results, strict=True):
+            yield _one_by_one(every, batch) if isinstance(found, Died) else found
 
 
-def _one_by_one(extract: Extract, works: Sequence[Work]) -> list[Extracted]:
-    """Each work in a process of its own, to tell the one that takes its process along.
+def _one_by_one(every: Callable[[Sequence[Work]], list[Extracted]], works: Sequence[Work]) -> list[Extracted]:
+    """The works of a batch that took its process along, where only one of them may be to blame.
 
-    Raises CorpusError when they all do: it's not the scores, then.
+    Raises CorpusError when each of them ends its process: then the scores are not the cause.
     """
     found: list[Extracted] = []
-    for work in works:
-        try:
-            with contextlib.closing(in_order(partial(extract_batch, extract), [[work]], 1, _silence)) as results:
-                found += next(results)
-        except BrokenProcessPool:
-            found.append(Extracted(rejected=CRASH))
+    with contextlib.closing(surviving(every, [[work] for work in works], 1, _silence)) as results:
+        for result in results:
+            found += [Extracted(rejected=CRASH)] if isinstance(result, Died) else result
     if len(works) > 1 and all(extracted.rejected == CRASH for extracted in found):
         raise CorpusError(
             "the worker processes die (out of memory, or a main module without a guard)",
@@ -201,7 +187,7 @@ def _one_by_one(extract: Extract, works: Sequence[Work]) -> list[Extracted]:
 
 
 def _silence() -> None:
-    """music21 prints remarks on scores that it reads all the same: they'd tear the parent's progress bar."""
+    """music21 prints remarks on scores that it reads all the same: they would tear the parent's progress bar."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
@@ -217,5 +203,5 @@ def _extract(extract: Extract, work: Work) -> Extracted:
         return extract(work)
     except ArvaeError as error:
         return Extracted(rejected=error.what)
-    except Exception as error:  # music21 raises everything from IndexError to its own; none is ours to mend
+    except Exception as error:  # music21 raises all kinds of exceptions, from IndexError to its own
         return Extracted(rejected=f"cannot be read ({type(error).__name__})")

@@ -245,7 +245,11 @@ def file_notes(events: Sequence[Event]) -> list[FileNote]:
 
 
 def new_file(tracks: Sequence[Sequence[Event]], ticks_per_quarter: int) -> bytes:
-    """A type 1 file."""
+    """A type 1 file.
+
+    pretty_midi could write one too, at 0.15 s for its import, but it respells key signatures (C# major as Db major),
+    leaves out the click of time signatures and the release velocities, and has no public way to write changes of tempo.
+    """
     bodies = [encode_track(Track(list(events))) for events in tracks]
     header = b"MThd" + struct.pack(">IHHH", 6, 1, len(bodies), ticks_per_quarter)
     return header + b"".join(b"MTrk" + struct.pack(">I", len(body)) + body for body in bodies)

@@ -37,9 +37,7 @@ def test_a_name_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_an_existing_file_stays(tmp_path: Path) -> None:
     path = tmp_path / "out.mid"
     path.write_bytes(b"precious")
-    with pytest.raises(
-        OutputError, match=r"out\.mid: exists already; give --overwrite, --skip-existing"
-    ) as caught:
+    with pytest.raises(OutputError, match=r"out\.mid: exists already; give --overwrite, --skip-existing") as caught:
         write_whole(path, b"new")
     assert caught.value.exit_code == 2
     assert path.read_bytes() == b"precious"
@@ -105,9 +103,7 @@ def test_an_interrupted_overwrite_leaves_the_old_file(
 @pytest.mark.parametrize("below", ["out.mid", "deeper/out.mid"])
 def test_a_folder_that_is_a_file(tmp_path: Path, below: str) -> None:
     (tmp_path / "tune.mid").write_bytes(b"precious")
-    with pytest.raises(
-        OutputError, match=r"cannot write there \((.* is a file|Not a directory)\); name another"
-    ):
+    with pytest.raises(OutputError, match=r"cannot write there \((.* is a file|Not a directory)\); name another"):
         write_whole(tmp_path / "tune.mid" / below, b"new", overwrite=True)
     assert (tmp_path / "tune.mid").read_bytes() == b"precious"
     assert [p.name for p in tmp_path.iterdir()] == ["tune.mid"]

@@ -1,9 +1,10 @@
-"""Workers that are spawned and workers that are forks of a server: the same results, one thread each."""
+"""Workers that are spawned and workers that are forks of a server: the same results, one thread each, and their end."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,22 @@ if __name__ == "__main__":
     except BrokenProcessPool:
         print("died")
     print(next(processes.in_order(told, [7], 1))[0])
+    print([isinstance(one, processes.Died) or one[0] for one in processes.surviving(told, [5, 99, 6, 7], 2)])
+"""
+
+LONG = """
+import os, time
+
+from arvae_music.system import processes
+
+def slow(n):
+    time.sleep(n)
+    return os.getpid()
+
+if __name__ == "__main__":
+    results = processes.in_order(slow, [0, 0, 600, 600, *[0] * 40], 2)
+    print(next(results), next(results), flush=True)
+    list(results)
 """
 
 
@@ -45,4 +62,26 @@ def test_workers_of_either_kind(home: dict[str, str], tmp_path: Path, kind: str)
         [sys.executable, program, kind], capture_output=True, text=True, env=alone, timeout=60, check=True
     )
     served = kind == "warm" and sys.platform == "linux"
-    assert done.stdout.split("\n")[:3] == [str({served}), "died", "49"]
+    assert done.stdout.split("\n")[:4] == [str({served}), "died", "49", "[25, True, 36, 49]"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="os.kill tells no living process there")
+def test_workers_end_with_a_parent_that_is_killed(home: dict[str, str], tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(LONG)
+    with subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True, env=home) as parent:
+        assert parent.stdout is not None
+        workers = {int(pid) for pid in parent.stdout.readline().split()}
+        assert workers
+        assert all(map(lives, workers))
+        parent.kill()
+    until = time.monotonic() + 20
+    while any(map(lives, workers)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(map(lives, workers))
+
+
+def lives(pid: int) -> bool:
+    """A process that has ended but that nobody has waited for does not count."""
+    done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return done.stdout[:1] not in ("", "Z")
