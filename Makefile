@@ -1,4 +1,4 @@
-# From a fresh clone:   make demo   hears and sees an edit      make test   lint, types and tests
+# From a fresh clone:   make demo   edits a melody and draws it      make test   runs lint, types and tests
 # Everything goes into .venv; PYTHON=python3.12 chooses the interpreter it is made from.
 
 PYTHON ?= python3
@@ -8,18 +8,22 @@ TYPES := build/types
 PYTEST ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test slow lint types unit clean help
+.PHONY: demo test fast slow lint types unit clean help
 
 help:
-	@echo "make demo   install, and edit a melody"
-	@echo "make test   lint, type-check and test"
-	@echo "make slow   the tests that train a model or build the wheel"
+	@echo "make demo   install arvae and edit a melody"
+	@echo "make fast   lint, and the tests that need no other process: about a minute, while you work"
+	@echo "make test   lint, types and all tests but the slow ones"
+	@echo "make slow   the tests that train a model for minutes or build the wheel"
 	@echo "make lint   ruff alone;  make types  mypy alone;  make unit  pytest alone"
 
 demo: $(VENV)/.installed
 	$(BIN)/arvae demo
 
 test: lint types unit
+
+fast: lint
+	$(BIN)/python -m pytest -m "not slow and not process" $(PYTEST)
 
 slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow

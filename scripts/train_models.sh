@@ -2,7 +2,7 @@
 # Trains the models of the package anew, with nothing but the project's own commands, evaluates them, and puts both in
 # place; docs/models.md says what came of it.
 # Music was trained on a GPU, 9 and 17 minutes; without one, leave out --device, --batch, --learning-rate and --minutes:
-# half an hour for bach, longer for folk, and less obedience (docs/alignment.md). What follows was done on one core of a
+# half an hour for bach, longer for folk, and less obedience (docs/research/alignment.md). What follows was done on one core of a
 # CPU, more than four hours for folk and one for bach. Every round had the code of its day, which made more of some lines
 # than today's does: of folk's first 17 minutes 9 had the flow weigh .3 and the policy gradient 2, the others 1 and 4; the
 # encoder learnt to the end of those runs, and beta did not fall; attributes were asked alike until folk's 14 minutes;

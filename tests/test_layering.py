@@ -164,6 +164,7 @@ def loaded(code: str, home: dict[str, str]) -> dict[str, list[str]]:
     return answer
 
 
+@pytest.mark.process
 def test_no_torch_without_training(home: dict[str, str]) -> None:
     names = [f"arvae_music.{name}" for name in TORCH_FREE if f"arvae_music.{name}" in GRAPH]
     code = (
@@ -175,6 +176,7 @@ def test_no_torch_without_training(home: dict[str, str]) -> None:
     assert {name: heavy for name, heavy in loaded(code, home).items() if heavy} == {}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_loads_no_heavy_library_before_it_runs(command: str, home: dict[str, str]) -> None:
     module = COMMANDS[command].target.partition(":")[0]
@@ -185,6 +187,7 @@ def test_a_command_loads_no_heavy_library_before_it_runs(command: str, home: dic
     assert loaded(code, home)["heavy"] == []
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_needs_nothing_slow(command: str, home: dict[str, str]) -> None:
     code = (
@@ -195,6 +198,7 @@ def test_the_help_of_a_command_needs_nothing_slow(command: str, home: dict[str, 
     assert loaded(code, home)["heavy"] == []
 
 
+@pytest.mark.process
 def test_help_and_version_load_neither_typer_nor_numpy(home: dict[str, str]) -> None:
     for word in ("--help", "--version"):
         code = (
@@ -222,6 +226,7 @@ USES: dict[tuple[str, ...], set[str]] = {
 }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("words", USES, ids=" ".join)
 def test_a_command_loads_only_what_it_uses(words: tuple[str, ...], home: dict[str, str], melody: Path) -> None:
     (melody.parent / "tunes").mkdir()
@@ -239,6 +244,7 @@ def test_a_command_loads_only_what_it_uses(words: tuple[str, ...], home: dict[st
     assert set(seen["heavy"]) == USES[words]
 
 
+@pytest.mark.process
 def test_every_command_in_the_table_exists_and_has_help(run_arvae: Run) -> None:
     for command in COMMANDS:
         done = run_arvae(command, "--help")
@@ -246,6 +252,7 @@ def test_every_command_in_the_table_exists_and_has_help(run_arvae: Run) -> None:
         assert done.stdout.startswith(f"Usage: arvae {command}")
 
 
+@pytest.mark.process
 def test_an_edit_of_a_melody_loads_nothing_for_pictures_or_training(home: dict[str, str], melody: Path) -> None:
     out = melody.with_name("out.mid")
     code = (

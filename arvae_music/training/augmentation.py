@@ -29,7 +29,7 @@ from ..music.keys import DIATONIC
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.tokens import FIRST_PITCH, LOWEST, PAD, VOCABULARY, by_meter
 
-CROSSING = 0.3  # of the mixed measures: chosen on validation tunes, docs/alignment.md
+CROSSING = 0.3  # of the mixed measures: chosen on validation tunes, docs/research/alignment.md
 MOVING = 0.5  # of the mixed measures: the same
 FARTHEST = 3  # steps of the scale
 OUTSIDE = -2  # of the vocabulary

@@ -3,16 +3,17 @@
 A run is one model of one method and seed, with the headline of its evaluation (evaluation.py). `summary` has a
 row a method, mean and standard deviation over its seeds, beside the published values, `each` a row a run.
 
-Columns: steps, and minutes of training, means over the seeds where it is a method's row. The others are all measured on
-what was held out. Of the encoder, in the paper's protocol: Interp., Modularity, MIG, SAP,
-SCC; tokens drawn, those that come back right from a point of the posterior, as published. Of the decoder: tokens and
-whole measures, or pixels, that come back right, free-running from the posterior's mean; digit kept, how often a
-classifier tells the digit after traversals, as published; control, Spearman(requested, realised) when one attribute's
-code is set to another measure's, a single decode, mean over the attributes; exact, the share met to half a grain;
-drift, |Spearman| of the request with what became of unrelated attributes, less what is chance; leakage, R2 of a probe
-that reads the attribute from the dimensions that should not hold it; prior, overlap of the attribute's dimension with
-N(0, 1), of the worst attribute; valid, the share of prior samples that are measures; guided, exact of the edit engine,
-which searches among many decodes.
+Columns: everything is measured on held-out data. In the row of a method, steps and minutes (of training) are means over
+its seeds. Interp., Modularity, MIG, SAP and SCC describe the encoder, in the paper's protocol. Where the attribute
+codes are given to the decoder (conditional, fader, aligned), these five hold by construction and say nothing about
+the model. Reconstruction: tokens drawn is the share of tokens that are right when decoded from a sampled code, as
+published; tokens, measures (whole ones) and pixels are decoded from the posterior mean. digit kept: how often a
+classifier still recognises the digit after a traversal, as published. control: Spearman(requested, realised) when one
+attribute's code is set to that of another example and decoded once, mean over the attributes. exact: the share of
+these requests that are met to half a step of the attribute. drift: |Spearman| of the request with unrelated attributes
+of the result, minus what chance gives. leakage: R2 of a probe that predicts the attribute from the dimensions that
+should not hold it. prior: overlap of the attribute's dimension with N(0, 1), of the worst attribute. valid: the share
+of samples from the prior that are valid measures. guided: exact when the edit engine searches among many decodes.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ COLUMNS = {
 PLACES: dict[Carriage, str] = {
     "trained": "dimensions trained for them",
     "given": "exact codes, given to the decoder",
-    "found": "the dimensions that tell most of them, found afterwards",
+    "found": "the dimensions most informative about them, found afterwards",
 }
 
 
@@ -124,15 +125,15 @@ def page(
             "",
             *facts,
             "",
-            "Mean ± standard deviation over the seeds; published values are medians of ten seeds and long runs.",
+            "Mean ± standard deviation over the seeds. Published values are medians of ten seeds and longer training.",
             "",
             markdown(cells(runs, published)),
             "",
-            "Every run:",
+            "Every run by itself:",
             "",
             markdown(cells_of_runs(runs)),
             "",
-            "The methods, each in a file of `arvae_music/objectives`, with the weights that they have there:",
+            "The methods (each is a file in `arvae_music/training/objectives`) and their weights:",
             "",
             markdown(cells_of_methods(runs)),
             "",

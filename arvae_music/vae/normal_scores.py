@@ -6,8 +6,8 @@ frequent: training draws the code from the interval (the distributional transfor
 distributional transform, Sklar's theorem, and the empirical copula process", 2009), and what lies between two values
 means the nearer one. Drawn from whole intervals codes are N(0, 1) exactly, and tell of the values the less; `near`
 brings them nearer to the interval's mean. At .8 of the way to a point of it the overlap with the prior is .003 less,
-and the linear R2 .971 in the place of .955 (Bach's validation tunes; docs/alignment.md). Elsewhere the code is the mean
-itself (normal scores: Fisher & Yates 1938), and its sd is that of what is drawn.
+and the linear R2 .971 in the place of .955 (Bach's validation tunes; docs/research/alignment.md). Elsewhere the code
+is the mean itself (normal scores: Fisher & Yates 1938), and its sd is that of what is drawn.
 
 Shapes: n training examples, b rows, k attributes, l levels of one.
 """

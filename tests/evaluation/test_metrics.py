@@ -221,6 +221,7 @@ def test_probes_with_nothing_to_tell():
     assert probe_r2((codes[:, :0], codes[:, 0]), (codes[:, :0], codes[:, 0])) == 0
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("kind", PROBES)
 def test_a_crossed_probe_is_fitted_on_other_pieces_of_the_same_rows(kind):
     codes, pieces = noise(1800, 4), np.arange(1800) // 3

@@ -381,6 +381,7 @@ def test_an_evaluation_of_a_model_that_knows_nothing(random_model: ImageModel) -
         evaluation.evaluate_model(random_model, fewer, fewer)
 
 
+@pytest.mark.process
 def test_the_classifier_learns_where_it_is() -> None:
     """Left, middle or right for three digits."""
     train, test = some(900, 1), some(200, 2)

@@ -23,6 +23,8 @@ from arvae_music.vae import checkpoint
 from arvae_music.vae.checkpoint import Checkpoint
 from arvae_music.vae.examples import Examples, split
 
+pytestmark = pytest.mark.process  # scores are read, the command line is run: six seconds
+
 TUNES = 6  # of the test part of Bach: a score takes a quarter of a second to read
 EACH = 8  # decodes of a measure, from sampled points
 
