@@ -2,7 +2,7 @@
 
     RUN/model.safetensors    the model, usable at any time
     RUN/state.safetensors    what else is needed to resume the run
-    RUN/config.json          the plan of the run (recipe.Plan), which resuming it reads
+    RUN/config.json          the plan of the run (recipe.Plan), which resuming it reads, and its objective's constants
     RUN/metrics.jsonl        a line for each report
 
 PyTorch is imported when a state is read or saved.
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError, TrainingError, UsageError
 from ..system.files import plain, write_whole
+from . import objectives
 from .domains import domain_of
 from .recipe import Data, Plan
 
@@ -63,7 +64,24 @@ class RunFolder:
             raise OutputError("is a file", where=str(self.path), remedy="name a folder with -o")
 
     def write_plan(self, plan: Plan) -> None:
-        write_whole(self.path / CONFIG, (json.dumps(plan.to_json(), indent=2) + "\n").encode(), overwrite=True)
+        """config.json: the plan, and beside it the constants of its objective, as this version has them."""
+        body = {**plan.to_json(), "constants": objectives.constants(plan.options.objective)}
+        write_whole(self.path / CONFIG, (json.dumps(body, indent=2) + "\n").encode(), overwrite=True)
+
+    def check_constants(self, plan: Plan) -> None:
+        """Raises UsageError if the run began with other constants of its objective than this version has: it would go
+        on with another objective. Runs of versions that recorded none are not checked."""
+        today = objectives.constants(plan.options.objective)
+        began: dict[str, float] = json.loads((self.path / CONFIG).read_text()).get("constants", today)
+        changed = [f"{name} {began.get(name)}, now {today.get(name)}" for name in {**began, **today}
+                   if began.get(name) != today.get(name)]  # fmt: skip
+        if changed:
+            raise UsageError(
+                f"an older arvae began this run, with other constants of {plan.options.objective}: "
+                f"{'; '.join(changed)}",
+                where=str(self.path),
+                remedy="resume it with that version, or start anew with --overwrite",
+            )
 
     def read_plan(self) -> Plan:
         """The inverse of `write_plan`. Raises UsageError if the file is missing or damaged."""

@@ -51,12 +51,16 @@ class Session:
     def begin(self, *, resume: bool) -> None:
         """Start the run, or restore its state from the folder, where a run that is over stays as it is.
 
-        Raises TrainingError if the state cannot be read, or is of another model.
+        Raises TrainingError if the state cannot be read, or is of another model, and UsageError if the run began with
+        other constants of its objective.
         """
         trainer = self.trainer  # a plan that cannot be trained leaves no folder behind
         if resume:
             trainer.restore(self.folder.state())
-            if first() and not self.is_over:
+            if self.is_over:
+                return
+            self.folder.check_constants(self.plan)
+            if first():
                 self.folder.forget_after(trainer.step)
         elif first():
             self.folder.start(self.plan)

@@ -19,6 +19,7 @@ from train_cli import SMALL, Call, press
 from arvae_music.cli.main import COMMANDS
 from arvae_music.training import image_recipe
 from arvae_music.training.domains import domain_of, make_plan
+from arvae_music.training.objectives import aligned
 from arvae_music.training.recipe import EPOCHS, STEPS
 from arvae_music.training.run_folder import RunFolder, default_folder
 from arvae_music.training.trainer import Report, Trainer
@@ -195,6 +196,23 @@ def test_a_run_folder_that_is_damaged_is_refused(run: Call, interrupted: Path, n
     assert done.returncode in (1, 2)
     assert what in done.stderr
     assert "--overwrite" in done.stderr
+
+
+def test_a_run_does_not_go_on_with_another_objective_after_an_update(
+    run: Call, work: Path, interrupted: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config = json.loads((interrupted / "config.json").read_text())
+    assert (config["constants"]["START"], config["constants"]["weights.miss"]) == (aligned.START, 3.0)
+    before = (interrupted / "metrics.jsonl").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(aligned, "HIT", 0.07)
+        done = run("train", "tunes", "--resume", "-o", "parts", "--quiet")
+    assert done.returncode == 2
+    assert "parts: an older arvae began this run, with other constants of aligned: HIT 0.05, now 0.07" in done.stderr
+    assert (interrupted / "metrics.jsonl").read_bytes() == before
+    del config["constants"]  # as versions wrote it that recorded none
+    (interrupted / "config.json").write_text(json.dumps(config))
+    assert run("train", "tunes", "--resume", "-o", "parts", "--quiet").returncode == 0
 
 
 # ------------------------------------------------------------------------------------ refusals

@@ -75,6 +75,13 @@ def test_its_gradient_is_that_through_both_sides_of_every_pair(delta: float):
     torch.testing.assert_close(gradient(attribute_loss(codes, values, delta), codes), expected)
 
 
+def test_attribute_loss_of_two_rows_worked_out_by_hand():
+    """Two of the four pairs are off by 1 - tanh(1) = 0.238406, in the order of the values, or by 1 + tanh(1)."""
+    codes, values = torch.tensor([0.0, 1.0]), torch.tensor([3.0, 7.0])
+    assert float(attribute_loss(codes, values, 1.0)) == pytest.approx(0.119203, abs=1e-6)
+    assert float(attribute_loss(codes, -values, 1.0)) == pytest.approx(0.880797, abs=1e-6)
+
+
 def test_codes_in_the_order_of_the_values_cost_little_and_reversed_ones_much():
     values = torch.arange(6.0)[:, None]
     assert float(attribute_loss(values * 5, values, 10.0)) == pytest.approx(0, abs=1e-6)

@@ -20,7 +20,7 @@ from .entries import DEFAULT, ENTRIES, NOTHING, Carriage, Entry, entry
 if TYPE_CHECKING:
     from .objective import Objective, Setting
 
-__all__ = ["DEFAULT", "ENTRIES", "NOTHING", "Carriage", "Entry", "entry", "make"]
+__all__ = ["DEFAULT", "ENTRIES", "NOTHING", "Carriage", "Entry", "constants", "entry", "make"]
 
 
 def make(name: str, setting: Setting) -> Objective:
@@ -28,3 +28,13 @@ def make(name: str, setting: Setting) -> Objective:
     module = importlib.import_module(f".{entry(name).module}", __package__)
     made: Objective = module.make(setting)
     return made
+
+
+def constants(name: str) -> dict[str, float]:
+    """The numbers that an objective's module sets besides beta, gamma and delta: its constants in capitals, and the
+    defaults of its Weights, if it has any. A run records them, because a later version may set others."""
+    module = importlib.import_module(f".{entry(name).module}", __package__)
+    found = {key: value for key, value in vars(module).items() if key.isupper() and isinstance(value, int | float)}
+    if hasattr(module, "Weights"):
+        found |= {f"weights.{key}": value for key, value in vars(module.Weights()).items()}
+    return found
