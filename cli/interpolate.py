@@ -9,8 +9,7 @@ and keys are matched, and which melodies are refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,8 +25,6 @@ from .vary import conclude, earlier_rows
 if TYPE_CHECKING:
     from ..editing.interpolate import Interpolation
     from ..io.midi import Song
-    from ..library import Model
-    from ..music.melody import Melody
     from ..reports.manifest import Row
 
 STEPS = 8
@@ -67,15 +64,16 @@ def interpolate(
     quiet: common.Quiet = False,
 ) -> int:
     """Write the melodies between two or more melodies, step by step."""
+    from ..reports import interpolation_files
+    from ..reports.contact_sheet import make_card
+
     sources.expand_inputs(files)  # reports all missing files at once
     places = [place for argument in files for place in sources.expand_inputs([argument])]  # a melody may come again
     if len(places) < 2:
         raise UsageError("one melody cannot be interpolated", remedy="name two or more")
     plans = _plan(places, steps, seed, output, one, overwrite=overwrite, skip_existing=skip_existing)
-    earlier: Mapping[str, Row] = {}
-    if not one:
-        folder = Path(plans[0].place).parent
-        earlier = earlier_rows(folder, overwrite=overwrite, skip_existing=skip_existing)
+    folder = Path(plans[0].place).parent
+    earlier = {} if one else earlier_rows(folder, overwrite=overwrite, skip_existing=skip_existing)
     if not dry_run:
         placing.refuse_streams(plans, json=json)
     if all(plan.skip for plan in plans):
@@ -83,24 +81,21 @@ def interpolate(
         return 0
     songs = [sources.read_song(place, track=track, channel=channel, pickup=pickup) for place in places]
     trained, title = sources.model_for(model, songs[0].melody, runtime)
-    path = trained.interpolate([_chosen(song, edit.joined(bars)) for song in songs], steps, form=form, seed=seed)
-    rows = _rows(path, plans, places, trained, seed, one)
+    inputs = [interpolation_files.input_of(song, edit.joined(bars)) for song in songs]
+    path = trained.interpolate(inputs, steps, form=form, seed=seed)
+    names = ["stdout" if plan.place == "-" else Path(plan.place).name for plan in plans]
+    files_of_steps = names * len(path.melodies) if one else names
+    rows = interpolation_files.step_rows(path, files_of_steps, ", ".join(map(str, places)), trained, seed)
     if not dry_run:
-        _write(path, plans, rows, songs, one, earlier)
+        for plan, data in zip(plans, interpolation_files.midi_files(path, songs, one), strict=True):
+            if not plan.skip:
+                placing.write_output(plan, data)
+        if not one:
+            tempo, first = round(songs[0].tempo, 2), path.melodies[0]
+            cards = [make_card(row, first, step, tempo) for row, step in zip(rows, path.melodies, strict=True)]
+            conclude(folder, cards, "Interpolation", earlier)
     _report(songs, path, plans, rows, title, dry_run=dry_run, json=json)
     return 0
-
-
-def _chosen(song: Song, bars: str | None) -> Melody:
-    from ..editing.matching import excerpt
-    from ..music.sliders import numbers_in
-
-    melody = replace(song.whole(), name=song.name)
-    if bars is None:
-        return melody
-    part = excerpt(melody, numbers_in(bars))
-    first = 0 if part.bars[0].number == 0 else 1
-    return replace(part, bars=tuple(replace(bar, number=first + i) for i, bar in enumerate(part.bars)))
 
 
 def _plan(
@@ -129,75 +124,6 @@ def _plan(
     template = "{stem}.{edit}.mid" if one else "{stem}.{n:02}.mid"
     there: dict[str, Any] = {"overwrite": overwrite, "skip_existing": skip_existing}
     return placing.plan_outputs(requests, output, **there, template=template)
-
-
-# ------------------------------------------------------------------------------------------ files
-
-
-def _write(
-    path: Interpolation,
-    plans: Sequence[Planned],
-    rows: Sequence[Row],
-    songs: Sequence[Song],
-    one: bool,
-    earlier: Mapping[str, Row],
-) -> None:
-    """Write the MIDI files, and beside several of them a manifest and a contact sheet."""
-    look: dict[str, Any] = {"tempo": songs[0].tempo, "program": songs[0].found.program or 0}
-    steps = list(zip(path.melodies, _velocities(path, songs), strict=True))
-    for plan, content in zip(plans, [steps] if one else [[step] for step in steps], strict=True):
-        if not plan.skip:
-            placing.write_output(plan, _midi(content, look))
-    if not one:
-        from ..reports.contact_sheet import make_card
-
-        tempo = round(songs[0].tempo, 2)
-        cards = [make_card(row, path.melodies[0], m, tempo) for row, m in zip(rows, path.melodies, strict=True)]
-        conclude(Path(plans[0].place).parent, cards, "Interpolation", earlier)
-
-
-def _velocities(path: Interpolation, songs: Sequence[Song]) -> list[int]:
-    """The velocity of every step, on the line between the inputs around it."""
-    import numpy as np
-
-    line = np.interp(range(len(path.melodies)), path.ends, [song.velocity for song in songs])
-    return [round(velocity) for velocity in line.tolist()]
-
-
-def _midi(steps: Sequence[tuple[Melody, int]], look: dict[str, Any]) -> bytes:
-    """Melodies with their velocities, one after another."""
-    from ..io.midi import new_midi
-
-    bars = [(melody, velocity, bar) for melody, velocity in steps for bar in melody.bars]
-    return new_midi(
-        [bar.tokens for _, _, bar in bars],
-        [bar.meter for _, _, bar in bars if bar.meter is not None],
-        shift=[melody.shift for melody, _, _ in bars],
-        fifths=[melody.fifths for melody, _, _ in bars],
-        velocity=[velocity for _, velocity, _ in bars],
-        signatures=[bar.signature for _, _, bar in bars],
-        **look,
-    )
-
-
-def _rows(
-    path: Interpolation, plans: Sequence[Planned], places: Sequence[Place], model: Model, seed: int, one: bool
-) -> list[Row]:
-    """The manifest's row of every step, which requests the values on the line between the inputs around it."""
-    from ..editing.interpolate import results
-    from ..reports.manifest import entry
-
-    rows = []
-    for n, result in enumerate(results(path, model)):
-        plan = plans[0 if one else n]
-        targets = dict.fromkeys(result.names, f"step {n + 1} of {len(path.melodies)}")
-        file = "stdout" if plan.place == "-" else Path(plan.place).name
-        source = ", ".join(map(str, places))
-        rows.append(entry(file=file, source=source, n=n + 1, seed=seed, model=model, result=result, targets=targets))
-    return rows
-
-
-# ------------------------------------------------------------------------------------------ report
 
 
 def _report(

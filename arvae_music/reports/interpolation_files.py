@@ -1,0 +1,58 @@
+"""The files of an interpolation: what is read of each input, the MIDI of every step, and the rows of the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..editing.interpolate import Interpolation, excerpt, results
+from ..io.midi import Song, new_midi
+from ..music.melody import Melody
+from ..music.sliders import numbers_in
+from ..networks.model import Model
+from .manifest import Row, entry
+
+
+def input_of(song: Song, bars: str | None) -> Melody:
+    """The melody in full measures: all of it, or the measures of a selection such as `1-4,7`, numbered anew."""
+    melody = replace(song.whole(), name=song.name)
+    if bars is None:
+        return melody
+    part = excerpt(melody, numbers_in(bars))
+    first = 0 if part.bars[0].number == 0 else 1  # 0 is a pickup
+    return replace(part, bars=tuple(replace(bar, number=first + i) for i, bar in enumerate(part.bars)))
+
+
+def midi_files(path: Interpolation, songs: Sequence[Song], one: bool) -> list[bytes]:
+    """Every step as a MIDI file, or with `one` a single file of all steps. Tempo and instrument are the first input's;
+    velocities run in straight lines from one input's median to the next one's."""
+    line = np.interp(range(len(path.melodies)), path.ends, [song.velocity for song in songs])
+    steps = list(zip(path.melodies, map(round, line.tolist()), strict=True))
+    look: dict[str, Any] = {"tempo": songs[0].tempo, "program": songs[0].found.program or 0}
+    return [_midi(content, look) for content in ([steps] if one else [[step] for step in steps])]
+
+
+def _midi(steps: Sequence[tuple[Melody, int]], look: dict[str, Any]) -> bytes:
+    """Melodies with their velocities, one after another."""
+    bars = [(melody, velocity, bar) for melody, velocity in steps for bar in melody.bars]
+    return new_midi(
+        [bar.tokens for _, _, bar in bars],
+        [bar.meter for _, _, bar in bars if bar.meter is not None],
+        shift=[melody.shift for melody, _, _ in bars],
+        fifths=[melody.fifths for melody, _, _ in bars],
+        velocity=[velocity for _, velocity, _ in bars],
+        signatures=[bar.signature for _, _, bar in bars],
+        **look,
+    )
+
+
+def step_rows(path: Interpolation, files: Sequence[str], source: str, model: Model, seed: int) -> list[Row]:
+    """The manifest's row of every step, which requests the values on the line between the inputs around it."""
+    rows = []
+    for n, (file, result) in enumerate(zip(files, results(path, model), strict=True), 1):
+        targets = dict.fromkeys(result.names, f"step {n} of {len(files)}")
+        rows.append(entry(file=file, source=source, n=n, seed=seed, model=model, result=result, targets=targets))
+    return rows
