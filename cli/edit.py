@@ -2,7 +2,7 @@
 
     arvae edit melody.mid --density +1.5                    melody.density+1.5.mid, 1.5 sd more notes
     arvae edit melody.mid --contour =5st --keep rhythm      each measure ends a fourth above where it starts
-    arvae edit tunes/ -r --density 0:+0,8:+2 -o denser/     a ramp, for every file of a folder
+    arvae edit tunes/ -r --density 1:+0,8:+2 -o denser/     a ramp, for every file of a folder
     arvae edit digit.png --thickness +1.5                   a picture: see pictures.py
 
 Prints, for every attribute asked for or kept, its mean before, asked and achieved over the measures it was
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .shared.placing import Planned
 
 SLIDERS = ("density", "rhythm", "range", "contour", "syncopation", "pitch", "repetition", "steps")  # have an option
-_SLIDERS = "Sliders: +1.5 (sd), -2notes, +10%, =8notes, x1.5, 0:+0,8:+2 (a ramp over measures)"
+_SLIDERS = "Sliders: +1.5 (sd), -2notes, +10%, =8notes, x1.5, 1:+0,8:+2 (a ramp over measures)"
 _HOLD = "What stays"
 _HOW = "How"
 PROPOSALS = 64  # decodes of a measure
