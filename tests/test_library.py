@@ -173,9 +173,9 @@ def test_keywords_are_what_the_command_line_parses():
 @pytest.mark.parametrize(
     ("request_", "error", "what"),
     [
-        ({"density": "lots"}, UsageError, "this is no target"),
-        ({"density": float("nan")}, UsageError, "this is no target"),
-        ({"density": float("inf")}, UsageError, "this is no target"),
+        ({"density": "lots"}, UsageError, "this is not a valid target"),
+        ({"density": float("nan")}, UsageError, "this is not a valid target"),
+        ({"density": float("inf")}, UsageError, "this is not a valid target"),
         ({"targets": {"densty": 1}}, CheckpointError, "did you mean density"),
         ({"keep": ["contuor"]}, CheckpointError, "did you mean contour"),
         ({"lock": ["keys"]}, UsageError, "did you mean key"),

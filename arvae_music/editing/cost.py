@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Floats, Ints, Rows
+from ..arrays import Floats, Ints, Mask, Rows
 from ..music.attributes import AttributeSpec, evaluate, syncopation
 from ..music.meter import Meter
 from ..networks.model import Model
@@ -94,6 +94,7 @@ class Judge:
     locks: Locks
     limit: float = 1.0  # largest share of ticks that may change
     prices: Prices = EDIT
+    kept: Mask | None = None  # (k,) attributes that may not be missed at all
 
     def tolerance(self) -> Floats:
         """(k,) in sd."""
@@ -107,6 +108,11 @@ class Judge:
         """(n, k) twice -> (n, k) sd off beyond the tolerance; 0 where free."""
         off = np.abs(values - wanted) / self.sd
         return np.where(off > self.tolerance(), off, 0.0)  # nothing is greater than NaN either
+
+    def keeps(self, values: Floats, wanted: Floats) -> Mask:
+        """(n, k) twice -> (n,) whether none of the kept attributes is missed."""
+        fine: Mask = ~np.any(self.misses(values, wanted)[:, self.kept], axis=1)
+        return fine
 
     def drift_weights(self, wanted: Floats) -> Floats:
         """(n, k) -> (n, k): 0 for the wanted ones, else the product of 1 - rho^2 with each of them."""

@@ -33,8 +33,8 @@ from ..networks.model import Model, values_of
 from ..vae.scales import NOT_CARRIED
 from .best_path import best_path, choices_of
 from .candidates import Pool
-from .cost import Problem, judge_of
-from .locks import Locks
+from .cost import Judge, Problem, judge_of
+from .locks import Locks, expect_room
 from .search import Search
 from .ties import Place, bound_together, find_each, leave_of, tie_of
 
@@ -52,7 +52,7 @@ TEMPERATURES = (0.0, 0.5, 0.8, 1.1)
 @dataclass(frozen=True)
 class EditRequest:
     targets: Mapping[str, Target]
-    keep: frozenset[str] = frozenset()  # attributes that must not move
+    keep: frozenset[str] = frozenset()  # attributes that go before the targets and never move; latent: only their codes
     locks: frozenset[str] = frozenset()  # see locks.py
     bars: Sequence[tuple[int, int | None]] | None = None  # measure numbers; None: all
     mode: Mode = "guided"
@@ -65,13 +65,15 @@ class EditRequest:
         both = sorted(self.keep & set(self.targets))
         if both:
             raise UsageError(f"{both[0]} cannot be both changed and kept", remedy="leave out one of the two")
+        expect_room(self.locks, self.targets)
         if not 0 < self.strength <= 1:
             raise UsageError(
                 f"strength is {self.strength:g}", remedy="give a share of the ticks, above 0 and at most 1"
             )
         if self.mode == "latent" and (self.locks or self.strength < 1):
             raise UsageError(
-                "one decode a measure knows no locks and no strength", remedy='use mode="guided", or leave them out'
+                "latent mode takes one decode for each measure, without lock and strength",
+                remedy='use mode="guided", or leave them out',
             )
         if self.proposals < 0:
             raise UsageError(f"{self.proposals} proposals", remedy="give 0 or more")
@@ -118,6 +120,11 @@ class EditResult:
     names: tuple[str, ...]
     bars: tuple[BarResult, ...]
     skipped: Mapping[str, int] = field(default_factory=dict)  # reason -> how many selected measures
+
+    @property
+    def missed(self) -> int:
+        """In how many measures the request is not met: what is kept or locked goes before what is requested."""
+        return sum(not bar.hit for bar in self.bars)
 
 
 def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
@@ -169,6 +176,8 @@ def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Ta
             "no measure of the melody is selected",
             remedy=f"its measures are {min(numbers)} to {max(numbers)}",
         )
+    for target in request.targets.values():
+        target.expect_measures(min((bar.number for bar in melody.bars), default=1))
     skipped: dict[str, int] = {}
     tasks: list[_Task] = []
     editable = set(chosen)
@@ -261,9 +270,20 @@ def _joined(row: Row, place: Place) -> Row:
 
 def _guided(melody: Melody, places: Sequence[Place], request: EditRequest, model: Model) -> dict[int, Row]:
     locks = Locks(request.locks, *compass_of(melody.rows))
+    kept = np.array([name in request.keep for name in model.metadata.names], dtype=np.bool_)
 
     def search(some: Sequence[Place], meter: Meter, _start: int) -> list[Pool]:
-        return _searched(some, meter, locks, request, model)
+        judge = judge_of(model, meter, locks, request.strength)
+        pools = _searched(some, judge, request, model)
+        if not kept.any():
+            return pools
+        # Where nothing meets the whole request, what is kept goes first: a second search never gives it up.
+        strict = replace(judge, kept=kept)
+        missed = [g for g, pool in enumerate(pools) if not pool.hit.any()]
+        again = _searched([some[g] for g in missed], strict, request, model) if missed else []
+        for g, pool in zip(missed, again, strict=True):
+            pools[g] = pool
+        return [pool.take(strict.keeps(pool.values, place.aim)) for place, pool in zip(some, pools, strict=True)]
 
     places = bound_together(places) if request.form else places
     choices = choices_of(melody.rows, places, find_each(places, CHUNK, search), request.form)
@@ -271,8 +291,9 @@ def _guided(melody: Melody, places: Sequence[Place], request: EditRequest, model
     return {i: choice.rows[path[i]] for i in (place.index for place in places) if (choice := choices[i]) is not None}
 
 
-def _searched(places: Sequence[Place], meter: Meter, locks: Locks, request: EditRequest, model: Model) -> list[Pool]:
-    """Each place's best candidates."""
+def _searched(places: Sequence[Place], judge: Judge, request: EditRequest, model: Model) -> list[Pool]:
+    """The best candidates of each of some places of one meter."""
+    meter = places[0].meter
     problem = Problem(
         meter,
         np.stack([place.row for place in places]),
@@ -280,7 +301,7 @@ def _searched(places: Sequence[Place], meter: Meter, locks: Locks, request: Edit
         np.array([place.tie for place in places], dtype=np.int8),
         np.array([place.leave for place in places]),
     )
-    search = Search(problem, judge_of(model, meter, locks, request.strength), model.runtime)
+    search = Search(problem, judge, model.runtime)
     if request.proposals:
         before = search.original
         search.add(*propose(problem.rows, before, problem.wanted, meter, request.proposals, request.seed, model))

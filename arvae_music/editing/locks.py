@@ -1,11 +1,13 @@
-"""Hard locks beside a latent edit: predicates on candidate measures. What they forbid is never proposed.
+"""Locks: rules that every candidate for a measure must obey. Candidates that break one are never used.
 
     onsets    every note and rest starts where it did; only pitches may change
-    pitches   the succession of pitches stays (immediate repeats count once): notes may be repeated, merged, moved
-    key       no new note outside the melody's key (the seven notes of its signature)
-    range     no note above or below what the melody reaches already
-    first     the first note of each measure stays: place and pitch
-    last      the last note of each measure likewise
+    pitches   the succession of pitches stays (immediate repeats count once); notes may be repeated, merged or moved
+    key       no new note lies outside the melody's key (the seven notes of its signature)
+    range     no note lies above the melody's highest note or below its lowest
+    first     the first note of each measure keeps its place and pitch
+    last      the last note of each measure keeps its place and pitch
+
+Some locks leave an attribute no room at all (`FROZEN`): a request to change it is refused.
 
 Shapes: n candidates, t ticks.
 """
@@ -13,7 +15,7 @@ Shapes: n candidates, t ticks.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +26,12 @@ from ..errors import UsageError
 from ..music.keys import in_key
 from ..music.tokens import FIRST_PITCH, onsets
 
+FROZEN = (  # with these locks, these attributes of a measure cannot change
+    ({"onsets"}, ("density", "rhythm", "syncopation")),
+    ({"pitches"}, ("range", "contour")),
+    ({"first", "last"}, ("contour",)),
+    ({"onsets", "pitches"}, ("repetition", "steps")),
+)
 NAMES = ("onsets", "pitches", "key", "range", "first", "last")
 
 
@@ -68,6 +76,18 @@ def parse(names: Iterable[str]) -> frozenset[str]:
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(NAMES)}"
             raise UsageError(f"there is no lock {name!r}", remedy=hint)
     return frozenset(found)
+
+
+def expect_room(locks: Collection[str], attributes: Collection[str]) -> None:
+    """Raises UsageError for an attribute that cannot change under the locks."""
+    for names, frozen in FROZEN:
+        for attribute in frozen:
+            if attribute in attributes and names <= set(locks):
+                together = " and ".join(sorted(names))
+                raise UsageError(
+                    f"{attribute} cannot change while {together} {'are' if len(names) > 1 else 'is'} locked",
+                    remedy=f"leave out --{attribute} or --lock {','.join(sorted(names))}",
+                )
 
 
 def _kinds(rows: Array) -> Array:

@@ -173,6 +173,8 @@ class Search:
         at = np.flatnonzero(cost <= self.full[moves.group])
         at = at[self._unseen(moves.take(at))]
         at = at[self._allowed(moves.group[at], moves.rows[at])]
+        if self.judge.kept is not None:
+            at = at[self.judge.keeps(values[at], self.problem.wanted[moves.group[at]])]
         pool = Pool(moves.group[at], moves.rows[at], values[at], cost[at], moves.nats[at], hit[at])
         pool = self._varied(pool, 2 * LIKELY * self.effort.beam, LIKELY)  # taste is dear to look at, and seldom decides
         pool = replace(pool, cost=pool.cost + self._taste(pool.group, pool.rows))

@@ -1,13 +1,16 @@
-"""Targets: what `--density +1.5` asks of every measure.
+"""Targets: what `--density +1.5` means for every measure.
 
-    +1.5        1.5 standard deviations of the model's corpus more than now: one scale for all attributes
-    -2notes     in the attribute's own unit (`Slider.unit`), a relative change
-    +10%        of what it is now; x1.5 multiplies
-    =8notes     absolute, in the unit; =1.5 absolute on the common scale: 1.5 sd above the corpus mean
-    0:+0,8:+2   a curve: +0 at measure 0, +2 at measure 8, straight between, level outside
+    +1.5        a change by 1.5 standard deviations (sd) of the model's corpus, the one scale that all attributes share
+    -2notes     a change in the attribute's own unit (`Slider.unit`)
+    +10%        a change by 10% of the present value; x1.5 multiplies the present value
+    =8notes     the value itself, in the unit; =1.5 is 1.5 sd above the corpus mean
+    1:+0,8:+2   a ramp: +0 at measure 1, +2 at measure 8, a straight line between them, level before and after
 
-`parse` reads one, `str` writes it back in the shortest form, and `Target.wanted` turns it into raw attribute
-values. What a measure can hold is not known here: the engine clamps.
+A change is written with its sign, so that "2" is refused: it could mean +2notes, =2notes or +2 sd. A ramp counts
+measures as the report does: 1 is the first full measure, and 0 is a pickup.
+
+`parse` reads a target, `str` writes it back in the shortest form, and `Target.wanted` turns it into raw attribute
+values. The engine limits these to values that occur in the model's corpus.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -35,7 +38,7 @@ SD = ""  # the unit of a bare number
 
 _NUMBER = r"(?P<number>[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?)"
 _CHANGE = re.compile(rf"(?P<sign>[=x×*]?)\s*{_NUMBER}\s*(?P<unit>%|[a-zA-Z]*)")
-_FORMS = "write +1.5, -2notes, +10%, =8notes, x1.5, or a curve 0:+0,8:+2"
+_FORMS = "write +1.5, -2notes, +10%, =8notes, x1.5, or a ramp over measures, 1:+0,8:+2"
 
 
 class Slider(Protocol):
@@ -64,7 +67,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Target:
-    """One change for all measures, or a curve: points of (measure number, change), of one kind and unit."""
+    """One change for all measures, or a ramp (`curve`): points of (measure number, change), of one kind and unit."""
 
     points: tuple[tuple[float, Change], ...]
     curve: bool = False
@@ -76,8 +79,18 @@ class Target:
 
     @property
     def absolute(self) -> bool:
-        """Whether it asks for a value, whatever there is now."""
+        """Whether it names the value itself, not a change of the present one."""
         return self.points[0][1].kind == "set"
+
+    def expect_measures(self, first: int) -> None:
+        """Raises UsageError for a ramp that starts before the melody's first measure."""
+        start, change = self.points[0]
+        if self.curve and start < min(first, 1):
+            corrected = replace(self, points=((1.0, change), *(point for point in self.points[1:] if point[0] > 1)))
+            raise UsageError(
+                f"the ramp {self} starts at measure {start:g}, and the melody has no pickup: its first measure is 1",
+                remedy=f"write {corrected}",
+            )
 
     def amounts(self, numbers: npt.ArrayLike) -> Floats:
         """(n,) measure numbers -> (n,) amounts."""
@@ -85,7 +98,7 @@ class Target:
         return np.interp(np.asarray(numbers, dtype=np.float64), at, [change.amount for _, change in self.points])
 
     def wanted(self, now: Floats, numbers: npt.ArrayLike, unit: float, mean: float, sd: float) -> Floats:
-        """(n,) raw values now -> (n,) raw values asked for; `unit` is the raw size of the attribute's unit."""
+        """(n,) raw values now -> (n,) raw values wanted; `unit` is the raw size of the attribute's unit."""
         change, amount = self.points[0][1], self.amounts(numbers)
         if change.kind == "times":
             return now * amount
@@ -98,7 +111,7 @@ class Target:
 
 
 def parse(text: str, spec: Slider) -> Target:
-    """Read a target for an attribute. Raises UsageError with the forms that there are."""
+    """Read a target for an attribute. Raises UsageError, with the forms that can be written."""
     parts = [part.strip() for part in text.split(",")]
     if ":" not in text:
         if len(parts) > 1:
@@ -117,6 +130,8 @@ def _point(part: str, text: str, spec: Slider) -> tuple[float, Change]:
         raise _unreadable(text, spec) from None
     if not math.isfinite(place):
         raise _unreadable(text, spec)
+    if place < 0:
+        raise _wrong(text, spec, "measures count from 1, and a pickup is 0", "write 1:+0,8:+2")
     return place, _change(rest.strip(), text, spec)
 
 
@@ -133,7 +148,19 @@ def _change(part: str, text: str, spec: Slider) -> Change:
         if unit or number <= 0:
             raise _wrong(text, spec, "a factor is a plain positive number", "write x1.5")
         return Change("times", number)
+    if match["number"][0] not in "+-":
+        raise _wrong(text, spec, f"{part} is neither a change nor a value", _suggested(number, unit, spec))
     return Change("add", number, unit)
+
+
+def _suggested(number: float, unit: str, spec: Slider) -> str:
+    """What a number without a sign may have meant."""
+    if unit == PERCENT:
+        return f"did you mean +{number:g}%, or x{number / 100:g}?"
+    if unit == SD:
+        own = f"{number:g}{spec.unit.names[0]}"
+        return f"did you mean +{own}, ={own} or +{number:g} (standard deviations)?"
+    return f"did you mean +{number:g}{unit} or ={number:g}{unit}?"
 
 
 def _unit(unit: str, text: str, spec: Slider) -> str:
@@ -149,13 +176,13 @@ def _unit(unit: str, text: str, spec: Slider) -> str:
 def _check_curve(points: Sequence[tuple[float, Change]], text: str, spec: Slider) -> None:
     places = [at for at, _ in points]
     if any(later <= earlier for earlier, later in itertools.pairwise(places)):
-        raise _wrong(text, spec, "the measures of a curve must increase", "write 0:+0,8:+2")
+        raise _wrong(text, spec, "the measures of a ramp must increase", "write 1:+0,8:+2")
     if len({(change.kind, change.unit) for _, change in points}) > 1:
-        raise _wrong(text, spec, "the points of a curve must be of one form", "write 0:+0,8:+2 or 0:=4notes,8:=9notes")
+        raise _wrong(text, spec, "the points of a ramp must be of one form", "write 1:+0,8:+2 or 1:=4notes,8:=9notes")
 
 
 def _unreadable(text: str, spec: Slider) -> UsageError:
-    return _wrong(text, spec, "this is no target", _FORMS)
+    return _wrong(text, spec, "this is not a valid target", _FORMS)
 
 
 def _wrong(text: str, spec: Slider, what: str, remedy: str) -> UsageError:
@@ -173,7 +200,7 @@ def numbers_in(selection: str) -> list[tuple[int, int | None]]:
     for part in selection.split(","):
         match = re.fullmatch(r"\s*(\d+)\s*(?:(-)\s*(\d*))?\s*", part)
         if match is None:
-            raise UsageError(f"{part.strip()!r} is no range of measures", remedy='write bars="1-4,7,12-"')
+            raise UsageError(f"{part.strip()!r} is not a range of measures", remedy='write bars="1-4,7,12-"')
         first = int(match[1])
         last = (int(match[3]) if match[3] else None) if match[2] else first
         if last is not None and last < first:

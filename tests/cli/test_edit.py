@@ -43,7 +43,7 @@ def test_an_edit_is_written_beside_its_input_and_reported(arvae: Run, melody: Pa
     assert len(Song.read(out).melody.notes) == len(Song.read(melody).melody.notes) + 4
 
 
-@pytest.mark.parametrize("target", ["+0", "x1", "+0notes", "0:+0,8:+0"])
+@pytest.mark.parametrize("target", ["+0", "x1", "+0notes", "1:+0,8:+0"])
 def test_an_edit_of_zero_is_the_input_bit_for_bit(arvae: Run, work: Path, target: str) -> None:
     source = rich_file(work / "rich.mid")
     assert arvae("edit", source, "--density", target, "-o", "out.mid").returncode == 0
@@ -317,7 +317,7 @@ def test_stdin_to_stdout(arvae: Run, melody: Path, home: dict[str, str], work: P
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--density", "lots"), "target"),
+        (("--density", "lots"), "this is not a valid target"),
         (("--set", "density"), "is not NAME=TARGET"),
         (("--set", "densty=+1"), "did you mean density?"),
         (("--set", "density=+1nots"), "it has no unit 'nots'; its unit is 'notes'"),

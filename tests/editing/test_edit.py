@@ -222,6 +222,28 @@ def test_a_kept_attribute_stays_while_another_moves():
         bach().edit(melody, density=1, keep=["density"])
 
 
+@pytest.mark.parametrize("model", [bach, folk])
+def test_what_is_kept_goes_before_what_is_requested(model):
+    """More notes make the rhythm more complex: where both cannot be, the rhythm stays."""
+    result = model().edit(ode(), density="+2notes", keep=["rhythm"], proposals=FAST)
+    eighth = GRAIN["rhythm"] / 2
+    for before, after in zip(ode().rows, result.melody.rows, strict=True):
+        assert abs(MEASURED["rhythm"](after) - MEASURED["rhythm"](before)) <= eighth + 1e-3
+    density, rhythm = result.names.index("density"), result.names.index("rhythm")
+    assert all(bar.hits[rhythm] for bar in result.bars)
+    assert result.missed == sum(not bar.hits[density] for bar in result.bars) > 0
+
+
+def test_a_ramp_from_measure_0_needs_a_pickup():
+    with pytest.raises(UsageError, match=r"the melody has no pickup: its first measure is 1; write 1:\+0notes,8:"):
+        bach().edit(ode(), density="0:+0notes,8:+2notes")
+    pickup = replace(ode(), bars=tuple(replace(bar, number=bar.number - 1) for bar in ode().bars))
+    result = bach().edit(pickup, density="0:+0notes,8:+2notes", proposals=FAST)
+    k = result.names.index("density")
+    assert result.bars[0].asked[k] == result.bars[0].before[k]
+    assert (result.bars[8].asked[k] - result.bars[8].before[k]) * 24 == pytest.approx(2)
+
+
 def test_measures_that_are_the_same_stay_the_same():
     """Ode to Joy, AABA: edited, still."""
     result = bach().edit(ode(), bars="1-16", density="+2notes", proposals=FAST)
@@ -347,7 +369,7 @@ def test_measures_that_do_not_fit_pass_through_with_their_reasons():
     assert bach().edit(melody, bars="1,3", density="+2notes", proposals=FAST).skipped == {"the model knows no 2/4": 1}
 
 
-@pytest.mark.parametrize("text", ["+2notes", "+1.5", "x2", "+50%", "0:+0notes,8:+8notes"])
+@pytest.mark.parametrize("text", ["+2notes", "+1.5", "x2", "+50%", "1:+1notes,8:+8notes"])
 def test_a_measure_of_silence_stays_silent(text: str):
     """A rest is meant: more notes go where there are some, and the report says which measures were left alone."""
     melody = melody_of(PHRASE[0], row({0: REST}), PHRASE[1], row({0: REST}, THREE))
@@ -414,7 +436,7 @@ def test_the_bare_traversal_moves_the_attribute_on_the_whole():
 
 @pytest.mark.parametrize("option", [{"lock": ["key"]}, {"strength": 0.5}])
 def test_the_bare_traversal_does_not_pretend_to_hold_a_lock(option: dict[str, object]):
-    with pytest.raises(UsageError, match="no locks and no strength; use mode=\"guided\""):
+    with pytest.raises(UsageError, match='without lock and strength; use mode="guided"'):
         bach().edit(ode(), density=1, mode="latent", **option)
 
 

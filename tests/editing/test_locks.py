@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from strategies import canonical, rows
 
 from arvae_music import load
-from arvae_music.editing.locks import NAMES, Locks, parse
+from arvae_music.editing.locks import FROZEN, NAMES, Locks, expect_room, parse
 from arvae_music.editing.ties import opening_allowed
 from arvae_music.errors import UsageError
+from arvae_music.music.attributes import BUILT_IN
 from arvae_music.music.keys import in_key
 from arvae_music.music.melody import Bar, Melody
 from arvae_music.music.meter import Meter
@@ -112,6 +113,46 @@ def test_an_unknown_lock(name: str, remedy: str):
     assert raised.value.remedy == remedy
 
 
+# ------------------------------------------------------------------------------------ what they freeze
+
+
+@pytest.mark.parametrize(("names", "frozen"), FROZEN)
+@settings(max_examples=60)
+@given(st.data())
+def test_what_is_frozen_cannot_change(names: set[str], frozen: tuple[str, ...], data: st.DataObject):
+    """Measures that differ as far as the locks let them."""
+    meter = Meter(3)
+    original = data.draw(rows(meter))
+    pitches = st.integers(token_of(60), token_of(84))
+    candidates = [original.copy()]
+    for _ in range(30):
+        candidate = candidates[-1].copy()
+        tick = data.draw(st.integers(0, meter.ticks - 1))
+        candidate[tick] = data.draw(st.sampled_from([HOLD, REST, *original.tolist()]) | pitches)
+        if Locks(frozenset(names)).allow(original[None], candidate[None])[0]:
+            candidates.append(candidate)
+    for name in frozen:
+        values = BUILT_IN[name].function(np.array(candidates), meter)
+        assert np.ptp(values) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("locks", "target"),
+    [(["onsets"], "density"), (["onsets", "key"], "rhythm"), (["onsets"], "syncopation"), (["pitches"], "range"),
+     (["pitches"], "contour"), (["first,last"], "contour"), (["onsets,pitches"], "steps")],
+)  # fmt: skip
+def test_a_request_that_a_lock_leaves_no_room_is_refused(locks: list[str], target: str):
+    with pytest.raises(UsageError, match=f"{target} cannot change while") as raised:
+        bach().request({target: "+1"}, lock=locks)
+    assert f"leave out --{target} or --lock" in raised.value.remedy
+
+
+def test_requests_that_a_lock_leaves_room_are_not_refused():
+    for locks, targets in (({"onsets"}, "contour range pitch steps"), ({"pitches"}, "density rhythm pitch repetition"),
+                           ({"first"}, "contour"), ({"key", "range"}, " ".join(BUILT_IN))):  # fmt: skip
+        expect_room(locks, targets.split())
+
+
 # ------------------------------------------------------------------------------------ in an edit
 
 
@@ -151,6 +192,8 @@ def test_no_edit_breaks_its_lock(name: str, which: int, drawn):
     bars = tuple(Bar(n, "3/4", n * 1440, n * 1440 + 1440, Meter(3), row) for n, row in enumerate(made, 1))
     melody = Melody("drawn", bars, 0, 0)
     targets = [{"density": "-3notes", "contour": "+5st"}, {"rhythm": "-1", "range": "+4st"}][which]
+    for _, frozen in (row for row in FROZEN if row[0] == {name}):
+        targets = {target: text for target, text in targets.items() if target not in frozen}
     result = bach().edit(melody, lock=[name], proposals=16, seed=which, **targets)
     pitches = [p for row in made for _, p in events(row) if p != REST] or [LOWEST, HIGHEST]
     for before, after in zip(made, result.melody.rows, strict=True):

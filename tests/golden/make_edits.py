@@ -223,7 +223,7 @@ EDITS = {
     "higher waltz": "edit waltz_with_pickup.mid --model folk --pitch +2st --lock onsets",
     "syncopated waltz": "edit waltz_with_pickup.mid --model bach --syncopation +1levels",
     "minor without repetition": "edit minor.mid --model bach --repetition -20pt --steps +10%",
-    "minor, ever denser": "edit minor.mid --model folk --density 0:+0notes,7:+3notes",
+    "minor, ever denser": "edit minor.mid --model folk --density 1:+0.4285714286notes,7:+3notes",
     "played, six notes each": "edit played.mid --model bach --density =6notes",
     "played, the same pitches": "edit played.mid --model folk --syncopation +2levels --lock pitches --seed 3",
     "among other tracks": "edit several_tracks.mid --model bach --range x1.5 --strength .5",

@@ -33,7 +33,7 @@ def targets(draw: st.DrawFn, own_unit: str) -> Target:
     one = changes(kind, draw(st.sampled_from(units)))
     if draw(st.booleans()):
         return Target(((0.0, draw(one)),))
-    places = sorted(draw(st.sets(st.integers(-4, 400), min_size=1, max_size=5)))
+    places = sorted(draw(st.sets(st.integers(0, 400), min_size=1, max_size=5)))
     return Target(tuple((place / 2, draw(one)) for place in places), curve=True)
 
 
@@ -57,7 +57,6 @@ def test_any_text_is_a_target_or_a_usage_error(text: str):
     ("text", "change"),
     [
         ("+1.5", Change("add", 1.5)),
-        ("1.5", Change("add", 1.5)),
         (" -.5 ", Change("add", -0.5)),
         ("+2.", Change("add", 2.0)),
         ("+1e-5", Change("add", 0.00001)),
@@ -92,19 +91,19 @@ def test_a_curve():
 @pytest.mark.parametrize(
     ("text", "what", "remedy"),
     [
-        ("", "no target", "write +1.5"),
-        ("more", "no target", "write +1.5"),
-        ("+", "no target", "write +1.5"),
-        ("++1", "no target", "write +1.5"),
-        ("nan", "no target", "write +1.5"),
-        ("9" * 400, "no target", "write +1.5"),
-        ("+1,+2", "no target", "write +1.5"),
-        ("0:+0,8", "no target", "write +1.5"),
-        ("a:+0", "no target", "write +1.5"),
-        ("nan:+0,8:+1", "no target", "write +1.5"),
-        ("0:+0,inf:+1", "no target", "write +1.5"),
-        ("0:+0,,8:+1", "no target", "write +1.5"),
-        ("0:,8:+1", "no target", "write +1.5"),
+        ("", "not a valid target", "write +1.5"),
+        ("more", "not a valid target", "write +1.5"),
+        ("+", "not a valid target", "write +1.5"),
+        ("++1", "not a valid target", "write +1.5"),
+        ("nan", "not a valid target", "write +1.5"),
+        ("9" * 400, "not a valid target", "write +1.5"),
+        ("+1,+2", "not a valid target", "write +1.5"),
+        ("0:+0,8", "not a valid target", "write +1.5"),
+        ("a:+0", "not a valid target", "write +1.5"),
+        ("nan:+0,8:+1", "not a valid target", "write +1.5"),
+        ("0:+0,inf:+1", "not a valid target", "write +1.5"),
+        ("0:+0,,8:+1", "not a valid target", "write +1.5"),
+        ("0:,8:+1", "not a valid target", "write +1.5"),
         ("=10%", "no percentage", "write =10notes"),
         ("x-2", "plain positive", "write x1.5"),
         ("x0", "plain positive", "write x1.5"),
@@ -112,10 +111,15 @@ def test_a_curve():
         ("x2notes", "plain positive", "write x1.5"),
         ("x50%", "plain positive", "write x1.5"),
         ("+2st", "no unit 'st'", "its unit is 'notes'"),
-        ("8:+0,0:+2", "must increase", "write 0:+0,8:+2"),
-        ("4:+0,4:+2", "must increase", "write 0:+0,8:+2"),
-        ("0:+0,8:=2", "of one form", "write 0:+0,8:+2"),
-        ("0:+0,8:+2notes", "of one form", "write 0:+0,8:+2"),
+        ("2", "neither a change nor a value", "+2notes, =2notes or +2 (standard deviations)?"),
+        ("50%", "neither a change nor a value", "did you mean +50%, or x0.5?"),
+        ("2notes", "neither a change nor a value", "did you mean +2notes or =2notes?"),
+        ("1:+0,8:2", "2 is neither a change nor a value", "+2notes, =2notes or +2 (standard deviations)?"),
+        ("8:+0,0:+2", "must increase", "write 1:+0,8:+2"),
+        ("4:+0,4:+2", "must increase", "write 1:+0,8:+2"),
+        ("-1:+0,8:+2", "count from 1", "write 1:+0,8:+2"),
+        ("0:+0,8:=2", "of one form", "write 1:+0,8:+2"),
+        ("0:+0,8:+2notes", "of one form", "write 1:+0,8:+2"),
     ],
 )
 def test_errors(text: str, what: str, remedy: str):
@@ -161,10 +165,21 @@ def test_a_curve_is_straight_between_its_points_and_level_outside():
     assert wanted("0:+0%,10:+50%", [0.2] * 2, [5, 10]) == pytest.approx([0.25, 0.3])
 
 
+def test_a_ramp_counts_measures_as_the_report_does():
+    """From 1; measure 0 is a pickup."""
+    parse("0:+0,8:+2", DENSITY).expect_measures(0)
+    for text in ("1:+0,8:+2", "3:=4notes", "+2"):
+        parse(text, DENSITY).expect_measures(1)
+        parse(text, DENSITY).expect_measures(5)  # an excerpt
+    with pytest.raises(UsageError, match="starts at measure 0, and the melody has no pickup") as raised:
+        parse("0:+0,.5:+1,8:+2", DENSITY).expect_measures(1)
+    assert raised.value.remedy == "write 1:+0,8:+2"
+
+
 def test_in_words():
     assert describe(DENSITY, 6 / 24, FOUR) == "6 notes"
     assert describe(CONTOUR, 7.5 / 26, FOUR) == "7.5 st"
-    assert to_json({"density": parse("1.50", DENSITY)}) == {"density": "+1.5"}
+    assert to_json({"density": parse("+1.50", DENSITY)}) == {"density": "+1.5"}
 
 
 def test_ranges_of_measures():
@@ -177,9 +192,8 @@ def test_ranges_of_measures():
 
 @pytest.mark.parametrize(
     ("text", "what"),
-    [("", "no range"), ("a", "no range"), ("1,,2", "no range"), ("-3", "no range"), ("1-2-3", "no range"),
-     ("1.5", "no range"), ("4-1", "backwards")],
-)  # fmt: skip
+    [*((text, "not a range") for text in ("", "a", "1,,2", "-3", "1-2-3", "1.5")), ("4-1", "backwards")],
+)
 def test_no_ranges(text: str, what: str):
     with pytest.raises(UsageError, match=what) as raised:
         numbers_in(text)
