@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,10 +12,12 @@ from ..arrays import Array, Float32s
 from ..errors import CheckpointError
 from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT, Meter
 from ..music.tokens import VOCABULARY
-from ..vae.checkpoint import Checkpoint
 from ..vae.statistics import sampled
 from .architecture import MeasureDims, weight_shapes
 from .runtime import LOG_VARIANCE, State, Wrapped
+
+if TYPE_CHECKING:
+    from ..vae.checkpoint import Checkpoint
 
 MOST = np.float32(3.0)  # log-scale of a layer of the flow, at most
 _SIDES = np.arange(2)[:, None]
