@@ -4,7 +4,7 @@ Real files are not on the grid. One common converter writes every onset a tick l
 of milliseconds, and note ends say how a note was played (staccato, legato) rather than how it is written.
 What is done about each, in this order:
 
-1. Barlines come from the meter map and the pickup (`barlines`).
+1. Barlines come from the meter map and the pickup (`barlines`). `snapping` does steps 2 and 3.
 2. Lateness: where the middle half of all onsets is off the grid by about the same amount, that amount is
    the file's, not the notes', and is taken off first.
 3. Onsets go to the nearest grid tick, which may be the next barline. Within a simple beat the grid is the
@@ -34,21 +34,30 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Array, Float64s, Ints, Mask
+from ..arrays import Array, Float64s, Ints
 from ..music.keys import choose_shift
 from ..music.melody import Bar, Melody
-from ..music.meter import COMPOUND_TICKS, SIMPLE_TICKS, TICKS_PER_BEAT
+from ..music.meter import TICKS_PER_BEAT
 from ..music.tokens import FIRST_PITCH, HOLD, LOWEST, REST, VOCABULARY
 from .barlines import INCOMPLETE, PICKUP, UNITS, Signature, Span, find_pickup, spans
+from .snapping import (
+    ALL_TICKS,
+    COMPOUND,
+    COMPOUND_BEAT,
+    NO_GRID,
+    SIMPLE,
+    SIMPLE_BEAT,
+    TRIPLE_TICKS,
+    Beats,
+    Snapped,
+    all_beats,
+    lateness,
+    nearest_of,
+    nominal_places,
+    snap,
+    within,
+)
 
-EXACT_TOLERANCE = 0.045  # beats; less than 1/20, the distance of a quintuplet
-PLAYED_TOLERANCE = 0.11  # beats; less than 1/8, the distance of a thirty-second note
-LATEST = 0.075  # quarter notes that a file may be late; less than a twelfth
-SHARP = 1 / 50  # beats; an onset as near as this lies on the grid
-SHARP_SHARE = 0.75  # of the onsets, for EXACT_TOLERANCE
-TRIPLE_BIAS = 0.003  # squared beats by which the prevailing division wins; a triplet for a sixteenth costs 1/144
-MIXED_PENALTY = 0.006  # squared beats by which a pure grid must be worse than both together,
-MIXED_RATIO = 3.0  # and how many times
 NOTATED_SHARE = 0.95  # of the ends on the grid
 NOTATED_QUARTERS = 1 / 50  # how near the grid such an end is; never less than a file tick
 REST_QUARTERS = 0.45  # the shortest gap that is a rest in a played file: an eighth, slightly short
@@ -59,13 +68,7 @@ TWO_AT_ONCE = "two notes at once"
 OFF_GRID = "off-grid rhythm"
 OUT_OF_RANGE = "pitch out of range"
 
-_SIMPLE = np.array([*(int(12 * t) for t in SIMPLE_TICKS), 12])  # twelfths of a beat, the next beat included
-_COMPOUND = np.array([*(int(6 * t) for t in COMPOUND_TICKS), 6]) * 3  # twelfths of a quarter note
-_ALL_TICKS = np.arange(TICKS_PER_BEAT + 1)
-_DUPLE_TICKS = np.array([0, 1, 3, 5, 6])
-_TRIPLE_TICKS = np.array([0, 2, 4, 6])
-_REST_TICKS = (np.array([0, 3, 6]), _TRIPLE_TICKS, np.array([0, 2, 4, 6]))  # duple, triple, compound
-_NONE, _SIMPLE_BEAT, _COMPOUND_BEAT = 0, 1, 2  # kinds of beat; a measure that passes through is one of NONE
+_REST_TICKS = (np.array([0, 3, 6]), TRIPLE_TICKS, np.array([0, 2, 4, 6]))  # duple, triple, compound
 
 
 class TickNote(NamedTuple):
@@ -94,31 +97,12 @@ class Placements:
     pickup: Fraction
 
 
-class _Beats(NamedTuple):
-    """Every beat of the piece, one after another."""
-
-    start: Ints
-    kind: Ints
-    span: Ints  # index of the measure
-    in_span: Ints  # index within the measure
-    cell: Ints  # index of its first tick in the row of all ticks; a beat of kind NONE has one
-    cells: int
-    unit: int  # a twelfth of a quarter note: the file's ticks per quarter
-
-
 class _Notes(NamedTuple):
     """Sorted by start, in units."""
 
     start: Ints
     end: Ints
     pitch: Ints
-
-
-class _Snapped(NamedTuple):
-    beat: Ints  # (n,) of the tick
-    tick: Ints  # (n,) within the beat
-    error: Float64s  # (n,) beats
-    triple: Mask  # (beats,) where a third is struck
 
 
 def melody_of(
@@ -150,10 +134,10 @@ def melody_of(
     measures = spans(signatures, tpq, last, offset or (None if pickup is None else 0), name)
     if measures[0].reason == PICKUP:
         offset = measures[0].end  # of a short first signature too
-    beats = _beats(measures, tpq)
-    late, usual = _lateness(start, beats)
+    beats = all_beats(measures, tpq)
+    late, usual = lateness(start, beats)
     limit = usual if tolerance is None else float(tolerance)
-    snapped = _snap(start - late, beats, limit)
+    snapped = snap(start - late, beats, limit)
     measures, beats = _trim(measures, beats, snapped, last, offset)
     chords = _chords(played, tpq)
     follower = _followers(played, chords, tpq)
@@ -172,22 +156,7 @@ def melody_of(
     )  # fmt: skip
 
 
-def _beats(measures: list[Span], tpq: int) -> _Beats:
-    rows: list[tuple[int, int, int, int]] = []
-    for i, span in enumerate(measures):
-        if span.meter is None or span.reason is not None:
-            rows.append((span.start, _NONE, i, 0))
-            continue
-        kind = _COMPOUND_BEAT if span.meter.compound else _SIMPLE_BEAT
-        length = (18 if span.meter.compound else 12) * tpq
-        rows += [(span.start + b * length, kind, i, b) for b in range(span.meter.beats)]
-    start, kind_of, index, in_span = np.array(rows, dtype=np.int64).T
-    width = np.where(kind_of == _NONE, 1, TICKS_PER_BEAT)
-    cell = np.cumsum(width)
-    return _Beats(start, kind_of, index, in_span, cell - width, int(cell[-1]), tpq)
-
-
-def _trim(measures: list[Span], beats: _Beats, snapped: _Snapped, last: int, offset: int) -> tuple[list[Span], _Beats]:
+def _trim(measures: list[Span], beats: Beats, snapped: Snapped, last: int, offset: int) -> tuple[list[Span], Beats]:
     """Without the measures in which nothing begins and that less than an eighth of the piece reaches into."""
     eighth = 6 * beats.unit
     keep = int(beats.span[snapped.beat].max(initial=0))
@@ -200,120 +169,32 @@ def _trim(measures: list[Span], beats: _Beats, snapped: _Snapped, last: int, off
     count = int(np.searchsorted(beats.span, keep, "right"))
     cells = int(beats.cell[count]) if count < len(beats.cell) else beats.cells
     start, kind, span, in_span, cell = (array[:count] for array in beats[:5])
-    return measures, _Beats(start, kind, span, in_span, cell, cells, beats.unit)
-
-
-def _within(time: Ints, beats: _Beats) -> tuple[Ints, Float64s]:
-    """The beat that a time lies in, and how far in, in twelfths of a quarter note."""
-    beat = np.maximum(np.searchsorted(beats.start, time, "right") - 1, 0)
-    return beat, (time - beats.start[beat]) / beats.unit
-
-
-def _nearest(fraction: Float64s, places: Ints, ticks: Ints, per_beat: int) -> tuple[Ints, Float64s]:
-    """The tick of the nearest of `places`, and by how many beats it is missed (late is positive)."""
-    distance = fraction[:, None] - places
-    nearest = np.abs(distance).argmin(axis=1)
-    return ticks[nearest], distance[np.arange(len(nearest)), nearest] / per_beat
-
-
-def _lateness(start: Ints, beats: _Beats) -> tuple[int, float]:
-    """By how many units the whole file is late (early: negative), and the tolerance that suits it."""
-    beat, fraction = _within(start, beats)
-    kind = beats.kind[beat]
-    fraction, kind = fraction[kind != _NONE], kind[kind != _NONE]
-    if len(kind) == 0:
-        return 0, EXACT_TOLERANCE
-    _, simple = _nearest(fraction, _SIMPLE, _ALL_TICKS, 12)
-    _, compound = _nearest(fraction, _COMPOUND, _ALL_TICKS, 18)
-    off = np.where(kind == _SIMPLE_BEAT, simple * 12, compound * 18) * beats.unit
-    ordered = np.sort(off)
-    low, middle, high = (ordered[-(-len(off) * quarter // 4) - 1] for quarter in (1, 2, 3))  # np.quantile is slow
-    agreed = high - low <= max(UNITS, abs(middle)) and low * high > 0
-    late = round(middle) if agreed and abs(middle) <= LATEST * 12 * beats.unit else 0
-    sharp = np.abs(off - late) <= max(SHARP * 12 * beats.unit, UNITS / 2)
-    exact = max(EXACT_TOLERANCE, 0.51 / beats.unit)  # rounded to a file tick at a coarse resolution
-    return late, exact if sharp.mean() >= SHARP_SHARE else PLAYED_TOLERANCE
-
-
-def _snap(time: Ints, beats: _Beats, tolerance: float) -> _Snapped:
-    beat, fraction = _within(time, beats)
-    kind = beats.kind[beat]
-    simple = kind == _SIMPLE_BEAT
-    grids = [_nearest(fraction, _SIMPLE[ticks], ticks, 12) for ticks in (_DUPLE_TICKS, _TRIPLE_TICKS, _ALL_TICKS)]
-    duple, triple, mixed = (
-        np.bincount(beat, weights=np.where(simple, error**2, 0), minlength=len(beats.start)) for _, error in grids
-    )
-    pure = np.minimum(duple, triple)
-    is_mixed = (pure - mixed > MIXED_PENALTY) & (pure > MIXED_RATIO * mixed)
-    thirds = grids[1][0]
-    both = np.bincount(beat[simple & (thirds == 2)], minlength=len(duple)) > 0
-    both &= np.bincount(beat[simple & (thirds == 4)], minlength=len(duple)) > 0
-    is_triple = ~is_mixed & (triple + np.where(both, -TRIPLE_BIAS, _prevailing(duple, triple)) < duple)
-    compound = _nearest(fraction, _COMPOUND, _ALL_TICKS, 18)
-    tick, error = grids[0]
-    for where, other in ((is_triple[beat], grids[1]), (is_mixed[beat], grids[2]), (kind == _COMPOUND_BEAT, compound)):
-        tick, error = np.where(where, other[0], tick), np.where(where, other[1], error)
-    third = simple & ((tick == 2) | (tick == 4))
-    triple_beats = np.bincount(beat[third], minlength=len(beats.start)) > 0
-    return _onto_next(time, beat, tick, np.abs(error), triple_beats, beats, tolerance)
-
-
-def _prevailing(duple: Array, triple: Array) -> float:
-    """The handicap of triple beats in doubt, from the errors of all beats: positive in a duple file."""
-    clear = np.abs(duple - triple) > TRIPLE_BIAS
-    balance = float(np.sign(triple - duple)[clear].sum() / (clear.sum() + 1))
-    return TRIPLE_BIAS * min(max(2 * balance, -1), 1)
-
-
-def _onto_next(
-    time: Ints,
-    beat: Ints,
-    tick: Ints,
-    error: Float64s,
-    triple: Mask,
-    beats: _Beats,
-    tolerance: float,
-) -> _Snapped:
-    """Carry onsets at a beat's end into the next beat, and settle those of measures without a grid."""
-    free = beats.kind[beat] == _NONE
-    following = np.append(beats.start[1:], np.iinfo(np.int64).max)[beat]
-    at_barline = free & (following - time <= tolerance * 12 * beats.unit)
-    tick = np.where((tick == TICKS_PER_BEAT) & (error > tolerance), TICKS_PER_BEAT - 1, tick)
-    over = np.where(free, at_barline, tick == TICKS_PER_BEAT)
-    return _Snapped(beat + over, np.where(free | over, 0, tick), np.where(free, 0.0, error), triple)
-
-
-def _nominal(beats: _Beats, snapped: _Snapped) -> Ints:
-    """Where the ticks of onsets are, in units."""
-    kind = beats.kind[snapped.beat]
-    places: Ints = np.where(kind == _COMPOUND_BEAT, _COMPOUND[snapped.tick], _SIMPLE[snapped.tick])
-    nominal: Ints = beats.start[snapped.beat] + places * beats.unit
-    return nominal
+    return measures, Beats(start, kind, span, in_span, cell, cells, beats.unit)
 
 
 def _ends(
-    time: Ints, follower: Ints, chords: Ints, beats: _Beats, snapped: _Snapped, tolerance: float
+    time: Ints, follower: Ints, chords: Ints, beats: Beats, snapped: Snapped, tolerance: float
 ) -> tuple[bool, Ints]:
     """Whether the file is notated, and the cell (n,) before which each note ends, its `follower`'s at most."""
     cell = beats.cell[snapped.beat] + snapped.tick
     following = np.append(cell, beats.cells)[follower]
-    beat, fraction = _within(time, beats)
+    beat, fraction = within(time, beats)
     kind = beats.kind[beat]
-    simple, simple_error = _nearest(fraction, _SIMPLE, _ALL_TICKS, 12)
-    compound, compound_error = _nearest(fraction, _COMPOUND, _ALL_TICKS, 18)
-    error = np.where(kind == _SIMPLE_BEAT, simple_error * 12, compound_error * 18)
-    told = kind != _NONE
+    simple, simple_error = nearest_of(fraction, SIMPLE, ALL_TICKS, 12)
+    compound, compound_error = nearest_of(fraction, COMPOUND, ALL_TICKS, 18)
+    error = np.where(kind == SIMPLE_BEAT, simple_error * 12, compound_error * 18)
+    told = kind != NO_GRID
     told[chords] = told[chords - 1] = False  # another voice may be in another manner
     near = np.abs(error[told]) <= max(12 * NOTATED_QUARTERS, UNITS / beats.unit)
     notated = bool(near.mean() >= NOTATED_SHARE) if len(near) else True
     if notated:
-        tick = np.where(kind == _COMPOUND_BEAT, compound, simple)
+        tick = np.where(kind == COMPOUND_BEAT, compound, simple)
     else:
-        nominal = _nominal(beats, snapped)
+        nominal = nominal_places(beats, snapped)
         silence = np.append(nominal, _end_of(beats))[follower] - time
         beat, tick = _rests(np.maximum(time - round(OVERSHOOT_QUARTERS * 12 * beats.unit), nominal + 1), beats, snapped)
     barline = np.append(beats.start[1:], np.iinfo(np.int64).max)[beat]
-    free = beats.kind[beat] == _NONE
+    free = beats.kind[beat] == NO_GRID
     tick = np.where(free, barline - time <= tolerance * 12 * beats.unit, tick)
     end = beats.cell[beat] + tick
     if not notated:
@@ -321,24 +202,24 @@ def _ends(
     return notated, np.minimum(np.maximum(end, cell + 1), np.maximum(following, cell))
 
 
-def _end_of(beats: _Beats) -> int:
+def _end_of(beats: Beats) -> int:
     """Where the last beat ends, in units; for one of a measure that passes through, where it starts."""
     return int(beats.start[-1]) + (0, 12, 18)[int(beats.kind[-1])] * beats.unit
 
 
-def _rests(time: Ints, beats: _Beats, snapped: _Snapped) -> tuple[Ints, Ints]:
+def _rests(time: Ints, beats: Beats, snapped: Snapped) -> tuple[Ints, Ints]:
     """Beat and tick of the first places, from some times on, where the rest after a played note may start."""
-    beat, fraction = _within(time, beats)
+    beat, fraction = within(time, beats)
     ticks = []
-    for places, grid in zip(_REST_TICKS, (_SIMPLE, _SIMPLE, _COMPOUND), strict=True):
+    for places, grid in zip(_REST_TICKS, (SIMPLE, SIMPLE, COMPOUND), strict=True):
         passed = (fraction[:, None] > grid[places]).sum(axis=1)
         ticks.append(places[np.minimum(passed, len(places) - 1)])
     duple, triple, compound = ticks
-    which = [beats.kind[beat] == _COMPOUND_BEAT, snapped.triple[beat]]
+    which = [beats.kind[beat] == COMPOUND_BEAT, snapped.triple[beat]]
     return beat, np.select(which, [compound, triple], duple)
 
 
-def _row(end_cell: Ints, token: Ints, measures: list[Span], beats: _Beats, snapped: _Snapped) -> Ints:
+def _row(end_cell: Ints, token: Ints, measures: list[Span], beats: Beats, snapped: Snapped) -> Ints:
     """The tokens of all cells. Pitches out of range are put in as they are: `_reasons` names them."""
     cell = beats.cell[snapped.beat] + snapped.tick
     row = np.full(beats.cells + 1, HOLD)  # one more, for rests after the end
@@ -357,8 +238,8 @@ def _reasons(
     chords: Ints,
     token: Ints,
     measures: list[Span],
-    beats: _Beats,
-    snapped: _Snapped,
+    beats: Beats,
+    snapped: Snapped,
     tolerance: float,
 ) -> list[str | None]:
     """Why each measure passes through; the first reason that applies."""
@@ -369,7 +250,7 @@ def _reasons(
     for first, until in zip(span[chords].tolist(), reach.tolist(), strict=True):
         for i in range(first, until + 1):
             reasons[i] = reasons[i] or TWO_AT_ONCE
-    gridded = beats.kind[snapped.beat] != _NONE
+    gridded = beats.kind[snapped.beat] != NO_GRID
     twice = np.diff(cell, prepend=-1) == 0
     for i in np.flatnonzero(gridded & (twice | (snapped.error > tolerance))).tolist():
         beat = int(beats.in_span[snapped.beat[i]]) + 1
@@ -396,7 +277,7 @@ def _followers(played: _Notes, chords: Ints, tpq: int) -> Ints:
     return follower
 
 
-def _reach(played: _Notes, chords: Ints, beats: _Beats) -> Ints:
+def _reach(played: _Notes, chords: Ints, beats: Beats) -> Ints:
     """The index of the measure up to which each chord's notes sound together."""
     before = np.maximum.accumulate(played.end)[chords - 1]
     both_until = np.minimum(before, played.end[chords])
@@ -404,7 +285,7 @@ def _reach(played: _Notes, chords: Ints, beats: _Beats) -> Ints:
     return beats.span[np.maximum(beat, 0)]
 
 
-def _bars(measures: list[Span], row: Ints, reasons: list[str | None], beats: _Beats) -> tuple[Bar, ...]:
+def _bars(measures: list[Span], row: Ints, reasons: list[str | None], beats: Beats) -> tuple[Bar, ...]:
     opening = beats.cell[beats.in_span == 0].tolist()
     tokens = row.astype(np.int16)
     bars = []
@@ -415,12 +296,12 @@ def _bars(measures: list[Span], row: Ints, reasons: list[str | None], beats: _Be
     return tuple(bars)
 
 
-def _places(start: Ints, reasons: list[str | None], beats: _Beats, snapped: _Snapped) -> tuple[Ints, Ints, Float64s]:
+def _places(start: Ints, reasons: list[str | None], beats: Beats, snapped: Snapped) -> tuple[Ints, Ints, Float64s]:
     """Measure, tick in it and deviation in units of every note, sorted by start."""
     span = beats.span[snapped.beat]
     free = np.array([reason is not None for reason in reasons])[span]
     tick = snapped.tick + TICKS_PER_BEAT * beats.in_span[snapped.beat]
-    deviation = start - _nominal(beats, snapped)
+    deviation = start - nominal_places(beats, snapped)
     return span, np.where(free, -1, tick), np.where(free, 0.0, deviation)
 
 

@@ -19,8 +19,7 @@ h hidden, z latent, v vocabulary.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -33,28 +32,10 @@ from ..music.tokens import FIRST_PITCH, HOLD, PAD, START, VOCABULARY
 from ..vae.checkpoint import Checkpoint
 from ..vae.flow import ConditionalFlow
 from ..vae.model import ArVae, Decoding, Posterior, restored
+from .architecture import MeasureDims as MeasureDims  # callers find it beside `build`
 from .gru import Gru
 
 DROPPED = VOCABULARY + 1  # stands for a token that drop-out hides
-
-
-@dataclass(frozen=True)
-class MeasureDims:
-    """All that `build` needs; stored in the checkpoint."""
-
-    latent: int = 32
-    hidden: int = 128
-    tick_hidden: int = 64  # of the tick GRUs; the encoder's has as many in each direction
-    token_dropout: float = 0.3
-    null_share: float = 0.1  # see model.ArVae
-    flow_layers: int = 0  # of flow.ConditionalFlow, over all dimensions but those of the attributes; 0: no flow
-    flow_hidden: int = 96
-    attributes: int = 0  # how many those are, where there is a flow
-    wide: int = 0  # features of z that the decoder is given beside it
-    each_tick: bool = False  # whether a beat tells each of its ticks something of its own, besides what it tells all
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def build(dims: MeasureDims) -> ArVae:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,16 +12,19 @@ from ..arrays import Array, Float32s
 from ..errors import CheckpointError
 from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT, Meter
 from ..music.tokens import VOCABULARY
-from ..vae.checkpoint import Checkpoint
 from ..vae.statistics import sampled
+from .architecture import MeasureDims, weight_shapes
 from .runtime import LOG_VARIANCE, State, Wrapped
+
+if TYPE_CHECKING:
+    from ..vae.checkpoint import Checkpoint
 
 MOST = np.float32(3.0)  # log-scale of a layer of the flow, at most
 _SIDES = np.arange(2)[:, None]
 
 
 class NumpyRuntime:
-    """`measure_nets` in numpy, float32."""
+    """The networks of `hierarchical` in numpy, float32."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         _check_shapes(checkpoint)
@@ -210,53 +213,12 @@ def _linear(weights: Mapping[str, Any], name: str, x: Float32s) -> Float32s:
 
 def _check_shapes(checkpoint: Checkpoint) -> None:
     """Raises CheckpointError where the weights are not those of the stated dimensions."""
-    dims, where = checkpoint.metadata.dims, str(checkpoint.path or "the model")
+    stated, where = checkpoint.metadata.dims, str(checkpoint.path or "the model")
     try:
-        sizes = [int(dims[name]) for name in ("latent", "hidden", "tick_hidden")]
-        expected = _shapes(*sizes, wide=int(dims.get("wide", 0)), each_tick=bool(dims.get("each_tick", False)))
-        flow = (int(dims.get(name, 0)) for name in ("latent", "attributes", "flow_hidden", "flow_layers"))
-        expected |= _flow_shapes(*flow)
+        expected = weight_shapes(MeasureDims.from_json(stated))
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"its dimensions are {dims}", where=where, remedy="train anew") from error
+        raise CheckpointError(f"its dimensions are {stated}", where=where, remedy="train anew") from error
     for name, shape in expected.items():
         found = checkpoint.weights[name].shape if name in checkpoint.weights else "absent"
         if found != shape:
             raise CheckpointError(f"{name} is {found}, not {shape}", where=where, remedy="train anew")
-
-
-def _shapes(z: int, h: int, k: int, *, wide: int, each_tick: bool) -> dict[str, tuple[int, ...]]:
-    """What measure_nets.build makes of latent, hidden, tick_hidden, wide and each_tick."""
-    gates = (3 + TICKS_PER_BEAT * each_tick) * k
-    linear = {
-        "encoder.beat_inputs.0": (3 * h, 2 * k), "encoder.beat_inputs.1": (3 * h, 2 * k),
-        "encoder.to_latent": (2 * z, 2 * h),
-        "decoder.beat_start": (h, z + wide), "decoder.beat_input": (3 * h, z + wide),
-        "decoder.tick_start": (k, h), "decoder.tick_input": (gates, h), "decoder.to_tokens": (VOCABULARY, k),
-    }  # fmt: skip
-    if wide:
-        linear["decoder.widen"] = (wide, z)
-    grus = {
-        "encoder.tick_grus.0": k, "encoder.tick_grus.1": k, "encoder.beat_grus.0": h, "encoder.beat_grus.1": h,
-        "decoder.beat_gru": h, "decoder.tick_gru": k,
-    }  # fmt: skip
-    tables = {
-        "encoder.tick_tables.0": (2 * VOCABULARY, 3 * k), "encoder.tick_tables.1": (2 * VOCABULARY, 3 * k),
-        "encoder.beat_tables.0": (CODES, 3 * h), "encoder.beat_tables.1": (CODES, 3 * h),
-        "decoder.beat_table": (CODES * MAX_BEATS, 3 * h), "decoder.tick_table": (2 * TICKS_PER_BEAT, 3 * k),
-        "decoder.previous_table": (VOCABULARY + 2, 3 * k), "decoder.sounding_table": (VOCABULARY + 2, 3 * k),
-    }  # fmt: skip
-    matrices = linear | {name: (3 * size, size) for name, size in grus.items()}
-    weights: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in (matrices | tables).items()}
-    return weights | {f"{name}.bias": shape[:1] for name, shape in matrices.items()}
-
-
-def _flow_shapes(z: int, attributes: int, hidden: int, layers: int) -> dict[str, tuple[int, ...]]:
-    """What flow.ConditionalFlow makes of them; nothing where there are no layers."""
-    if not layers:
-        return {}
-    size = z - attributes
-    matrices = {0: (hidden, z + CODES), 2: (hidden, hidden), 4: (2 * size, hidden)}
-    parts = {f"flow.nets.{i}.{part}": shape for i in range(layers) for part, shape in matrices.items()}
-    weights: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in parts.items()}
-    biases = {f"{name}.bias": shape[:1] for name, shape in parts.items()}
-    return {"flow.side": (size,), "flow.narrowed": (1,), **weights, **biases}

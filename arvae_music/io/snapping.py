@@ -1,0 +1,152 @@
+"""Onsets onto the grid of ticks: the beats of a piece, the lateness of a file, and the nearest tick of each onset.
+
+Steps 2 and 3 of `quantise`, whose docstring explains the rules. Times are integers in the units of `barlines`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..arrays import Array, Float64s, Ints, Mask
+from ..music.meter import COMPOUND_TICKS, SIMPLE_TICKS, TICKS_PER_BEAT
+from .barlines import UNITS, Span
+
+EXACT_TOLERANCE = 0.045  # beats; less than 1/20, the distance of a quintuplet
+PLAYED_TOLERANCE = 0.11  # beats; less than 1/8, the distance of a thirty-second note
+LATEST = 0.075  # quarter notes that a file may be late; less than a twelfth
+SHARP = 1 / 50  # beats; an onset as near as this lies on the grid
+SHARP_SHARE = 0.75  # of the onsets, for EXACT_TOLERANCE
+TRIPLE_BIAS = 0.003  # squared beats by which the prevailing division wins; a triplet for a sixteenth costs 1/144
+MIXED_PENALTY = 0.006  # squared beats by which a pure grid must be worse than both together,
+MIXED_RATIO = 3.0  # and how many times
+
+SIMPLE = np.array([*(int(12 * t) for t in SIMPLE_TICKS), 12])  # twelfths of a beat, the next beat included
+COMPOUND = np.array([*(int(6 * t) for t in COMPOUND_TICKS), 6]) * 3  # twelfths of a quarter note
+ALL_TICKS = np.arange(TICKS_PER_BEAT + 1)
+_DUPLE_TICKS = np.array([0, 1, 3, 5, 6])
+TRIPLE_TICKS = np.array([0, 2, 4, 6])
+NO_GRID, SIMPLE_BEAT, COMPOUND_BEAT = 0, 1, 2  # kinds of beat; a measure that passes through is one of NO_GRID
+
+
+class Beats(NamedTuple):
+    """Every beat of the piece, one after another."""
+
+    start: Ints
+    kind: Ints
+    span: Ints  # index of the measure
+    in_span: Ints  # index within the measure
+    cell: Ints  # index of its first tick in the row of all ticks; a beat of kind NO_GRID has one
+    cells: int
+    unit: int  # a twelfth of a quarter note: the file's ticks per quarter
+
+
+class Snapped(NamedTuple):
+    beat: Ints  # (n,) of the tick
+    tick: Ints  # (n,) within the beat
+    error: Float64s  # (n,) beats
+    triple: Mask  # (beats,) where a third is struck
+
+
+def all_beats(measures: list[Span], tpq: int) -> Beats:
+    rows: list[tuple[int, int, int, int]] = []
+    for i, span in enumerate(measures):
+        if span.meter is None or span.reason is not None:
+            rows.append((span.start, NO_GRID, i, 0))
+            continue
+        kind = COMPOUND_BEAT if span.meter.compound else SIMPLE_BEAT
+        length = (18 if span.meter.compound else 12) * tpq
+        rows += [(span.start + b * length, kind, i, b) for b in range(span.meter.beats)]
+    start, kind_of, index, in_span = np.array(rows, dtype=np.int64).T
+    width = np.where(kind_of == NO_GRID, 1, TICKS_PER_BEAT)
+    cell = np.cumsum(width)
+    return Beats(start, kind_of, index, in_span, cell - width, int(cell[-1]), tpq)
+
+
+def within(time: Ints, beats: Beats) -> tuple[Ints, Float64s]:
+    """The beat that a time lies in, and how far in, in twelfths of a quarter note."""
+    beat = np.maximum(np.searchsorted(beats.start, time, "right") - 1, 0)
+    return beat, (time - beats.start[beat]) / beats.unit
+
+
+def nearest_of(fraction: Float64s, places: Ints, ticks: Ints, per_beat: int) -> tuple[Ints, Float64s]:
+    """The tick of the nearest of `places`, and by how many beats it is missed (late is positive)."""
+    distance = fraction[:, None] - places
+    nearest = np.abs(distance).argmin(axis=1)
+    return ticks[nearest], distance[np.arange(len(nearest)), nearest] / per_beat
+
+
+def lateness(start: Ints, beats: Beats) -> tuple[int, float]:
+    """By how many units the whole file is late (early: negative), and the tolerance that suits it."""
+    beat, fraction = within(start, beats)
+    kind = beats.kind[beat]
+    fraction, kind = fraction[kind != NO_GRID], kind[kind != NO_GRID]
+    if len(kind) == 0:
+        return 0, EXACT_TOLERANCE
+    _, simple = nearest_of(fraction, SIMPLE, ALL_TICKS, 12)
+    _, compound = nearest_of(fraction, COMPOUND, ALL_TICKS, 18)
+    off = np.where(kind == SIMPLE_BEAT, simple * 12, compound * 18) * beats.unit
+    ordered = np.sort(off)
+    low, middle, high = (ordered[-(-len(off) * quarter // 4) - 1] for quarter in (1, 2, 3))  # np.quantile is slow
+    agreed = high - low <= max(UNITS, abs(middle)) and low * high > 0
+    late = round(middle) if agreed and abs(middle) <= LATEST * 12 * beats.unit else 0
+    sharp = np.abs(off - late) <= max(SHARP * 12 * beats.unit, UNITS / 2)
+    exact = max(EXACT_TOLERANCE, 0.51 / beats.unit)  # rounded to a file tick at a coarse resolution
+    return late, exact if sharp.mean() >= SHARP_SHARE else PLAYED_TOLERANCE
+
+
+def snap(time: Ints, beats: Beats, tolerance: float) -> Snapped:
+    beat, fraction = within(time, beats)
+    kind = beats.kind[beat]
+    simple = kind == SIMPLE_BEAT
+    grids = [nearest_of(fraction, SIMPLE[ticks], ticks, 12) for ticks in (_DUPLE_TICKS, TRIPLE_TICKS, ALL_TICKS)]
+    duple, triple, mixed = (
+        np.bincount(beat, weights=np.where(simple, error**2, 0), minlength=len(beats.start)) for _, error in grids
+    )
+    pure = np.minimum(duple, triple)
+    is_mixed = (pure - mixed > MIXED_PENALTY) & (pure > MIXED_RATIO * mixed)
+    thirds = grids[1][0]
+    both = np.bincount(beat[simple & (thirds == 2)], minlength=len(duple)) > 0
+    both &= np.bincount(beat[simple & (thirds == 4)], minlength=len(duple)) > 0
+    is_triple = ~is_mixed & (triple + np.where(both, -TRIPLE_BIAS, _prevailing(duple, triple)) < duple)
+    compound = nearest_of(fraction, COMPOUND, ALL_TICKS, 18)
+    tick, error = grids[0]
+    for where, other in ((is_triple[beat], grids[1]), (is_mixed[beat], grids[2]), (kind == COMPOUND_BEAT, compound)):
+        tick, error = np.where(where, other[0], tick), np.where(where, other[1], error)
+    third = simple & ((tick == 2) | (tick == 4))
+    triple_beats = np.bincount(beat[third], minlength=len(beats.start)) > 0
+    return _onto_next(time, beat, tick, np.abs(error), triple_beats, beats, tolerance)
+
+
+def _prevailing(duple: Array, triple: Array) -> float:
+    """The handicap of triple beats in doubt, from the errors of all beats: positive in a duple file."""
+    clear = np.abs(duple - triple) > TRIPLE_BIAS
+    balance = float(np.sign(triple - duple)[clear].sum() / (clear.sum() + 1))
+    return TRIPLE_BIAS * min(max(2 * balance, -1), 1)
+
+
+def _onto_next(
+    time: Ints,
+    beat: Ints,
+    tick: Ints,
+    error: Float64s,
+    triple: Mask,
+    beats: Beats,
+    tolerance: float,
+) -> Snapped:
+    """Carry onsets at a beat's end into the next beat, and settle those of measures without a grid."""
+    free = beats.kind[beat] == NO_GRID
+    following = np.append(beats.start[1:], np.iinfo(np.int64).max)[beat]
+    at_barline = free & (following - time <= tolerance * 12 * beats.unit)
+    tick = np.where((tick == TICKS_PER_BEAT) & (error > tolerance), TICKS_PER_BEAT - 1, tick)
+    over = np.where(free, at_barline, tick == TICKS_PER_BEAT)
+    return Snapped(beat + over, np.where(free | over, 0, tick), np.where(free, 0.0, error), triple)
+
+
+def nominal_places(beats: Beats, snapped: Snapped) -> Ints:
+    """Where the ticks of onsets are, in units."""
+    kind = beats.kind[snapped.beat]
+    places: Ints = np.where(kind == COMPOUND_BEAT, COMPOUND[snapped.tick], SIMPLE[snapped.tick])
+    nominal: Ints = beats.start[snapped.beat] + places * beats.unit
+    return nominal

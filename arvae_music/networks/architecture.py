@@ -1,0 +1,87 @@
+"""The one description of the network over a measure: its sizes, and the shapes of its weights by name.
+
+`hierarchical` builds the PyTorch model from MeasureDims; `numpy_runtime` checks checkpoints against `weight_shapes`.
+This module needs no PyTorch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT
+from ..music.tokens import VOCABULARY
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class MeasureDims:
+    """The sizes that describe a network; stored in its checkpoint."""
+
+    latent: int = 32
+    hidden: int = 128
+    tick_hidden: int = 64  # of the tick GRUs, in each direction
+    token_dropout: float = 0.3
+    null_share: float = 0.1  # see vae/model.ArVae
+    flow_layers: int = 0  # of the flow over the dimensions that carry no attribute; 0: no flow
+    flow_hidden: int = 96
+    attributes: int = 0  # how many dimensions carry one, where there is a flow
+    wide: int = 0  # features of z that the decoder gets beside z
+    each_tick: bool = False  # whether each tick of a beat gets its own input from the beat, besides the shared one
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stated: Mapping[str, Any]) -> MeasureDims:
+        """The sizes of a checkpoint. Raises KeyError, TypeError or ValueError where they make no sense."""
+        sizes = {name: int(stated[name]) for name in ("latent", "hidden", "tick_hidden")}
+        sizes |= {name: int(stated.get(name, 0)) for name in ("attributes", "flow_layers", "wide")}
+        flow_hidden = int(stated.get("flow_hidden", cls.flow_hidden))
+        return cls(**sizes, flow_hidden=flow_hidden, each_tick=bool(stated.get("each_tick", False)))
+
+
+def weight_shapes(dims: MeasureDims) -> Shapes:
+    """The shape of every weight, named as in a checkpoint."""
+    own = _shapes(dims.latent, dims.hidden, dims.tick_hidden, wide=dims.wide, each_tick=dims.each_tick)
+    return own | _flow_shapes(dims.latent, dims.attributes, dims.flow_hidden, dims.flow_layers)
+
+
+def _shapes(z: int, h: int, k: int, *, wide: int, each_tick: bool) -> Shapes:
+    """Those of encoder and decoder; z latent, h hidden, k tick_hidden."""
+    gates = (3 + TICKS_PER_BEAT * each_tick) * k
+    linear = {
+        "encoder.beat_inputs.0": (3 * h, 2 * k), "encoder.beat_inputs.1": (3 * h, 2 * k),
+        "encoder.to_latent": (2 * z, 2 * h),
+        "decoder.beat_start": (h, z + wide), "decoder.beat_input": (3 * h, z + wide),
+        "decoder.tick_start": (k, h), "decoder.tick_input": (gates, h), "decoder.to_tokens": (VOCABULARY, k),
+    }  # fmt: skip
+    if wide:
+        linear["decoder.widen"] = (wide, z)
+    grus = {
+        "encoder.tick_grus.0": k, "encoder.tick_grus.1": k, "encoder.beat_grus.0": h, "encoder.beat_grus.1": h,
+        "decoder.beat_gru": h, "decoder.tick_gru": k,
+    }  # fmt: skip
+    tables = {
+        "encoder.tick_tables.0": (2 * VOCABULARY, 3 * k), "encoder.tick_tables.1": (2 * VOCABULARY, 3 * k),
+        "encoder.beat_tables.0": (CODES, 3 * h), "encoder.beat_tables.1": (CODES, 3 * h),
+        "decoder.beat_table": (CODES * MAX_BEATS, 3 * h), "decoder.tick_table": (2 * TICKS_PER_BEAT, 3 * k),
+        "decoder.previous_table": (VOCABULARY + 2, 3 * k), "decoder.sounding_table": (VOCABULARY + 2, 3 * k),
+    }  # fmt: skip
+    matrices = linear | {name: (3 * size, size) for name, size in grus.items()}
+    weights: Shapes = {f"{name}.weight": shape for name, shape in (matrices | tables).items()}
+    return weights | {f"{name}.bias": shape[:1] for name, shape in matrices.items()}
+
+
+def _flow_shapes(z: int, attributes: int, hidden: int, layers: int) -> Shapes:
+    """Those of vae/flow.ConditionalFlow; none without layers."""
+    if not layers:
+        return {}
+    size = z - attributes
+    matrices = {0: (hidden, z + CODES), 2: (hidden, hidden), 4: (2 * size, hidden)}
+    parts = {f"flow.nets.{i}.{part}": shape for i in range(layers) for part, shape in matrices.items()}
+    weights: Shapes = {f"{name}.weight": shape for name, shape in parts.items()}
+    biases = {f"{name}.bias": shape[:1] for name, shape in parts.items()}
+    return {"flow.side": (size,), "flow.narrowed": (1,), **weights, **biases}
