@@ -30,11 +30,11 @@ from .shared.sources import Place
 from .vary import earlier_rows
 
 if TYPE_CHECKING:
-    from ..editing.interpolate import Interpolation
     from ..io.midi import Song
     from ..library import Model
     from ..music.melody import Melody
     from ..reports.manifest import Row
+    from ..results import Interpolation
 
 STEPS = 8
 NAMED = 3  # inputs in the outputs' name
@@ -201,11 +201,10 @@ def _rows(
     path: Interpolation, plans: Sequence[Planned], places: Sequence[Place], model: Model, seed: int, one: bool
 ) -> list[Row]:
     """The manifest's row of every step: asked is the line between the inputs around it."""
-    from ..editing.interpolate import results
     from ..reports.manifest import entry
 
     rows = []
-    for n, result in enumerate(results(path, model)):
+    for n, result in enumerate(path.results):
         plan = plans[0 if one else n]
         targets = dict.fromkeys(result.names, f"step {n + 1} of {len(path.melodies)}")
         file = "stdout" if plan.place == "-" else Path(plan.place).name
