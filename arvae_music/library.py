@@ -39,14 +39,14 @@ from .music.melody import Melody
 from .music.meter import Meter
 from .music.sliders import Target, numbers_in, parse
 from .networks.decoding import decode, log_probabilities
+from .networks.model import AUTO as AUTO
 from .networks.model import Model as EngineModel
 from .networks.model import prepare
+from .networks.runtime import RUNTIMES as RUNTIMES
 from .results import EditResult, Interpolation, VaryResult
 from .vae import checkpoint as checkpoints
 
 Request = float | str | Target  # +1.5, "+2notes", "=8notes", "x1.5", a curve, or what `parse` made of one
-RUNTIMES = ("numpy", "torch")  # the first is the usual one
-AUTO = "auto"  # the packaged model that knows a melody best
 
 
 @dataclass(frozen=True, repr=False)
@@ -183,7 +183,7 @@ class Model(EngineModel):
         """`steps` melodies from each to the next, both included. See editing/interpolate.py for what must fit."""
         with one_thread():
             path = interpolating.interpolate([parts_of(one)[0] for one in melodies], self, steps, form=form, seed=seed)
-            return results.interpolated(path, self)
+            return results.interpolated(path, interpolating.results(path, self), self)
 
     def encode(self, melody: Melody | Song) -> Latents:
         """The latent points of the measures that the model can read: posterior means, (m, z). By name, an attribute's

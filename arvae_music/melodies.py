@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import results
 from .editing.edit import PROPOSALS, Mode
@@ -21,12 +22,16 @@ from .errors import UsageError
 from .io.conversion import new_file
 from .io.midi import Song
 from .io.scores import read_any
-from .library import AUTO, RUNTIMES, Model, Request, load, parts_of
 from .music.attributes import PAPER
 from .music.attributes import find as find_attribute
 from .music.melody import Melody
+from .networks.model import AUTO
+from .networks.runtime import RUNTIMES
 from .results import EditResult, Inspection, Interpolation, VaryResult
 from .system.files import write_whole
+
+if TYPE_CHECKING:
+    from .library import Model, Request
 
 MelodyLike = str | Path | Song | Melody
 
@@ -159,7 +164,7 @@ def interpolate(
 ) -> Interpolation:
     """`steps` melodies from each to the next, both included. Raises UsageError, InputError, CheckpointError."""
     found = [_opened(melody) for melody in melodies]
-    trained = model if isinstance(model, Model) else load(model, parts_of(found[0])[0] if found else None, runtime)
+    trained = _model(model, found[0] if found else None, runtime)
     return trained.interpolate(found, steps, form=form, seed=seed)
 
 
@@ -171,15 +176,24 @@ def inspect(
     channel: int | None = None,
 ) -> Inspection:
     """The attributes of every measure in musical units, and the song's voices. Raises InputError, UsageError."""
-    found, song = parts_of(_opened(melody, track, channel))
-    return results.inspected(found, tuple(find_attribute(name) for name in attributes), song)
+    found = _opened(melody, track, channel)
+    specs = tuple(find_attribute(name) for name in attributes)
+    return results.inspected(found.melody, specs, found) if isinstance(found, Song) else results.inspected(found, specs)
 
 
 def _ready(
     melody: MelodyLike, model: str | Path | Model, runtime: str, track: int | str | None, channel: int | None
 ) -> tuple[Melody | Song, Model]:
     found = _opened(melody, track, channel)
-    return found, model if isinstance(model, Model) else load(model, parts_of(found)[0], runtime)
+    return found, _model(model, found, runtime)
+
+
+def _model(model: str | Path | Model, melody: Melody | Song | None, runtime: str) -> Model:
+    from .library import load
+
+    if not isinstance(model, str | Path):
+        return model
+    return load(model, melody.melody if isinstance(melody, Song) else melody, runtime)
 
 
 def _opened(melody: MelodyLike, track: int | str | None = None, channel: int | None = None) -> Melody | Song:

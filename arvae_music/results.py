@@ -11,7 +11,7 @@ A result is the last expression of a notebook's cell: it shows a piano roll of w
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +20,6 @@ import numpy as np
 
 from .arrays import Floats
 from .editing import edit as engine
-from .editing import interpolate as interpolating
-from .editing import vary as varying
 from .errors import UsageError
 from .io.conversion import new_file
 from .music.attributes import AttributeSpec, evaluate
@@ -33,6 +31,8 @@ from .system.files import write_whole
 if TYPE_CHECKING:
     import pandas
 
+    from .editing import interpolate as interpolating
+    from .editing import vary as varying
     from .io.midi import Song
 
 
@@ -130,18 +130,29 @@ class EditResult(engine.EditResult):
 
 
 @dataclass(frozen=True)
-class Variation(varying.Variation):
+class Variation:
     """One variation; `result` tells before, asked and achieved against the melody that was given."""
 
     result: EditResult
+    amount: float  # share of the base's notes that differ
+
+    @property
+    def melody(self) -> Melody:
+        return self.result.melody
 
 
 @dataclass(frozen=True, repr=False)
-class VaryResult(varying.VaryResult):
+class VaryResult:
     """The variations, and the edited melody that they vary. Iterating gives the variations."""
 
     base: EditResult
     variations: tuple[Variation, ...]
+    wanted: int  # how many variations were requested
+
+    @property
+    def short(self) -> int:
+        """How many fewer than requested there are."""
+        return self.wanted - len(self.variations)
 
     def __iter__(self) -> Iterator[Variation]:
         return iter(self.variations)
@@ -151,9 +162,11 @@ class VaryResult(varying.VaryResult):
 
 
 @dataclass(frozen=True, repr=False)
-class Interpolation(interpolating.Interpolation):
+class Interpolation:
     """The melodies from end to end, and each as an edit of the first. Iterating gives the melodies."""
 
+    melodies: tuple[Melody, ...]
+    ends: tuple[int, ...]  # indices of the melodies that were given
     results: tuple[EditResult, ...]
 
     def __iter__(self) -> Iterator[Melody]:
@@ -232,9 +245,12 @@ def varied(result: varying.VaryResult, original: Melody, model: Model, song: Son
     return VaryResult(edited(result.base, original, model, song), variations, result.wanted)
 
 
-def interpolated(path: interpolating.Interpolation, model: Model) -> Interpolation:
-    results = (edited(result, path.melodies[0], model) for result in interpolating.results(path, model))
-    return Interpolation(path.melodies, path.ends, tuple(results))
+def interpolated(
+    path: interpolating.Interpolation, found: Iterable[engine.EditResult], model: Model
+) -> Interpolation:
+    """`found` is each melody of the path as an edit of the first."""
+    results = tuple(edited(result, path.melodies[0], model) for result in found)
+    return Interpolation(path.melodies, path.ends, results)
 
 
 def inspected(melody: Melody, specs: tuple[AttributeSpec, ...], song: Song | None = None) -> Inspection:

@@ -23,9 +23,9 @@ from .shared.sources import Place
 from .vary import conclude, earlier_rows
 
 if TYPE_CHECKING:
-    from ..editing.interpolate import Interpolation
     from ..io.midi import Song
     from ..reports.manifest import Row
+    from ..results import Interpolation
 
 STEPS = 8
 NAMED = 3  # inputs in the outputs' name
@@ -85,9 +85,9 @@ def interpolate(
     path = trained.interpolate(inputs, steps, form=form, seed=seed)
     names = ["stdout" if plan.place == "-" else Path(plan.place).name for plan in plans]
     files_of_steps = names * len(path.melodies) if one else names
-    rows = interpolation_files.step_rows(path, files_of_steps, ", ".join(map(str, places)), trained, seed)
+    rows = interpolation_files.step_rows(path.results, files_of_steps, ", ".join(map(str, places)), trained, seed)
     if not dry_run:
-        for plan, data in zip(plans, interpolation_files.midi_files(path, songs, one), strict=True):
+        for plan, data in zip(plans, interpolation_files.midi_files(path.melodies, path.ends, songs, one), strict=True):
             if not plan.skip:
                 placing.write_output(plan, data)
         if not one:

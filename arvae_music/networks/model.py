@@ -27,6 +27,7 @@ from .runtime import GivenCodes, Runtime, Wrapped
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+AUTO = "auto"  # in place of a name: the packaged model that knows a melody best
 GRAIN = 0.1  # sd: the grain of an attribute that states none
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from ..arrays import Array, Float32s, Floats
 from ..music.meter import TICKS_PER_BEAT, Meter
 
+RUNTIMES = ("numpy", "torch")  # what computes the networks; the first is the usual one
 LOG_VARIANCE = (-10.0, 4.0)  # the encoder's bounds, as in measure_nets
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..editing.interpolate import Interpolation, excerpt, results
+from ..editing.edit import EditResult
+from ..editing.matching import excerpt
 from ..io.midi import Song, new_midi
 from ..music.melody import Melody
 from ..music.sliders import numbers_in
@@ -26,11 +27,11 @@ def input_of(song: Song, bars: str | None) -> Melody:
     return replace(part, bars=tuple(replace(bar, number=first + i) for i, bar in enumerate(part.bars)))
 
 
-def midi_files(path: Interpolation, songs: Sequence[Song], one: bool) -> list[bytes]:
-    """Every step as a MIDI file, or with `one` a single file of all steps. Tempo and instrument are the first input's;
+def midi_files(melodies: Sequence[Melody], ends: Sequence[int], songs: Sequence[Song], one: bool) -> list[bytes]:
+    """Every step as a MIDI file, or with `one` a single file of all steps; `ends` are the inputs' steps. Tempo and instrument are the first input's;
     velocities run in straight lines from one input's median to the next one's."""
-    line = np.interp(range(len(path.melodies)), path.ends, [song.velocity for song in songs])
-    steps = list(zip(path.melodies, map(round, line.tolist()), strict=True))
+    line = np.interp(range(len(melodies)), ends, [song.velocity for song in songs])
+    steps = list(zip(melodies, map(round, line.tolist()), strict=True))
     look: dict[str, Any] = {"tempo": songs[0].tempo, "program": songs[0].found.program or 0}
     return [_midi(content, look) for content in ([steps] if one else [[step] for step in steps])]
 
@@ -49,10 +50,12 @@ def _midi(steps: Sequence[tuple[Melody, int]], look: dict[str, Any]) -> bytes:
     )
 
 
-def step_rows(path: Interpolation, files: Sequence[str], source: str, model: Model, seed: int) -> list[Row]:
+def step_rows(
+    results: Sequence[EditResult], files: Sequence[str], source: str, model: Model, seed: int
+) -> list[Row]:
     """The manifest's row of every step, which requests the values on the line between the inputs around it."""
     rows = []
-    for n, (file, result) in enumerate(zip(files, results(path, model), strict=True), 1):
+    for n, (file, result) in enumerate(zip(files, results, strict=True), 1):
         targets = dict.fromkeys(result.names, f"step {n} of {len(files)}")
         rows.append(entry(file=file, source=source, n=n, seed=seed, model=model, result=result, targets=targets))
     return rows

@@ -459,7 +459,7 @@ def test_an_attribute_that_is_only_measured_works_guided_and_is_refused_latent()
     ("name", "remedy"), [("dens", "did you mean density?"), ("brightness", "it was trained with rhythm, range")]
 )
 def test_an_attribute_that_the_model_does_not_know(name: str, remedy: str):
-    for asked in ({name: 1}, {"range": 1, "keep": [name]}):
+    for asked in ({"targets": {name: 1}}, {"range": 1, "keep": [name]}):
         with pytest.raises(CheckpointError, match=f"no attribute '{name}'") as raised:
             bach().edit(ode(), **asked)
         assert raised.value.remedy.startswith(remedy)

@@ -400,7 +400,7 @@ def test_the_user_names_the_melody(options: dict[str, object], track: int) -> No
         (files.type_1()[:12] + b"\xe7\x28" + files.type_1()[14:], "SMPTE"),
         (files.type_1()[:12] + b"\0\0" + files.type_1()[14:], "no ticks in a quarter"),
         (files.save([files.conductor()]), "it holds no notes"),
-        (files.save([files.track(files.drums())]), r"only drums \(channel 10\); give --channel 10"),
+        (files.save([files.track(files.drums())]), r"only drums \(channel 10\); give channel=10"),
         (files.save([files.conductor((0, files.signature(5, 8))), files.track(files.tune())]), "unsupported meter 5/8"),
     ],
 )

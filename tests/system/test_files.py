@@ -37,7 +37,9 @@ def test_a_name_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_an_existing_file_stays(tmp_path: Path) -> None:
     path = tmp_path / "out.mid"
     path.write_bytes(b"precious")
-    with pytest.raises(OutputError, match=r"out\.mid: exists already; give --overwrite, --skip-existing") as caught:
+    with pytest.raises(
+        OutputError, match=r"out\.mid: exists already; give overwrite=True, or another name"
+    ) as caught:
         write_whole(path, b"new")
     assert caught.value.exit_code == 2
     assert path.read_bytes() == b"precious"
@@ -95,7 +97,7 @@ def test_an_interrupted_overwrite_leaves_the_old_file(
         write_whole(path, b"new", overwrite=True)
     if isinstance(caught.value, OutputError):
         assert "No space left on device" in caught.value.message
-        assert caught.value.remedy == "name another place with -o"
+        assert caught.value.remedy == "name another place with path=..."
     assert path.read_bytes() == b"precious"
     assert [p.name for p in tmp_path.iterdir()] == ["out.mid"]
 
