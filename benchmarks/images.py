@@ -1,4 +1,4 @@
-"""How good the models of images are, beside the paper's, and how fast their data are made and measured.
+"""Evaluates the image models beside the paper's, and times the drawing and measuring of their images.
 
     python benchmarks/images.py                    models mnist and sprites on what was held out of their training
     python benchmarks/images.py --speed            sprites drawn, digits measured, on one core

@@ -1,16 +1,18 @@
-"""What a model knows of tunes it never saw.
+"""How well a model reconstructs and encodes tunes that it was not trained on.
 
     python benchmarks/model.py bach --corpus bach --meters 4/4
     python benchmarks/model.py folk --corpus folk
     python benchmarks/model.py folk --corpus folk --meters 4/4 --drawn      in the paper's setting
 
-Reconstruction is the free-running argmax decode from the posterior mean: the share of tokens right, of events
-(tokens that are not HOLD), and of whole measures; with `--drawn` from a point of the posterior, as published, mean of
-evaluation.DRAWS. Interpretability is the R2 of a linear regression of an attribute on
-its own dimension's posterior mean, SCC their Spearman correlation; both stricter than the published protocol, which
-samples z and takes the dimension of largest mutual information. Attribute values repeat, codes do not:
-`ceiling` is the SCC of the perfect code, the value itself with its ties broken at random. `unseen` counts only
-measures that do not occur in the training tunes too.
+Each measure is encoded to its posterior mean and decoded again, always taking the likeliest token. The table has the
+share of tokens, of events (tokens other than HOLD), and of whole measures that are reconstructed exactly. With
+`--drawn` a random point of the posterior is decoded, as in the paper, and figures are means over evaluate.DRAWS points.
+
+Interpretability is the R2 of a linear regression of an attribute on the posterior mean of its own dimension, and SCC is
+their Spearman correlation. The paper's protocol is less strict: it samples the code, and takes the dimension with the
+largest mutual information. Attribute values are often equal while codes differ, so even a perfect code scores less
+than 1: `ceiling` is the SCC of the value itself plus a tiny random number. The row `unseen` leaves out measures that
+also occur in the training tunes.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ def main() -> None:
 
 
 def reconstruction(model: Model, examples: Examples, draws: int = 0) -> tuple[float, ...]:
-    """Shares of tokens, events and whole measures; from the posterior mean, or from so many points of it."""
+    """The reconstructed shares of tokens, events and whole measures, from the posterior mean or from `draws` points."""
     random, right, events, whole = np.random.default_rng(0), [], [], []
     for meter, at in by_meter(examples.inputs):
         rows = examples.inputs[at, 1 : 1 + meter.ticks]
@@ -72,7 +74,7 @@ def reconstruction(model: Model, examples: Examples, draws: int = 0) -> tuple[fl
 
 
 def encoder(model: Model, examples: Examples) -> tuple[float, float, float]:
-    """Means over the attributes of Spearman's rho, of its ceiling, and of R2, on the attribute's own dimension."""
+    """SCC, its ceiling, and interpretability (R2), each averaged over the attributes."""
     codes = np.zeros(examples.attributes.shape)
     for meter, at in by_meter(examples.inputs):
         z = model.runtime.encode(examples.inputs[at, 1 : 1 + meter.ticks], meter)

@@ -1,11 +1,11 @@
-"""Everything about speed and memory in one run, beside what it is to be compared with: a Markdown table.
+"""Measures speed and memory in one run, compares them with other programs, and prints a Markdown table.
 
     python benchmarks/sidebyside.py                      10 minutes
     python benchmarks/sidebyside.py --only start,training,corpus,engine,batch --rounds 5 --files 1000
 
-Medians of --rounds, of whole processes started in turn where a process is named: absolute times are the machine's, the
-ratios of one run are not. Peak memory is a process's largest resident set. Melodies are made of the training tunes of
-the built corpus bach, in a temporary folder; corpora that are built here go into a temporary cache.
+Every time is the median of --rounds. Absolute times depend on the machine; compare the ratios of one run. Peak memory
+is the largest resident set of a process. The column `goal` has the project's own goals. The melodies are made from the
+training tunes of the corpus bach, which must be built. All files go to a temporary folder.
 
     start       whole processes: arvae edit of a 16-measure melody, inspect, --help, against `python -c "import torch"`
     training    measures a second against a trainer of the usual kind (training.py); peak memory of `arvae train bach`
@@ -37,8 +37,8 @@ from arvae_music.training.comparison import markdown
 SECTIONS = ("start", "training", "corpus", "engine", "batch")
 MEASURES = 16
 READ = 40  # files that pretty_midi and music21 read
-Row = tuple[str, str, str, str, str]  # what, arvae, beside it, ratio, asked
-HEAD: Row = ("what", "arvae", "beside it", "ratio", "asked")
+Row = tuple[str, str, str, str, str]  # what, arvae, compared with, ratio, goal
+HEAD: Row = ("what", "arvae", "compared with", "ratio", "goal")
 
 
 def main() -> None:
@@ -77,9 +77,9 @@ def start(melodies: Sequence[Path], rounds: int) -> list[Row]:
     torch = seconds["import torch"]
     return [
         (f"`arvae edit`, {MEASURES} measures, whole process", f"{seconds['edit']:.2f} s", f"import torch {torch:.2f} s",
-         f"{seconds['edit'] / torch:.2f}", "<= .6 s, <= .5"),
-        ("`arvae inspect`, whole process", f"{seconds['inspect']:.2f} s", "", "", "<= .35 s"),
-        ("`arvae --help`, whole process", f"{seconds['--help']:.2f} s", "", "", "<= .12 s"),
+         f"{seconds['edit'] / torch:.2f}", "<= 0.6 s, <= 0.5"),
+        ("`arvae inspect`, whole process", f"{seconds['inspect']:.2f} s", "", "", "<= 0.35 s"),
+        ("`arvae --help`, whole process", f"{seconds['--help']:.2f} s", "", "", "<= 0.12 s"),
         ("peak memory of `arvae edit`", f"{memory:.0f} MB", "", "", "<= 200 MB"),
     ]  # fmt: skip
 

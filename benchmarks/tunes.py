@@ -1,4 +1,4 @@
-"""What the benchmarks share: a corpus's held-out tunes as melodies."""
+"""The held-out tunes of a corpus as melodies, for the other benchmarks."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
-"""How well models know tunes of a source that none was trained on, and whether one of both corpora knows them better.
+"""How well models reconstruct tunes of a corpus that none of them was trained on.
 
     arvae corpus build .venv/lib/python3.11/site-packages/music21/corpus/essenFolksong
     python benchmarks/unseen.py essenFolksong --models bach,folk
     python benchmarks/unseen.py essenFolksong --models bach,folk,runs/both
 
-Of every tune the share of tokens that come back, as `--model auto` measures it (library.fit); measures in meters that a
-model does not know count as wrong. `auto` is each tune by the model that knows it best, of those so far: a further
-model serves unseen sources if it lifts that row. Tunes are evenly spread over the corpus.
+For each tune, the benchmark measures the share of tokens that a model reconstructs, as `--model auto` does to choose
+a model (library.fit). Measures in meters that a model does not support count as wrong. The row `auto` uses, for each
+tune, the best of the models listed so far; a further model is useful if it raises this row. The tunes are evenly spread
+over the corpus.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ def main() -> None:
     chosen = pieces[spread(len(pieces), options.tunes)]
     judged = data.take(np.isin(data.pieces, chosen))
     print(f"{len(chosen)} tunes of {options.corpus}, {len(judged)} measures\n")
-    print("| model | tokens, mean of the tunes | of the worst tenth | whole measures | tunes that it knows best |")
+    print("| model | tokens, mean of the tunes | mean of the worst tenth | whole measures | tunes where it is best |")
     print("|---|---|---|---|---|")
     tokens, whole = [], []
     for name in options.models.split(","):
-        right = came_back(arvae_music.load(name), judged.inputs)
+        right = reconstructed(arvae_music.load(name), judged.inputs)
         tokens.append([_share(right, judged.pieces == piece, judged.inputs) for piece in chosen])
         whole.append([(right | (judged.inputs[:, 1:] < 0)).all(axis=1)[judged.pieces == piece] for piece in chosen])
         best = np.argmax(tokens, axis=0)
@@ -48,9 +49,8 @@ def main() -> None:
             _row(f"auto, of {len(tokens)}", np.max(tokens, axis=0), np.concatenate(auto), 1.0)
 
 
-def came_back(model: Model, inputs: np.ndarray) -> np.ndarray:
-    """(n, 1 + width) -> (n, width) which tokens come back right from the posterior's mean; none of a meter that the
-    model does not know."""
+def reconstructed(model: Model, inputs: np.ndarray) -> np.ndarray:
+    """(n, 1 + width) packed rows -> (n, width) which tokens are reconstructed; none in a meter unknown to the model."""
     right = np.zeros((len(inputs), inputs.shape[1] - 1), dtype=np.bool_)
     for meter, at in by_meter(inputs):
         if meter.name not in model.metadata.meters:

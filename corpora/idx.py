@@ -1,11 +1,13 @@
-"""IDX files, as MNIST comes in (LeCun, Cortes & Burges 1998), plain or gzip, read a piece at a time.
+"""Reads IDX files, the format of MNIST (LeCun, Cortes & Burges 1998), plain or compressed with gzip.
 
-    header    4 bytes: 0, 0, the type (8: unsigned bytes), the number of dimensions; then each dimension, 4 bytes,
-              big-endian. Images are 0x00000803 and (n, rows, columns), labels 0x00000801 and (n,)
-    data      the bytes, row by row
+    header    the magic number, 4 bytes: 0, 0, the data type (8 for unsigned bytes), and the number of dimensions.
+              Then the size of each dimension, 4 bytes each, big-endian. Images have the magic number 0x00000803
+              and the dimensions (n, rows, columns); labels have 0x00000801 and (n,)
+    data      unsigned bytes, item by item and row by row
 
-A file that is something else, that ends early or goes on too long, or whose gzip is damaged, is an InputError with
-what was found.
+`read` returns the items in arrays of at most CHUNK, so a large file never lies in memory as a whole. `count` reads the
+header only. Both raise InputError, which says what was found, for a file of another format, a file that is too short
+or too long, and damaged gzip data.
 """
 
 from __future__ import annotations
@@ -27,36 +29,38 @@ IMAGES, LABELS = 0x00000803, 0x00000801  # magic numbers
 KINDS = {IMAGES: "images", LABELS: "labels"}
 GZIP = b"\x1f\x8b"
 CHUNK = 4096  # items read at a time
+AGAIN = "download the file again"
 
 
 def count(path: Path, magic: int) -> int:
-    """How many items its header says there are. Raises InputError."""
+    """The number of items, according to the file's header. Raises InputError."""
     with _opened(path) as file:
         return _header(file, path, magic)[0]
 
 
 def read(path: Path, magic: int, shape: tuple[int, ...] = ()) -> Iterator[Bytes]:
-    """Its items, each of `shape`, in arrays of at most CHUNK. Raises InputError, as soon as something is wrong."""
+    """The file's items as uint8 arrays (at most CHUNK, *shape). Raises InputError at the first thing that is wrong."""
     with _opened(path) as file:
         total, *found = _header(file, path, magic)
         if tuple(found) != shape:
             has, wants = (" x ".join(map(str, sides)) for sides in (found, shape))
-            raise _wrong(path, f"its images are {has} pixels, not {wants}", "give MNIST's files")
+            raise _wrong(path, f"its images are {has} pixels, not {wants}", "give the files of MNIST")
         size, done = int(np.prod(shape, dtype=np.int64)), 0
         while done < total:
             wanted = min(CHUNK, total - done)
             data = _bytes(file, path, wanted * size)
             if len(data) < wanted * size:
                 whole = done + len(data) // size
-                raise _wrong(path, f"it ends after {whole} of {total} {KINDS[magic]}", "fetch it anew")
+                raise _wrong(path, f"it ends after {whole} of {total} {KINDS[magic]}", AGAIN)
             yield np.frombuffer(data, dtype=np.uint8).reshape(wanted, *shape)
             done += wanted
         if _bytes(file, path, 1):
-            raise _wrong(path, f"it goes on after its {total} {KINDS[magic]}", "fetch it anew")
+            raise _wrong(path, f"it has more data after its {total} {KINDS[magic]}", AGAIN)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The file, opened for reading, and decompressed if it is gzip."""
     try:
         with path.open("rb") as plain:
             packed = plain.read(2) == GZIP
@@ -67,22 +71,22 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _header(file: BinaryIO, path: Path, magic: int) -> tuple[int, ...]:
-    """The dimensions."""
+    """The size of each dimension; (total, *item shape)."""
     head = _bytes(file, path, 4)
     found = int.from_bytes(head, "big")
     if len(head) < 4 or found != magic:
         what = f"its magic number is 0x{found:08x}" if len(head) == 4 else f"it has {len(head)} bytes"
         other = f" (IDX {KINDS[found]})" if found in KINDS else ""
-        raise _wrong(path, f"{what}{other}, not 0x{magic:08x} (IDX {KINDS[magic]})", "give MNIST's files as they come")
+        raise _wrong(path, f"{what}{other}, not 0x{magic:08x} (IDX {KINDS[magic]})", "give the files of MNIST")
     sizes = _bytes(file, path, 4 * (magic & 0xFF))
     if len(sizes) < 4 * (magic & 0xFF):
-        raise _wrong(path, "it ends within its header", "fetch it anew")
+        raise _wrong(path, "it ends within its header", AGAIN)
     dimensions: tuple[Any, ...] = struct.unpack(f">{magic & 0xFF}I", sizes)
     return dimensions
 
 
 def _bytes(file: BinaryIO, path: Path, size: int) -> bytes:
-    """Up to `size` bytes."""
+    """The next `size` bytes, or fewer at the end of the file."""
     try:
         return file.read(size)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -90,7 +94,7 @@ def _bytes(file: BinaryIO, path: Path, size: int) -> bytes:
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
-    return _wrong(path, f"its gzip data is damaged or cut off ({error})", "fetch it anew")
+    return _wrong(path, f"its gzip data is damaged or cut off ({error})", AGAIN)
 
 
 def _wrong(path: Path, what: str, remedy: str) -> InputError:

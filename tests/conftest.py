@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: a melody on disk, a home of its own, and `arvae` as a real process."""
+"""Fixtures for all tests: a melody on disk, an empty home folder, and `arvae` run as a process of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import mido
 import numpy as np
 import pytest
 
-# A shell starts what it puts into the background deaf to Ctrl-C, and so would be the processes that tests interrupt.
+# A shell makes background processes ignore Ctrl-C. Tests that interrupt a process need the usual behaviour.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).parent.parent
@@ -39,8 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def exact_products() -> Iterator[None]:
-    """What a run in this process settles (processor.py) is not for the tests after it: where the processor has matrix
-    units, products would be of bfloat16 factors."""
+    """Restore PyTorch's full precision after each test. Training lowers it for the process (system/machine.py)."""
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_float32_matmul_precision("highest")
@@ -48,7 +47,7 @@ def exact_products() -> Iterator[None]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
-    """An environment with an empty home, configuration and cache, and no settings of the user's."""
+    """Environment variables with an empty home, configuration and cache folder, and without the user's settings."""
     places = {"HOME": "home", "XDG_CONFIG_HOME": "config", "XDG_CACHE_HOME": "cache", "LOCALAPPDATA": "local"}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARVAE_", "_ARVAE"))}
     kept.pop("COLUMNS", None)

@@ -1,4 +1,4 @@
-"""MIDI files to test with: a named list of known-hard ones, and hypothesis strategies for melodies.
+"""MIDI files for tests: a named list of files that are hard to read, and hypothesis strategies for melodies.
 
 All files are built with mido or byte by byte, never with the code under test. The melody of each known-hard
 file is `TUNE`, or is said beside it. Rows are canonical: no rest within a rest, and silent measures open

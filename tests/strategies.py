@@ -85,7 +85,7 @@ def tunes(draw: st.DrawFn, largest: int = 5) -> Tune:
 
 
 def canonical(drawn: Sequence[Row]) -> list[Row]:
-    """The same notes as `cut` would write them."""
+    """The same notes, written as `cut` writes them."""
     silent = True
     made = []
     for row in drawn:
@@ -121,7 +121,7 @@ def grid_notes(draw: st.DrawFn, chosen: Sequence[Meter], shift: int) -> list[Tim
 
 @st.composite
 def pictures(draw: st.DrawFn, size: int, smallest: int = 0, largest: int = 3) -> npt.NDArray[np.uint8]:
-    """(n, size, size) greys: blank, full, noise, and strokes of any thickness."""
+    """(n, size, size) grey images: black, white, noise, or one stroke of any thickness."""
     found = draw(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2**32 - 1)), min_size=smallest, max_size=largest))
     return np.array([_picture(size, *one) for one in found], dtype=np.uint8).reshape(len(found), size, size)
 

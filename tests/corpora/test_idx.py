@@ -1,4 +1,4 @@
-"""IDX files: what is written by hand is read back, and everything else is named and refused."""
+"""IDX files written by hand are read back, and the errors for other files say what is wrong with them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read(path: Path, magic: int = idx.IMAGES, shape: tuple[int, ...] = (4, 3)) -
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_images_and_labels_plain_and_gzip(tmp_path: Path, packed: bool) -> None:
+def test_images_and_labels_are_read_plain_and_from_gzip(tmp_path: Path, packed: bool) -> None:
     wrap = gzip.compress if packed else bytes
     images, labels = tmp_path / "images", tmp_path / "labels"
     images.write_bytes(wrap(whole(IMAGES, 0x803)))
@@ -34,7 +34,7 @@ def test_images_and_labels_plain_and_gzip(tmp_path: Path, packed: bool) -> None:
     assert read(labels, idx.LABELS, ()).tolist() == [7, 2, 1]
 
 
-def test_a_file_is_read_a_piece_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_read_in_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idx, "CHUNK", 2)
     path = tmp_path / "images"
     path.write_bytes(whole(IMAGES, 0x803))
@@ -54,7 +54,7 @@ GOOD = whole(IMAGES, 0x803)
         (GOOD[:9], "ends within its header"),
         (GOOD[:-1], "ends after 4 of 5 images"),
         (GOOD[:16], "ends after 0 of 5 images"),
-        (GOOD + b"x", "goes on after its 5 images"),
+        (GOOD + b"x", "has more data after its 5 images"),
         (whole(IMAGES.reshape(5, 3, 4), 0x803), "3 x 4 pixels, not 4 x 3"),
         (gzip.compress(GOOD)[:-12], "gzip data is damaged or cut off"),
         (gzip.compress(GOOD)[:14], "gzip data is damaged or cut off"),
@@ -62,7 +62,7 @@ GOOD = whole(IMAGES, 0x803)
         (gzip.compress(GOOD)[:-6] + bytes(6), "gzip data is damaged or cut off"),
     ],
 )
-def test_what_is_no_idx_file_of_images(tmp_path: Path, data: bytes, said: str) -> None:
+def test_the_error_says_why_a_file_is_not_read(tmp_path: Path, data: bytes, said: str) -> None:
     path = tmp_path / "train-images-idx3-ubyte"
     path.write_bytes(data)
     with pytest.raises(InputError, match=said) as raised:
@@ -71,6 +71,6 @@ def test_what_is_no_idx_file_of_images(tmp_path: Path, data: bytes, said: str) -
     assert raised.value.remedy
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read(tmp_path / "nothing")

