@@ -25,10 +25,6 @@ import arvae_music
 from arvae_music.networks.decoding import decode
 
 TOLERANCE, TOLERANCE_GUIDED = 0.01, 0.02
-# The evaluations of the images' models are older than commits c552689 and 2036a32, since which the paper's protocol
-# takes other points of the posteriors, and probes of leakage are crossed. To be dropped when they are made anew.
-OLDER = {"mnist": ("paper.", "leakage"), "sprites": ("paper.", "leakage")}
-TOLERANCE_OF_OLDER = 0.025
 MODELS = Path(arvae_music.__file__).parent
 PARTS = ("about", "counts", "attributes", "dimensions")  # of an evaluation: what it was made of, to be the same
 MUSIC = {"bach": ("march", "air", "minor", "repeated_form"), "folk": ("jig", "running_status", "waltz_with_pickup")}
@@ -54,8 +50,6 @@ def expect_published(run_arvae: Run, model: str, timeout: float) -> None:
     for name, value in known["headline"].items():
         here = found["headline"][name]
         tolerance = TOLERANCE_GUIDED if name.startswith("guided.") else TOLERANCE
-        if name.startswith(OLDER.get(model, ())):
-            tolerance = TOLERANCE_OF_OLDER
         if here != pytest.approx(value, rel=0, abs=tolerance, nan_ok=True):
             off[name] = f"{here:.4f}, published {value:.4f}"
     assert not off
