@@ -105,7 +105,7 @@ def _count(found: Checkpoint) -> int:
 
 
 def _shape(dims: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in dims.items())
+    return ", ".join(f"{name} {_readable(value)}" for name, value in dims.items())
 
 
 def _sliders(meta: Metadata) -> object:

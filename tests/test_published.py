@@ -109,3 +109,10 @@ def test_one_decode_does_what_is_asked(model: str) -> None:
                 made += [float(bar.achieved[at]) for bar in result.bars]
         assert len(asked) > 80
         assert spearmanr(asked, made).statistic > 0.9, attribute
+
+
+@pytest.mark.parametrize("model", ["bach", "mnist"])
+def test_the_description_of_a_model_has_no_python_in_it(model: str, run_arvae: Run) -> None:
+    done = run_arvae("models", "info", model)
+    assert done.returncode == 0, done.stderr
+    assert not set("{}[]") & set(done.stdout)
