@@ -17,8 +17,9 @@ from collections.abc import Callable
 import numpy as np
 
 from arvae_music.corpora import images, morpho_mnist, sprites
+from arvae_music.evaluation.published import METRICS
 from arvae_music.images import digits
-from arvae_music.images.evaluation import METRICS, PUBLISHED, evaluate_model
+from arvae_music.images.evaluation import PUBLISHED, evaluate_model
 from arvae_music.images.model import load
 from arvae_music.vae.examples import split
 

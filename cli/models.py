@@ -105,7 +105,7 @@ def _count(found: Checkpoint) -> int:
 
 
 def _shape(dims: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in dims.items())
+    return ", ".join(f"{name} {_readable(value)}" for name, value in dims.items())
 
 
 def _sliders(meta: Metadata) -> object:
@@ -121,5 +121,12 @@ def _sliders(meta: Metadata) -> object:
 
 
 def _section(title: str, values: dict[str, Any]) -> str:
-    lines = [f"  {name}: {value}" for name, value in values.items()]
+    lines = [f"  {name}: {_readable(value)}" for name, value in values.items()]
     return "\n".join(["", title, *(lines or ["  (nothing recorded)"])])
+
+
+def _readable(value: Any) -> str:
+    """Tables and lists without Python's brackets and quotes."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_readable(item)}" for name, item in value.items())
+    return ", ".join(map(_readable, value)) if isinstance(value, list | tuple) else str(value)

@@ -5,7 +5,7 @@ Shapes: n measures, k attributes, z dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
@@ -74,8 +74,7 @@ class Evaluation:
         return {**own, "published": self.published}
 
     def __repr__(self) -> str:
-        figures = ", ".join(f"{name} {self.headline[name]:.3f}" for name in _SHOWN if name in self.headline)
-        return f"<Evaluation of {title(self.about)}: {figures}>"
+        return short_repr(self.about, self.headline, _SHOWN)
 
     def _repr_html_(self) -> str:
         """The paper's metrics as a table, for notebooks."""
@@ -86,6 +85,12 @@ class Evaluation:
 def title(about: Mapping[str, Any]) -> str:
     """`bach on bach, test`."""
     return f"{about.get('model', 'a model')} on {about.get('corpus', 'its corpus')}, {about.get('part', 'a part')}"
+
+
+def short_repr(about: Mapping[str, Any], headline: Figures, names: Sequence[str]) -> str:
+    """One line with a few figures of the headline."""
+    figures = ", ".join(f"{name} {headline[name]:.3f}" for name in names if name in headline)
+    return f"<Evaluation of {title(about)}: {figures}>"
 
 
 def metrics_table(caption: str, rows: Mapping[str, Figures]) -> str:

@@ -32,6 +32,8 @@ import numpy as np
 from ..arrays import Floats, Ints
 from ..evaluation import headline, metrics, sections
 from ..evaluation.probes import probes
+from ..evaluation.published import METRICS
+from ..evaluation.result import metrics_table, short_repr, title
 from ..evaluation.sections import Figures, Progress
 from ..vae import statistics
 from ..vae.examples import Examples, spread
@@ -40,7 +42,6 @@ from .classifier import train as train_classifier
 from .model import ImageModel
 from .networks import accuracy_of
 
-METRICS = ("interpretability", "modularity", "mig", "sap", "scc")
 _FIGURES = (*METRICS, "pixels", "kept")
 PUBLISHED: dict[str, dict[str, Figures]] = {
     "mnist": {
@@ -52,6 +53,7 @@ PUBLISHED: dict[str, dict[str, Figures]] = {
         "beta-VAE, published": dict(zip(_FIGURES[:-1], (0.448, 0.913, 0.328, 0.400, 0.616, 0.9976), strict=True)),
     },
 }
+_SHOWN = ("pixels", "control", "drift", "leakage")  # figures of the headline in the short repr
 TRAVERSED = np.linspace(-4, 4, 10)  # codes, as published
 
 
@@ -68,9 +70,9 @@ class EvaluationOptions:
         return cls(seed, images=1500, controlled=150, traversed=100, probe_rows=1500)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
-    """Ordered name -> value mappings, NaN where there was nothing to measure."""
+    """Ordered name -> value mappings; NaN where there was nothing to measure."""
 
     about: Mapping[str, Any]
     attributes: tuple[str, ...]
@@ -88,6 +90,14 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         return dict(vars(self))
+
+    def __repr__(self) -> str:
+        return short_repr(self.about, self.headline, _SHOWN)
+
+    def _repr_html_(self) -> str:
+        """The paper's metrics as a table, for notebooks."""
+        known = PUBLISHED.get(str(self.about.get("corpus")), {})
+        return metrics_table(title(self.about), {**self.representation, **known})
 
 
 @dataclass(frozen=True, eq=False)

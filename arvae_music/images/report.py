@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..evaluation.published import METRICS
 from ..reports.evaluation_tables import Table, number
-from .evaluation import METRICS, PUBLISHED, Evaluation
+from .evaluation import PUBLISHED, Evaluation
 
 Figures = Mapping[str, float]
 

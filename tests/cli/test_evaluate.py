@@ -116,9 +116,10 @@ def test_quiet_says_nothing_but_what_fails(run):
         (("nosuch",), "there is no model 'nosuch'"),
         (("small", "--part", "train"), "there is no part 'train'; give valid or test"),
         (("small", "--corpus", "nosuch"), "no corpus is called 'nosuch'"),
-        (("small", "--fail-under", "control"), "is no threshold; write control=.95"),
+        (("small", "--fail-under", "control"), "is not a valid threshold; write control=0.95"),
         (("small", "--fail-under", "contrl=.9"), "did you mean control?"),
         (("small", "--fail-under", "control.tempo=.9"), "there is no figure 'control.tempo'"),
+        (("small", "--fail-under", "foo=1"), 'lists all figures under "headline"'),
         (("small", "--fail-under", "leakage=.3"), "leakage is better lower; give --fail-over leakage=.3"),
         (("small", "--fail-over", "control=.3"), "control is better higher; give --fail-under control=.3"),
     ],
@@ -128,3 +129,28 @@ def test_what_cannot_be_asked_is_exit_2_before_any_work(run, words, said):
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+    assert len(done.stderr) < 200  # and not a list of 130 names
+
+
+def test_python_gets_the_same_evaluation(folder, judged):
+    program = (
+        "import json, sys; from arvae_music.assessment import evaluate\n"
+        "found = evaluate(sys.argv[1], seed=3, quick=True)\n"
+        "print(json.dumps([found.headline, repr(found), found._repr_html_()]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "small"],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**CLEAN, "ARVAE_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"},
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    headline, short, table = json.loads(done.stdout)
+    expected = {name: value for name, value in json.loads(judged.stdout)["headline"].items() if value is not None}
+    assert {name: headline[name] for name in expected} == expected
+    assert short.startswith("<Evaluation of small on tunes, valid: measures ")
+    assert len(short) < 200
+    assert "<caption>small on tunes, valid</caption>" in table
+    assert "<th>paper&#x27;s protocol</th>" in table

@@ -193,8 +193,8 @@ def test_one_bad_picture_stops_no_other(run_arvae: Run, work: Path) -> None:
         (("interpolate", "digit.png", "digit.png", "--one"), "No such option: --one"),
         (("traverse", "bach"), "a model of measures"),
         (("traverse", "mnits"), "did you mean mnist"),
-        (("evaluate", "mnist", "--html", "a.html"), "no report of images"),
-        (("evaluate", "mnist", "--corpus", "bach"), "no set of images"),
+        (("evaluate", "mnist", "--html", "a.html"), "no HTML report"),
+        (("evaluate", "mnist", "--corpus", "bach"), "not a set of images"),
     ],
 )
 def test_requests_that_make_no_sense(
@@ -250,7 +250,7 @@ def test_evaluate_and_its_thresholds(run: Call, work: Path) -> None:
 def test_a_set_of_pictures_of_another_size_is_refused(run: Call, work: Path) -> None:
     done = run("evaluate", "mnist", "--corpus", "sprites", "--quick")
     assert done.returncode == 2
-    assert "sprites has pictures of 64 x 64 pixels, and the model draws others, of 28" in done.stderr
+    assert "sprites has images of 64 x 64 pixels, and the model needs 28 x 28" in done.stderr
 
 
 def test_building_mnist_says_what_is_wrong(run: Call, work: Path) -> None:

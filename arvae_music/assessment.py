@@ -1,0 +1,205 @@
+"""Evaluate a model on a built corpus, as `arvae evaluate` does.
+
+    from arvae_music.assessment import evaluate
+
+    result = evaluate("bach", part="test")
+    result.headline["control"], result.to_json()
+
+The figures are explained in evaluation/ (evaluate.py, control.py, metrics.py), and for images in images/evaluation.py.
+Modules are imported where they are used: a model of images needs PyTorch, and a corpus of melodies needs pyarrow.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+from .errors import CorpusError, UsageError
+
+if TYPE_CHECKING:
+    from .evaluation.result import Evaluation
+    from .images.evaluation import Evaluation as ImageEvaluation
+    from .images.model import ImageModel
+    from .networks.model import Model
+    from .vae.examples import Examples
+    from .vae.metadata import Metadata
+
+PARTS = ("valid", "test")
+
+
+def _ignore(section: str) -> None:
+    pass
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, stacklevel=4)
+
+
+@overload
+def evaluate(
+    model: Model, corpus: str | None = None, part: str = "valid", *, seed: int = 0, quick: bool = False,
+    progress: Callable[[str], None] = _ignore, warn: Callable[[str], None] = _warn,
+) -> Evaluation: ...  # fmt: skip
+@overload
+def evaluate(
+    model: ImageModel, corpus: str | None = None, part: str = "valid", *, seed: int = 0, quick: bool = False,
+    progress: Callable[[str], None] = _ignore, warn: Callable[[str], None] = _warn,
+) -> ImageEvaluation: ...  # fmt: skip
+@overload
+def evaluate(
+    model: str | Path, corpus: str | None = None, part: str = "valid", *, seed: int = 0, quick: bool = False,
+    progress: Callable[[str], None] = _ignore, warn: Callable[[str], None] = _warn,
+) -> Evaluation | ImageEvaluation: ...  # fmt: skip
+
+
+def evaluate(
+    model: str | Path | Model | ImageModel,
+    corpus: str | None = None,
+    part: str = "valid",
+    *,
+    seed: int = 0,
+    quick: bool = False,
+    progress: Callable[[str], None] = _ignore,
+    warn: Callable[[str], None] = _warn,
+) -> Evaluation | ImageEvaluation:
+    """Evaluate a model, given as it is or by name, file or run folder, on a part of a built corpus.
+
+    `corpus` is by default the one that the model was trained on. `part` is "valid" or "test": choose and tune on
+    "valid", and report "test". `quick` takes about half the time and gives rougher figures. `progress` is called with
+    the name of each section, and `warn` with what limits the result. Raises UsageError, CheckpointError, and
+    CorpusError where the corpus is not built or holds no examples for this part.
+    """
+    from .networks.model import Model
+
+    if part not in PARTS:
+        raise UsageError(f"there is no part {part!r}", remedy=f"give {' or '.join(PARTS)}")
+    if isinstance(model, str | Path):
+        model = _loaded(model)
+    if isinstance(model, Model):
+        return _evaluate_melodies(model, corpus, part, seed, quick, progress, warn)
+    return _evaluate_images(model, corpus, part, seed, quick, progress)
+
+
+def figure_names(metadata: Metadata, corpus: str | None = None) -> tuple[str, ...]:
+    """The names in the headline of an evaluation of this model, in order. Raises UsageError for an unusable corpus."""
+    if metadata.kind == "images":
+        from .corpora import morpho_mnist
+        from .images.evaluation import headline_names as names_of_images
+
+        return names_of_images(metadata.names, corpus_of(metadata, corpus) == morpho_mnist.NAME)
+    from .evaluation.headline import headline_names
+
+    return headline_names(metadata.carried)
+
+
+def corpus_of(metadata: Metadata, corpus: str | None = None) -> str:
+    """The corpus to evaluate a model on: `corpus`, or the one it was trained on. Raises UsageError."""
+    name = corpus or metadata.provenance.get("corpus")
+    if metadata.kind == "images":
+        from .corpora import images
+
+        if name not in images.NAMES:
+            raise UsageError(f"{name!r} is not a set of images", remedy=f"give --corpus {' or '.join(images.NAMES)}")
+    if not name:
+        raise UsageError("the model does not record its training corpus", remedy="give --corpus")
+    return str(name)
+
+
+def _loaded(model: str | Path) -> Model | ImageModel:
+    from . import library
+    from .vae import checkpoint
+
+    path = checkpoint.find(model)
+    if checkpoint.describe(path).kind == "images":
+        from .images.model import load
+
+        return load(path)
+    return library.load(path)
+
+
+# ------------------------------------------------------------------------------------ images
+
+
+def _evaluate_images(
+    model: ImageModel, corpus: str | None, part: str, seed: int, quick: bool, progress: Callable[[str], None]
+) -> ImageEvaluation:
+    from .corpora import images
+    from .images.evaluation import EvaluationOptions, evaluate_model
+    from .vae.examples import split
+
+    name = corpus_of(model.metadata, corpus)
+    data = images.load(name)
+    side = data.examples.inputs.shape[1]
+    if side != model.dims.size:  # check this before attributes are measured
+        raise UsageError(
+            f"{name} has images of {side} x {side} pixels, and the model needs {model.dims.size} x {model.dims.size}",
+            remedy="leave out --corpus",
+        )
+    data = images.load(name, tuple(scale.origin or scale.name for scale in model.metadata.scales))
+    parts = split(data.examples)
+    held_out: Examples = getattr(parts, part)
+    if len(held_out) == 0:
+        raise CorpusError(f"{name} has no images in its part {part}", remedy="build it from more images")
+    about = _about(model, name, part, {"data": data.source})
+    options = EvaluationOptions.quick(seed) if quick else EvaluationOptions(seed)
+    digits = data.digits_of if data.digits else None
+    return evaluate_model(model, parts.train, held_out, options, about, digits, progress)
+
+
+# ------------------------------------------------------------------------------------ melodies
+
+
+def _evaluate_melodies(
+    model: Model,
+    corpus: str | None,
+    part: str,
+    seed: int,
+    quick: bool,
+    progress: Callable[[str], None],
+    warn: Callable[[str], None],
+) -> Evaluation:
+    from .evaluation.evaluate import EvaluationOptions, evaluate_model
+
+    name = corpus_of(model.metadata, corpus)
+    train, held_out = _split(model, name, part)
+    if len(held_out) == 0:
+        raise CorpusError(f"{name} has no tunes in its part {part}", remedy="name a larger corpus with --corpus")
+    known = _trained_on(model, name, part, warn)
+    options = EvaluationOptions.quick(seed) if quick else EvaluationOptions(seed)
+    return evaluate_model(model, train, held_out, options, _about(model, name, part), known, progress)
+
+
+def _trained_on(model: Model, corpus: str, part: str, warn: Callable[[str], None]) -> Examples | None:
+    """The model's training examples, if they come from another corpus than `corpus`."""
+    trained_on = model.metadata.provenance.get("corpus")
+    if trained_on == corpus:
+        return None
+    instead = f"measures count as unseen if they are not in the training part of {corpus}"
+    if not trained_on:
+        warn(f"the model does not record its training corpus: {instead}")
+        return None
+    try:
+        return _split(model, trained_on, part)[0]
+    except CorpusError:
+        warn(f"the model's training corpus {trained_on} is not built: {instead}")
+        return None
+
+
+def _split(model: Model, corpus: str, part: str) -> tuple[Examples, Examples]:
+    """The training part and `part`, split as `arvae train` does, in the meters that the model supports."""
+    from .corpora import registry
+    from .music.meter import Meter
+    from .vae.examples import split
+
+    specs = [spec for spec in model.specs if spec.name in model.metadata.carried]
+    meters = [Meter.parse(name) for name in model.metadata.meters]
+    parts = split(registry.load(corpus).examples(specs, meters))
+    held_out: Examples = getattr(parts, part)
+    return parts.train, held_out
+
+
+def _about(model: Model | ImageModel, corpus: str, part: str, more: dict[str, str] | None = None) -> dict[str, str]:
+    own = {"model": model.name, "digest": model.checkpoint.digest, "corpus": corpus}
+    return {**own, **(more or {}), "part": part}
