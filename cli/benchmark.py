@@ -30,7 +30,7 @@ from .domains import Plan, domain_of
 from .evaluate import PARTS
 from .main import INTERRUPTED
 from .run import Run
-from .shared import common
+from .shared import common, completion
 from .train import default_run, load_data, make_plan, processes, read_plan
 
 if TYPE_CHECKING:
@@ -40,7 +40,13 @@ if TYPE_CHECKING:
 MINUTES = 2.0
 ALL_EPOCHS = 1_000_000  # the clock ends a run before these
 
-Corpus = Annotated[str, typer.Option("--corpus", "-c", metavar="NAME", help="A corpus, as for arvae train.")]
+Corpus = Annotated[
+    str,
+    typer.Option(
+        "--corpus", "-c", metavar="NAME", help="A corpus, as for arvae train.",
+        autocompletion=completion.corpora,
+    ),
+]
 Objectives = Annotated[
     str,
     typer.Option(metavar="all|NAME,...", rich_help_panel="Runs", help=f"Which, with commas: {', '.join(ENTRIES)}."),

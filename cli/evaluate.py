@@ -24,7 +24,7 @@ import typer
 from ..errors import CorpusError, OutputError, UsageError
 from ..system import machine
 from .corpus import ensure_built
-from .shared import common
+from .shared import common, completion
 
 if TYPE_CHECKING:
     from ..evaluation.evaluate import Evaluation
@@ -39,7 +39,10 @@ PARTS = ("valid", "test")
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, its file, or a run folder.")]
 Corpus = Annotated[
     str | None,
-    typer.Option("--corpus", "-c", metavar="NAME", help="A built corpus.  [default: the model's own]"),
+    typer.Option(
+        "--corpus", "-c", metavar="NAME", help="A built corpus.  [default: the model's own]",
+        autocompletion=completion.corpora,
+    ),
 ]
 Part = Annotated[str, typer.Option("--part", metavar="valid|test", help="Which of the tunes held out of training.")]
 Html = Annotated[

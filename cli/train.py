@@ -22,7 +22,7 @@ from ..training.objectives import DEFAULT, ENTRIES, NOTHING, entry
 from .corpus import ensure_built, ensure_varied
 from .domains import BATCH, EPOCHS, STEPS, Data, Plan, domain_of
 from .run import Run, barrier, first
-from .shared import common
+from .shared import common, completion
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -33,7 +33,10 @@ _NETWORK = "Network"
 
 Corpus = Annotated[
     str,
-    typer.Argument(metavar="CORPUS", help="bach, folk, bach+folk, a corpus that you built; or images: sprites, mnist."),
+    typer.Argument(
+        metavar="CORPUS", help="bach, folk, bach+folk, a corpus that you built; or images: sprites, mnist.",
+        autocompletion=completion.corpora,
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="RUN", help="The run's folder.  [default: runs/CORPUS]")
