@@ -30,7 +30,7 @@ from ..training.session import Session
 from .corpus import ensure_built
 from .main import INTERRUPTED
 from .run import run_session
-from .shared import common
+from .shared import common, completion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,13 @@ if TYPE_CHECKING:
     from ..training.benchmarking import Job
     from ..training.recipe import Data
 
-Corpus = Annotated[str, typer.Option("--corpus", "-c", metavar="NAME", help="A corpus, as for arvae train.")]
+Corpus = Annotated[
+    str,
+    typer.Option(
+        "--corpus", "-c", metavar="NAME", help="A corpus, as for arvae train.",
+        autocompletion=completion.corpora,
+    ),
+]
 Objectives = Annotated[
     str,
     typer.Option(metavar="all|NAME,...", rich_help_panel="Runs", help=f"Which, with commas: {', '.join(ENTRIES)}."),

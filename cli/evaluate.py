@@ -22,7 +22,7 @@ from ..assessment import PARTS as PARTS  # `arvae benchmark` has the same option
 from ..errors import OutputError, UsageError
 from ..system import machine
 from .corpus import ensure_built
-from .shared import common
+from .shared import common, completion
 
 if TYPE_CHECKING:
     from ..evaluation.result import Evaluation
@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, its file, or a run folder.")]
 Corpus = Annotated[
     str | None,
-    typer.Option("--corpus", "-c", metavar="NAME", help="A built corpus.  [default: the model's own]"),
+    typer.Option(
+        "--corpus", "-c", metavar="NAME", help="A built corpus.  [default: the model's own]",
+        autocompletion=completion.corpora,
+    ),
 ]
 Part = Annotated[str, typer.Option("--part", metavar="valid|test", help="Which of the tunes held out of training.")]
 Html = Annotated[

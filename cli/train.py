@@ -21,7 +21,7 @@ from ..training.recipe import EPOCHS, STEPS
 from ..training.run_folder import RunFolder, default_folder
 from .corpus import ensure_built
 from .run import run_session
-from .shared import common
+from .shared import common, completion
 
 _OBJECTIVE = "Objective"
 _TRAINING = "Training"
@@ -29,7 +29,10 @@ _NETWORK = "Network"
 
 Corpus = Annotated[
     str,
-    typer.Argument(metavar="CORPUS", help="bach, folk, bach+folk, a corpus that you built; or images: sprites, mnist."),
+    typer.Argument(
+        metavar="CORPUS", help="bach, folk, bach+folk, a corpus that you built; or images: sprites, mnist.",
+        autocompletion=completion.corpora,
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="RUN", help="The run's folder.  [default: runs/CORPUS]")

@@ -28,7 +28,9 @@ def input_of(song: Song, bars: str | None) -> Melody:
 
 
 def midi_files(melodies: Sequence[Melody], ends: Sequence[int], songs: Sequence[Song], one: bool) -> list[bytes]:
-    """Every step as a MIDI file, or with `one` a single file of all steps; `ends` are the inputs' steps. Tempo and instrument are the first input's;
+    """Every step as a MIDI file, or with `one` a single file of all steps; `ends` are the steps that are inputs.
+
+    Tempo and instrument are the first input's;
     velocities run in straight lines from one input's median to the next one's."""
     line = np.interp(range(len(melodies)), ends, [song.velocity for song in songs])
     steps = list(zip(melodies, map(round, line.tolist()), strict=True))

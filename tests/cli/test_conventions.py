@@ -212,6 +212,8 @@ def test_options_are_completed(run_arvae: Run) -> None:
         ("arvae edit --mode l", ["latent"]),
         ("arvae image traverse mn", ["mnist"]),
         ("arvae image ed", ["edit"]),
+        ("arvae train fo", ["folk"]),
+        ("arvae evaluate --corpus ba", ["bach"]),
     ],
 )
 def test_values_are_completed(run_arvae: Run, typed: str, offered: list[str]) -> None:
