@@ -1,10 +1,10 @@
-"""The best way through a melody: one candidate for every measure, so that measures still join.
+"""The best way through a melody: one candidate for every measure, chosen so that the measures still join.
 
-A candidate costs what the search says; going from one measure's candidate to the next one's costs what it
-does to the barline: a tie that is broken or made, a leap that was not there, a note repeated that was not.
-`best_path` is Viterbi's algorithm (1967). Measures that are the same get the same candidate (form): each set of
-them takes the one whose best paths through all its places cost least together, then the rest is solved again. Where
-two sets so chosen cannot stand beside each other, the one that had to part chooses first, and the rest after it.
+The search prices each candidate. `transition` adds a price for what a pair of neighbours does to the barline between
+them: a tie that is broken or made, a new leap, a note that is newly repeated. `best_path` finds the cheapest way with
+Viterbi's algorithm (1967). Measures of one form get the same candidate: each set of them takes the one whose best paths
+through all its places cost least together, and then the rest is solved again. Where two sets cannot stand beside each
+other with what they took, the set that could not stay together chooses first.
 """
 
 from __future__ import annotations

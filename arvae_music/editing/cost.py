@@ -1,4 +1,4 @@
-"""What is asked of measures, what a candidate is measured by, and what it costs to be off. search.py does the search.
+"""What is wanted of measures, how candidates are measured, and what everything costs. search.py does the search.
 
 Attributes are black boxes: rows go in, values come out. Shapes: g groups (distinct measures, all of one meter),
 n candidates, t ticks, k attributes.
@@ -74,7 +74,7 @@ INTERPOLATION = Prices(miss=6.0, crooked=4.0)  # the line between the ends is a 
 
 @dataclass(frozen=True)
 class Problem:
-    """Measures of one meter, and what is asked of them."""
+    """Measures of one meter, and what is wanted of them."""
 
     meter: Meter
     rows: Rows  # (g, t)
@@ -85,16 +85,16 @@ class Problem:
 
 @dataclass(frozen=True)
 class Judge:
-    """What a candidate is measured by; the same for a whole melody."""
+    """How candidates are measured and priced; the same for all measures of one meter."""
 
     specs: Sequence[AttributeSpec]
     sd: Floats  # (k,)
-    grain: Floats  # (k,) raw; half of it off is still a hit
+    grain: Floats  # (k,) raw, the smallest difference that counts; half of it off is still a hit
     related: Floats  # (k, k) squared correlations
     locks: Locks
     limit: float = 1.0  # largest share of ticks that may change
     prices: Prices = EDIT
-    kept: Mask | None = None  # (k,) attributes that may not be missed at all
+    kept: Mask | None = None  # (k,) attributes that must never be missed
 
     def tolerance(self) -> Floats:
         """(k,) in sd."""

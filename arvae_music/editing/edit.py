@@ -1,15 +1,18 @@
-"""The edit engine: propose, measure, choose, refine.
+"""The edit engine: it moves attributes of a melody to requested values and changes as little else as it can.
 
     request = EditRequest({"density": parse("+1.5", spec)})
     result = edit(melody, request, model)      # result.melody, result.bars: before, asked, achieved
 
-`guided` (the default) proposes decodes of moved latent codes, measures the attributes of the proposals
-themselves, refines them (search.py) and takes the best path through all measures (path.py). `latent` is the
-paper's bare traversal, one decode a measure, for comparison. Neither touches a measure that already has
-what is asked of it, so that an edit of zero returns the melody as it was. A measure of silence is a rest that somebody
-wrote: it stays one, unless an absolute value is asked for (`=8notes`).
+`guided` (the default) shifts the latent code of every measure, decodes candidates, measures their attributes, improves
+them by small changes (search.py) and chooses the candidates that join best over the barlines (best_path.py). `latent`
+is the paper's plain traversal: it takes one decode for each measure and serves for comparison. Neither mode changes a
+measure that already meets the request, so that an edit of zero returns the melody as it was. A silent measure stays
+silent unless the request names a value (`=8notes`).
 
-The engine sees attributes as black boxes and the model through `runtime.Runtime`; it knows no files.
+What the user keeps goes before what the user requests: where both cannot be, the kept attributes stay, the measure gets
+the nearest value that allows it, and `EditResult.missed` counts it.
+
+The engine sees attributes as black boxes and the model through `runtime.Runtime`. It knows nothing of files.
 """
 
 from __future__ import annotations
@@ -87,10 +90,10 @@ class BarResult:
     number: int
     meter: Meter
     before: Floats
-    asked: Floats  # NaN where nothing was asked
-    wanted: Floats  # asked, brought into what the model's corpus holds
+    asked: Floats  # what the request names; NaN where it names nothing
+    wanted: Floats  # the same, limited to values that occur in the model's corpus
     achieved: Floats
-    hits: Mask  # (k,) within half a grain of what is wanted; True where nothing is
+    hits: Mask  # (k,) within half a grain of the wanted value; True where none is wanted
     changed: bool
 
     @property
@@ -99,17 +102,17 @@ class BarResult:
 
     @property
     def clamped(self) -> Mask:
-        """(k,) where the request lies beyond what any measure of the corpus has."""
+        """(k,) where the request lies outside the range of the model's corpus."""
         return ~np.isnan(self.asked) & (np.abs(self.asked - self.wanted) > 1e-9)
 
     @property
     def exact(self) -> Mask:
-        """(k,) which have what was asked, not only the nearest that there is; True where nothing was."""
+        """(k,) which have the requested value and not only the nearest in the corpus; True where none was requested."""
         return self.hits & ~self.clamped
 
     @property
     def short(self) -> Mask:
-        """(k,) where less was asked than half a grain: there is no nearer value than what was there."""
+        """(k,) where the request is a change by less than half a grain, so that the old value is the nearest."""
         stays = np.abs(self.achieved - self.before) < 1e-9
         return self.exact & stays & ~np.isnan(self.asked) & (np.abs(self.asked - self.before) > 1e-9)
 
@@ -128,7 +131,7 @@ class EditResult:
 
 
 def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
-    """The melody with the request met where it can be; attributes that the model carries stay, as far as they can.
+    """Meet the request where it can be met; the other attributes that the model knows move as little as possible.
 
     Raises CheckpointError for an attribute that the model does not know, UsageError for one that it only
     measures in latent mode.
@@ -148,7 +151,7 @@ def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
     return EditResult(changed, model.metadata.names, results, skipped)
 
 
-# ------------------------------------------------------------------------------------ what is asked
+# ------------------------------------------------------------------------------------ the request
 
 
 @dataclass(frozen=True)
@@ -199,7 +202,7 @@ def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Ta
         else:
             tasks.append(task)
     changing = {task.place.index for task in tasks if task.open}
-    # What is tied into a measure that has what is asked already, and so stays as it is, is not ours to move.
+    # A measure that already meets the request stays as it is, so the note that is tied into it must stay too.
     return [
         replace(task, place=_bound(task.place, melody, editable, changing)) for task in tasks
     ], skipped
@@ -252,7 +255,7 @@ def _latent(places: Sequence[Place], model: Model) -> dict[int, Row]:
 
 
 def _joined(row: Row, place: Place) -> Row:
-    """The decode with its ends made to fit what is not edited: the decoder knows nothing of the barlines."""
+    """The decode with its ends made to fit the measures that are not edited; the decoder knows nothing of these."""
     if place.tie == -1 and row[0] == HOLD:
         row[0] = place.row[0] if place.row[0] != HOLD else REST
     if place.tie == 1:
@@ -277,7 +280,7 @@ def _guided(melody: Melody, places: Sequence[Place], request: EditRequest, model
         pools = _searched(some, judge, request, model)
         if not kept.any():
             return pools
-        # Where nothing meets the whole request, what is kept goes first: a second search never gives it up.
+        # Where nothing meets the whole request, a second search never gives up what is kept.
         strict = replace(judge, kept=kept)
         missed = [g for g, pool in enumerate(pools) if not pool.hit.any()]
         again = _searched([some[g] for g in missed], strict, request, model) if missed else []

@@ -1,6 +1,6 @@
-"""A walk among measures: what can be reached by small random changes, kept where it is good.
+"""A walk among measures by small random changes; it keeps the good ones.
 
-The edit engine's search (search.py) looks for the NEAREST measure that has what was asked. Variations and
+The edit engine's search (search.py) looks for the NEAREST measure that meets a request. Variations and
 interpolations want measures that lie at some distance from the ones given, many of them, and different ones. So
 here the best of every niche are kept (Mouret & Clune 2015, MAP-Elites; what a niche is, the caller says), and
 in each round some of them are changed a little, one to four changes at a time:
@@ -11,8 +11,8 @@ in each round some of them are changed a little, one to four changes at a time:
     a run of notes goes up or down     by one to three steps of the scale
     a beat is copied                   from a guide: a decode of a moved latent point, the other end of a path
 
-What the caller forbids is dropped, what it prices is kept or not. Changes are guessed to be as plausible as the
-decoder's probabilities before the change say; those that look best are looked at again by the model.
+The caller says what is forbidden and what each candidate costs. How plausible a change is, is first guessed from the
+decoder's probabilities before the change; the model looks again at those that seem best.
 
 Shapes: g groups (measures, all of one meter), n candidates, t ticks, v vocabulary, q guides of each group.
 """

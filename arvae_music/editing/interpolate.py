@@ -11,9 +11,10 @@ from its own predecessor (`gap`: onsets made and unmade, and by how much pitches
 How. Each pair of measures is encoded. The latent dimensions of attributes go along a straight line, in the
 attribute's value; the others along an arc (slerp, Shoemake 1985): a straight line between two points of a
 Gaussian in many dimensions runs through its middle, where every measure is an average one. Decodes at each
-point, and walks (walk.py) that start from these and mix in the ends' beats, are candidates; they are priced by
+point, and walks (explore.py) that start from these and mix in the ends' beats, are candidates; they are priced by
 the distance from the line, by the attributes and by how surprising the model finds them. A best path through the
-measures (path.py) is chosen step by step, so that barlines join. Pairs of measures that are the same stay the same.
+measures (best_path.py) is chosen step by step, so that barlines join. Pairs of measures that are the same stay the
+same.
 
 matching.py says what must fit between the melodies, and makes the rest fit. Tokens are key-normalised, so that degrees
 of the scale are interpolated. The key goes from the first's to the last's the shorter way round the circle of fifths,
@@ -75,7 +76,7 @@ def interpolate(
     Raises UsageError for fewer than two melodies or three steps, InputError where they do not fit each other.
     """
     if len(melodies) < 2:
-        raise UsageError("one melody cannot be interpolated", remedy="name two or more")
+        raise UsageError("interpolation needs at least two melodies", remedy="name two or more")
     if steps < FEWEST_STEPS:
         raise UsageError(f"{steps} steps hold nothing between the ends", remedy=f"give steps={FEWEST_STEPS} or more")
     matched = match(melodies, model)

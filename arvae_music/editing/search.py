@@ -1,21 +1,22 @@
-"""The search: the measures nearest to the originals that have the attribute values asked for.
+"""The search for measures that have the wanted attribute values and differ as little as possible from the originals.
 
-Attributes are black boxes here: rows go in, values come out. For every measure a beam of candidates, which
-starts from the original and the model's proposals, is improved by small changes (one tick's token; one onset
-moved to another tick; where it still misses, a note given up for another, all notes of a pitch moved; where a new
-note does not fit, it and another moved together) until every one in the beam has been improved on, or costs so much
-more than the best hit that nothing is worth a look. What counts:
+Attributes are black boxes: rows go in, values come out. The search keeps a beam, which is a few candidates for every
+measure. It starts from the original and the model's proposals and improves them by small changes: one tick gets
+another token, or one onset moves to another tick. Where a candidate still misses, a note is given up for another, or
+all notes of a pitch move; where a new note does not fit, it moves together with another. The search ends when every
+candidate in the beam has been tried, or costs so much more than the best hit that it cannot matter.
 
-    miss        how far the wanted attributes are off, in sd, beyond half a grain
-    drift       how far the others have moved, in sd; an attribute that goes with a wanted one (correlation
-                rho in the corpus) weighs 1 - rho^2: it may come along
-    change      ticks whose token differs, and how far pitches moved
-    taste       nats that the measure has become less likely to the model; notes that do not fit; notes
-                repeated where a passing note belongs; leaps out of nowhere; rests where a note could be held; thirds
-                and quarters in one beat
+cost.Prices names what counts. Four words of it:
 
-The model ranks small changes too: one pass over a candidate tells how likely every other token would be at
-every tick, so that only its favourites need be measured.
+    miss        how far a wanted attribute is off, in sd (standard deviations in the model's corpus). A value within
+                half a grain is a hit; the grain is the smallest difference that counts, such as one note
+    drift       how far the other attributes move, in sd. An attribute that correlates with a wanted one (by rho in
+                the corpus) weighs 1 - rho^2, since it may move along
+    tick        the smallest step in time; a tick is changed if its token is another
+    nats        how surprising a measure is to the model
+
+One pass of the model over a candidate says how likely every other token would be at every tick, so that only the
+likely ones need to be measured.
 
 Shapes: g groups (distinct measures, all of one meter), n candidates, t ticks, k attributes, v vocabulary.
 """

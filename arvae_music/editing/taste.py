@@ -30,7 +30,7 @@ def crooked(rows: Rows, meter: Meter) -> Ints:
 def fitting(rows: Rows) -> Mask:
     """(n, t) -> (n, v) the pitches that a new note may have in each measure and sound as if it belonged there.
 
-    They are the key's, in any octave, but for those that the measure alters (F where it has F sharp) and has not
+    They are the key's, in any octave, without those that the measure alters (F where it has F sharp) and has not
     besides: the one beside the other sounds wrong, and the altered one would be a second note outside the key.
     """
     every = np.arange(VOCABULARY)

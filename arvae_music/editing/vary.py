@@ -1,21 +1,20 @@
-"""Variations: n different ones of a melody, that keep its attributes, as far apart as they can be.
+"""Variations: n different versions of a melody that keep its attributes and lie as far apart as possible.
 
     request = VaryRequest(EditRequest({}), count=16, amount=0.5)
     result = vary(melody, request, model)     # result.variations: melody, amount; result.base
 
-What stays. Every attribute that the model carries has in every measure the value it had, exactly (to the note, to
-the semitone; within half a grain where it is continuous), as have those in `keep`. With targets the melody is
-edited first (edit.py), and the variations are of the edited melody: they keep ITS values, so that what the edit
-met they meet too.
+What stays. Every attribute that the model knows keeps its value in every measure, as do those in `keep`: exactly, which
+means to the note and to the semitone, or within half a grain (0.05 sd) where the attribute is continuous. With
+targets, the melody is edited first (edit.py), and the variations keep the values of the edited melody.
 
 Amount. The share of the notes, in the measures that may change, that are not where they were at the pitch they
 had: 0.5 replaces every second note. Where the number of notes changes, the larger of the notes gone and the notes
 come counts. It is an average over the melody, met as nearly as whole notes allow; what a variation has is
 in `Variation.amount`. The same share between two variations is their distance.
 
-How. For every distinct measure a walk (walk.py) from decodes of its latent point, moved where no attribute
+How. For every distinct measure a walk (explore.py) from decodes of its latent point, moved where no attribute
 lies, collects measures that keep the attributes, at all distances up to the amount and a little beyond. The
-variations are then best paths through these (path.py): one after the other, each as far as it can be from the
+variations are then best paths through these (best_path.py): one after the other, each as far as it can be from the
 nearest of those before it, none twice. The first is the one that the model finds most natural. Measures that are
 the same stay the same (form).
 
@@ -63,7 +62,7 @@ FULL_PULL = 6.0  # cost per note by which the amount can be pulled, at most
 
 @dataclass(frozen=True)
 class VaryRequest:
-    editing: EditRequest  # what is done before anything is varied; its measures, locks, form and seed hold on
+    editing: EditRequest  # made first; its measures, locks, form and seed hold for the variations too
     count: int = COUNT
     amount: float = AMOUNT
 
@@ -76,7 +75,7 @@ class VaryRequest:
 
 @dataclass(frozen=True)
 class Variation:
-    """`result` as of an edit: what was asked and what is achieved, measure by measure."""
+    """`result` says what was requested and achieved in each measure, as for an edit."""
 
     result: EditResult
     amount: float  # share of the base's notes that are others
@@ -94,7 +93,7 @@ class VaryResult:
 
     @property
     def short(self) -> int:
-        """How many fewer than asked for there are."""
+        """By how many the variations fall short of the requested number."""
         return self.wanted - len(self.variations)
 
 
