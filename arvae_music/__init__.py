@@ -13,6 +13,12 @@ or step by step:
     result = model.edit(song, density=+1.5, contour="=2st")
     arvae_music.save("denser still.mid", song, result.melody)
 
+Models are trained and evaluated in Python too:
+
+    data = arvae_music.corpus("bach")
+    model = arvae_music.train("bach", "runs/bach", minutes=15, progress=print)
+    print(arvae_music.evaluate(model, part="valid"))
+
 A name is imported when it is first used: `import arvae_music` alone costs nothing.
 """
 
@@ -24,6 +30,7 @@ from typing import TYPE_CHECKING
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .assessment import evaluate
     from .errors import (
         ArvaeError,
         CheckpointError,
@@ -47,6 +54,7 @@ if TYPE_CHECKING:
     from .music.attributes import AttributeSpec
     from .music.melody import Melody
     from .music.sliders import Unit
+    from .research import corpus, train
 
 __all__ = [
     "ArvaeError",
@@ -62,7 +70,9 @@ __all__ = [
     "Unit",
     "UsageError",
     "__version__",
+    "corpus",
     "edit",
+    "evaluate",
     "from_notes",
     "from_pretty_midi",
     "from_symusic",
@@ -74,10 +84,12 @@ __all__ = [
     "to_notes",
     "to_pretty_midi",
     "to_symusic",
+    "train",
     "vary",
 ]
 
 _MODULES = {
+    "assessment": ("evaluate",),
     "errors": (
         "ArvaeError", "CheckpointError", "CorpusError", "InputError", "OutputError", "TrainingError", "UsageError",
     ),
@@ -90,6 +102,7 @@ _MODULES = {
     "music.attributes": ("AttributeSpec",),
     "music.melody": ("Melody",),
     "music.sliders": ("Unit",),
+    "research": ("corpus", "train"),
 }  # fmt: skip
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
