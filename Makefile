@@ -11,11 +11,12 @@ export OMP_WAIT_POLICY ?= PASSIVE
 .PHONY: demo test fast slow lint types unit clean help
 
 help:
-	@echo "make demo   install arvae and edit a melody"
-	@echo "make fast   lint, and the tests that need no other process: about a minute, while you work"
-	@echo "make test   lint, types and all tests but the slow ones"
-	@echo "make slow   the tests that train a model for minutes or build the wheel"
-	@echo "make lint   ruff alone;  make types  mypy alone;  make unit  pytest alone"
+	@echo "make demo   install arvae into .venv, edit a melody and draw it"
+	@echo "make fast   run lint and the tests that start no process and train nothing, while you work"
+	@echo "make test   run lint, types and all tests except the slow ones"
+	@echo "make slow   run the slow tests: training, published figures, the wheel"
+	@echo "make lint   run ruff;  make types  run mypy;  make unit  run pytest"
+	@echo "make clean  delete .venv, builds and caches"
 
 demo: $(VENV)/.installed
 	$(BIN)/arvae demo
