@@ -14,7 +14,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -28,6 +28,7 @@ from . import completion
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 
 T = TypeVar("T")
@@ -240,6 +241,19 @@ def report(renderable: object) -> None:
         print(renderable)
     else:
         console().print(renderable)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False) -> Table:
+    """A rich table. With `numbers` every column but the first is flush right, and the last is never folded."""
+    from rich.table import Table
+
+    found = Table(box=None, header_style="bold", pad_edge=False)
+    for k, heading in enumerate(headings):
+        last = k == len(headings) - 1
+        found.add_column(heading, justify="right" if numbers and k else "left", no_wrap=numbers and last)
+    for row in rows:
+        found.add_row(*row)
+    return found
 
 
 def print_json(data: object) -> None:
