@@ -84,7 +84,7 @@ def music(name: str, attributes: Sequence[str] | None = None, seed: int = 0) -> 
     """
     data = registry.load(name)
     description = describe(data, [find(attribute) for attribute in attributes or PAPER], seed)
-    parts = [*_sizes(description), "", _distributions(description), "", _correlations(description)]
+    parts: list[str | Table] = [*_sizes(description), "", _distributions(description), "", _correlations(description)]
     for facts in data.facts:
         parts += ["", *_origin(facts)]
     return Summary(parts, {"description": description, "facts": data.facts})
