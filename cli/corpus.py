@@ -9,7 +9,7 @@ import typer
 
 from ..errors import UsageError
 from ..training.domains import IMAGE_SETS
-from .shared.common import Json, Quiet, console, print_json, report, say, state, table
+from .shared.common import Json, Quiet, attributes_option, console, print_json, report, say, state, table
 
 if TYPE_CHECKING:
     from ..corpora.datasets import Buildable
@@ -21,10 +21,7 @@ WORKERS_IMPORT = (f"{PACKAGE}.corpora.build", f"{PACKAGE}.corpora.folder", "symu
 
 corpus_app = typer.Typer(no_args_is_help=True, help="Build the corpora that models are trained on.")
 
-Attributes = Annotated[
-    list[str] | None,
-    typer.Option("--attribute", "-a", metavar="NAME", help="Instead of the paper's four; may be repeated."),
-]
+Attributes = Annotated[list[str] | None, attributes_option("Instead of the paper's four; may be repeated.")]
 
 
 @corpus_app.command()

@@ -7,7 +7,7 @@ Names of outputs, overwriting, exit codes, --json and --dry-run work as for melo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -116,7 +116,7 @@ def edit(
     if mode not in MODES:
         raise UsageError(f"there is no mode {mode!r}", remedy=f"give {' or '.join(MODES)}")
     name = common.on_line(ctx, "model", model)  # the settings name a model of melodies
-    trained = load_model(name, _size(places[0]))
+    trained = _model(name, places[0])
     targets = targets_of(sliders, trained)
     kept = tuple(trained.metadata.scale(one).name for one in common.split_names(keep))
     requests = [placing.Request(place, placing.label(targets), seed) for place in places]
@@ -145,7 +145,7 @@ def _edit(
     if plan.skip:
         return False
     source = Path(plan.request.source)
-    trained = load_model(model, _size(source))
+    trained = _model(model, source)
     result = edit_picture(read(source, str(source), trained.dims.size), targets, trained, keep, mode, seed)
     if not dry_run:
         placing.write_output(plan, png(result.image) if result.changed else source.read_bytes())
@@ -182,7 +182,7 @@ def interpolate(
     plan = _plan([request], output, overwrite, skip_existing, GIF)[0]
     if _skipped(plan, dry_run=dry_run, json=json):
         return 0
-    trained = load_model(common.on_line(ctx, "model", model), _size(places[0]))
+    trained = _model(common.on_line(ctx, "model", model), places[0])
     path = between([read(place, str(place), trained.dims.size) for place in places], trained, steps)
     moving = plan.place != "-" and Path(plan.place).suffix.lower() == GIF
     data = {"inputs": [str(place) for place in places], **interpolation_json(path, trained)} if json else None
@@ -224,12 +224,12 @@ def traverse(
     return 0
 
 
-@lru_cache(maxsize=4)
-def load_model(name: str | None, size: int) -> ImageModel:
-    """The named model, or the packaged one for images of this size. Raises CheckpointError and InputError."""
-    from ..images.model import for_size, load
+def _model(name: str | None, place: Place) -> ImageModel:
+    """The named model, or the packaged one for images of this one's size. Raises CheckpointError and InputError."""
+    from ..images.model import named
+    from ..images.pictures import size_of
 
-    return for_size(size) if name in (None, "auto") else load(name)
+    return named(name, size_of(Path(place), str(place)))
 
 
 def _pictures(arguments: Sequence[str]) -> list[Place]:
@@ -239,12 +239,6 @@ def _pictures(arguments: Sequence[str]) -> list[Place]:
         if place == "-" or Path(place).suffix.lower() != SUFFIX:
             raise UsageError(f"{place} is not a PNG file", remedy="use arvae edit and arvae interpolate for melodies")
     return places
-
-
-def _size(place: Place) -> int:
-    from ..images.pictures import size_of
-
-    return size_of(Path(place), str(place))
 
 
 def _plan(

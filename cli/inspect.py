@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from .shared import batches, common, completion, sources
+from .shared import batches, common, sources
 
 if TYPE_CHECKING:
     from ..io.midi import Song
@@ -24,13 +22,7 @@ EXAMPLES = (
 
 Attributes = Annotated[
     list[str] | None,
-    typer.Option(
-        "--attribute",
-        "-a",
-        metavar="NAME",
-        help="Show this attribute (repeatable); module:function names one of your own.",
-        autocompletion=completion.attributes,
-    ),
+    common.attributes_option("Show this attribute (repeatable); module:function names one of your own."),
 ]
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..system import machine
@@ -44,8 +44,8 @@ def run_session(session: Session, *, resume: bool, threads: int = 1, as_json: bo
             elif first():
                 display.show(report)
     if first():
-        _say_end(session, stop.asked, hint)
-    return INTERRUPTED if stop.asked else 0
+        _say_end(session, stop.is_set(), hint)
+    return INTERRUPTED if stop.is_set() else 0
 
 
 def _say_end(session: Session, stopped: bool, hint: bool) -> None:
@@ -58,18 +58,13 @@ def _say_end(session: Session, stopped: bool, hint: bool) -> None:
         common.say(f"wrote {path}" + (f"; try `{trial}`" if hint else ""))
 
 
-@dataclass
-class _Stop:
-    asked: bool = False
-
-
 @contextmanager
-def _clean_stop(trainer: Trainer) -> Iterator[_Stop]:
-    """The first Ctrl-C ends the run after its step; the second is Python's own."""
-    stop, before = _Stop(), signal.getsignal(signal.SIGINT)
+def _clean_stop(trainer: Trainer) -> Iterator[threading.Event]:
+    """The first Ctrl-C ends the run after its step and sets the event; the second is Python's own."""
+    stop, before = threading.Event(), signal.getsignal(signal.SIGINT)
 
     def ask(number: int, frame: object) -> None:
-        stop.asked = True
+        stop.set()
         trainer.stop()
         signal.signal(signal.SIGINT, before)
         common.say("stopping after this step; Ctrl-C again to stop at once")

@@ -184,6 +184,11 @@ def slider(panel: str, name: str, text: str) -> Any:
     return typer.Option(f"--{name}", metavar="TARGET", help=text, rich_help_panel=panel)
 
 
+def attributes_option(text: str) -> Any:
+    """The option `--attribute NAME`, which may be repeated; `text` is its help."""
+    return typer.Option("--attribute", "-a", metavar="NAME", help=text, autocompletion=completion.attributes)
+
+
 def chosen(names: Sequence[str], targets: Sequence[str | None], pairs: Sequence[str] | None) -> dict[str, str]:
     """Name -> target: the given ones of `targets`, the options called `names`, and `pairs`, the NAME=TARGET of --set.
 
