@@ -7,8 +7,7 @@ Names of outputs, overwriting, exit codes, --json and --dry-run work as for melo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,7 +19,9 @@ from .shared.placing import Planned
 from .shared.sources import Place
 
 if TYPE_CHECKING:
+    from ..images.edit import Mode
     from ..images.model import ImageModel
+    from ..images.summaries import Row
     from ..music.sliders import Target
 
 SUFFIX, GIF = ".png", ".gif"
@@ -115,56 +116,43 @@ def edit(
     if mode not in MODES:
         raise UsageError(f"there is no mode {mode!r}", remedy=f"give {' or '.join(MODES)}")
     name = common.on_line(ctx, "model", model)  # the settings name a model of melodies
-    trained = load_model(name, _size(places[0]))
+    trained = _model(name, places[0])
     targets = targets_of(sliders, trained)
     kept = tuple(trained.metadata.scale(one).name for one in common.split_names(keep))
     requests = [placing.Request(place, placing.label(targets), seed) for place in places]
     plans = _plan(requests, output, overwrite, skip_existing)
     if not dry_run:
         placing.refuse_streams(plans, json=json)
-    work = _Edit(name, targets, kept, "latent" if mode == "latent" else "guided", seed, dry_run)
+    work = partial(_edit, model=name, targets=targets, keep=kept, mode=mode, seed=seed, dry_run=dry_run)
     return batches.run_told(plans, work, jobs, json=json)
 
 
-@dataclass(frozen=True)
-class _Edit:
-    """The work on each image, in any process."""
+def _edit(
+    plan: Planned,
+    *,
+    model: str | None,
+    targets: Mapping[str, Target],
+    keep: tuple[str, ...],
+    mode: Mode,
+    seed: int,
+    dry_run: bool,
+) -> batches.Told | Literal[False]:
+    """Edit one image, in any process; False if its output is there already."""
+    from ..images.edit import edit as edit_picture
+    from ..images.pictures import png, read
+    from ..images.summaries import edit_json, edit_lines
 
-    model: str | None
-    targets: Mapping[str, Target]
-    keep: tuple[str, ...]
-    mode: Literal["guided", "latent"]
-    seed: int
-    dry_run: bool
-
-    def __call__(self, plan: Planned) -> batches.Told | Literal[False]:
-        from ..images.edit import edit as edit_picture
-        from ..images.pictures import png, read
-        from ..images.summaries import attribute_rows, edit_lines
-
-        if plan.skip:
-            return False
-        source = Path(plan.request.source)
-        model = load_model(self.model, _size(source))
-        picture = read(source, str(source), model.dims.size)
-        result = edit_picture(picture, self.targets, model, self.keep, self.mode, self.seed)
-        if not self.dry_run:
-            placing.write_output(plan, png(result.image) if result.changed else source.read_bytes())
-        rows = attribute_rows(result, model)
-        lines = [*edit_lines(rows), f"{'' if result.changed else 'not changed; '}model {model.name}; seed {self.seed}"]
-        lines.append(placing.wrote(plan.place, self.dry_run))
-        data = {
-            "input": str(source),
-            "output": None if self.dry_run else str(plan.place),
-            "targets": {name: str(target) for name, target in self.targets.items()},
-            "keep": list(self.keep),
-            "mode": self.mode,
-            "seed": self.seed,
-            "model": {"name": model.name, "digest": model.checkpoint.digest},
-            "changed": result.changed,
-            "attributes": rows,
-        }
-        return batches.Told([str(source), *(f"  {line}" for line in lines)], data, plan.place == "-")
+    if plan.skip:
+        return False
+    source = Path(plan.request.source)
+    trained = _model(model, source)
+    result = edit_picture(read(source, str(source), trained.dims.size), targets, trained, keep, mode, seed)
+    if not dry_run:
+        placing.write_output(plan, png(result.image) if result.changed else source.read_bytes())
+    lines = [*edit_lines(result, trained, seed), placing.wrote(plan.place, dry_run)]
+    about = {"input": str(source), "output": None if dry_run else str(plan.place)}
+    data = {**about, **edit_json(result, trained, targets, keep, mode, seed)}
+    return batches.Told([str(source), *(f"  {line}" for line in lines)], data, plan.place == "-")
 
 
 @image_app.command()
@@ -184,6 +172,7 @@ def interpolate(
     """Draw the images between two or more, as a strip (PNG) or an animation (GIF)."""
     from ..images.edit import between
     from ..images.pictures import gif, png, read, strip
+    from ..images.summaries import interpolation_json
 
     places = [Path(place) for argument in files for place in _pictures([argument])]  # an image may come again
     if len(places) < 2:
@@ -193,21 +182,12 @@ def interpolate(
     plan = _plan([request], output, overwrite, skip_existing, GIF)[0]
     if _skipped(plan, dry_run=dry_run, json=json):
         return 0
-    trained = load_model(common.on_line(ctx, "model", model), _size(places[0]))
+    trained = _model(common.on_line(ctx, "model", model), places[0])
     path = between([read(place, str(place), trained.dims.size) for place in places], trained, steps)
-    if not dry_run:
-        moving = plan.place != "-" and Path(plan.place).suffix.lower() == GIF
-        placing.write_output(plan, gif(path) if moving else png(strip(path)))
-    if json:
-        import numpy
-
-        values = trained.measure(numpy.stack(path))
-        about = {"inputs": [str(place) for place in places], "output": None if dry_run else str(plan.place)}
-        measured = dict(zip(trained.metadata.names, values.T, strict=True))
-        common.print_json({**about, "steps": len(path), "model": trained.name, "attributes": measured})
-        return 0
-    lines = [f"{len(path)} images; model {trained.name}", placing.wrote(plan.place, dry_run)]
-    placing.teller([plan])("\n".join(lines))
+    moving = plan.place != "-" and Path(plan.place).suffix.lower() == GIF
+    data = {"inputs": [str(place) for place in places], **interpolation_json(path, trained)} if json else None
+    lines = [f"{len(path)} images; model {trained.name}"]
+    _finish(plan, gif(path) if moving else png(strip(path)), lines, data, dry_run=dry_run)
     return 0
 
 
@@ -228,7 +208,7 @@ def traverse(
     from ..images.edit import start, traversal
     from ..images.model import load
     from ..images.pictures import grid, png, read
-    from ..images.summaries import traversal_lines
+    from ..images.summaries import traversal_json, traversal_lines
 
     trained = load(model)
     source = Path(f"{placing.safe_name(trained.name)}{SUFFIX}") if image is None else image
@@ -238,24 +218,18 @@ def traverse(
     picture = None if image is None else read(image, str(image), trained.dims.size)
     z = start(trained, seed) if picture is None else trained.encode(picture[None])[0]
     found = traversal(z, trained, steps)
-    if not dry_run:
-        placing.write_output(plan, png(grid([list(one.pictures) for one in found], [one.name for one in found])))
-    if json:
-        rows = [{"name": one.name, "requested": one.requested, "realised": one.realised} for one in found]
-        common.print_json(
-            {"model": trained.name, "output": None if dry_run else plan.place, "traversals": rows}
-        )
-        return 0
-    placing.teller([plan])("\n".join([*traversal_lines(found, trained), placing.wrote(plan.place, dry_run)]))
+    drawn = png(grid([list(one.pictures) for one in found], [one.name for one in found]))
+    data = traversal_json(found, trained) if json else None
+    _finish(plan, drawn, traversal_lines(found, trained), data, dry_run=dry_run)
     return 0
 
 
-@lru_cache(maxsize=4)
-def load_model(name: str | None, size: int) -> ImageModel:
-    """The named model, or the packaged one for images of this size. Raises CheckpointError and InputError."""
-    from ..images.model import for_size, load
+def _model(name: str | None, place: Place) -> ImageModel:
+    """The named model, or the packaged one for images of this one's size. Raises CheckpointError and InputError."""
+    from ..images.model import named
+    from ..images.pictures import size_of
 
-    return for_size(size) if name in (None, "auto") else load(name)
+    return named(name, size_of(Path(place), str(place)))
 
 
 def _pictures(arguments: Sequence[str]) -> list[Place]:
@@ -265,12 +239,6 @@ def _pictures(arguments: Sequence[str]) -> list[Place]:
         if place == "-" or Path(place).suffix.lower() != SUFFIX:
             raise UsageError(f"{place} is not a PNG file", remedy="use arvae edit and arvae interpolate for melodies")
     return places
-
-
-def _size(place: Place) -> int:
-    from ..images.pictures import size_of
-
-    return size_of(Path(place), str(place))
 
 
 def _plan(
@@ -287,3 +255,13 @@ def _skipped(plan: Planned, *, dry_run: bool, json: bool) -> bool:
     if plan.skip:
         common.say(f"{plan.place}: skipped")
     return plan.skip
+
+
+def _finish(plan: Planned, image: bytes, lines: Sequence[str], data: Row | None, *, dry_run: bool) -> None:
+    """Write the image, unless it is a dry run, and report `data` as JSON, or `lines` if it is None."""
+    if not dry_run:
+        placing.write_output(plan, image)
+    if data is not None:
+        common.print_json({**data, "output": None if dry_run else str(plan.place)})
+    else:
+        placing.teller([plan])("\n".join([*lines, placing.wrote(plan.place, dry_run)]))

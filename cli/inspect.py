@@ -7,16 +7,11 @@ from the measure before. --json prints an array with an object for every file.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from .shared import batches, common, completion, sources
+from .shared import batches, common, sources
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from ..io.midi import Song
     from ..music.attributes import AttributeSpec
 
@@ -27,13 +22,7 @@ EXAMPLES = (
 
 Attributes = Annotated[
     list[str] | None,
-    typer.Option(
-        "--attribute",
-        "-a",
-        metavar="NAME",
-        help="Show this attribute (repeatable); module:function names one of your own.",
-        autocompletion=completion.attributes,
-    ),
+    common.attributes_option("Show this attribute (repeatable); module:function names one of your own."),
 ]
 
 
@@ -72,61 +61,21 @@ def inspect(
 
 
 def show(song: Song, description: dict[str, Any], specs: Sequence[AttributeSpec]) -> None:
-    from ..io.midi import DEFAULT_TEMPO
-    from ..reports.summaries import melody_line
+    from rich.table import Table
 
-    melody = song.melody
-    given = ", ".join(f"{change.value:g} from bar {change.bar}" for change in description["tempi"])
-    count = f"{len(melody.bars)}"
-    if description["untouched"]:
-        count += f"; an edit leaves {description['untouched']} of them untouched"
-    lines = {
-        "melody": melody_line(song),
-        "key": f"{description['key']['name']}, {melody.key_origin}; tokens are {melody.shift:+d} semitones",
-        "meter": ", ".join(f"{change.value} from bar {change.bar}" for change in description["meters"]),
-        "tempo": given or f"{DEFAULT_TEMPO:g}, because the file gives none",
-        "pickup": quarters(song.pickup) if song.pickup else "none",
-        "measures": count,
-    }
-    common.report(song.name)
-    common.report("\n".join(f"  {title:9} {line}" for title, line in lines.items() if line) + "\n")
+    from ..reports.summaries import bar_rows, file_lines, voice_rows
+
+    common.report("\n".join([song.name, *(f"  {line}" for line in file_lines(song, description)), ""]))
     if len(song.candidates) > 1:
-        common.report(voice_table(song))
+        voices = Table("", "track", "channel", "name", "notes", "from", "to", "overlapping", box=None)
+        for row in voice_rows(song):
+            voices.add_row(*row)
+        common.report(voices)
         common.report("")
-    common.report(bar_table(description["bars"], specs))
-
-
-def quarters(length: Fraction) -> str:
-    number = f"{float(length):g}" if length.denominator in (1, 2, 4, 8) else str(length)
-    return f"{number} quarter note{'s' if length > 1 else ''}"
-
-
-def voice_table(song: Song) -> Table:
-    from rich.table import Table
-
-    from ..music.keys import pitch_name
-
-    table = Table("", "track", "channel", "name", "notes", "from", "to", "overlapping", box=None)
-    for voice in song.candidates:
-        chosen = (voice.track, voice.channel) == (song.found.track, song.found.channel)
-        span = (pitch_name(voice.low), pitch_name(voice.high), f"{voice.polyphony:.0%}")
-        numbers = (str(voice.track), "10, drums" if voice.drums else str(voice.channel))
-        table.add_row("*" if chosen else "", *numbers, voice.name, str(voice.notes), *span)
-    return table
-
-
-def bar_table(rows: Sequence[dict[str, Any]], specs: Sequence[AttributeSpec]) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None)
-    table.add_column("bar", justify="right")
-    table.add_column("meter", justify="right")
-    for spec in specs:
-        table.add_column(f"{spec.name}\n({spec.unit.names[0]})", justify="right")
-    table.add_column("notes")
-    for row in rows:
-        values = row["attributes"] or {}
-        cells = [f"{values[spec.name]:.4g}" if values else "-" for spec in specs]
-        notes = " ".join(row["notes"]) if row["reason"] is None else f"untouched: {row['reason']}"
-        table.add_row(str(row["number"]), row["meter"], *cells, notes)
-    return table
+    bars = Table(box=None)
+    for heading in ("bar", "meter", *(f"{spec.name}\n({spec.unit.names[0]})" for spec in specs)):
+        bars.add_column(heading, justify="right")
+    bars.add_column("notes")
+    for row in bar_rows(description["bars"], specs):
+        bars.add_row(*row)
+    common.report(bars)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..system import machine
 from ..system.files import plain
+from ..training import progress
 from ..training.distributed import first
 from ..training.domains import domain_of
 from ..training.recipe import Domain
@@ -36,15 +37,15 @@ def run_session(session: Session, *, resume: bool, threads: int = 1, as_json: bo
         return 0
     domain = domain_of(session.plan.corpus)
     shown = first() and not as_json
-    with _clean_stop(session.trainer) as stop, _Progress(domain, shown) as progress:
+    with _clean_stop(session.trainer) as stop, _Progress(domain, shown) as display:
         for report in session.reports():
             if first() and as_json:
                 print(json.dumps(plain(report), allow_nan=False), flush=True)
             elif first():
-                progress.show(report)
+                display.show(report)
     if first():
-        _say_end(session, stop.asked, hint)
-    return INTERRUPTED if stop.asked else 0
+        _say_end(session, stop.is_set(), hint)
+    return INTERRUPTED if stop.is_set() else 0
 
 
 def _say_end(session: Session, stopped: bool, hint: bool) -> None:
@@ -57,18 +58,13 @@ def _say_end(session: Session, stopped: bool, hint: bool) -> None:
         common.say(f"wrote {path}" + (f"; try `{trial}`" if hint else ""))
 
 
-@dataclass
-class _Stop:
-    asked: bool = False
-
-
 @contextmanager
-def _clean_stop(trainer: Trainer) -> Iterator[_Stop]:
-    """The first Ctrl-C ends the run after its step; the second is Python's own."""
-    stop, before = _Stop(), signal.getsignal(signal.SIGINT)
+def _clean_stop(trainer: Trainer) -> Iterator[threading.Event]:
+    """The first Ctrl-C ends the run after its step and sets the event; the second is Python's own."""
+    stop, before = threading.Event(), signal.getsignal(signal.SIGINT)
 
     def ask(number: int, frame: object) -> None:
-        stop.asked = True
+        stop.set()
         trainer.stop()
         signal.signal(signal.SIGINT, before)
         common.say("stopping after this step; Ctrl-C again to stop at once")
@@ -107,19 +103,7 @@ class _Progress:
         if self.live is not None:
             self.live.update(_table(report, self.valid, self.domain), refresh=True)
         elif self.wanted and report.valid is not None:
-            common.say(_line(report, self.domain))
-
-
-def _line(report: Report, domain: Domain) -> str:
-    return (
-        f"step {report.step}  epoch {report.epoch:.1f}  loss {report.loss:.3f} of {_parts(report)}; held-out "
-        f"{domain.judged(report.valid or {})}; {report.rate:.0f} {domain.unit}/s, {_clock(report.remaining)} left"
-    )
-
-
-def _parts(report: Report) -> str:
-    """The loss's parts, before their weights."""
-    return ", ".join(f"{name} {value:.3g}" for name, value in report.parts.items())
+            common.say(progress.line(report, self.domain))
 
 
 def _table(report: Report, valid: dict[str, float] | None, domain: Domain) -> Any:
@@ -128,14 +112,6 @@ def _table(report: Report, valid: dict[str, float] | None, domain: Domain) -> An
 
     table = Table.grid(padding=(0, 2))
     table.add_row("", ProgressBar(total=1.0, completed=report.progress, width=40))
-    table.add_row("epoch", f"{report.epoch:.1f}, step {report.step}, {report.rate:.0f} {domain.unit}/s")
-    table.add_row("loss", f"{report.loss:.3f} of {_parts(report)}")
-    if valid:
-        table.add_row("held out", domain.judged(valid))
-    table.add_row("time", f"{_clock(report.seconds)}, {_clock(report.remaining)} left")
+    for row in progress.rows(report, valid, domain):
+        table.add_row(*row)
     return table
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02}"

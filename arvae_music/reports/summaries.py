@@ -4,6 +4,7 @@
     edit_json(song, result, request, model)     the same as plain data, with every measure
     flaws(result, request)                      why an edit is not exact, for `--strict`
     describe(song, specs)                       a file's voices, key, meters, tempi, and the attributes of its measures
+    file_lines(song, description)               the same as lines of text, without the tables of voices and measures
 
 Values are in the attributes' units. `requested` is the value that the target asks for. `goal` is the nearest value that
 the measure can have: within the range of the corpus, and a whole number where the attribute counts something (notes,
@@ -14,14 +15,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from ..editing.edit import SILENT, BarResult, EditRequest, EditResult
-from ..io.midi import Song
+from ..io.midi import DEFAULT_TEMPO, Song
 from ..io.midi_events import TEMPO, parse_track, split
 from ..music.attributes import AttributeSpec, evaluate
 from ..music.keys import pitch_name
@@ -222,6 +224,49 @@ def describe(song: Song, specs: Sequence[AttributeSpec]) -> dict[str, Any]:
         "untouched": sum(bar.reason is not None for bar in melody.bars),
         "bars": bars(melody, specs),
     }
+
+
+def file_lines(song: Song, description: Mapping[str, Any]) -> list[str]:
+    """What `describe` found of a whole file, one line for each thing."""
+    melody, untouched = song.melody, description["untouched"]
+    given = ", ".join(f"{change.value:g} from bar {change.bar}" for change in description["tempi"])
+    rest = f"; an edit leaves {untouched} of them untouched" if untouched else ""
+    lines = {
+        "melody": melody_line(song),
+        "key": f"{description['key']['name']}, {melody.key_origin}; tokens are {melody.shift:+d} semitones",
+        "meter": ", ".join(f"{change.value} from bar {change.bar}" for change in description["meters"]),
+        "tempo": given or f"{DEFAULT_TEMPO:g}, because the file gives none",
+        "pickup": _quarters(song.pickup) if song.pickup else "none",
+        "measures": f"{len(melody.bars)}{rest}",
+    }
+    return [f"{title:9} {line}" for title, line in lines.items() if line]
+
+
+def _quarters(length: Fraction) -> str:
+    number = f"{float(length):g}" if length.denominator in (1, 2, 4, 8) else str(length)
+    return f"{number} quarter note{'s' if length > 1 else ''}"
+
+
+def voice_rows(song: Song) -> list[tuple[str, ...]]:
+    """For each voice: a star if it is the melody, track, channel, name, notes, lowest, highest, share that overlaps."""
+    rows: list[tuple[str, ...]] = []
+    for voice in song.candidates:
+        star = "*" if (voice.track, voice.channel) == (song.found.track, song.found.channel) else ""
+        numbers = (str(voice.track), "10, drums" if voice.drums else str(voice.channel))
+        span = (pitch_name(voice.low), pitch_name(voice.high), f"{voice.polyphony:.0%}")
+        rows.append((star, *numbers, voice.name, str(voice.notes), *span))
+    return rows
+
+
+def bar_rows(measures: Sequence[Mapping[str, Any]], specs: Sequence[AttributeSpec]) -> list[tuple[str, ...]]:
+    """For each measure of `bars`: number, meter, the value of each attribute, and the notes or why it is untouched."""
+    rows: list[tuple[str, ...]] = []
+    for bar in measures:
+        values = bar["attributes"] or {}
+        cells = [f"{values[spec.name]:.4g}" if values else "-" for spec in specs]
+        notes = " ".join(bar["notes"]) if bar["reason"] is None else f"untouched: {bar['reason']}"
+        rows.append((str(bar["number"]), bar["meter"], *cells, notes))
+    return rows
 
 
 def key_name(fifths: int) -> str:

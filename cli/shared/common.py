@@ -14,7 +14,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -28,6 +28,7 @@ from . import completion
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 
 T = TypeVar("T")
@@ -183,6 +184,11 @@ def slider(panel: str, name: str, text: str) -> Any:
     return typer.Option(f"--{name}", metavar="TARGET", help=text, rich_help_panel=panel)
 
 
+def attributes_option(text: str) -> Any:
+    """The option `--attribute NAME`, which may be repeated; `text` is its help."""
+    return typer.Option("--attribute", "-a", metavar="NAME", help=text, autocompletion=completion.attributes)
+
+
 def chosen(names: Sequence[str], targets: Sequence[str | None], pairs: Sequence[str] | None) -> dict[str, str]:
     """Name -> target: the given ones of `targets`, the options called `names`, and `pairs`, the NAME=TARGET of --set.
 
@@ -240,6 +246,19 @@ def report(renderable: object) -> None:
         print(renderable)
     else:
         console().print(renderable)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False) -> Table:
+    """A rich table. With `numbers` every column but the first is flush right, and the last is never folded."""
+    from rich.table import Table
+
+    found = Table(box=None, header_style="bold", pad_edge=False)
+    for k, heading in enumerate(headings):
+        last = k == len(headings) - 1
+        found.add_column(heading, justify="right" if numbers and k else "left", no_wrap=numbers and last)
+    for row in rows:
+        found.add_row(*row)
+    return found
 
 
 def print_json(data: object) -> None:

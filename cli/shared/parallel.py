@@ -10,19 +10,19 @@ from __future__ import annotations
 import contextlib
 import traceback
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
 from ...errors import InputError
 from ...system.machine import cores
-from ...system.processes import in_order
+from ...system.processes import Died, surviving
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 FEWEST = 4  # inputs that are worth the start of workers
+DIED = "the process that worked on it died (out of memory?)"
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,11 @@ def workers(jobs: int | None, count: int) -> int:
 def outcomes(items: Sequence[T], work: Callable[[T], R], jobs: int) -> Generator[Outcome[R], None, None]:
     """One outcome for each item, in order. One job means this process. Close the generator to end the workers."""
     if jobs <= 1:
-        for item in items:
-            yield attempt(work, item)
+        yield from (attempt(work, item) for item in items)
         return
-    done = 0
-    while done < len(items):
-        try:
-            with contextlib.closing(in_order(partial(attempt, work), items[done:], jobs)) as results:
-                for outcome in results:
-                    done += 1
-                    yield outcome
-        except BrokenProcessPool:  # killed by the item that is due, or by one handed out ahead
-            yield _alone(items[done], work)
-            done += 1
+    with contextlib.closing(surviving(partial(attempt, work), items, jobs)) as results:
+        for result in results:
+            yield Outcome(problem=InputError(DIED)) if isinstance(result, Died) else result
 
 
 def attempt(work: Callable[[T], R], item: T) -> Outcome[R]:
@@ -64,12 +56,3 @@ def attempt(work: Callable[[T], R], item: T) -> Outcome[R]:
         return Outcome(work(item))
     except Exception as error:
         return Outcome(problem=error, trace=traceback.format_exc())
-
-
-def _alone(item: T, work: Callable[[T], R]) -> Outcome[R]:
-    """In a process of its own, since this may be the item that kills its process."""
-    try:
-        with contextlib.closing(in_order(partial(attempt, work), [item], 1)) as results:
-            return next(results)
-    except BrokenProcessPool:
-        return Outcome(problem=InputError("the process that worked on it died (out of memory?)"))
