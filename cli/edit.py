@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import OutputError, UsageError
+from ..system.outputs import folder_of
 from .shared import batches, common, completion, placing, sources
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def edit(
         placing.Request(place, label, seed, n, sources.below(place, files)) for n, place in enumerate(places, 1)
     ]
     plans = placing.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing)
-    folder = None if dry_run or len(plans) < 2 else placing.folder_of(output)
+    folder = None if dry_run or len(plans) < 2 else folder_of(output)
     if folder is not None:
         _expect_manifest(folder, overwrite=overwrite)
     if not dry_run:
@@ -199,6 +200,7 @@ class _Work:
 
     def __call__(self, plan: Planned) -> batches.Told | Literal[False]:
         from ..editing.edit import edit as edit_melody
+        from ..editing.edit import expect_editable
         from ..reports import summaries
 
         if plan.skip:
@@ -206,7 +208,7 @@ class _Work:
         song = sources.read_song(plan.request.source, **self.reading)
         model, title = sources.model_for(self.model, song.melody, self.runtime)
         result = edit_melody(song.melody, self.request, model)
-        sources.expect_editable(song, result)
+        expect_editable(result, song.name)
         if not self.dry_run:
             placing.write_output(plan, song.write(result.melody.rows))
             if self.roll and plan.place != "-":

@@ -20,7 +20,6 @@ from . import edit
 from .shared import common, placing, sources
 from .shared.placing import Planned
 from .shared.sources import Place
-from .vary import conclude, earlier_rows
 
 if TYPE_CHECKING:
     from ..io.midi import Song
@@ -65,7 +64,7 @@ def interpolate(
 ) -> int:
     """Write the melodies between two or more melodies, step by step."""
     from ..reports import interpolation_files
-    from ..reports.contact_sheet import make_card
+    from ..reports.contact_sheet import earlier_rows, make_card, write_index
 
     sources.expand_inputs(files)  # reports all missing files at once
     places = [place for argument in files for place in sources.expand_inputs([argument])]  # a melody may come again
@@ -93,7 +92,7 @@ def interpolate(
         if not one:
             tempo, first = round(songs[0].tempo, 2), path.melodies[0]
             cards = [make_card(row, first, step, tempo) for row, step in zip(rows, path.melodies, strict=True)]
-            conclude(folder, cards, "Interpolation", earlier)
+            common.say(f"{write_index(folder, cards, 'Interpolation', earlier)} shows and plays the files")
     _report(songs, path, plans, rows, title, dry_run=dry_run, json=json)
     return 0
 
