@@ -82,7 +82,7 @@ def show(song: Song, description: dict[str, Any], specs: Sequence[AttributeSpec]
         count += f"; an edit leaves {description['untouched']} of them untouched"
     lines = {
         "melody": melody_line(song),
-        "key": f"{description['key']['name']}, {melody.key_origin}; tokens are {melody.shift:+d} semitones",
+        "key": f"{description['key']['name']}, {melody.key_origin}; normalised by {melody.shift:+d} semitones",
         "meter": ", ".join(f"{change.value} from bar {change.bar}" for change in description["meters"]),
         "tempo": given or f"{DEFAULT_TEMPO:g}, because the file gives none",
         "pickup": quarters(song.pickup) if song.pickup else "none",

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from ..errors import UsageError
 from . import edit
 from .shared import batches, common, placing, sources
@@ -31,34 +29,15 @@ EXAMPLES = (
     ("arvae vary tunes/ -r -n 4 -o varied/", "a folder in, a folder with the same sub-folders out"),
 )
 
+GRID = "Edits at every point of a grid, in sd: density=-1:1:5,contour=-2:2:5."
+FOLDER = "The folder of all outputs.  [default: melody.variations/ beside melody.mid]"
+
 Count = Annotated[
-    int | None,
-    typer.Option(
-        "--count", "-n", min=1, metavar="N", help=f"How many.  [default: {COUNT}]", rich_help_panel=common.HOW
-    ),
+    int | None, common.in_how("--count", "-n", min=1, metavar="N", help=f"How many.  [default: {COUNT}]")
 ]
-Amount = Annotated[
-    float,
-    typer.Option(metavar="SHARE", help="Share of the notes that are replaced, up to 1.", rich_help_panel=common.HOW),
-]
-Grid = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME=LO:HI:COUNT,...",
-        help="Edits at every point of a grid, in sd: density=-1:1:5,contour=-2:2:5.",
-        rich_help_panel=common.HOW,
-    ),
-]
-Folder = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FOLDER",
-        help="The folder of all outputs.  [default: melody.variations/ beside melody.mid]",
-        rich_help_panel="Output",
-    ),
-]
+Amount = Annotated[float, common.in_how(metavar="SHARE", help="Share of the notes that are replaced, up to 1.")]
+Grid = Annotated[str | None, common.in_how(metavar="NAME=LO:HI:COUNT,...", help=GRID)]
+Folder = Annotated[str | None, common.in_output("--output", "-o", metavar="FOLDER", help=FOLDER)]
 
 
 def vary(

@@ -60,7 +60,7 @@ class EditRequest:
     bars: Sequence[tuple[int, int | None]] | None = None  # measure numbers; None: all
     mode: Mode = "guided"
     form: bool = True  # measures that are the same are edited the same
-    strength: float = 1.0  # largest share of a measure's ticks that may change
+    strength: float = 1.0  # largest share of a measure that may change
     proposals: int = PROPOSALS
     seed: int = 0
 

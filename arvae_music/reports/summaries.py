@@ -41,7 +41,7 @@ def melody_line(song: Song) -> str:
     """The chosen voice, and why it was chosen."""
     found = song.found
     name = f" {found.name!r}" if found.name else ""
-    return f"track {found.track}{name}, channel {found.channel}: {found.why}"
+    return f"track {found.track}{name}, channel {found.channel} ({found.why})"
 
 
 # ------------------------------------------------------------------------------------------ edits

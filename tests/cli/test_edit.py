@@ -218,7 +218,7 @@ def test_json_says_what_was_done(arvae: Run, melody: Path) -> None:
 def test_the_report_names_the_melody_and_begins_with_what_was_requested(arvae: Run, work: Path) -> None:
     source = rich_file(work / "rich.mid")
     lines = arvae("edit", source, "--contour", "+1st", "--keep", "density", "--dry-run").stdout.splitlines()
-    assert lines[1].startswith("  melody: track 1 'Melody', channel 1: ")
+    assert lines[1].startswith("  melody: track 1 'Melody', channel 1 (")
     assert lines[2].split() == ["before", "requested", "goal", "achieved"]
     assert [line.split()[0] for line in lines[3:6]] == ["contour", "density", "not"]
     assert {line.split()[0] for line in lines[6:8]} == {"rhythm", "range"}
@@ -452,7 +452,7 @@ def test_a_tree_goes_into_a_folder_as_a_tree(arvae: Run, work: Path) -> None:
     assert set(files_in(work / "out")) == made | {"manifest.csv", "manifest.json"}
     done = arvae("edit", "in/a/m.mid", "in/b/m.mid", "--density", "+1", "-o", "out2/")
     assert done.returncode == 2
-    assert "template with {n}, which counts them: -o 'folder/{stem}.{n}.mid'" in done.stderr
+    assert "template with {n}, which counts them: 'folder/{stem}.{n}.mid'" in done.stderr
     assert arvae("edit", "in/a/m.mid", "in/b/m.mid", "--density", "+1", "-o", "out2/{stem}.{n}.mid").returncode == 0
     assert set(files_in(work / "out2")) == {"m.1.mid", "m.2.mid"}
 
