@@ -17,8 +17,8 @@ from __future__ import annotations
 import re
 
 # The parameters that remedies name. Those whose option is not `--` and the name have it here.
-_PARAMETERS = "bars|channel|count|mode|model|overwrite|path|steps|track"
-_OPTIONS = {"count": "-n", "overwrite": "--overwrite, --skip-existing", "path": "-o"}
+_PARAMETERS = "bars|channel|count|mode|model|output|overwrite|path|recursive|steps|track"
+_OPTIONS = {"count": "-n", "overwrite": "--overwrite, --skip-existing", "output": "-o", "path": "-o", "recursive": "-r"}
 _KEYWORD = re.compile(rf"\b({_PARAMETERS})=(?:\.\.\.|True|\"([^\"]*)\"|(\d+))")
 _INSPECT = "arvae_music.inspect()"
 

@@ -13,9 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
-from ..errors import OutputError, UsageError
+from ..errors import UsageError
+from ..system.outputs import folder_of
 from .shared import batches, common, completion, placing, sources
 
 if TYPE_CHECKING:
@@ -42,46 +41,21 @@ Syncopation = Annotated[str | None, _slider("syncopation", "Notes held over stro
 Pitch = Annotated[str | None, _slider("pitch", "Mean pitch (unit: st).")]
 Repetition = Annotated[str | None, _slider("repetition", "Share of repeated notes (unit: pt, percent).")]
 Steps = Annotated[str | None, _slider("steps", "Share of stepwise intervals (unit: pt, percent).")]
+LOCKS = "Never change the onsets, pitches, key, range, first or last note (repeatable, or a,b)."
+STRICT = "Exit with 1 unless every request is met exactly and every kept attribute is unchanged."
+SHARE = "Largest share of a measure that may change, up to 1."
+ROLL = "Write a before/after piano roll (SVG) beside each output."
+
 Bars = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="1-4,7,12-", help="Only these measures (repeatable).  [default: all]", rich_help_panel=common.HOLD
-    ),
+    common.in_hold(metavar="1-4,7,12-", help="Only these measures (repeatable).  [default: all]"),
 ]
-Lock = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME",
-        help="Never change the onsets, pitches, key, range, first or last note (repeatable, or a,b).",
-        rich_help_panel=common.HOLD,
-        autocompletion=completion.locks,
-    ),
-]
-Strength = Annotated[
-    float,
-    typer.Option(
-        metavar="SHARE", help="Maximum share of a measure that may change, up to 1.", rich_help_panel=common.HOLD
-    ),
-]
-Form = Annotated[
-    bool,
-    typer.Option("--form/--no-form", help="Edit repeated measures in the same way.", rich_help_panel=common.HOLD),
-]
-Proposals = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Decodes tried for each measure.", rich_help_panel=common.HOW)
-]
-Strict = Annotated[
-    bool,
-    typer.Option(
-        "--strict",
-        help="Exit with 1 unless every request is met exactly and every kept attribute is unchanged.",
-        rich_help_panel="Output",
-    ),
-]
-Roll = Annotated[
-    bool,
-    typer.Option("--roll", help="Write a before/after piano roll (SVG) beside each output.", rich_help_panel="Output"),
-]
+Lock = Annotated[list[str] | None, common.in_hold(metavar="NAME", help=LOCKS, autocompletion=completion.locks)]
+Strength = Annotated[float, common.in_hold(metavar="SHARE", help=SHARE)]
+Form = Annotated[bool, common.in_hold("--form/--no-form", help="Edit repeated measures in the same way.")]
+Proposals = Annotated[int, common.in_how(min=0, metavar="N", help="Decodes tried for each measure.")]
+Strict = Annotated[bool, common.in_output("--strict", help=STRICT)]
+Roll = Annotated[bool, common.in_output("--roll", help=ROLL)]
 
 
 def edit(
@@ -147,9 +121,11 @@ def edit(
         placing.Request(place, label, seed, n, sources.below(place, files)) for n, place in enumerate(places, 1)
     ]
     plans = placing.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing)
-    folder = None if dry_run or len(plans) < 2 else placing.folder_of(output)
+    folder = None if dry_run or len(plans) < 2 else folder_of(output)
     if folder is not None:
-        _expect_manifest(folder, overwrite=overwrite)
+        from ..reports.manifest import expect_ours
+
+        expect_ours(folder, overwrite=overwrite)
     if not dry_run:
         placing.refuse_streams(plans, json=json)
     reading = {"track": track, "channel": channel, "pickup": pickup}
@@ -161,19 +137,6 @@ def edit(
 def joined(bars: Sequence[str] | None) -> str | None:
     """The measures of a repeatable --bars, as one selection."""
     return ",".join(bars) if bars else None
-
-
-def _expect_manifest(folder: Path, *, overwrite: bool) -> None:
-    """Raises OutputError where a file that is not ours stands in the manifest's place."""
-    from ..reports.manifest import JSON_NAME, read
-
-    path = folder / JSON_NAME
-    if path.exists() and not overwrite and not read(folder):
-        raise OutputError(
-            "exists already, and is not a manifest of arvae",
-            where=str(path),
-            remedy="give --overwrite, or another folder with -o",
-        )
 
 
 def _write_manifest(folder: Path, rows: list[dict[str, Any]]) -> None:
@@ -199,6 +162,7 @@ class _Work:
 
     def __call__(self, plan: Planned) -> batches.Told | Literal[False]:
         from ..editing.edit import edit as edit_melody
+        from ..editing.edit import expect_editable
         from ..reports import summaries
 
         if plan.skip:
@@ -206,7 +170,7 @@ class _Work:
         song = sources.read_song(plan.request.source, **self.reading)
         model, title = sources.model_for(self.model, song.melody, self.runtime)
         result = edit_melody(song.melody, self.request, model)
-        sources.expect_editable(song, result)
+        expect_editable(result, song.name)
         if not self.dry_run:
             placing.write_output(plan, song.write(result.melody.rows))
             if self.roll and plan.place != "-":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,8 +19,6 @@ from ..errors import UsageError
 from . import edit
 from .shared import common, placing, sources
 from .shared.placing import Planned
-from .shared.sources import Place
-from .vary import conclude, earlier_rows
 
 if TYPE_CHECKING:
     from ..io.midi import Song
@@ -28,20 +26,14 @@ if TYPE_CHECKING:
     from ..results import Interpolation
 
 STEPS = 8
-NAMED = 3  # inputs in the outputs' name
 EXAMPLES = (
     ("arvae interpolate a.mid b.mid", "a-b.steps/a-b.01.mid to a-b.08.mid, and a contact sheet"),
     ("arvae interpolate a.mid b.mid --steps 16 --one", "one long file, step after step: a-b.16-steps.mid"),
     ("arvae interpolate a.mid b.mid c.mid", "from a to b, and on from b to c"),
 )
 
-Steps = Annotated[
-    int,
-    typer.Option(min=3, metavar="N", help="Melodies from each input to the next, inclusive."),
-]
-One = Annotated[
-    bool, typer.Option("--one", help="One long file, step after step, instead of a folder.", rich_help_panel="Output")
-]
+Steps = Annotated[int, typer.Option(min=3, metavar="N", help="Melodies from each input to the next, inclusive.")]
+One = Annotated[bool, common.in_output("--one", help="One long file, step after step, instead of a folder.")]
 
 
 def interpolate(
@@ -65,15 +57,16 @@ def interpolate(
 ) -> int:
     """Write the melodies between two or more melodies, step by step."""
     from ..reports import interpolation_files
-    from ..reports.contact_sheet import make_card
+    from ..reports.contact_sheet import earlier_rows, make_card, write_index
 
     sources.expand_inputs(files)  # reports all missing files at once
     places = [place for argument in files for place in sources.expand_inputs([argument])]  # a melody may come again
     if len(places) < 2:
         raise UsageError("one melody cannot be interpolated", remedy="name two or more")
-    plans = _plan(places, steps, seed, output, one, overwrite=overwrite, skip_existing=skip_existing)
+    there = {"overwrite": overwrite, "skip_existing": skip_existing}
+    plans = interpolation_files.plan(places, steps, seed, output, one, **there)
     folder = Path(plans[0].place).parent
-    earlier = {} if one else earlier_rows(folder, overwrite=overwrite, skip_existing=skip_existing)
+    earlier = {} if one else earlier_rows(folder, **there)
     if not dry_run:
         placing.refuse_streams(plans, json=json)
     if all(plan.skip for plan in plans):
@@ -93,37 +86,9 @@ def interpolate(
         if not one:
             tempo, first = round(songs[0].tempo, 2), path.melodies[0]
             cards = [make_card(row, first, step, tempo) for row, step in zip(rows, path.melodies, strict=True)]
-            conclude(folder, cards, "Interpolation", earlier)
+            common.say(f"{write_index(folder, cards, 'Interpolation', earlier)} shows and plays the files")
     _report(songs, path, plans, rows, title, dry_run=dry_run, json=json)
     return 0
-
-
-def _plan(
-    places: Sequence[Place],
-    steps: int,
-    seed: int,
-    output: str | None,
-    one: bool,
-    *,
-    overwrite: bool,
-    skip_existing: bool,
-) -> list[Planned]:
-    """The place of the one file, or of every step, named after the inputs."""
-    stems = ["stdin" if place == "-" else Path(place).stem for place in places]
-    name = "-".join(stems[:NAMED]) + (f"-and-{len(stems) - NAMED}-more" if len(stems) > NAMED else "")
-    source = Path(name) if places[0] == "-" else Path(places[0]).parent / name
-    count = 1 if one else (len(places) - 1) * (steps - 1) + 1
-    requests = [placing.Request(source.with_name(f"{name}.mid"), f"{steps}-steps", seed, n + 1) for n in range(count)]
-    if not one:
-        if output == "-":
-            raise UsageError("many files cannot go to stdout", remedy="give --one, or a folder with -o")
-        folder = f"{source}.steps/" if output is None else output
-        output = folder if "{" in folder or folder.endswith("/") else f"{folder}/"
-    elif output is None:
-        output = str(source.with_name(f"{name}.{{edit}}.mid"))
-    template = "{stem}.{edit}.mid" if one else "{stem}.{n:02}.mid"
-    there: dict[str, Any] = {"overwrite": overwrite, "skip_existing": skip_existing}
-    return placing.plan_outputs(requests, output, **there, template=template)
 
 
 def _report(
@@ -139,17 +104,10 @@ def _report(
     if json:
         common.print_json({"outputs": [] if dry_run else [str(plan.place) for plan in plans], "steps": rows})
         return
+    from ..reports.interpolation_files import step_lines
     from ..reports.summaries import melody_line
 
-    say = placing.teller(plans)
-    for song in songs:
-        say(f"{song.name}: {melody_line(song)}")
-    say(f"model: {title}")
-    names = [attribute["name"] for attribute in rows[0]["attributes"]]
-    say("step   " + "".join(f"{name:>16}" for name in names))
-    for row in rows:
-        cells = (f"{a['achieved']:.3g} {a['unit']}" for a in row["attributes"])
-        at = "  an input" if row["n"] - 1 in path.ends else ""
-        say(f"{row['n']:4}   " + "".join(f"{cell:>16}" for cell in cells) + at)
+    voices = [f"{song.name}: {melody_line(song)}" for song in songs]
     place = plans[0].place if len(plans) == 1 else f"{Path(plans[0].place).parent}/ ({len(plans)} files)"
-    say(placing.wrote(place, dry_run))
+    lines = [*voices, f"model: {title}", *step_lines(rows, path.ends), placing.wrote(place, dry_run)]
+    placing.teller(plans)("\n".join(lines))

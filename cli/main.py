@@ -46,10 +46,10 @@ COMMANDS = {
     "corpus": Entry(".corpus:corpus_app", "Build a corpus, or describe one."),
     "train": Entry(".train:train", "Train a model on a corpus."),
     "evaluate": Entry(".evaluate:evaluate", "Measure how well a model's sliders work."),
-    "benchmark": Entry(".benchmark:benchmark", "Train and compare the objectives: AR-VAE and other methods."),
+    "benchmark": Entry(".benchmark:benchmark", "Train all objectives with equal settings and compare them."),
     "models": Entry(".models:models_app", "List the models, or describe one."),
     "config": Entry(".config:config_app", "Show the settings and their origins."),
-    "demo": Entry(".demo:demo", "Edit a melody that comes with arvae, and draw it."),
+    "demo": Entry(".demo:demo", "Edit the bundled example melody, and draw it."),
     "doctor": Entry(".doctor:doctor", "Check the installation."),
 }
 

@@ -24,7 +24,7 @@ from typing import Literal
 import numpy as np
 
 from ..arrays import Floats, Ints, Mask, Row, Rows
-from ..errors import UsageError
+from ..errors import InputError, UsageError
 from ..music.attributes import evaluate
 from ..music.keys import compass_of
 from ..music.melody import Melody
@@ -44,8 +44,8 @@ from .ties import Place, bound_together, find_each, leave_of, tie_of
 Mode = Literal["guided", "latent"]
 
 PROPOSALS = 64  # per measure
-SILENT = "nothing but a rest"  # why a measure is skipped
-UNKNOWN_METER = "the model knows no"  # another reason, with the meter
+SILENT = "empty measures"  # why a measure is skipped
+UNKNOWN_METER = "meter not supported by the model:"  # another reason, with the meter
 CHUNK = 64  # measures searched at a time: memory stays flat however long the melody is
 OVERSHOOTS = (0.7, 1.0, 1.4, 2.0)  # of the requested step in the code
 BONUSES = (1.0, 2.5, 4.0, 6.0)  # logits for the original's token
@@ -60,7 +60,7 @@ class EditRequest:
     bars: Sequence[tuple[int, int | None]] | None = None  # measure numbers; None: all
     mode: Mode = "guided"
     form: bool = True  # measures that are the same are edited the same
-    strength: float = 1.0  # largest share of a measure's ticks that may change
+    strength: float = 1.0  # largest share of a measure that may change
     proposals: int = PROPOSALS
     seed: int = 0
 
@@ -310,6 +310,19 @@ def _searched(places: Sequence[Place], judge: Judge, request: EditRequest, model
         search.add(*propose(problem.rows, before, problem.wanted, meter, request.proposals, request.seed, model))
     pool = search.run()
     return [pool.take(pool.group == g) for g in range(len(places))]
+
+
+def expect_editable(result: EditResult, where: str) -> None:
+    """Raises InputError, with the reasons, where none of the selected measures can be edited. `where` is the file."""
+    if result.bars or set(result.skipped) <= {SILENT}:
+        return
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in result.skipped.items())
+    unknown = any(reason.startswith(UNKNOWN_METER) for reason in result.skipped)
+    raise InputError(
+        f"none of its measures can be edited: {reasons}",
+        where=where,
+        remedy="train a model that knows the meter: arvae train" if unknown else "select others with bars=...",
+    )
 
 
 def propose(

@@ -182,7 +182,7 @@ def _best(candidates: list[Candidate]) -> tuple[Candidate, str]:
         named = [c for c in candidates if _says(c, pattern)]
         if named:
             chosen, _ = _highest(named)
-            return chosen, f"its name {chosen.name!r} says so"
+            return chosen, "chosen by its name"
     chosen, single = _highest(candidates)
     count = len(candidates)
     if single == 0:

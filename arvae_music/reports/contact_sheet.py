@@ -3,6 +3,7 @@
     card = make_card(row, before, after, tempo)      before/after piano roll as SVG, the notes, the manifest's row
     page([card, ...], title) -> str                  the whole page: data/contact_sheet.html with the cards
     write(folder, [card, ...], title) -> Path        the page as a file in the folder
+    write_index(folder, [card, ...], title, earlier) -> Path     the page and the manifest
 
 Everything that comes from files (names, notes) is escaped. The page loads nothing, which its content security policy
 enforces, and works from file://, in light and dark mode, by keyboard, and in print. It shows at most MOST cards, since
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
@@ -25,8 +26,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ..errors import OutputError
 from ..music.melody import Bar, Melody
 from ..system.files import write_whole
+from . import manifest
 from .manifest import Row
 from .piano_roll import svg
 
@@ -97,6 +100,28 @@ def write(folder: Path, cards: Sequence[Card], title: str, note: str = "") -> Pa
     path = folder / NAME
     write_whole(path, page(cards, title, note).encode(), overwrite=True)
     return path
+
+
+def earlier_rows(folder: Path, *, overwrite: bool, skip_existing: bool) -> dict[str, Row]:
+    """The rows of an earlier manifest in the folder. Raises OutputError where a manifest or a contact sheet exists,
+    unless `overwrite` or `skip_existing` is given."""
+    names = (manifest.JSON_NAME, manifest.CSV_NAME, NAME)
+    there = [folder / name for name in names if (folder / name).exists()]
+    if there and not (overwrite or skip_existing):
+        remedy = "give overwrite=True, or another folder with output=..."
+        raise OutputError("exists already", where=str(there[0]), remedy=remedy)
+    return manifest.read(folder)
+
+
+def write_index(folder: Path, cards: Sequence[Card], title: str, earlier: Mapping[str, Row]) -> Path:
+    """Write the contact sheet, and the manifest with the rows of an earlier run whose files still exist.
+
+    Returns the path of the page."""
+    others = manifest.write(folder, [card.row for card in cards], earlier)
+    note = f"model {', '.join(dict.fromkeys(str(card.row['model']) for card in cards))}"
+    if others:
+        note += f". The manifest lists {others} file{'s' if others != 1 else ''} of earlier runs, too"
+    return write(folder, cards, f"{title}: {folder.name}", note)
 
 
 def _card(i: int, card: Card) -> str:

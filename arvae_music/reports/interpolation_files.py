@@ -1,20 +1,66 @@
-"""The files of an interpolation: what is read of each input, the MIDI of every step, and the rows of the manifest."""
+"""The files of an interpolation: their places, what is read of each input, the MIDI of every step, and the rows of the
+manifest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..editing.edit import EditResult
 from ..editing.matching import excerpt
+from ..errors import UsageError
 from ..io.midi import Song, new_midi
 from ..music.melody import Melody
 from ..music.sliders import numbers_in
 from ..networks.model import Model
+from ..system.inputs import Place
+from ..system.outputs import Planned, Request, plan_outputs
 from .manifest import Row, entry
+
+NAMED = 3  # inputs in the outputs' name
+
+
+def plan(
+    places: Sequence[Place],
+    steps: int,
+    seed: int,
+    output: str | None = None,
+    one: bool = False,
+    *,
+    overwrite: bool = False,
+    skip_existing: bool = False,
+) -> list[Planned]:
+    """The place of every step, named after the inputs, or with `one` of the single file.
+
+    Raises what `plan_outputs` raises, and UsageError where many files would go to stdout."""
+    stems = ["stdin" if place == "-" else Path(place).stem for place in places]
+    name = "-".join(stems[:NAMED]) + (f"-and-{len(stems) - NAMED}-more" if len(stems) > NAMED else "")
+    source = Path(name) if places[0] == "-" else Path(places[0]).parent / name
+    count = 1 if one else (len(places) - 1) * (steps - 1) + 1
+    requests = [Request(source.with_name(f"{name}.mid"), f"{steps}-steps", seed, n + 1) for n in range(count)]
+    if not one:
+        if output == "-":
+            raise UsageError("many files cannot go to stdout", remedy="give --one, or a folder with output=...")
+        folder = f"{source}.steps/" if output is None else output
+        output = folder if "{" in folder or folder.endswith("/") else f"{folder}/"
+    elif output is None:
+        output = str(source.with_name(f"{name}.{{edit}}.mid"))
+    template = "{stem}.{edit}.mid" if one else "{stem}.{n:02}.mid"
+    return plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing, template=template)
+
+
+def step_lines(rows: Sequence[Row], ends: Sequence[int]) -> list[str]:
+    """The report: a table of every step's attributes; `ends` are the steps that are inputs, from 0."""
+    lines = ["step   " + "".join(f"{attribute['name']:>16}" for attribute in rows[0]["attributes"])]
+    for row in rows:
+        cells = (f"{a['achieved']:.3g} {a['unit']}" for a in row["attributes"])
+        at = "  an input" if row["n"] - 1 in ends else ""
+        lines.append(f"{row['n']:4}   " + "".join(f"{cell:>16}" for cell in cells) + at)
+    return lines
 
 
 def input_of(song: Song, bars: str | None) -> Melody:

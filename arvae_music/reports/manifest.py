@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import OutputError
 from ..system.files import write_whole
 from ..version import __version__
 
@@ -134,6 +135,17 @@ def read(folder: Path) -> dict[str, Row]:
     """File -> row, of the manifest in a folder; empty where there is none."""
     path = folder / JSON_NAME
     return {str(row["file"]): row for row in from_json(path.read_bytes())} if path.is_file() else {}
+
+
+def expect_ours(folder: Path, *, overwrite: bool) -> None:
+    """Raises OutputError where another file stands in the manifest's place, unless `overwrite` is given."""
+    path = folder / JSON_NAME
+    if path.exists() and not overwrite and not read(folder):
+        raise OutputError(
+            "exists already, and is not a manifest of arvae",
+            where=str(path),
+            remedy="give --overwrite, or another folder with output=...",
+        )
 
 
 def write(folder: Path, rows: Sequence[Row], earlier: Mapping[str, Row]) -> int:

@@ -43,7 +43,7 @@ def melody_line(song: Song) -> str:
     """The chosen voice, and why it was chosen."""
     found = song.found
     name = f" {found.name!r}" if found.name else ""
-    return f"track {found.track}{name}, channel {found.channel}: {found.why}"
+    return f"track {found.track}{name}, channel {found.channel} ({found.why})"
 
 
 # ------------------------------------------------------------------------------------------ edits
@@ -233,7 +233,7 @@ def file_lines(song: Song, description: Mapping[str, Any]) -> list[str]:
     rest = f"; an edit leaves {untouched} of them untouched" if untouched else ""
     lines = {
         "melody": melody_line(song),
-        "key": f"{description['key']['name']}, {melody.key_origin}; tokens are {melody.shift:+d} semitones",
+        "key": f"{description['key']['name']}, {melody.key_origin}; normalised by {melody.shift:+d} semitones",
         "meter": ", ".join(f"{change.value} from bar {change.bar}" for change in description["meters"]),
         "tempo": given or f"{DEFAULT_TEMPO:g}, because the file gives none",
         "pickup": _quarters(song.pickup) if song.pickup else "none",

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -64,119 +64,62 @@ def _quarters(text: str) -> Fraction:
 
 # ------------------------------------------------------------------------------------ option types
 
-Inputs = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="FILE", help="MIDI files, scores (ABC, MusicXML, kern), folders with -r, or globs; - is stdin."
-    ),
-]
-Output = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="PLACE",
-        help="A file, a folder/, a template with {stem} {edit} {seed} {n}, or - for stdout.",
-        rich_help_panel="Output",
-    ),
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.", rich_help_panel="Output")]
-SkipExisting = Annotated[
-    bool, typer.Option("--skip-existing", help="Skip outputs that exist.", rich_help_panel="Output")
-]
-DryRun = Annotated[
-    bool,
-    typer.Option("--dry-run", help="Report what would be done, and write nothing.", rich_help_panel="Output"),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel="Output")]
+SLIDER_PANEL, HOLD, HOW = "Sliders", "What stays", "How"
+
+in_input = partial(typer.Option, rich_help_panel="Input")
+in_output = partial(typer.Option, rich_help_panel="Output")
+in_how = partial(typer.Option, rich_help_panel=HOW)
+in_hold = partial(typer.Option, rich_help_panel=HOLD)
+
+FILES = "MIDI files, scores (ABC, MusicXML, kern), folders with -r, or globs; - is stdin."
+PLACE = "A file, a folder/, a template with {stem} {edit} {seed} {n}, or - for stdout."
+MODEL = "A model's name (arvae models list) or file.  [default: auto, the model that reconstructs the melody best]"
+RUNS = "Library that runs the model: numpy, or PyTorch (slower to start, same result)."
+PICKUP = "Length of the incomplete measure at the start, in quarter notes: 1, 0.5, 1/3; 0 is none."
+MODES = "guided searches for the requested values; latent decodes once, as in the paper."
+
+Inputs = Annotated[list[str], typer.Argument(metavar="FILE", help=FILES)]
+Output = Annotated[str | None, in_output("--output", "-o", metavar="PLACE", help=PLACE)]
+Overwrite = Annotated[bool, in_output("--overwrite", help="Replace files that exist.")]
+SkipExisting = Annotated[bool, in_output("--skip-existing", help="Skip outputs that exist.")]
+DryRun = Annotated[bool, in_output("--dry-run", help="Report what would be done, and write nothing.")]
+Json = Annotated[bool, in_output("--json", help="Print the result as JSON.")]
 Jobs = Annotated[
     int | None,
-    typer.Option(
-        "--jobs",
-        "-j",
-        min=1,
-        metavar="N",
-        help="Processes for many files.  [default: one per core]",
-        rich_help_panel="How",
-    ),
+    in_how("--jobs", "-j", min=1, metavar="N", help="Processes for many files.  [default: one per core]"),
 ]
-Quiet = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", callback=_quieten, help="Print errors only.", rich_help_panel="Output"),
-]
+Quiet = Annotated[bool, in_output("--quiet", "-q", callback=_quieten, help="Print errors only.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="The same seed gives the same result.")]
 Model = Annotated[
     str | None,
-    typer.Option(
-        "--model",
-        "-m",
-        metavar="NAME|FILE",
-        help="A model's name (arvae models list) or file.  [default: auto, which reconstructs the melody best]",
-        autocompletion=completion.models,
-    ),
+    typer.Option("--model", "-m", metavar="NAME|FILE", help=MODEL, autocompletion=completion.models),
 ]
 Runtime = Annotated[
-    str,
-    typer.Option(
-        "--runtime",
-        metavar="numpy|torch",
-        help="The library that computes the model. Results are the same; torch starts a second later.",
-        autocompletion=completion.runtimes,
-        rich_help_panel="How",
-    ),
+    str, in_how("--runtime", metavar="numpy|torch", help=RUNS, autocompletion=completion.runtimes)
 ]
-Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Search folders.", rich_help_panel="Input")]
+Recursive = Annotated[bool, in_input("--recursive", "-r", help="Search folders.")]
 Track = Annotated[
-    str | None,
-    typer.Option(
-        "--track", "-t", metavar="N|NAME", help="The melody's track; arvae inspect lists them.", rich_help_panel="Input"
-    ),
+    str | None, in_input("--track", "-t", metavar="N|NAME", help="The melody's track; arvae inspect lists them.")
 ]
 Channel = Annotated[
-    int | None,
-    typer.Option("--channel", min=1, max=16, metavar="N", help="The melody's MIDI channel.", rich_help_panel="Input"),
+    int | None, in_input("--channel", min=1, max=16, metavar="N", help="The melody's MIDI channel.")
 ]
-Pickup = Annotated[
-    Fraction | None,
-    typer.Option(
-        "--pickup",
-        parser=_quarters,
-        metavar="QUARTERS",
-        help="Length of the incomplete measure at the start, in quarter notes: 1, 0.5, 1/3; 0 is none.",
-        rich_help_panel="Input",
-    ),
-]
-
-SLIDER_PANEL, HOLD, HOW = "Sliders", "What stays", "How"
-
+Pickup = Annotated[Fraction | None, in_input("--pickup", parser=_quarters, metavar="QUARTERS", help=PICKUP)]
 Set = Annotated[
     list[str] | None,
     typer.Option(
-        "--set",
-        metavar="NAME=TARGET",
-        help="Any attribute that the model knows (repeatable).",
-        rich_help_panel=SLIDER_PANEL,
-        autocompletion=completion.settable,
+        "--set", metavar="NAME=TARGET", help="Any attribute that the model knows (repeatable).",
+        rich_help_panel=SLIDER_PANEL, autocompletion=completion.settable,
     ),
-]
+]  # fmt: skip
 Keep = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="NAME",
-        help="An attribute that must not change (repeatable, or a,b).",
-        rich_help_panel=HOLD,
+    in_hold(
+        metavar="NAME", help="An attribute that must not change (repeatable, or a,b).",
         autocompletion=completion.attributes,
     ),
-]
-Mode = Annotated[
-    str,
-    typer.Option(
-        metavar="guided|latent",
-        help="guided searches for the requested values; latent decodes once, as in the paper.",
-        rich_help_panel=HOW,
-        autocompletion=completion.modes,
-    ),
-]
+]  # fmt: skip
+Mode = Annotated[str, in_how(metavar="guided|latent", help=MODES, autocompletion=completion.modes)]
 
 
 def slider(panel: str, name: str, text: str) -> Any:

@@ -1,152 +1,18 @@
-"""Where outputs go. `plan_outputs` names every output before any work starts, and refuses names that would clash.
-
-A template has the fields {stem} (of the input), {edit}, {seed}, {n} (from 1; {n:03} pads). `-o` takes a template, a
-folder (an existing one, or `name/`, in which the default template is used), a file, or `-` for stdout. Without -o,
-outputs lie beside their inputs, and an edit of stdin goes to stdout.
-"""
+"""Files and reports on the standard streams. `system.outputs` names the outputs."""
 
 from __future__ import annotations
 
-import difflib
-import hashlib
-import os
-import re
-import string
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ...errors import OutputError, UsageError
+from ...errors import UsageError
+from ...system.files import write_whole
+from ...system.inputs import Place
+from ...system.outputs import Planned, Request, label, plan_outputs, safe_name
 from . import common
-from .sources import MIDI_SUFFIXES, Place
 
-if TYPE_CHECKING:
-    from ...music.sliders import Target
-
-TEMPLATE = "{stem}.{edit}.mid"
-FIELDS = ("stem", "edit", "seed", "n")
-LONGEST_EDIT = 80  # characters of {edit}; file systems stop at 255 bytes for the whole name
-
-
-@dataclass(frozen=True)
-class Request:
-    """An output that needs a name: its input, its edit (`density+1.5`), its seed and its number `n`. In an output
-    folder it lies in the sub-folder `below`."""
-
-    source: Place
-    edit: str = ""
-    seed: int = 0
-    n: int = 1
-    below: Path = Path()
-
-    @property
-    def stem(self) -> str:
-        return "stdin" if self.source == "-" else Path(self.source).stem
-
-
-@dataclass(frozen=True)
-class Planned:
-    """The place of an output. `skip` says that it exists and --skip-existing was given."""
-
-    request: Request
-    place: Place
-    skip: bool = False
-    overwrite: bool = False
-
-
-def plan_outputs(
-    requests: Sequence[Request],
-    output: str | None = None,
-    *,
-    overwrite: bool = False,
-    skip_existing: bool = False,
-    template: str = TEMPLATE,
-    suffixes: Sequence[str] = MIDI_SUFFIXES,
-) -> list[Planned]:
-    """The place of every output, in the order of `requests`. Nothing is written.
-
-    Raises UsageError for a template that does not parse, a suffix outside `suffixes`, two requests with the same
-    output, and an output that is another request's input; OutputError for an output that exists, without --overwrite
-    or --skip-existing.
-    """
-    if overwrite and skip_existing:
-        raise UsageError("--overwrite and --skip-existing exclude each other")
-    places = [_place(request, output, template) for request in requests]
-    _refuse_suffixes(places, suffixes)
-    _refuse_shared(requests, places)
-    _refuse_inputs(requests, places, overwrite)
-    exists = [place != "-" and Path(place).exists() for place in places]
-    taken = [str(place) for place, there in zip(places, exists, strict=True) if there]
-    folders = [name for name in taken if Path(name).is_dir()]
-    if folders:
-        raise OutputError("is a folder", where=folders[0], remedy="name a file")
-    if taken and not (overwrite or skip_existing):
-        raise OutputError(
-            "exists already" if len(taken) == 1 else f"and {len(taken) - 1} more outputs exist already",
-            where=taken[0],
-            remedy="give --overwrite, --skip-existing, or another place with -o",
-        )
-    return [
-        Planned(request, place, there and skip_existing, overwrite)
-        for request, place, there in zip(requests, places, exists, strict=True)
-    ]
-
-
-def _place(request: Request, output: str | None, template: str) -> Place:
-    if output == "-" or (output is None and request.source == "-"):
-        return "-"
-    beside = Path() if request.source == "-" else Path(request.source).parent
-    if output is None:
-        return beside / fill(template, request)
-    folder = folder_of(output)
-    if folder is not None:
-        return folder / request.below / fill(template, request)
-    place = Path(fill(output, request)).expanduser()
-    if not place.suffix:
-        raise UsageError(
-            f"output {output!r} has no suffix",
-            remedy=f"write {output}/ for a folder or {output}.mid for a file",
-        )
-    return place
-
-
-def folder_of(output: str | None) -> Path | None:
-    """The folder that -o names: one that exists, or `name/`. None for a file, a template, or stdout."""
-    if output is None or output == "-":
-        return None
-    path = Path(output).expanduser()
-    return path if output.endswith(("/", os.sep)) or path.is_dir() else None
-
-
-def fill(template: str, request: Request) -> str:
-    """The template with the request's values. Raises UsageError for a field that doesn't exist."""
-    values = {"stem": request.stem, "edit": safe_name(request.edit), "seed": request.seed, "n": request.n}
-    try:
-        for _, field, _, _ in string.Formatter().parse(template):
-            if field is not None and field not in FIELDS:
-                close = difflib.get_close_matches(field, FIELDS, n=1)
-                known = "the fields are " + " ".join(f"{{{name}}}" for name in FIELDS)
-                remedy = f"did you mean {{{close[0]}}}?" if close else known
-                raise UsageError(f"output template has no field {{{field}}}", remedy=remedy)
-        return template.format_map(values)
-    except ValueError as error:
-        raise UsageError(f"output template {template!r} does not parse ({error})") from error
-
-
-def label(targets: Mapping[str, Target]) -> str:
-    """The {edit} of output names, for instance `density+1.5`."""
-    return "_".join(f"{name}{target}" for name, target in targets.items())
-
-
-def safe_name(text: str) -> str:
-    """`text` made fit for a file name on any system: unsafe characters become `-`, and long text is cut."""
-    name = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*\s]+', "-", text).strip("-. ") or "edit"
-    if len(name) > LONGEST_EDIT:
-        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        name = f"{name[: LONGEST_EDIT - 9].rstrip('-. ')}-{digest}"
-    return name
+__all__ = ("Planned", "Request", "label", "plan_outputs", "safe_name")
 
 
 def refuse_streams(plans: Sequence[Planned], *, json: bool) -> None:
@@ -172,52 +38,10 @@ def teller(plans: Sequence[Planned]) -> Callable[[str], None]:
     return common.say if any(plan.place == "-" for plan in plans) else common.report
 
 
-def _refuse_suffixes(places: Sequence[Place], suffixes: Sequence[str]) -> None:
-    for place in places:
-        if place != "-" and Path(place).suffix.lower() not in suffixes:
-            problem = f"the output has none of the suffixes {' '.join(suffixes)}"
-            raise UsageError(problem, where=str(place), remedy="change -o")
-
-
-def _refuse_shared(requests: Sequence[Request], places: Sequence[Place]) -> None:
-    first: dict[object, Request] = {}
-    for request, place in zip(requests, places, strict=True):
-        key = "-" if place == "-" else os.path.normcase(Path(place).resolve())
-        other = first.setdefault(key, request)
-        if other is request:
-            continue
-        same = other.source == request.source
-        pair = f"two results of {request.source}" if same else f"{other.source} and {request.source}"
-        raise UsageError(
-            f"{pair} would both be written to {'stdout' if place == '-' else place}",
-            remedy="give -o a template with {n}, which counts them: -o 'folder/{stem}.{n}" + Path(place).suffix + "'",
-        )
-
-
-def _refuse_inputs(requests: Sequence[Request], places: Sequence[Place], overwrite: bool) -> None:
-    """An output may replace its own input with --overwrite, but never another input, which may not have been read."""
-    inputs = {Path(r.source).resolve(): r for r in requests if r.source != "-"}
-    for request, place in zip(requests, places, strict=True):
-        victim = None if place == "-" else inputs.get(Path(place).resolve())
-        if victim is None:
-            continue
-        if victim.source != request.source:
-            raise UsageError(
-                f"the result of {request.source} would replace {place}, which is an input too",
-                remedy="write it elsewhere with -o",
-            )
-        if not overwrite:
-            raise UsageError(
-                "is the input itself", where=str(place), remedy="give --overwrite, or another place with -o"
-            )
-
-
 def write_output(planned: Planned, data: bytes) -> None:
     """Write the result completely or not at all; an existing file is replaced only where the plan allows that."""
     if planned.place == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    from ...system.files import write_whole
-
     write_whole(Path(planned.place), data, overwrite=planned.overwrite)

@@ -368,7 +368,7 @@ def test_the_melody_is_chosen_by_a_rule_that_is_told() -> None:
         files.track([(0, files.name("Backing Vocals")), *files.note_messages([Performed(0, 960, 90)])]),
         files.track(files.drums()),
     ])  # fmt: skip
-    assert read(named).found.why == "its name 'Lead Vocals' says so"
+    assert read(named).found.why == "chosen by its name"
     assert [c.drums for c in read(named).candidates] == [False, False, True]
 
 

@@ -100,7 +100,7 @@ def test_parts_by_name_in_musicxml() -> None:
 
     path = corpus.getWork("bwv66.6")
     song = read_score(path)
-    assert (song.found.name, song.found.why) == ("Soprano", "its name 'Soprano' says so")
+    assert (song.found.name, song.found.why) == ("Soprano", "chosen by its name")
     assert [c.name for c in song.candidates] == ["Soprano", "Alto", "Tenor", "Bass"]
     assert song.pickup == 1
     assert [bar.number for bar in song.melody.bars] == list(range(10))

@@ -1,0 +1,167 @@
+"""The files of variations, or of a grid of edits: their places, their making, and their rows in the manifest.
+
+    job = Variations(requests, varied=True, folder=Path("out"))
+    items = job.plan([Path("a.mid")])                         the places of all files
+    cards, lines = job.make(items[0], song, model)            writes the files; their cards, and a report
+
+`write_index` of contact_sheet then writes the manifest and the page that shows and plays the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..editing.edit import EditResult, edit, expect_editable
+from ..editing.vary import VaryRequest, vary
+from ..errors import InputError, OutputError, UsageError
+from ..io.midi import Song
+from ..io.scores import read_any
+from ..networks.model import Model
+from ..system.files import write_whole
+from ..system.inputs import Place, below
+from ..system.outputs import Planned, Request, label, plan_outputs
+from .contact_sheet import Card, make_card
+from .manifest import Row, entry
+
+
+@dataclass(frozen=True)
+class Item:
+    """An input and its outputs."""
+
+    place: Place
+    plans: tuple[Planned, ...]  # point by point, variation by variation
+
+
+def folder_for(output: str | None, places: Sequence[Place]) -> Path:
+    """The folder of all outputs: `output`, or melody.variations/ beside a single input, or variations/.
+
+    Raises UsageError for stdout, and OutputError where the folder is a file."""
+    if output == "-":
+        raise UsageError("many files cannot go to stdout", remedy="give a folder with output=...")
+    if output is not None:
+        folder = Path(output).expanduser()
+    elif len(places) == 1 and places[0] != "-":
+        folder = Path(places[0]).with_name(f"{Path(places[0]).stem}.variations")
+    else:
+        folder = Path("variations")
+    if folder.exists() and not folder.is_dir():
+        raise OutputError("is a file", where=str(folder), remedy="name a folder with output=...")
+    return folder
+
+
+@dataclass(frozen=True)
+class Variations:
+    """What is made of each input: `count` variations for each request, or without `varied` each request's edit itself.
+
+    `earlier` are the rows of a manifest in `folder`, by file. With `dry_run` nothing is written."""
+
+    requests: Sequence[VaryRequest]
+    varied: bool
+    folder: Path
+    earlier: Mapping[str, Row] = field(default_factory=dict)
+    dry_run: bool = False
+
+    def plan(
+        self,
+        places: Sequence[Place],
+        arguments: Sequence[str] = (),
+        *,
+        overwrite: bool = False,
+        skip_existing: bool = False,
+    ) -> list[Item]:
+        """The place of every output. The sub-folders of those `arguments` that are folders are kept.
+
+        Raises what `plan_outputs` raises."""
+        template = "{stem}.{edit}.{n:02}.mid" if self.varied else "{stem}.{edit}.mid"
+        wanted = [
+            Request(place, label(request.editing.targets) or "vary", request.editing.seed, n, below(place, arguments))
+            for place in places
+            for request in self.requests
+            for n in range(1, request.count + 1 if self.varied else 2)
+        ]
+        planned = plan_outputs(
+            wanted, f"{self.folder}/", overwrite=overwrite, skip_existing=skip_existing, template=template
+        )
+        plans: dict[Place, list[Planned]] = {}
+        for plan in planned:
+            plans.setdefault(plan.request.source, []).append(plan)
+        return [Item(place, tuple(plans[place])) for place in places]
+
+    def make(self, item: Item, song: Song, model: Model) -> tuple[list[Card], list[str]]:
+        """Write an input's files, except those to skip; return their cards, and the report's line on each request.
+
+        Raises InputError where nothing can be edited, or no variation keeps what must stay."""
+        cards: list[Card] = []
+        lines: list[str] = []
+        each = len(item.plans) // len(self.requests)
+        for at, request in enumerate(self.requests):
+            results, short = self._results(song, request, model)
+            plans = item.plans[at * each : (at + 1) * each]
+            made = [
+                self._write(plan, song, request, result, amount, model)
+                for plan, (result, amount) in zip(plans, results, strict=False)
+            ]
+            cards += made
+            lines += request_lines(request, [card.row for card in made], short)
+        if not cards:
+            raise InputError(
+                "no variation keeps everything that must stay",
+                where=song.name,
+                remedy="give a larger --amount, or fewer --keep and --lock",
+            )
+        return cards, lines
+
+    def recall(self, item: Item, song: Song) -> list[Card] | None:
+        """The cards of an input whose files all exist and are to be skipped, drawn from the files; otherwise None."""
+        rows = [self.earlier.get(self._name(plan)) if plan.skip else None for plan in item.plans]
+        found = [row for row in rows if row is not None]
+        if len(found) < len(rows):
+            return None
+        track, channel, tempo = str(song.found.track), song.found.channel, round(song.tempo, 2)
+        cards = []
+        for row, plan in zip(found, item.plans, strict=True):
+            after = read_any(Path(plan.place), track=track, channel=channel, pickup=song.pickup)
+            cards.append(make_card(row, song.melody, after.melody, tempo))
+        return cards
+
+    def _results(
+        self, song: Song, request: VaryRequest, model: Model
+    ) -> tuple[list[tuple[EditResult, float | None]], int]:
+        """Results with the shares of notes replaced, and how many variations are missing."""
+        if not self.varied:
+            result = edit(song.melody, request.editing, model)
+            expect_editable(result, song.name)
+            return [(result, None)], 0
+        made = vary(song.melody, request, model)
+        expect_editable(made.base, song.name)
+        return [(variation.result, variation.amount) for variation in made.variations], made.short
+
+    def _write(
+        self, plan: Planned, song: Song, request: VaryRequest, result: EditResult, amount: float | None, model: Model
+    ) -> Card:
+        if not self.dry_run and not plan.skip:
+            write_whole(Path(plan.place), song.write(result.melody.rows), overwrite=plan.overwrite)
+        row = entry(
+            file=self._name(plan), source=str(plan.request.source), n=plan.request.n, seed=request.editing.seed,
+            model=model, result=result, targets=request.editing.targets, keep=request.editing.keep, amount=amount,
+        )  # fmt: skip
+        return make_card(row, song.melody, result.melody, round(song.tempo, 2))
+
+    def _name(self, plan: Planned) -> str:
+        return Path(plan.place).relative_to(self.folder).as_posix()
+
+
+def request_lines(request: VaryRequest, rows: Sequence[Row], short: int) -> list[str]:
+    """The report's lines on one request; `short` is how many variations are missing."""
+    targets = request.editing.targets
+    head = f"{label(targets)}: " if targets else ""
+    shares = [row["amount"] for row in rows if row["amount"] is not None]
+    exact = f"{sum(row['exact'] for row in rows)} exact in every measure"
+    mean = f"{100 * sum(shares) / len(shares):.0f}%" if shares else ""
+    amount = f"; on average {mean} of the notes differ from the original" if shares else ""
+    lines = [f"{head}{len(rows)} of {len(rows) + short} files; {exact}{amount}; seed {request.editing.seed}"]
+    if short:
+        lines.append(f"{head}only {len(rows)} different variations exist at this --amount, with what must stay")
+    return lines

@@ -1,0 +1,96 @@
+"""The input files of a batch: folders, globs and names become one list of files.
+
+    expand_inputs(["tunes"], recursive=True)     [Path("tunes/a.mid"), Path("tunes/b/c.mid")]
+    below(Path("tunes/b/c.mid"), ["tunes"])      Path("b"), the sub-folder to keep in an output folder
+
+`-` stands for standard input.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from ..errors import UsageError
+
+Stream = Literal["-"]
+Place = Path | Stream
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
+SCORE_SUFFIXES = (".abc", ".xml", ".musicxml", ".mxl", ".krn")
+SUFFIXES = MIDI_SUFFIXES + SCORE_SUFFIXES
+
+
+def expand_inputs(arguments: Sequence[str], *, recursive: bool = False) -> list[Place]:
+    """Files in the order of the arguments (sorted within a folder or a glob), each once; `-` stays `-`.
+
+    A name that exists is taken literally before it is tried as a glob. Raises UsageError with everything
+    that is wrong at once: missing files, globs without a match, folders without `recursive` or without music.
+    """
+    places: dict[object, Place] = {}
+    problems: list[UsageError] = []
+    for argument in arguments:
+        try:
+            for place in _expand(argument, recursive):
+                places.setdefault(place if place == "-" else Path(place).resolve(), place)
+        except UsageError as error:
+            problems.append(error)
+    if problems:
+        first, *others = problems
+        remedies = [str(first.remedy), *(other.message for other in others)]
+        raise UsageError(first.what, where=first.where, remedy="\n  ".join(remedies))
+    if not places:
+        raise UsageError("no input files", remedy="name a MIDI file, a folder with recursive=True, or - for stdin")
+    return list(places.values())
+
+
+def _expand(argument: str, recursive: bool) -> list[Place]:
+    if argument == "-":
+        return ["-"]
+    path = Path(argument).expanduser()
+    if path.is_dir():
+        return _inside(path, recursive)
+    if path.exists():
+        return [path]
+    if not glob.has_magic(argument):
+        raise UsageError("no such file", where=argument, remedy=_similar(path))
+    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 -- absolute patterns too
+    files: list[Place] = [match for match in found if match.is_file()]
+    if recursive:
+        files += [file for match in found if match.is_dir() for file in _inside(match, recursive)]
+    if not files:
+        raise UsageError("matches no file", where=argument, remedy="check the pattern and the folder")
+    return files
+
+
+def _inside(folder: Path, recursive: bool) -> list[Place]:
+    if not recursive:
+        raise UsageError("is a folder", where=str(folder), remedy="give recursive=True to go into it")
+    files = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+    ]
+    if not files:
+        raise UsageError("holds no MIDI file or score", where=str(folder), remedy=f"arvae reads {' '.join(SUFFIXES)}")
+    return list(files)
+
+
+def below(place: Place, arguments: Sequence[str]) -> Path:
+    """The sub-folder of an input, relative to the folder on the command line; empty for a file named itself."""
+    for argument in arguments:
+        root = Path(argument).expanduser()
+        if place != "-" and root.is_dir() and root in Path(place).parents:
+            return Path(place).parent.relative_to(root)
+    return Path()
+
+
+def _similar(path: Path) -> str:
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return f"the folder {path.parent} does not exist"
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"did you mean {path.parent / close[0]}?" if close else "check the name and the working folder"
