@@ -50,8 +50,9 @@ def test_the_readmes_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     before, after = arvae_music.read("melody.mid").melody, arvae_music.read("denser.mid").melody
     assert len(after.notes) > len(before.notes) == len(arvae_music.read(ODE).melody.notes)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(before.bars)
-    assert lines[0].startswith("1 [")
+    assert lines[0] == "3.75 5.75"
+    assert len(arvae_music.read("decoded.mid").melody.bars) == len(before.bars)
+    assert arvae_music.read("step7.mid").melody.notes == names["rising"].melody.notes
     assert [row.tolist() for row in after.rows] == [row.tolist() for row in names["result"].melody.rows]
 
 
