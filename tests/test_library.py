@@ -58,7 +58,8 @@ def test_the_readmes_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("module", [arvae_music, library])
 def test_the_docstrings_examples_run(module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    lines = [line[4:] for line in module.__doc__.splitlines() if line.startswith("    ")]
+    quick = module.__doc__.partition("Models are trained")[0]  # training takes minutes: test_research.py
+    lines = [line[4:] for line in quick.splitlines() if line.startswith("    ")]
     shutil.copy(ODE, tmp_path / "melody.mid")
     monkeypatch.chdir(tmp_path)
     exec("\n".join(lines), {})
