@@ -103,7 +103,7 @@ def corpus_of(metadata: Metadata, corpus: str | None = None) -> str:
         if name not in images.NAMES:
             raise UsageError(f"{name!r} is not a set of images", remedy=f"give --corpus {' or '.join(images.NAMES)}")
     if not name:
-        raise UsageError("the model does not record its training corpus", remedy="give --corpus")
+        raise UsageError("the model does not record its training corpus", remedy="give corpus=...")
     return str(name)
 
 

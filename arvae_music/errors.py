@@ -17,8 +17,14 @@ from __future__ import annotations
 import re
 
 # The parameters that remedies name. Those whose option is not `--` and the name have it here.
-_PARAMETERS = "bars|channel|count|mode|model|output|overwrite|path|recursive|steps|track"
-_OPTIONS = {"count": "-n", "overwrite": "--overwrite, --skip-existing", "output": "-o", "path": "-o", "recursive": "-r"}
+_PARAMETERS = "|".join((
+    "bars", "channel", "corpus", "count", "device", "jobs", "learning_rate", "mode", "model", "output", "overwrite",
+    "path", "recursive", "resume", "steps", "track",
+))  # fmt: skip
+_OPTIONS = {
+    "count": "-n", "jobs": "-j", "overwrite": "--overwrite, --skip-existing", "output": "-o", "path": "-o",
+    "recursive": "-r",
+}  # fmt: skip
 _KEYWORD = re.compile(rf"\b({_PARAMETERS})=(?:\.\.\.|True|\"([^\"]*)\"|(\d+))")
 _INSPECT = "arvae_music.inspect()"
 
@@ -56,7 +62,7 @@ def as_options(remedy: str) -> str:
 
 def _option(match: re.Match[str]) -> str:
     name, text, number = match.groups()
-    option, value = _OPTIONS.get(name, f"--{name}"), text or number
+    option, value = _OPTIONS.get(name, f"--{name.replace('_', '-')}"), text or number
     return f"{option} {value}" if value else option
 
 

@@ -90,7 +90,7 @@ def edit(
     """A melody with changed attributes, in every measure or in `bars` ("1-4,7,12-").
 
     The attributes take a number (standard deviations of the model's corpus) or a text: "+2notes", "+10%", "=8notes",
-    "x1.5", a curve "0:+0,8:+2". `targets` holds attributes of your own by name.
+    "x1.5", a curve "1:+0,8:+2". `targets` holds attributes of your own by name.
 
     `keep` names attributes that must not move; `lock` what must stay ("key", "onsets", "pitches", "range", "first",
     "last"); `strength` is the largest share of a measure that may change; `form` edits equal measures equally; `mode`

@@ -28,7 +28,7 @@ PROPOSALS = 64  # decodes of a measure
 EXAMPLES = (
     ("arvae edit melody.mid --density +2notes", "two more notes in each measure: melody.density+2notes.mid"),
     ("arvae edit melody.mid --pitch +4st --lock key", "a third higher, without notes outside the key"),
-    ("arvae edit melody.mid --density +30% --bars 1-8 --keep rhythm", "the first eight measures alone"),
+    ("arvae edit melody.mid --density +30% --bars 1-8 --keep contour", "the first eight measures alone"),
     ("arvae edit tunes/ -r --density 1:+0,8:+2 -o denser/", "every file of a folder, denser from measure to measure"),
 )
 

@@ -181,7 +181,7 @@ def _one_by_one(every: Callable[[Sequence[Work]], list[Extracted]], works: Seque
     if len(works) > 1 and all(extracted.rejected == CRASH for extracted in found):
         raise CorpusError(
             "the worker processes die (out of memory, or a main module without a guard)",
-            remedy="build with one process: -j 1",
+            remedy="build with one process: jobs=1",
         )
     return found
 

@@ -23,7 +23,7 @@ def processes(device: str) -> Iterator[str]:
 
     cuda = torch.cuda.is_available()
     if device == "cuda" and not cuda:
-        raise UsageError("PyTorch sees no CUDA device", remedy="give --device cpu")
+        raise UsageError("PyTorch sees no CUDA device", remedy='give device="cpu"')
     kind = "cuda" if device == "cuda" or (device == "auto" and cuda) else "cpu"
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield kind

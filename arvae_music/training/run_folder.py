@@ -53,7 +53,7 @@ class RunFolder:
     def check(self, *, resume: bool, overwrite: bool) -> None:
         """Raises UsageError if there is no run to resume, and OutputError if a new run would replace another."""
         if resume and not self.has_plan:
-            raise UsageError("there is no run to resume", where=str(self.path), remedy="start it without --resume")
+            raise UsageError("there is no run to resume", where=str(self.path), remedy="start it without resume=True")
         if self.has_plan and not resume and not overwrite:
             raise OutputError(
                 "holds a run already",

@@ -85,7 +85,7 @@ class Session:
     def _with_checkpoint(self, error: ArvaeError) -> TrainingError:
         kept = self.folder.model
         after = f"the last good checkpoint is {kept}" if kept.exists() else "no checkpoint had been written"
-        return TrainingError(f"{error.what}; {after}", remedy="try a lower --learning-rate")
+        return TrainingError(f"{error.what}; {after}", remedy="try a lower learning_rate=...")
 
 
 @contextmanager
