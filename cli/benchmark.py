@@ -1,4 +1,4 @@
-"""`arvae benchmark`: train every objective alike, evaluate it, and set the figures side by side.
+"""`arvae benchmark`: train every objective in the same way, evaluate the models, and compare the figures in one table.
 
     arvae benchmark --corpus bach --objectives all --seeds 3 --minutes 1.5
 
@@ -6,9 +6,10 @@
     OUT/OBJECTIVE-SEED/evaluation.json
     OUT/benchmark.md, OUT/benchmark.json
 
-Interrupted, it is started again with the same line: a run that was evaluated is not done again, one that was trained is
-evaluated, and a broken one goes on where its last checkpoint was. A run that fails stops no other: exit 1, and the
-table has those that did not. Objectives are rounds of seeds, so that a benchmark that is cut off has all of them.
+To continue an interrupted benchmark, start it again with the same command: runs that were evaluated are skipped, runs
+that were trained are evaluated, and an unfinished run resumes from its last checkpoint. If a run fails, the others
+still run; the exit code is 1, and the table shows the runs that succeeded. All objectives run with one seed
+before the next seed begins, so a benchmark that is stopped early still compares all of them.
 """
 
 from __future__ import annotations
@@ -42,29 +43,37 @@ if TYPE_CHECKING:
 Corpus = Annotated[
     str,
     typer.Option(
-        "--corpus", "-c", metavar="NAME", help="A corpus, as for arvae train.",
+        "--corpus", "-c", metavar="NAME", help="A corpus name, as for arvae train.",
         autocompletion=completion.corpora,
     ),
 ]
 Objectives = Annotated[
     str,
-    typer.Option(metavar="all|NAME,...", rich_help_panel="Runs", help=f"Which, with commas: {', '.join(ENTRIES)}."),
+    typer.Option(
+        metavar="all|NAME,...",
+        rich_help_panel="Runs",
+        help=f"Objectives to train, separated by commas: {', '.join(ENTRIES)}.",
+    ),
 ]
 Seeds = Annotated[int, typer.Option(min=1, rich_help_panel="Runs", help="Runs of each objective, with seeds from 0.")]
 Minutes = Annotated[
     float | None,
     typer.Option(
-        min=0.001, rich_help_panel="Runs", help=f"Training time of a run.  [default: {MINUTES:g}, without --epochs]"
+        min=0.001,
+        rich_help_panel="Runs",
+        help=f"Training time of each run, in minutes.  [default: {MINUTES:g}, or none with --epochs]",
     ),
 ]
 Epochs = Annotated[
     int | None,
-    typer.Option(min=1, rich_help_panel="Runs", help="End a run after so many: the same on every machine."),
+    typer.Option(
+        min=1, rich_help_panel="Runs", help="Epochs of each run, for the same number of steps on every machine."
+    ),
 ]
 Batch = Annotated[
-    int | None, typer.Option(min=2, rich_help_panel="Runs", help="Rows a step.  [default: as for arvae train]")
+    int | None, typer.Option(min=2, rich_help_panel="Runs", help="Examples per step.  [default: as for arvae train]")
 ]
-Part = Annotated[str, typer.Option("--part", metavar="valid|test", help="Which of the tunes held out of training.")]
+Part = Annotated[str, typer.Option("--part", metavar="valid|test", help="Evaluate on validation or test tunes.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Evaluate in half the time, with rougher figures.")]
 Out = Annotated[
     Path | None,
@@ -88,7 +97,7 @@ def benchmark(
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> int:
-    """Train every objective alike, evaluate it, and set the figures side by side."""
+    """Train every objective in the same way, evaluate the models, and compare the figures in one table."""
     machine.patient_threads()  # before anything imports PyTorch
     names = list(ENTRIES) if objectives == "all" else [name.strip() for name in objectives.split(",")]
     out = output or Path("runs") / f"benchmark-{default_folder(corpus).name}"
@@ -109,12 +118,12 @@ def benchmark(
 
 
 def _run(jobs: Sequence[Job], device: str, overwrite: bool) -> int:
-    """Train and evaluate; the exit code."""
+    """Train and evaluate the runs. Returns the exit code."""
     failed = benchmarking.run_jobs(jobs, _load, partial(_train, device, overwrite), common.say, _complain)
     if failed is None:
         return INTERRUPTED
     if failed:
-        common.complain(f"{failed} of {len(jobs)} runs failed; the same line tries them again")
+        common.complain(f"{failed} of {len(jobs)} runs failed; run the same command again to retry them")
     return 1 if failed else 0
 
 
@@ -130,14 +139,14 @@ def _load(job: Job) -> Data:
 
 
 def _train(device: str, overwrite: bool, job: Job, data: Data) -> bool:
-    """Whether it ran to its end."""
+    """Train one run. Returns whether it ran to its end."""
     resume = job.folder.has_state and not overwrite
     return run_session(Session(job.folder, job.plan, data, device), resume=resume, hint=False) == 0
 
 
 def _show(jobs: Sequence[Job], out: Path, corpus: str, command: str, *, as_json: bool) -> None:
     if not jobs:
-        common.say("no run is finished: there is nothing to compare")
+        common.say("no run has finished, so there is nothing to compare")
         return
     body, table = benchmarking.write_comparison(jobs, out, corpus, command)
     if as_json:

@@ -7,12 +7,12 @@ import typer
 from ..system import settings
 from .shared import common
 
-config_app = typer.Typer(help="The settings: see arvae config show.", no_args_is_help=True)
+config_app = typer.Typer(help="Show the settings: arvae config show.", no_args_is_help=True)
 
 
 @config_app.callback()
 def config() -> None:
-    """Show the settings, and where each comes from."""
+    """Show the settings and where each value comes from."""
 
 
 @config_app.command("show")
@@ -33,4 +33,4 @@ def show(json: common.Json = False, quiet: common.Quiet = False) -> None:
         shown = "-" if value.value is None else str(value.value)
         table.add_row(name, shown, value.origin, settings.KEYS[name].help)
     common.report(table)
-    common.report(f"Your own file: {settings.user_file()}")
+    common.report(f"Your settings file: {settings.user_file()}")

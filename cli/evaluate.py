@@ -42,7 +42,7 @@ Corpus = Annotated[
         autocompletion=completion.corpora,
     ),
 ]
-Part = Annotated[str, typer.Option("--part", metavar="valid|test", help="Which of the tunes held out of training.")]
+Part = Annotated[str, typer.Option("--part", metavar="valid|test", help="Evaluate on validation or test tunes.")]
 Html = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", help="Write a report with plots.", rich_help_panel="Output"),
@@ -53,9 +53,11 @@ Under = Annotated[
 ]
 Over = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=X", rich_help_panel="Thresholds", help="Exit 1 if drift, leakage, ... is higher."),
+    typer.Option(
+        metavar="NAME=X", rich_help_panel="Thresholds", help="Exit 1 if drift, leakage, ... is higher (repeatable)."
+    ),
 ]
-Quick = Annotated[bool, typer.Option("--quick", help="Half the time, rougher figures.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Evaluate in half the time, with rougher figures.")]
 
 
 def evaluate(
@@ -72,7 +74,7 @@ def evaluate(
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> int:
-    """Measure how a model's sliders work: control, drift, leakage, reconstruction, the published metrics."""
+    """Measure how well a model's sliders work: control, drift, leakage, reconstruction, and the published metrics."""
     if part not in PARTS:
         raise UsageError(f"there is no part {part!r}", remedy=f"give {' or '.join(PARTS)}")
     if html is not None and html.exists() and not overwrite:
@@ -134,7 +136,7 @@ def _write_report(path: Path, result: Evaluation, model: Model, overwrite: bool)
     from ..reports.evaluation_page import page
     from ..system.files import write_whole
 
-    common.say("report ...")
+    common.say("writing the report ...")
     write_whole(path, page(result, model).encode(), overwrite=overwrite)
     common.say(f"wrote {path}")
 

@@ -1,5 +1,5 @@
-"""`arvae models list` and `arvae models info NAME`: what a model was trained on, which sliders it has, and how well
-they work, where its evaluation is kept beside it (card.py).
+"""`arvae models list` and `arvae models info NAME` describe models: the training data, the sliders, and how well the
+sliders work, if the model's evaluation lies beside its file (model_card.py).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from ..vae.checkpoint import Checkpoint
     from ..vae.metadata import Metadata
 
-LISTED = {  # of the evaluation, the first that there is
-    ("tokens", "pixels"): "come back right",
+LISTED = {  # figures of the evaluation -> column; the first figure that exists is shown
+    ("tokens", "pixels"): "reconstruction",
     ("guided.exact_mean",): "exact",
     ("leakage",): "leakage",
 }
@@ -109,10 +109,11 @@ def _shape(dims: dict[str, Any]) -> str:
 
 
 def _sliders(meta: Metadata) -> object:
-    """One row per attribute: the corpus's mean, the deviation that `+1` moves by, and its middle 90 %."""
+    """One row per attribute: its mean in the corpus, its standard deviation (the step of `+1`), and its middle 90%."""
     from rich.table import Table
 
-    table = Table("slider", "latent", "mean", "+1 is", "5 % to 95 %", title="in raw values", box=None)
+    columns = ("slider", "latent", "mean", "+1 is", "5% to 95%")
+    table = Table(*columns, title="sliders, in the attributes' own units", box=None)
     for scale in meta.scales:
         low, high = scale.quantiles[5], scale.quantiles[95]
         numbers = (f"{scale.mean:.3f}", f"{scale.sd:.3f}", f"{low:.3f} to {high:.3f}")

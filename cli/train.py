@@ -1,8 +1,8 @@
-"""`arvae train CORPUS`: train a model, into a run folder (run.py).
+"""`arvae train CORPUS` trains a model and writes it into a run folder (run.py).
 
-Ctrl-C ends the run after the current step, with its files written; a second one does so at once, and loses what came
+Ctrl-C ends the run after the current step and writes its files. A second Ctrl-C ends it at once and loses the steps
 after the last checkpoint. A corpus that is not built yet is built first. Under torchrun the same command trains on all
-processes; the first writes the files.
+processes, and the first process writes the files.
 """
 
 from __future__ import annotations
@@ -30,30 +30,36 @@ _NETWORK = "Network"
 Corpus = Annotated[
     str,
     typer.Argument(
-        metavar="CORPUS", help="bach, folk, bach+folk, a corpus that you built; or images: sprites, mnist.",
+        metavar="CORPUS", help="bach, folk, bach+folk, a corpus that you built, or images: sprites, mnist.",
         autocompletion=completion.corpora,
     ),
 ]
 Out = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="RUN", help="The run's folder.  [default: runs/CORPUS]")
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder, with its options.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Resume the run in that folder, with its own options.")]
 Epochs = Annotated[
     int | None,
     typer.Option(
         min=1,
         rich_help_panel=_TRAINING,
-        help=f"Passes over the corpus.  [default: {EPOCHS['bach']} for bach, {EPOCHS['folk']} for folk, "
-        f"of images what 15 minutes hold, else as many as {STEPS} steps]",
+        help=f"Passes over the corpus.  [default: bach {EPOCHS['bach']}, folk {EPOCHS['folk']}, "
+        f"images as many as fit into 15 minutes, other corpora about {STEPS} steps]",
     ),
 ]
 Minutes = Annotated[
     float | None,
-    typer.Option(min=0.01, rich_help_panel=_TRAINING, help="Stop after this time; the schedule follows the clock."),
+    typer.Option(
+        min=0.01,
+        rich_help_panel=_TRAINING,
+        help="Training time in minutes; the learning rate is scheduled over it.",
+    ),
 ]
 Batch = Annotated[
     int | None,
-    typer.Option(min=2, rich_help_panel=_TRAINING, help="Rows a step, over all processes.  [default: 128; sprites 64]"),
+    typer.Option(
+        min=2, rich_help_panel=_TRAINING, help="Examples per step, over all processes.  [default: 128; sprites 64]"
+    ),
 ]
 Rate = Annotated[
     float | None,
@@ -61,7 +67,7 @@ Rate = Annotated[
         "--learning-rate",
         min=0.0,
         rich_help_panel=_TRAINING,
-        help="Adam's; rises, then falls by a cosine, in each phase of the run: aligned has two.  "
+        help="Peak learning rate of Adam; cosine schedule with warm-up, once for each training phase.  "
         "[default: 0.004; images 0.002]",
     ),
 ]
@@ -69,7 +75,7 @@ Device = Annotated[str, typer.Option(rich_help_panel=_TRAINING, help="auto, cpu 
 Threads = Annotated[
     int,
     typer.Option(
-        min=1, rich_help_panel=_TRAINING, help="CPU threads; more than one seldom pays for matrices as small as these."
+        min=1, rich_help_panel=_TRAINING, help="CPU threads; more than one is rarely faster for networks this small."
     ),
 ]
 Mix = Annotated[
@@ -78,7 +84,7 @@ Mix = Annotated[
         min=0.0,
         max=1.0,
         rich_help_panel=_TRAINING,
-        help="Share of a batch joined from two measures' parts.  [default: 0.5; none of images]",
+        help="Share of each batch made by combining parts of two measures (not for images).  [default: 0.5]",
     ),
 ]
 Attributes = Annotated[
@@ -88,8 +94,8 @@ Attributes = Annotated[
         "-a",
         metavar="NAME",
         rich_help_panel=_OBJECTIVE,
-        help="What a latent dimension shall carry (repeatable): a name, or your module:function.  "
-        "[default: rhythm, range, density, contour; of images all of their own]",
+        help="Attribute to regularise (repeatable): a name, or your module:function.  "
+        "[default: rhythm, range, density, contour; images all of their attributes]",
     ),
 ]
 Name = Annotated[
@@ -98,7 +104,7 @@ Name = Annotated[
         "--objective",
         metavar="NAME",
         rich_help_panel=_OBJECTIVE,
-        help=f"One of {', '.join(ENTRIES)}.  [default: aligned; of images ar-vae]",
+        help=f"One of {', '.join(ENTRIES)}.  [default: aligned; images ar-vae]",
     ),
 ]
 Beta = Annotated[
@@ -114,7 +120,7 @@ Gamma = Annotated[
     typer.Option(
         min=0.0,
         rich_help_panel=_OBJECTIVE,
-        help="Weight of what is the objective's own: the attribute loss, for ar-vae.  "
+        help="Weight of the objective's extra loss (ar-vae: the attribute loss).  "
         "[default: the objective's; sprites 200, mnist 60]",
     ),
 ]
@@ -123,7 +129,7 @@ Delta = Annotated[
     typer.Option(
         min=0.0,
         rich_help_panel=_OBJECTIVE,
-        help="Spread of the attribute loss's tanh.  [default: 10; sprites 2, mnist 1]",
+        help="Steepness of the tanh in the attribute loss.  [default: 10; sprites 2, mnist 1]",
     ),
 ]
 Latent = Annotated[
@@ -135,12 +141,12 @@ Hidden = Annotated[
     typer.Option(
         min=1,
         rich_help_panel=_NETWORK,
-        help="Hidden size of the beat GRUs, or of the layer beside an image's latent.  [default: 128; images 256]",
+        help="Hidden size of the beat GRUs; for images, of the layer next to the code.  [default: 128; images 256]",
     ),
 ]
 TickHidden = Annotated[
     int | None,
-    typer.Option(min=1, rich_help_panel=_NETWORK, help="Hidden size of the tick GRUs.  [default: 64; none of images]"),
+    typer.Option(min=1, rich_help_panel=_NETWORK, help="Hidden size of the tick GRUs (not for images).  [default: 64]"),
 ]
 Dropout = Annotated[
     float | None,
@@ -149,7 +155,7 @@ Dropout = Annotated[
         min=0.0,
         max=0.99,
         rich_help_panel=_NETWORK,
-        help="Of the decoder's inputs.  [default: 0.1; none of images]",
+        help="Share of the decoder's inputs that are dropped (not for images).  [default: 0.1]",
     ),
 ]
 
@@ -179,7 +185,7 @@ def train(
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> int:
-    """Train a model on a corpus: bach or folk (half an hour), one of your own; sprites or mnist (15 minutes)."""
+    """Train a model on a corpus: bach or folk (half an hour), sprites or mnist (15 minutes), or your own."""
     machine.patient_threads()  # before anything imports PyTorch
     given = {
         "epochs": epochs, "batch": batch, "learning_rate": learning_rate, "beta": beta, "gamma": gamma, "delta": delta,

@@ -1,10 +1,11 @@
-"""Published figures, to stand beside measured ones."""
+"""Published figures, shown beside measured ones."""
 
 from __future__ import annotations
 
 from .sections import Figures
 
-# Pati & Lerch (2020): see above. `tokens` is their reconstruction accuracy, Spearman's is SCC.
+# Pati & Lerch (2020), medians of ten seeds, read from their plots (see evaluate.py). `tokens` is their
+# reconstruction accuracy.
 METRICS = ("interpretability", "modularity", "mig", "sap", "scc")
 PUBLISHED: dict[str, dict[str, Figures]] = {
     "bach": {
@@ -20,7 +21,7 @@ PUBLISHED: dict[str, dict[str, Figures]] = {
         ),
     },
 }
-# Decoded control as others report it, for scale: Wu & Yang (2021), MuseMorphose; Kawai et al. (2020).
+# Control of decoded music as others publish it, for orientation: Wu & Yang (2021), MuseMorphose; Kawai et al. (2020).
 PUBLISHED_CONTROL: dict[str, Figures] = {
     "MuseMorphose, rhythmic intensity": {"rho": 0.950, "drift_rho": 0.023},
     "MuseMorphose, polyphony": {"rho": 0.885, "drift_rho": 0.016},

@@ -1,4 +1,4 @@
-"""What the evaluations of measures (evaluation.py) and of images (images/evaluation.py) do alike.
+"""The steps that the evaluations of measures (evaluate.py) and of images (images/evaluation.py) share.
 
 Shapes: n rows, z latent, k attributes.
 """
@@ -17,21 +17,34 @@ from .metrics import Scores
 from .probes import PROBES
 
 Figures = dict[str, float]
-PROBED = tuple(f"{kind}{way}" for kind in PROBES for way in ("", "_crossed"))  # of an attribute's leakage
+PROBED = tuple(f"{kind}{way}" for kind in PROBES for way in ("", "_crossed"))  # figures of an attribute's leakage
 Progress = Callable[[str], None]
+MESSAGES = {  # section -> the text that reports its beginning
+    "encoding": "encoding the evaluated part",
+    "drawing": "sampling codes",
+    "representation": "computing the published metrics",
+    "reconstruction": "measuring reconstruction",
+    "control, latent": "measuring control, latent",
+    "control, guided": "measuring control, guided",
+    "control": "measuring control",
+    "traversals, latent": "measuring traversals, latent",
+    "traversals, guided": "measuring traversals, guided",
+    "leakage": "measuring leakage",
+    "prior samples": "decoding samples of the prior",
+}
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Clock:
-    """Says which section begins, and keeps how long each took, in seconds."""
+    """Reports each section as it begins, and records how many seconds it took."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.seconds: Figures = {}
 
     def __call__(self, section: str, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        self.progress(section)
+        self.progress(MESSAGES.get(section, section))
         started = time.perf_counter()
         found = work(*arguments, **named)
         self.seconds[section] = round(time.perf_counter() - started, 2)
@@ -41,10 +54,12 @@ class Clock:
 def representation(
     mean: Floats, draws: Sequence[Floats], values: Floats, dimensions: Sequence[int], random: np.random.Generator
 ) -> dict[str, Scores]:
-    """(n, z) means of the posteriors, points of them, drawn more than once, (n, k), the dimension of each attribute ->
-    the published metrics by row: in the paper's protocol, mean over the draws, and in the strict one (metrics.py), each
-    beside the ORACLE's, whose latents are the attributes themselves, rank-normal, and independent noise elsewhere: what
-    it scores is what the attributes' correlations leave to be had.
+    """The published metrics, row by row: in the paper's protocol (mean over `draws`) and the strict one (metrics.py).
+
+    `mean` holds the posterior means (n, z), each of `draws` a sample of every posterior (n, z), `values` the attributes
+    (n, k), and `dimensions` each attribute's dimension. Each row stands beside the oracle's: the oracle's latents are
+    the attributes themselves as normal scores, with independent noise in the other dimensions, so its score is an upper
+    bound when attributes are correlated.
     """
     oracle = random.standard_normal(mean.shape)
     for k, d in enumerate(dimensions):
@@ -63,7 +78,7 @@ def _mean(draws: Sequence[Floats]) -> Floats:
 
 
 def by_attribute(rows: Mapping[str, Scores], names: Sequence[str]) -> dict[str, dict[str, Figures]]:
-    """Row -> metric -> attribute, of the metrics that are of attributes."""
+    """Row -> metric -> attribute, for the metrics that have a value per attribute."""
     return {
         row: {metric: named(names, each) for metric, each in scores._asdict().items() if len(each) == len(names)}
         for row, scores in rows.items()

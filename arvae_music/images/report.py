@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..evaluation.published import METRICS
-from ..reports.evaluation_tables import Table, number
+from ..reports.evaluation_tables import ORACLE, STRICT, Table, number
 from .evaluation import PUBLISHED, Evaluation
 
 Figures = Mapping[str, float]
 
 NAMES = {
     "interpretability": "Interpretability", "modularity": "Modularity", "mig": "MIG", "sap": "SAP", "scc": "SCC",
-    "pixels": "pixels", "images": "whole images", "kept": "digit kept", "rho": "rho", "error": "error sd",
-    "drift_rho": "drift |rho|", "drift_sd": "drift sd", "mlp": "MLP", "boosting": "boosting", "overlap": "overlap",
+    "pixels": "pixels", "images": "whole images", "kept": "same digit", "rho": "rho", "error": "error (sd)",
+    "drift_rho": "drift |rho|", "drift_sd": "drift (sd)", "mlp": "MLP", "boosting": "boosting", "overlap": "overlap",
     "kl": "KL", "mean": "mean", "sd": "sd",
 }  # fmt: skip
 
@@ -23,8 +23,10 @@ def tables(result: Evaluation) -> list[Table]:
     found = [_representation(result), _by_attribute(result), _control(result)]
     if result.digits:
         found.append(_digits(result))
-    leakage = _table("Leakage: R2 of a probe that reads the other dimensions", result.leakage, ("mlp", "boosting"))
-    return [*found, leakage, _table("Prior", result.prior, ("overlap", "kl", "mean", "sd"))]
+    title = "Leakage: R2 of a model that predicts an attribute from the other latent dimensions"
+    leakage = _table(title, result.leakage, ("mlp", "boosting"))
+    columns = ("overlap", "kl", "mean", "sd")
+    return [*found, leakage, _table("Distribution of the codes, compared with N(0, 1)", result.prior, columns)]
 
 
 def _table(title: str, rows: Mapping[str, Figures], columns: Sequence[str], note: str = "") -> Table:
@@ -43,8 +45,8 @@ def _representation(result: Evaluation) -> Table:
         for name, row in rows.items()
     )
     note = (
-        "oracle: latents that ARE the attributes, on the same images; what correlated attributes leave to be had. "
-        "Published: the whole of MNIST and dSprites, 100 epochs, medians of ten seeds"
+        f"{ORACLE}\n{STRICT}\n"
+        "Published figures: medians of ten seeds, 100 epochs each, on all images of MNIST and dSprites."
     )
     return Table("Attributes in the latent space", ("", *(NAMES[column] for column in columns)), cells, note)
 
@@ -61,7 +63,7 @@ def _by_attribute(result: Evaluation) -> Table:
 
 def _control(result: Evaluation) -> Table:
     return _table(
-        "Control: a code moved to another image's value, one decode, measured",
+        "Control: the attribute measured after its code moved to another image's value",
         result.control,
         ("rho", "error", "drift_rho", "drift_sd"),
     )
@@ -70,7 +72,8 @@ def _control(result: Evaluation) -> Table:
 def _digits(result: Evaluation) -> Table:
     kept = {f"traversed along {name}": {"kept": result.digits[f"kept.{name}"]} for name in result.attributes}
     rows = {
-        "of images": {"kept": result.digits["inputs"]},
-        "of reconstructions": {"kept": result.digits["reconstructions"]},
+        "images": {"kept": result.digits["inputs"]},
+        "reconstructions": {"kept": result.digits["reconstructions"]},
     }
-    return _table("Digits that a classifier tells right", {**rows, **kept, "all traversals": _kept(result)}, ("kept",))
+    rows |= {**kept, "all traversals": _kept(result)}
+    return _table("Share of digits that a classifier recognises", rows, ("kept",))

@@ -1,9 +1,4 @@
-"""An evaluation for people: `tables` for any printer, `page` as one HTML file with everything in it.
-
-The page needs no network and no other file: pictures are embedded. Each says in a caption what a good model would
-show, since that is not obvious: a cloud along a diagonal is a slider that works, the same colours from left to right in
-every row of a plane are a decoder that listens to its slider alone. Its pictures are in report_plots.py.
-"""
+"""The tables of an evaluation, as text for any printer. The HTML report is in evaluation_page.py."""
 
 from __future__ import annotations
 
@@ -23,16 +18,37 @@ Figures = Mapping[str, float]
 NAMES = {
     "interpretability": "Interpretability", "modularity": "Modularity", "mig": "MIG", "sap": "SAP", "scc": "SCC",
     "tokens": "tokens", "events": "events", "measures": "measures",
-    "rho": "rho", "exact": "exact", "error": "error sd", "monotone": "monotone",
-    "onset_f1": "onset F1", "pitches": "pitches", "ticks": "ticks",
-    "drift_rho": "drift |rho|", "drift_plain": "with chance", "drift_sd": "drift sd",
+    "rho": "rho", "exact": "exact", "error": "error (sd)", "monotone": "monotone",
+    "onset_f1": "onset F1", "pitches": "pitches kept", "ticks": "ticks kept",
+    "drift_rho": "drift |rho|", "drift_plain": "with chance", "drift_sd": "drift (sd)",
     "mlp": "MLP", "boosting": "boosting", "mlp_crossed": "MLP, crossed", "boosting_crossed": "boosting, crossed",
-    "intervention": "interv.", "intervention_with": "interv. with",
+    "intervention": "intervention", "intervention_with": "intervention, correlated",
     "overlap": "overlap", "kl": "KL", "mean": "mean", "sd": "sd",
     "valid": "valid", "distinct": "distinct", "new": "new", "in_key": "in key", "corpus_in_key": "corpus in key",
 }  # fmt: skip
 _CONTROL = ("rho", "exact", "error", "monotone", "onset_f1", "pitches", "ticks", "drift_rho", "drift_plain", "drift_sd")
 _UNSEEN = ("rho", "exact")
+_ROWS = {"drawn": "from a sampled code"}  # rows of an evaluation -> the text that stands for them
+ORACLE = "oracle: the score of latents equal to the attributes; an upper bound when attributes are correlated."
+STRICT = (
+    "strict: scores the dimension that was regularised for the attribute, at the posterior mean. The paper's protocol "
+    "scores the dimension that informs most about it, on sampled codes."
+)
+_DRIFT = (
+    "Drift: how far the other attributes move. Only attributes whose correlation with the edited one is below 0.5 are "
+    "counted. `drift |rho|` is corrected for chance correlation; `with chance` is not. An sd is one standard deviation "
+    "of the attribute in the corpus."
+)
+_KEPT = (
+    "onset F1, pitches kept, ticks kept: how much of the measure an edit keeps, from 0 to 1. A tick is a time step of "
+    "the grid."
+)
+_LEAKAGE = (
+    "Leakage: R2 of a model that predicts an attribute from the latent dimensions that are not regularised. `crossed`: "
+    "fitted and tested on different tunes of this part; otherwise fitted on training tunes. `intervention`: share of "
+    "the attribute's variance that its own code does not control. `intervention, correlated`: the same, when the codes "
+    "of correlated attributes move along."
+)
 
 
 @dataclass(frozen=True)
@@ -52,12 +68,14 @@ def tables(result: Evaluation) -> list[Table]:
 
 
 def _table(title: str, rows: Mapping[str, Figures], columns: Sequence[str], note: str = "") -> Table:
-    cells = tuple((name, *(number(row.get(column)) for column in columns)) for name, row in rows.items())
+    cells = tuple(
+        (_ROWS.get(name, name), *(number(row.get(column)) for column in columns)) for name, row in rows.items()
+    )
     return Table(title, ("", *(NAMES[column] for column in columns)), cells, note)
 
 
 def number(value: float | None) -> str:
-    """Three decimals; a dash for what could not be measured, nothing for what is not there."""
+    """Three decimals; a dash for a value that could not be measured (NaN), an empty text for None."""
     if value is None:
         return ""
     return f"{value:.3f}" if value == value else "-"
@@ -72,7 +90,7 @@ def _representation(result: Evaluation) -> Table:
         "Attributes in the latent space",
         {**rows, **known},
         (*METRICS, "tokens"),
-        "oracle: latents that ARE the attributes, on the same measures; what correlated attributes leave to be had",
+        f"{ORACLE}\n{STRICT}",
     )
 
 
@@ -93,18 +111,15 @@ def _control(result: Evaluation, mode: str) -> Table:
         for name, row in rows.items()
     )
     columns = ("", *(NAMES[c] for c in _CONTROL), *(f"unseen {NAMES[c]}" for c in _UNSEEN))
-    note = (
-        "drift: of the attributes that correlate by less than .5 with the one that is asked for; |rho| less what the "
-        "request happens to have in common with the other's value before, and with it"
-    )
+    note = f"{_DRIFT}\n{_KEPT}"
     if mode == "latent":
         others = "; ".join(f"{name} {figures['rho']:.3f}" for name, figures in PUBLISHED_CONTROL.items())
-        note += f"\nelsewhere, other attributes and data: {others}"
+        note += f"\nFor orientation, rho published by others on other data: {others}"
     return Table(f"Control, {mode}", columns, cells, note)
 
 
 def _drift(result: Evaluation, mode: str) -> Table:
-    """|rho| / sd of every attribute when another is asked for."""
+    """How far every other attribute moves when one is edited: |rho| / sd."""
     rows = []
     for asked, figures in result.control[mode]["all"].items():
         cells = [asked]
@@ -112,7 +127,8 @@ def _drift(result: Evaluation, mode: str) -> Table:
             pair = [number(figures.get(f"{key}.{other}")) for key in ("drift_rho", "drift_sd")]
             cells.append("" if other == asked else " / ".join(pair))
         rows.append(tuple(cells))
-    return Table(f"Drift, {mode}: |rho| / sd", ("asked", *result.attributes), tuple(rows))
+    title = f"Drift, {mode}: |rho| / sd of each attribute when another is edited"
+    return Table(title, ("edited", *result.attributes), tuple(rows))
 
 
 def _leakage(result: Evaluation) -> Table:
@@ -120,14 +136,12 @@ def _leakage(result: Evaluation) -> Table:
         "Leakage",
         _with_mean(result.leakage),
         (*PROBED, "intervention", "intervention_with"),
-        "R2 of probes from the dimensions that carry no attribute, fitted on training measures, and crossed, on other "
-        "tunes of this part; 1 - Var(E[a | code]) / Var(a), by its own code "
-        "alone, and with those that move along",
+        _LEAKAGE,
     )
 
 
 def _prior(result: Evaluation) -> Table:
-    return _table("Codes against N(0, 1)", result.prior, ("overlap", "kl", "mean", "sd"))
+    return _table("Distribution of the codes, compared with N(0, 1)", result.prior, ("overlap", "kl", "mean", "sd"))
 
 
 def _samples(result: Evaluation) -> Table:

@@ -100,7 +100,7 @@ def test_a_table_for_people_and_quiet(run):
         assert words in done.stdout
     assert "nan" not in done.stdout
     assert "\x1b" not in done.stdout
-    assert "control, guided ..." in done.stderr
+    assert "measuring control, guided ..." in done.stderr
 
 
 def test_quiet_says_nothing_but_what_fails(run):

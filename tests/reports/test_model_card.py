@@ -100,7 +100,7 @@ def test_models_list_has_a_quality_for_each(
     monkeypatch.setattr(checkpoint, "PACKAGED", model.path.parent)
     assert main(["models", "list"]) == 0
     heading, row = capsys.readouterr().out.splitlines()[:2]
-    assert "come back right" in heading
+    assert "reconstruction" in heading
     assert "0.988" in row
     assert main(["models", "list", "--json"]) == 0
     (body,) = json.loads(capsys.readouterr().out)
