@@ -75,5 +75,5 @@ def _digits(result: Evaluation) -> Table:
         "images": {"kept": result.digits["inputs"]},
         "reconstructions": {"kept": result.digits["reconstructions"]},
     }
-    rows |= {**kept, "all traversals": _kept(result)}
+    rows |= {**kept, "all traversals": dict(_kept(result))}
     return _table("Share of digits that a classifier recognises", rows, ("kept",))

@@ -341,7 +341,7 @@ def test_a_work_that_kills_its_process_is_counted(monkeypatch):
 def test_when_all_workers_die_it_is_not_the_scores(cache, monkeypatch):
     monkeypatch.setattr(build, "BATCH", 2)
     deadly = Corpus("d", "", "here", "", "", lambda: [Work(Path("kill"), f"d/{n}") for n in range(20)], one_measure)
-    with pytest.raises(CorpusError, match=r"worker processes die.*-j 1"):
+    with pytest.raises(CorpusError, match=r"worker processes die.*jobs=1"):
         run(deadly, jobs=2)
     assert left_behind(cache) == []
 
