@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from .errors import CorpusError, UsageError
+from .evaluation.parts import expect_part
 
 if TYPE_CHECKING:
     from .evaluation.result import Evaluation
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from .networks.model import Model
     from .vae.examples import Examples
     from .vae.metadata import Metadata
-
-PARTS = ("valid", "test")
 
 
 def _ignore(section: str) -> None:
@@ -73,8 +72,7 @@ def evaluate(
     """
     from .networks.model import Model
 
-    if part not in PARTS:
-        raise UsageError(f"there is no part {part!r}", remedy=f"give {' or '.join(PARTS)}")
+    expect_part(part)
     if isinstance(model, str | Path):
         model = _loaded(model)
     if isinstance(model, Model):

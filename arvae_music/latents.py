@@ -42,19 +42,14 @@ class Latents:
 
 def from_melody(melody: Melody, model: Model) -> Latents:
     """Measures that arvae cannot read, or in a meter that the model does not know, are left out."""
-    known: dict[Meter, list[int]] = {}
-    for i in melody.editable:
-        meter = melody.bars[i].meter
-        if meter is not None and meter.name in model.metadata.meters:
-            known.setdefault(meter, []).append(i)
-    at = sorted(i for found in known.values() for i in found)
+    known = [found for found in melody.by_meter() if found[0].name in model.metadata.meters]
+    at = sorted(i for _, here, _ in known for i in here)
     place = {i: n for n, i in enumerate(at)}
     mean = np.zeros((len(at), model.runtime.latent), dtype=np.float32)
     codes = np.zeros(len(at), dtype=np.int64)
-    for meter, found in known.items():
+    for meter, found, rows in known:
         here = [place[i] for i in found]
-        rows = [row for row in (melody.bars[i].tokens for i in found) if row is not None]
-        mean[here], codes[here] = model.runtime.encode(np.stack(rows), meter), meter.code
+        mean[here], codes[here] = model.runtime.encode(rows, meter), meter.code
     carried = (scale for scale in model.metadata.scales if scale.dimension != NOT_CARRIED)
     return Latents(mean, np.array(at, dtype=np.int64), codes, {scale.name: scale.dimension for scale in carried})
 

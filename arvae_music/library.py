@@ -20,11 +20,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from . import results
-from .arrays import Row
 from .editing import edit as editing
 from .editing import interpolate as interpolating
 from .editing import vary as varying
@@ -36,7 +34,6 @@ from .errors import CheckpointError, UsageError
 from .io.midi import Song
 from .latents import Latents, from_melody, onto
 from .music.melody import Melody
-from .music.meter import Meter
 from .music.sliders import Target, numbers_in, parse
 from .networks.decoding import decode, log_probabilities
 from .networks.model import AUTO as AUTO
@@ -288,14 +285,9 @@ def _read(path: Path, changed: int, runtime: str) -> Model:
 def fit(model: Model, melody: Melody) -> float:
     """How well a model knows a melody: the share of its tokens that come back right when its measures are encoded
     and decoded. Measures in a meter that the model does not know come back wrong."""
-    rows: dict[Meter, list[Row]] = {}
-    for bar in melody.bars:
-        if bar.tokens is not None and bar.meter is not None:
-            rows.setdefault(bar.meter, []).append(bar.tokens)
     right = total = 0
     with one_thread():
-        for meter, found in rows.items():
-            inputs = np.stack(found)
+        for meter, _, inputs in melody.by_meter():
             total += inputs.size
             if meter.name not in model.metadata.meters:
                 continue

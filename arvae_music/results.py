@@ -24,7 +24,6 @@ from .errors import UsageError
 from .io.conversion import new_file
 from .music.attributes import AttributeSpec, evaluate
 from .music.melody import Melody
-from .music.meter import Meter
 from .networks.model import Model
 from .system.files import write_whole
 
@@ -256,14 +255,8 @@ def interpolated(
 def inspected(melody: Melody, specs: tuple[AttributeSpec, ...], song: Song | None = None) -> Inspection:
     """The attributes of every measure, in their units."""
     values = np.full((len(melody.bars), len(specs)), np.nan)
-    by_meter: dict[Meter, list[int]] = {}
-    for i in melody.editable:
-        meter = melody.bars[i].meter
-        if meter is not None:
-            by_meter.setdefault(meter, []).append(i)
-    for meter, at in by_meter.items():
-        rows = [row for row in (melody.bars[i].tokens for i in at) if row is not None]
-        values[at] = evaluate(specs, np.stack(rows), meter) / np.array([spec.unit.size(meter) for spec in specs])
+    for meter, at, rows in melody.by_meter():
+        values[at] = evaluate(specs, rows, meter) / np.array([spec.unit.size(meter) for spec in specs])
     names, units = tuple(spec.name for spec in specs), tuple(spec.unit.names[0] for spec in specs)
     return Inspection(melody, names, units, values, song)
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..assessment import PARTS as PARTS  # `arvae benchmark` has the same option
 from ..errors import OutputError, UsageError
+from ..evaluation.parts import expect_part
 from ..system import machine
 from .corpus import ensure_built
 from .shared import common, completion
@@ -75,8 +75,7 @@ def evaluate(
     quiet: common.Quiet = False,
 ) -> int:
     """Measure how well a model's sliders work: control, drift, leakage, reconstruction, and the published metrics."""
-    if part not in PARTS:
-        raise UsageError(f"there is no part {part!r}", remedy=f"give {' or '.join(PARTS)}")
+    expect_part(part)
     if html is not None and html.exists() and not overwrite:
         raise OutputError("exists already", where=str(html), remedy="give --overwrite, or another name with --html")
     machine.patient_threads()

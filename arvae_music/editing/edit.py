@@ -25,14 +25,14 @@ import numpy as np
 
 from ..arrays import Floats, Ints, Mask, Row, Rows
 from ..errors import InputError, UsageError
-from ..music.attributes import evaluate
+from ..music.attributes import evaluate, evaluate_bars
 from ..music.keys import compass_of
 from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.sliders import Target, selected
 from ..music.tokens import HOLD, REST, ends_in, onsets
 from ..networks.decoding import decode, gumbel
-from ..networks.model import Model, values_of
+from ..networks.model import Model
 from ..vae.scales import NOT_CARRIED
 from .best_path import best_path, choices_of
 from .candidates import Pool
@@ -146,7 +146,7 @@ def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
     rows = _latent(places, model) if request.mode == "latent" else _guided(melody, places, request, model)
     differ = [place for place in places if not np.array_equal(rows[place.index], place.row)]
     changed = melody.with_rows({place.index: rows[place.index] for place in differ})
-    values = values_of(changed, [task.place.index for task in tasks], model)
+    values = evaluate_bars(model.specs, changed, [task.place.index for task in tasks])
     results = tuple(_result(task, changed, values[task.place.index], model) for task in tasks)
     return EditResult(changed, model.metadata.names, results, skipped)
 
@@ -192,7 +192,7 @@ def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Ta
         if reason is not None:
             skipped[reason] = skipped.get(reason, 0) + 1
             editable.discard(i)
-    values = values_of(melody, sorted(editable), model)
+    values = evaluate_bars(model.specs, melody, sorted(editable))
     absolute = any(target.absolute for target in request.targets.values())
     for i in sorted(editable):
         task = _task(melody, i, values[i], request, model)

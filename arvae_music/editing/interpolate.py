@@ -32,12 +32,13 @@ import numpy as np
 
 from ..arrays import Floats, Ints, Row, Rows
 from ..errors import UsageError
+from ..music.attributes import evaluate_bars
 from ..music.keys import OCTAVE, compass_of, pitches_for
 from ..music.melody import Melody
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.tokens import onsets
 from ..networks.decoding import decode, gumbel, log_probabilities, surprise
-from ..networks.model import Model, values_of
+from ..networks.model import Model
 from .best_path import BAN, Choice, best_path, choices_of, joins
 from .cost import INTERPOLATION, Judge, awkward, judge_of
 from .edit import BarResult, EditResult
@@ -90,7 +91,7 @@ def interpolate(
 def results(path: Interpolation, model: Model) -> list[EditResult]:
     """Every melody as an edit of the first: before, asked (the line between the ends around it), achieved."""
     model = model.restricted(model.metadata.carried)
-    values = [values_of(melody, melody.editable, model) for melody in path.melodies]
+    values = [evaluate_bars(model.specs, melody, melody.editable) for melody in path.melodies]
     made = []
     for n, melody in enumerate(path.melodies):
         start = max(end for end in path.ends[:-1] if end <= n)

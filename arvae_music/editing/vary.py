@@ -30,12 +30,13 @@ import numpy as np
 
 from ..arrays import Floats, Ints, Mask, Row, Rows
 from ..errors import UsageError
+from ..music.attributes import evaluate_bars
 from ..music.keys import compass_of, pitches_for
 from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.tokens import HOLD, REST, ends_in, onsets
 from ..networks.decoding import decode
-from ..networks.model import Model, values_of
+from ..networks.model import Model
 from ..vae.scales import NOT_CARRIED
 from .best_path import BAN, best_path, choices_of, joins
 from .candidates import Found
@@ -358,7 +359,7 @@ def _variation(
     for i in changed:
         rows[i] = pools[i].rows[chosen[i]]
     melody = base.melody.with_rows(canonical(rows, changed))
-    values = values_of(melody, [bar.index for bar in base.bars], model)
+    values = evaluate_bars(model.specs, melody, [bar.index for bar in base.bars])
     bars = []
     for bar in base.bars:
         achieved = values[bar.index]

@@ -37,12 +37,12 @@ under the entry point group `arvae.attributes`. Wrap it in an `AttributeSpec` to
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import entry_points
 from itertools import pairwise
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
@@ -51,6 +51,9 @@ from ..errors import UsageError
 from .meter import Meter
 from .sliders import Unit, imported
 from .tokens import CENTRE, FIRST_PITCH, LOWEST, VOCABULARY, by_meter, onsets
+
+if TYPE_CHECKING:
+    from .melody import Melody
 
 Function = Callable[[Array, Meter], Float64s]
 
@@ -141,6 +144,14 @@ def evaluate_mixed(specs: Sequence[AttributeSpec], inputs: Array) -> Float64s:
     for meter, at in by_meter(inputs):
         table[at] = evaluate(specs, inputs[at, 1 : 1 + meter.ticks], meter)
     return table
+
+
+def evaluate_bars(specs: Sequence[AttributeSpec], melody: Melody, at: Iterable[int]) -> dict[int, Float64s]:
+    """Indices of measures -> the values (k,) of each that has tokens. Measures of one meter are measured together."""
+    found: dict[int, Float64s] = {}
+    for meter, here, rows in melody.by_meter(at):
+        found.update(zip(here, evaluate(specs, rows, meter), strict=True))
+    return found
 
 
 # ----------------------------------------------------------------------------------- the functions

@@ -10,12 +10,14 @@ file. `io.scores` reads one from ABC, MusicXML or kern, which it converts to MID
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import ClassVar
 
-from ..arrays import Row
+import numpy as np
+
+from ..arrays import Row, Rows
 from .meter import Meter
 from .tokens import TokenNote, notes_of, onsets
 
@@ -82,6 +84,18 @@ class Melody:
     def editable(self) -> list[int]:
         """Indices into `bars` of the measures that have tokens."""
         return [i for i, bar in enumerate(self.bars) if bar.tokens is not None]
+
+    def by_meter(self, at: Iterable[int] | None = None) -> list[tuple[Meter, list[int], Rows]]:
+        """The measures that have tokens, or those of them whose indices are `at`, together by their meter: the meter,
+        the indices (m,) and the tokens (m, ticks)."""
+        found: dict[Meter, list[int]] = {}
+        for i in self.editable if at is None else at:
+            meter = self.bars[i].meter
+            if meter is not None and self.bars[i].tokens is not None:
+                found.setdefault(meter, []).append(i)
+        tokens = self.rows
+        rows = {meter: [row for i in here if (row := tokens[i]) is not None] for meter, here in found.items()}
+        return [(meter, here, np.stack(rows[meter])) for meter, here in found.items()]
 
     def _repr_html_(self) -> str | None:
         """A piano roll in a notebook."""

@@ -12,7 +12,6 @@ from ..arrays import Array, Float32s, Floats, Mask
 from ..errors import CheckpointError
 from ..music.attributes import AttributeSpec, evaluate
 from ..music.attributes import find as find_attribute
-from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.tokens import VOCABULARY_FACTS
 from ..vae import checkpoint as checkpoints
@@ -81,17 +80,6 @@ class Model:
     def tolerance(self, meter: Meter) -> Floats:
         """(k,) in sd: how far off an attribute may be and still count as met."""
         return 0.5 * self.grain(meter) / self.sd + 1e-6
-
-
-def values_of(melody: Melody, at: Sequence[int], model: Model) -> dict[int, Floats]:
-    """Attribute values by index of the measure; those of one meter are measured together."""
-    found: dict[int, Floats] = {}
-    for meter in {melody.bars[i].meter for i in at}:
-        here = [i for i in at if melody.bars[i].meter == meter]
-        rows = [row for row in (melody.bars[i].tokens for i in here) if row is not None]
-        if meter is not None:
-            found.update(zip(here, evaluate(model.specs, np.stack(rows), meter), strict=True))
-    return found
 
 
 def prepare(checkpoint: Checkpoint, runtime: Callable[[Checkpoint], Runtime] = NumpyRuntime) -> Model:

@@ -27,7 +27,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..errors import OutputError
-from ..music.melody import Bar, Melody
+from ..music.melody import Melody
 from ..system.files import write_whole
 from . import manifest
 from .manifest import Row
@@ -56,7 +56,7 @@ def make_card(row: Row, before: Melody, after: Melody, tempo: float) -> Card:
 
 def timed(melody: Melody) -> list[list[float]]:
     """The melody's notes as [start, length, MIDI pitch], in quarter notes from the start."""
-    starts = [Fraction(0), *accumulate(map(_quarters, melody.bars))]
+    starts = [Fraction(0), *accumulate(bar.quarters for bar in melody.bars)]
 
     def place(measure: int, tick: int) -> Fraction:
         meter = melody.bars[measure].meter
@@ -67,13 +67,6 @@ def timed(melody: Melody) -> list[list[float]]:
         start, end = place(note.measure, note.tick), place(note.end_measure, note.end_tick)
         found.append([round(float(start), 4), round(float(end - start), 4), float(note.pitch)])
     return found
-
-
-def _quarters(bar: Bar) -> Fraction:
-    if bar.meter is not None:
-        return bar.meter.quarters
-    numerator, _, denominator = bar.signature.partition("/")
-    return Fraction(4 * int(numerator), int(denominator))
 
 
 def page(cards: Sequence[Card], title: str, note: str = "") -> str:

@@ -14,7 +14,6 @@ semitones). A measure is exact when it reaches its goal and the request lies wit
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,7 +26,7 @@ from ..io.midi import DEFAULT_TEMPO, Song
 from ..io.midi_events import TEMPO, parse_track, split
 from ..music.attributes import AttributeSpec, evaluate
 from ..music.keys import pitch_name
-from ..music.melody import Bar, Melody
+from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.sliders import to_json
 from ..networks.model import Model
@@ -327,14 +326,9 @@ def note_names(melody: Melody) -> list[list[str]]:
 
 def attribute_values(melody: Melody, specs: Sequence[AttributeSpec]) -> dict[int, dict[str, float]]:
     """Index of an editable measure -> its attributes, in their units."""
-    by_meter: dict[Any, list[tuple[int, Bar]]] = defaultdict(list)
-    for i in melody.editable:
-        by_meter[melody.bars[i].meter].append((i, melody.bars[i]))
-    values: dict[int, dict[str, float]] = {}
-    for meter, members in by_meter.items():
-        rows = np.stack([bar.tokens for _, bar in members if bar.tokens is not None])
-        sizes = np.array([spec.unit.size(meter) for spec in specs])
-        table = evaluate(specs, rows, meter) / sizes
-        for (i, _), line in zip(members, table.tolist(), strict=True):
-            values[i] = {spec.name: round(value, 6) for spec, value in zip(specs, line, strict=True)}
-    return values
+    found: dict[int, dict[str, float]] = {}
+    for meter, at, rows in melody.by_meter():
+        table = evaluate(specs, rows, meter) / np.array([spec.unit.size(meter) for spec in specs])
+        for i, line in zip(at, table.tolist(), strict=True):
+            found[i] = {spec.name: round(value, 6) for spec, value in zip(specs, line, strict=True)}
+    return found

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArvaeError, UsageError
+from ..evaluation.parts import expect_part
 from ..system import machine
 from ..system.files import plain, write_whole
 from .domains import domain_of, make_plan
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 MINUTES = 2.0
 ALL_EPOCHS = 1_000_000  # the clock ends a run before these
-PARTS = ("valid", "test")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Job:
 
     folder: RunFolder
     plan: Plan
-    part: str  # one of PARTS
+    part: str  # "valid" or "test"
     evaluation: Any  # EvaluationOptions of its domain
 
     @property
@@ -99,8 +99,7 @@ def plan_jobs(
         entry(name)
     if len(set(objectives)) < len(objectives):
         raise UsageError(f"--objectives {','.join(objectives)} names one twice", remedy="name each once")
-    if part not in PARTS:
-        raise UsageError(f"there is no part {part!r}", remedy=f"give {' or '.join(PARTS)}")
+    expect_part(part)
     options = domain_of(corpus).evaluation_options(quick)
     return [
         Job(RunFolder(out / f"{name}-{seed}"), plan_run(corpus, name, seed, minutes, epochs, batch), part, options)
