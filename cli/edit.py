@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from ..errors import UsageError
+from ..system import inputs, outputs
 from ..system.outputs import folder_of
 from .shared import batches, common, completion, placing, sources
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ..editing.edit import EditRequest, EditResult
     from ..io.midi import Song
     from ..library import Model
-    from .shared.placing import Planned
+    from ..system.outputs import Planned
 
 SLIDERS = ("density", "rhythm", "range", "contour", "syncopation", "pitch", "repetition", "steps")  # have an option
 PROPOSALS = 64  # decodes of a measure
@@ -104,7 +105,7 @@ def edit(
     )
     if not sliders:
         raise UsageError("there is nothing to change", remedy="give a slider, for instance --density +2notes")
-    places = sources.expand_inputs(files, recursive=recursive)
+    places = inputs.expand_inputs(files, recursive=recursive)
     request = sources.load_model(model, runtime=runtime).request(
         dict(sliders),
         keep=common.split_names(keep),
@@ -116,11 +117,11 @@ def edit(
         proposals=proposals,
         seed=seed,
     )
-    label = placing.label(request.targets)
+    label = outputs.label(request.targets)
     requests = [
-        placing.Request(place, label, seed, n, sources.below(place, files)) for n, place in enumerate(places, 1)
+        outputs.Request(place, label, seed, n, inputs.below(place, files)) for n, place in enumerate(places, 1)
     ]
-    plans = placing.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing)
+    plans = outputs.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing)
     folder = None if dry_run or len(plans) < 2 else folder_of(output)
     if folder is not None:
         from ..reports.manifest import expect_ours
@@ -201,5 +202,5 @@ class _Work:
         from ..reports.piano_roll import svg
         from ..system.files import write_whole
 
-        picture = svg(song.melody, result.melody, title=song.melody.name, caption=placing.label(self.request.targets))
+        picture = svg(song.melody, result.melody, title=song.melody.name, caption=outputs.label(self.request.targets))
         write_whole(Path(plan.place).with_suffix(".svg"), picture.encode(), overwrite=plan.overwrite)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import UsageError
-from .shared import batches, common, completion, placing, sources
-from .shared.placing import Planned
-from .shared.sources import Place
+from ..system import inputs, outputs
+from ..system.inputs import Place
+from ..system.outputs import Planned
+from .shared import batches, common, completion, placing
 
 if TYPE_CHECKING:
     from ..images.edit import Mode
@@ -119,7 +120,7 @@ def edit(
     trained = _model(name, places[0])
     targets = targets_of(sliders, trained)
     kept = tuple(trained.metadata.scale(one).name for one in common.split_names(keep))
-    requests = [placing.Request(place, placing.label(targets), seed) for place in places]
+    requests = [outputs.Request(place, outputs.label(targets), seed) for place in places]
     plans = _plan(requests, output, overwrite, skip_existing)
     if not dry_run:
         placing.refuse_streams(plans, json=json)
@@ -177,8 +178,8 @@ def interpolate(
     places = [Path(place) for argument in files for place in _pictures([argument])]  # an image may come again
     if len(places) < 2:
         raise UsageError("one image cannot be interpolated", remedy="name two or more")
-    stem = placing.safe_name("-".join(place.stem for place in places))
-    request = placing.Request(places[0].with_name(f"{stem}{SUFFIX}"), f"{steps}-steps", seed)
+    stem = outputs.safe_name("-".join(place.stem for place in places))
+    request = outputs.Request(places[0].with_name(f"{stem}{SUFFIX}"), f"{steps}-steps", seed)
     plan = _plan([request], output, overwrite, skip_existing, GIF)[0]
     if _skipped(plan, dry_run=dry_run, json=json):
         return 0
@@ -211,8 +212,8 @@ def traverse(
     from ..images.summaries import traversal_json, traversal_lines
 
     trained = load(model)
-    source = Path(f"{placing.safe_name(trained.name)}{SUFFIX}") if image is None else image
-    plan = _plan([placing.Request(source, "traverse", seed)], output, overwrite, skip_existing)[0]
+    source = Path(f"{outputs.safe_name(trained.name)}{SUFFIX}") if image is None else image
+    plan = _plan([outputs.Request(source, "traverse", seed)], output, overwrite, skip_existing)[0]
     if _skipped(plan, dry_run=dry_run, json=json):
         return 0
     picture = None if image is None else read(image, str(image), trained.dims.size)
@@ -234,7 +235,7 @@ def _model(name: str | None, place: Place) -> ImageModel:
 
 def _pictures(arguments: Sequence[str]) -> list[Place]:
     """The inputs. Raises UsageError for one that is not a PNG file."""
-    places = sources.expand_inputs(arguments)
+    places = inputs.expand_inputs(arguments)
     for place in places:
         if place == "-" or Path(place).suffix.lower() != SUFFIX:
             raise UsageError(f"{place} is not a PNG file", remedy="use arvae edit and arvae interpolate for melodies")
@@ -242,11 +243,11 @@ def _pictures(arguments: Sequence[str]) -> list[Place]:
 
 
 def _plan(
-    requests: Sequence[placing.Request], output: str | None, overwrite: bool, skip_existing: bool, *suffixes: str
+    requests: Sequence[outputs.Request], output: str | None, overwrite: bool, skip_existing: bool, *suffixes: str
 ) -> list[Planned]:
     template, allowed = f"{{stem}}.{{edit}}{SUFFIX}", (SUFFIX, *suffixes)
     there: dict[str, Any] = {"overwrite": overwrite, "skip_existing": skip_existing}
-    return placing.plan_outputs(requests, output, **there, template=template, suffixes=allowed)
+    return outputs.plan_outputs(requests, output, **there, template=template, suffixes=allowed)
 
 
 def _skipped(plan: Planned, *, dry_run: bool, json: bool) -> bool:

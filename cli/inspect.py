@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
+from ..system import inputs
 from .shared import batches, common, sources
 
 if TYPE_CHECKING:
@@ -41,10 +42,10 @@ def inspect(
     from ..reports.summaries import describe
 
     specs = [find(name) for name in attribute or PAPER]
-    places = sources.expand_inputs(files, recursive=recursive)
+    places = inputs.expand_inputs(files, recursive=recursive)
     found: list[dict[str, Any]] = []
 
-    def look(place: sources.Place) -> None:
+    def look(place: inputs.Place) -> None:
         song = sources.read_song(place, track=track, channel=channel, pickup=pickup)
         description = describe(song, specs)
         if json:

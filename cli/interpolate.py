@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
+from ..system import inputs
+from ..system.outputs import Planned
 from . import edit
 from .shared import common, placing, sources
-from .shared.placing import Planned
 
 if TYPE_CHECKING:
     from ..io.midi import Song
@@ -59,8 +60,8 @@ def interpolate(
     from ..reports import interpolation_files
     from ..reports.contact_sheet import earlier_rows, make_card, write_index
 
-    sources.expand_inputs(files)  # reports all missing files at once
-    places = [place for argument in files for place in sources.expand_inputs([argument])]  # a melody may come again
+    inputs.expand_inputs(files)  # reports all missing files at once
+    places = [place for argument in files for place in inputs.expand_inputs([argument])]  # a melody may come again
     if len(places) < 2:
         raise UsageError("one melody cannot be interpolated", remedy="name two or more")
     there = {"overwrite": overwrite, "skip_existing": skip_existing}
@@ -74,8 +75,8 @@ def interpolate(
         return 0
     songs = [sources.read_song(place, track=track, channel=channel, pickup=pickup) for place in places]
     trained, title = sources.model_for(model, songs[0].melody, runtime)
-    inputs = [interpolation_files.input_of(song, edit.joined(bars)) for song in songs]
-    path = trained.interpolate(inputs, steps, form=form, seed=seed)
+    melodies = [interpolation_files.input_of(song, edit.joined(bars)) for song in songs]
+    path = trained.interpolate(melodies, steps, form=form, seed=seed)
     names = ["stdout" if plan.place == "-" else Path(plan.place).name for plan in plans]
     files_of_steps = names * len(path.melodies) if one else names
     rows = interpolation_files.step_rows(path.results, files_of_steps, ", ".join(map(str, places)), trained, seed)

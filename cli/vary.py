@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ..errors import UsageError
+from ..system import inputs
 from . import edit
 from .shared import batches, common, placing, sources
 from .shared.parallel import workers
@@ -79,7 +80,7 @@ def vary(
     """
     named = (density, rhythm, range_, contour, syncopation, pitch, repetition, steps)
     sliders = common.chosen(edit.SLIDERS, named, set_)
-    places = sources.expand_inputs(files, recursive=recursive)
+    places = inputs.expand_inputs(files, recursive=recursive)
     from ..editing.vary import VaryRequest
     from ..music.sliders import grid_points
     from ..reports.contact_sheet import earlier_rows

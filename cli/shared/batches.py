@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast
 
 from ...errors import ArvaeError, InputError, OutputError, UsageError
+from ...system.outputs import Planned
 from . import common
-from .placing import Planned
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -9,10 +9,8 @@ from pathlib import Path
 from ...errors import UsageError
 from ...system.files import write_whole
 from ...system.inputs import Place
-from ...system.outputs import Planned, Request, label, plan_outputs, safe_name
+from ...system.outputs import Planned
 from . import common
-
-__all__ = ("Planned", "Request", "label", "plan_outputs", "safe_name")
 
 
 def refuse_streams(plans: Sequence[Planned], *, json: bool) -> None:

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...system import machine
-from ...system.inputs import Place, below, expand_inputs
+from ...system.inputs import Place
 from . import common
 
 if TYPE_CHECKING:
     from ...io.midi import Song
     from ...library import Model as TrainedModel
     from ...music.melody import Melody
-
-__all__ = ("Place", "below", "expand_inputs")
 
 
 def read_song(
