@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..arrays import Floats, Ints, Mask, Rows
 from ..music.attributes import AttributeSpec, evaluate, syncopation
 from ..music.meter import Meter
-from ..networks.model import Model
+from ..networks.model import Model, misses
 from .locks import Locks
 from .taste import SHARP_LEAP, crooked, largest_leap
 
@@ -89,16 +89,12 @@ class Judge:
 
     specs: Sequence[AttributeSpec]
     sd: Floats  # (k,)
-    grain: Floats  # (k,) raw, the smallest difference that counts; half of it off is still a hit
+    tolerance: Floats  # (k,) in sd: how far off an attribute may be and still count as met
     related: Floats  # (k, k) squared correlations
     locks: Locks
     limit: float = 1.0  # largest share of ticks that may change
     prices: Prices = EDIT
     kept: Mask | None = None  # (k,) attributes that must never be missed
-
-    def tolerance(self) -> Floats:
-        """(k,) in sd."""
-        return 0.5 * self.grain / self.sd + 1e-6
 
     def values(self, rows: Rows, meter: Meter) -> Floats:
         """(n, k)"""
@@ -106,8 +102,7 @@ class Judge:
 
     def misses(self, values: Floats, wanted: Floats) -> Floats:
         """(n, k) twice -> (n, k) sd off beyond the tolerance; 0 where free."""
-        off = np.abs(values - wanted) / self.sd
-        return np.where(off > self.tolerance(), off, 0.0)  # nothing is greater than NaN either
+        return misses(values, wanted, self.sd, self.tolerance)
 
     def keeps(self, values: Floats, wanted: Floats) -> Mask:
         """(n, k) twice -> (n,) whether none of the kept attributes is missed."""
@@ -125,7 +120,7 @@ def judge_of(
     model: Model, meter: Meter, locks: Locks | None = None, limit: float = 1.0, prices: Prices = EDIT
 ) -> Judge:
     """The judge of a model's attributes, for measures of one meter."""
-    return Judge(model.specs, model.sd, model.grain(meter), model.related, locks or Locks(), limit, prices)
+    return Judge(model.specs, model.sd, model.tolerance(meter), model.related, locks or Locks(), limit, prices)
 
 
 def awkward(rows: Rows, meter: Meter, prices: Prices) -> Floats:

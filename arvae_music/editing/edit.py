@@ -32,7 +32,7 @@ from ..music.meter import Meter
 from ..music.sliders import Target, selected
 from ..music.tokens import HOLD, REST, ends_in, onsets
 from ..networks.decoding import decode, gumbel
-from ..networks.model import Model
+from ..networks.model import ROUNDING, Model
 from ..vae.scales import NOT_CARRIED
 from .best_path import best_path, choices_of
 from .candidates import Pool
@@ -277,6 +277,8 @@ def _guided(melody: Melody, places: Sequence[Place], request: EditRequest, model
 
     def search(some: Sequence[Place], meter: Meter, _start: int) -> list[Pool]:
         judge = judge_of(model, meter, locks, request.strength)
+        # What is kept stays as it is: half a grain of rhythm would be another rhythm.
+        judge = replace(judge, tolerance=np.where(kept, ROUNDING, judge.tolerance))
         pools = _searched(some, judge, request, model)
         if not kept.any():
             return pools

@@ -236,7 +236,7 @@ class _Step:
     def price(self, group: Ints, rows: Rows, nats: Floats) -> tuple[Floats, Ints]:
         values = self.judge.values(rows, self.meter)
         off = np.abs(values - self.wanted[group]) / self.judge.sd
-        cost = INTERPOLATION.miss * np.maximum(off - self.judge.tolerance(), 0).sum(axis=1)
+        cost = INTERPOLATION.miss * np.maximum(off - self.judge.tolerance, 0).sum(axis=1)
         back = np.maximum(self.low[group] - values, 0) + np.maximum(values - self.high[group], 0)
         cost += np.where(back > NOTHING, INTERPOLATION.back + back / self.judge.sd, 0.0).sum(axis=1)
         due, moved = self.due[group], gap(rows, self.now[group])

@@ -159,10 +159,9 @@ def hits(model: Model, found: Outcome) -> Mask:
 
 
 def _tolerance(model: Model, found: Outcome) -> Floats:
-    grain = np.zeros(len(found.requested))
+    tolerance = np.zeros(len(found.requested))
     for meter, at in by_meter(found.inputs):
-        grain[at] = model.grain(meter)[found.asked]
-    tolerance: Floats = 0.5 * grain + 1e-6 * model.sd[found.asked]
+        tolerance[at] = (model.tolerance(meter) * model.sd)[found.asked]
     return tolerance
 
 

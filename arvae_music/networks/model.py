@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 AUTO = "auto"  # in place of a name: the packaged model that knows a melody best
+ROUNDING = 1e-6  # sd: values that differ by less are the same
 GRAIN = 0.1  # sd: the grain of an attribute that states none
 
 
@@ -73,13 +74,19 @@ class Model:
 
     def hits(self, meter: Meter, values: Floats, wanted: Floats) -> Mask:
         """(k,) raw values of a measure and those wanted of it (NaN: nothing) -> (k,) within half a grain."""
-        off = np.abs(values - wanted) / self.sd
-        close: Mask = ~(off > self.tolerance(meter))  # nothing is greater than NaN
+        close: Mask = misses(values, wanted, self.sd, self.tolerance(meter)) == 0
         return close
 
     def tolerance(self, meter: Meter) -> Floats:
         """(k,) in sd: how far off an attribute may be and still count as met."""
-        return 0.5 * self.grain(meter) / self.sd + 1e-6
+        return 0.5 * self.grain(meter) / self.sd + ROUNDING
+
+
+def misses(values: Floats, wanted: Floats, sd: Floats, tolerance: Floats) -> Floats:
+    """(..., k) raw values twice, (k,), (k,) in sd -> (..., k) how many sd off each value is; 0 within the tolerance,
+    and where nothing is wanted (NaN)."""
+    off = np.abs(values - wanted) / sd
+    return np.where(off > tolerance, off, 0.0)  # nothing is greater than NaN
 
 
 def prepare(checkpoint: Checkpoint, runtime: Callable[[Checkpoint], Runtime] = NumpyRuntime) -> Model:

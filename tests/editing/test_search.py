@@ -148,7 +148,7 @@ def test_drift_weights_are_products_over_all_that_is_asked():
 
 
 def test_half_a_grain_off_is_a_hit_and_more_is_a_miss_by_all_of_it():
-    by = replace(judge(), sd=np.array([2.0]), grain=np.array([1.0]))
+    by = replace(judge(), sd=np.array([2.0]), tolerance=np.array([0.25]))
     values, wanted = np.array([[4.0], [4.5], [4.6], [3.4], [9.0]]), np.array([[4.0], [4.0], [4.0], [4.0], [np.nan]])
     np.testing.assert_allclose(by.misses(values, wanted), [[0], [0], [0.3], [0.3], [0]])
 
