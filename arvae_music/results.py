@@ -74,23 +74,17 @@ class EditResult(engine.EditResult):
         if name not in self.names:
             raise KeyError(f"{name!r} was not measured; the result has {', '.join(self.names)}")
         k = self.names.index(name)
-        asked = self._mean("asked", k)
+        sizes = self.sizes[:, k]
+        asked = self.mean("asked", k, sizes)
         return AttributeResult(
             name,
             self.units[k],
-            self._mean("before", k),
+            self.mean("before", k, sizes),
             None if np.isnan(asked) else asked,
-            self._mean("achieved", k),
+            self.mean("achieved", k, sizes),
             len(self.bars),
             sum(bool(bar.exact[k]) for bar in self.bars),
         )
-
-    def _mean(self, part: str, k: int) -> float:
-        """In units; NaN without measures."""
-        if not self.bars:
-            return float("nan")
-        values = np.array([getattr(bar, part)[k] for bar in self.bars]) / self.sizes[:, k]
-        return round(float(np.mean(values)), 9) + 0.0
 
     def to_frame(self) -> pandas.DataFrame:
         """One row a selected measure and attribute, values in units. Raises UsageError without pandas."""

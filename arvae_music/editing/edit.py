@@ -43,6 +43,7 @@ from .ties import Place, bound_together, find_each, leave_of, tie_of
 
 Mode = Literal["guided", "latent"]
 
+DIGITS = 9  # decimals that reports keep: what lies below is rounding noise
 PROPOSALS = 64  # per measure
 SILENT = "empty measures"  # why a measure is skipped
 UNKNOWN_METER = "meter not supported by the model:"  # another reason, with the meter
@@ -128,6 +129,14 @@ class EditResult:
     def missed(self) -> int:
         """In how many measures the request is not met: what is kept or locked goes before what is requested."""
         return sum(not bar.hit for bar in self.bars)
+
+    def mean(self, part: str, k: int, sizes: Floats) -> float:
+        """The mean over the selected measures of an attribute's `part` ("before", "asked", "wanted" or "achieved"), in
+        units of `sizes` (measures,), without rounding noise such as -9.9e-17; NaN where no measure was selected."""
+        if not self.bars:
+            return float("nan")
+        values = np.array([getattr(bar, part)[k] for bar in self.bars])
+        return round(float(np.mean(values / sizes)), DIGITS) + 0.0
 
 
 def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:

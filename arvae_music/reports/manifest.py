@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 JSON_NAME, CSV_NAME = "manifest.json", "manifest.csv"
 COLUMNS = ("file", "input", "n", "seed", "model", "digest", "amount", "exact", "changed", "measures")
-DIGITS = 9  # decimals that are kept: what lies below is rounding noise
 PARTS = ("unit", "before", "asked", "achieved", "hits")
 
 Row = dict[str, Any]
@@ -80,7 +79,7 @@ def attribute_rows(
         spec = model.specs[model.metadata.names.index(name)]
         sizes = np.array([spec.unit.size(bar.meter) for bar in result.bars])
         means = {
-            which: _mean([getattr(bar, which)[k] for bar in result.bars], sizes)
+            which: result.mean(which, k, sizes)
             for which in ("before", "asked", "wanted", "achieved")
         }
         asked = means["asked"] if name in targets else means["wanted"] if name in keep else None
@@ -96,11 +95,6 @@ def attribute_rows(
             }
         )
     return rows
-
-
-def _mean(values: Sequence[float], sizes: Any) -> float:
-    """The mean in units, without rounding noise such as -9.9e-17."""
-    return round(float(np.mean(np.array(values) / sizes)), DIGITS) + 0.0
 
 
 def to_json(rows: Sequence[Row]) -> bytes:

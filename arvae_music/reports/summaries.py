@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..editing.edit import SILENT, BarResult, EditRequest, EditResult
+from ..editing.edit import DIGITS, SILENT, BarResult, EditRequest, EditResult
 from ..io.midi import DEFAULT_TEMPO, Song
 from ..io.midi_events import TEMPO, parse_track, split
 from ..music.attributes import AttributeSpec, evaluate
@@ -30,7 +30,7 @@ from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.sliders import to_json
 from ..networks.model import Model
-from .manifest import DIGITS, attribute_rows
+from .manifest import attribute_rows
 
 LISTED = 12  # measures named in a line, at most
 MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")  # 7 flats upwards
