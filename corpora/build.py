@@ -180,7 +180,7 @@ def _one_by_one(every: Callable[[Sequence[Work]], list[Extracted]], works: Seque
             found += [Extracted(rejected=CRASH)] if isinstance(result, Died) else result
     if len(works) > 1 and all(extracted.rejected == CRASH for extracted in found):
         raise CorpusError(
-            "the worker processes die (out of memory, or a main module without a guard)",
+            "the worker processes die (out of memory?)",
             remedy="build with one process: jobs=1",
         )
     return found

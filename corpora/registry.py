@@ -69,7 +69,7 @@ def _hint(name: str, known: Sequence[str]) -> str:
     return f"there are {', '.join(known)}, or name a folder of MIDI files and scores"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CorpusData:
     """A corpus in memory: `inputs` (n, 1 + MAX_TICKS) as `attributes.pack` lays them out.
 
@@ -85,6 +85,9 @@ class CorpusData:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def __repr__(self) -> str:
+        return f"<CorpusData {self.name!r}: {len(self.piece_names)} tunes, {len(self)} measures>"
 
     @property
     def name(self) -> str:

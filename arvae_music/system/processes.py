@@ -4,7 +4,8 @@
     surviving   yields Died for the item that a worker died of, and goes on
 
 Processes are spawned, not forked: a fork of a process that has threads (torch's, Arrow's) can hang. Spawning imports
-the caller's main module again: a script needs `if __name__ == "__main__":`. A worker gets the function once, as it
+the caller's main module again only if the function comes from there: a script then needs `if __name__ == "__main__":`,
+and one that calls the library needs nothing. A worker gets the function once, as it
 starts, so that it can load what it needs once; the function must be picklable. Each worker has one thread for its
 matrix products, so that as many workers as cores keep all cores busy and no more. Ctrl-C reaches every process of a
 terminal: only the parent answers it, and ends the workers. A worker also ends when its parent has died, however it did.
@@ -24,6 +25,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -74,12 +76,13 @@ def in_order(
 
     before = set(multiprocessing.active_children())
     context = multiprocessing.get_context("forkserver" if _served else "spawn")
+    of_main = b"__main__" in pickle.dumps((function, prepare))
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(function, prepare))
     finished = False
     try:
         waiting: list[Future[R]] = []
         for item in items:
-            with _spawning():  # a call may start workers
+            with _spawning(), contextlib.nullcontext() if of_main else _without_main():  # a call may start workers
                 waiting.append(pool.submit(_on_one, item))
             if len(waiting) > AHEAD * jobs:
                 yield waiting.pop(0).result()
@@ -142,6 +145,19 @@ def _spawning() -> Iterator[None]:
                 os.environ[name] = value
         if masks:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes that are started in this block do not import the caller's main module: multiprocessing finds it by the
+    module's specification, or else by its file."""
+    main = sys.modules["__main__"]
+    hidden = {name: vars(main).pop(name) for name in ("__spec__", "__file__") if name in vars(main)}
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        vars(main).update(hidden)
 
 
 _function: Callable[[Any], Any] | None = None  # of this worker

@@ -85,3 +85,15 @@ def lives(pid: int) -> bool:
     """A process that has ended but that nobody has waited for does not count."""
     done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return done.stdout[:1] not in ("", "Z")
+
+
+def test_a_script_without_a_guard_can_use_the_library(home: dict[str, str], tmp_path: Path) -> None:
+    """Workers do not import the caller's main module for a function that is not from there."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import math\nfrom arvae_music.system import processes\n"
+        "print(list(processes.in_order(math.sqrt, [4, 9, 16], 2)))\nprint(__spec__, __file__)\n"
+    )
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, env=home, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["[2.0, 3.0, 4.0]", f"None {program}"]
