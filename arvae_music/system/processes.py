@@ -152,12 +152,13 @@ def _without_main() -> Iterator[None]:
     """Processes that are started in this block do not import the caller's main module: multiprocessing finds it by the
     module's specification, or else by its file."""
     main = sys.modules["__main__"]
-    hidden = {name: vars(main).pop(name) for name in ("__spec__", "__file__") if name in vars(main)}
+    names = vars(main)
+    hidden: dict[str, object] = {name: names.pop(name) for name in ("__spec__", "__file__") if name in names}
     main.__spec__ = None
     try:
         yield
     finally:
-        vars(main).update(hidden)
+        names.update(hidden)
 
 
 _function: Callable[[Any], Any] | None = None  # of this worker
