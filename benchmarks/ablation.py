@@ -63,8 +63,7 @@ from arvae_music.training.objectives.objective import Memory, Objective, Phase, 
 from arvae_music.training.trainer import Trainer
 from arvae_music.vae.examples import Split, standard
 from arvae_music.vae.normal_scores import NEAR, Codes
-from arvae_music.vae.scales import Scale
-from arvae_music.vae.scales import given as given_scale
+from arvae_music.vae.scales import Scale, with_given_codes
 
 COLUMNS = {
     **{f"control.{name}": name for name in PAPER}, "exact_mean": "exact", "drift": "drift", "leakage": "leakage",
@@ -162,7 +161,7 @@ class Standardised(Codes):
     def scale(self, scale: Scale, k: int) -> Scale:
         levels = self.scores[k].levels
         codes = (levels - self.mean[k]) / self.sd[k]
-        return given_scale(scale, levels, codes, np.full(len(levels), WIDTH))
+        return with_given_codes(scale, levels, codes, np.full(len(levels), WIDTH))
 
 
 def distance_correlation(x: Tensor, y: Tensor) -> Tensor:

@@ -138,7 +138,7 @@ def test_an_attribute_that_is_not_to_be_had_here():
     scales = arvae_music.load("bach").metadata.scales
     assert checkpoint.specs_of(scales[:2], find) == (find(scales[0].name), find(scales[1].name))
     lost = replace(scales[0], name="mine", origin="no_such_module:mine")
-    with pytest.raises(CheckpointError, match="trained with the attribute 'mine', which is not to be had") as raised:
+    with pytest.raises(CheckpointError, match="trained with the attribute 'mine', which cannot be imported") as raised:
         checkpoint.specs_of([lost], find)
     assert "can be imported" in raised.value.remedy
 

@@ -105,7 +105,8 @@ def named(name: str | None, size: int) -> ImageModel:
 
 
 def prepare(checkpoint: Checkpoint) -> ImageModel:
-    """Raises CheckpointError for a model of measures, weights of other dimensions, and attributes not to be had."""
+    """The model of a checkpoint. Raises CheckpointError for a model of measures, for weights that do not fit the
+    dimensions, and for an attribute that cannot be imported."""
     checkpoints.expect(checkpoint, KIND)
     specs = checkpoints.specs_of(checkpoint.metadata.scales, find)
     net = restored(checkpoint, lambda dims: build(ImageDims(**dims)))

@@ -1,10 +1,12 @@
-"""What a trained model carries where: the latent dimension, scale and correlations of each attribute, for its
-checkpoint. Of measures and of images alike.
+"""Calibration: after training, find the latent dimension, the scale and the correlations of each attribute.
 
-Attribute k lies in dimension k, or where it is `found`, or its exact value is `given`: objectives.Carriage. Besides
-those that are carried, `values` may have further columns, of attributes that only the statistics are kept of.
+The checkpoint of a model of measures or of images holds the result. The dimension of an attribute depends on the
+objective (objectives.Carriage): attribute k lies in dimension k if the objective trained or gave it; otherwise the most
+informative dimension is searched for. Attributes without a latent dimension may be calibrated too: of these only the
+statistics are kept.
 
-A checkpoint has its weights in half precision, half as large a file; what is found here is found of those.
+A checkpoint stores its weights in half precision, which halves the file. The calibration is therefore computed with
+weights that are rounded to half precision.
 """
 
 from __future__ import annotations
@@ -27,12 +29,14 @@ from .objectives import Carriage
 
 Weights = dict[str, Floats]
 Matrix = tuple[tuple[float, ...], ...]
-Mirror = Callable[[Mapping[str, Floats], Sequence[int]], Weights]  # turns the sign of these dimensions round
+Mirror = Callable[[Mapping[str, Floats], Sequence[int]], Weights]  # flips the sign of these latent dimensions
 
-CALIBRATION_ROWS = 20_000  # training rows that the calibration is fitted on, at most
+CALIBRATION_ROWS = 20_000  # the largest number of training rows that the calibration is fitted on
 
 
-class Carried(NamedTuple):
+class Calibration(NamedTuple):
+    """The scales and correlations of a model's attributes, and its weights, rounded to half precision."""
+
     scales: tuple[Scale, ...]
     correlation: Matrix
     code_correlation: Matrix
@@ -44,7 +48,7 @@ def calibration_rows(train: Examples) -> Ints:
     return spread(len(train), CALIBRATION_ROWS)
 
 
-def carried(
+def calibrated(
     model: ArVae,
     train: Examples,
     at: Ints,
@@ -52,10 +56,12 @@ def carried(
     origins: Sequence[str],
     carriage: Carriage,
     mirrored: Mirror,
-) -> Carried:
-    """Calibrated on rows `at` of `train`; `others` are further attributes' values of those rows.
+) -> Calibration:
+    """Calibrate a model on the rows `at` of `train`.
 
-    `origins` says where each attribute of `train` comes from: "" or module:function.
+    `others` are the values, on those rows, of attributes without a latent dimension. `origins` tells where each
+    attribute of `train` comes from: "" or module:function. `mirrored` flips the sign of latent dimensions: a dimension
+    that falls as its attribute rises is flipped in the weights.
     """
     model = halved(model)
     inputs, count = train.take(at).inputs, len(train.names)
@@ -77,25 +83,26 @@ def carried(
     if known is not None:
         scales[:count] = [one.into(scale) for scale, one in zip(scales[:count], known.scores, strict=True)]
     correlation, code_correlation = correlations(values, codes)
-    return Carried(tuple(scales), correlation, code_correlation, weights)
+    return Calibration(tuple(scales), correlation, code_correlation, weights)
 
 
 @torch.no_grad()
 def halved(model: ArVae) -> ArVae:
-    """A copy with the nearest weights that half precision holds."""
+    """A copy of the model with its weights rounded to half precision."""
     found = deepcopy(model)
-    weights = found.state_dict()  # the very tensors
+    weights = found.state_dict()  # the tensors themselves, not copies
     for value in weights.values():
         value.copy_(torch.from_numpy(nearest_half(value.cpu().numpy())))
     return found
 
 
 def find_dimensions(codes: Floats, values: Floats) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """(n, z) sampled codes, (n, k) values -> the dimension of each attribute, and those that fall where it rises.
+    """(n, z) sampled codes and (n, k) values -> the dimension of each attribute, and those that fall as it rises.
 
-    The dimension with the most mutual information, as published (metrics.py), but each is given once, the largest
-    information first: attributes that shared one could not be moved apart. Codes are sampled, since the mean of a
-    dimension that the decoder cannot hear through the noise may still tell of an attribute.
+    An attribute gets the dimension with which it shares the most mutual information, as published
+    (evaluation/metrics.py). Here no two attributes get the same dimension, because they could not be edited separately:
+    the pair with the largest information is assigned first. The codes must be sampled from the posterior: the mean may
+    be informative in a dimension whose noise hides it from the decoder.
     """
     information = mutual_information(codes, values)
     dimensions = np.full(values.shape[1], NOT_CARRIED)

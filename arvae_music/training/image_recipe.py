@@ -18,13 +18,13 @@ from ..vae.checkpoint import Checkpoint
 from ..vae.examples import Examples
 from ..vae.metadata import Metadata
 from ..vae.model import ArVae
-from .calibration import calibration_rows, carried
+from .calibration import calibrated, calibration_rows
 from .objectives import DEFAULT, Carriage, entry, make
 from .recipe import BATCH, Data, Defaults, Plan, Result
 from .trainer import Trainer
 
 ATTRIBUTES = {"sprites": SPRITES, "mnist": DIGITS}
-ROWS = {"sprites": 1_770_000, "mnist": 1_000_000}  # drawn in training: 15 minutes on two cores
+ROWS = {"sprites": 1_770_000, "mnist": 1_000_000}  # images in all epochs together: 15 minutes on two cores
 DEFAULTS = {
     "sprites": Defaults(0, 64, 2e-3, 2.0, 200.0, 2.0, 1e4, 10, 256),
     "mnist": Defaults(0, 128, 2e-3, 1.0, 60.0, 1.0, 1e4, 16, 256),
@@ -41,12 +41,12 @@ def to_checkpoint(
     provenance: dict[str, Any],
     carriage: Carriage = "trained",
 ) -> Checkpoint:
-    """The trained model with its calibration on `train` (carried.py).
+    """The checkpoint of a trained model, calibrated on `train` (calibration.py).
 
-    `origins` says where each attribute comes from: "" or module:function.
+    `origins` tells where each attribute comes from: "" or module:function.
     """
     at = calibration_rows(train)
-    found = carried(model, train, at, {}, origins, carriage, partial(mirrored, latent=dims.latent))
+    found = calibrated(model, train, at, {}, origins, carriage, partial(mirrored, latent=dims.latent))
     about = {**provenance, "images": len(train)}
     return Checkpoint(
         Metadata(KIND, dims.to_json(), found.scales, found.correlation, found.code_correlation, {}, training, about),
@@ -55,7 +55,7 @@ def to_checkpoint(
 
 
 def origin_of(name: str) -> str:
-    """What a checkpoint stores to find an attribute again: nothing for a built-in, else what the user wrote."""
+    """The origin that a checkpoint stores: "" for a built-in attribute, otherwise the user's module:function."""
     return "" if name in BUILT_IN else name
 
 
@@ -72,7 +72,7 @@ class Images:
 
     def defaults(self, corpus: str, rows: int, objective: str, batch: int = BATCH) -> Defaults:
         usual = DEFAULTS[corpus]
-        if objective != DEFAULT:  # of images the reconstruction is a sum: its nats are the KL's own
+        if objective != DEFAULT:  # the reconstruction of an image is a sum of nats, as the KL is, and not a mean
             weights, nat = entry(objective), 1 / entry(DEFAULT).beta
             beta = BETAS.get(objective, nat * weights.beta)
             usual = replace(usual, beta=beta, gamma=nat * weights.gamma)

@@ -24,25 +24,27 @@ from ..vae.examples import Examples, distinct, spread
 from ..vae.metadata import Metadata
 from ..vae.model import ArVae
 from .augmentation import Mixer
-from .calibration import calibration_rows, carried
+from .calibration import calibrated, calibration_rows
 from .objectives import Carriage, entry, make
 from .recipe import BATCH, EPOCHS, STEPS, Data, Defaults, Plan, Result
 from .trainer import Trainer
 
-FLOW_LAYERS = 6  # of an aligned model
-WIDE = 64  # features of z for its decoder
-GAINS = (1.0, 1.05, 1.1, 1.15, 1.2)
-ROWS = 1000  # measures that are asked, at most
-FEWEST = 50  # of which anything can be told
+FLOW_LAYERS = 6  # of the flow of an aligned model
+WIDE = 64  # features that the decoder of an aligned model computes from z
+GAINS = (1.0, 1.05, 1.1, 1.15, 1.2)  # the gains that are tried (scales.Scale.gain)
+ROWS = 1000  # the largest number of measures that gains are measured on
+FEWEST = 50  # gains are not measured on fewer measures
 
-
-MIXED_ROWS = 20_000  # in each round of mixing, which further ones come from
-ROUNDS = 3  # of halves, and of crossed measures
+MIXED_ROWS = 20_000  # mixed measures in each round, from which further combinations come
+ROUNDS = 3  # rounds of halves, and as many of crossed measures
 
 
 def combinations_of(train: Examples, specs: Sequence[AttributeSpec]) -> Combinations:
-    """Which values go together in the corpus and in what can be mixed of it, where it stands; thinned by those of
-    `specs`, which are carried. Behind them stand the other built-in attributes."""
+    """The combinations of attribute values that occur in the corpus and in mixtures of its measures (augmentation.py).
+
+    The columns are the attributes `specs`, which have latent dimensions, and then the other built-in attributes. The
+    table is thinned to MOST rows that differ in `specs`.
+    """
     every = [*specs, *_others(specs)]
     rows, random = train.inputs[distinct(train)], np.random.default_rng(0)
     parts = [rows]
@@ -70,17 +72,17 @@ def to_checkpoint(
     carriage: Carriage = "trained",
     combinations: Combinations | None = None,
 ) -> Checkpoint:
-    """The trained model with its calibration on `train` (carried.py). Of built-in attributes that it does not carry it
-    has the statistics.
+    """The checkpoint of a trained model, calibrated on `train` (calibration.py). It also has the statistics of the
+    built-in attributes without a latent dimension.
 
-    `origins` says where each attribute comes from: "" or module:function; `combinations` are `combinations_of` the
-    same.
+    `origins` tells where each attribute comes from: "" or module:function. `combinations` are `combinations_of` the
+    same examples and attributes; they are computed if they are None.
     """
     at = calibration_rows(train)
     others = _others(specs)
     measured = evaluate_mixed(others, train.inputs[at])
     further = {spec.name: column for spec, column in zip(others, measured.T, strict=True)}
-    found = carried(model, train, at, further, origins, carriage, partial(mirrored, latent=dims.latent))
+    found = calibrated(model, train, at, further, origins, carriage, partial(mirrored, latent=dims.latent))
     meters = {meter.name: len(rows) for meter, rows in by_meter(train.inputs)}
     return Checkpoint(
         Metadata(
@@ -92,19 +94,19 @@ def to_checkpoint(
 
 
 def origin_of(name: str) -> str:
-    """What a checkpoint stores to find an attribute again: nothing for a built-in, else what the user wrote."""
+    """The origin that a checkpoint stores: "" for a built-in attribute, otherwise the user's module:function."""
     return "" if name in BUILT_IN else name
 
 
 def with_gains(checkpoint: Checkpoint, held_out: Examples) -> Checkpoint:
-    """The same with the gains of the attributes that it carries, whose columns `held_out` has."""
+    """The checkpoint with gains for its attributes with a latent dimension, measured on `held_out`."""
     model = prepare(checkpoint)
-    found = measured(model.restricted(model.metadata.carried), held_out)
+    found = measured_gains(model.restricted(model.metadata.carried), held_out)
     return replace(checkpoint, metadata=_gained(checkpoint.metadata, found))
 
 
-def measured(model: Model, held_out: Examples) -> dict[str, float]:
-    """By attribute of the model; none where there are too few measures to tell."""
+def measured_gains(model: Model, held_out: Examples) -> dict[str, float]:
+    """The best gain of each attribute of the model, by name; empty if there are fewer than FEWEST measures."""
     at = distinct(held_out)
     if len(at) < FEWEST:
         return {}
@@ -114,16 +116,17 @@ def measured(model: Model, held_out: Examples) -> dict[str, float]:
 
 
 def _gain(model: Model, inputs: Rows, drawn: Floats, k: int) -> float:
+    """The gain with which single decodes follow requests for attribute k best."""
     worth, name = [], model.metadata.names[k]
     for gain in GAINS:
         tried = replace(model, metadata=_gained(model.metadata, {name: gain}))
         figures = summary(tried, outcome(tried, inputs, k, drawn[:, k], latent))
         worth.append(figures["rho"] - figures["error"])
-    return GAINS[int(np.argmax(worth))]  # the least of equal ones
+    return GAINS[int(np.argmax(worth))]  # the smallest of equally good ones
 
 
 def _gained(metadata: Metadata, gains: Mapping[str, float]) -> Metadata:
-    """With these gains, and 1 for the other attributes."""
+    """The metadata with these gains, and a gain of 1 for the other attributes."""
     return replace(metadata, scales=tuple(replace(one, gain=gains.get(one.name, 1.0)) for one in metadata.scales))
 
 
@@ -178,7 +181,7 @@ class Measures:
             trainer.objective.carriage,
             data.combinations,
         )
-        # the published methods are left as they are published
+        # The published methods have no gains.
         return with_gains(made, data.split.valid) if plan.options.objective == "aligned" else made
 
     def judged(self, valid: Mapping[str, float]) -> str:

@@ -1,18 +1,19 @@
-"""Training: yields reports, saves nothing, knows no terminal.
+"""The training loop. It yields reports; saving files (run_folder.py) and printing (cli/run.py) are done elsewhere.
 
     trainer = Trainer(model, train, valid, TrainingOptions(epochs=20), compare=accuracy)
     for report in trainer.run():
         ...                                   # trainer.stop() ends it cleanly after the current step
 
-Everything random in a step is drawn from one seed per step, (seed, step, rank), and an epoch's order from
-(seed, epoch): so a run that is resumed from `state` goes on as if it had never stopped, and the same seed
-gives the same weights. The one exception is `minutes`: a schedule that follows the clock follows the machine.
+All random numbers of a step are drawn from the seed (seed, step, rank), and the order of an epoch from (seed, epoch).
+Therefore a run that is resumed from `state` continues as if it had never stopped, and the same seed gives the same
+weights. The one exception is `minutes`: a schedule that follows the clock depends on the speed of the machine.
 
-What is minimised is an Objective (objectives/objective.py): AR-VAE's unless another is given. A critic that it has is
-trained in the same step, after the model. In each of its phases the learning rate rises, and falls by a cosine.
+The loss is an Objective (objectives/objective.py), AR-VAE's by default. If the objective has a critic, it is trained in
+each step after the model. In each phase of the objective the learning rate first rises, and then falls by a cosine.
 
-Under torchrun the batch is shared out over the ranks: `batch` is the whole, on every number of ranks. Gradients are
-averaged by DistributedDataParallel, and the attribute loss compares rows across ranks (losses.attribute_loss).
+Under torchrun the ranks share each batch, so that `batch` is the size of the whole batch for any number of ranks.
+DistributedDataParallel averages the gradients, and the attribute loss compares rows across ranks
+(losses.attribute_loss).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from . import objectives, optimizer_state
 from .objectives.objective import PARTS, Batch, Critic, Measure, Objective, Phase, Setting, Step, Terms
 
 Compare = Callable[[Tensor, Tensor], dict[str, float]]
-# (b, ...) inputs and (b, k) values -> both with some first rows made up, and how many those are
+# (b, ...) inputs and (b, k) values -> both with the first rows replaced by augmentation, and the number of these rows
 Augment = Callable[[Array, Float32s, np.random.Generator], tuple[Array, Float32s, int]]
 WARM_UP = 0.02  # share of a phase over which the learning rate rises
 FLOOR = 0.01  # share of the learning rate at the end of a phase's cosine
@@ -48,23 +49,23 @@ FLOOR = 0.01  # share of the learning rate at the end of a phase's cosine
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    # how long: the first to be reached ends the run
+    # The run ends at the first of these two.
     epochs: int = 100
     minutes: float | None = None
-    # the objective (objectives/): Pati & Lerch (2020), their values for music
+    # The objective (objectives/); the defaults are those of Pati & Lerch (2020) for music.
     objective: str = objectives.DEFAULT
     beta: float = 1e-3
     gamma: float = 1.0
     delta: float = 10.0
-    # optimisation
+    # The optimiser.
     batch: int = 256
     learning_rate: float = 2e-3
-    clip: float = 1.0  # largest norm of the gradient
+    clip: float = 1.0  # the largest norm of the gradient; a longer one is scaled down
     seed: int = 0
-    # reports
-    report_steps: int = 20
-    valid_steps: int = 200  # between two judgements on held-out pieces
-    valid_rows: int = 1024  # at most so many of them
+    # The reports.
+    report_steps: int = 20  # steps from one report to the next
+    valid_steps: int = 200  # steps from one evaluation on held-out pieces to the next
+    valid_rows: int = 1024  # the largest number of held-out examples that are evaluated
 
     def __post_init__(self) -> None:
         counts = ("epochs", "batch", "report_steps", "valid_steps", "valid_rows")
@@ -88,24 +89,25 @@ class TrainingOptions:
         measure: Measure | None = None,
         combinations: Combinations | None = None,
     ) -> Setting:
-        """What `objectives.make` makes the objective from."""
+        """The Setting from which `objectives.make` makes the objective."""
         codes, weights = Codes.of_examples(train), (self.beta, self.gamma, self.delta)
         return Setting(latent, train.attributes, *weights, self.seed, measure, codes, combinations)
 
 
 @dataclass(frozen=True)
 class Report:
-    """Means since the last report; `valid` only where held-out pieces were just judged."""
+    """The loss and its parts are means since the last report. `valid` has the figures on held-out pieces, if they were
+    evaluated at this step."""
 
     step: int
     epoch: float
     progress: float  # 0 .. 1
-    seconds: float  # spent training, earlier sessions of a resumed run counted in
-    remaining: float  # seconds expected
-    rate: float  # examples a second
+    seconds: float  # of training, including the earlier sessions of a resumed run
+    remaining: float  # estimated seconds to the end
+    rate: float  # examples per second
     learning_rate: float
     loss: float
-    parts: dict[str, float]  # of the loss, before their weights
+    parts: dict[str, float]  # the parts of the loss, not multiplied by their weights
     valid: dict[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -113,8 +115,8 @@ class Report:
 
 
 class Trainer:
-    """One training run. Attribute k of the examples is carried by latent dimension k, if the objective has any carried
-    (objectives.Carriage)."""
+    """One training run. Attribute k of the examples belongs to latent dimension k, unless the objective ignores
+    attributes (objectives.Carriage)."""
 
     def __init__(
         self,
@@ -126,7 +128,7 @@ class Trainer:
         augment: Augment | None = None,
         objective: Objective | None = None,
     ) -> None:
-        """`objective`: the options' own, where None."""
+        """`compare` computes the figures of a reconstruction. `objective` is made from the options if it is None."""
         self.model = model
         self.augment = augment
         self.options = options
@@ -143,16 +145,16 @@ class Trainer:
         room_for(train.attributes.shape[1], model.latent)
         self.inputs = train.inputs
         self.values = train.attributes
-        self._epoch = (-1, np.zeros(0, dtype=np.int64))  # number, and order of the examples
+        self._epoch = (-1, np.zeros(0, dtype=np.int64))  # the number of the epoch, and its order of the examples
         self.codes = Codes.of_examples(train)
         judged = spread(len(valid), options.valid_rows)
         self.valid_inputs = torch.from_numpy(valid.inputs[judged]).to(self.device)
         self.valid_codes = torch.from_numpy(self.codes(valid.attributes[judged])).to(self.device)
         self.objective = objective or objectives.make(options.objective, options.setting(model.latent, train))
-        self.critic = _Adversary(self.objective.critic, self.device) if self.objective.critic else None
+        self.critic = _CriticTrainer(self.objective.critic, self.device) if self.objective.critic else None
         self.optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate, fused=True)
         self.parallel: nn.Module = model
-        self._phase: Phase | None = None  # that the model is in
+        self._phase: Phase | None = None  # the current phase
         self.step = 0
         self.seconds = 0.0
         self._stopping = False
@@ -172,9 +174,10 @@ class Trainer:
         self._stopping = True
 
     def run(self) -> Iterator[Report]:
-        """Train until the options' end, or `stop`. Raises TrainingError on a loss that is not finite."""
+        """Train to the end that the options set, or until `stop`. Raises TrainingError if the loss or the gradient is
+        not finite."""
         options, window = self.options, _Window()
-        while self._furthest(1.0 if self._stopping else self.progress) < 1.0:
+        while self._largest_of_ranks(1.0 if self._stopping else self.progress) < 1.0:
             started = time.perf_counter()
             window.add(self._one_step())
             self.seconds += time.perf_counter() - started
@@ -185,47 +188,47 @@ class Trainer:
                 window = _Window()
 
     def judge(self) -> dict[str, float]:
-        """`compare` on held-out pieces: free-running decode from the posterior mean."""
+        """The figures of `compare` on held-out pieces, which are decoded freely from their posterior means."""
         self.model.eval()
         inputs, codes = torch.split(self.valid_inputs, 1024), torch.split(self.valid_codes, 1024)
-        parts = [self.model.reconstruct(rows, self._given(own)) for rows, own in zip(inputs, codes, strict=True)]
+        parts = [self.model.reconstruct(rows, self._codes_given(own)) for rows, own in zip(inputs, codes, strict=True)]
         return self.compare(self.valid_inputs, torch.cat(parts))
 
     def _one_step(self) -> Terms:
-        done = self._furthest(self.progress)
-        self._enter(self._phase_at(done)[0])
+        done = self._largest_of_ranks(self.progress)
+        self._start_phase(self._phase_at(done)[0])
         rate = self._learning_rate(done)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         batch = self.batch()
         seed_all(self.options.seed, self.step, self.rank)
         self.model.train()
-        outputs: Outputs = self.parallel(batch.inputs, batch.made_up, self._given(batch.codes))
-        step = Step(self.model, batch, outputs, done, self._drawing())
+        outputs: Outputs = self.parallel(batch.inputs, batch.made_up, self._codes_given(batch.codes))
+        step = Step(self.model, batch, outputs, done, self._further_rows())
         terms = self.objective.terms(step)
         if not math.isfinite(float(terms.total.detach())):
             raise TrainingError(f"the loss is {float(terms.total.detach())} at step {self.step}")
         self.optimizer.zero_grad(set_to_none=True)
         terms.total.backward()  # type: ignore[no-untyped-call]  # torch has no types here
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
-        if not math.isfinite(float(norm)):  # the step would ruin the weights, and a checkpoint might be due
+        if not math.isfinite(float(norm)):  # the step would ruin the weights, and they might be saved next
             raise TrainingError(f"the gradient's norm is {float(norm)} at step {self.step}")
         self.optimizer.step()
         if self.critic is not None:
-            loss = self.critic.move(step, self.ranks)
+            loss = self.critic.train(step, self.ranks)
             terms = Terms(terms.total, {**terms.parts, "critic": loss})
         self.step += 1
         return terms
 
     def _phase_at(self, done: float) -> tuple[Phase, float]:
-        """The phase, and how far into it, 0 .. 1."""
-        phases = [phase for phase in self.objective.phases if phase.start < 1.0]  # one at the end has no steps
+        """The phase at `done`, the share of the run that is over, and the share of the phase that is over."""
+        phases = [phase for phase in self.objective.phases if phase.start < 1.0]  # the others have no steps
         number = max(i for i, phase in enumerate(phases) if phase.start <= done)
         end = phases[number + 1].start if number + 1 < len(phases) else 1.0
         return phases[number], (done - phases[number].start) / (end - phases[number].start)
 
-    def _enter(self, phase: Phase) -> None:
-        """Let what learns in it learn, and nothing else."""
+    def _start_phase(self, phase: Phase) -> None:
+        """Make the parts of the model that learn in `phase` trainable, and freeze the others."""
         if phase == self._phase:
             return
         parts = dict(self.model.named_children())
@@ -233,16 +236,16 @@ class Trainer:
         self._phase = phase
         for name, part in parts.items():
             part.requires_grad_(name in phase.learns)
-        # which gradients are shared is settled when it is made
+        # DistributedDataParallel decides which gradients it averages when it is made.
         self.parallel = DistributedDataParallel(self.model) if self.ranks > 1 else self.model
 
-    def _learning_rate(self, of_run: float) -> float:
-        done = self._phase_at(of_run)[1]
+    def _learning_rate(self, done_of_run: float) -> float:
+        done = self._phase_at(done_of_run)[1]
         warm = min(1.0, (done + 1e-4) / WARM_UP)
         return self.options.learning_rate * warm * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
 
     def batch(self) -> Batch:
-        """This rank's part of this step's batch."""
+        """The rows of this step's batch that this rank trains on."""
         epoch, at = divmod(self.step, self.steps_per_epoch)
         if self._epoch[0] != epoch:
             self._epoch = epoch, np.random.default_rng([self.options.seed, epoch]).permutation(len(self.inputs))
@@ -254,8 +257,8 @@ class Trainer:
             inputs, values, made_up = self.augment(inputs, values, random)
         return self._on_device(inputs, values, made_up, random)
 
-    def _drawing(self) -> Callable[[int], Batch]:
-        """What draws further rows in this step."""
+    def _further_rows(self) -> Callable[[int], Batch]:
+        """The function Step.draw of this step, which draws further training rows at random."""
         random = np.random.default_rng([self.options.seed, self.step, self.rank, 1])
 
         def draw(count: int) -> Batch:
@@ -271,16 +274,18 @@ class Trainer:
         rows, raw, codes = (torch.from_numpy(array).to(self.device) for array in arrays)
         return Batch(rows, raw, codes, made_up)
 
-    def _given(self, codes: Tensor) -> Tensor | None:
+    def _codes_given(self, codes: Tensor) -> Tensor | None:
+        """The codes that replace those of the encoder, or None if the objective gives the decoder none."""
         return codes if self.objective.carriage == "given" else None
 
-    def _furthest(self, done: float) -> float:
-        """How far the rank is that is furthest: one that went on alone, or into another phase, would wait for ever."""
+    def _largest_of_ranks(self, done: float) -> float:
+        """The largest `done` of all ranks. They must agree: a rank that took another step or phase than the others
+        would wait for them for ever."""
         if self.ranks == 1:
             return done
-        furthest = torch.tensor(done, dtype=torch.float64, device=self.device)
-        dist.all_reduce(furthest, dist.ReduceOp.MAX)
-        return float(furthest)
+        largest = torch.tensor(done, dtype=torch.float64, device=self.device)
+        dist.all_reduce(largest, dist.ReduceOp.MAX)
+        return float(largest)
 
     def _report(self, window: _Window, valid: dict[str, float] | None) -> Report:
         done, means = self.progress, window.means()
@@ -301,7 +306,7 @@ class Trainer:
     # ------------------------------------------------------------------------------ resuming
 
     def state(self) -> dict[str, Tensor]:
-        """All that `restore` needs besides the same model, data and options: flat, for safetensors."""
+        """Everything that `restore` needs besides the same model, data and options, as a flat table for safetensors."""
         state = optimizer_state.state_of("model", "adam", self.model, self.optimizer)
         if self.critic is not None:
             state |= optimizer_state.state_of("critic", "critic_adam", self.critic.module, self.critic.optimizer)
@@ -310,7 +315,7 @@ class Trainer:
         return {**{name: value.detach().cpu().contiguous() for name, value in state.items()}, "clock": clock}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on where `state` was taken. Raises TrainingError where it is another model's."""
+        """Continue from the step at which `state` was taken. Raises TrainingError if it does not fit the model."""
         try:
             optimizer_state.restore(state, "model", "adam", self.model, self.optimizer)
             if self.critic is not None:
@@ -321,12 +326,12 @@ class Trainer:
         except (KeyError, RuntimeError) as error:
             raise TrainingError(
                 f"the saved state does not fit this run ({str(error).splitlines()[0]})",
-                remedy="resume with the options that it was started with, or start anew with --overwrite",
+                remedy="resume with the options that the run was started with, or start again with --overwrite",
             ) from error
 
 
-class _Adversary:
-    """A critic with its optimiser."""
+class _CriticTrainer:
+    """Trains a critic with an optimiser of its own."""
 
     def __init__(self, critic: Critic, device: torch.device) -> None:
         self.module, self.loss = critic.module.to(device), critic.loss
@@ -334,10 +339,10 @@ class _Adversary:
             self.module.parameters(), lr=critic.learning_rate, betas=(0.5, 0.9), fused=True
         )
 
-    def move(self, step: Step, ranks: int) -> Tensor:
-        """One step of its own; its loss before."""
+    def train(self, step: Step, ranks: int) -> Tensor:
+        """Take one step of the critic's optimiser. Returns the critic's loss before the step."""
         loss = self.loss(step)
-        self.optimizer.zero_grad(set_to_none=True)  # what the model's step left there
+        self.optimizer.zero_grad(set_to_none=True)  # the model's step has left gradients here
         loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
         gradients = [parameter.grad for parameter in self.module.parameters() if parameter.grad is not None]
         for gradient in gradients if ranks > 1 else ():
@@ -348,7 +353,8 @@ class _Adversary:
 
 
 class _Window:
-    """Running means of the loss and its parts between two reports, each over the steps that had it."""
+    """Means of the loss and its parts between two reports. A part that not every step has is averaged over those that
+    have it."""
 
     def __init__(self) -> None:
         self.values: dict[str, list[float]] = {}
@@ -362,17 +368,17 @@ class _Window:
 
 
 def _check(phases: Sequence[Phase], parts: Collection[str]) -> None:
-    """Raises ValueError where phases name what no model has, or where they never let one of the model's parts learn."""
+    """Raises ValueError if the phases name a part that no model has, or if a part of the model learns in no phase."""
     named = {name for phase in phases for name in phase.learns}
-    if unknown := named - {*PARTS, *parts}:  # of PARTS a model may lack some
+    if unknown := named - {*PARTS, *parts}:  # a model may lack some of PARTS
         raise ValueError(f"the objective's phases name {', '.join(sorted(unknown))}, which no model has")
     if idle := set(parts) - named:
         raise ValueError(f"none of the objective's phases lets {', '.join(sorted(idle))} learn")
 
 
 def room_for(attributes: int, latent: int) -> None:
-    """Raises UsageError where there are fewer dimensions than attributes."""
+    """Raises UsageError if there are fewer latent dimensions than attributes."""
     if attributes > latent:
         raise UsageError(
-            f"{attributes} attributes need as many latent dimensions, and there are {latent}", remedy="give --latent"
+            f"{attributes} attributes need as many latent dimensions, but there are {latent}", remedy="give --latent"
         )

@@ -1,16 +1,15 @@
-"""Checkpoints: one `.safetensors` file with weights, and everything else as JSON in its metadata. No pickle.
+"""Checkpoints: one `.safetensors` file with the weights, and with everything else as JSON in its metadata. No pickle.
 
-The JSON (key "arvae") holds the format version, the kind (`KINDS`) and dimensions of the model, the vocabulary of a
-model of measures, the attributes it carries (`Scale`: name, latent dimension, corpus statistics, calibration), their
-correlations, the meters of its corpus, how it was trained, where it comes from, and the weights' digest. Loading checks
-all of it and says what is wrong. Reading one needs numpy only: PyTorch is for training. Numbers that half precision
-holds as they are stand in the file so, which is all weights of a model that was trained (carried.py); they are single
-precision when read.
+The JSON (key "arvae") holds the version of the format, the kind (`KINDS`) and dimensions of the model, the vocabulary
+of a model of measures, its attributes (`Scale`: name, latent dimension, corpus statistics, calibration), their
+correlations, the meters of its corpus, how it was trained, where it comes from, and the digest of the weights. Loading
+checks all of it and reports what is wrong. It needs numpy only, because PyTorch is for training.
 
-Besides the attributes that the model carries, the statistics of the other built-in ones are kept, so that the
-edit engine can move those too, by measurement alone.
+A tensor is stored in half precision if that loses nothing, which is so for all weights of a trained model
+(training/calibration.py rounds them); reading turns it into single precision.
 
-Statistics are the TRAINING measures', in the attribute's raw value; `Scale` and its calibration are scales.py's.
+A model of measures also has the statistics of the built-in attributes that have no latent dimension, so that the edit
+engine can move those too, by measuring candidates. All statistics are of the training data, in raw attribute values.
 """
 
 from __future__ import annotations
@@ -39,10 +38,10 @@ from .scales import Scale
 FORMAT = 1
 KINDS = ("measures", "images")
 KEY = "arvae"
-COMBINATIONS = "combinations"  # the tensor of (n, 1 + k) groups and values: Metadata.combinations
-DIGEST = "weights"  # in the JSON: `Checkpoint.digest` when it was written
-HALF = (-65504.0, 65504.0)  # what half precision holds
-MODEL_FILE = "model.safetensors"  # in a run folder
+COMBINATIONS = "combinations"  # the name of the tensor that holds Combinations.table
+DIGEST = "weights"  # the key in the JSON of the `Checkpoint.digest` at the time of writing
+HALF = (-65504.0, 65504.0)  # the range of half precision
+MODEL_FILE = "model.safetensors"  # the name of the model in a run folder
 PACKAGED = Path(__file__).parent.parent / "models"
 
 S = TypeVar("S")
@@ -56,14 +55,15 @@ class Checkpoint:
 
     @property
     def name(self) -> str:
-        """What people call the model: a file's name, a run folder's for the model in it."""
+        """The name of the file without its suffix, or, for a model in a run folder, the name of the folder."""
         if self.path is None:
             return "unsaved"
         return self.path.parent.name if self.path.name == MODEL_FILE else self.path.stem
 
     @cached_property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that stand for the weights and gains: reports and manifests name a model by it."""
+        """Sixteen hexadecimal digits, a hash of tensors and gains, by which reports and manifests identify the
+        model."""
         sum_ = hashlib.sha256()
         for name, tensor in sorted(self.tensors.items()):
             sum_.update(name.encode() + tensor.tobytes())
@@ -74,23 +74,23 @@ class Checkpoint:
 
     @property
     def tensors(self) -> dict[str, Floats]:
-        """What the file tells: the weights, and the combinations."""
+        """The tensors of the file: the weights, and the table of combinations, if there is one."""
         found = {name: np.ascontiguousarray(value) for name, value in self.weights.items()}
         known = self.metadata.combinations
         return found if known is None else {**found, COMBINATIONS: known.table}
 
 
 def specs_of(scales: Sequence[Scale], find: Callable[[str], S]) -> tuple[S, ...]:
-    """The attributes that a checkpoint names, each by `find`, which raises UsageError where there is none. Raises
-    CheckpointError then."""
+    """The attributes that a checkpoint names, found by `find`. Raises CheckpointError for one that `find` rejects with
+    a UsageError."""
     specs = []
     for scale in scales:
         try:
             specs.append(find(scale.origin or scale.name))
         except UsageError as error:
             raise CheckpointError(
-                f"it was trained with the attribute {scale.name!r}, which is not to be had here ({error.what})",
-                remedy="run it where that function can be imported",
+                f"it was trained with the attribute {scale.name!r}, which cannot be imported here ({error.what})",
+                remedy="run arvae where that function can be imported",
             ) from error
     return tuple(specs)
 
@@ -99,7 +99,8 @@ def specs_of(scales: Sequence[Scale], find: Callable[[str], S]) -> tuple[S, ...]
 
 
 def write(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> None:
-    """Raises OutputError; CheckpointError for numbers that `read` would refuse, before an older file is touched."""
+    """Write a checkpoint in one step. Raises OutputError if the file cannot be written, and CheckpointError, before it
+    touches an older file, for numbers that `read` would refuse."""
     metadata = checkpoint.metadata
     body: dict[str, Any] = {"format": FORMAT, "version": __version__, DIGEST: checkpoint.digest}
     body |= asdict(replace(metadata, combinations=None))
@@ -118,7 +119,7 @@ def write(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> Non
 
 
 def read(model: str | Path) -> Checkpoint:
-    """A packaged model's name, a checkpoint file, or a run folder. Raises CheckpointError."""
+    """Read a bundled model by name, a checkpoint file, or the model in a run folder. Raises CheckpointError."""
     path = find(model)
     with _opened(path) as file:
         body = _body(path, file)
@@ -128,13 +129,14 @@ def read(model: str | Path) -> Checkpoint:
     if COMBINATIONS in weights:
         metadata = replace(metadata, combinations=_combinations(path, weights.pop(COMBINATIONS), len(metadata.scales)))
     checkpoint = Checkpoint(metadata, weights, path)
-    if DIGEST in body and body[DIGEST] != checkpoint.digest:  # models of arvae's first days have none
-        raise CheckpointError("its weights are not those that were written", where=str(path), remedy="copy it anew")
+    if DIGEST in body and body[DIGEST] != checkpoint.digest:  # the oldest models have none
+        what = "its weights do not match its checksum: the file was damaged or changed"
+        raise CheckpointError(what, where=str(path), remedy="copy it again from its source")
     return checkpoint
 
 
 def halved(value: Floats) -> Floats:
-    """The nearest numbers that half precision holds, in the precision of `value`; whole numbers as they are."""
+    """The values rounded to half precision, in the type of `value`. Arrays of integers stay as they are."""
     if value.dtype.kind != "f":
         return value
     found: Floats = np.clip(value, *HALF).astype(np.float16).astype(value.dtype)
@@ -142,7 +144,7 @@ def halved(value: Floats) -> Floats:
 
 
 def _stored(value: Floats) -> Floats:
-    """In half precision, if that loses nothing."""
+    """The values in half precision if that loses nothing, otherwise as they are."""
     lossless = value.dtype == np.float32 and np.array_equal(value, halved(value))
     return value.astype(np.float16) if lossless else value
 
@@ -152,7 +154,7 @@ def _single(value: Floats) -> Floats:
 
 
 def describe(path: Path) -> Metadata:
-    """The metadata alone, checked; quick. Raises CheckpointError."""
+    """Read and check only the metadata, which is quick. Raises CheckpointError."""
     with _opened(path) as file:
         return _metadata(path, _body(path, file))
 
@@ -166,7 +168,7 @@ def _body(path: Path, file: Any) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise _not_ours(path, f"its metadata cannot be read ({error})") from error
     if not isinstance(body, dict):
-        raise _not_ours(path, "its metadata are no table")
+        raise _not_ours(path, "its metadata are not a JSON object")
     _check(path, body)
     return body
 
@@ -191,12 +193,13 @@ def _metadata(path: Path, body: Mapping[str, Any]) -> Metadata:
 
 def _combinations(path: Path, table: Floats, attributes: int) -> Combinations:
     if table.ndim != 2 or table.shape[1] != 1 + attributes:
-        raise _not_ours(path, f"its combinations are {table.shape}, and it has {attributes} attributes")
+        raise _not_ours(path, f"its table of combinations is {table.shape}, which does not fit {attributes} attributes")
     return Combinations.of(table)
 
 
 def find(model: str | Path) -> Path:
-    """The file of a packaged model's name, of a run folder, or the file itself. Raises CheckpointError."""
+    """The file of a model: a bundled model by its name, the model in a run folder, or the file itself. Raises
+    CheckpointError if there is none."""
     path = Path(model)
     if path.is_dir() and (path / MODEL_FILE).is_file():
         return path / MODEL_FILE
@@ -212,14 +215,14 @@ def find(model: str | Path) -> Path:
 
 
 def packaged_names(kind: str | None = None) -> list[str]:
-    """The models that come with arvae: all, or those of one kind."""
+    """The names of the bundled models, all or those of one kind."""
     paths = sorted(PACKAGED.glob("*.safetensors"))
     return [path.stem for path in paths if kind is None or _kind(path, path.stat().st_mtime_ns) == kind]
 
 
 @lru_cache(maxsize=64)
 def _kind(path: Path, changed: int) -> str:
-    """Read once, and again when the file has changed: a batch asks for every file."""
+    """The kind of a model, read again only when its file changes: batches call this for each of their files."""
     return describe(path).kind
 
 
@@ -229,9 +232,9 @@ def expect(checkpoint: Checkpoint, kind: str) -> None:
     if found != kind:
         names = ", ".join(packaged_names(kind))
         raise CheckpointError(
-            f"it is a model of {found}, and here is one of {kind} wanted",
+            f"it is a model of {found}, but this needs a model of {kind}",
             where=str(checkpoint.path or "the model"),
-            remedy=f"there are {names}" if names else "train one with arvae train",
+            remedy=f"bundled models of {kind} are {names}" if names else "train one with arvae train",
         )
 
 
@@ -239,32 +242,33 @@ def _opened(path: Path) -> Any:
     try:
         return safe_open(path, framework="numpy")
     except (SafetensorError, OSError) as error:
-        raise _not_ours(path, f"it is not a whole safetensors file ({error})") from error
+        raise _not_ours(path, f"it is not a complete safetensors file ({error})") from error
 
 
 def _check_finite(path: Path, weights: Mapping[str, Floats]) -> None:
     for name, value in weights.items():
         if not np.isfinite(value).all():
-            raise CheckpointError(f"{name} holds numbers that are not finite", where=str(path), remedy="train anew")
+            what = f"its tensor {name} holds numbers that are not finite"
+            raise CheckpointError(what, where=str(path), remedy="train it again")
 
 
 def _check(path: Path, body: Mapping[str, Any]) -> None:
     if body.get("format") != FORMAT:
         raise CheckpointError(
-            f"its format is {body.get('format')}, and this arvae {__version__} reads {FORMAT}",
+            f"its format is {body.get('format')}, but arvae {__version__} reads format {FORMAT}",
             where=str(path),
-            remedy=f"use the arvae that wrote it ({body.get('version', 'unknown')}) or train anew",
+            remedy=f"use the version of arvae that wrote it ({body.get('version', 'unknown')}), or train it again",
         )
     if body.get("kind") not in KINDS:
         raise _not_ours(path, f"it is a model of {body.get('kind')!r}, not of {' or '.join(KINDS)}")
 
 
 def _not_ours(path: Path, what: str) -> CheckpointError:
-    return CheckpointError(what, where=str(path), remedy="name another with model=..., or train anew")
+    return CheckpointError(what, where=str(path), remedy="name another with model=..., or train one")
 
 
 def _matrix(rows: Sequence[Sequence[float]], size: int) -> tuple[tuple[float, ...], ...]:
     matrix = tuple(tuple(float(x) for x in row) for row in rows)
     if len(matrix) != size or any(len(row) != size for row in matrix):
-        raise ValueError("a correlation matrix of another size")
+        raise ValueError("a correlation matrix has the wrong size")
     return matrix

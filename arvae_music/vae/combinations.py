@@ -1,10 +1,10 @@
-"""Which values of the attributes occur together.
+"""Combinations: which values of the attributes occur together.
 
-Whoever asks for a range of two semitones of a measure that rises by seven has to say what its contour is to be: no
-measure has both. The correlation of the two does not tell, since measures rise as often as they fall. Here the others
-take the values of the combination nearest to what the measure has, among those that go with what is asked for: they
-change no more than they must, and the decoder is asked for nothing that cannot be. What can be is what the corpus has,
-and what its measures have when they are mixed (mixing.py): a corpus shows few of the combinations that there are.
+No measure has a range of two semitones and rises by seven, so a request for that range also has to change the contour.
+The correlation of range and contour does not help, because measures rise as often as they fall. Therefore a model keeps
+a table of combinations of values, and a request is completed by the nearest combination: the requested attribute takes
+the requested value, and the others change as little as the table allows. The table holds the combinations of the
+corpus, and those of mixtures of its measures (training/augmentation.py), since a corpus has few of the possible ones.
 
 Shapes: n combinations, m measures, k attributes.
 """
@@ -20,19 +20,21 @@ import numpy as np
 from ..arrays import Float32s, Floats, Ints
 from .examples import spread
 
-MOST = 12_288  # that a model keeps, or an objective looks through
-ASKED = 10.0  # weight of what is asked for, beside 1 for what is to be kept
-CHUNK = 64  # measures whose distances are held at a time
+MOST = 12_288  # the largest number of combinations that a model keeps and an objective searches
+REQUESTED = 10.0  # weight of a requested attribute in the distance; the others have weight 1
+CHUNK = 64  # measures whose distances are in memory at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Combinations:
-    groups: Ints  # (n,) only those of a measure's own group are for it: meters
-    values: Floats  # (n, k) raw
+    """A table of combinations. A measure is only compared with those of its own group, which is its meter."""
+
+    groups: Ints  # (n,) codes of meters
+    values: Floats  # (n, k) raw attribute values
 
     @classmethod
     def of(cls, table: Floats) -> Combinations:
-        """(n, 1 + k) groups, then values."""
+        """Combinations from a table of (n, 1 + k): the group, then the values."""
         return cls(table[:, 0].astype(np.int64), table[:, 1:].astype(np.float64))
 
     @cached_property
@@ -45,23 +47,27 @@ class Combinations:
         return np.column_stack([self.groups, self.values]).astype(np.float32)
 
     def take(self, attributes: Sequence[int]) -> Combinations:
+        """The same combinations with these columns only."""
         return Combinations(self.groups, self.values[:, attributes])
 
     def thinned(self, most: int, by: int | None = None) -> Combinations:
-        """One of each, and at most so many, evenly spread; of each by its first `by` attributes, where given."""
+        """The distinct combinations, thinned evenly to at most `most`. With `by`, combinations that agree in their
+        first `by` attributes count as the same, and one of them is kept."""
         columns = self.table[:, : None if by is None else 1 + by]
         first = np.unique(columns, axis=0, return_index=True)[1]
         return Combinations.of(self.table[first[spread(len(first), most)]])
 
     def nearest(self, before: Floats, wanted: Floats, sd: Floats, groups: Ints) -> Floats:
-        """(m, k) raw values now and wanted (NaN: free), (k,) what is one step of each, (m,) groups -> (m, k) values
-        that go together, but for what is wanted, which stays as it is. A measure's own combination is one of them.
+        """Complete requests by the nearest combinations.
 
-        The nearest by the sum of squares in sd, where what is asked for weighs more.
+        `before` and `wanted` are (m, k) raw values, NaN in `wanted` for an attribute without a request; `sd` is the
+        (k,) unit of each attribute, `groups` the (m,) groups of the measures. Returns (m, k) values: those of `wanted`
+        where they were requested, otherwise those of the combination with the smallest weighted sum of squares, in sd,
+        which may also be the measure's own.
         """
-        asked = ~np.isnan(wanted)
-        weights = np.where(asked, ASKED, 1.0) / sd
-        goal = np.where(asked, wanted, before)
+        requested = ~np.isnan(wanted)
+        weights = np.where(requested, REQUESTED, 1.0) / sd
+        goal = np.where(requested, wanted, before)
         found: Floats = goal.copy()
         for group in np.unique(groups).tolist():
             at = np.flatnonzero(groups == group)
@@ -73,5 +79,5 @@ class Combinations:
                 best = far.argmin(axis=1)
                 own = np.square((before[rows] - goal[rows]) * weights[rows]).sum(axis=1)
                 nearer = far[np.arange(len(rows)), best] < own
-                found[rows] = np.where(nearer[:, None] & ~asked[rows], known[best], found[rows])
+                found[rows] = np.where(nearer[:, None] & ~requested[rows], known[best], found[rows])
         return found

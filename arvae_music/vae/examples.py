@@ -1,15 +1,16 @@
-"""Examples: what training and evaluation read. Inputs, attribute values, and the piece each comes from.
+"""Examples: the data of training and evaluation. An example has an input, attribute values, and the piece it is from.
 
-The core sees `inputs` as rows of anything; in music they are packed token rows (`attributes.pack`), in
-images pixels. The seam is attribute VALUES: an attribute is a column, found by its name in `names`.
-Rows that are too many to hold, as images are, are made when they are read (`LazyRows`).
+This package does not care what an input is: in music it is a packed row of tokens (music/tokens.py), in images a
+picture. It only reads attribute VALUES: an attribute is a column, found by its name in `names`. Inputs that are too
+many for the memory, as images are, are made when they are read (`LazyRows`).
 
-A split parts PIECES, never a piece: measures of one tune repeat and vary each other, and a test measure
-whose sister was trained on tests nothing. A piece's place is a hash of its id and the seed, so it doesn't
-depend on the other pieces or their order: add a tune to a corpus and the rest stays where it was.
+A split distributes whole pieces, because the measures of a tune repeat and vary each other: a test measure whose
+variant was in the training part tests nothing. The part of a piece follows from a hash of its id and the seed. It
+therefore does not depend on the other pieces or their order: when a tune is added to a corpus, all others stay in their
+parts.
 
-Tunes still share measures with other tunes; `seen_in` says which rows of a test set do, so that results
-can be given with and without them.
+Different tunes may still share measures. `seen_in` says which rows of a test set also occur in the training set, so
+that results can be reported with and without them.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ from ..errors import CorpusError
 
 @dataclass(frozen=True, eq=False)
 class LazyRows:
-    """Rows (n, *row) that are made or fetched when they are read: `make` takes (m,) indices to (m, *row).
+    """Rows (n, *row) that are made or fetched when they are read: `make` turns (m,) indices into (m, *row).
 
-    `rows[at]` is an array; `rows.take(at)` is fewer lazy rows. Both take integers or a boolean mask.
+    `rows[at]` is an array, and `rows.take(at)` is a selection that is still lazy. `at` are integers or a boolean mask.
     """
 
     make: Callable[[Ints], Array]
@@ -99,9 +100,9 @@ class Examples:
 
 
 def joined(first: Examples, second: Examples) -> Examples:
-    """Both, as lazy rows: nothing is read. Raises ValueError where they do not go together."""
+    """The examples of both, as lazy rows: nothing is read. Raises ValueError if attributes or shapes differ."""
     if first.names != second.names or first.inputs.shape[1:] != second.inputs.shape[1:]:
-        raise ValueError("examples of other attributes, or rows of another shape")
+        raise ValueError("the two sets of examples have different attributes, or rows of different shapes")
     count = len(first)
 
     def make(at: Ints) -> Array:
@@ -127,10 +128,10 @@ class Split:
 
 
 def split(examples: Examples, shares: Sequence[float] = (0.8, 0.1, 0.1), seed: int = 0) -> Split:
-    """Train, validation and test sets, parted by piece; `shares` are of the pieces and add up to 1.
+    """Training, validation and test sets of whole pieces. `shares` are the expected shares of the pieces.
 
-    The shares are expectations: with a hundred pieces a part may be a few pieces off. Where chance leaves
-    training with nothing, CorpusError: there are too few pieces to hold any out.
+    A part of a hundred pieces may be a few pieces larger or smaller. Raises ValueError unless the shares are three and
+    add up to 1, and CorpusError if chance leaves no piece for training.
     """
     if len(shares) != 3 or min(shares) < 0 or not math.isclose(sum(shares), 1.0, abs_tol=1e-6):
         raise ValueError(f"shares are three parts of 1 (train, valid, test), not {tuple(shares)}")
@@ -150,33 +151,34 @@ def split(examples: Examples, shares: Sequence[float] = (0.8, 0.1, 0.1), seed: i
 
 
 def spread(count: int, most: int) -> Ints:
-    """At most `most` indices below `count`, evenly spread."""
+    """At most `most` indices from 0 to `count` - 1, evenly spread."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)) if count else np.zeros(0, np.int64)
 
 
 def standard(values: Floats) -> tuple[Float64s, Float64s]:
-    """(n, k) values -> (k,) means and (k,) standard deviations, not below 1e-6: a constant has no scale."""
+    """(n, k) values -> (k,) means and (k,) standard deviations, at least 1e-6, so that one can divide by them."""
     return values.mean(axis=0, dtype=np.float64), np.maximum(values.std(axis=0, dtype=np.float64), 1e-6)
 
 
 def _place(piece: int, seed: int) -> float:
-    """Where in [0, 1) a piece lies: the same on every machine, unlike Python's `hash`."""
+    """A number in [0, 1) for a piece, the same on every machine, unlike Python's `hash`."""
     digest = blake2b(f"{seed}:{piece}".encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 11) / float(1 << 53)  # 53 bits: exact in a float, never 1.0
 
 
 def _as_bytes(inputs: Array) -> npt.NDArray[np.void]:
-    """(n,) one opaque value per row, equal where the rows are equal byte for byte."""
+    """(n,) one opaque value per row; two are equal if their rows are equal byte for byte."""
     rows = np.ascontiguousarray(inputs).reshape(len(inputs), -1)
     return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).reshape(-1)
 
 
 def seen_in(train: Examples, other: Examples) -> Mask:
-    """(len(other),) which inputs of `other` also occur in `train`, byte for byte."""
+    """(len(other),) whether each input of `other` also occurs in `train`, byte for byte. Raises ValueError if the
+    inputs of the two have different shapes or types."""
     if len(train) == 0 or len(other) == 0:
         return np.zeros(len(other), dtype=np.bool_)
     if train.inputs.shape[1:] != other.inputs.shape[1:] or train.inputs.dtype != other.inputs.dtype:
-        raise ValueError("the two sets' inputs have other shapes or types, so that none can be equal")
+        raise ValueError("the inputs of the two sets have different shapes or types, so none can be equal")
     known = {row.tobytes() for row in _as_bytes(train.inputs)}
     return np.array([row.tobytes() in known for row in _as_bytes(other.inputs)], dtype=np.bool_)
 
@@ -187,7 +189,7 @@ def distinct(examples: Examples) -> Ints:
 
 
 def counted(examples: Examples) -> tuple[Ints, Ints]:
-    """`distinct`, and how often each occurs."""
+    """The indices of `distinct`, and the number of times that each input occurs."""
     if len(examples) == 0:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     first: dict[bytes, int] = {}

@@ -1,4 +1,4 @@
-"""What a checkpoint says of its model besides the weights: dimensions, attributes, statistics, origin."""
+"""The metadata of a checkpoint: everything but the weights, such as dimensions, attributes, statistics and origin."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Metadata:
-    kind: str  # one of KINDS: what its rows are
+    kind: str  # one of checkpoint.KINDS: what a row of the model's data is
     dims: dict[str, Any]
     scales: tuple[Scale, ...]
-    correlation: tuple[tuple[float, ...], ...]  # Spearman, attribute by attribute, on training measures
-    code_correlation: tuple[tuple[float, ...], ...]  # Pearson, of the attributes' codes
-    meters: dict[str, int]  # training measures of each; none of images
+    correlation: tuple[tuple[float, ...], ...]  # (k, k) Spearman correlations of the values, on the training data
+    code_correlation: tuple[tuple[float, ...], ...]  # (k, k) Pearson correlations of the codes
+    meters: dict[str, int]  # training measures of each meter; empty for images
     training: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
-    combinations: Combinations | None = field(default=None, compare=False, repr=False)  # of training measures; by meter
-    tokens: dict[str, int] = field(default_factory=dict)  # the vocabulary of a model of measures; none of images
+    combinations: Combinations | None = field(default=None, compare=False, repr=False)  # by meter; None for images
+    tokens: dict[str, int] = field(default_factory=dict)  # the vocabulary of a model of measures; empty for images
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ class Metadata:
         return tuple(scale.name for scale in self.scales if scale.dimension != NOT_CARRIED)
 
     def restricted(self, names: Collection[str]) -> Metadata:
-        """The same with these attributes only, in their order here."""
+        """The same metadata with these attributes only, in their present order."""
         at = [k for k, scale in enumerate(self.scales) if scale.name in names]
 
         def square(matrix: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
@@ -62,14 +62,17 @@ class Metadata:
         overshoot: Floats | float = 1.0,
         groups: Ints | None = None,
     ) -> Floats:
-        """(m, z) latent points, (m, k) raw values now and wanted (NaN: free), (m,) meter codes -> points with moved
-        codes, by the attributes' gains.
+        """Latent points whose attribute codes are moved from the values `before` to those `wanted`.
 
-        The codes of free attributes go along to the nearest combination (combinations.py); where the model has none,
-        those that correlate strongly in the corpus by their conditional mean.
+        `z` are (m, z) latent points, `before` and `wanted` (m, k) raw values, NaN in `wanted` for a free attribute,
+        which no request names; `groups` are (m,) codes of meters. The step of a requested attribute is multiplied by
+        its gain, and every step by `overshoot`, a number or (m,) numbers.
+
+        Free attributes move too: to the nearest combination (combinations.py), or, if the model has no table of
+        combinations, by their conditional mean if they are strongly correlated with a requested attribute.
         """
         if self.combinations is not None and groups is not None:
-            # an attribute that is neither carried nor asked for has no code to move
+            # An attribute without a latent dimension and without a request takes no part.
             carried = np.array([scale.dimension != NOT_CARRIED for scale in self.scales])
             at = np.flatnonzero(carried | ~np.isnan(wanted).all(axis=0))
             sd = np.array([self.scales[k].sd for k in at])
@@ -93,7 +96,7 @@ class Metadata:
         return moved
 
     def _steps(self, before: Floats, after: Floats) -> Floats:
-        """(m, k) raw values twice -> (m, k) how far the codes move; 0 for NaN."""
+        """(m, k) raw values before and after -> the (m, k) steps of their codes, 0 where a value is NaN."""
         steps = np.zeros_like(before)
         for k, scale in enumerate(self.scales):
             if scale.dimension != NOT_CARRIED:
@@ -101,13 +104,14 @@ class Metadata:
         return steps
 
     def clamped(self, asked: Floats, before: Floats) -> Floats:
-        """(k,) twice -> into what the corpus holds, or what there is already, if that is further out; NaN stays."""
+        """(k,) requested values, clamped to the range of the corpus, which is widened to include the present values
+        `before`. NaN stays NaN."""
         ends = np.array([(scale.quantiles[0], scale.quantiles[-1]) for scale in self.scales])
         found: Floats = np.clip(asked, np.minimum(ends[:, 0], before), np.maximum(ends[:, 1], before))
         return found
 
     def scale(self, name: str) -> Scale:
-        """Raises CheckpointError with the attributes that there are."""
+        """The scale of an attribute. Raises CheckpointError, which names the model's attributes, if it has none."""
         for scale in self.scales:
             if scale.name == name:
                 return scale

@@ -1,6 +1,6 @@
 """The AR-VAE: an encoder and a decoder of any kind around one Gaussian latent.
 
-What the inputs are is the two networks' affair: the core passes them through. Shapes: b batch, z latent.
+Only the two networks know what the inputs are; this module passes them through. Shapes: b batch, z latent.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Posterior(NamedTuple):
 
 
 class Decoding(NamedTuple):
-    """What the decoder believes, and what was there; `-distribution.log_prob(target).mean()` is the
-    reconstruction term, for tokens (Categorical) and pixels (Bernoulli) alike."""
+    """The distribution that the decoder predicts, and the true output. `-distribution.log_prob(target).mean()` is the
+    reconstruction term, for tokens (Categorical) and for pixels (Bernoulli)."""
 
     distribution: Distribution
     target: Tensor
@@ -40,39 +40,42 @@ class Encoder(Protocol):
 
 class Decoder(Protocol):
     def __call__(self, z: Tensor, inputs: Tensor) -> Decoding:
-        """Teacher-forced where the decoder is autoregressive."""
+        """The decoding of z; an autoregressive decoder is teacher-forced with `inputs`."""
 
     def generate(self, z: Tensor, inputs: Tensor) -> Tensor:
-        """The most likely output, free-running; `inputs` gives only what is not decoded (the meter)."""
+        """The most likely output, decoded freely; of `inputs` only the context is read (the meter)."""
 
     def sample(self, z: Tensor, inputs: Tensor) -> Tensor:
-        """(p, z) -> (b, ...), b / p outputs of each point one after another, drawn from what the decoder believes;
-        else as `generate`."""
+        """(p, z) points and b inputs -> (b, ...) outputs, drawn from the predicted distribution; b / p consecutive
+        outputs belong to each point. Of `inputs` only the context is read, as in `generate`."""
 
     def log_prob(self, z: Tensor, inputs: Tensor) -> Tensor:
-        """(b,) of whole rows, as `sample` would draw them: no drop-out. Differentiable in z and the weights. Here too
-        z may be (p, z), of b / p rows each."""
+        """(b,) log-probabilities with which `sample` draws the rows `inputs`, without drop-out. Differentiable in z and
+        in the weights. As in `sample`, z may be (p, z) points with b / p rows each."""
 
 
 class Outputs(NamedTuple):
     posterior: Posterior
-    z: Tensor  # (b, z), sampled; exact codes in its first dimensions where the decoder is given those
+    z: Tensor  # (b, z), sampled from the posterior; if the decoder is given codes, they are its first dimensions
     decoding: Decoding
 
     @property
     def reconstruction(self) -> Tensor:
-        """What the decoder's belief costs, in nats: of measures the mean over tokens, of images, which it believes as a
-        whole, the sum over pixels, mean over the batch."""
+        """The negative log-likelihood of the true output in nats: for measures the mean over all tokens, for images the
+        sum over the pixels of an image, averaged over the batch."""
         return -self.decoding.distribution.log_prob(self.decoding.target).mean()
 
 
 class ArVae(nn.Module):
-    """`null_share` of the training rows are decoded from z = 0, which no posterior ever comes near: so the
-    decoder also learns to be a model of measures in general, and can judge how plausible one is. The first
-    `made_up` rows of a batch are augmentation, not music, and are never among them.
+    """A variational autoencoder whose first latent dimensions represent attributes.
 
-    With a `flow` (flow.py) the last dimensions, as many as it has, can be `freed` of what the others tell; `context`
-    is what the decoder knows of the inputs besides z."""
+    In training, `null_share` of the rows are decoded from z = 0, which lies far from all posteriors. The decoder
+    thereby also learns to model measures in general, and can judge how plausible a measure is. The first `made_up` rows
+    of a batch, which augmentation made, are never decoded from z = 0.
+
+    `flow` (flow.py) covers the last dimensions; `freed` uses it to make them independent of the codes. `context`
+    computes what the decoder knows about the inputs besides z, as (b, c).
+    """
 
     def __init__(
         self,
@@ -92,10 +95,10 @@ class ArVae(nn.Module):
         self.context = context
 
     def forward(self, inputs: Tensor, made_up: int = 0, codes: Tensor | None = None) -> Outputs:
-        """`codes` (b, k): what the decoder is given in the place of the first k dimensions."""
+        """Encode, sample and decode. `codes` (b, k) replace the first k dimensions of the sampled z."""
         posterior = self.posterior(inputs)
         noise = torch.randn_like(posterior.mean)
-        z = given(self.used(posterior.mean + noise * (0.5 * posterior.log_variance).exp()), codes)
+        z = with_codes(self.used(posterior.mean + noise * (0.5 * posterior.log_variance).exp()), codes)
         seen = z
         if self.training and self.null_share:
             null = torch.rand(len(z), 1, device=z.device) < self.null_share
@@ -108,7 +111,7 @@ class ArVae(nn.Module):
         return Posterior(self.used(mean), log_variance)
 
     def freed(self, z: Tensor, inputs: Tensor) -> Tensor:
-        """(b, z) -> (b, z) with u in the place of the flow's dimensions; z where there is no flow."""
+        """(b, z) points -> the same with u instead of z in the flow's dimensions; unchanged without a flow."""
         if self.flow is None:
             return z
         codes, others = self._parted(z, self.flow)
@@ -122,14 +125,14 @@ class ArVae(nn.Module):
         return torch.cat([codes, self.flow(others, self.conditions(codes, inputs))], dim=1)
 
     def conditions(self, codes: Tensor, inputs: Tensor) -> Tensor:
-        """What the flow is told."""
+        """The conditions of the flow: the codes and the context of the inputs."""
         return torch.cat([codes, self.context(inputs)], dim=1)
 
     def _parted(self, z: Tensor, flow: ConditionalFlow) -> tuple[Tensor, Tensor]:
         return z[:, : self.latent - flow.size], z[:, self.latent - flow.size :]
 
     def used(self, z: Tensor) -> Tensor:
-        """(b, z) with zeros in the dimensions that the flow has been narrowed by."""
+        """(b, z) with zeros in the dimensions that the flow has switched off (ConditionalFlow.narrow)."""
         if self.flow is None:
             return z
         codes, others = self._parted(z, self.flow)
@@ -137,8 +140,8 @@ class ArVae(nn.Module):
 
     @torch.no_grad()
     def reconstruct(self, inputs: Tensor, codes: Tensor | None = None) -> Tensor:
-        """Free-running decode from the posterior mean."""
-        return cast(Decoder, self.decoder).generate(given(self.posterior(inputs).mean, codes), inputs)
+        """The most likely output for the posterior mean, with `codes` (b, k), if any, as its first dimensions."""
+        return cast(Decoder, self.decoder).generate(with_codes(self.posterior(inputs).mean, codes), inputs)
 
     def sample(self, z: Tensor, inputs: Tensor) -> Tensor:
         """See Decoder."""
@@ -149,13 +152,15 @@ class ArVae(nn.Module):
         return cast(Decoder, self.decoder).log_prob(z, inputs)
 
 
-def given(z: Tensor, codes: Tensor | None) -> Tensor:
-    """(b, z) with the first k dimensions replaced by (b, k) codes, if there are any."""
+def with_codes(z: Tensor, codes: Tensor | None) -> Tensor:
+    """(b, z) with the first k dimensions replaced by the (b, k) codes, unless these are None."""
     return z if codes is None else torch.cat([codes, z[:, codes.shape[1] :]], dim=1)
 
 
 def restored(checkpoint: Checkpoint, build: Callable[[dict[str, Any]], ArVae]) -> ArVae:
-    """`build` makes a model of the checkpoint's dimensions. Raises CheckpointError where the weights do not fit it."""
+    """The checkpoint's model. `build` makes a model of its dimensions. Raises CheckpointError if the weights do not
+    fit.
+    """
     try:
         model = build(checkpoint.metadata.dims)
         model.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in checkpoint.weights.items()})
@@ -169,13 +174,13 @@ def restored(checkpoint: Checkpoint, build: Callable[[dict[str, Any]], ArVae]) -
 
 
 def posterior_means(model: ArVae, inputs: Any) -> Float64s:
-    """(n, ...) rows -> (n, z)"""
+    """(n, ...) rows -> (n, z) posterior means."""
     return posteriors(model, inputs)[0]
 
 
 @torch.no_grad()
 def posteriors(model: ArVae, inputs: Any) -> tuple[Float64s, Float64s]:
-    """(n, ...) rows, an array or lazy -> means and log-variances, (n, z) each."""
+    """(n, ...) rows, an array or LazyRows -> posterior means and log-variances, (n, z) each."""
     model.eval()
     device = next(model.parameters()).device
     starts = range(0, len(inputs), BATCH)

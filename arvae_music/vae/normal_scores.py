@@ -1,15 +1,18 @@
-"""Normal scores: the codes that a decoder is given, in the place of the values of an attribute.
+"""Normal scores: the codes that training gives to the decoder instead of the values of an attribute.
 
-A latent dimension is to be N(0, 1), whatever the attribute's own distribution. The values are few: a measure has two
-onsets or three. So each value gets its share of the normal distribution, an interval as wide as the value is
-frequent: training draws the code from the interval (the distributional transform: Rueschendorf, "On the
-distributional transform, Sklar's theorem, and the empirical copula process", 2009), and what lies between two values
-means the nearer one. Drawn from whole intervals codes are N(0, 1) exactly, and tell of the values the less; `near`
-brings them nearer to the interval's mean. At .8 of the way to a point of it the overlap with the prior is .003 less,
-and the linear R2 .971 in the place of .955 (Bach's validation tunes; docs/research/alignment.md). Elsewhere the code
-is the mean itself (normal scores: Fisher & Yates 1938), and its sd is that of what is drawn.
+Each latent dimension should be distributed as N(0, 1), whatever the distribution of the attribute. An attribute has few
+distinct values (its levels): a measure has two onsets or three. Therefore each level gets an interval of the normal
+distribution whose probability is the share of training examples with that level. Training draws a code from the
+interval (the distributional transform: Rueschendorf, "On the distributional transform, Sklar's theorem, and the
+empirical copula process", 2009). Everywhere else the code of a level is the mean of its interval (normal scores: Fisher
+& Yates 1938).
 
-Shapes: n training examples, b rows, k attributes, l levels of one.
+Codes drawn from whole intervals are exactly N(0, 1), but vary much within a level. `near` draws them closer to the
+interval's mean: a code lies at `near` of the way from the mean to a random point of the interval. On Bach's validation
+tunes `near` = 0.8 costs 0.003 of the overlap with the prior, and raises the linear R2 between values and codes from
+0.955 to 0.971 (docs/research/alignment.md).
+
+Shapes: n training examples, b rows, k attributes, l levels of one attribute.
 """
 
 from __future__ import annotations
@@ -21,55 +24,56 @@ import numpy as np
 
 from ..arrays import Float32s, Floats, Ints
 from .examples import Examples, LazyRows, distinct
-from .scales import Scale, given, straight_on
+from .scales import Scale, extrapolated, with_given_codes
 
-LEVELS = 500  # of an attribute, at most: of more values, so many groups of neighbours
-ROUNDING = 1e-6  # of their span: examples hold values in single precision
-NEAR = 0.8  # 1: from whole intervals, 0: only their means
+LEVELS = 500  # an attribute with more distinct values gets this many groups of neighbouring values
+ROUNDING = 1e-6  # share of the levels' span that a value may miss by: examples hold single precision
+NEAR = 0.8  # 1 draws from the whole interval, 0 always takes its mean
 
 
 @dataclass(frozen=True, eq=False)
 class NormalScores:
-    """Of one attribute; l >= 2, all increasing, but for `sd`. Straight on beyond the outer levels."""
+    """The normal scores of one attribute with l >= 2 levels. All arrays except `sd` increase."""
 
-    levels: Floats  # (l,) values
-    high: Floats  # (l,) share of the training values up to each level
-    mean: Floats  # (l,) code of each
-    sd: Floats  # (l,) of the codes drawn of each
-    near: float  # of the way from the mean to a point of the interval, that is drawn
+    levels: Floats  # (l,) attribute values
+    high: Floats  # (l,) share of the training values up to and including each level
+    mean: Floats  # (l,) code of each level: the mean of its interval
+    sd: Floats  # (l,) standard deviation of the codes drawn for each level
+    near: float  # how far towards a random point of the interval a drawn code lies, from the mean (0) to the point (1)
 
     @classmethod
     def of(cls, values: Floats, near: float = NEAR) -> NormalScores:
-        """(n,) training values -> their scores."""
+        """The scores of (n,) training values."""
         levels, counts = _levels(values.astype(np.float64))
-        if len(levels) == 1:  # a constant tells nothing: one step of it is one step of its code
+        if len(levels) == 1:  # a constant: one unit of it is one unit of its code
             level = float(levels[0])
             return cls(np.array([level, level + 1]), np.ones(2), np.array([0.0, 1.0]), np.full(2, near), near)
         share = counts / counts.sum()
         high = np.minimum(share.cumsum(), 1.0)
         edges = _quantile(np.concatenate([[0.0], high[:-1], [1.0]]))
         density = np.exp(-0.5 * edges**2) / np.sqrt(2 * np.pi)
-        mean = -np.diff(density) / share  # of the normal distribution between two edges, and its variance
+        mean = -np.diff(density) / share  # mean and, below, variance of the normal distribution between two edges
         tails = np.where(np.isfinite(edges), edges, 0.0) * density
         variance = 1 - np.diff(tails) / share - mean**2
         return cls(levels, high, mean, near * np.sqrt(np.maximum(variance, 1e-8)), near)
 
     @classmethod
     def of_scale(cls, scale: Scale) -> NormalScores:
-        """Those that a model was given, which its scale holds: `shares` must not be empty."""
+        """The scores that a model was trained with, from its scale, whose `shares` must not be empty."""
         levels, high, mean, sd = map(np.array, (scale.values, scale.shares, scale.codes, scale.spreads))
         return cls(levels, high, mean, sd, scale.near)
 
     def into(self, scale: Scale) -> Scale:
         """The inverse of `of_scale`."""
-        return replace(given(scale, self.levels, self.mean, self.sd), shares=tuple(self.high.tolist()), near=self.near)
+        found = with_given_codes(scale, self.levels, self.mean, self.sd)
+        return replace(found, shares=tuple(self.high.tolist()), near=self.near)
 
     def code(self, values: Floats) -> Floats:
-        """(b,) -> (b,)"""
-        return straight_on(values, self.levels, self.mean)
+        """(b,) values -> (b,) codes, extrapolated beyond the outer levels."""
+        return extrapolated(values, self.levels, self.mean)
 
     def drawn(self, values: Floats, random: np.random.Generator) -> Floats:
-        """(b,) -> (b,) codes from the values' intervals."""
+        """(b,) values -> (b,) codes drawn from their intervals; a value beyond the outer levels gets its `code`."""
         low = np.concatenate([[0.0], self.high[:-1]])
         bottom, top = (np.interp(values, self.levels, edge) for edge in (low, self.high))
         least = max(1e-3 * min(float(self.high[0]), 1 - float(self.high[-2])), 1e-9)
@@ -84,19 +88,19 @@ class NormalScores:
 
 @dataclass(frozen=True, eq=False)
 class Codes:
-    """Of k attributes."""
+    """The normal scores of k attributes."""
 
     scores: Sequence[NormalScores]
 
     @classmethod
     def of(cls, values: Floats) -> Codes:
-        """(n, k)"""
+        """The codes of (n, k) training values."""
         return cls([NormalScores.of(column) for column in values.T])
 
     @classmethod
     def of_examples(cls, train: Examples) -> Codes:
-        """Each different example counts once: repetitions would make a few values frequent that are not. Of rows that
-        are made when they are read, all."""
+        """The codes of a training set. Each distinct example counts once, since repetitions would distort the frequency
+        of the values. Examples that are made when they are read (LazyRows) all count."""
         return cls.of((train if isinstance(train.inputs, LazyRows) else train.take(distinct(train))).attributes)
 
     def __call__(self, values: Floats) -> Float32s:
@@ -104,7 +108,7 @@ class Codes:
         return self._stacked([one.code(column) for one, column in zip(self.scores, values.T, strict=True)])
 
     def drawn(self, values: Floats, random: np.random.Generator) -> Float32s:
-        """(b, k) values -> (b, k) codes from their intervals."""
+        """(b, k) values -> (b, k) codes drawn from their intervals."""
         return self._stacked([one.drawn(column, random) for one, column in zip(self.scores, values.T, strict=True)])
 
     def _stacked(self, columns: list[Floats]) -> Float32s:
@@ -112,11 +116,11 @@ class Codes:
 
 
 def _levels(values: Floats) -> tuple[Floats, Ints]:
-    """(n,) -> increasing levels and how many values are at each."""
+    """(n,) values -> increasing levels, and the number of values at each."""
     levels, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     if len(levels) <= LEVELS:
         return levels, counts
-    group = np.minimum(LEVELS * (counts.cumsum() - 1) // len(values), LEVELS - 1)  # equally large ones
+    group = np.minimum(LEVELS * (counts.cumsum() - 1) // len(values), LEVELS - 1)  # groups of equal size
     group = np.unique(group, return_inverse=True)[1][inverse]
     counts = np.bincount(group)
     return np.bincount(group, weights=values) / counts, counts

@@ -1,9 +1,10 @@
-"""One attribute as a model knows it: where its code lies in the latent, its statistics in the corpus, and the
-calibration between values and codes.
+"""A Scale describes one attribute of a model: its latent dimension, its statistics in the corpus, and the calibration
+between attribute values and latent codes.
 
-The calibration is the mean code (posterior mean of the attribute's dimension) at each attribute value, made increasing
-by isotonic regression: `Scale.code` and `Scale.value` interpolate in it. Where the decoder is `given` the value
-(objectives.Carriage), the code is its normal score (normal.py).
+The calibration is a table of knots. If the encoder learned the attribute, a knot is an attribute value and the mean
+code (posterior mean of the attribute's dimension) of the training examples with that value, made increasing by isotonic
+regression. If the decoder is given the attribute instead (`Scale.given`), the code is the normal score of the value
+(normal_scores.py). `Scale.code` and `Scale.value` interpolate between the knots.
 
 Shapes: n examples, k attributes, l distinct values.
 """
@@ -19,35 +20,35 @@ import numpy as np
 from ..arrays import Floats
 
 QUANTILES = 101
-KNOTS = 64  # of a calibration, at most
-STRONG = 0.5  # |correlation| of codes from which another attribute's code moves along
-NOT_CARRIED = -1  # the dimension of an attribute that the model knows the statistics of, and no more
+KNOTS = 64  # the most that `calibrate` makes
+STRONG = 0.5  # two attributes are strongly correlated from this |correlation| on: their codes move together
+NOT_CARRIED = -1  # the `dimension` of an attribute without a latent dimension: the model only has its statistics
 
 
 @dataclass(frozen=True)
 class Scale:
-    """One attribute as a model knows it."""
+    """One attribute of a model. The field names are also the keys of the checkpoint's JSON."""
 
     name: str
-    origin: str  # "" for an attribute that its name finds, else module:function
-    dimension: int  # of the latent; NOT_CARRIED for one that is only measured
+    origin: str  # "" for a built-in attribute, otherwise module:function
+    dimension: int  # the latent dimension that holds the code; NOT_CARRIED if there is none
     mean: float
     sd: float
-    quantiles: tuple[float, ...]  # QUANTILES of them, minimum and maximum included
-    values: tuple[float, ...]  # calibration knots, increasing
-    codes: tuple[float, ...]  # calibration knots, increasing
-    code_sd: float
-    given: bool = False  # the decoder was given the code of the value (normal.py): the encoder doesn't know it
-    spreads: tuple[float, ...] = ()  # where it was, the sd of the codes of each knot
-    shares: tuple[float, ...] = ()  # and of the training values up to it; () in models of arvae's first days
-    near: float = 1.0  # to the mean, that its codes were drawn: normal.py
-    gain: float = 1.0  # how much further the code is moved so that the decoder takes the whole step: gains.py
+    quantiles: tuple[float, ...]  # QUANTILES values, evenly spaced from the minimum to the maximum
+    values: tuple[float, ...]  # the attribute values of the calibration's knots, increasing
+    codes: tuple[float, ...]  # the codes of the knots, increasing
+    code_sd: float  # the standard deviation of the codes
+    given: bool = False  # whether training gave the decoder the normal score of the value as the code
+    spreads: tuple[float, ...] = ()  # if given: the sd of the codes that training drew for each knot
+    shares: tuple[float, ...] = ()  # if given: the share of training values up to each knot; () in the oldest models
+    near: float = 1.0  # if given: training drew codes this share of the way from the mean to a point of the interval
+    gain: float = 1.0  # edits multiply the step of the code by it, because the decoder alone moves the attribute less
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> Scale:
-        """The inverse of `asdict`. Raises KeyError, TypeError or ValueError where it is not whole, or no scale."""
+        """The inverse of `asdict`. Raises KeyError, TypeError or ValueError if the entry is incomplete or invalid."""
         lists = {key: tuple(float(x) for x in entry[key]) for key in ("quantiles", "values", "codes")}
-        for key in ("spreads", "shares"):  # models of arvae's first days have none
+        for key in ("spreads", "shares"):  # the oldest models lack them
             lists[key] = tuple(float(x) for x in entry.get(key, ()))
         scale = cls(**{**entry, **lists})
         if len(scale.values) != len(scale.codes) or len(scale.values) < 2 or len(scale.quantiles) != QUANTILES:
@@ -64,28 +65,28 @@ class Scale:
         return scale
 
     def code(self, value: Floats | float) -> Floats:
-        """Attribute values -> the latent codes that stand for them; straight on beyond the outer knots."""
-        return straight_on(np.asarray(value, dtype=np.float64), self.values, self.codes)
+        """Attribute values -> the latent codes that represent them, extrapolated beyond the outer knots."""
+        return extrapolated(np.asarray(value, dtype=np.float64), self.values, self.codes)
 
     def value(self, code: Floats | float) -> Floats:
         """The inverse of `code`."""
-        return straight_on(np.asarray(code, dtype=np.float64), self.codes, self.values)
+        return extrapolated(np.asarray(code, dtype=np.float64), self.codes, self.values)
 
     def log_variance(self, value: Floats) -> Floats:
-        """Of the codes of attribute values, where the decoder was given them."""
+        """The log-variance of the codes of attribute values; only for an attribute that is `given`."""
         spread: Floats = np.interp(value, self.values, self.spreads)
         return 2 * np.log(spread)
 
 
 def calibrate(name: str, origin: str, dimension: int, values: Floats, codes: Floats) -> Scale:
-    """(n,) attribute values and (n,) codes of training examples -> the attribute's Scale."""
+    """The Scale of an attribute from the (n,) values and (n,) codes of training examples."""
     knots_values, knots_codes = _knots(values.astype(np.float64), codes.astype(np.float64))
     return Scale(
         name=name,
         origin=origin,
         dimension=dimension,
         mean=float(values.mean()),
-        sd=max(float(values.std()), 1e-6),  # a constant attribute has no scale: any step is nil
+        sd=max(float(values.std()), 1e-6),  # a constant attribute would divide by 0
         quantiles=tuple(np.quantile(values, np.linspace(0, 1, QUANTILES)).tolist()),
         values=tuple(knots_values.tolist()),
         codes=tuple(knots_codes.tolist()),
@@ -93,22 +94,22 @@ def calibrate(name: str, origin: str, dimension: int, values: Floats, codes: Flo
     )
 
 
-def given(scale: Scale, values: Floats, codes: Floats, spreads: Floats) -> Scale:
-    """The scale of an attribute whose codes the decoder was given: (l,) of values, and codes' means and sd."""
+def with_given_codes(scale: Scale, values: Floats, codes: Floats, spreads: Floats) -> Scale:
+    """The scale of an attribute that training gave to the decoder: (l,) values, and the mean and sd of their codes."""
     return replace(
         scale, values=tuple(values.tolist()), codes=tuple(codes.tolist()), given=True, spreads=tuple(spreads.tolist())
     )
 
 
 def correlations(values: Floats, codes: Floats) -> tuple[tuple[tuple[float, ...], ...], ...]:
-    """(n, k) twice -> Spearman of the values, Pearson of the codes."""
+    """(n, k) values and codes -> (k, k) Spearman correlations of the values, and Pearson correlations of the codes."""
     from scipy.stats import rankdata
 
     return tuple(_pearson(table) for table in (rankdata(values, axis=0), codes.astype(np.float64)))
 
 
 def _pearson(table: Floats) -> tuple[tuple[float, ...], ...]:
-    """(n, k) -> (k, k); a constant column correlates with nothing."""
+    """(n, k) -> (k, k); the correlation of a constant column with any other is 0."""
     with np.errstate(invalid="ignore"):
         matrix = np.nan_to_num(np.atleast_2d(np.corrcoef(table, rowvar=False)))
     np.fill_diagonal(matrix, 1.0)
@@ -116,7 +117,7 @@ def _pearson(table: Floats) -> tuple[tuple[float, ...], ...]:
 
 
 def _knots(values: Floats, codes: Floats) -> tuple[Floats, Floats]:
-    """Mean code by value (by quantile bin where there are many values), increasing in both."""
+    """The mean code of each value, or of each quantile bin if there are more than KNOTS values; both increase."""
     from sklearn.isotonic import isotonic_regression
 
     distinct, inverse = np.unique(values, return_inverse=True)
@@ -133,8 +134,9 @@ def _knots(values: Floats, codes: Floats) -> tuple[Floats, Floats]:
     return at, mean + step * np.arange(len(mean))
 
 
-def straight_on(at: Floats, xs: Sequence[float] | Floats, ys: Sequence[float] | Floats) -> Floats:
-    """Piecewise linear, going straight on at both ends with the slope of the whole."""
+def extrapolated(at: Floats, xs: Sequence[float] | Floats, ys: Sequence[float] | Floats) -> Floats:
+    """Interpolate linearly in the knots (xs, ys), and extrapolate at both ends with the slope from first to last knot.
+    """
     x, y = np.asarray(xs), np.asarray(ys)
     slope = (y[-1] - y[0]) / max(x[-1] - x[0], 1e-9)
     inside = np.interp(at, x, y)

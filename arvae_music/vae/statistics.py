@@ -1,7 +1,7 @@
 """Statistics that the VAE, its training and its evaluation share: ranks, correlations, mutual information, sampling.
 
-scipy and scikit-learn are imported where they are used, because an edit needs neither. A constant has no correlation
-with anything: the result is NaN where the values to explain are constant, and 0 where only the codes are.
+scipy and scikit-learn are imported where they are used, because an edit needs neither. A constant has no defined
+correlation: the result is NaN if the values to explain are constant, and 0 if only the codes are constant.
 
 Shapes: n examples, z dimensions, k attributes.
 """
@@ -17,7 +17,7 @@ BINS = 20  # of a histogram
 
 
 def mean(values: npt.ArrayLike) -> float:
-    """The mean of all values that are not NaN; NaN where there are none."""
+    """The mean of all values that are not NaN; NaN if there are none."""
     found = np.asarray(values, dtype=np.float64)
     found = found[~np.isnan(found)]
     return float(found.mean()) if found.size else float("nan")
@@ -32,7 +32,7 @@ def ranked(table: Floats) -> Floats:
 
 
 def correlation(given: Floats, found: Floats) -> float:
-    """Pearson's correlation. NaN where `given` is constant, 0 where only `found` is."""
+    """Pearson's correlation. NaN if `given` is constant, 0 if only `found` is."""
     if len(given) < 2 or np.ptp(given) == 0:
         return float("nan")
     if np.ptp(found) == 0:
@@ -41,17 +41,18 @@ def correlation(given: Floats, found: Floats) -> float:
 
 
 def spearman(given: Floats, found: Floats) -> float:
-    """Spearman's rank correlation. NaN where `given` is constant, 0 where only `found` is."""
+    """Spearman's rank correlation. NaN if `given` is constant, 0 if only `found` is."""
     return correlation(ranked(given), ranked(found))
 
 
 def mutual_information(codes: Floats, values: Floats, bins: int = BINS) -> Floats:
-    """(n, z), (n, k) -> (z, k) nats, estimated from histograms of `bins` bins of equal width (metrics.py, choice 1)."""
+    """(n, z), (n, k) -> (z, k) nats, estimated from histograms of `bins` bins of equal width (choice 1 in
+    evaluation/metrics.py)."""
     from sklearn.metrics import mutual_info_score
 
     def shared(code: Floats, column: Floats) -> float:
         joint = np.histogram2d(code, column, bins)[0]
-        filled = joint[joint.any(axis=1)][:, joint.any(axis=0)]  # of a constant one row is left, which gives exactly 0
+        filled = joint[joint.any(axis=1)][:, joint.any(axis=0)]  # a constant leaves one row, which gives exactly 0
         return float(mutual_info_score(None, None, contingency=filled))
 
     table = [[shared(code, column) for column in values.T] for code in codes.T]

@@ -171,7 +171,7 @@ def defaults(name: str, command: Any, rest: list[str]) -> dict[str, Any]:
     """The settings for a command and its sub-commands."""
     try:
         values: dict[str, Any] = dict(settings.load().defaults_of(name))
-    except UsageError:
+    except (UsageError, ImportError):  # platformdirs is missing: `arvae doctor` reports it
         if name in UNCONFIGURED or any(word in HELP for word in rest):
             return {}
         raise

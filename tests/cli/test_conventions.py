@@ -167,16 +167,6 @@ def test_json_is_json_and_alone_on_stdout(run_arvae: Run, melody: Path, command:
     assert json.loads(quiet.stdout) is not None  # asked for: --quiet is about messages
 
 
-def test_doctor_says_what_is_broken(run_arvae: Run) -> None:
-    done = run_arvae("doctor", "--json")
-    answer = json.loads(done.stdout)
-    assert done.returncode == (1 if answer["broken"] else 0)
-    assert {check["state"] for check in answer["checks"]} <= {"good", "note", "broken"}
-    bad = run_arvae("doctor", env={"ARVAE_SEED": "x"})
-    assert bad.returncode == 1
-    assert "ARVAE_SEED" in bad.stderr
-
-
 def test_off_a_terminal_there_is_no_colour_and_no_progress_bar(run_arvae: Run, work: Path) -> None:
     write_melody(work / "a.mid")
     write_melody(work / "b.mid")

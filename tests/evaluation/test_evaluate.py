@@ -164,16 +164,16 @@ def error_of(model: Model, name: str) -> float:
 
 def test_a_decoder_that_takes_less_than_the_step_gets_a_gain():
     model = model_of(Timid(obeys=True), TRAIN)
-    found = music_recipe.measured(model, PART)
+    found = music_recipe.measured_gains(model, PART)
     assert found["contour"] > 1
     assert found["density"] == 1
     assert error_of(with_gain(model, "contour", found["contour"]), "contour") < error_of(model, "contour")
 
 
 def test_a_decoder_that_takes_the_whole_step_or_none_is_left_as_it_is():
-    assert music_recipe.measured(model_of(Known(obeys=True), TRAIN), PART) == dict.fromkeys(NAMES, 1.0)
-    assert music_recipe.measured(model_of(Known(obeys=False), TRAIN), PART) == dict.fromkeys(NAMES, 1.0)
-    assert music_recipe.measured(model_of(Timid(obeys=True), TRAIN), PART.take(np.arange(40))) == {}
+    assert music_recipe.measured_gains(model_of(Known(obeys=True), TRAIN), PART) == dict.fromkeys(NAMES, 1.0)
+    assert music_recipe.measured_gains(model_of(Known(obeys=False), TRAIN), PART) == dict.fromkeys(NAMES, 1.0)
+    assert music_recipe.measured_gains(model_of(Timid(obeys=True), TRAIN), PART.take(np.arange(40))) == {}
 
 
 # ------------------------------------------------------------------------- what is found

@@ -131,9 +131,9 @@ def test_given_codes_are_as_wide_as_what_is_drawn_of_their_values() -> None:
 def test_models_of_the_other_kind_are_told(random_model: ImageModel, tmp_path: Path) -> None:
     path = tmp_path / "small.safetensors"
     checkpoint.write(path, random_model.checkpoint)
-    with pytest.raises(CheckpointError, match="a model of images, and here is one of measures wanted"):
+    with pytest.raises(CheckpointError, match="a model of images, but this needs a model of measures"):
         library.load(path)
-    with pytest.raises(CheckpointError, match="a model of measures, and here is one of images wanted"):
+    with pytest.raises(CheckpointError, match="a model of measures, but this needs a model of images"):
         load("bach")
 
 

@@ -221,7 +221,7 @@ def test_the_loss_is_its_parts_by_their_weights(progress: float):
         """The same whenever it is called, and what is drawn after it too."""
         torch.manual_seed(1)
         batch = trainer.batch()
-        return Step(model, batch, model(batch.inputs, 0, batch.codes), progress, trainer._drawing())
+        return Step(model, batch, model(batch.inputs, 0, batch.codes), progress, trainer._further_rows())
 
     terms, one, other = made.terms(step()), step(), replace(made)  # whose errors are those that `made` began with
     expected = evidence(one, 0.8 * other.ease(progress), first=2).total
@@ -306,7 +306,7 @@ def test_a_decoder_is_taught_to_obey():
         assert isinstance(judge, aligned.Aligned)
         with torch.no_grad():
             outputs = trainer.model(trainer.batch().inputs)
-            step = aligned.Step(trainer.model, trainer.batch(), outputs, 1.0, trainer._drawing())
+            step = aligned.Step(trainer.model, trainer.batch(), outputs, 1.0, trainer._further_rows())
             errors = []
             for _ in range(5):
                 asked = judge._asked(step)

@@ -13,7 +13,7 @@ from arvae_music.arrays import Array
 from arvae_music.music.attributes import PAPER, evaluate_mixed, find
 from arvae_music.music.meter import MAX_TICKS, Meter
 from arvae_music.music.tokens import FIRST_PITCH, HIGHEST, LOWEST, pack, pitch_of, token_of
-from arvae_music.training.augmentation import FARTHEST, Mixer, crossed, moved
+from arvae_music.training.augmentation import FARTHEST, Mixer, crossed, transposed
 
 SPECS = [find(name) for name in PAPER]
 
@@ -84,7 +84,7 @@ def along_the_scale(pitch: int, step: int) -> int:
 
 @given(batches(), st.integers(-FARTHEST, FARTHEST))
 def test_moved_rows_are_higher_by_steps_of_the_scale_or_as_they_were(inputs: Array, step: int):
-    made = moved(inputs, np.full(len(inputs), step))
+    made = transposed(inputs, np.full(len(inputs), step))
     for old, new in zip(inputs, made, strict=True):
         notes = old[1:] >= FIRST_PITCH
         wanted = [along_the_scale(pitch_of(int(token)), step) for token in old[1:][notes]]

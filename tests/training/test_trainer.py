@@ -445,7 +445,7 @@ def test_options_out_of_range_are_all_named():
 def test_a_batch_larger_than_the_corpus_and_too_few_dimensions_are_refused():
     with pytest.raises(UsageError, match="batch of 29 over 1 processes does not fit 28 examples; give --batch"):
         trainer(replace(OPTIONS, batch=29))
-    with pytest.raises(UsageError, match="4 attributes need as many latent dimensions, and there are 3"):
+    with pytest.raises(UsageError, match="4 attributes need as many latent dimensions, but there are 3"):
         Trainer(build(replace(DIMS, latent=3)), TRAIN, VALID, OPTIONS, accuracy)
 
 

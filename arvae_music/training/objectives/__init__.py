@@ -1,13 +1,13 @@
-"""Objectives: what training minimises. AR-VAE, and the methods that its paper argues against, in one trainer.
+"""Objectives: the losses that training minimises, AR-VAE's and those of the methods that it is compared with.
 
-    ENTRIES["factor-vae"]                      what it is, where it is from, its usual weights
-    make("factor-vae", Setting(...))           the Objective (objective.py), which the Trainer asks at every step
+    ENTRIES["factor-vae"]                      a summary of the objective: source, usual weights
+    make("factor-vae", Setting(...))           the Objective (objective.py), which the Trainer evaluates at every step
 
-One file an objective, each a module with a function `make(setting)`. All share the networks, the batches, the
-optimiser and the sum of the reconstruction (model.Outputs) and `beta` times the KL divergence; `gamma` weighs what is
-an objective's own. Because the reconstruction of measures is a mean over the ticks, beta .001 is .024 of the evidence
-lower bound's for 24 ticks; it is what Pati & Lerch trained their AR-VAE and their beta-VAE with. The other weights
-follow from it as their papers state them, as multiples of the KL's.
+Each objective is a module with a function `make(setting)`. All share the networks, the batches, the optimiser, and two
+terms of the loss: the reconstruction (vae/model.py's Outputs) and `beta` times the KL divergence. `gamma` is the weight
+of the term that is specific to the objective. The reconstruction of measures is a mean over the ticks; for measures of
+24 ticks, beta = 0.001 therefore corresponds to beta = 0.024 in the evidence lower bound. Pati & Lerch trained their
+AR-VAE and their beta-VAE with this value. The other objectives' weights are those of their papers relative to the KL's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["DEFAULT", "ENTRIES", "NOTHING", "Carriage", "Entry", "constants", "e
 
 
 def make(name: str, setting: Setting) -> Objective:
-    """Raises UsageError for a name that there is not, and where the setting lacks what the objective needs."""
+    """Make the objective called `name`. Raises UsageError if there is none, or if the setting lacks what it needs."""
     module = importlib.import_module(f".{entry(name).module}", __package__)
     made: Objective = module.make(setting)
     return made
@@ -32,7 +32,7 @@ def make(name: str, setting: Setting) -> Objective:
 
 def constants(name: str) -> dict[str, float]:
     """The numbers that an objective's module sets besides beta, gamma and delta: its constants in capitals, and the
-    defaults of its Weights, if it has any. A run records them, because a later version may set others."""
+    defaults of its class Weights, if it has one. A run records them, because a later version may change them."""
     module = importlib.import_module(f".{entry(name).module}", __package__)
     found = {key: value for key, value in vars(module).items() if key.isupper() and isinstance(value, int | float)}
     if hasattr(module, "Weights"):

@@ -1,4 +1,4 @@
-"""AR-VAE: dimension k ordered by attribute k. Pati & Lerch (2020), arXiv:2004.05485, section III.
+"""AR-VAE: the loss orders dimension k by attribute k. Pati & Lerch (2020), arXiv:2004.05485, section III.
 
 reconstruction + beta KL + gamma sum over k of MAE( tanh(delta D_z) - sgn(D_a) )        losses.attribute_loss
 """

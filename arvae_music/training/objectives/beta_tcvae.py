@@ -1,5 +1,5 @@
-"""beta-TCVAE: latent dimensions independent of each other, by sampling. Chen, Li, Grosse & Duvenaud, "Isolating
-Sources of Disentanglement in Variational Autoencoders", NeurIPS 2018, equations 2 and 4, and appendix C.2.
+"""beta-TCVAE: penalise dependence between latent dimensions, estimated from the batch. Chen, Li, Grosse & Duvenaud,
+"Isolating Sources of Disentanglement in Variational Autoencoders", NeurIPS 2018, equations 2 and 4, and appendix C.2.
 
     reconstruction + beta KL + gamma TC,      TC = E[ log q(z) - sum over d of log q(z_d) ]
 
@@ -8,8 +8,8 @@ KL is the sum of mutual information, TC and dimension-wise KL; the paper weighs 
 
     q(z_i) ~ q(z_i | x_i) / n + (n - 1) / n * mean over the others j of q(z_i | x_j)
 
-which is unbiased, as the paper's minibatch stratified sampling is, whose weights of the others are uneven but have
-the same mean. (Its logarithm is biased in both.)
+which is unbiased, as is the paper's minibatch stratified sampling, which weighs the other examples unevenly, but with
+the same mean. (The logarithm of the estimate is biased in both cases.)
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class BetaTcVae(Objective):
 
 
 def total_correlation(z: Tensor, posterior: Posterior, examples: int) -> Tensor:
-    """(b, z) sampled codes and their batch's posteriors -> nats, of the density over all `examples`."""
+    """(b, z) sampled codes and their batch's posteriors -> their total correlation in nats, for all `examples`."""
     densities = log_densities(z, posterior)
     weights = log_weights(len(z), examples).to(z)
     together = torch.logsumexp(densities.sum(dim=2) + weights, dim=1)
@@ -55,7 +55,7 @@ def log_densities(z: Tensor, posterior: Posterior) -> Tensor:
 
 
 def log_weights(batch: int, examples: int) -> Tensor:
-    """(b, b): of each row's own posterior on the diagonal, of the others beside it; a row's weights add up to 1."""
+    """(b, b) logarithms of weights, on the diagonal for a row's own posterior; the weights of a row add up to 1."""
     others = math.log((examples - 1) / (examples * (batch - 1))) if batch > 1 and examples > 1 else -math.inf
     weights = torch.full((batch, batch), others)
     return weights.fill_diagonal_(-math.log(examples) if batch > 1 else 0.0)

@@ -1,5 +1,5 @@
-"""beta-VAE: a weighted bottleneck and nothing else. Higgins et al., "beta-VAE: Learning Basic Visual Concepts with a
-Constrained Variational Framework", ICLR 2017, equation 4.
+"""beta-VAE: a weighted KL divergence and no further term. Higgins et al., "beta-VAE: Learning Basic Visual Concepts
+with a Constrained Variational Framework", ICLR 2017, equation 4.
 
     reconstruction + beta KL
 """

@@ -3,8 +3,8 @@ using Deep Conditional Generative Models", NeurIPS 2015; with a label for a cond
 
     reconstruction( x | z, a ) + beta KL( q(z | x) || N(0, 1) )
 
-The first k dimensions of what the decoder sees are the values' normal scores, z is the others. The encoder is not
-given the values: here they are functions of x. Nothing keeps z from telling of them too.
+The decoder's first k inputs are the normal scores of the values, the others are z. The encoder does not get the values,
+because they are functions of x. No term of the loss prevents z from containing information about them too.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What is known of the objectives without making one, and without PyTorch: the command line names them.
+"""A summary of each objective, without PyTorch, so that the command line can list them.
 
-How a latent dimension comes to carry an attribute (`carriage`):
+`carriage` tells how a latent dimension comes to represent an attribute:
 
-    trained   the objective puts attribute k into dimension k
-    given     the decoder is given the value's normal score (normal.py) in the place of dimension k, and an encoder of
-              a measure reads it off the measure
-    found     the objective knows no attributes: the dimension that tells most of one is looked for afterwards
+    trained   the objective trains dimension k to represent attribute k
+    given     the decoder gets the normal score of the value (vae/normal_scores.py) as dimension k; when a melody is
+              encoded, this code is computed from the measured value
+    found     the objective ignores attributes; after training, the most informative dimension of each is searched for
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from ...errors import UsageError
 
 Carriage = Literal["trained", "given", "found"]
 DEFAULT = "ar-vae"
-NOTHING = "nothing"  # Entry.weighs
+NOTHING = "nothing"  # Entry.weighs of an objective that does not use gamma
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of an objective without making it."""
+    """The summary of one objective."""
 
-    module: str  # of this package; its `make` makes the objective
+    module: str  # the module in this package whose `make` makes the objective
     carriage: Carriage
-    source: str
-    beta: float  # usual weight of the KL divergence
-    gamma: float  # usual weight of what is its own
-    weighs: str  # what gamma weighs
+    source: str  # the publication
+    beta: float  # the usual weight of the KL divergence
+    gamma: float  # the usual weight of the objective's own term
+    weighs: str  # the name of that term
 
 
 ENTRIES: dict[str, Entry] = {
@@ -46,7 +46,7 @@ ENTRIES: dict[str, Entry] = {
 
 
 def entry(name: str) -> Entry:
-    """Raises UsageError with the nearest name."""
+    """The summary of an objective. Raises UsageError, which suggests the nearest name, if there is none."""
     if name in ENTRIES:
         return ENTRIES[name]
     close = difflib.get_close_matches(name, ENTRIES, n=1)

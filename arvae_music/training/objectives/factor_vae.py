@@ -1,11 +1,11 @@
-"""FactorVAE: latent dimensions independent of each other, as a discriminator sees it. Kim & Mnih, "Disentangling by
+"""FactorVAE: penalise dependence between latent dimensions, estimated by a discriminator. Kim & Mnih, "Disentangling by
 Factorising", ICML 2018, equation 2 and algorithm 2.
 
     reconstruction + beta KL + gamma TC,      TC = KL( q(z) || product over d of q(z_d) )  ~  mean( D(z) )
 
-The discriminator D tells codes from codes whose dimensions were each shuffled over the batch; its logit is the
-log-ratio of the two densities where it is at its best. `gamma / beta` is the paper's gamma (10 to 100 there).
-Difference: the shuffled codes come from the same batch, not from one of their own.
+The discriminator D distinguishes codes from codes whose dimensions were each shuffled over the batch. If it is optimal,
+its logit is the log-ratio of the two densities. `gamma / beta` is the paper's gamma (10 to 100 there).
+Difference: the shuffled codes come from the same batch, not from a second one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .objective import LEARNING_RATE, Critic, Objective, Setting, Step, Terms, e
 class FactorVae(Objective):
     beta: float
     gamma: float
-    discriminator: nn.Module  # (b, z) -> (b, 1): log-odds that codes are whole
+    discriminator: nn.Module  # (b, z) codes -> (b, 1) log-odds that they were not shuffled
     carriage: ClassVar[Carriage] = "found"
 
     @property
@@ -42,7 +42,9 @@ class FactorVae(Objective):
 
 
 def discrimination(whole: Tensor, apart: Tensor) -> Tensor:
-    """Log-odds of whole and of shuffled codes -> the mean cross-entropy of telling them apart."""
+    """The mean cross-entropy of the discriminator, from its log-odds for original (`whole`) and shuffled codes
+    (`apart`).
+    """
     return 0.5 * (softplus(-whole).mean() + softplus(apart).mean())
 
 

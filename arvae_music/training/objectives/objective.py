@@ -1,15 +1,15 @@
-"""What the Trainer and an objective know of each other.
+"""The interface between the Trainer and an objective.
 
-A step: the Trainer draws a batch and runs the model on it, asks the objective for its `terms`, and moves the model
-down their total. An objective may have a `critic`, a network of its own that is trained against the model: after the
-model's move, the critic's loss of the same step moves it, by an Adam of its own, and its weights and moments are part
-of the run's state.
+In each step the Trainer draws a batch, runs the model on it, computes the `terms` of the objective, and takes a
+gradient step of the model on their total. An objective may have a `critic`, a network of its own that is trained
+against the model. After the model's gradient step, the critic takes one on its own loss for the same batch, with an
+Adam optimiser of its own. Its weights and moments are part of the saved state of the run.
 
-`Step.draw` gives an objective further rows, `Step.model.sample` and `log_prob` decode and judge them, and
-`Setting.measure` is the attributes as a black box: nothing here knows what the rows are.
+`Step.draw` gives an objective further rows, `Step.model.sample` decodes, `Step.model.log_prob` computes likelihoods,
+and `Setting.measure` measures attributes as a black box. Objectives therefore need not know what the rows are.
 
-Under torch.distributed terms are of a rank's own rows, except for the attribute loss (losses.py), and gradients,
-a critic's too, are averaged.
+Under torch.distributed the terms are computed from the rows of each rank, except for the attribute loss (losses.py),
+and the gradients, including a critic's, are averaged.
 
 Shapes: b batch, z latent, k attributes, n training examples.
 """
@@ -32,8 +32,8 @@ from ..losses import kl_divergence
 from .entries import Carriage
 
 HIDDEN = 128
-SLOPE = 0.2  # of the leaky rectifiers, as in Kim & Mnih (2018)
-LEARNING_RATE = 1e-3  # of Adam: ten times the published, for runs of minutes instead of hours
+SLOPE = 0.2  # slope of the leaky rectifiers, as in Kim & Mnih (2018)
+LEARNING_RATE = 1e-3  # of a critic: ten times the published one, for runs of minutes instead of hours
 
 
 Measure = Callable[[Array], Floats]  # (m, ...) rows -> (m, k) attribute values
@@ -43,7 +43,7 @@ Memory = Mapping[str, Tensor]
 
 
 class Terms(NamedTuple):
-    """The objective and its parts, each a scalar, the parts before their weights."""
+    """The total loss and its parts, all scalars; the parts are not multiplied by their weights."""
 
     total: Tensor
     parts: Mapping[str, Tensor]
@@ -56,8 +56,8 @@ class Terms(NamedTuple):
 class Batch:
     inputs: Tensor  # (b, ...)
     values: Tensor  # (b, k) attribute values
-    codes: Tensor  # (b, k) the same as normal scores (normal.py), drawn
-    made_up: int  # how many of the first rows are augmentation
+    codes: Tensor  # (b, k) codes drawn from the normal scores of the values (vae/normal_scores.py)
+    made_up: int  # the number of rows, the first ones, that augmentation made
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +65,12 @@ class Step:
     model: ArVae
     batch: Batch
     outputs: Outputs
-    progress: float  # of the run, 0 .. 1
-    draw: Callable[[int], Batch]  # so many further training rows, none made up
+    progress: float  # the share of the run that is over, 0 .. 1
+    draw: Callable[[int], Batch]  # draws this many further training rows, without augmentation
 
 
 def evidence(step: Step, beta: float, first: int = 0) -> Terms:
-    """Reconstruction + beta KL, of the dimensions from `first` on: what all objectives begin with."""
+    """Reconstruction + beta KL, the terms that all objectives have. The KL is of the dimensions from `first` on."""
     mean, log_variance = step.outputs.posterior
     reconstruction, kl = step.outputs.reconstruction, kl_divergence(mean[:, first:], log_variance[:, first:])
     return Terms(reconstruction, {"reconstruction": reconstruction}).plus("kl", beta, kl)
@@ -78,17 +78,17 @@ def evidence(step: Step, beta: float, first: int = 0) -> Terms:
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What an objective is made from."""
+    """Everything that an objective is made from."""
 
-    latent: int
-    values: Float32s  # (n, k), of the training examples
+    latent: int  # the number of latent dimensions
+    values: Float32s  # (n, k) attribute values of the training examples
     beta: float
     gamma: float
     delta: float
     seed: int = 0
     measure: Measure | None = None
-    codes: Codes | None = None  # None: those of `values`
-    combinations: Combinations | None = None  # by context (model.ArVae); None, where there is none: those of `values`
+    codes: Codes | None = None  # None for the normal scores of `values`
+    combinations: Combinations | None = None  # None for those of `values`, with all examples in one group
 
     @property
     def attributes(self) -> int:
@@ -99,22 +99,23 @@ class Setting:
 class Critic:
     module: nn.Module
     learning_rate: float
-    loss: Callable[[Step], Tensor]  # of the module: what comes from the model is to be detached
+    loss: Callable[[Step], Tensor]  # must detach everything that comes from the model
 
 
 class Phase(NamedTuple):
-    """A stretch of a run, until the next one. In each the learning rate rises, and falls to nearly nothing."""
+    """A part of a run, which ends where the next phase starts. In each phase the learning rate rises and falls
+    again."""
 
-    start: float  # of the run, 0 .. 1
-    learns: tuple[str, ...]  # the parts of the model, by name; the others stay as they are
+    start: float  # the share of the run, 0 .. 1, at which the phase starts
+    learns: tuple[str, ...]  # the names of the model's parts that are trained; the others are frozen
 
 
-PARTS = ("encoder", "decoder", "flow")  # of a model; some have no flow
+PARTS = ("encoder", "decoder", "flow")  # the parts of a model; some models have no flow
 WHOLE = (Phase(0.0, PARTS),)
 
 
 class Objective(Protocol):
-    """To be inherited from: what few objectives have is not there in the others."""
+    """The base class of objectives. `critic`, `memory` and `phases` have defaults, because few objectives need them."""
 
     @property
     @abstractmethod
@@ -126,12 +127,12 @@ class Objective(Protocol):
 
     @property
     def memory(self) -> Memory:
-        """What it keeps from step to step, changed in place: part of the run's state."""
+        """Tensors that the objective keeps from step to step and changes in place. They are saved with the run."""
         return {}
 
     @property
     def phases(self) -> Sequence[Phase]:
-        """Of a run, the first from 0 on; all parts that the model has learn in one of them."""
+        """The phases of a run. The first starts at 0, and every part of the model learns in at least one."""
         return WHOLE
 
     @abstractmethod
@@ -139,7 +140,9 @@ class Objective(Protocol):
 
 
 def perceptron(inputs: int, outputs: int, seed: int) -> nn.Module:
-    """Two hidden layers; the same weights for a seed, whatever else was drawn before, and on every rank."""
+    """A network of two hidden layers. The same seed gives the same weights, on every rank and whatever was drawn
+    before.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.Sequential(
