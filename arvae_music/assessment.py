@@ -63,12 +63,13 @@ def evaluate(
     progress: Callable[[str], None] = _ignore,
     warn: Callable[[str], None] = _warn,
 ) -> Evaluation | ImageEvaluation:
-    """Evaluate a model, given as it is or by name, file or run folder, on a part of a built corpus.
+    """Evaluate a model on a part of a built corpus. The model may be given by name, as a file or as a run folder.
 
-    `corpus` is by default the one that the model was trained on. `part` is "valid" or "test": choose and tune on
+    By default, `corpus` is the one that the model was trained on. `part` is "valid" or "test": choose and tune on
     "valid", and report "test". `quick` takes about half the time and gives rougher figures. `progress` is called with
-    the name of each section, and `warn` with what limits the result. Raises UsageError, CheckpointError, and
-    CorpusError where the corpus is not built or holds no examples for this part.
+    the name of each section, and `warn` with each message about a limit of the result. Raises UsageError for an unknown
+    part or corpus, CheckpointError for a model that cannot be read, and CorpusError for a corpus that is not built or
+    has no examples in this part.
     """
     from .networks.model import Model
 
@@ -99,7 +100,8 @@ def corpus_of(metadata: Metadata, corpus: str | None = None) -> str:
         from .corpora import images
 
         if name not in images.NAMES:
-            raise UsageError(f"{name!r} is not a set of images", remedy=f"give --corpus {' or '.join(images.NAMES)}")
+            sets = " or ".join(f'corpus="{known}"' for known in images.NAMES)
+            raise UsageError(f"{name!r} is not a set of images", remedy=f"give {sets}")
     if not name:
         raise UsageError("the model does not record its training corpus", remedy="give corpus=...")
     return str(name)
@@ -133,7 +135,7 @@ def _evaluate_images(
     if side != model.dims.size:  # check this before attributes are measured
         raise UsageError(
             f"{name} has images of {side} x {side} pixels, and the model needs {model.dims.size} x {model.dims.size}",
-            remedy="leave out --corpus",
+            remedy="leave out corpus=...",
         )
     data = images.load(name, tuple(scale.origin or scale.name for scale in model.metadata.scales))
     parts = split(data.examples)
@@ -163,7 +165,7 @@ def _evaluate_melodies(
     name = corpus_of(model.metadata, corpus)
     train, held_out = _split(model, name, part)
     if len(held_out) == 0:
-        raise CorpusError(f"{name} has no tunes in its part {part}", remedy="name a larger corpus with --corpus")
+        raise CorpusError(f"{name} has no tunes in its part {part}", remedy="name a larger corpus with corpus=...")
     known = _trained_on(model, name, part, warn)
     options = EvaluationOptions.quick(seed) if quick else EvaluationOptions(seed)
     return evaluate_model(model, train, held_out, options, _about(model, name, part), known, progress)

@@ -1,6 +1,6 @@
-"""The one family of errors that the command line turns into a message.
+"""The errors that the command line prints as a message, without a traceback.
 
-An error says what is wrong, where (file, track, measure), and what to do about it:
+An error states what is wrong, where (file, track, measure), and how to fix it:
 
     raise InputError("it holds only drums", where="groove.mid, track 2", remedy="name a melodic track with track=...")
 
@@ -8,21 +8,22 @@ reads in Python ``groove.mid, track 2: it holds only drums; name a melodic track
 parameters as Python does (`mode="guided"`, `track=...`); `on_command_line` turns them into options (`--mode guided`,
 `--track`).
 
-Exit codes (``ArvaeError.exit_code``): an input that cannot be processed is 1 (the other inputs of the
-command go on); a request, a configuration or an output place that cannot be used is 2 (nothing starts).
+Exit codes (``ArvaeError.exit_code``): 1 is an input that cannot be processed; the command continues with its other
+inputs. 2 is an invalid request, configuration or output; the command does nothing.
 """
 
 from __future__ import annotations
 
 import re
 
-# The parameters that remedies name. Those whose option is not `--` and the name have it here.
+# The parameters that remedies name, and the options of those that are not called `--NAME`.
 _PARAMETERS = "|".join((
-    "bars", "channel", "corpus", "count", "device", "jobs", "learning_rate", "mode", "model", "output", "overwrite",
-    "path", "recursive", "resume", "steps", "track",
+    "amount", "attribute", "bars", "batch", "channel", "corpus", "count", "device", "jobs", "keep", "latent",
+    "learning_rate", "lock", "mode", "model", "name", "objective", "output", "overwrite", "path", "rebuild",
+    "recursive", "resume", "skip_existing", "steps", "track",
 ))  # fmt: skip
 _OPTIONS = {
-    "count": "-n", "jobs": "-j", "overwrite": "--overwrite, --skip-existing", "output": "-o", "path": "-o",
+    "count": "-n", "jobs": "-j", "output": "-o", "path": "-o",
     "recursive": "-r",
 }  # fmt: skip
 _KEYWORD = re.compile(rf"\b({_PARAMETERS})=(?:\.\.\.|True|\"([^\"]*)\"|(\d+))")
@@ -30,7 +31,7 @@ _INSPECT = "arvae_music.inspect()"
 
 
 class ArvaeError(Exception):
-    """Something the user can mend. Everything else is a bug and keeps its traceback."""
+    """An error that the user can fix. Any other exception is a bug and keeps its traceback."""
 
     exit_code = 1
 
@@ -67,11 +68,11 @@ def _option(match: re.Match[str]) -> str:
 
 
 class InputError(ArvaeError):
-    """An input (a MIDI file, a score, a digit) that cannot be read or holds nothing to work on."""
+    """An input (a MIDI file, a score, an image) that cannot be read, or without content that arvae can edit."""
 
 
 class UsageError(ArvaeError):
-    """A request that makes no sense: a bad target, an unknown attribute, two inputs for one output."""
+    """An invalid request: a bad target, an unknown attribute, two inputs for one output."""
 
     exit_code = 2
 
@@ -89,10 +90,10 @@ class CheckpointError(ArvaeError):
 
 
 class CorpusError(ArvaeError):
-    """A corpus that is not built, cannot be built, or does not hold what is asked of it."""
+    """A corpus that is not built, cannot be built, or lacks the requested measures or images."""
 
     exit_code = 2
 
 
 class TrainingError(ArvaeError):
-    """Training that cannot go on; the last good checkpoint is named in the message."""
+    """Training that cannot continue. The message names the last good checkpoint."""

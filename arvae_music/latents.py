@@ -1,4 +1,4 @@
-"""A melody in latent space: what `Model.encode` returns and `Model.decode` takes."""
+"""A melody in latent space: `Model.encode` returns `Latents`, and `Model.decode` takes them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from .vae.scales import NOT_CARRIED
 
 @dataclass(frozen=True, repr=False)
 class Latents:
-    """`mean[i]` is the latent point of measure `measures[i]`, whose meter is `Meter.from_code(meters[i])`.
+    """The latent points of a melody's measures.
 
-    `dataclasses.replace(latents, mean=...)` makes moved ones.
+    `mean[i]` belongs to measure `measures[i]`, whose meter is `Meter.from_code(meters[i])`. To shift the points, use
+    `dataclasses.replace(latents, mean=...)`.
     """
 
     mean: Float32s  # (m, z) posterior means
@@ -30,9 +31,9 @@ class Latents:
     dimensions: Mapping[str, int]  # attribute -> its latent dimension
 
     def __getitem__(self, name: str) -> Float32s:
-        """(m,) codes of an attribute. Raises KeyError for one that has no latent dimension."""
+        """The codes (m,) of an attribute. Raises KeyError for an attribute without a latent dimension."""
         if name not in self.dimensions:
-            raise KeyError(f"{name!r} has no latent dimension; {', '.join(self.dimensions)} have")
+            raise KeyError(f"{name!r} has no latent dimension; the model has {', '.join(self.dimensions)}")
         codes: Float32s = self.mean[:, self.dimensions[name]]
         return codes
 
@@ -41,13 +42,13 @@ class Latents:
 
 
 def from_melody(melody: Melody, model: Model) -> Latents:
-    """Measures that arvae cannot read, or in a meter that the model does not know, are left out."""
-    known = [found for found in melody.by_meter() if found[0].name in model.metadata.meters]
-    at = sorted(i for _, here, _ in known for i in here)
+    """Encode a melody, without the measures that arvae cannot read or whose meter the model does not support."""
+    supported = [found for found in melody.by_meter() if found[0].name in model.metadata.meters]
+    at = sorted(i for _, here, _ in supported for i in here)
     place = {i: n for n, i in enumerate(at)}
     mean = np.zeros((len(at), model.runtime.latent), dtype=np.float32)
     codes = np.zeros(len(at), dtype=np.int64)
-    for meter, found, rows in known:
+    for meter, found, rows in supported:
         here = [place[i] for i in found]
         mean[here], codes[here] = model.runtime.encode(rows, meter), meter.code
     carried = (scale for scale in model.metadata.scales if scale.dimension != NOT_CARRIED)
@@ -57,17 +58,20 @@ def from_melody(melody: Melody, model: Model) -> Latents:
 def onto(
     latents: Latents | npt.ArrayLike, melody: Melody | None, meters: str | Sequence[str] | None, model: Model
 ) -> Melody:
-    """`Model.decode`."""
+    """Decode latent points, onto a melody if one is given; see `Model.decode`."""
     mean = np.asarray(latents.mean if isinstance(latents, Latents) else latents, dtype=np.float32)
     if mean.ndim != 2 or mean.shape[1] != model.runtime.latent:
         raise UsageError(
-            f"the latent points have the shape {mean.shape}", remedy=f"give (measures, {model.runtime.latent})"
+            f"the latent points have the shape {mean.shape}",
+            remedy=f"give the shape (measures, {model.runtime.latent})",
         )
     at = latents.measures.tolist() if isinstance(latents, Latents) else list(range(len(mean)))
     grid = _meters(latents, melody, meters, at, len(mean))
-    unknown = [meter.name for meter in grid if meter.name not in model.metadata.meters]
-    if unknown:
-        raise UsageError(f"the model knows no {unknown[0]}", remedy=f"it knows {', '.join(model.metadata.meters)}")
+    unsupported = [meter.name for meter in grid if meter.name not in model.metadata.meters]
+    if unsupported:
+        raise UsageError(
+            f"the model does not support {unsupported[0]}", remedy=f"it supports {', '.join(model.metadata.meters)}"
+        )
     rows: dict[int, Row] = {}
     for meter in set(grid):
         here = [n for n, other in enumerate(grid) if other == meter]
@@ -85,7 +89,7 @@ def _meters(
     at: Sequence[int],
     count: int,
 ) -> list[Meter]:
-    """The meter of each latent point. Raises UsageError where there is none, or where it is not the melody's."""
+    """The meter of each latent point. Raises UsageError if a meter is missing or differs from the melody's."""
     if isinstance(latents, Latents) and meters is None:
         found: list[Meter | None] = [Meter.from_code(int(code)) for code in latents.meters]
     elif meters is not None:
@@ -96,15 +100,17 @@ def _meters(
     elif melody is not None:
         found = [melody.bars[i].meter for i in at if i < len(melody.bars)]
     else:
-        raise UsageError("an array does not tell the meters of its measures", remedy='give meters="4/4"')
+        raise UsageError("the meters of the measures are missing", remedy='give meters="4/4"')
     grid = [meter for meter in found if meter is not None]
     if len(grid) != count:
-        raise UsageError(f"{count} latent points have {len(grid)} meters", remedy="give one meter a latent point")
+        raise UsageError(
+            f"{count} latent points have {len(grid)} meters", remedy="give one meter for each latent point"
+        )
     if melody is not None:
         for i, meter in zip(at, grid, strict=True):
             if i >= len(melody.bars) or melody.bars[i].tokens is None or melody.bars[i].meter != meter:
                 raise UsageError(
                     f"the melody has no measure in {meter.name} at index {i}",
-                    remedy="decode onto the melody that was encoded, or onto none",
+                    remedy="give the melody that was encoded, or no melody",
                 )
     return grid

@@ -7,7 +7,7 @@
     result = model.edit(song.melody, density=+1.5, contour="=2st")
     arvae_music.save("denser.mid", song, result.melody)
 
-`melodies` has the same as functions that take a file's name.
+The module `melodies` offers the same operations as functions that also take the name of a file.
 """
 
 from __future__ import annotations
@@ -43,18 +43,22 @@ from .networks.runtime import RUNTIMES as RUNTIMES
 from .results import EditResult, Interpolation, VaryResult
 from .vae import checkpoint as checkpoints
 
-Request = float | str | Target  # +1.5, "+2notes", "=8notes", "x1.5", a curve, or what `parse` made of one
+Request = float | str | Target  # +1.5, "+2notes", "=8notes", "x1.5", a curve as text, or a parsed Target
 
 
 @dataclass(frozen=True, repr=False)
 class Model(EngineModel):
-    """A trained model, ready to work. It can be pickled: the copy is built from the checkpoint."""
+    """A trained model, ready to use. It can be pickled: unpickling builds the model again from its checkpoint."""
 
     def __repr__(self) -> str:
         return f"<Model {self.name!r}: {', '.join(self.metadata.carried)}; meters {', '.join(self.metadata.meters)}>"
 
     def target(self, name: str, request: Request) -> Target:
-        """`1.5` or `"+1.5"`, `"=8notes"`, ... for one of the model's attributes. Raises UsageError, CheckpointError."""
+        """Parse a request such as `1.5`, `"+1.5"` or `"=8notes"` for one of the model's attributes.
+
+        A number counts standard deviations of the attribute in the model's corpus. A Target is returned as it is.
+        Raises UsageError for a request that cannot be parsed, CheckpointError for an attribute the model lacks.
+        """
         spec = self.specs[self.metadata.names.index(self.metadata.scale(name).name)]
         if isinstance(request, Target):
             return request
@@ -81,10 +85,13 @@ class Model(EngineModel):
         proposals: int = PROPOSALS,
         seed: int = 0,
     ) -> EditRequest:
-        """An EditRequest from what people write. An attribute of your own goes into `targets`, by name; `bars` is as in
-        "1-4,7,12-". Raises UsageError, CheckpointError."""
+        """Make an EditRequest from the parameters of `arvae_music.edit`, which explains them.
+
+        Requests for your own attributes go into `targets`, by name. `bars` selects measures, as in "1-4,7,12-".
+        Raises UsageError for an invalid request, CheckpointError for an attribute that the model lacks.
+        """
         if mode not in ("guided", "latent"):
-            raise UsageError(f"there is no mode {mode!r}", remedy="give guided or latent")
+            raise UsageError(f"there is no mode {mode!r}", remedy='give mode="guided" or mode="latent"')
         sliders = {
             "density": density, "rhythm": rhythm, "range": range, "contour": contour, "syncopation": syncopation,
             "pitch": pitch, "repetition": repetition, "steps": steps,
@@ -127,8 +134,8 @@ class Model(EngineModel):
         proposals: int = PROPOSALS,
         seed: int = 0,
     ) -> EditResult:
-        """The melody with the requested changes; see `arvae_music.edit` for the parameters."""
-        asked = self.request(
+        """Edit a melody. `arvae_music.edit` explains the parameters and the errors."""
+        request = self.request(
             targets,
             density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
             pitch=pitch, repetition=repetition, steps=steps, keep=keep, lock=lock, bars=bars,
@@ -136,7 +143,7 @@ class Model(EngineModel):
         )  # fmt: skip
         melody, song = parts_of(melody)
         with one_thread():
-            return results.edited(editing.edit(melody, asked, self), melody, self, song)
+            return results.edited(editing.edit(melody, request, self), melody, self, song)
 
     def vary(
         self,
@@ -162,8 +169,8 @@ class Model(EngineModel):
         proposals: int = PROPOSALS,
         seed: int = 0,
     ) -> VaryResult:
-        """`count` variations; see `arvae_music.vary` for the parameters."""
-        asked = self.request(
+        """Make `count` variations of a melody. `arvae_music.vary` explains the parameters and the errors."""
+        request = self.request(
             targets,
             density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
             pitch=pitch, repetition=repetition, steps=steps, keep=keep, lock=lock, bars=bars,
@@ -171,20 +178,25 @@ class Model(EngineModel):
         )  # fmt: skip
         melody, song = parts_of(melody)
         with one_thread():
-            found = varying.vary(melody, VaryRequest(asked, count, amount), self)
+            found = varying.vary(melody, VaryRequest(request, count, amount), self)
             return results.varied(found, melody, self, song)
 
     def interpolate(
         self, melodies: Sequence[Melody | Song], steps: int = STEPS, *, form: bool = True, seed: int = 0
     ) -> Interpolation:
-        """`steps` melodies from each to the next, both included. See editing/interpolate.py for what must fit."""
+        """Interpolate from each melody to the next in `steps` melodies, which include both ends.
+
+        Raises UsageError for melodies that do not fit together; editing/interpolate.py states the conditions.
+        """
         with one_thread():
             path = interpolating.interpolate([parts_of(one)[0] for one in melodies], self, steps, form=form, seed=seed)
             return results.interpolated(path, interpolating.results(path, self), self)
 
     def encode(self, melody: Melody | Song) -> Latents:
-        """The latent points of the measures that the model can read: posterior means, (m, z). By name, an attribute's
-        codes: `latents["density"]`, (m,)."""
+        """Encode the measures that the model can read.
+
+        The result holds their posterior means, (m, z). `latents["density"]` is the code of one attribute, (m,).
+        """
         with one_thread():
             return from_melody(parts_of(melody)[0], self)
 
@@ -195,36 +207,37 @@ class Model(EngineModel):
         *,
         meters: str | Sequence[str] | None = None,
     ) -> Melody:
-        """The most probable melody of each latent point.
+        """Decode each latent point into its most probable measure.
 
-        With `melody`, its measures at `latents.measures` are replaced. Without one, the result holds the decoded
-        measures only, in C major; an (m, z) array needs `meters` then: one for all measures, or one each. Raises
-        UsageError for shapes that do not fit, and for meters that the model does not know.
+        With `melody`, the decoded measures replace its measures at `latents.measures`. Without one, the result holds
+        only the decoded measures, in C major. An (m, z) array without a melody needs `meters`: one meter for all
+        measures, or one for each. Raises UsageError for shapes that do not fit, and for meters that the model does
+        not support.
         """
         with one_thread():
             return onto(latents, None if melody is None else parts_of(melody)[0], meters, self)
 
 
 def parts_of(melody: Melody | Song) -> tuple[Melody, Song | None]:
-    """The melody, and the song that it stands in, if any."""
+    """The melody, and the song that contains it, or None for a melody alone."""
     return (melody.melody, melody) if isinstance(melody, Song) else (melody, None)
 
 
 def _words(names: str | Iterable[str]) -> Iterable[str]:
-    """One name, or some."""
+    """A single name as a list of one; several names as they are."""
     return [names] if isinstance(names, str) else names
 
 
 @lru_cache(maxsize=1)
 def _blas() -> Any:
-    """Finding the libraries takes a millisecond: once a process."""
+    """The controller of the BLAS libraries. Finding them takes a millisecond, so it happens once per process."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
 
 
 def one_thread() -> AbstractContextManager[object]:
-    """The engine's matrices are small: BLAS threads would cost it many times what they save."""
+    """Limit BLAS to one thread: on the engine's small matrices, more threads cost many times what they save."""
     if os.environ.get("OPENBLAS_NUM_THREADS") == "1":  # as on the command line
         return nullcontext()
     limited: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
@@ -235,8 +248,12 @@ def one_thread() -> AbstractContextManager[object]:
 
 
 def load(model: str | Path = AUTO, melody: Melody | None = None, runtime: str = RUNTIMES[0]) -> Model:
-    """A packaged model's name, a checkpoint file, or a run folder; or "auto", the packaged model that fits `melody`
-    best (without one, the first); in one of RUNTIMES. Raises CheckpointError, UsageError."""
+    """Load a trained model to run in one of RUNTIMES.
+
+    `model` is the name of a bundled model, a checkpoint file, a run folder, or "auto". "auto" chooses the bundled
+    model that reconstructs `melody` best, or the first bundled model when no melody is given. Raises CheckpointError
+    for a model that cannot be read, UsageError for a runtime that does not exist.
+    """
     if str(model) != AUTO:
         return _known(model, runtime)
     if melody is None:
@@ -245,7 +262,7 @@ def load(model: str | Path = AUTO, melody: Melody | None = None, runtime: str = 
 
 
 def choose(melody: Melody, runtime: str = RUNTIMES[0]) -> tuple[Model, float]:
-    """The packaged model that fits a melody best, and how well (`fit`). Raises CheckpointError, UsageError."""
+    """The bundled model that reconstructs a melody best, and its `fit`. Raises CheckpointError, UsageError."""
     fitting, most = None, -1.0
     for candidate in (_known(name, runtime) for name in _packaged()):
         share = fit(candidate, melody)
@@ -265,7 +282,7 @@ def _packaged() -> list[str]:
 
 
 def _known(model: str | Path, runtime: str) -> Model:
-    """Read once, and again when the file has changed: a run in training writes its model anew."""
+    """Load a model, from the cache unless its file has changed: a running training rewrites the file."""
     if runtime not in RUNTIMES:
         raise UsageError(f"there is no runtime {runtime!r}", remedy=f"give {' or '.join(RUNTIMES)}")
     path = checkpoints.find(model)
@@ -283,8 +300,8 @@ def _read(path: Path, changed: int, runtime: str) -> Model:
 
 
 def fit(model: Model, melody: Melody) -> float:
-    """How well a model knows a melody: the share of its tokens that come back right when its measures are encoded
-    and decoded. Measures in a meter that the model does not know come back wrong."""
+    """How well a model fits a melody: the share of the tokens (0 to 1) that it reconstructs when it encodes and
+    decodes the measures. Measures in a meter that the model does not support count as wrong."""
     right = total = 0
     with one_thread():
         for meter, _, inputs in melody.by_meter():
@@ -292,8 +309,9 @@ def fit(model: Model, melody: Melody) -> float:
             if meter.name not in model.metadata.meters:
                 continue
             z = model.runtime.encode(inputs, meter)
-            # A measure whose every token is foretold from those before it is decoded so; only the others need be.
-            foretold = (log_probabilities(model.runtime, inputs, meter, z).argmax(axis=2) == inputs).all(axis=1)
-            right += inputs[foretold].size
-            right += int((decode(model.runtime, z[~foretold], meter) == inputs[~foretold]).sum())
+            # If every token is the most probable one after the tokens before it, decoding reconstructs the measure.
+            # Only the other measures need to be decoded.
+            predicted = (log_probabilities(model.runtime, inputs, meter, z).argmax(axis=2) == inputs).all(axis=1)
+            right += inputs[predicted].size
+            right += int((decode(model.runtime, z[~predicted], meter) == inputs[~predicted]).sum())
     return right / max(total, 1)

@@ -1,11 +1,11 @@
-"""Read a melody, inspect, edit, vary or interpolate it, save it: one call each.
+"""Functions that read, inspect, edit, vary, interpolate and save a melody, each in one call.
 
     import arvae_music
 
     result = arvae_music.edit("melody.mid", density=+1.5, contour="=2st")
     result.save("denser.mid")
 
-These are what `arvae_music` exports. A model that serves many melodies is loaded once: `library.load`.
+`arvae_music` exports these functions. To use one model for many melodies, load it once with `library.load`.
 """
 
 from __future__ import annotations
@@ -42,14 +42,21 @@ MelodyLike = str | Path | Song | Melody
 def read(
     source: str | Path | bytes, *, track: int | str | None = None, channel: int | None = None, name: str | None = None
 ) -> Song:
-    """The melody of a MIDI file or a score, or of such a file's bytes. Raises InputError."""
+    """Read the melody of a MIDI file or a score, given as a path or as bytes.
+
+    `track` and `channel` choose a voice; without them arvae chooses one, and `song.found.why` explains the choice.
+    `name` replaces the path in messages. Raises InputError for a file without a readable melody.
+    """
     return read_any(source, name=name, track=track, channel=channel)
 
 
 def save(
     path: str | Path, song: Song | Melody | EditResult, melody: Melody | None = None, *, overwrite: bool = False
 ) -> None:
-    """`song`'s file with `melody` in place of its own. A melody alone gets a new file. Raises OutputError."""
+    """Write `song`'s file with `melody` in place of its own melody. A melody without a song gets a new MIDI file.
+
+    An EditResult is saved as its `save` method does. Raises OutputError if the file exists and `overwrite` is False.
+    """
     if isinstance(song, EditResult):
         return song.save(path, overwrite=overwrite)
     if isinstance(song, Song):
@@ -87,17 +94,25 @@ def edit(
     track: int | str | None = None,
     channel: int | None = None,
 ) -> EditResult:
-    """A melody with changed attributes, in every measure or in `bars` ("1-4,7,12-").
+    """Change attributes of a melody, in every measure or in the measures of `bars` ("1-4,7,12-").
 
-    The attributes take a number (standard deviations of the model's corpus) or a text: "+2notes", "+10%", "=8notes",
-    "x1.5", a curve "1:+0,8:+2". `targets` holds attributes of your own by name.
+    melody          a file, a Song or a Melody
+    density, ...    a request for that attribute: a number, which counts standard deviations of the model's corpus, or a
+                    text such as "+2notes", "+10%", "=8notes", "x1.5", or the curve "1:+0,8:+2" (measure:change)
+    targets         the same requests by name; requests for your own attributes go here
+    keep            attributes that must keep their values
+    lock            parts of the melody that must stay: "key", "onsets", "pitches", "range", "first", "last"
+    strength        the largest share of a measure that may change, from 0 to 1
+    form            whether repeated measures get the same edit
+    mode            "guided" meets requests exactly where possible; "latent" only shifts the latent code, as the
+                    paper does
+    proposals       how many candidates the guided mode decodes for a measure
+    seed            the seed of the random generator
+    model, runtime  the model and its runtime, as in `library.load`, or a loaded Model
+    track, channel  the voice of a file to edit
 
-    `keep` names attributes that must not move; `lock` what must stay ("key", "onsets", "pitches", "range", "first",
-    "last"); `strength` is the largest share of a measure that may change; `form` edits equal measures equally; `mode`
-    is "guided", which meets requests exactly where possible, or "latent", the paper's bare traversal.
-
-    `melody` is a file, a Song, or a Melody; `track` and `channel` choose a file's voice. Raises UsageError, InputError,
-    CheckpointError.
+    Raises UsageError for an invalid request, InputError for a melody that cannot be read, CheckpointError for a model
+    that cannot be used.
     """
     found, trained = _ready(melody, model, runtime, track, channel)
     return trained.edit(
@@ -136,10 +151,9 @@ def vary(
     track: int | str | None = None,
     channel: int | None = None,
 ) -> VaryResult:
-    """`count` variations that keep the attributes, of the melody or of an edit of it.
+    """Make `count` variations that keep the attributes of a melody. With requests, the variations are of the edit.
 
-    `amount` is the share of the notes that differ; the other parameters are those of `edit`. Raises UsageError,
-    InputError, CheckpointError.
+    `amount` is the share of the notes that differ, from 0 to 1. `edit` explains the other parameters and the errors.
     """
     found, trained = _ready(melody, model, runtime, track, channel)
     return trained.vary(
@@ -162,7 +176,11 @@ def interpolate(
     form: bool = True,
     seed: int = 0,
 ) -> Interpolation:
-    """`steps` melodies from each to the next, both included. Raises UsageError, InputError, CheckpointError."""
+    """Interpolate from each melody to the next in `steps` melodies, which include both ends.
+
+    Raises UsageError for melodies that do not fit together, InputError for one that cannot be read, CheckpointError for
+    a model that cannot be used.
+    """
     found = [_opened(melody) for melody in melodies]
     trained = _model(model, found[0] if found else None, runtime)
     return trained.interpolate(found, steps, form=form, seed=seed)
@@ -175,7 +193,11 @@ def inspect(
     track: int | str | None = None,
     channel: int | None = None,
 ) -> Inspection:
-    """The attributes of every measure in musical units, and the song's voices. Raises InputError, UsageError."""
+    """Measure attributes of every measure, in musical units, without a model.
+
+    `attributes` are names, or "module:function" for your own. Raises InputError for a melody that cannot be read,
+    UsageError for an attribute that does not exist.
+    """
     found = _opened(melody, track, channel)
     specs = tuple(find_attribute(name) for name in attributes)
     return results.inspected(found.melody, specs, found) if isinstance(found, Song) else results.inspected(found, specs)

@@ -1,4 +1,4 @@
-"""Training models from Python: what `arvae train` does, without a terminal.
+"""Train models from Python, as `arvae train` does on the command line.
 
     from arvae_music import research
 
@@ -6,7 +6,7 @@
     model = research.train("bach", "runs/bach", minutes=15, progress=print)
     result = model.edit(song.melody, density=+1.5)
 
-`import arvae_music.research` costs nothing: PyTorch and the rest are imported when a function is called.
+Importing this module is fast: PyTorch and other large libraries are imported when a function is called.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Progress = Callable[["Report"], object]
 
 
 def corpus(name_or_folder: str | Path, jobs: int | None = None, rebuild: bool = False) -> CorpusData:
-    """A corpus of music in memory: "bach", "folk", or a folder of MIDI files and scores. It is built first if it is not
-    in the cache, or with `rebuild`.
+    """Load a corpus of music: "bach", "folk", or a folder of MIDI files and scores.
 
-    `jobs`: how many processes read the scores; None is one a core. Raises CorpusError for a name that does not exist,
-    for a set of images, and if nothing in the folder can be used.
+    The corpus is built first if it is not in the cache, or if `rebuild` is True. `jobs` is the number of processes
+    that read the scores; None means one for each core. Raises CorpusError for a name that does not exist, for a set of
+    images, and for a folder without a usable melody.
     """
     from .corpora import build, registry
     from .training.domains import IMAGE_SETS
@@ -72,39 +72,40 @@ def train(
     threads: int = 1,
     progress: Progress | None = None,
 ) -> Model | ImageModel:
-    """Train a model in a run folder, as `arvae train` does with the options of the same names, and return it.
+    """Train a model in a run folder and return it. `arvae train` has options of the same names.
 
-    The same seed and options give the same weights, except with `minutes` and on other machines.
+    The same seed and options give the same weights on the same machine, unless `minutes` is given.
 
-    corpus         "bach", "folk", "bach+folk", a corpus or folder that is built; or images, "sprites" and "mnist".
-                   arvae's own corpora are built first, if they are not built yet
-    output         the run folder; None is runs/CORPUS. It has the files that run_folder.py describes
-    resume         continue the run in that folder, with its own options: all but `device`, `threads` and `progress`
-                   are ignored. A run that is over is returned as it is
-    overwrite      replace a run that is in the folder
-    attributes     the attributes to regularise: names, or "module:function" of your own; None is the corpus's own
-    epochs         passes over the corpus; None is half an hour for bach and folk, else 6,000 steps
-    minutes        stop after this training time; the learning rate's schedule then follows the clock
-    batch          rows a step, over all processes
-    learning_rate  of Adam, at its highest
-    objective      a name of training.objectives.ENTRIES; None is "aligned" for music and "ar-vae" for images
-    beta, gamma    weights of the KL divergence and of the objective's own term; None is the objective's usual
-    delta          of the attribute loss, for "ar-vae" only
-    latent         latent dimensions
-    hidden         size of the beats' GRUs, or of the layer beside an image's latent
-    tick_hidden, token_dropout, mix
-                   size of the ticks' GRUs, share of the decoder's inputs that are dropped, and share of a batch that
-                   joins parts of two measures; for music only
+    corpus         music: "bach", "folk", "bach+folk", or a corpus or folder that is built; images: "sprites" or
+                   "mnist". arvae builds its own corpora first if necessary
+    output         the run folder; None means runs/CORPUS. run_folder.py describes its files
+    resume         continue the run in that folder with the options that it was started with: only `device`, `threads`
+                   and `progress` are used. A finished run is returned as it is
+    overwrite      replace a run that is already in the folder
+    attributes     the attributes to regularise: names, or "module:function" for your own; None means the default
+                   attributes of the corpus
+    epochs         passes over the corpus; None means about half an hour for bach and folk, and 6,000 steps otherwise
+    minutes        stop after this training time; the learning rate schedule then follows the clock
+    batch          examples per step, over all processes
+    learning_rate  the highest learning rate of Adam
+    objective      a name from training.objectives.ENTRIES; None means "aligned" for music and "ar-vae" for images
+    beta, gamma    weights of the KL divergence and of the objective's own term; None means the objective's default
+    delta          slope of the attribute loss, for "ar-vae" only
+    latent         number of latent dimensions
+    hidden         size of the GRUs over beats, or of the layer before and after the latent code of images
+    tick_hidden    size of the GRUs over ticks, for music only
+    token_dropout  share of the decoder's input tokens that are dropped, for music only
+    mix            share of a batch that joins parts of two measures, for music only
     device         "auto", "cpu" or "cuda"
-    threads        of PyTorch on a CPU
-    progress       called with each training.trainer.Report, about every 20 steps
+    threads        number of threads of PyTorch on a CPU
+    progress       a function that is called with a training.trainer.Report about every 20 steps
 
-    A KeyboardInterrupt passes through: the folder then has the last checkpoint, which is at most a minute old, and
-    `resume` goes on from there. During the run PyTorch has `threads` threads and "medium" precision of float32
-    products; its random generator is seeded anew.
+    After a KeyboardInterrupt the folder holds the last checkpoint, which is at most a minute old, and `resume=True`
+    continues from it. The run sets PyTorch's number of threads and its float32 precision ("medium") until it ends, and
+    seeds PyTorch's random generator.
 
-    Raises UsageError for options that do not fit, OutputError if the folder holds a run already, CorpusError if the
-    corpus is not built or too small, and TrainingError if the run diverges.
+    Raises UsageError for options that do not fit together, OutputError if the folder already holds a run, CorpusError
+    if the corpus is not built or too small, and TrainingError if the run diverges.
     """
     from .training.distributed import barrier, processes
     from .training.domains import IMAGE_SETS
@@ -149,10 +150,10 @@ def open_session(
     given: Mapping[str, Any],
     build: Callable[[str], None] | None = None,
 ) -> Session:
-    """A run that can begin: its plan, of these options or of the folder that it resumes, and its data.
+    """Prepare a run: load its data, and make its plan from these options or read it from the folder to resume.
 
-    `given` has the other options by the names of recipe.Defaults, None for a default. `build` builds what the corpus
-    lacks, in the first process; None builds it silently. Raises what `train` raises.
+    `given` maps the names of recipe.Defaults to the other options, with None for a default. `build` builds a corpus
+    that is missing, in the first process; None builds it without messages. Raises the errors of `train`.
     """
     from .corpora import datasets
     from .training.distributed import barrier, first
@@ -161,7 +162,7 @@ def open_session(
     from .training.session import Session
 
     objective = objective or domain_of(corpus).objective
-    entry(objective)  # an unknown one is told before anything is loaded
+    entry(objective)  # an unknown objective is an error before anything is loaded
     plan = folder.read_plan() if resume else None
     trained = plan.corpus if plan else corpus
     names = plan.attributes if plan else tuple(attributes or domain_of(corpus).attributes(corpus))

@@ -1,11 +1,11 @@
-"""What edits, variations and interpolations return: the engine's results with names, musical units and pictures.
+"""The results that edits, variations and interpolations return, with attribute names, musical units and pictures.
 
     result = arvae_music.edit("melody.mid", density="+2notes")
     result["density"].before, result["density"].achieved      means over the selected measures, in notes
     result.to_frame()                                         a pandas table, one row a measure and attribute
     result.save("denser.mid")
 
-A result is the last expression of a notebook's cell: it shows a piano roll of what changed.
+As the last expression of a notebook cell, an edit shows a piano roll that marks the changed notes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class AttributeResult:
     name: str
     unit: str  # "notes", "st" (semitones), "pt" (percentage points), "levels"
     before: float
-    asked: float | None  # None where nothing was requested
+    asked: float | None  # the requested value; None where nothing was requested
     achieved: float
     measures: int  # how many measures were selected and could be read
     hits: int  # how many of them have exactly the requested value
@@ -63,7 +63,7 @@ class EditResult(engine.EditResult):
 
     original: Melody = field(kw_only=True)
     units: tuple[str, ...] = field(kw_only=True)  # in the order of `names`
-    sizes: Floats = field(kw_only=True)  # (measures, k) how much of the raw value one unit is
+    sizes: Floats = field(kw_only=True)  # (measures, k) raw value of one unit
     song: Song | None = field(default=None, kw_only=True)  # the file that the melody comes from
 
     def __iter__(self) -> Iterator[str]:
@@ -106,7 +106,10 @@ class EditResult(engine.EditResult):
         return frame(rows)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """The melody's file with the edited measures, or a new file for a melody without one. Raises OutputError."""
+        """Write the melody's file with the edited measures, or a new MIDI file for a melody without a file.
+
+        Raises OutputError if the file exists and `overwrite` is False, or if it cannot be written.
+        """
         data = new_file(self.melody) if self.song is None else self.song.write(self.melody.rows)
         write_whole(Path(path), data, overwrite=overwrite)
 
@@ -124,10 +127,10 @@ class EditResult(engine.EditResult):
 
 @dataclass(frozen=True)
 class Variation:
-    """One variation; `result` tells before, asked and achieved against the melody that was given."""
+    """One variation. `result` compares it with the input melody: values before, requested and achieved."""
 
     result: EditResult
-    amount: float  # share of the base's notes that differ
+    amount: float  # share of the notes of `VaryResult.base` that differ, 0 to 1
 
     @property
     def melody(self) -> Melody:
@@ -136,15 +139,15 @@ class Variation:
 
 @dataclass(frozen=True, repr=False)
 class VaryResult:
-    """The variations, and the edited melody that they vary. Iterating gives the variations."""
+    """The variations, and the edit that they vary. Iterating gives the variations."""
 
-    base: EditResult
+    base: EditResult  # the input melody with the requested changes
     variations: tuple[Variation, ...]
     wanted: int  # how many variations were requested
 
     @property
     def short(self) -> int:
-        """How many fewer than requested there are."""
+        """How many of the requested variations are missing."""
         return self.wanted - len(self.variations)
 
     def __iter__(self) -> Iterator[Variation]:
@@ -156,11 +159,11 @@ class VaryResult:
 
 @dataclass(frozen=True, repr=False)
 class Interpolation:
-    """The melodies from end to end, and each as an edit of the first. Iterating gives the melodies."""
+    """The melodies of an interpolation, and each one compared with the first. Iterating gives the melodies."""
 
     melodies: tuple[Melody, ...]
-    ends: tuple[int, ...]  # indices of the melodies that were given
-    results: tuple[EditResult, ...]
+    ends: tuple[int, ...]  # indices of the input melodies in `melodies`
+    results: tuple[EditResult, ...]  # each melody as an edit of the first
 
     def __iter__(self) -> Iterator[Melody]:
         return iter(self.melodies)
@@ -178,7 +181,7 @@ class Inspection:
     names: tuple[str, ...]
     units: tuple[str, ...]
     values: Floats  # (measures, k) in units; NaN in measures that arvae cannot read
-    song: Song | None = None  # the file: `song.found.why` says which voice was chosen, and why
+    song: Song | None = None  # the melody's file; `song.found.why` explains why this voice was chosen
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -207,7 +210,7 @@ class Inspection:
 
 
 def frame(rows: list[dict[str, Any]]) -> pandas.DataFrame:
-    """Raises UsageError where pandas is not installed."""
+    """Make a pandas table of rows. Raises UsageError if pandas is not installed."""
     try:
         import pandas
     except ImportError:
@@ -216,7 +219,7 @@ def frame(rows: list[dict[str, Any]]) -> pandas.DataFrame:
 
 
 def edited(result: engine.EditResult, original: Melody, model: Model, song: Song | None = None) -> EditResult:
-    """An engine's result with the units of the model's attributes."""
+    """Add the units of the model's attributes to a result of the editing engine."""
     specs = [model.specs[model.metadata.names.index(name)] for name in result.names]
     sizes = np.array([[spec.unit.size(bar.meter) for spec in specs] for bar in result.bars])
     return EditResult(
@@ -232,6 +235,7 @@ def edited(result: engine.EditResult, original: Melody, model: Model, song: Song
 
 
 def varied(result: varying.VaryResult, original: Melody, model: Model, song: Song | None = None) -> VaryResult:
+    """Add the units of the model's attributes to the variations of the editing engine."""
     variations = tuple(
         Variation(edited(variation.result, original, model, song), variation.amount) for variation in result.variations
     )
@@ -241,13 +245,13 @@ def varied(result: varying.VaryResult, original: Melody, model: Model, song: Son
 def interpolated(
     path: interpolating.Interpolation, found: Iterable[engine.EditResult], model: Model
 ) -> Interpolation:
-    """`found` is each melody of the path as an edit of the first."""
+    """Add units to an interpolation. `found` has each melody of the path as an edit of the first."""
     results = tuple(edited(result, path.melodies[0], model) for result in found)
     return Interpolation(path.melodies, path.ends, results)
 
 
 def inspected(melody: Melody, specs: tuple[AttributeSpec, ...], song: Song | None = None) -> Inspection:
-    """The attributes of every measure, in their units."""
+    """Measure the attributes of every measure, in their units."""
     values = np.full((len(melody.bars), len(specs)), np.nan)
     for meter, at, rows in melody.by_meter():
         values[at] = evaluate(specs, rows, meter) / np.array([spec.unit.size(meter) for spec in specs])

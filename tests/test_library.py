@@ -182,7 +182,7 @@ def test_keywords_are_what_the_command_line_parses():
         ({"keep": ["contuor"]}, CheckpointError, "did you mean contour"),
         ({"lock": ["keys"]}, UsageError, "did you mean key"),
         ({"bars": "4-1"}, UsageError, "runs backwards"),
-        ({"mode": "guide"}, UsageError, "no mode 'guide'; give guided or latent"),
+        ({"mode": "guide"}, UsageError, "no mode 'guide'; give mode=\"guided\" or mode=\"latent\""),
         ({"strength": 2}, UsageError, "strength is 2"),
     ],
 )

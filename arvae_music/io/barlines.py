@@ -1,26 +1,25 @@
-"""Where the barlines of a MIDI file lie: its meter map, and the pickup that the map does not tell.
+"""Find the barlines of a MIDI file from its time signatures, and detect a pickup measure.
 
-All positions are integers in UNITS, twelfths of a file tick. A simple beat's grid lies at twelfths of a
-quarter note and a compound one's at sixths of three eighths, so every grid tick of every meter is a whole
-number of units whatever the file's resolution; nothing here rounds and nothing needs fractions.
+All positions are integers in UNITS, twelfths of a file tick. Grid ticks lie at twelfths of a quarter note in simple
+beats, and at sixths of three eighths in compound beats. So every grid tick of every meter is a whole number of units at
+any resolution of the file, and nothing has to be rounded.
 
-    spans         meter map -> the measures, each with its meter or the reason why it has none
-    find_pickup   notes -> the length of the incomplete measure that the piece begins with
+    spans         time signatures -> the measures, each with its meter or the reason why it cannot be read
+    find_pickup   notes -> the length of the incomplete measure at the start of the piece
 
-The map's rules. Measures start anew at each change of signature. A signature repeated on a barline is no
-change. A change less than a sixteenth away from a barline is on it. What is left of a measure before a
-change is UNFINISHED. A first measure with a signature of its own and shorter than the next (MuseScore
-writes pickups so) is a PICKUP. Files with no signature, or before the first, are in 4/4, as the MIDI
-standard has it.
+Rules for time signatures: a new measure starts at each change of signature. A signature that is repeated on a barline
+is not a change. A change less than a sixteenth away from a barline counts as being on it. If a change cuts a measure
+short, that measure is UNFINISHED. A first measure that is shorter than the next and has its own signature is a PICKUP,
+as MuseScore writes it. Before the first signature, and in files without one, the meter is 4/4, as in the MIDI standard.
 
-The pickup's rule. A file whose melody begins at its very start may begin with an anacrusis that no event
-tells of (ABC converters, Essen folk songs). Every whole number of eighths below half a measure is tried,
-and scored by how strong the places are that notes then begin on, long notes counting more and long pickups
-less. None stays unless another is better by PICKUP_MARGIN: a wrong barline harms every measure of the
-piece. Of 1,000 tunes in music21's Essen, O'Neill, Ryan and Aird collections, of which 789 have a pickup, it
-finds 72 %, misses 23 % and gets 5 % wrong; of those with none it makes one up for 3 %. Candidates up to a
-whole measure confuse the halves of 2/4 and 6/8 measures half of the time. A melody that begins later than
-an eighth into the file has its barlines where the file says, and so has one of less than FEWEST_MEASURES.
+Rule for pickups: files from ABC converters and the Essen folk songs may begin with a pickup that no event of the file
+marks. If the melody begins within the first eighth, every pickup of a whole number of eighths below half a measure is
+scored. The score is the metrical strength of the positions where notes begin; long notes count more, and long pickups
+less. A pickup must beat the score of no pickup by the factor PICKUP_MARGIN, because a wrong barline harms every measure
+of the piece. Of 1,000 tunes in music21's Essen, O'Neill, Ryan and Aird collections, 789 have a pickup: the rule finds
+72% of these pickups, misses 23% and gets the length of 5% wrong. It finds a pickup in 3% of the other tunes. Longer
+pickups are not tried, because they confuse the halves of 2/4 and 6/8 measures half of the time. Melodies that begin
+later, or that have less than FEWEST_MEASURES, keep the barlines of the file.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ from ..errors import InputError
 from ..music.meter import Meter
 
 UNITS = 12  # per file tick
-MAX_MEASURES = 20_000  # ten hours at 120; beyond, it is a corrupt delta time
+MAX_MEASURES = 20_000  # ten hours at tempo 120; a longer file has a corrupt delta time
 COMMON_TIME = (4, 4)
-PICKUP_MARGIN = 1.08  # times the score of no pickup
-LONG_PICKUP = 0.2  # of its score is what a pickup of a whole measure would lose, a shorter one in proportion
-LONGEST_AGOGIC = 2.0  # beats: a longer note counts no more towards the pickup, and the last one this much
-FEWEST_MEASURES = 3  # of the first meter, for a pickup to be looked for
+PICKUP_MARGIN = 1.08  # how many times the score of no pickup a pickup must reach
+LONG_PICKUP = 0.2  # share of the score that a pickup of a whole measure would lose; shorter ones in proportion
+LONGEST_AGOGIC = 2.0  # beats: the largest weight of a note in the pickup score; also the weight of the last note
+FEWEST_MEASURES = 3  # measures of the first meter that a melody needs for pickup detection
 
 PICKUP = "pickup"
 UNFINISHED = "unfinished measure"
@@ -53,9 +52,9 @@ Signature = tuple[int, int, int]  # file tick, numerator, denominator
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One measure in units; `reason` where it passes through whatever it holds."""
+    """One measure, in units. With a `reason`, arvae cannot edit the measure, whatever notes it holds."""
 
-    number: int  # as people count
+    number: int  # from 1; 0 for a pickup
     signature: str
     start: int
     end: int
@@ -79,10 +78,11 @@ class _Stretch:
 
 
 def spans(signatures: Sequence[Signature], tpq: int, last: int, pickup: int | None, name: str) -> list[Span]:
-    """The measures up to the one that holds `last` (units) and one more, which the caller may need or drop.
+    """The measures up to the one that holds `last` (units), and one more, which the caller may drop.
 
-    `pickup` in units is taken off the front; None leaves it to a short first signature, 0 says that the first
-    measure is whole. Raises InputError for a piece longer than MAX_MEASURES.
+    `pickup` is the length of the incomplete first measure in units: 0 means that the first measure is complete, None
+    that a short first signature marks the pickup, if there is one. Raises InputError for a piece of more than
+    MAX_MEASURES.
     """
     stretches = _stretches(signatures, tpq)
     found: list[Span] = []
@@ -110,15 +110,15 @@ def _text(stretch: _Stretch) -> str:
 
 
 def _stretches(signatures: Sequence[Signature], tpq: int) -> list[_Stretch]:
-    """The meter map without repetitions, from unit 0 on."""
+    """The stretches of measures between changes of the time signature, from unit 0 on."""
     changes: list[tuple[int, int, int]] = []
     before = -1
     for tick, numerator, denominator in sorted(signatures, key=lambda s: s[0]):
         at = max(0, tick) * UNITS
-        if at < 3 * tpq:  # less than a sixteenth late: meant for the beginning
+        if at < 3 * tpq:  # less than a sixteenth late: it belongs to the beginning
             changes, at = [], 0
         if at == before > 0:
-            continue  # two at one tick: the first track's counts
+            continue  # of two signatures at one tick, the one in the first track counts
         before = at
         if changes and _is_repetition(changes[-1], at, numerator, denominator, tpq):
             continue
@@ -142,7 +142,7 @@ def _is_repetition(current: tuple[int, int, int], at: int, numerator: int, denom
 
 
 def _is_short_first(stretches: list[_Stretch]) -> bool:
-    """Whether the piece begins with one measure under a signature of its own, shorter than the next."""
+    """Whether the first measure has its own signature and is shorter than the next measure."""
     if len(stretches) < 2:
         return False
     first, second = stretches[:2]
@@ -170,7 +170,7 @@ def _measures(stretch: _Stretch, start: int, last: int, tpq: int, number: int, n
 
 
 def find_pickup(start: Ints, tpq: int, signatures: Sequence[Signature]) -> int:
-    """The pickup in units, 0 for none, from the onsets (n,) in units, sorted."""
+    """The length of the pickup in units, 0 for none, from the sorted onsets (n,) in units."""
     stretch = _stretches(signatures, tpq)[0]
     if stretch.end is not None:
         start = start[start < stretch.end]
@@ -192,13 +192,13 @@ def find_pickup(start: Ints, tpq: int, signatures: Sequence[Signature]) -> int:
 
 @lru_cache(maxsize=64)
 def _shifted_strengths(meter: Meter, denominator: int) -> tuple[Float64s, ...]:
-    """`_strengths` behind each pickup below half a measure, by eighths from none."""
+    """`_strengths` shifted by each pickup below half a measure, in steps of an eighth from no pickup."""
     weights = _strengths(meter, denominator)
     return tuple(np.roll(weights, 2 * eighth) for eighth in range((len(weights) + 3) // 4))
 
 
 def _strengths(meter: Meter, denominator: int) -> Float64s:
-    """How strong each sixteenth of a measure is as the beginning of a note."""
+    """The metrical strength of each sixteenth of a measure, from 0 to 1."""
     per_beat = 6 if meter.compound else 4
     weights = np.zeros(meter.beats * per_beat)
     if denominator == 2:  # the half note is the beat

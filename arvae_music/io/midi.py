@@ -1,18 +1,18 @@
-"""A song: a MIDI file, the melody found in it, and the way back.
+"""A song: a MIDI file and the melody in it. An edited melody can be written back into the file.
 
     song = Song.read("song.mid", track="Vocals")
-    song.found.why                      a sentence that says which voice was taken, and why
-    song.melody                         its measures; see `melody` and `grid`
-    song.write(rows)                    the file's bytes with other rows in the measures that have them
+    song.found.why                      a sentence that explains which voice was chosen
+    song.melody                         the measures of the melody; see music/melody.py
+    song.write(rows)                    the bytes of the file with new token rows in the measures that have tokens
 
-Reading: `midi_events` splits the bytes, `voices` chooses the melody, `grid` cuts it into measures by the
-file's meter map (all tracks' in types 0 and 1; the melody's own in type 2, whose tracks are independent
-pieces) and key signature (the melody's track's before any other's; the one in force where the melody
-begins).
+Reading: `midi_events` splits the bytes, `voices` chooses the melody, and `quantise` cuts it into measures. The time
+signatures of all tracks count in files of type 0 and 1. In type 2 the tracks are independent pieces, so only those of
+the melody's track count. The key signature is the one in force where the melody begins; one in the melody's track takes
+precedence over one in another track.
 
-Writing: `splice`. Rows that change nothing give back the very bytes that were read.
+Writing: `splice` changes only the notes that differ. If no note differs, the file's bytes are returned unchanged.
 
-    new_midi(rows, meters, ...)         a small file of its own from rows: interpolations, examples
+    new_midi(rows, meters, ...)         a new file from token rows, for interpolations and examples
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ from .voices import Candidate, Found
 
 INDEPENDENT_TRACKS = 2  # the file type
 LARGEST_DENOMINATOR = 6  # as a power of two: a 64th
-DEFAULT_TEMPO = 120.0  # quarter notes a minute, of a file that gives none: the MIDI standard's
+DEFAULT_TEMPO = 120.0  # quarter notes per minute, for files without a tempo, as in the MIDI standard
 TICKS_PER_QUARTER = 480  # of new files; a multiple of 12, so that the grid is exact
-SIMPLE_CLICK, COMPOUND_CLICK = 24, 36  # MIDI clocks in a quarter and in a dotted one, part of a signature event
+SIMPLE_CLICK, COMPOUND_CLICK = 24, 36  # MIDI clocks in a quarter and a dotted quarter, for time signature events
 _REMEDIES = {
     TWO_AT_ONCE: "name a track that plays one note at a time with track=...",
     OFF_GRID: "quantise it to sixteenths or triplets, or name another track with track=...",
@@ -69,13 +69,13 @@ _REMEDIES = {
 
 @dataclass(frozen=True)
 class Song:
-    """A MIDI file and the melody in it. Made by `read`."""
+    """A MIDI file and the melody in it. Use `Song.read` to make one."""
 
-    name: str  # for messages: the path, or what the caller said
+    name: str  # the path, or the name that the caller gave; used in messages
     melody: Melody
     found: Found
     candidates: tuple[Candidate, ...]
-    placements: Placements  # where each of the melody's notes went, in the file's order
+    placements: Placements  # the measure and tick of each note of the melody, in the file's order
     _split: Split = field(repr=False)
     _track: Track = field(repr=False)  # the melody's
     _notes: tuple[FileNote, ...] = field(repr=False)  # the melody's
@@ -91,12 +91,12 @@ class Song:
         pickup: Fraction | None = None,
         tolerance: Fraction | None = None,
     ) -> Song:
-        """Read a file, or its bytes, and find the melody.
+        """Read a MIDI file, or its bytes, and find the melody.
 
-        `track` is a number as people count (1 is the first), a name or a part of one; `channel` is 1 to 16;
-        `pickup` is the length in quarter notes of an incomplete measure at the start, None to find it;
-        `tolerance` as in `grid.melody_of`. Raises InputError for what is not a MIDI file or holds no measure
-        to work on.
+        `track` is a number from 1, a track's name, or a part of the name. `channel` is 1 to 16. `pickup` is the length
+        in quarter notes of an incomplete measure at the start; None detects it. `tolerance` is explained in
+        `quantise.melody_of`. Raises InputError for bytes that are not a MIDI file, and for a file without a measure
+        that arvae can read.
         """
         data = source if isinstance(source, bytes) else read_bytes(Path(source))
         where = name or ("standard input" if isinstance(source, bytes) else str(source))
@@ -139,7 +139,7 @@ class Song:
 
     @property
     def tempo(self) -> float:
-        """Quarter notes a minute where the melody begins; DEFAULT_TEMPO where the file gives none."""
+        """The tempo where the melody begins, in quarter notes per minute; DEFAULT_TEMPO if the file has none."""
         start = self._notes[0].start
         tracks = [self._track.events] if self._split.format == INDEPENDENT_TRACKS else [
             parse_track(self._split.track(i), self.name).events for i in range(len(self._split.tracks))
@@ -152,11 +152,11 @@ class Song:
 
     @property
     def velocity(self) -> int:
-        """The median of its notes'."""
+        """The median velocity of the melody's notes, 1 to 127."""
         return int(np.median([note.velocity for note in self._notes]))
 
     def whole(self) -> Melody:
-        """The melody with rests before its pickup and after its last note, so that these measures are full too."""
+        """The melody with rests before its pickup and after its last note, which make these two measures complete."""
         bars = self.melody.bars
         full = bars[1] if bars[0].number == 0 and len(bars) > 1 else bars[0]
         delay = (full.end - full.start) - (bars[0].end - bars[0].start) - bars[0].start
@@ -175,9 +175,9 @@ class Song:
         return replace(melody, bars=tuple(replace(bar, number=first + i) for i, bar in enumerate(melody.bars)))
 
     def write(self, rows: Sequence[Row | None]) -> bytes:
-        """The file with these rows, one a bar, None for those that pass through.
+        """The bytes of the file with these token rows: one row for each measure, and None for one without tokens.
 
-        Raises ValueError if a bar that passes through has a row, or another has none.
+        Raises ValueError if a measure without tokens has a row, or a measure with tokens has none.
         """
         track = splice(self._track, self._notes, self.melody, self.placements, rows, self.ticks_per_quarter)
         if track is None:
@@ -186,7 +186,7 @@ class Song:
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file's bytes. Raises InputError where there are none to be had."""
+    """The bytes of a file. Raises InputError if it cannot be read."""
     if path.is_dir():
         raise InputError("it is a directory", where=str(path), remedy="name the files in it")
     try:
@@ -198,7 +198,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def _signatures(tracks: Sequence[Sequence[Event]]) -> list[Signature]:
-    """The meter map; on one tick the first track's counts."""
+    """The time signatures of the tracks, sorted by tick. On one tick, the first track comes first."""
     found: list[Signature] = []
     for events in tracks:
         for event in events:
@@ -209,7 +209,7 @@ def _signatures(tracks: Sequence[Sequence[Event]]) -> list[Signature]:
 
 
 def _fifths(tracks: Sequence[Sequence[Event]], index: int, tick: int, form: int) -> int | None:
-    """The key signature in force at a tick, else the first: the melody's track's, else any other's."""
+    """The key signature in force at a tick, or else the first one, from the melody's track or else another one."""
     others = [] if form == INDEPENDENT_TRACKS else [t for i, t in enumerate(tracks) if i != index]
     for events in (tracks[index], *others):
         found = [
@@ -224,7 +224,7 @@ def _fifths(tracks: Sequence[Sequence[Event]], index: int, tick: int, form: int)
 
 
 def _check(melody: Melody, placements: Placements, where: str) -> None:
-    """Raise InputError unless a note begins in a measure that has tokens."""
+    """Raise InputError if no note begins in a measure with tokens."""
     if bool((placements.tick >= 0).any()):
         return
     reasons = Counter((melody.bars[i].reason or "").partition(" at ")[0] for i in placements.measure.tolist())
@@ -249,11 +249,11 @@ def new_midi(
     velocity: int | Sequence[int] = 80,
     signatures: Sequence[str] = (),
 ) -> bytes:
-    """A type 1 file from token rows, one a measure with its meter; a row of None is silent.
+    """Write a MIDI file of type 1 from token rows, with a row and a meter for each measure. A row of None is silent.
 
-    `tempo` is in quarter notes a minute; `shift`, `fifths` and `velocity` are one for all measures or one each;
-    `signatures` is how each measure's meter is written ("2/2" for 4/4), its name where there are none. Tokens are at
-    their ticks exactly and notes last to the next event.
+    `tempo` is in quarter notes per minute. `shift`, `fifths` and `velocity` are one value for all measures, or one for
+    each measure. `signatures` has the time signature to write for each measure ("2/2" for 4/4); without it, the names
+    of the meters are written. Notes begin exactly on their ticks and last to the next event.
     """
     barlines = np.cumsum([0, *(meter.quarters * TICKS_PER_QUARTER for meter in meters)]).tolist()
     conductor = [meta(0, TEMPO, round(60e6 / tempo).to_bytes(3, "big"))]

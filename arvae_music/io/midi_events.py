@@ -1,17 +1,15 @@
-"""A MIDI file as its bytes: chunks, and the events of a track with absolute ticks. No music here.
+"""The bytes of a MIDI file: its chunks, and the events of a track with absolute ticks.
 
-A splice must give back everything that it does not mean to change, and MIDI libraries drop or rewrite some
-of it (unknown chunks, trailing bytes, running status, odd encodings of text). So a file stays what it was:
-`split` says where its chunks lie, `parse_track` reads the one track that changes into events that carry
-their own bytes, `encode_track` puts them together again, and `with_track` copies all other chunks as they
-are.
+An edit must keep every byte that it does not change. MIDI libraries drop or rewrite some of them (unknown chunks,
+trailing bytes, running status, unusual text encodings), so arvae works on the bytes: `split` finds the chunks,
+`parse_track` reads the one track that changes into events that keep their bytes, `encode_track` writes them again, and
+`with_track` copies all other chunks.
 
-Read leniently, as players do: running status goes on across meta events and sysex (the standard ends it
-there), a track may lack its end-of-track or go on after it, unknown chunks and trailing bytes are kept.
-What cannot be read without guessing is an InputError: a chunk that the file ends in, a data byte with no
-status.
+Reading is lenient, as in players. Running status continues after meta events and sysex, where the standard ends it. A
+track may lack its end-of-track event or continue after it. Unknown chunks and trailing bytes are kept. Data that could
+only be guessed raise InputError: a truncated chunk, or a data byte without a status.
 
-The Standard MIDI File 1.0 specification is the source; mido is the independent oracle of the tests.
+The code follows the Standard MIDI File 1.0 specification; the tests compare it with mido.
 """
 
 from __future__ import annotations
@@ -30,11 +28,11 @@ TRACK_NAME, INSTRUMENT_NAME = 0x03, 0x04
 END_OF_TRACK, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x2F, 0x51, 0x58, 0x59
 LONGEST_VARIABLE = 4  # bytes of a variable-length number
 _CHANNEL_DATA = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
-_SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # system common messages are rare in files but lawful to skip
+_SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # system common messages are rare in files and may be skipped
 
 
 class Event(NamedTuple):
-    """An event at an absolute tick. `data` begins with its status byte, also where the file left it out."""
+    """An event at an absolute tick. `data` begins with the status byte, even if the file left it out."""
 
     tick: int
     data: bytes
@@ -42,17 +40,17 @@ class Event(NamedTuple):
 
     @property
     def kind(self) -> int:
-        """The status without its channel; META, SYSEX and the like are their own."""
+        """The status byte without its channel. META, SYSEX and similar bytes have no channel to remove."""
         status = self.data[0]
         return status if status >= 0xF0 else status & 0xF0
 
     @property
     def channel(self) -> int:
-        """0 to 15; only for channel messages."""
+        """The channel, 0 to 15. Only channel messages have one."""
         return self.data[0] & 0x0F
 
     def meta(self, kind: int) -> bytes | None:
-        """The payload if this is a meta event of that kind."""
+        """The payload of a meta event of that kind; None for any other event."""
         if self.data[0] != META or self.data[1] != kind:
             return None
         _, at = _variable(self.data, 2)
@@ -62,13 +60,13 @@ class Event(NamedTuple):
 @dataclass(frozen=True)
 class Chunk:
     kind: bytes
-    start: int  # of its body
+    start: int  # where its body begins in the file
     end: int
 
 
 @dataclass(frozen=True)
 class Split:
-    """Where things lie in a file's bytes."""
+    """A file's bytes, its header fields, and the positions of its tracks."""
 
     data: bytes
     format: int
@@ -80,7 +78,7 @@ class Split:
         return self.data[chunk.start : chunk.end]
 
     def with_track(self, index: int, body: bytes) -> bytes:
-        """The file with another body for one track and everything else as it was."""
+        """The file with a new body for one track; all other bytes stay as they were."""
         chunk = self.tracks[index]
         data = self.data[: chunk.start - 4] + struct.pack(">I", len(body)) + body + self.data[chunk.end :]
         if data[:4] != b"RIFF":
@@ -93,11 +91,11 @@ class Split:
 @dataclass(frozen=True)
 class Track:
     events: list[Event]
-    tail: bytes = b""  # whatever the chunk holds after its end-of-track
+    tail: bytes = b""  # bytes of the chunk after the end-of-track event
 
 
 class FileNote(NamedTuple):
-    """A note of one track, and its two events. `off` is None where the file never ends it."""
+    """A note of one track and the indices of its two events. `off` is None if the file never ends the note."""
 
     on: int  # index of its event
     off: int | None
@@ -109,7 +107,7 @@ class FileNote(NamedTuple):
 
 
 def split(data: bytes, where: str) -> Split:
-    """The chunks of a MIDI file. Raises InputError for what is not one, is truncated, or counts in frames."""
+    """Find the chunks of a MIDI file. Raises InputError for other, truncated or damaged files, and for SMPTE time."""
     if not data:
         raise InputError("it is empty", where=where)
     at = 20 if data[:4] == b"RIFF" and data[8:16] == b"RMIDdata" else 0  # a .rmi file wraps one
@@ -120,10 +118,10 @@ def split(data: bytes, where: str) -> Split:
         raise truncated
     length, form, count, division = struct.unpack_from(">IHHH", data, at + 4)
     if form > 2 or length < 6:
-        raise InputError("it is damaged: its header makes no sense", where=where, remedy="export it again")
+        raise InputError("it is damaged: its header is not valid", where=where, remedy="export it again")
     if division >= 0x8000:
         raise InputError(
-            "it counts time in SMPTE frames, which have no beats", where=where, remedy="export it in ticks"
+            "it counts time in SMPTE frames, without beats", where=where, remedy="export it in ticks"
         )
     if division == 0:
         raise InputError("it has no ticks in a quarter note", where=where, remedy="export it again")
@@ -139,7 +137,7 @@ def _chunks(data: bytes, at: int, truncated: InputError) -> Iterable[Chunk]:
         if at + 8 + length > len(data):
             if kind == b"MTrk":
                 raise truncated
-            return  # trailing bytes that are no chunk
+            return  # trailing bytes that are not a chunk
         yield Chunk(kind, at + 8, at + 8 + length)
         at += 8 + length
 
@@ -165,7 +163,7 @@ def variable(value: int) -> bytes:
 
 
 def parse_track(body: bytes, where: str) -> Track:
-    """The events of a track. Raises InputError where they stop making sense."""
+    """The events of a track. Raises InputError for a damaged or truncated track."""
     events: list[Event] = []
     at, tick, status = 0, 0, 0
     try:
@@ -196,7 +194,7 @@ def parse_track(body: bytes, where: str) -> Track:
 
 
 def _event_end(body: bytes, at: int, status: int) -> int:
-    """Where the event ends whose status has been read and whose data begin at `at`."""
+    """Where an event with this status ends, if its data begin at `at`."""
     if status < 0xF0:
         return at + _CHANNEL_DATA[status & 0xF0]
     if status in (META, SYSEX, ESCAPE):
@@ -206,7 +204,7 @@ def _event_end(body: bytes, at: int, status: int) -> int:
 
 
 def encode_track(track: Track) -> bytes:
-    """The bytes of a track, without the status bytes that events leave out where the one before allows it."""
+    """The bytes of a track. Events with running status are written without their status byte where possible."""
     parts: list[bytes] = []
     tick, status = 0, 0
     for event in track.events:
@@ -222,10 +220,10 @@ def meta(tick: int, kind: int, payload: bytes) -> Event:
 
 
 def file_notes(events: Sequence[Event]) -> list[FileNote]:
-    """The notes of a track in the order of their beginnings.
+    """The notes of a track, in the order of their onsets.
 
-    Where a pitch is struck again while it sounds, the first end belongs to the first beginning. A note
-    without an end lasts to the end of the track.
+    If a pitch begins again while it sounds, the first note-off ends the first note. A note without a note-off lasts to
+    the end of the track.
     """
     notes: list[FileNote] = []
     open_notes: dict[tuple[int, int], deque[int]] = defaultdict(deque)

@@ -1,15 +1,15 @@
 """Notated music: the parts, measures and notes of a score, as music21 or the ABC reader finds them.
 
     read_part   a music21 part -> Part
-    tied        notes, with those that are tied made one
+    tied        notes, with tied notes joined into one
     to_midi     parts -> a type 1 MIDI file
 
 Positions are exact fractions of a quarter note. A measure is as long as its contents, whatever its time signature says.
 Grace notes, chord symbols and unpitched notes are dropped; a chord is several notes that begin together.
 
-In the MIDI file every part is a track with the part's name, so that `--track` and the choice of the melody work as they
-do for MIDI, and the other parts are kept beside the edited one. TICKS_PER_QUARTER holds triplets, quintuplets and
-septuplets exactly. The barlines are those of the first part:
+In the MIDI file every part is a track with the part's name, so that `track` and the choice of the melody work as they
+do for MIDI, and an edit keeps the other parts. TICKS_PER_QUARTER holds triplets, quintuplets and septuplets exactly.
+The barlines are those of the first part:
 
 1. A short first measure is the pickup. `to_midi` returns its length where no time signature can express it.
 2. Two measures that a repeat sign splits, and that together fill the time signature, are one measure.
@@ -45,9 +45,9 @@ TICKS_PER_QUARTER = 5040  # 16 * 9 * 5 * 7
 VELOCITY = 80
 RELEASE = 64
 CHANNELS = [n for n in range(16) if n != 9]  # no drums
-SHORTEST_SIGNED = Fraction(1, 2)  # quarters: a pickup that gets a time signature of its own
+SHORTEST_SIGNED = Fraction(1, 2)  # quarter notes: the shortest pickup that gets its own time signature
 LARGEST_DENOMINATOR = 64
-SLOWEST = 0xFFFFFF  # microseconds in a quarter note
+SLOWEST = 0xFFFFFF  # microseconds per quarter note, the slowest tempo that a MIDI file can hold
 
 
 @dataclass(frozen=True, order=True)
@@ -57,7 +57,7 @@ class Sound:
     start: Fraction
     end: Fraction
     pitch: int  # MIDI
-    tied: bool = False  # to the note before
+    tied: bool = False  # whether it is tied to the note before
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Measure:
     signature: str  # in force, as written: "2/2"; "" without one
     fifths: int | None = None  # the key signature in force
     number: int | None = None  # as printed; None without one
-    second_ending: bool = False  # begins one, so that it does not continue the measure before it
+    second_ending: bool = False  # whether it begins a second ending, and so does not continue the measure before
 
     @property
     def end(self) -> Fraction:
@@ -93,7 +93,7 @@ class Part:
     measures: tuple[Measure, ...]
     sounds: tuple[Sound, ...]
     program: int = 0  # General MIDI
-    tempi: tuple[tuple[Fraction, float], ...] = ()  # place, quarter notes a minute
+    tempi: tuple[tuple[Fraction, float], ...] = ()  # position, quarter notes per minute
 
 
 @lru_cache(maxsize=256)  # a meter computes its grid once for each Meter object
@@ -105,7 +105,7 @@ def _meter(signature: str) -> Meter | None:
 
 
 def read_part(part: Any) -> Part:
-    """A music21 part at the pitches that it holds."""
+    """Read a music21 part. Pitches are taken as they are, without transposition."""
     program = getattr(part.getInstrument(returnDefault=True), "midiProgram", None)
     tempi = [
         (Fraction(mark.getOffsetInHierarchy(part)), mark.getQuarterBPM() or 0.0)
@@ -148,7 +148,7 @@ def _sounds(measure: Any) -> Iterator[Sound]:
 
 
 def tied(sounds: Iterable[Sound]) -> list[Timed]:
-    """Notes sorted by start, each with the ones that are tied to it. A tie with no note before it is ignored."""
+    """Join tied notes, and sort by start. A tie without a note before it is ignored."""
     whole: list[Timed] = []
     latest: dict[int, int] = {}  # pitch -> index into `whole`
     for sound in sorted(sounds):
@@ -162,7 +162,8 @@ def tied(sounds: Iterable[Sound]) -> list[Timed]:
 
 
 def to_midi(parts: Sequence[Part]) -> tuple[bytes, Fraction | None]:
-    """A MIDI file, and the length of its pickup in quarter notes: 0 without one, None where a time signature gives it.
+    """Write a MIDI file. Also returns the length of its pickup in quarter notes: 0 without a pickup, None if a time
+    signature in the file gives it.
 
     At least one part must have a measure.
     """
@@ -179,7 +180,7 @@ def to_midi(parts: Sequence[Part]) -> tuple[bytes, Fraction | None]:
 
 
 def ticks(quarters: Fraction) -> int:
-    """File ticks of a new file."""
+    """Quarter notes as ticks of a new file."""
     return round(quarters * TICKS_PER_QUARTER)
 
 

@@ -1,28 +1,28 @@
-"""From timed notes to a melody: played onsets snapped to the tick grid, measure by measure.
+"""Turn timed notes into a melody: snap played onsets to the tick grid, measure by measure.
 
-Real files are not on the grid. One common converter writes every onset a tick late, players drift by tens
-of milliseconds, and note ends say how a note was played (staccato, legato) rather than how it is written.
-What is done about each, in this order:
+Real files are not on the grid. One common converter writes every onset a tick late, players drift by tens of
+milliseconds, and the end of a note depends on its articulation (staccato, legato) more than on its notated length. The
+steps are:
 
-1. Barlines come from the meter map and the pickup (`barlines`). `snapping` does steps 2 and 3.
-2. Lateness: where the middle half of all onsets is off the grid by about the same amount, that amount is
-   the file's, not the notes', and is taken off first.
-3. Onsets go to the nearest grid tick, which may be the next barline. Within a simple beat the grid is the
-   pure duple one (0, 1/4, 1/2, 3/4) or the pure triple one (0, 1/3, 2/3), whichever lies nearer to all its
-   onsets. In doubt it is triple where both thirds are struck, else whichever prevails in the file: a late
-   sixteenth is not read as a triplet. Both grids together only where the pure ones are clearly worse.
-   An onset farther than `tolerance` beats from its tick, or two on one tick, make the measure an "off-grid
-   rhythm". The tolerance is EXACT_TOLERANCE where most onsets lie on the grid, so that a quintuplet among
-   them is not forced onto it, and PLAYED_TOLERANCE elsewhere.
-4. Ends. In a file that is NOTATED (nearly all ends lie on the grid) an end is where it lies. In a PLAYED
-   one a gap shorter than REST_QUARTERS before the next onset is articulation, and a longer one is a rest,
-   which starts on the next eighth (third of a triple beat): players cut notes short.
-5. An overlap with the next note of less than half that note, and less than an eighth, is legato and
-   trimmed. A longer one makes "two notes at once" of every measure it reaches into.
+1. Barlines are found from the time signatures and the pickup (`barlines`). `snapping` does steps 2 and 3.
+2. Lateness: if the middle half of all onsets is off the grid by about the same amount, the whole file is late by that
+   amount, and it is subtracted from all times.
+3. Onsets move to the nearest grid tick, which may be the next barline. The grid of a simple beat is duple (0, 1/4, 1/2,
+   3/4) or triple (0, 1/3, 2/3), whichever is nearer to all onsets of the beat. If both are about as near, it is triple
+   if notes begin on both thirds, and else the grid that prevails in the file, so that a late sixteenth is not read as a
+   triplet. Both grids are combined only if each alone is clearly worse. A measure with an onset farther than
+   `tolerance` beats from its tick, or with two onsets on one tick, is an "off-grid rhythm". The tolerance is
+   EXACT_TOLERANCE if most onsets lie on the grid, so that a quintuplet is not forced onto it, and else
+   PLAYED_TOLERANCE.
+4. Ends: in a NOTATED file, where nearly all ends lie on the grid, ends stay where they are. In a PLAYED file, players
+   cut notes short. So a gap shorter than REST_QUARTERS before the next onset is articulation, and a longer one is a
+   rest, which starts on the next eighth, or on the next third of a triple beat.
+5. Overlaps: an overlap of less than half of the next note, and of less than an eighth, is legato and is cut off. A
+   longer one makes every measure that it reaches "two notes at once".
 
-What does not fit is never forced: its measure passes through with the reason. All times are integers in the
-units of `barlines`; the work is vectorised over the notes, so that a corpus of a million files can be read.
-`tokens.cut` says the same of one measure of exact notes; the tests hold the two against each other.
+Notes are never forced onto the grid. A measure that does not fit passes through: it has no tokens, but the reason, and
+an edit leaves it unchanged. All times are integers in the units of `barlines`. The code is vectorised over the notes,
+so that large corpora can be read. `tokens.cut` does the same for one measure of exact notes; the tests compare the two.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ from .snapping import (
     within,
 )
 
-NOTATED_SHARE = 0.95  # of the ends on the grid
-NOTATED_QUARTERS = 1 / 50  # how near the grid such an end is; never less than a file tick
-REST_QUARTERS = 0.45  # the shortest gap that is a rest in a played file: an eighth, slightly short
-OVERSHOOT_QUARTERS = 1 / 8  # how long a played note may sound into a rest
-LEGATO_QUARTERS = 0.5  # the longest overlap that is legato
+NOTATED_SHARE = 0.95  # share of the note ends that must lie on the grid in a notated file
+NOTATED_QUARTERS = 1 / 50  # quarter notes between the grid and an end on it; never less than a file tick
+REST_QUARTERS = 0.45  # quarter notes: the shortest rest in a played file, slightly less than an eighth
+OVERSHOOT_QUARTERS = 1 / 8  # quarter notes that a played note may sound into a rest
+LEGATO_QUARTERS = 0.5  # quarter notes: the longest legato overlap
 
 TWO_AT_ONCE = "two notes at once"
 OFF_GRID = "off-grid rhythm"
@@ -72,7 +72,7 @@ _REST_TICKS = (np.array([0, 3, 6]), TRIPLE_TICKS, np.array([0, 2, 4, 6]))  # dup
 
 
 class TickNote(NamedTuple):
-    """A note as a file has it: file ticks, MIDI pitch, velocity."""
+    """A note of a file: start and end in file ticks, MIDI pitch, velocity."""
 
     start: int
     end: int
@@ -82,11 +82,12 @@ class TickNote(NamedTuple):
 
 @dataclass(frozen=True)
 class Placements:
-    """Where each note went, in the order in which the notes were given.
+    """The measure and tick of each note, in the order of the input.
 
-    `measure` indexes the melody's bars. `tick` is -1 in a bar that passes through. `deviation` is how many
-    file ticks after its tick a note was played (0 where tick is -1). `late` is the part of it that is the
-    file's. `notated` says that note ends lie on the grid; `pickup` is the one used, in quarter notes.
+    `measure` indexes the melody's bars. `tick` is -1 in a measure that passes through. `deviation` is how many file
+    ticks after its tick a note was played (0 where `tick` is -1). `late` is the lateness of the whole file, which is
+    part of every deviation. `notated` is whether note ends lie on the grid. `pickup` is the length of the incomplete
+    first measure in quarter notes, 0 if it is complete.
     """
 
     measure: Ints  # (n,)
@@ -98,7 +99,7 @@ class Placements:
 
 
 class _Notes(NamedTuple):
-    """Sorted by start, in units."""
+    """The notes (n,) sorted by start; times in units."""
 
     start: Ints
     end: Ints
@@ -116,13 +117,13 @@ def melody_of(
     pickup: Fraction | None = None,
     tolerance: Fraction | None = None,
 ) -> tuple[Melody, Placements]:
-    """The melody that some notes make, and where each of them went.
+    """Make a melody from notes, and return it with the position of each note.
 
-    `notes` may also be an (n, 4) integer array with the same columns. `signatures` are (file tick,
-    numerator, denominator). `fifths` is the key signature, None to estimate it. The melody covers `length`
-    file ticks, and every note. `pickup` in QUARTER NOTES is the length of the incomplete measure at the
-    start; None finds it. `tolerance` in beats; None chooses it. No notes give silent measures. Raises
-    InputError for a length out of all reason.
+    `notes` may also be an (n, 4) integer array with the columns of TickNote. `signatures` are (file tick, numerator,
+    denominator). `fifths` is the key signature, sharps positive; None estimates it. The melody covers `length` file
+    ticks, and every note. `pickup` is the length of the incomplete measure at the start in quarter notes; None detects
+    it. `tolerance` is in beats; None chooses it. Without notes the measures are silent. Raises InputError for a piece
+    that is too long to be music.
     """
     tpq = ticks_per_quarter
     table = np.asarray(notes, dtype=np.int64).reshape(-1, 4)
@@ -133,7 +134,7 @@ def melody_of(
     last = max(length * UNITS, int(played.end.max(initial=0)))
     measures = spans(signatures, tpq, last, offset or (None if pickup is None else 0), name)
     if measures[0].reason == PICKUP:
-        offset = measures[0].end  # of a short first signature too
+        offset = measures[0].end  # also if a short first signature marks the pickup
     beats = all_beats(measures, tpq)
     late, usual = lateness(start, beats)
     limit = usual if tolerance is None else float(tolerance)
@@ -157,7 +158,7 @@ def melody_of(
 
 
 def _trim(measures: list[Span], beats: Beats, snapped: Snapped, last: int, offset: int) -> tuple[list[Span], Beats]:
-    """Without the measures in which nothing begins and that less than an eighth of the piece reaches into."""
+    """Drop the last measures if no note begins in them and less than an eighth of the piece lies in them."""
     eighth = 6 * beats.unit
     keep = int(beats.span[snapped.beat].max(initial=0))
     while keep + 1 < len(measures) and measures[keep + 1].start < last - eighth:
@@ -175,7 +176,7 @@ def _trim(measures: list[Span], beats: Beats, snapped: Snapped, last: int, offse
 def _ends(
     time: Ints, follower: Ints, chords: Ints, beats: Beats, snapped: Snapped, tolerance: float
 ) -> tuple[bool, Ints]:
-    """Whether the file is notated, and the cell (n,) before which each note ends, its `follower`'s at most."""
+    """Whether the file is notated, and the cell (n,) before which each note ends, at most its `follower`'s cell."""
     cell = beats.cell[snapped.beat] + snapped.tick
     following = np.append(cell, beats.cells)[follower]
     beat, fraction = within(time, beats)
@@ -183,9 +184,9 @@ def _ends(
     simple, simple_error = nearest_of(fraction, SIMPLE, ALL_TICKS, 12)
     compound, compound_error = nearest_of(fraction, COMPOUND, ALL_TICKS, 18)
     error = np.where(kind == SIMPLE_BEAT, simple_error * 12, compound_error * 18)
-    told = kind != NO_GRID
-    told[chords] = told[chords - 1] = False  # another voice may be in another manner
-    near = np.abs(error[told]) <= max(12 * NOTATED_QUARTERS, UNITS / beats.unit)
+    counted = kind != NO_GRID
+    counted[chords] = counted[chords - 1] = False  # a second voice may be played differently
+    near = np.abs(error[counted]) <= max(12 * NOTATED_QUARTERS, UNITS / beats.unit)
     notated = bool(near.mean() >= NOTATED_SHARE) if len(near) else True
     if notated:
         tick = np.where(kind == COMPOUND_BEAT, compound, simple)
@@ -203,12 +204,12 @@ def _ends(
 
 
 def _end_of(beats: Beats) -> int:
-    """Where the last beat ends, in units; for one of a measure that passes through, where it starts."""
+    """Where the last beat ends, in units. A beat in a measure that passes through ends where it starts."""
     return int(beats.start[-1]) + (0, 12, 18)[int(beats.kind[-1])] * beats.unit
 
 
 def _rests(time: Ints, beats: Beats, snapped: Snapped) -> tuple[Ints, Ints]:
-    """Beat and tick of the first places, from some times on, where the rest after a played note may start."""
+    """Beat and tick of the first position at or after each time where the rest after a played note may start."""
     beat, fraction = within(time, beats)
     ticks = []
     for places, grid in zip(_REST_TICKS, (SIMPLE, SIMPLE, COMPOUND), strict=True):
@@ -220,9 +221,9 @@ def _rests(time: Ints, beats: Beats, snapped: Snapped) -> tuple[Ints, Ints]:
 
 
 def _row(end_cell: Ints, token: Ints, measures: list[Span], beats: Beats, snapped: Snapped) -> Ints:
-    """The tokens of all cells. Pitches out of range are put in as they are: `_reasons` names them."""
+    """The tokens of all cells. Pitches out of range are not checked here, but in `_reasons`."""
     cell = beats.cell[snapped.beat] + snapped.tick
-    row = np.full(beats.cells + 1, HOLD)  # one more, for rests after the end
+    row = np.full(beats.cells + 1, HOLD)  # one more cell, for rests after the end
     row[end_cell] = REST
     row[cell] = token
     opening = beats.cell[beats.in_span == 0]
@@ -242,7 +243,7 @@ def _reasons(
     snapped: Snapped,
     tolerance: float,
 ) -> list[str | None]:
-    """Why each measure passes through; the first reason that applies."""
+    """The first reason why each measure passes through, or None for a measure that can be read."""
     reasons = [span.reason for span in measures]
     cell = beats.cell[snapped.beat] + snapped.tick
     span = beats.span[snapped.beat]
@@ -261,7 +262,7 @@ def _reasons(
 
 
 def _chords(played: _Notes, tpq: int) -> Ints:
-    """The notes that begin while another sounds on for longer than legato."""
+    """The indices of notes that overlap with an earlier note for longer than legato."""
     before = np.maximum.accumulate(played.end)[:-1]
     start, end = played.start[1:], played.end[1:]
     legato = np.minimum((end - start) / 2, LEGATO_QUARTERS * 12 * tpq)
@@ -269,7 +270,7 @@ def _chords(played: _Notes, tpq: int) -> Ints:
 
 
 def _followers(played: _Notes, chords: Ints, tpq: int) -> Ints:
-    """The note that each makes way for: the next, but in a chord the first that begins about where it ends."""
+    """The index of the note that follows each note: the next one, or in a chord the first that begins near its end."""
     follower = np.arange(1, len(played.start) + 1)
     over = round(OVERSHOOT_QUARTERS * 12 * tpq)
     held = chords - 1
@@ -278,10 +279,10 @@ def _followers(played: _Notes, chords: Ints, tpq: int) -> Ints:
 
 
 def _reach(played: _Notes, chords: Ints, beats: Beats) -> Ints:
-    """The index of the measure up to which each chord's notes sound together."""
+    """The index of the last measure in which the notes of each chord sound together."""
     before = np.maximum.accumulate(played.end)[chords - 1]
     both_until = np.minimum(before, played.end[chords])
-    beat = np.searchsorted(beats.start, both_until - beats.unit, "right") - 1  # a twelfth beyond is nothing
+    beat = np.searchsorted(beats.start, both_until - beats.unit, "right") - 1  # a twelfth is too short to count
     return beats.span[np.maximum(beat, 0)]
 
 
@@ -297,7 +298,7 @@ def _bars(measures: list[Span], row: Ints, reasons: list[str | None], beats: Bea
 
 
 def _places(start: Ints, reasons: list[str | None], beats: Beats, snapped: Snapped) -> tuple[Ints, Ints, Float64s]:
-    """Measure, tick in it and deviation in units of every note, sorted by start."""
+    """Measure, tick in the measure, and deviation in units of every note, sorted by start."""
     span = beats.span[snapped.beat]
     free = np.array([reason is not None for reason in reasons])[span]
     tick = snapped.tick + TICKS_PER_BEAT * beats.in_span[snapped.beat]
@@ -325,7 +326,7 @@ _KEYS = (
 
 
 def _key(shift: int, fifths: int | None) -> tuple[int, str]:
-    """The key signature that a shift belongs to, and where it comes from."""
+    """The key signature that a shift normalises, and a text that tells where it comes from."""
     used = (5 * shift + 5) % 12 - 5  # -5 .. 6; 5 semitones up undo a fifth
     if fifths is None:
         return used, "estimated"

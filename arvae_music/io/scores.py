@@ -1,10 +1,10 @@
-"""Scores (ABC, MusicXML, kern) as songs: read by music21, turned into MIDI, read back by `midi`.
+"""Read scores (ABC, MusicXML, kern) as songs: music21 reads the score, which is converted to MIDI and read by `midi`.
 
     read_any(source, ...)     a MIDI file or a score, whichever it is
     read_score(path, ...)     a score
 
-`notation` says what becomes of parts and barlines, `abc` how ABC is read. From MusicXML and kern the notes and
-key signatures come at sounding pitch, with names, programs and tempo marks. Grace notes, chord symbols and
+`notation` explains how parts and barlines are converted, and `abc` how ABC is read. Notes and key signatures of
+MusicXML and kern files are read at sounding pitch, with names, programs and tempo marks. Grace notes, chord symbols and
 unpitched notes are dropped. Repeats are not unrolled: the measures are those on the page.
 
 music21 takes a second to import, so it is imported when the first score is read.
@@ -36,9 +36,9 @@ def read_any(
     pickup: Fraction | None = None,
     tolerance: Fraction | None = None,
 ) -> Song:
-    """A song from a MIDI file or a score, told by what it begins with, else by its name. Raises InputError.
+    """Read a MIDI file or a score. Its first bytes decide which it is, or else the suffix of its name.
 
-    The options are those of `Song.read`.
+    `Song.read` explains the parameters. Raises InputError for a file that cannot be read.
     """
     data = source if isinstance(source, bytes) else read_bytes(Path(source))
     where = name or ("standard input" if isinstance(source, bytes) else str(source))
@@ -54,7 +54,7 @@ def read_any(
 
 
 def _suffix(data: bytes, where: str) -> str:
-    """The kind of score that some bytes are."""
+    """The suffix of the score format of some bytes. Raises InputError for an unknown format."""
     head = data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
     if data[:2] == b"PK":
         return ".mxl"
@@ -65,7 +65,9 @@ def _suffix(data: bytes, where: str) -> str:
     if head.startswith((b"X:", b"%abc")) or b"\nX:" in data or b"\nK:" in data:
         return ".abc"
     raise InputError(
-        "it is neither a MIDI file nor a score", where=where, remedy=f"known scores are {' '.join(FORMATS)}"
+        "it is neither a MIDI file nor a score",
+        where=where,
+        remedy=f"give a MIDI file, or a score in one of the formats {' '.join(FORMATS)}",
     )
 
 
@@ -78,7 +80,7 @@ def read_score(
     pickup: Fraction | None = None,
     tolerance: Fraction | None = None,
 ) -> Song:
-    """A song from a score; `track` is a part's number or name. `write` gives MIDI. Raises InputError."""
+    """Read a score. `track` is the number or name of a part. `Song.write` gives a MIDI file. Raises InputError."""
     where = name or str(path)
     data = read_bytes(Path(path))
     if not data.strip():
@@ -87,8 +89,8 @@ def read_score(
         parts = _abc_parts(data, where) if Path(path).suffix.lower() == ABC else read_parts(Path(path), where)[1]
     except InputError:
         raise
-    except Exception as error:  # music21 raises whatever its parsers run into
-        raise InputError(_told(error), where=where, remedy="check it in a notation program") from error
+    except Exception as error:  # music21's parsers raise many kinds of exceptions
+        raise InputError(_parser_message(error), where=where, remedy="check it in a notation program") from error
     if not parts:
         raise InputError("it has no measures", where=where, remedy="check it in a notation program")
     midi, short = to_midi(parts)
@@ -98,8 +100,8 @@ def read_score(
     )  # fmt: skip
 
 
-def _told(error: Exception) -> str:
-    """What music21 said, on one line."""
+def _parser_message(error: Exception) -> str:
+    """The first line of music21's error message."""
     lines = str(error).strip().splitlines()
     return f"music21 cannot read it ({lines[0][:120] if lines else type(error).__name__})"
 
@@ -107,14 +109,14 @@ def _told(error: Exception) -> str:
 def _abc_parts(data: bytes, where: str) -> list[Part]:
     tunes = abc.split_collection(abc.decoded(data))
     if len(tunes) != 1:
-        raise InputError(f"it holds {len(tunes)} tunes", where=where, remedy="give each its own file")
+        raise InputError(f"it holds {len(tunes)} tunes", where=where, remedy="write each tune to its own file")
     return abc.read_tune(tunes[0])[1]
 
 
 def read_parts(path: Path, where: str) -> tuple[str, list[Part]]:
     """The title of a MusicXML or kern file, "" without one, and its parts at sounding pitch.
 
-    Raises InputError for a file of several scores, and whatever music21 raises for one that it cannot read.
+    Raises InputError for a file of several scores, and music21's exceptions for one that it cannot read.
     """
     from music21 import converter, stream
 
@@ -122,7 +124,7 @@ def read_parts(path: Path, where: str) -> tuple[str, list[Part]]:
         warnings.simplefilter("ignore")
         score: Any = converter.parse(path, format=FORMATS.get(path.suffix.lower()), forceSource=True, storePickle=False)
         if isinstance(score, stream.Opus):
-            remedy = "give each its own file"
+            remedy = "write each score to its own file"
             raise InputError(f"it holds {len(score.scores)} scores", where=where, remedy=remedy)
         score.toSoundingPitch(inPlace=True)
     title = score.metadata.title if score.metadata is not None else None

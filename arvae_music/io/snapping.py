@@ -1,6 +1,7 @@
-"""Onsets onto the grid of ticks: the beats of a piece, the lateness of a file, and the nearest tick of each onset.
+"""Snap onsets to the tick grid: find the beats of a piece, the lateness of a file, and the nearest tick of each onset.
 
-Steps 2 and 3 of `quantise`, whose docstring explains the rules. Times are integers in the units of `barlines`.
+These are steps 2 and 3 of `quantise`, whose docstring explains the rules. Times are integers in the units of
+`barlines`.
 """
 
 from __future__ import annotations
@@ -15,41 +16,44 @@ from .barlines import UNITS, Span
 
 EXACT_TOLERANCE = 0.045  # beats; less than 1/20, the distance of a quintuplet
 PLAYED_TOLERANCE = 0.11  # beats; less than 1/8, the distance of a thirty-second note
-LATEST = 0.075  # quarter notes that a file may be late; less than a twelfth
-SHARP = 1 / 50  # beats; an onset as near as this lies on the grid
-SHARP_SHARE = 0.75  # of the onsets, for EXACT_TOLERANCE
+LATEST = 0.075  # quarter notes: the largest lateness of a file; less than a twelfth
+SHARP = 1 / 50  # beats: an onset this near to a tick lies on the grid
+SHARP_SHARE = 0.75  # share of onsets on the grid from which EXACT_TOLERANCE is used
 TRIPLE_BIAS = 0.003  # squared beats by which the prevailing division wins; a triplet for a sixteenth costs 1/144
-MIXED_PENALTY = 0.006  # squared beats by which a pure grid must be worse than both together,
-MIXED_RATIO = 3.0  # and how many times
+MIXED_PENALTY = 0.006  # squared beats by which both single grids must be worse before they are combined
+MIXED_RATIO = 3.0  # how many times worse they must be, too
 
 SIMPLE = np.array([*(int(12 * t) for t in SIMPLE_TICKS), 12])  # twelfths of a beat, the next beat included
 COMPOUND = np.array([*(int(6 * t) for t in COMPOUND_TICKS), 6]) * 3  # twelfths of a quarter note
 ALL_TICKS = np.arange(TICKS_PER_BEAT + 1)
 _DUPLE_TICKS = np.array([0, 1, 3, 5, 6])
 TRIPLE_TICKS = np.array([0, 2, 4, 6])
-NO_GRID, SIMPLE_BEAT, COMPOUND_BEAT = 0, 1, 2  # kinds of beat; a measure that passes through is one of NO_GRID
+NO_GRID, SIMPLE_BEAT, COMPOUND_BEAT = 0, 1, 2  # kinds of beat; a measure that passes through is one beat of NO_GRID
 
 
 class Beats(NamedTuple):
-    """Every beat of the piece, one after another."""
+    """Every beat of the piece, in order."""
 
     start: Ints
     kind: Ints
     span: Ints  # index of the measure
     in_span: Ints  # index within the measure
     cell: Ints  # index of its first tick in the row of all ticks; a beat of kind NO_GRID has one
-    cells: int
-    unit: int  # a twelfth of a quarter note: the file's ticks per quarter
+    cells: int  # how many there are
+    unit: int  # a twelfth of a quarter note in units, which equals the file's ticks per quarter
 
 
 class Snapped(NamedTuple):
+    """The grid tick of each onset."""
+
     beat: Ints  # (n,) of the tick
     tick: Ints  # (n,) within the beat
-    error: Float64s  # (n,) beats
-    triple: Mask  # (beats,) where a third is struck
+    error: Float64s  # (n,) distance from the tick in beats
+    triple: Mask  # (beats,) whether a note begins on a third of the beat
 
 
 def all_beats(measures: list[Span], tpq: int) -> Beats:
+    """The beats of all measures, from the file's ticks per quarter."""
     rows: list[tuple[int, int, int, int]] = []
     for i, span in enumerate(measures):
         if span.meter is None or span.reason is not None:
@@ -65,20 +69,20 @@ def all_beats(measures: list[Span], tpq: int) -> Beats:
 
 
 def within(time: Ints, beats: Beats) -> tuple[Ints, Float64s]:
-    """The beat that a time lies in, and how far in, in twelfths of a quarter note."""
+    """The beat of each time, and the position within the beat in twelfths of a quarter note."""
     beat = np.maximum(np.searchsorted(beats.start, time, "right") - 1, 0)
     return beat, (time - beats.start[beat]) / beats.unit
 
 
 def nearest_of(fraction: Float64s, places: Ints, ticks: Ints, per_beat: int) -> tuple[Ints, Float64s]:
-    """The tick of the nearest of `places`, and by how many beats it is missed (late is positive)."""
+    """The tick of the nearest of `places`, and the distance from it in beats (positive if late)."""
     distance = fraction[:, None] - places
     nearest = np.abs(distance).argmin(axis=1)
     return ticks[nearest], distance[np.arange(len(nearest)), nearest] / per_beat
 
 
 def lateness(start: Ints, beats: Beats) -> tuple[int, float]:
-    """By how many units the whole file is late (early: negative), and the tolerance that suits it."""
+    """How many units the whole file is late (negative if early), and the tolerance for its onsets."""
     beat, fraction = within(start, beats)
     kind = beats.kind[beat]
     fraction, kind = fraction[kind != NO_GRID], kind[kind != NO_GRID]
@@ -92,11 +96,12 @@ def lateness(start: Ints, beats: Beats) -> tuple[int, float]:
     agreed = high - low <= max(UNITS, abs(middle)) and low * high > 0
     late = round(middle) if agreed and abs(middle) <= LATEST * 12 * beats.unit else 0
     sharp = np.abs(off - late) <= max(SHARP * 12 * beats.unit, UNITS / 2)
-    exact = max(EXACT_TOLERANCE, 0.51 / beats.unit)  # rounded to a file tick at a coarse resolution
+    exact = max(EXACT_TOLERANCE, 0.51 / beats.unit)  # at a coarse resolution, times are rounded to a file tick
     return late, exact if sharp.mean() >= SHARP_SHARE else PLAYED_TOLERANCE
 
 
 def snap(time: Ints, beats: Beats, tolerance: float) -> Snapped:
+    """Find the grid tick of each onset. `tolerance` is in beats."""
     beat, fraction = within(time, beats)
     kind = beats.kind[beat]
     simple = kind == SIMPLE_BEAT
@@ -120,7 +125,7 @@ def snap(time: Ints, beats: Beats, tolerance: float) -> Snapped:
 
 
 def _prevailing(duple: Array, triple: Array) -> float:
-    """The handicap of triple beats in doubt, from the errors of all beats: positive in a duple file."""
+    """The handicap of the triple grid where both fit about as well: positive in a file of mostly duple beats."""
     clear = np.abs(duple - triple) > TRIPLE_BIAS
     balance = float(np.sign(triple - duple)[clear].sum() / (clear.sum() + 1))
     return TRIPLE_BIAS * min(max(2 * balance, -1), 1)
@@ -135,7 +140,7 @@ def _onto_next(
     beats: Beats,
     tolerance: float,
 ) -> Snapped:
-    """Carry onsets at a beat's end into the next beat, and settle those of measures without a grid."""
+    """Move onsets at the end of a beat to the next beat, and place the onsets of measures without a grid."""
     free = beats.kind[beat] == NO_GRID
     following = np.append(beats.start[1:], np.iinfo(np.int64).max)[beat]
     at_barline = free & (following - time <= tolerance * 12 * beats.unit)
@@ -145,7 +150,7 @@ def _onto_next(
 
 
 def nominal_places(beats: Beats, snapped: Snapped) -> Ints:
-    """Where the ticks of onsets are, in units."""
+    """The exact positions of the onsets' ticks, in units."""
     kind = beats.kind[snapped.beat]
     places: Ints = np.where(kind == COMPOUND_BEAT, COMPOUND[snapped.tick], SIMPLE[snapped.tick])
     nominal: Ints = beats.start[snapped.beat] + places * beats.unit

@@ -1,29 +1,31 @@
-"""Change some notes of a track and nothing else.
+"""Change some notes of a track and leave everything else as it is.
 
-The rows before and after are compared note by note (`tokens.notes_of`), and only the events of notes that
-differ are touched:
+The token rows before and after the edit are compared note by note (`tokens.notes_of`). Only the events of notes that
+differ are changed:
 
-    the same start, pitch and end   nothing
-    another end                     its note-off moves, unless the old one is right for the new end too
-    gone                            its two events go; polyphonic aftertouch stays, silent without its note
-    new                             two events come
+    the same start, pitch and end   nothing changes
+    another end                     the note-off moves, unless the old one also fits the new end
+    a note that is gone             its two events are removed; its polyphonic aftertouch stays and is not heard
+    a new note                      two events are added
 
-New notes are played as their neighbours are. What a neighbour is, is every note of the original in a
-measure with tokens, also one that now goes: so a note that only changes pitch keeps its timing, velocity
-and length. Between neighbours the values are interpolated in time:
+A measure without tokens "passes through": its notes stay as they are.
 
-    onset      the tick's place plus the neighbours' deviation, held to NEAR around the file's own lateness,
-               so that it is read back as what it was written as
-    velocity   the neighbours'
-    end        in a NOTATED file (see `grid`) the nominal end plus the neighbours' deviation of ends; in a
-               PLAYED one cut short in the neighbours' proportion, by at most LONGEST_CUT, lest it be read
-               as a rest
-    note-off   the nearest neighbour's kind (0x80, or a note-on with velocity 0) and release velocity
+New notes are played like their neighbours. Neighbours are all notes of the original in measures with tokens, including
+those that the edit removes. So a note that only changes its pitch keeps its timing, velocity and length. Between two
+neighbours, values are interpolated in time:
 
-A note that rings from a measure that passes through into one whose row no longer opens with HOLD ends on
-the barline. No note overlaps one of its own pitch, and a new overlap with another is cut to what `grid`
-reads as legato. At equal ticks note-offs go first and note-ons last. The end of the track moves if notes
-outlast it.
+    onset      the tick's position plus the neighbours' deviation, which is limited to NEAR around the lateness of the
+               file, so that reading the new file finds the same tick
+    velocity   the neighbours' velocity
+    end        in a NOTATED file (see `quantise`), the nominal end plus the deviation of the neighbours' ends; in a
+               PLAYED file, the note is shortened in proportion to its neighbours, but by at most LONGEST_CUT, so that
+               the gap is not read as a rest
+    note-off   the kind (0x80, or a note-on with velocity 0) and the release velocity of the nearest neighbour
+
+A note may ring from a measure that passes through into the next. If the new row of the next measure does not begin with
+HOLD, the note ends on the barline. Notes of one pitch never overlap. A new overlap of two pitches is cut to a length
+that `quantise` reads as legato. At equal ticks note-offs come first and note-ons last. The end of the track moves if a
+note lasts longer.
 """
 
 from __future__ import annotations
@@ -41,10 +43,10 @@ from .midi_events import END_OF_TRACK, NOTE_OFF, NOTE_ON, Event, FileNote, Track
 from .quantise import LEGATO_QUARTERS, NOTATED_QUARTERS, Placements
 
 NEAR = 1 / 30  # quarter notes; less than half of a twelfth, the distance between a sixteenth and a triplet
-LONGEST_CUT = 0.35  # quarter notes; less than an eighth less grid.OVERSHOOT_QUARTERS
-SHORTEST_SHARE = 0.1  # of its nominal length that a played note keeps
-RELEASE = 64  # velocity of a note-off where no neighbour tells
-LEGATO_LEFT = 0.9  # of the overlap that `grid` still reads as legato
+LONGEST_CUT = 0.35  # quarter notes; below an eighth minus quantise.OVERSHOOT_QUARTERS
+SHORTEST_SHARE = 0.1  # the least share of its nominal length that a played note keeps
+RELEASE = 64  # velocity of a note-off without a neighbour
+LEGATO_LEFT = 0.9  # how much of the longest legato overlap of `quantise` may remain
 
 Place = tuple[int, int]  # measure, tick
 
@@ -73,10 +75,10 @@ def splice(
     rows: Sequence[Row | None],
     ticks_per_quarter: int,
 ) -> Track | None:
-    """The track with the rows' notes in place of the melody's; None where that changes nothing.
+    """The track with the notes of `rows` in place of the melody's notes, or None if no note differs.
 
-    `notes` are the melody's in the track, `placements` theirs. Raises ValueError for rows that don't fit the
-    melody's bars.
+    `notes` are the melody's notes in the track, and `placements` has their positions. Raises ValueError for rows that
+    do not fit the melody's measures.
     """
     _validate(melody, rows)
     manner = _Manner(notes, melody, placements, ticks_per_quarter)
@@ -100,7 +102,7 @@ def _validate(melody: Melody, rows: Sequence[Row | None]) -> None:
 
 
 class _Manner:
-    """How the melody is played: what new notes learn from their neighbours."""
+    """How the melody is played. New notes take their timing, length and velocity from it."""
 
     def __init__(
         self, notes: Sequence[FileNote], melody: Melody, placements: Placements, ticks_per_quarter: int
@@ -137,7 +139,7 @@ class _Manner:
         return bar.start + self.ticks[bar.meter][tick]
 
     def sound(self, note: TokenNote) -> _Sound:
-        """A note of the new rows as it is played; the original where nothing differs."""
+        """A note of the new rows as it is played; the original note if nothing differs."""
         place, until = (note.measure, note.tick), (note.end_measure, note.end_tick)
         if place not in self.before:
             at = self.place(*place)
@@ -154,17 +156,17 @@ class _Manner:
         return _Sound(original.start, end, note.pitch, original.velocity, kept, end != original.end)
 
     def _share(self, at: float) -> float:
-        """Of its nominal length that a note is played."""
+        """The share of its nominal length that a note at `at` is played."""
         return float(np.interp(at, self.places, self.shares))
 
     def _deviation(self, at: float) -> float:
-        """Of a new onset, in file ticks."""
+        """How late a new onset at `at` is played, in file ticks."""
         near = NEAR * self.tpq
         deviation = float(np.interp(at, self.places, self.deviations))
         return min(max(deviation, self.late - near), self.late + near)
 
     def end(self, start: int, until: Place, share: float = 1.0) -> int:
-        """Where a note that is played for `share` of its length ends."""
+        """The file tick where a note ends that is played for `share` of its nominal length."""
         nominal = self.place(*until)
         if self.notated:
             return max(start + 1, round(nominal + self._end_deviation(nominal)))
@@ -175,7 +177,7 @@ class _Manner:
         return float(np.interp(at, self.ends, self.end_deviations)) if len(self.ends) else self.late
 
     def release(self, start: int) -> int | None:
-        """The event of the neighbour's note-off that a new note's is made like."""
+        """The index of the nearest neighbour's note-off, which the note-off of a new note resembles."""
         known = [(abs(at - start), off) for at, off in self.releases if off is not None]
         return min(known)[1] if known else None
 
@@ -187,7 +189,7 @@ def _untouchable(
     rows: Sequence[Row | None],
     manner: _Manner,
 ) -> list[_Sound]:
-    """The notes that begin in measures that pass through, which may have to end earlier in the next."""
+    """The notes that begin in measures that pass through. They stay, but may have to end earlier in the next one."""
     own = np.flatnonzero(placements.tick < 0).tolist()
     sounds = {i: _Sound(notes[i].start, notes[i].end, notes[i].pitch, notes[i].velocity, i) for i in own}
     after = _ringing(rows)
@@ -201,7 +203,7 @@ def _untouchable(
 
 
 def _ringing(rows: Sequence[Row | None]) -> dict[int, Place]:
-    """Where the notes end that ring into measures after one without tokens, by the measure they ring into."""
+    """Where notes end that ring out of a measure without tokens. The keys are the measures that they ring into."""
     found: dict[int, Place] = {}
     entered: int | None = None
     for m, row in enumerate(rows):
@@ -220,7 +222,7 @@ def _ringing(rows: Sequence[Row | None]) -> dict[int, Place]:
 
 
 def _separate(sounds: list[_Sound], placements: Placements, ticks_per_quarter: int) -> list[_Sound]:
-    """Cut the overlaps of notes, sorted by start, where one of the two has changed."""
+    """Cut the overlap of two notes if one of them has changed. The notes are sorted by start."""
     apart = list(sounds)
     for k, (first, second) in enumerate(pairwise(sounds)):
         same = first.pitch == second.pitch
@@ -240,7 +242,7 @@ def _rebuild(
     gone: set[int],
     manner: _Manner,
 ) -> list[Event]:
-    """The track's events with the changed sounds' in place of those of the notes that are gone."""
+    """The track's events, without those of removed notes and with those of new and changed ones."""
     dropped = {event for i in gone for event in (notes[i].on, notes[i].off)}
     offs, ons = [], []
     running = any(event.running for event in events)
@@ -257,7 +259,7 @@ def _rebuild(
     kept = [event for i, event in enumerate(events) if i not in dropped]
     has_end = bool(kept) and kept[-1].meta(END_OF_TRACK) is not None
     end = kept.pop() if has_end else meta(events[-1].tick, END_OF_TRACK, b"")
-    # A stable sort: at equal ticks note-offs, then what there was in its order, then note-ons.
+    # The sort is stable: at equal ticks note-offs come first, then the kept events in their order, then note-ons.
     merged = sorted([*offs, *kept, *ons], key=lambda event: event.tick)
     last = merged[-1].tick if merged else 0
     return [*merged, end._replace(tick=max(end.tick, last))]

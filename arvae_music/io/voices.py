@@ -1,15 +1,16 @@
-"""Which of a MIDI file's voices is the melody, and why.
+"""Choose the voice of a MIDI file that is the melody, and explain the choice.
 
-A voice is a track and a channel with notes: in a type 1 file mostly a track, in a type 0 file a channel.
-The choice, and the sentence that explains it:
+A voice is a track and a channel with notes: usually a track in a file of type 1, and a channel in a file of type 0.
+The rules, in order:
 
-1. `track` and `channel`, where the user names them. A track is a number as people count (1 is the first) or
-   its name, or a part of its name that no other track with notes has.
-2. Otherwise drums (channel 10) are left out, and if one voice remains it is that.
-3. A name that says melody (melody, tune, theme, cantus), else voice (vocal, vox, sing, chant ...), else
-   part (soprano, lead, solo), unless it also says backing, or the voice plays mostly chords.
-4. Otherwise, among voices with enough notes (at least ENOUGH of the busiest one's) those that play one note
-   at a time, else those that come nearest to it; of these the highest on average.
+1. The user may give `track` and `channel`. A track is a number from 1, its name, or a part of its name that no other
+   track with notes has.
+2. Otherwise drums (channel 10) are left out. If one voice remains, it is the melody.
+3. A voice is chosen by its name: first names of melodies (melody, tune, theme, cantus), then of singing (vocal, vox,
+   sing, chant ...), then of parts (soprano, lead, solo). Names of backing voices, and voices that play mostly chords,
+   are passed over.
+4. Otherwise the choice is among the voices with at least ENOUGH of the notes of the busiest one. Of those that play one
+   note at a time, the highest on average is chosen. If there is none, the voice with the fewest simultaneous notes is.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from ..arrays import Ints
 from ..errors import InputError
 from .midi_events import INSTRUMENT_NAME, PROGRAM, TRACK_NAME, Event, FileNote
 
-DRUMS = 10  # the channel, as people count
-ENOUGH = 0.1  # of the notes of the voice that has most
-ONE_VOICED = 0.1  # up to this share of notes that begin while another sounds on
-MOSTLY_CHORDS = 0.5
+DRUMS = 10  # the MIDI channel of drums, counted from 1
+ENOUGH = 0.1  # share of the notes of the voice with the most notes
+ONE_VOICED = 0.1  # largest share of overlapping notes in a voice that plays one note at a time
+MOSTLY_CHORDS = 0.5  # larger shares of overlapping notes are chords
 _NAMES = (
     r"melod|\btune\b|\btheme\b|\bcantus\b",
     r"vocal|\bvox\b|\bvoice\b|\bvoc\b|\bsing|gesang|\bchant\b|\bcanto\b|\bvoz\b|stimme",
@@ -42,15 +43,15 @@ _BACKING = r"back|\bbg\b|\bbv|harmon|choir|chorus"
 class Candidate:
     """One voice of a file, for choosing and for `arvae inspect`."""
 
-    track: int  # as people count
-    channel: int  # as people count
+    track: int  # from 1
+    channel: int  # from 1
     name: str  # of the track, or of its instrument; may be empty
     program: int | None  # General MIDI, 0 to 127, at its first note
     notes: int
     low: int  # MIDI pitch
     high: int
     mean: float
-    polyphony: float  # share of the notes that begin while another sounds on
+    polyphony: float  # share of the notes that begin while another note sounds
 
     @property
     def drums(self) -> bool:
@@ -64,7 +65,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Found:
-    """The voice that was taken for the melody. Numbers are as people count; `why` is a sentence."""
+    """The voice that was chosen as the melody. Tracks and channels count from 1; `why` explains the choice."""
 
     track: int
     name: str
@@ -74,7 +75,7 @@ class Found:
 
 
 def text(payload: bytes) -> str:
-    """A meta event's text: UTF-8 where it is, else the Latin-1 of the standard."""
+    """The text of a meta event: UTF-8 if it is valid, else Latin-1, as in the MIDI standard."""
     try:
         return payload.decode("utf-8").strip(" \0\t\r\n")
     except UnicodeDecodeError:
@@ -82,7 +83,7 @@ def text(payload: bytes) -> str:
 
 
 def candidates_of(track: int, events: Sequence[Event], notes: Sequence[FileNote]) -> list[Candidate]:
-    """The voices of one track, by channel; `track` as people count."""
+    """The voices of one track, by channel. `track` counts from 1."""
     names = [event.meta(kind) for kind in (TRACK_NAME, INSTRUMENT_NAME) for event in events]
     name = next((text(payload) for payload in names if payload), "")
     by_channel: dict[int, list[FileNote]] = defaultdict(list)
@@ -104,16 +105,16 @@ def _program(events: Sequence[Event], channel: int, first_note: int) -> int | No
 def candidate(
     track: int, name: str, start: Ints, end: Ints, pitch: Ints, *, channel: int = 1, program: int | None = None
 ) -> Candidate:
-    """A voice from its notes, of which there is at least one: (n,) each, sorted by start.
+    """A voice from its notes: start, end and pitch (n,) with n > 0, sorted by start.
 
-    `start` and `end` are in the same unit, whichever it is; `track` and `channel` as people count.
+    `start` and `end` may be in any unit. `track` and `channel` count from 1.
     """
     low, high = int(pitch.min()), int(pitch.max())
     return Candidate(track, channel, name, program, len(pitch), low, high, float(pitch.mean()), _polyphony(start, end))
 
 
 def _polyphony(start: Ints, end: Ints) -> float:
-    """The share of notes that begin while another sounds on for more than half of them."""
+    """The share of notes of which more than half overlaps with an earlier note."""
     before = np.maximum.accumulate(end)[:-1]
     together = before - start[1:] > (end - start)[1:] / 2
     return float(together.sum() / len(start))
@@ -122,25 +123,25 @@ def _polyphony(start: Ints, end: Ints) -> float:
 def choose(
     candidates: Sequence[Candidate], track: int | str | None, channel: int | None, where: str
 ) -> tuple[Candidate, str]:
-    """The melody among a file's voices, and a sentence that says why. Raises InputError if there is none."""
+    """The melody among a file's voices, and a sentence that explains the choice. Raises InputError if none fits."""
     if not candidates:
         raise InputError("it holds no notes", where=where)
     said: list[str] = []
     pool = list(candidates)
     if track is not None:
         pool = _on_track(pool, track, where)
-        said.append(f"--track {track}")
+        said.append(f"track {track}")
     if channel is not None:
         pool = _on_channel(pool, channel, where)
-        said.append(f"--channel {channel}")
+        said.append(f"channel {channel}")
     melodic = [c for c in pool if not c.drums]
     if said and len(pool) == 1:
-        return pool[0], f"{' and '.join(said)} names it"
+        return pool[0], f"you chose {' and '.join(said)}"
     if not melodic:
         what = "it holds only drums (channel 10)" if track is None else "that track holds only drums"
-        raise InputError(what, where=where, remedy="give channel=10 if they are meant")
+        raise InputError(what, where=where, remedy="give channel=10 to use them")
     chosen, why = _best(melodic)
-    return chosen, f"within {' and '.join(said)}, {why}" if said else why
+    return chosen, f"within {' and '.join(said)}, {why}" if said else why  # for instance "within track 2, it is ..."
 
 
 def _on_track(candidates: list[Candidate], track: int | str, where: str) -> list[Candidate]:
@@ -160,7 +161,7 @@ def _on_track(candidates: list[Candidate], track: int | str, where: str) -> list
 
 
 def _named(candidates: list[Candidate], name: str) -> list[Candidate]:
-    """By the whole name, else by a part of it that only one track has."""
+    """The candidates with this name, or else those of the only track with this part in its name."""
     wanted = name.casefold().strip()
     whole = [c for c in candidates if c.name.casefold() == wanted]
     part = [c for c in candidates if wanted and wanted in c.name.casefold()]
@@ -186,10 +187,10 @@ def _best(candidates: list[Candidate]) -> tuple[Candidate, str]:
     chosen, single = _highest(candidates)
     count = len(candidates)
     if single == 0:
-        return chosen, f"of {count} voices it comes nearest to playing one note at a time"
+        return chosen, f"of {count} voices, it plays the fewest notes at once"
     if single == 1:
-        return chosen, f"of {count} voices it alone plays one note at a time"
-    return chosen, f"of {count} voices it is the highest of the {single} that play one note at a time"
+        return chosen, f"of {count} voices, only this one plays one note at a time"
+    return chosen, f"of {count} voices, {single} play one note at a time, and this one is the highest"
 
 
 def _says(candidate: Candidate, pattern: str) -> bool:
@@ -202,7 +203,10 @@ def _says(candidate: Candidate, pattern: str) -> bool:
 
 
 def _highest(candidates: list[Candidate]) -> tuple[Candidate, int]:
-    """The highest of those that play one note at a time, and how many do (0: the most single-voiced one)."""
+    """The highest voice that plays one note at a time, and how many voices do.
+
+    If none does (0), the voice is the one with the fewest overlapping notes.
+    """
     most = max(c.notes for c in candidates)
     enough = [c for c in candidates if c.notes >= ENOUGH * most]
     single = [c for c in enough if c.polyphony <= ONE_VOICED]

@@ -138,7 +138,7 @@ def expect_ours(folder: Path, *, overwrite: bool) -> None:
         raise OutputError(
             "exists already, and is not a manifest of arvae",
             where=str(path),
-            remedy="give --overwrite, or another folder with output=...",
+            remedy="give overwrite=True, or another folder with output=...",
         )
 
 

@@ -1,11 +1,11 @@
-"""Where the files of a batch go. `plan_outputs` names every output before any work starts, and refuses clashing names.
+"""Plan the output files of a batch: `plan_outputs` names them before any work starts, and refuses clashing names.
 
     plans = plan_outputs([Request(Path("a.mid"), "density+2notes")], "denser/")
     plans[0].place                               Path("denser/a.density+2notes.mid")
 
 A template has the fields {stem} (of the input), {edit}, {seed}, {n} (from 1; {n:03} pads). `output` is a template, a
 folder (an existing one, or `name/`, in which the default template is used), a file, or `-` for stdout. Without it,
-outputs lie beside their inputs, and an edit of stdin goes to stdout.
+outputs are written next to their inputs, and an edit of stdin goes to stdout.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ LONGEST_EDIT = 80  # characters of {edit}; file systems stop at 255 bytes for th
 
 @dataclass(frozen=True)
 class Request:
-    """An output that needs a name: its input, its edit (`density+1.5`), its seed and its number `n`. In an output
-    folder it lies in the sub-folder `below`."""
+    """An output that needs a name: its input, its edit (`density+1.5`), its seed and its number `n`. `below` is its
+    sub-folder in an output folder."""
 
     source: Place
     edit: str = ""
@@ -45,7 +45,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Planned:
-    """The place of an output. `skip` says that it exists and is not to be made again."""
+    """The path of an output. With `skip`, the file exists and is not written again."""
 
     request: Request
     place: Place
@@ -69,7 +69,7 @@ def plan_outputs(
     or `skip_existing`.
     """
     if overwrite and skip_existing:
-        raise UsageError("--overwrite and --skip-existing exclude each other")
+        raise UsageError("overwrite and skip_existing exclude each other", remedy="leave out skip_existing=True")
     places = [_place(request, output, template) for request in requests]
     _refuse_suffixes(places, suffixes)
     _refuse_shared(requests, places)
@@ -83,7 +83,7 @@ def plan_outputs(
         raise OutputError(
             "exists already" if len(taken) == 1 else f"and {len(taken) - 1} more outputs exist already",
             where=taken[0],
-            remedy="give overwrite=True, or another place with output=...",
+            remedy="give overwrite=True, skip_existing=True, or another place with output=...",
         )
     return [
         Planned(request, place, there and skip_existing, overwrite)
@@ -183,5 +183,5 @@ def _refuse_inputs(requests: Sequence[Request], places: Sequence[Place], overwri
             )
         if not overwrite:
             raise UsageError(
-                "is the input itself", where=str(place), remedy="give --overwrite, or another place with output=..."
+                "is the input itself", where=str(place), remedy="give overwrite=True, or another place with output=..."
             )

@@ -360,7 +360,7 @@ def test_rows_that_do_not_fit_are_a_bug_of_the_caller() -> None:
 def test_the_melody_is_chosen_by_a_rule_that_is_told() -> None:
     song = read(files.type_1())
     assert (song.found.track, song.found.channel) == (3, 3)
-    assert song.found.why == "of 2 voices it alone plays one note at a time"
+    assert song.found.why == "of 2 voices, only this one plays one note at a time"
     assert [c.polyphony > 0.5 for c in song.candidates] == [True, False]
     named = files.save([
         files.conductor(),
@@ -384,7 +384,7 @@ def test_the_user_names_the_melody(options: dict[str, object], track: int) -> No
     else:
         song = Song.read(data, **options)  # type: ignore[arg-type]
         assert song.found.track == track
-        assert song.found.why.startswith("--")
+        assert song.found.why.startswith("you chose ")
 
 
 # Errors

@@ -86,7 +86,7 @@ def test_an_edited_score_reads_back(tmp_path: Path) -> None:
 def test_kern_parts_are_tracks_and_the_highest_is_the_melody() -> None:
     song = read_any(KERN.encode())
     assert len(song.candidates) == 2
-    assert song.found.why == "of 2 voices it is the highest of the 2 that play one note at a time"
+    assert song.found.why == "of 2 voices, 2 play one note at a time, and this one is the highest"
     assert heard(song.melody.rows, song.melody.shift) == heard(
         [row(Meter(3), t0=65, t6=67, t12=69), row(Meter(3), t0=67)], 0
     )
@@ -150,12 +150,12 @@ def test_meters_change_in_a_score(change: str) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"\x00\x01\x02 no score", "it is neither a MIDI file nor a score; known scores are .abc"),
+        (b"\x00\x01\x02 no score", "neither a MIDI file nor a score; give a MIDI file, or a score in .*.abc"),
         (b"", "it is empty"),
         (b"<?xml version='1.0'?><html/>", "music21 cannot read it|no measures|no notes"),
         (b"PK\x03\x04 not a zip", "music21 cannot read it"),
         (b"X:1\nM:4/4\nL:1/4\nK:C\nz4|z4|]\n", "it holds no notes|it has no measures"),
-        (b"X:1\nM:4/4\nK:C\nCDEF|\n\nX:2\nM:4/4\nK:C\nCDEF|\n", "it holds 2 tunes; give each its own file"),
+        (b"X:1\nM:4/4\nK:C\nCDEF|\n\nX:2\nM:4/4\nK:C\nCDEF|\n", "it holds 2 tunes; write each tune to its own file"),
     ],
 )
 def test_what_is_no_score_is_said_in_a_sentence(data: bytes, message: str) -> None:

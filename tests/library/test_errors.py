@@ -37,7 +37,7 @@ CASES = {
     "overwrite": (
         lambda folder: [arvae_music.edit(ODE).save(folder / "x.mid") for _ in range(2)],
         "give overwrite=True, or another name with path=...",
-        "give --overwrite, --skip-existing, or another name with -o",
+        "give --overwrite, or another name with -o",
     ),
     "meters": (
         lambda folder: arvae_music.interpolate([ODE, arvae_music.from_notes([60] * 2, [0, 1], [1] * 2, meter="3/4")]),

@@ -108,7 +108,7 @@ def test_two_edits_of_one_input_need_two_names() -> None:
 
 def test_nothing_is_overwritten_unless_asked(songs: Path) -> None:
     (songs / "x.mid").touch()
-    with pytest.raises(OutputError, match="exists already; give overwrite=True, or another place with output="):
+    with pytest.raises(OutputError, match="exists already; give overwrite=True, skip_existing=True, or"):
         plan_outputs([A], "x.mid")
     assert plan_outputs([A], "x.mid", overwrite=True) == [Planned(A, Path("x.mid"), False, True)]
     assert plan_outputs([A], "x.mid", skip_existing=True)[0].skip
