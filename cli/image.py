@@ -7,9 +7,10 @@ Names of outputs, overwriting, exit codes, --json and --dry-run work as for melo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from ..music.sliders import Target
 
 SUFFIX, GIF = ".png", ".gif"
-SLIDERS = (  # attributes that have an option
-    "area", "length", "thickness", "slant", "width", "height", "shape", "scale", "orientation", "x", "y",
-)  # fmt: skip
 STEPS, WAY = 9, 8  # of a traversal; of an interpolation
 
 image_app = typer.Typer(no_args_is_help=True, help="Edit, interpolate and traverse images: digits and sprites.")
@@ -53,17 +51,24 @@ Way = Annotated[int, typer.Option("--steps", min=3, metavar="N", help="Images fr
 
 _digits = partial(common.slider, "Sliders of digits")
 _sprites = partial(common.slider, "Sliders of sprites")
-Area = Annotated[str | None, _digits("area", "Pixels of the stroke (unit: px).")]
-Length = Annotated[str | None, _digits("length", "Length of the stroke (unit: px).")]
-Thickness = Annotated[str | None, _digits("thickness", "Thickness of the stroke (unit: px).")]
-Slant = Annotated[str | None, _digits("slant", "Slant to the right (unit: deg).")]
-Width = Annotated[str | None, _digits("width", "Width (unit: px).")]
-Height = Annotated[str | None, _digits("height", "Height (unit: px).")]
-Shape = Annotated[str | None, _sprites("shape", "=1raw square, =2raw ellipse, =3raw heart.")]
-Scale = Annotated[str | None, _sprites("scale", "Size (unit: pt).")]
-Orientation = Annotated[str | None, _sprites("orientation", "Angle (unit: deg).")]
-X = Annotated[str | None, _sprites("x", "Distance from the left (unit: px).")]
-Y = Annotated[str | None, _sprites("y", "Distance from the top (unit: px).")]
+
+
+@dataclass(frozen=True)
+class Sliders:
+    """The attributes of images that have an option of their own."""
+
+    area: Annotated[str | None, _digits("Pixels of the stroke (unit: px).")] = None
+    length: Annotated[str | None, _digits("Length of the stroke (unit: px).")] = None
+    thickness: Annotated[str | None, _digits("Thickness of the stroke (unit: px).")] = None
+    slant: Annotated[str | None, _digits("Slant to the right (unit: deg).")] = None
+    width: Annotated[str | None, _digits("Width (unit: px).")] = None
+    height: Annotated[str | None, _digits("Height (unit: px).")] = None
+    shape: Annotated[str | None, _sprites("=1raw square, =2raw ellipse, =3raw heart.")] = None
+    scale: Annotated[str | None, _sprites("Size (unit: pt).")] = None
+    orientation: Annotated[str | None, _sprites("Angle (unit: deg).")] = None
+    x: Annotated[str | None, _sprites("Distance from the left (unit: px).")] = None
+    y: Annotated[str | None, _sprites("Distance from the top (unit: px).")] = None
+
 
 EXAMPLES = {
     "edit": (
@@ -82,50 +87,33 @@ EXAMPLES = {
 def edit(
     ctx: typer.Context,
     files: Pictures,
-    area: Area = None,
-    length: Length = None,
-    thickness: Thickness = None,
-    slant: Slant = None,
-    width: Width = None,
-    height: Height = None,
-    shape: Shape = None,
-    scale: Scale = None,
-    orientation: Orientation = None,
-    x: X = None,
-    y: Y = None,
+    *,
+    sliders: Sliders,
     set_: common.Set = None,
     keep: common.Keep = None,
     mode: common.Mode = "guided",
     model: common.Model = None,
     seed: common.Seed = 0,
-    output: common.Output = None,
-    overwrite: common.Overwrite = False,
-    skip_existing: common.SkipExisting = False,
     jobs: common.Jobs = None,
-    dry_run: common.DryRun = False,
-    json: common.Json = False,
-    quiet: common.Quiet = False,
+    writing: common.Writing,
 ) -> int:
     """Move the sliders of images. A TARGET is written as for melodies (arvae edit --help)."""
     from ..images.edit import MODES, targets_of
 
-    options = (area, length, thickness, slant, width, height, shape, scale, orientation, x, y)
-    sliders = common.chosen(SLIDERS, options, set_)
-    if not sliders:
+    wanted = common.chosen(sliders, set_)
+    if not wanted:
         raise UsageError("there is nothing to change", remedy="give a slider, for instance --thickness +1.5")
     places = _pictures(files)
     if mode not in MODES:
         raise UsageError(f"there is no mode {mode!r}", remedy=f"give {' or '.join(MODES)}")
     name = common.on_line(ctx, "model", model)  # the settings name a model of melodies
     trained = _model(name, places[0])
-    targets = targets_of(sliders, trained)
+    targets = targets_of(wanted, trained)
     kept = tuple(trained.metadata.scale(one).name for one in common.split_names(keep))
     requests = [outputs.Request(place, outputs.label(targets), seed) for place in places]
-    plans = _plan(requests, output, overwrite, skip_existing)
-    if not dry_run:
-        placing.refuse_streams(plans, json=json)
-    work = partial(_edit, model=name, targets=targets, keep=kept, mode=mode, seed=seed, dry_run=dry_run)
-    return batches.run_told(plans, work, jobs, json=json)
+    plans = _plan(requests, writing)
+    work = partial(_edit, model=name, targets=targets, keep=kept, mode=mode, seed=seed, dry_run=writing.dry_run)
+    return batches.run_told(plans, work, jobs, json=writing.json)
 
 
 def _edit(
@@ -160,15 +148,11 @@ def _edit(
 def interpolate(
     ctx: typer.Context,
     files: Pictures,
+    *,
     steps: Way = WAY,
     model: common.Model = None,
     seed: common.Seed = 0,
-    output: common.Output = None,
-    overwrite: common.Overwrite = False,
-    skip_existing: common.SkipExisting = False,
-    dry_run: common.DryRun = False,
-    json: common.Json = False,
-    quiet: common.Quiet = False,
+    writing: common.Writing,
 ) -> int:
     """Draw the images between two or more, as a strip (PNG) or an animation (GIF)."""
     from ..images.edit import between
@@ -180,30 +164,27 @@ def interpolate(
         raise UsageError("one image cannot be interpolated", remedy="name two or more")
     stem = outputs.safe_name("-".join(place.stem for place in places))
     request = outputs.Request(places[0].with_name(f"{stem}{SUFFIX}"), f"{steps}-steps", seed)
-    plan = _plan([request], output, overwrite, skip_existing, GIF)[0]
-    if _skipped(plan, dry_run=dry_run, json=json):
+    plan = _plan([request], writing, GIF)[0]
+    if plan.skip:
+        common.say(f"{plan.place}: skipped")
         return 0
     trained = _model(common.on_line(ctx, "model", model), places[0])
     path = between([read(place, str(place), trained.dims.size) for place in places], trained, steps)
     moving = plan.place != "-" and Path(plan.place).suffix.lower() == GIF
-    data = {"inputs": [str(place) for place in places], **interpolation_json(path, trained)} if json else None
+    data = {"inputs": [str(place) for place in places], **interpolation_json(path, trained)}
     lines = [f"{len(path)} images; model {trained.name}"]
-    _finish(plan, gif(path) if moving else png(strip(path)), lines, data, dry_run=dry_run)
+    _finish(plan, gif(path) if moving else png(strip(path)), lines, data, writing)
     return 0
 
 
 @image_app.command()
 def traverse(
     model: Source,
+    *,
     image: Start = None,
     steps: Steps = STEPS,
     seed: common.Seed = 0,
-    output: common.Output = None,
-    overwrite: common.Overwrite = False,
-    skip_existing: common.SkipExisting = False,
-    dry_run: common.DryRun = False,
-    json: common.Json = False,
-    quiet: common.Quiet = False,
+    writing: common.Writing,
 ) -> int:
     """Draw a grid: in each row one attribute's code runs through the values of the corpus, and the others stay."""
     from ..images.edit import start, traversal
@@ -213,15 +194,15 @@ def traverse(
 
     trained = load(model)
     source = Path(f"{outputs.safe_name(trained.name)}{SUFFIX}") if image is None else image
-    plan = _plan([outputs.Request(source, "traverse", seed)], output, overwrite, skip_existing)[0]
-    if _skipped(plan, dry_run=dry_run, json=json):
+    plan = _plan([outputs.Request(source, "traverse", seed)], writing)[0]
+    if plan.skip:
+        common.say(f"{plan.place}: skipped")
         return 0
     picture = None if image is None else read(image, str(image), trained.dims.size)
     z = start(trained, seed) if picture is None else trained.encode(picture[None])[0]
     found = traversal(z, trained, steps)
     drawn = png(grid([list(one.pictures) for one in found], [one.name for one in found]))
-    data = traversal_json(found, trained) if json else None
-    _finish(plan, drawn, traversal_lines(found, trained), data, dry_run=dry_run)
+    _finish(plan, drawn, traversal_lines(found, trained), traversal_json(found, trained), writing)
     return 0
 
 
@@ -242,27 +223,19 @@ def _pictures(arguments: Sequence[str]) -> list[Place]:
     return places
 
 
-def _plan(
-    requests: Sequence[outputs.Request], output: str | None, overwrite: bool, skip_existing: bool, *suffixes: str
-) -> list[Planned]:
+def _plan(requests: Sequence[outputs.Request], writing: common.Writing, *suffixes: str) -> list[Planned]:
+    """The places of the outputs, which are PNG files or have one of the `suffixes`."""
     template, allowed = f"{{stem}}.{{edit}}{SUFFIX}", (SUFFIX, *suffixes)
-    there: dict[str, Any] = {"overwrite": overwrite, "skip_existing": skip_existing}
-    return outputs.plan_outputs(requests, output, **there, template=template, suffixes=allowed)
+    plans = outputs.plan_outputs(requests, writing.output, **writing.existing, template=template, suffixes=allowed)
+    placing.refuse_streams(plans, writing)
+    return plans
 
 
-def _skipped(plan: Planned, *, dry_run: bool, json: bool) -> bool:
-    if not dry_run:
-        placing.refuse_streams([plan], json=json)
-    if plan.skip:
-        common.say(f"{plan.place}: skipped")
-    return plan.skip
-
-
-def _finish(plan: Planned, image: bytes, lines: Sequence[str], data: Row | None, *, dry_run: bool) -> None:
-    """Write the image, unless it is a dry run, and report `data` as JSON, or `lines` if it is None."""
-    if not dry_run:
+def _finish(plan: Planned, image: bytes, lines: Sequence[str], data: Row, writing: common.Writing) -> None:
+    """Write the image, unless it is a dry run, and report on it: `data` as JSON, or `lines`."""
+    if not writing.dry_run:
         placing.write_output(plan, image)
-    if data is not None:
-        common.print_json({**data, "output": None if dry_run else str(plan.place)})
+    if writing.json:
+        common.print_json({**data, "output": None if writing.dry_run else str(plan.place)})
     else:
-        placing.teller([plan])("\n".join([*lines, placing.wrote(plan.place, dry_run)]))
+        placing.teller([plan])("\n".join([*lines, placing.wrote(plan.place, writing.dry_run)]))

@@ -41,45 +41,33 @@ Grid = Annotated[str | None, common.in_how(metavar="NAME=LO:HI:COUNT,...", help=
 Folder = Annotated[str | None, common.in_output("--output", "-o", metavar="FOLDER", help=FOLDER)]
 
 
+@dataclass(frozen=True)
+class _Writing(common.Writing):
+    output: Folder = None
+
+
 def vary(
     files: common.Inputs,
+    *,
     count: Count = None,
     amount: Amount = AMOUNT,
     grid: Grid = None,
-    density: edit.Density = None,
-    rhythm: edit.Rhythm = None,
-    range_: edit.Range = None,
-    contour: edit.Contour = None,
-    syncopation: edit.Syncopation = None,
-    pitch: edit.Pitch = None,
-    repetition: edit.Repetition = None,
-    steps: edit.Steps = None,
+    sliders: edit.Sliders,
     set_: common.Set = None,
-    bars: edit.Bars = None,
-    keep: common.Keep = None,
-    lock: edit.Lock = None,
-    form: edit.Form = True,
+    kept: edit.Kept,
     model: common.Model = None,
     runtime: common.Runtime = common.RUNTIME,
     seed: common.Seed = 0,
     recursive: common.Recursive = False,
-    track: common.Track = None,
-    channel: common.Channel = None,
-    pickup: common.Pickup = None,
-    output: Folder = None,
-    overwrite: common.Overwrite = False,
-    skip_existing: common.SkipExisting = False,
+    voice: common.Voice,
     jobs: common.Jobs = None,
-    dry_run: common.DryRun = False,
-    json: common.Json = False,
-    quiet: common.Quiet = False,
+    writing: _Writing,
 ) -> int:
     """Write variations of a melody that keep its character, or a grid of edits.
 
     Sliders shift all variations. A TARGET is written as for arvae edit; sd means standard deviations of the corpus.
     """
-    named = (density, rhythm, range_, contour, syncopation, pitch, repetition, steps)
-    sliders = common.chosen(edit.SLIDERS, named, set_)
+    targets = common.chosen(sliders, set_)
     places = inputs.expand_inputs(files, recursive=recursive)
     from ..editing.vary import VaryRequest
     from ..music.sliders import grid_points
@@ -88,19 +76,16 @@ def vary(
 
     trained = sources.load_model(model, runtime=runtime)
     points = grid_points(grid) if grid is not None else [{}]
-    both = sorted(set(points[0]) & set(sliders))
+    both = sorted(set(points[0]) & set(targets))
     if both:
         raise UsageError(f"{both[0]} is in --grid and a slider too", remedy="leave out one of the two")
-    hold: dict[str, Any] = {"keep": common.split_names(keep), "lock": lock or [], "bars": edit.joined(bars)}
-    edits = [trained.request({**sliders, **point}, **hold, form=form, seed=seed) for point in points]
+    edits = [trained.request({**targets, **point}, **kept.arguments, seed=seed) for point in points]
     requests = [VaryRequest(editing, count or COUNT, amount) for editing in edits]
-    folder = folder_for(output, places)
-    there = {"overwrite": overwrite, "skip_existing": skip_existing}
+    folder = folder_for(writing.output, places)
     varied = grid is None or count is not None
-    items = Variations(requests, varied, folder).plan(places, files, **there)
-    variations = Variations(requests, varied, folder, earlier_rows(folder, **there), dry_run)
-    reading = {"track": track, "channel": channel, "pickup": pickup}
-    return _run(_Work(model, runtime, reading, variations), items, jobs, json=json)
+    items = Variations(requests, varied, folder).plan(places, files, **writing.existing)
+    variations = Variations(requests, varied, folder, earlier_rows(folder, **writing.existing), writing.dry_run)
+    return _run(_Work(model, runtime, voice, variations), items, jobs, json=writing.json)
 
 
 @dataclass(frozen=True)
@@ -117,13 +102,13 @@ class _Work:
 
     model: str | None
     runtime: str
-    reading: dict[str, Any]
+    voice: common.Voice
     variations: Variations
 
     def __call__(self, item: Item) -> _Made:
         from ..reports.summaries import melody_line
 
-        song = sources.read_song(item.place, **self.reading)
+        song = sources.read_song(item.place, self.voice)
         recalled = self.variations.recall(item, song)
         if recalled is not None:
             return _Made([f"{song.name}: skipped, all {len(recalled)} files exist"], recalled)

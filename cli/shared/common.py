@@ -122,9 +122,35 @@ Keep = Annotated[
 Mode = Annotated[str, in_how(metavar="guided|latent", help=MODES, autocompletion=completion.modes)]
 
 
-def slider(panel: str, name: str, text: str) -> Any:
-    """The option of an attribute, `--name TARGET`."""
-    return typer.Option(f"--{name}", metavar="TARGET", help=text, rich_help_panel=panel)
+@dataclass(frozen=True)
+class Voice:
+    """Which notes of a file are the melody."""
+
+    track: Track = None
+    channel: Channel = None
+    pickup: Pickup = None
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Where a command writes its files, and what it prints."""
+
+    output: Output = None
+    overwrite: Overwrite = False
+    skip_existing: SkipExisting = False
+    dry_run: DryRun = False
+    json: Json = False
+    quiet: Quiet = False
+
+    @property
+    def existing(self) -> dict[str, Any]:
+        """What to do with outputs that exist, as arguments of the library's functions."""
+        return {"overwrite": self.overwrite, "skip_existing": self.skip_existing}
+
+
+def slider(panel: str, text: str) -> Any:
+    """The option of an attribute, `--name TARGET`, where a parameter has the attribute's name."""
+    return typer.Option(metavar="TARGET", help=text, rich_help_panel=panel)
 
 
 def attributes_option(text: str) -> Any:
@@ -132,12 +158,12 @@ def attributes_option(text: str) -> Any:
     return typer.Option("--attribute", "-a", metavar="NAME", help=text, autocompletion=completion.attributes)
 
 
-def chosen(names: Sequence[str], targets: Sequence[str | None], pairs: Sequence[str] | None) -> dict[str, str]:
-    """Name -> target: the given ones of `targets`, the options called `names`, and `pairs`, the NAME=TARGET of --set.
+def chosen(sliders: object, pairs: Sequence[str] | None) -> dict[str, str]:
+    """Name -> target: the fields of `sliders` that are given, and `pairs`, the NAME=TARGET of --set.
 
     Raises UsageError for a pair that is none, and for a name that is given twice.
     """
-    found = {name: target for name, target in zip(names, targets, strict=True) if target is not None}
+    found = {name: target for name, target in vars(sliders).items() if target is not None}
     for pair in pairs or []:
         name, _, target = pair.partition("=")
         if not name or not target:

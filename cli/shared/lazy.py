@@ -23,6 +23,7 @@ from typer.main import get_command, get_group
 from ...errors import UsageError
 from ...system import settings
 from . import common
+from .groups import flat
 from .words import quicken
 
 HELP = ("-h", "--help")
@@ -154,6 +155,7 @@ def load(name: str, entry: Entry) -> Any:
         found.rich_markup_mode = None
         found.info.cls = PlainGroup
         for info in found.registered_commands:
+            info.callback = info.callback and flat(info.callback)
             info.cls = PlainCommand if info.cls in (None, TyperCommand) else info.cls
         command: Any = get_group(found)
         command.name = name
@@ -161,7 +163,7 @@ def load(name: str, entry: Entry) -> Any:
             command.commands[below].examples = of_it
         return command
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, cls=PlainCommand)(found)
+    app.command(name, cls=PlainCommand)(flat(found))
     command = get_command(app)
     command.examples = examples
     return command
