@@ -13,6 +13,7 @@ it. The default part is the validation part: choose and tune on that, and use `t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +23,7 @@ from ..errors import OutputError, UsageError
 from ..evaluation.parts import expect_part
 from ..system import machine
 from .corpus import ensure_built
-from .shared import common, completion
+from .shared import common
 
 if TYPE_CHECKING:
     from ..evaluation.result import Evaluation
@@ -35,39 +36,22 @@ if TYPE_CHECKING:
     Result = Evaluation | ImageEvaluation
 
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, its file, or a run folder.")]
-Corpus = Annotated[
-    str | None,
-    typer.Option(
-        "--corpus", "-c", metavar="NAME", help="A built corpus.  [default: the model's own]",
-        autocompletion=completion.corpora,
-    ),
-]
-Part = Annotated[str, typer.Option("--part", metavar="valid|test", help="Evaluate on validation or test tunes.")]
-Html = Annotated[
-    Path | None,
-    typer.Option("--html", metavar="FILE", help="Write a report with plots.", rich_help_panel="Output"),
-]
-Under = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME=X", rich_help_panel="Thresholds", help="Exit 1 if a figure is lower (repeatable)."),
-]
-Over = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME=X", rich_help_panel="Thresholds", help="Exit 1 if drift, leakage, ... is higher (repeatable)."
-    ),
-]
-Quick = Annotated[bool, typer.Option("--quick", help="Evaluate in half the time, with rougher figures.")]
+Corpus = Annotated[str | None, common.corpus_option("A built corpus.  [default: the model's own]")]
+Html = Annotated[Path | None, common.in_output("--html", metavar="FILE", help="Write a report with plots.")]
+
+_threshold = partial(typer.Option, metavar="NAME=X", rich_help_panel="Thresholds")
+Under = Annotated[list[str] | None, _threshold(help="Exit 1 if a figure is lower (repeatable).")]
+Over = Annotated[list[str] | None, _threshold(help="Exit 1 if drift, leakage, ... is higher (repeatable).")]
 
 
 def evaluate(
     model: Name,
     corpus: Corpus = None,
-    part: Part = "valid",
+    part: common.Part = "valid",
     html: Html = None,
     fail_under: Under = None,
     fail_over: Over = None,
-    quick: Quick = False,
+    quick: common.Quick = False,
     runtime: common.Runtime = common.RUNTIME,
     seed: common.Seed = 0,
     overwrite: common.Overwrite = False,

@@ -119,6 +119,8 @@ Keep = Annotated[
         autocompletion=completion.attributes,
     ),
 ]  # fmt: skip
+Part = Annotated[str, typer.Option("--part", metavar="valid|test", help="Evaluate on validation or test tunes.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Evaluate in half the time, with rougher figures.")]
 Mode = Annotated[str, in_how(metavar="guided|latent", help=MODES, autocompletion=completion.modes)]
 
 
@@ -156,6 +158,11 @@ def slider(panel: str, text: str) -> Any:
 def attributes_option(text: str) -> Any:
     """The option `--attribute NAME`, which may be repeated; `text` is its help."""
     return typer.Option("--attribute", "-a", metavar="NAME", help=text, autocompletion=completion.attributes)
+
+
+def corpus_option(text: str) -> Any:
+    """The option `--corpus NAME`; `text` is its help."""
+    return typer.Option("--corpus", "-c", metavar="NAME", help=text, autocompletion=completion.corpora)
 
 
 def chosen(sliders: object, pairs: Sequence[str] | None) -> dict[str, str]:
