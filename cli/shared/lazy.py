@@ -14,7 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
@@ -26,21 +26,14 @@ from . import common
 from .groups import flat
 from .words import quicken
 
+if TYPE_CHECKING:
+    from ..commands import Entry
+
 HELP = ("-h", "--help")
 COMMANDS_PACKAGE = __package__.rpartition(".")[0]  # arvae_music.cli: one module a command
 UNCONFIGURED = ("config", "doctor")  # they report what is wrong when the settings cannot be read
 PICTURE = ".png"
 HEADING, NAME, PLAIN = "\x1b[1m", "\x1b[36m", "\x1b[0m"  # bold, cyan, reset
-
-
-class Entry(Protocol):
-    """A command in the table of `main`."""
-
-    @property
-    def target(self) -> str: ...  # .module:attribute
-
-    @property
-    def help(self) -> str: ...
 
 
 def colour(text: str, code: str) -> str:
