@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from ..evaluation.result import Evaluation
     from ..evaluation.thresholds import Threshold
     from ..images.evaluation import Evaluation as ImageEvaluation
-    from ..images.model import ImageModel
     from ..networks.model import Model
-    from ..reports.evaluation_tables import Table
 
     Result = Evaluation | ImageEvaluation
 
@@ -73,21 +71,15 @@ def evaluate(
     of_images = metadata.kind == "images"
     if of_images and html is not None:
         raise UsageError("there is no HTML report for models of images", remedy=f"draw them: arvae traverse {model}")
-    if of_images and runtime != common.RUNTIME:
-        raise UsageError("models of images have only one runtime", remedy="leave out --runtime")
+    loaded = assessment.load(model, runtime)
     thresholds = parse_thresholds(fail_under or [], fail_over or [], assessment.figure_names(metadata, corpus))
     if of_images:
         ensure_built(assessment.corpus_of(metadata, corpus))
-    loaded = _loaded(model, of_images, runtime)
-    result = assessment.evaluate(
-        loaded,
-        corpus,
-        part,
-        seed=seed,
-        quick=quick,
-        progress=lambda section: common.say(f"{section} ..."),
-        warn=common.warn,
-    )
+
+    def begin(section: str) -> None:
+        common.say(f"{section} ...")
+
+    result = assessment.evaluate(loaded, corpus, part, seed=seed, quick=quick, progress=begin, warn=common.warn)
     if html is not None and isinstance(result, Evaluation) and isinstance(loaded, Model):
         _write_report(html, result, loaded, overwrite)
     if json:
@@ -95,16 +87,6 @@ def evaluate(
     else:
         _show(result)
     return _judged(result, thresholds)
-
-
-def _loaded(model: str, of_images: bool, runtime: str) -> Model | ImageModel:
-    if of_images:
-        from ..images import model as images
-
-        return images.load(model)
-    from .. import library
-
-    return library.load(model, runtime=runtime)
 
 
 def _judged(result: Result, thresholds: Sequence[Threshold]) -> int:
@@ -127,19 +109,20 @@ def _write_report(path: Path, result: Evaluation, model: Model, overwrite: bool)
 def _show(result: Result) -> None:
     from ..evaluation.result import Evaluation
 
-    about, counts = result.about, result.counts
     if isinstance(result, Evaluation):
-        from ..reports.evaluation_tables import tables
+        from ..reports import evaluation_tables as of_melodies
 
-        evaluated = f"{counts['evaluated']} distinct measures, {counts['unseen']} of them not in training"
-        found = tables(result)
+        heading, tables = of_melodies.heading(result), of_melodies.tables(result)
     else:
-        from ..images.report import tables as tables_of_images
+        from ..images import report as of_images
 
-        evaluated = f"{counts['evaluated']:,} images of {about['data']}"
-        found = tables_of_images(result)
-    common.report(f"{about['model']} ({about['digest']}) on {about['corpus']}, {about['part']}: {evaluated}")
-    _print_tables(found)
+        heading, tables = of_images.heading(result), of_images.tables(result)
+    common.report(heading)
+    for table in tables:
+        common.report("")
+        common.report(common.table(table.columns, table.rows, numbers=True, title=table.title))
+        if table.note:
+            common.report(table.note)
 
 
 def _print(result: Result, thresholds: Sequence[Threshold]) -> None:
@@ -148,22 +131,3 @@ def _print(result: Result, thresholds: Sequence[Threshold]) -> None:
         for one in thresholds
     ]
     common.print_json({**result.to_json(), "thresholds": checked})
-
-
-def _print_tables(tables: Sequence[Table]) -> None:
-    for table in tables:
-        common.report("")
-        common.report(_rich(table.title, table.columns, table.rows))
-        if table.note:
-            common.report(table.note)
-
-
-def _rich(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
-    from rich.table import Table
-
-    drawn = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for i, column in enumerate(columns):
-        drawn.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
-    for row in rows:
-        drawn.add_row(*row)
-    return drawn

@@ -224,14 +224,15 @@ def report(renderable: object) -> None:
         console().print(renderable)
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False) -> Table:
-    """A rich table. With `numbers` every column but the first is flush right, and the last is never folded."""
+def table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False, title: str | None = None
+) -> Table:
+    """A rich table. With `numbers` every column but the first is flush right, and none is folded."""
     from rich.table import Table
 
-    found = Table(box=None, header_style="bold", pad_edge=False)
+    found = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
     for k, heading in enumerate(headings):
-        last = k == len(headings) - 1
-        found.add_column(heading, justify="right" if numbers and k else "left", no_wrap=numbers and last)
+        found.add_column(heading, justify="right" if numbers and k else "left", no_wrap=numbers)
     for row in rows:
         found.add_row(*row)
     return found
