@@ -21,7 +21,6 @@ from .shared import batches, common, completion, placing, sources
 if TYPE_CHECKING:
     from ..editing.edit import EditRequest, EditResult
     from ..io.midi import Song
-    from ..library import Model
     from ..system.outputs import Planned
 
 PROPOSALS = 64  # decodes of a measure
@@ -131,7 +130,8 @@ def edit(
     placing.refuse_streams(plans, writing)
     work = _Work(model, runtime, request, voice, folder, writing, roll=roll, strict=strict)
     conclude = None if folder is None else partial(_write_manifest, folder)
-    return batches.run_told(plans, work, jobs, json=writing.json, conclude=conclude)
+    name, streams = placing.source_of, placing.uses_streams(plans)
+    return batches.run_told(plans, work, jobs, name=name, json=writing.json, streams=streams, conclude=conclude)
 
 
 def joined(bars: Sequence[str] | None) -> str | None:
@@ -163,6 +163,7 @@ class _Work:
         from ..editing.edit import edit as edit_melody
         from ..editing.edit import expect_editable
         from ..reports import summaries
+        from ..reports.manifest import entry_of_edit
 
         if plan.skip:
             return False
@@ -179,22 +180,11 @@ class _Work:
         data = {"input": str(plan.request.source), "output": None if self.writing.dry_run else str(plan.place)}
         return batches.Told(
             [song.name, *(f"  {line}" for line in lines)],
-            data | summaries.edit_json(song, result, self.request, model) if self.writing.json else {},
+            [data | summaries.edit_json(song, result, self.request, model)] if self.writing.json else [],
             plan.place == "-",
-            self._row(plan, result, model),
+            [] if self.folder is None else [entry_of_edit(plan, self.folder, self.request, result, model)],
             [f"{song.name}: {flaw}" for flaw in summaries.flaws(result, self.request)] if self.strict else [],
         )
-
-    def _row(self, plan: Planned, result: EditResult, model: Model) -> dict[str, Any] | None:
-        from ..reports.manifest import entry
-
-        if self.folder is None:
-            return None
-        return entry(
-            file=Path(plan.place).relative_to(self.folder).as_posix(), source=str(plan.request.source),
-            n=plan.request.n, seed=self.request.seed, model=model, result=result, targets=self.request.targets,
-            keep=self.request.keep,
-        )  # fmt: skip
 
     def _draw(self, plan: Planned, song: Song, result: EditResult) -> None:
         from ..reports.piano_roll import svg

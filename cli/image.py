@@ -113,7 +113,8 @@ def edit(
     requests = [outputs.Request(place, outputs.label(targets), seed) for place in places]
     plans = _plan(requests, writing)
     work = partial(_edit, model=name, targets=targets, keep=kept, mode=mode, seed=seed, dry_run=writing.dry_run)
-    return batches.run_told(plans, work, jobs, json=writing.json)
+    source, streams = placing.source_of, placing.uses_streams(plans)
+    return batches.run_told(plans, work, jobs, name=source, json=writing.json, streams=streams)
 
 
 def _edit(
@@ -141,7 +142,7 @@ def _edit(
     lines = [*edit_lines(result, trained, seed), placing.wrote(plan.place, dry_run)]
     about = {"input": str(source), "output": None if dry_run else str(plan.place)}
     data = {**about, **edit_json(result, trained, targets, keep, mode, seed)}
-    return batches.Told([str(source), *(f"  {line}" for line in lines)], data, plan.place == "-")
+    return batches.Told([str(source), *(f"  {line}" for line in lines)], [data], plan.place == "-")
 
 
 @image_app.command()

@@ -8,15 +8,14 @@ itself is written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 from ..errors import UsageError
 from ..system import inputs
 from . import edit
 from .shared import batches, common, placing, sources
-from .shared.parallel import workers
 
 if TYPE_CHECKING:
     from ..reports.contact_sheet import Card
@@ -85,15 +84,14 @@ def vary(
     varied = grid is None or count is not None
     items = Variations(requests, varied, folder).plan(places, files, **writing.existing)
     variations = Variations(requests, varied, folder, earlier_rows(folder, **writing.existing), writing.dry_run)
-    return _run(_Work(model, runtime, voice, variations), items, jobs, json=writing.json)
+    work = _Work(model, runtime, voice, variations)
+    conclude = None if writing.dry_run else partial(_write_index, variations)
+    streams = "-" in places
 
+    def name(item: Item) -> str:
+        return str(item.place)
 
-@dataclass(frozen=True)
-class _Made:
-    """The report on an input, and its outputs' cards."""
-
-    lines: list[str]
-    cards: list[Card]
+    return batches.run_told(items, work, jobs, name=name, json=writing.json, streams=streams, conclude=conclude)
 
 
 @dataclass(frozen=True)
@@ -105,39 +103,27 @@ class _Work:
     voice: common.Voice
     variations: Variations
 
-    def __call__(self, item: Item) -> _Made:
+    def __call__(self, item: Item) -> batches.Told:
         from ..reports.summaries import melody_line
 
         song = sources.read_song(item.place, self.voice)
         recalled = self.variations.recall(item, song)
         if recalled is not None:
-            return _Made([f"{song.name}: skipped, all {len(recalled)} files exist"], recalled)
+            return self._told([f"{song.name}: skipped, all {len(recalled)} files exist"], recalled)
         model, title = sources.model_for(self.model, song.melody, self.runtime)
         cards, lines = self.variations.make(item, song, model)
         count = f"{len(cards)} file{'s' if len(cards) != 1 else ''}"
         wrote = placing.wrote(f"{count} to {self.variations.folder}/", self.variations.dry_run)
         told = [f"melody: {melody_line(song)}", f"model: {title}", *lines, wrote]
-        return _Made([song.name, *(f"  {line}" for line in told)], cards)
+        return self._told([song.name, *(f"  {line}" for line in told)], cards)
+
+    def _told(self, lines: list[str], cards: list[Card]) -> batches.Told:
+        return batches.Told(lines, [card.row for card in cards], made=cards)
 
 
-def _run(work: _Work, items: Sequence[Item], jobs: int | None, *, json: bool) -> int:
+def _write_index(variations: Variations, cards: list[Card]) -> None:
     from ..reports.contact_sheet import write_index
 
-    cards: list[Card] = []
-
-    def then(made: _Made) -> None:
-        cards.extend(made.cards)
-        if not json:
-            common.report("\n".join(made.lines))
-
-    count = 1 if any(item.place == "-" for item in items) else workers(jobs, len(items))
-    failed: list[dict[str, Any]] = []
-    fail = batches.failing(failed) if json else None
-    code = batches.run_batch(items, work, name=lambda item: str(item.place), then=then, fail=fail, jobs=count)
-    made = work.variations
-    if cards and not made.dry_run:
-        page = write_index(made.folder, cards, "Variations" if made.varied else "Grid of edits", made.earlier)
-        common.say(f"{page} shows and plays the files")
-    if json:
-        common.print_json([*(card.row for card in cards), *failed])
-    return code
+    title = "Variations" if variations.varied else "Grid of edits"
+    page = write_index(variations.folder, cards, title, variations.earlier)
+    common.say(f"{page} shows and plays the files")

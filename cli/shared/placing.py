@@ -27,6 +27,16 @@ def refuse_streams(plans: Sequence[Planned], writing: Writing) -> None:
         )
 
 
+def source_of(plan: Planned) -> str:
+    """The name of the input, for messages."""
+    return str(plan.request.source)
+
+
+def uses_streams(plans: Sequence[Planned]) -> bool:
+    """Whether stdin is read, or a file goes to stdout."""
+    return any("-" in (plan.place, plan.request.source) for plan in plans)
+
+
 def wrote(place: Place | str, dry_run: bool) -> str:
     """The last line of a report."""
     return f"{'would write' if dry_run else 'wrote'} {'stdout' if place == '-' else place}"
