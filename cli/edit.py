@@ -7,7 +7,6 @@ the output equals the input byte for byte. Several files that go into one folder
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from ..errors import UsageError
 from ..system import inputs, outputs
 from ..system.outputs import folder_of
-from .shared import batches, common, completion, placing, sources
+from .shared import batches, common, placing, sources
+from .shared.sliders import Kept, MelodySliders, Set, chosen
 
 if TYPE_CHECKING:
     from ..editing.edit import EditRequest, EditResult
@@ -31,60 +31,20 @@ EXAMPLES = (
     ("arvae edit tunes/ -r --density 1:+0,8:+2 -o denser/", "every file of a folder, denser from measure to measure"),
 )
 
-LOCKS = "Never change the onsets, pitches, key, range, first or last note (repeatable, or a,b)."
 STRICT = "Exit with 1 unless every request is met exactly and every kept attribute is unchanged."
 SHARE = "Largest share of a measure that may change, up to 1."
 ROLL = "Write a before/after piano roll (SVG) beside each output."
 
-Bars = Annotated[
-    list[str] | None,
-    common.in_hold(metavar="1-4,7,12-", help="Only these measures (repeatable).  [default: all]"),
-]
-Lock = Annotated[list[str] | None, common.in_hold(metavar="NAME", help=LOCKS, autocompletion=completion.locks)]
 Strength = Annotated[float, common.in_hold(metavar="SHARE", help=SHARE)]
-Form = Annotated[bool, common.in_hold("--form/--no-form", help="Edit repeated measures in the same way.")]
 Proposals = Annotated[int, common.in_how(min=0, metavar="N", help="Decodes tried for each measure.")]
 Strict = Annotated[bool, common.in_output("--strict", help=STRICT)]
 Roll = Annotated[bool, common.in_output("--roll", help=ROLL)]
 
-_slider = partial(common.slider, common.SLIDER_PANEL)
-
-
-@dataclass(frozen=True)
-class Sliders:
-    """The attributes of measures that have an option of their own."""
-
-    density: Annotated[str | None, _slider("Notes in a measure (unit: notes).")] = None
-    rhythm: Annotated[str | None, _slider("Rhythmic complexity (unit: pt, percent of the largest).")] = None
-    range: Annotated[str | None, _slider("Highest minus lowest pitch (unit: st, semitones).")] = None
-    contour: Annotated[str | None, _slider("Last minus first pitch (unit: st).")] = None
-    syncopation: Annotated[str | None, _slider("Notes held over strong beats (unit: levels).")] = None
-    pitch: Annotated[str | None, _slider("Mean pitch (unit: st).")] = None
-    repetition: Annotated[str | None, _slider("Share of repeated notes (unit: pt, percent).")] = None
-    steps: Annotated[str | None, _slider("Share of stepwise intervals (unit: pt, percent).")] = None
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What an edit leaves as it is."""
-
-    bars: Bars = None
-    keep: common.Keep = None
-    lock: Lock = None
-    form: Form = True
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """As arguments of `Model.request`."""
-        names = common.split_names(self.keep)
-        return {"bars": joined(self.bars), "keep": names, "lock": self.lock or [], "form": self.form}
-
-
 def edit(
     files: common.Inputs,
     *,
-    sliders: Sliders,
-    set_: common.Set = None,
+    sliders: MelodySliders,
+    set_: Set = None,
     kept: Kept,
     strength: Strength = 1.0,
     mode: common.Mode = "guided",
@@ -105,7 +65,7 @@ def edit(
     over measures (1:+0notes,8:+2notes). A bare number such as +1.5 counts standard deviations (sd) of the model's
     corpus, which is one scale for all attributes.
     """
-    targets = common.chosen(sliders, set_)
+    targets = chosen(sliders, set_)
     if not targets:
         raise UsageError("there is nothing to change", remedy="give a slider, for instance --density +2notes")
     places = inputs.expand_inputs(files, recursive=recursive)
@@ -132,11 +92,6 @@ def edit(
     conclude = None if folder is None else partial(_write_manifest, folder)
     name, streams = placing.source_of, placing.uses_streams(plans)
     return batches.run_told(plans, work, jobs, name=name, json=writing.json, streams=streams, conclude=conclude)
-
-
-def joined(bars: Sequence[str] | None) -> str | None:
-    """The measures of a repeatable --bars, as one selection."""
-    return ",".join(bars) if bars else None
 
 
 def _write_manifest(folder: Path, rows: list[dict[str, Any]]) -> None:

@@ -7,7 +7,6 @@ Names of outputs, overwriting, exit codes, --json and --dry-run work as for melo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,6 +18,7 @@ from ..system import inputs, outputs
 from ..system.inputs import Place
 from ..system.outputs import Planned
 from .shared import batches, common, completion, placing
+from .shared.sliders import ImageSliders, Set, chosen
 
 if TYPE_CHECKING:
     from ..images.edit import Mode
@@ -49,27 +49,6 @@ Start = Annotated[
 Steps = Annotated[int, typer.Option(min=2, metavar="N", help="Images for each attribute.")]
 Way = Annotated[int, typer.Option("--steps", min=3, metavar="N", help="Images from each input to the next, inclusive.")]
 
-_digits = partial(common.slider, "Sliders of digits")
-_sprites = partial(common.slider, "Sliders of sprites")
-
-
-@dataclass(frozen=True)
-class Sliders:
-    """The attributes of images that have an option of their own."""
-
-    area: Annotated[str | None, _digits("Pixels of the stroke (unit: px).")] = None
-    length: Annotated[str | None, _digits("Length of the stroke (unit: px).")] = None
-    thickness: Annotated[str | None, _digits("Thickness of the stroke (unit: px).")] = None
-    slant: Annotated[str | None, _digits("Slant to the right (unit: deg).")] = None
-    width: Annotated[str | None, _digits("Width (unit: px).")] = None
-    height: Annotated[str | None, _digits("Height (unit: px).")] = None
-    shape: Annotated[str | None, _sprites("=1raw square, =2raw ellipse, =3raw heart.")] = None
-    scale: Annotated[str | None, _sprites("Size (unit: pt).")] = None
-    orientation: Annotated[str | None, _sprites("Angle (unit: deg).")] = None
-    x: Annotated[str | None, _sprites("Distance from the left (unit: px).")] = None
-    y: Annotated[str | None, _sprites("Distance from the top (unit: px).")] = None
-
-
 EXAMPLES = {
     "edit": (
         ("arvae image edit digit.png --thickness +1.5", "1.5 sd thicker: digit.thickness+1.5.png"),
@@ -88,8 +67,8 @@ def edit(
     ctx: typer.Context,
     files: Pictures,
     *,
-    sliders: Sliders,
-    set_: common.Set = None,
+    sliders: ImageSliders,
+    set_: Set = None,
     keep: common.Keep = None,
     mode: common.Mode = "guided",
     model: common.Model = None,
@@ -100,7 +79,7 @@ def edit(
     """Move the sliders of images. A TARGET is written as for melodies (arvae edit --help)."""
     from ..images.edit import MODES, targets_of
 
-    wanted = common.chosen(sliders, set_)
+    wanted = chosen(sliders, set_)
     if not wanted:
         raise UsageError("there is nothing to change", remedy="give a slider, for instance --thickness +1.5")
     places = _pictures(files)

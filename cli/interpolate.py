@@ -18,8 +18,8 @@ import typer
 from ..errors import UsageError
 from ..system import inputs
 from ..system.outputs import Planned
-from . import edit
 from .shared import common, placing, sources
+from .shared.sliders import Bars, Form, joined
 
 if TYPE_CHECKING:
     from ..io.midi import Song
@@ -41,8 +41,8 @@ def interpolate(
     files: common.Inputs,
     *,
     steps: Steps = STEPS,
-    bars: edit.Bars = None,
-    form: edit.Form = True,
+    bars: Bars = None,
+    form: Form = True,
     model: common.Model = None,
     runtime: common.Runtime = common.RUNTIME,
     seed: common.Seed = 0,
@@ -67,7 +67,7 @@ def interpolate(
         return 0
     songs = [sources.read_song(place, voice) for place in places]
     trained, title = sources.model_for(model, songs[0].melody, runtime)
-    melodies = [interpolation_files.input_of(song, edit.joined(bars)) for song in songs]
+    melodies = [interpolation_files.input_of(song, joined(bars)) for song in songs]
     path = trained.interpolate(melodies, steps, form=form, seed=seed)
     names = ["stdout" if plan.place == "-" else Path(plan.place).name for plan in plans]
     files_of_steps = names * len(path.melodies) if one else names

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from ..errors import UsageError
 from ..system import inputs
-from . import edit
 from .shared import batches, common, placing, sources
+from .shared.sliders import Kept, MelodySliders, Set, chosen
 
 if TYPE_CHECKING:
     from ..reports.contact_sheet import Card
@@ -51,9 +51,9 @@ def vary(
     count: Count = None,
     amount: Amount = AMOUNT,
     grid: Grid = None,
-    sliders: edit.Sliders,
-    set_: common.Set = None,
-    kept: edit.Kept,
+    sliders: MelodySliders,
+    set_: Set = None,
+    kept: Kept,
     model: common.Model = None,
     runtime: common.Runtime = common.RUNTIME,
     seed: common.Seed = 0,
@@ -66,7 +66,7 @@ def vary(
 
     Sliders shift all variations. A TARGET is written as for arvae edit; sd means standard deviations of the corpus.
     """
-    targets = common.chosen(sliders, set_)
+    targets = chosen(sliders, set_)
     places = inputs.expand_inputs(files, recursive=recursive)
     from ..editing.vary import VaryRequest
     from ..music.sliders import grid_points

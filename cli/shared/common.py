@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from ...errors import UsageError
 from ...system.files import plain
 from . import completion
 
@@ -64,7 +63,7 @@ def _quarters(text: str) -> Fraction:
 
 # ------------------------------------------------------------------------------------ option types
 
-SLIDER_PANEL, HOLD, HOW = "Sliders", "What stays", "How"
+HOLD, HOW = "What stays", "How"
 
 in_input = partial(typer.Option, rich_help_panel="Input")
 in_output = partial(typer.Option, rich_help_panel="Output")
@@ -105,13 +104,6 @@ Channel = Annotated[
     int | None, in_input("--channel", min=1, max=16, metavar="N", help="The melody's MIDI channel.")
 ]
 Pickup = Annotated[Fraction | None, in_input("--pickup", parser=_quarters, metavar="QUARTERS", help=PICKUP)]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="NAME=TARGET", help="Any attribute that the model knows (repeatable).",
-        rich_help_panel=SLIDER_PANEL, autocompletion=completion.settable,
-    ),
-]  # fmt: skip
 Keep = Annotated[
     list[str] | None,
     in_hold(
@@ -150,11 +142,6 @@ class Writing:
         return {"overwrite": self.overwrite, "skip_existing": self.skip_existing}
 
 
-def slider(panel: str, text: str) -> Any:
-    """The option of an attribute, `--name TARGET`, where a parameter has the attribute's name."""
-    return typer.Option(metavar="TARGET", help=text, rich_help_panel=panel)
-
-
 def attributes_option(text: str) -> Any:
     """The option `--attribute NAME`, which may be repeated; `text` is its help."""
     return typer.Option("--attribute", "-a", metavar="NAME", help=text, autocompletion=completion.attributes)
@@ -163,22 +150,6 @@ def attributes_option(text: str) -> Any:
 def corpus_option(text: str) -> Any:
     """The option `--corpus NAME`; `text` is its help."""
     return typer.Option("--corpus", "-c", metavar="NAME", help=text, autocompletion=completion.corpora)
-
-
-def chosen(sliders: object, pairs: Sequence[str] | None) -> dict[str, str]:
-    """Name -> target: the fields of `sliders` that are given, and `pairs`, the NAME=TARGET of --set.
-
-    Raises UsageError for a pair that is none, and for a name that is given twice.
-    """
-    found = {name: target for name, target in vars(sliders).items() if target is not None}
-    for pair in pairs or []:
-        name, _, target = pair.partition("=")
-        if not name or not target:
-            raise UsageError(f"--set {pair!r} is not NAME=TARGET", remedy="write --set density=+2notes")
-        if name in found:
-            raise UsageError(f"{name} is given twice", remedy="leave out one of the two")
-        found[name] = target
-    return found
 
 
 def split_names(values: Sequence[str] | None) -> list[str]:
