@@ -6,7 +6,7 @@ Names of outputs, overwriting, exit codes, --json and --dry-run work as for melo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,26 +14,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import UsageError
-from ..system import inputs, outputs
-from ..system.inputs import Place
+from ..system import outputs
 from ..system.outputs import Planned
-from .shared import batches, common, completion, placing
+from .shared import batches, common, completion, pictures, placing
 from .shared.sliders import ImageSliders, Set, chosen
 
 if TYPE_CHECKING:
     from ..images.edit import Mode
-    from ..images.model import ImageModel
-    from ..images.summaries import Row
     from ..music.sliders import Target
 
-SUFFIX, GIF = ".png", ".gif"
+GIF = ".gif"
 STEPS, WAY = 9, 8  # of a traversal; of an interpolation
 
 image_app = typer.Typer(no_args_is_help=True, help="Edit, interpolate and traverse images: digits and sprites.")
 
-Pictures = Annotated[
-    list[str], typer.Argument(metavar="FILE", help="PNG files, grey, white on black, of the model's size; or globs.")
-]
 Source = Annotated[
     str,
     typer.Argument(
@@ -65,7 +59,7 @@ EXAMPLES = {
 @image_app.command()
 def edit(
     ctx: typer.Context,
-    files: Pictures,
+    files: pictures.Pictures,
     *,
     sliders: ImageSliders,
     set_: Set = None,
@@ -82,15 +76,15 @@ def edit(
     wanted = chosen(sliders, set_)
     if not wanted:
         raise UsageError("there is nothing to change", remedy="give a slider, for instance --thickness +1.5")
-    places = _pictures(files)
+    places = pictures.expand(files)
     if mode not in MODES:
         raise UsageError(f"there is no mode {mode!r}", remedy=f"give {' or '.join(MODES)}")
     name = common.on_line(ctx, "model", model)  # the settings name a model of melodies
-    trained = _model(name, places[0])
+    trained = pictures.model_for(name, places[0])
     targets = targets_of(wanted, trained)
     kept = tuple(trained.metadata.scale(one).name for one in common.split_names(keep))
     requests = [outputs.Request(place, outputs.label(targets), seed) for place in places]
-    plans = _plan(requests, writing)
+    plans = pictures.plan(requests, writing)
     work = partial(_edit, model=name, targets=targets, keep=kept, mode=mode, seed=seed, dry_run=writing.dry_run)
     source, streams = placing.source_of, placing.uses_streams(plans)
     return batches.run_told(plans, work, jobs, name=source, json=writing.json, streams=streams)
@@ -114,7 +108,7 @@ def _edit(
     if plan.skip:
         return False
     source = Path(plan.request.source)
-    trained = _model(model, source)
+    trained = pictures.model_for(model, source)
     result = edit_picture(read(source, str(source), trained.dims.size), targets, trained, keep, mode, seed)
     if not dry_run:
         placing.write_output(plan, png(result.image) if result.changed else source.read_bytes())
@@ -127,7 +121,7 @@ def _edit(
 @image_app.command()
 def interpolate(
     ctx: typer.Context,
-    files: Pictures,
+    files: pictures.Pictures,
     *,
     steps: Way = WAY,
     model: common.Model = None,
@@ -139,21 +133,21 @@ def interpolate(
     from ..images.pictures import gif, png, read, strip
     from ..images.summaries import interpolation_json
 
-    places = [Path(place) for argument in files for place in _pictures([argument])]  # an image may come again
+    places = [Path(place) for argument in files for place in pictures.expand([argument])]  # an image may come again
     if len(places) < 2:
         raise UsageError("one image cannot be interpolated", remedy="name two or more")
     stem = outputs.safe_name("-".join(place.stem for place in places))
-    request = outputs.Request(places[0].with_name(f"{stem}{SUFFIX}"), f"{steps}-steps", seed)
-    plan = _plan([request], writing, GIF)[0]
+    request = outputs.Request(places[0].with_name(f"{stem}{pictures.SUFFIX}"), f"{steps}-steps", seed)
+    plan = pictures.plan([request], writing, GIF)[0]
     if plan.skip:
         common.say(f"{plan.place}: skipped")
         return 0
-    trained = _model(common.on_line(ctx, "model", model), places[0])
+    trained = pictures.model_for(common.on_line(ctx, "model", model), places[0])
     path = between([read(place, str(place), trained.dims.size) for place in places], trained, steps)
     moving = plan.place != "-" and Path(plan.place).suffix.lower() == GIF
     data = {"inputs": [str(place) for place in places], **interpolation_json(path, trained)}
     lines = [f"{len(path)} images; model {trained.name}"]
-    _finish(plan, gif(path) if moving else png(strip(path)), lines, data, writing)
+    pictures.finish(plan, gif(path) if moving else png(strip(path)), lines, data, writing)
     return 0
 
 
@@ -173,8 +167,8 @@ def traverse(
     from ..images.summaries import traversal_json, traversal_lines
 
     trained = load(model)
-    source = Path(f"{outputs.safe_name(trained.name)}{SUFFIX}") if image is None else image
-    plan = _plan([outputs.Request(source, "traverse", seed)], writing)[0]
+    source = Path(f"{outputs.safe_name(trained.name)}{pictures.SUFFIX}") if image is None else image
+    plan = pictures.plan([outputs.Request(source, "traverse", seed)], writing)[0]
     if plan.skip:
         common.say(f"{plan.place}: skipped")
         return 0
@@ -182,40 +176,5 @@ def traverse(
     z = start(trained, seed) if picture is None else trained.encode(picture[None])[0]
     found = traversal(z, trained, steps)
     drawn = png(grid([list(one.pictures) for one in found], [one.name for one in found]))
-    _finish(plan, drawn, traversal_lines(found, trained), traversal_json(found, trained), writing)
+    pictures.finish(plan, drawn, traversal_lines(found, trained), traversal_json(found, trained), writing)
     return 0
-
-
-def _model(name: str | None, place: Place) -> ImageModel:
-    """The named model, or the packaged one for images of this one's size. Raises CheckpointError and InputError."""
-    from ..images.model import named
-    from ..images.pictures import size_of
-
-    return named(name, size_of(Path(place), str(place)))
-
-
-def _pictures(arguments: Sequence[str]) -> list[Place]:
-    """The inputs. Raises UsageError for one that is not a PNG file."""
-    places = inputs.expand_inputs(arguments)
-    for place in places:
-        if place == "-" or Path(place).suffix.lower() != SUFFIX:
-            raise UsageError(f"{place} is not a PNG file", remedy="use arvae edit and arvae interpolate for melodies")
-    return places
-
-
-def _plan(requests: Sequence[outputs.Request], writing: common.Writing, *suffixes: str) -> list[Planned]:
-    """The places of the outputs, which are PNG files or have one of the `suffixes`."""
-    template, allowed = f"{{stem}}.{{edit}}{SUFFIX}", (SUFFIX, *suffixes)
-    plans = outputs.plan_outputs(requests, writing.output, **writing.existing, template=template, suffixes=allowed)
-    placing.refuse_streams(plans, writing)
-    return plans
-
-
-def _finish(plan: Planned, image: bytes, lines: Sequence[str], data: Row, writing: common.Writing) -> None:
-    """Write the image, unless it is a dry run, and report on it: `data` as JSON, or `lines`."""
-    if not writing.dry_run:
-        placing.write_output(plan, image)
-    if writing.json:
-        common.print_json({**data, "output": None if writing.dry_run else str(plan.place)})
-    else:
-        placing.teller([plan])("\n".join([*lines, placing.wrote(plan.place, writing.dry_run)]))
