@@ -75,7 +75,7 @@ def evaluate(
 
     expect_part(part)
     if isinstance(model, str | Path):
-        model = _loaded(model)
+        model = load(model)
     if isinstance(model, Model):
         return _evaluate_melodies(model, corpus, part, seed, quick, progress, warn)
     return _evaluate_images(model, corpus, part, seed, quick, progress)
@@ -107,16 +107,22 @@ def corpus_of(metadata: Metadata, corpus: str | None = None) -> str:
     return str(name)
 
 
-def _loaded(model: str | Path) -> Model | ImageModel:
+def load(model: str | Path, runtime: str | None = None) -> Model | ImageModel:
+    """A model of melodies or of images, by name, file or run folder; of melodies in one of library.RUNTIMES.
+
+    Raises CheckpointError, and UsageError for a runtime that does not exist, and for any with a model of images.
+    """
     from . import library
     from .vae import checkpoint
 
     path = checkpoint.find(model)
     if checkpoint.describe(path).kind == "images":
-        from .images.model import load
+        from .images import model as images
 
-        return load(path)
-    return library.load(path)
+        if runtime not in (None, library.RUNTIMES[0]):
+            raise UsageError("models of images have only one runtime", remedy="leave out --runtime")
+        return images.load(path)
+    return library.load(path, runtime=runtime or library.RUNTIMES[0])
 
 
 # ------------------------------------------------------------------------------------ images

@@ -31,7 +31,7 @@ from ..training.session import Session
 from .corpus import ensure_built
 from .main import INTERRUPTED
 from .run import run_session
-from .shared import common, completion
+from .shared import common
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,46 +40,20 @@ if TYPE_CHECKING:
     from ..training.benchmarking import Job
     from ..training.recipe import Data
 
-Corpus = Annotated[
-    str,
-    typer.Option(
-        "--corpus", "-c", metavar="NAME", help="A corpus name, as for arvae train.",
-        autocompletion=completion.corpora,
-    ),
-]
-Objectives = Annotated[
-    str,
-    typer.Option(
-        metavar="all|NAME,...",
-        rich_help_panel="Runs",
-        help=f"Objectives to train, separated by commas: {', '.join(ENTRIES)}.",
-    ),
-]
-Seeds = Annotated[int, typer.Option(min=1, rich_help_panel="Runs", help="Runs of each objective, with seeds from 0.")]
-Minutes = Annotated[
-    float | None,
-    typer.Option(
-        min=0.001,
-        rich_help_panel="Runs",
-        help=f"Training time of each run, in minutes.  [default: {MINUTES:g}, or none with --epochs]",
-    ),
-]
-Epochs = Annotated[
-    int | None,
-    typer.Option(
-        min=1, rich_help_panel="Runs", help="Epochs of each run, for the same number of steps on every machine."
-    ),
-]
-Batch = Annotated[
-    int | None, typer.Option(min=2, rich_help_panel="Runs", help="Examples per step.  [default: as for arvae train]")
-]
-Part = Annotated[str, typer.Option("--part", metavar="valid|test", help="Evaluate on validation or test tunes.")]
-Quick = Annotated[bool, typer.Option("--quick", help="Evaluate in half the time, with rougher figures.")]
-Out = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="OUT", help="The benchmark's folder.  [default: runs/benchmark-CORPUS]"),
-]
-Device = Annotated[str, typer.Option(rich_help_panel="Runs", help="auto, cpu or cuda.")]
+_in_runs = partial(typer.Option, rich_help_panel="Runs")
+OBJECTIVES = f"Objectives to train, separated by commas: {', '.join(ENTRIES)}."
+LIMIT = f"Training time of each run, in minutes.  [default: {MINUTES:g}, or none with --epochs]"
+EPOCHS = "Epochs of each run, for the same number of steps on every machine."
+OUT = "The benchmark's folder.  [default: runs/benchmark-CORPUS]"
+
+Corpus = Annotated[str, common.corpus_option("A corpus name, as for arvae train.")]
+Objectives = Annotated[str, _in_runs(metavar="all|NAME,...", help=OBJECTIVES)]
+Seeds = Annotated[int, _in_runs(min=1, help="Runs of each objective, with seeds from 0.")]
+Minutes = Annotated[float | None, _in_runs(min=0.001, help=LIMIT)]
+Epochs = Annotated[int | None, _in_runs(min=1, help=EPOCHS)]
+Batch = Annotated[int | None, _in_runs(min=2, help="Examples per step.  [default: as for arvae train]")]
+Out = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help=OUT)]
+Device = Annotated[str, _in_runs(help="auto, cpu or cuda.")]
 
 
 def benchmark(
@@ -89,8 +63,8 @@ def benchmark(
     minutes: Minutes = None,
     epochs: Epochs = None,
     batch: Batch = None,
-    part: Part = "valid",
-    quick: Quick = False,
+    part: common.Part = "valid",
+    quick: common.Quick = False,
     output: Out = None,
     overwrite: common.Overwrite = False,
     device: Device = "auto",

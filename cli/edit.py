@@ -7,7 +7,6 @@ the output equals the input byte for byte. Several files that go into one folder
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,15 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from ..errors import UsageError
 from ..system import inputs, outputs
 from ..system.outputs import folder_of
-from .shared import batches, common, completion, placing, sources
+from .shared import batches, common, placing, sources
+from .shared.sliders import Kept, MelodySliders, Set, chosen
 
 if TYPE_CHECKING:
     from ..editing.edit import EditRequest, EditResult
     from ..io.midi import Song
-    from ..library import Model
     from ..system.outputs import Planned
 
-SLIDERS = ("density", "rhythm", "range", "contour", "syncopation", "pitch", "repetition", "steps")  # have an option
 PROPOSALS = 64  # decodes of a measure
 EXAMPLES = (
     ("arvae edit melody.mid --density +2notes", "two more notes in each measure: melody.density+2notes.mid"),
@@ -33,66 +31,33 @@ EXAMPLES = (
     ("arvae edit tunes/ -r --density 1:+0,8:+2 -o denser/", "every file of a folder, denser from measure to measure"),
 )
 
-_slider = partial(common.slider, common.SLIDER_PANEL)
-Rhythm = Annotated[str | None, _slider("rhythm", "Rhythmic complexity (unit: pt, percent of the largest).")]
-Range = Annotated[str | None, _slider("range", "Highest minus lowest pitch (unit: st, semitones).")]
-Density = Annotated[str | None, _slider("density", "Notes in a measure (unit: notes).")]
-Contour = Annotated[str | None, _slider("contour", "Last minus first pitch (unit: st).")]
-Syncopation = Annotated[str | None, _slider("syncopation", "Notes held over strong beats (unit: levels).")]
-Pitch = Annotated[str | None, _slider("pitch", "Mean pitch (unit: st).")]
-Repetition = Annotated[str | None, _slider("repetition", "Share of repeated notes (unit: pt, percent).")]
-Steps = Annotated[str | None, _slider("steps", "Share of stepwise intervals (unit: pt, percent).")]
-LOCKS = "Never change the onsets, pitches, key, range, first or last note (repeatable, or a,b)."
 STRICT = "Exit with 1 unless every request is met exactly and every kept attribute is unchanged."
 SHARE = "Largest share of a measure that may change, up to 1."
 ROLL = "Write a before/after piano roll (SVG) beside each output."
 
-Bars = Annotated[
-    list[str] | None,
-    common.in_hold(metavar="1-4,7,12-", help="Only these measures (repeatable).  [default: all]"),
-]
-Lock = Annotated[list[str] | None, common.in_hold(metavar="NAME", help=LOCKS, autocompletion=completion.locks)]
 Strength = Annotated[float, common.in_hold(metavar="SHARE", help=SHARE)]
-Form = Annotated[bool, common.in_hold("--form/--no-form", help="Edit repeated measures in the same way.")]
 Proposals = Annotated[int, common.in_how(min=0, metavar="N", help="Decodes tried for each measure.")]
 Strict = Annotated[bool, common.in_output("--strict", help=STRICT)]
 Roll = Annotated[bool, common.in_output("--roll", help=ROLL)]
 
-
 def edit(
     files: common.Inputs,
-    density: Density = None,
-    rhythm: Rhythm = None,
-    range_: Range = None,
-    contour: Contour = None,
-    syncopation: Syncopation = None,
-    pitch: Pitch = None,
-    repetition: Repetition = None,
-    steps: Steps = None,
-    set_: common.Set = None,
-    bars: Bars = None,
-    keep: common.Keep = None,
-    lock: Lock = None,
+    *,
+    sliders: MelodySliders,
+    set_: Set = None,
+    kept: Kept,
     strength: Strength = 1.0,
-    form: Form = True,
     mode: common.Mode = "guided",
     proposals: Proposals = PROPOSALS,
     model: common.Model = None,
     runtime: common.Runtime = common.RUNTIME,
     seed: common.Seed = 0,
     recursive: common.Recursive = False,
-    track: common.Track = None,
-    channel: common.Channel = None,
-    pickup: common.Pickup = None,
-    output: common.Output = None,
-    overwrite: common.Overwrite = False,
-    skip_existing: common.SkipExisting = False,
+    voice: common.Voice,
     jobs: common.Jobs = None,
+    writing: common.Writing,
     roll: Roll = False,
     strict: Strict = False,
-    dry_run: common.DryRun = False,
-    json: common.Json = False,
-    quiet: common.Quiet = False,
 ) -> int:
     """Move a melody's sliders: the same tune, but denser, higher or calmer.
 
@@ -100,19 +65,14 @@ def edit(
     over measures (1:+0notes,8:+2notes). A bare number such as +1.5 counts standard deviations (sd) of the model's
     corpus, which is one scale for all attributes.
     """
-    sliders = common.chosen(
-        SLIDERS, (density, rhythm, range_, contour, syncopation, pitch, repetition, steps), set_
-    )
-    if not sliders:
+    targets = chosen(sliders, set_)
+    if not targets:
         raise UsageError("there is nothing to change", remedy="give a slider, for instance --density +2notes")
     places = inputs.expand_inputs(files, recursive=recursive)
     request = sources.load_model(model, runtime=runtime).request(
-        dict(sliders),
-        keep=common.split_names(keep),
-        lock=lock or [],
-        bars=joined(bars),
+        dict(targets),
+        **kept.arguments,
         mode=mode,  # type: ignore[arg-type]  # the library checks it and names the modes
-        form=form,
         strength=strength,
         proposals=proposals,
         seed=seed,
@@ -121,23 +81,17 @@ def edit(
     requests = [
         outputs.Request(place, label, seed, n, inputs.below(place, files)) for n, place in enumerate(places, 1)
     ]
-    plans = outputs.plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing)
-    folder = None if dry_run or len(plans) < 2 else folder_of(output)
+    plans = outputs.plan_outputs(requests, writing.output, **writing.existing)
+    folder = None if writing.dry_run or len(plans) < 2 else folder_of(writing.output)
     if folder is not None:
         from ..reports.manifest import expect_ours
 
-        expect_ours(folder, overwrite=overwrite)
-    if not dry_run:
-        placing.refuse_streams(plans, json=json)
-    reading = {"track": track, "channel": channel, "pickup": pickup}
-    work = _Work(model, runtime, request, reading, folder, roll=roll, strict=strict, dry_run=dry_run, json=json)
+        expect_ours(folder, overwrite=writing.overwrite)
+    placing.refuse_streams(plans, writing)
+    work = _Work(model, runtime, request, voice, folder, writing, roll=roll, strict=strict)
     conclude = None if folder is None else partial(_write_manifest, folder)
-    return batches.run_told(plans, work, jobs, json=json, conclude=conclude)
-
-
-def joined(bars: Sequence[str] | None) -> str | None:
-    """The measures of a repeatable --bars, as one selection."""
-    return ",".join(bars) if bars else None
+    name, streams = placing.source_of, placing.uses_streams(plans)
+    return batches.run_told(plans, work, jobs, name=name, json=writing.json, streams=streams, conclude=conclude)
 
 
 def _write_manifest(folder: Path, rows: list[dict[str, Any]]) -> None:
@@ -154,49 +108,38 @@ class _Work:
     model: str | None
     runtime: str
     request: EditRequest
-    reading: dict[str, Any]
+    voice: common.Voice
     folder: Path | None  # of the manifest
+    writing: common.Writing
     roll: bool
     strict: bool
-    dry_run: bool
-    json: bool
 
     def __call__(self, plan: Planned) -> batches.Told | Literal[False]:
         from ..editing.edit import edit as edit_melody
         from ..editing.edit import expect_editable
         from ..reports import summaries
+        from ..reports.manifest import entry_of_edit
 
         if plan.skip:
             return False
-        song = sources.read_song(plan.request.source, **self.reading)
+        song = sources.read_song(plan.request.source, self.voice)
         model, title = sources.model_for(self.model, song.melody, self.runtime)
         result = edit_melody(song.melody, self.request, model)
         expect_editable(result, song.name)
-        if not self.dry_run:
+        if not self.writing.dry_run:
             placing.write_output(plan, song.write(result.melody.rows))
             if self.roll and plan.place != "-":
                 self._draw(plan, song, result)
         report = summaries.edit_lines(result, self.request, model, title)
-        lines = [f"melody: {summaries.melody_line(song)}", *report, placing.wrote(plan.place, self.dry_run)]
-        data = {"input": str(plan.request.source), "output": None if self.dry_run else str(plan.place)}
+        lines = [f"melody: {summaries.melody_line(song)}", *report, placing.wrote(plan.place, self.writing.dry_run)]
+        data = {"input": str(plan.request.source), "output": None if self.writing.dry_run else str(plan.place)}
         return batches.Told(
             [song.name, *(f"  {line}" for line in lines)],
-            data | summaries.edit_json(song, result, self.request, model) if self.json else {},
+            [data | summaries.edit_json(song, result, self.request, model)] if self.writing.json else [],
             plan.place == "-",
-            self._row(plan, result, model),
+            [] if self.folder is None else [entry_of_edit(plan, self.folder, self.request, result, model)],
             [f"{song.name}: {flaw}" for flaw in summaries.flaws(result, self.request)] if self.strict else [],
         )
-
-    def _row(self, plan: Planned, result: EditResult, model: Model) -> dict[str, Any] | None:
-        from ..reports.manifest import entry
-
-        if self.folder is None:
-            return None
-        return entry(
-            file=Path(plan.place).relative_to(self.folder).as_posix(), source=str(plan.request.source),
-            n=plan.request.n, seed=self.request.seed, model=model, result=result, targets=self.request.targets,
-            keep=self.request.keep,
-        )  # fmt: skip
 
     def _draw(self, plan: Planned, song: Song, result: EditResult) -> None:
         from ..reports.piano_roll import svg

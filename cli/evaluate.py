@@ -13,8 +13,9 @@ it. The default part is the validation part: choose and tune on that, and use `t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,52 +23,33 @@ from ..errors import OutputError, UsageError
 from ..evaluation.parts import expect_part
 from ..system import machine
 from .corpus import ensure_built
-from .shared import common, completion
+from .shared import common
 
 if TYPE_CHECKING:
     from ..evaluation.result import Evaluation
     from ..evaluation.thresholds import Threshold
     from ..images.evaluation import Evaluation as ImageEvaluation
-    from ..images.model import ImageModel
     from ..networks.model import Model
-    from ..reports.evaluation_tables import Table
 
     Result = Evaluation | ImageEvaluation
 
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, its file, or a run folder.")]
-Corpus = Annotated[
-    str | None,
-    typer.Option(
-        "--corpus", "-c", metavar="NAME", help="A built corpus.  [default: the model's own]",
-        autocompletion=completion.corpora,
-    ),
-]
-Part = Annotated[str, typer.Option("--part", metavar="valid|test", help="Evaluate on validation or test tunes.")]
-Html = Annotated[
-    Path | None,
-    typer.Option("--html", metavar="FILE", help="Write a report with plots.", rich_help_panel="Output"),
-]
-Under = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME=X", rich_help_panel="Thresholds", help="Exit 1 if a figure is lower (repeatable)."),
-]
-Over = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME=X", rich_help_panel="Thresholds", help="Exit 1 if drift, leakage, ... is higher (repeatable)."
-    ),
-]
-Quick = Annotated[bool, typer.Option("--quick", help="Evaluate in half the time, with rougher figures.")]
+Corpus = Annotated[str | None, common.corpus_option("A built corpus.  [default: the model's own]")]
+Html = Annotated[Path | None, common.in_output("--html", metavar="FILE", help="Write a report with plots.")]
+
+_threshold = partial(typer.Option, metavar="NAME=X", rich_help_panel="Thresholds")
+Under = Annotated[list[str] | None, _threshold(help="Exit 1 if a figure is lower (repeatable).")]
+Over = Annotated[list[str] | None, _threshold(help="Exit 1 if drift, leakage, ... is higher (repeatable).")]
 
 
 def evaluate(
     model: Name,
     corpus: Corpus = None,
-    part: Part = "valid",
+    part: common.Part = "valid",
     html: Html = None,
     fail_under: Under = None,
     fail_over: Over = None,
-    quick: Quick = False,
+    quick: common.Quick = False,
     runtime: common.Runtime = common.RUNTIME,
     seed: common.Seed = 0,
     overwrite: common.Overwrite = False,
@@ -89,21 +71,15 @@ def evaluate(
     of_images = metadata.kind == "images"
     if of_images and html is not None:
         raise UsageError("there is no HTML report for models of images", remedy=f"draw them: arvae traverse {model}")
-    if of_images and runtime != common.RUNTIME:
-        raise UsageError("models of images have only one runtime", remedy="leave out --runtime")
+    loaded = assessment.load(model, runtime)
     thresholds = parse_thresholds(fail_under or [], fail_over or [], assessment.figure_names(metadata, corpus))
     if of_images:
         ensure_built(assessment.corpus_of(metadata, corpus))
-    loaded = _loaded(model, of_images, runtime)
-    result = assessment.evaluate(
-        loaded,
-        corpus,
-        part,
-        seed=seed,
-        quick=quick,
-        progress=lambda section: common.say(f"{section} ..."),
-        warn=common.warn,
-    )
+
+    def begin(section: str) -> None:
+        common.say(f"{section} ...")
+
+    result = assessment.evaluate(loaded, corpus, part, seed=seed, quick=quick, progress=begin, warn=common.warn)
     if html is not None and isinstance(result, Evaluation) and isinstance(loaded, Model):
         _write_report(html, result, loaded, overwrite)
     if json:
@@ -111,16 +87,6 @@ def evaluate(
     else:
         _show(result)
     return _judged(result, thresholds)
-
-
-def _loaded(model: str, of_images: bool, runtime: str) -> Model | ImageModel:
-    if of_images:
-        from ..images import model as images
-
-        return images.load(model)
-    from .. import library
-
-    return library.load(model, runtime=runtime)
 
 
 def _judged(result: Result, thresholds: Sequence[Threshold]) -> int:
@@ -143,19 +109,20 @@ def _write_report(path: Path, result: Evaluation, model: Model, overwrite: bool)
 def _show(result: Result) -> None:
     from ..evaluation.result import Evaluation
 
-    about, counts = result.about, result.counts
     if isinstance(result, Evaluation):
-        from ..reports.evaluation_tables import tables
+        from ..reports import evaluation_tables as of_melodies
 
-        evaluated = f"{counts['evaluated']} distinct measures, {counts['unseen']} of them not in training"
-        found = tables(result)
+        heading, tables = of_melodies.heading(result), of_melodies.tables(result)
     else:
-        from ..images.report import tables as tables_of_images
+        from ..images import report as of_images
 
-        evaluated = f"{counts['evaluated']:,} images of {about['data']}"
-        found = tables_of_images(result)
-    common.report(f"{about['model']} ({about['digest']}) on {about['corpus']}, {about['part']}: {evaluated}")
-    _print_tables(found)
+        heading, tables = of_images.heading(result), of_images.tables(result)
+    common.report(heading)
+    for table in tables:
+        common.report("")
+        common.report(common.table(table.columns, table.rows, numbers=True, title=table.title))
+        if table.note:
+            common.report(table.note)
 
 
 def _print(result: Result, thresholds: Sequence[Threshold]) -> None:
@@ -164,22 +131,3 @@ def _print(result: Result, thresholds: Sequence[Threshold]) -> None:
         for one in thresholds
     ]
     common.print_json({**result.to_json(), "thresholds": checked})
-
-
-def _print_tables(tables: Sequence[Table]) -> None:
-    for table in tables:
-        common.report("")
-        common.report(_rich(table.title, table.columns, table.rows))
-        if table.note:
-            common.report(table.note)
-
-
-def _rich(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
-    from rich.table import Table
-
-    drawn = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for i, column in enumerate(columns):
-        drawn.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
-    for row in rows:
-        drawn.add_row(*row)
-    return drawn

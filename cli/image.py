@@ -6,36 +6,28 @@ Names of outputs, overwriting, exit codes, --json and --dry-run work as for melo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ..errors import UsageError
-from ..system import inputs, outputs
-from ..system.inputs import Place
+from ..system import outputs
 from ..system.outputs import Planned
-from .shared import batches, common, completion, placing
+from .shared import batches, common, completion, pictures, placing
+from .shared.sliders import ImageSliders, Set, chosen
 
 if TYPE_CHECKING:
     from ..images.edit import Mode
-    from ..images.model import ImageModel
-    from ..images.summaries import Row
     from ..music.sliders import Target
 
-SUFFIX, GIF = ".png", ".gif"
-SLIDERS = (  # attributes that have an option
-    "area", "length", "thickness", "slant", "width", "height", "shape", "scale", "orientation", "x", "y",
-)  # fmt: skip
+GIF = ".gif"
 STEPS, WAY = 9, 8  # of a traversal; of an interpolation
 
 image_app = typer.Typer(no_args_is_help=True, help="Edit, interpolate and traverse images: digits and sprites.")
 
-Pictures = Annotated[
-    list[str], typer.Argument(metavar="FILE", help="PNG files, grey, white on black, of the model's size; or globs.")
-]
 Source = Annotated[
     str,
     typer.Argument(
@@ -50,20 +42,6 @@ Start = Annotated[
 ]
 Steps = Annotated[int, typer.Option(min=2, metavar="N", help="Images for each attribute.")]
 Way = Annotated[int, typer.Option("--steps", min=3, metavar="N", help="Images from each input to the next, inclusive.")]
-
-_digits = partial(common.slider, "Sliders of digits")
-_sprites = partial(common.slider, "Sliders of sprites")
-Area = Annotated[str | None, _digits("area", "Pixels of the stroke (unit: px).")]
-Length = Annotated[str | None, _digits("length", "Length of the stroke (unit: px).")]
-Thickness = Annotated[str | None, _digits("thickness", "Thickness of the stroke (unit: px).")]
-Slant = Annotated[str | None, _digits("slant", "Slant to the right (unit: deg).")]
-Width = Annotated[str | None, _digits("width", "Width (unit: px).")]
-Height = Annotated[str | None, _digits("height", "Height (unit: px).")]
-Shape = Annotated[str | None, _sprites("shape", "=1raw square, =2raw ellipse, =3raw heart.")]
-Scale = Annotated[str | None, _sprites("scale", "Size (unit: pt).")]
-Orientation = Annotated[str | None, _sprites("orientation", "Angle (unit: deg).")]
-X = Annotated[str | None, _sprites("x", "Distance from the left (unit: px).")]
-Y = Annotated[str | None, _sprites("y", "Distance from the top (unit: px).")]
 
 EXAMPLES = {
     "edit": (
@@ -81,51 +59,35 @@ EXAMPLES = {
 @image_app.command()
 def edit(
     ctx: typer.Context,
-    files: Pictures,
-    area: Area = None,
-    length: Length = None,
-    thickness: Thickness = None,
-    slant: Slant = None,
-    width: Width = None,
-    height: Height = None,
-    shape: Shape = None,
-    scale: Scale = None,
-    orientation: Orientation = None,
-    x: X = None,
-    y: Y = None,
-    set_: common.Set = None,
+    files: pictures.Pictures,
+    *,
+    sliders: ImageSliders,
+    set_: Set = None,
     keep: common.Keep = None,
     mode: common.Mode = "guided",
     model: common.Model = None,
     seed: common.Seed = 0,
-    output: common.Output = None,
-    overwrite: common.Overwrite = False,
-    skip_existing: common.SkipExisting = False,
     jobs: common.Jobs = None,
-    dry_run: common.DryRun = False,
-    json: common.Json = False,
-    quiet: common.Quiet = False,
+    writing: common.Writing,
 ) -> int:
     """Move the sliders of images. A TARGET is written as for melodies (arvae edit --help)."""
     from ..images.edit import MODES, targets_of
 
-    options = (area, length, thickness, slant, width, height, shape, scale, orientation, x, y)
-    sliders = common.chosen(SLIDERS, options, set_)
-    if not sliders:
+    wanted = chosen(sliders, set_)
+    if not wanted:
         raise UsageError("there is nothing to change", remedy="give a slider, for instance --thickness +1.5")
-    places = _pictures(files)
+    places = pictures.expand(files)
     if mode not in MODES:
         raise UsageError(f"there is no mode {mode!r}", remedy=f"give {' or '.join(MODES)}")
     name = common.on_line(ctx, "model", model)  # the settings name a model of melodies
-    trained = _model(name, places[0])
-    targets = targets_of(sliders, trained)
+    trained = pictures.model_for(name, places[0])
+    targets = targets_of(wanted, trained)
     kept = tuple(trained.metadata.scale(one).name for one in common.split_names(keep))
     requests = [outputs.Request(place, outputs.label(targets), seed) for place in places]
-    plans = _plan(requests, output, overwrite, skip_existing)
-    if not dry_run:
-        placing.refuse_streams(plans, json=json)
-    work = partial(_edit, model=name, targets=targets, keep=kept, mode=mode, seed=seed, dry_run=dry_run)
-    return batches.run_told(plans, work, jobs, json=json)
+    plans = pictures.plan(requests, writing)
+    work = partial(_edit, model=name, targets=targets, keep=kept, mode=mode, seed=seed, dry_run=writing.dry_run)
+    source, streams = placing.source_of, placing.uses_streams(plans)
+    return batches.run_told(plans, work, jobs, name=source, json=writing.json, streams=streams)
 
 
 def _edit(
@@ -146,64 +108,57 @@ def _edit(
     if plan.skip:
         return False
     source = Path(plan.request.source)
-    trained = _model(model, source)
+    trained = pictures.model_for(model, source)
     result = edit_picture(read(source, str(source), trained.dims.size), targets, trained, keep, mode, seed)
     if not dry_run:
         placing.write_output(plan, png(result.image) if result.changed else source.read_bytes())
     lines = [*edit_lines(result, trained, seed), placing.wrote(plan.place, dry_run)]
     about = {"input": str(source), "output": None if dry_run else str(plan.place)}
     data = {**about, **edit_json(result, trained, targets, keep, mode, seed)}
-    return batches.Told([str(source), *(f"  {line}" for line in lines)], data, plan.place == "-")
+    return batches.Told([str(source), *(f"  {line}" for line in lines)], [data], plan.place == "-")
 
 
 @image_app.command()
 def interpolate(
     ctx: typer.Context,
-    files: Pictures,
+    files: pictures.Pictures,
+    *,
     steps: Way = WAY,
     model: common.Model = None,
     seed: common.Seed = 0,
-    output: common.Output = None,
-    overwrite: common.Overwrite = False,
-    skip_existing: common.SkipExisting = False,
-    dry_run: common.DryRun = False,
-    json: common.Json = False,
-    quiet: common.Quiet = False,
+    writing: common.Writing,
 ) -> int:
     """Draw the images between two or more, as a strip (PNG) or an animation (GIF)."""
     from ..images.edit import between
     from ..images.pictures import gif, png, read, strip
     from ..images.summaries import interpolation_json
 
-    places = [Path(place) for argument in files for place in _pictures([argument])]  # an image may come again
+    places = [Path(place) for argument in files for place in pictures.expand([argument])]  # an image may come again
     if len(places) < 2:
         raise UsageError("one image cannot be interpolated", remedy="name two or more")
     stem = outputs.safe_name("-".join(place.stem for place in places))
-    request = outputs.Request(places[0].with_name(f"{stem}{SUFFIX}"), f"{steps}-steps", seed)
-    plan = _plan([request], output, overwrite, skip_existing, GIF)[0]
-    if _skipped(plan, dry_run=dry_run, json=json):
+    request = outputs.Request(places[0].with_name(f"{stem}{pictures.SUFFIX}"), f"{steps}-steps", seed)
+    plan = pictures.plan([request], writing, GIF)[0]
+    if plan.skip:
+        common.say(f"{plan.place}: skipped")
         return 0
-    trained = _model(common.on_line(ctx, "model", model), places[0])
+    trained = pictures.model_for(common.on_line(ctx, "model", model), places[0])
     path = between([read(place, str(place), trained.dims.size) for place in places], trained, steps)
     moving = plan.place != "-" and Path(plan.place).suffix.lower() == GIF
-    data = {"inputs": [str(place) for place in places], **interpolation_json(path, trained)} if json else None
+    data = {"inputs": [str(place) for place in places], **interpolation_json(path, trained)}
     lines = [f"{len(path)} images; model {trained.name}"]
-    _finish(plan, gif(path) if moving else png(strip(path)), lines, data, dry_run=dry_run)
+    pictures.finish(plan, gif(path) if moving else png(strip(path)), lines, data, writing)
     return 0
 
 
 @image_app.command()
 def traverse(
     model: Source,
+    *,
     image: Start = None,
     steps: Steps = STEPS,
     seed: common.Seed = 0,
-    output: common.Output = None,
-    overwrite: common.Overwrite = False,
-    skip_existing: common.SkipExisting = False,
-    dry_run: common.DryRun = False,
-    json: common.Json = False,
-    quiet: common.Quiet = False,
+    writing: common.Writing,
 ) -> int:
     """Draw a grid: in each row one attribute's code runs through the values of the corpus, and the others stay."""
     from ..images.edit import start, traversal
@@ -212,57 +167,14 @@ def traverse(
     from ..images.summaries import traversal_json, traversal_lines
 
     trained = load(model)
-    source = Path(f"{outputs.safe_name(trained.name)}{SUFFIX}") if image is None else image
-    plan = _plan([outputs.Request(source, "traverse", seed)], output, overwrite, skip_existing)[0]
-    if _skipped(plan, dry_run=dry_run, json=json):
+    source = Path(f"{outputs.safe_name(trained.name)}{pictures.SUFFIX}") if image is None else image
+    plan = pictures.plan([outputs.Request(source, "traverse", seed)], writing)[0]
+    if plan.skip:
+        common.say(f"{plan.place}: skipped")
         return 0
     picture = None if image is None else read(image, str(image), trained.dims.size)
     z = start(trained, seed) if picture is None else trained.encode(picture[None])[0]
     found = traversal(z, trained, steps)
     drawn = png(grid([list(one.pictures) for one in found], [one.name for one in found]))
-    data = traversal_json(found, trained) if json else None
-    _finish(plan, drawn, traversal_lines(found, trained), data, dry_run=dry_run)
+    pictures.finish(plan, drawn, traversal_lines(found, trained), traversal_json(found, trained), writing)
     return 0
-
-
-def _model(name: str | None, place: Place) -> ImageModel:
-    """The named model, or the packaged one for images of this one's size. Raises CheckpointError and InputError."""
-    from ..images.model import named
-    from ..images.pictures import size_of
-
-    return named(name, size_of(Path(place), str(place)))
-
-
-def _pictures(arguments: Sequence[str]) -> list[Place]:
-    """The inputs. Raises UsageError for one that is not a PNG file."""
-    places = inputs.expand_inputs(arguments)
-    for place in places:
-        if place == "-" or Path(place).suffix.lower() != SUFFIX:
-            raise UsageError(f"{place} is not a PNG file", remedy="use arvae edit and arvae interpolate for melodies")
-    return places
-
-
-def _plan(
-    requests: Sequence[outputs.Request], output: str | None, overwrite: bool, skip_existing: bool, *suffixes: str
-) -> list[Planned]:
-    template, allowed = f"{{stem}}.{{edit}}{SUFFIX}", (SUFFIX, *suffixes)
-    there: dict[str, Any] = {"overwrite": overwrite, "skip_existing": skip_existing}
-    return outputs.plan_outputs(requests, output, **there, template=template, suffixes=allowed)
-
-
-def _skipped(plan: Planned, *, dry_run: bool, json: bool) -> bool:
-    if not dry_run:
-        placing.refuse_streams([plan], json=json)
-    if plan.skip:
-        common.say(f"{plan.place}: skipped")
-    return plan.skip
-
-
-def _finish(plan: Planned, image: bytes, lines: Sequence[str], data: Row | None, *, dry_run: bool) -> None:
-    """Write the image, unless it is a dry run, and report `data` as JSON, or `lines` if it is None."""
-    if not dry_run:
-        placing.write_output(plan, image)
-    if data is not None:
-        common.print_json({**data, "output": None if dry_run else str(plan.place)})
-    else:
-        placing.teller([plan])("\n".join([*lines, placing.wrote(plan.place, dry_run)]))

@@ -29,11 +29,10 @@ Attributes = Annotated[
 
 def inspect(
     files: common.Inputs,
+    *,
     attribute: Attributes = None,
     recursive: common.Recursive = False,
-    track: common.Track = None,
-    channel: common.Channel = None,
-    pickup: common.Pickup = None,
+    voice: common.Voice,
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> int:
@@ -46,7 +45,7 @@ def inspect(
     found: list[dict[str, Any]] = []
 
     def look(place: inputs.Place) -> None:
-        song = sources.read_song(place, track=track, channel=channel, pickup=pickup)
+        song = sources.read_song(place, voice)
         description = describe(song, specs)
         if json:
             found.append(description)

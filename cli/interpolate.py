@@ -18,8 +18,8 @@ import typer
 from ..errors import UsageError
 from ..system import inputs
 from ..system.outputs import Planned
-from . import edit
 from .shared import common, placing, sources
+from .shared.sliders import Bars, Form, joined
 
 if TYPE_CHECKING:
     from ..io.midi import Song
@@ -39,22 +39,16 @@ One = Annotated[bool, common.in_output("--one", help="One long file, step after 
 
 def interpolate(
     files: common.Inputs,
+    *,
     steps: Steps = STEPS,
-    bars: edit.Bars = None,
-    form: edit.Form = True,
+    bars: Bars = None,
+    form: Form = True,
     model: common.Model = None,
     runtime: common.Runtime = common.RUNTIME,
     seed: common.Seed = 0,
-    track: common.Track = None,
-    channel: common.Channel = None,
-    pickup: common.Pickup = None,
+    voice: common.Voice,
     one: One = False,
-    output: common.Output = None,
-    overwrite: common.Overwrite = False,
-    skip_existing: common.SkipExisting = False,
-    dry_run: common.DryRun = False,
-    json: common.Json = False,
-    quiet: common.Quiet = False,
+    writing: common.Writing,
 ) -> int:
     """Write the melodies between two or more melodies, step by step."""
     from ..reports import interpolation_files
@@ -64,23 +58,21 @@ def interpolate(
     places = [place for argument in files for place in inputs.expand_inputs([argument])]  # a melody may come again
     if len(places) < 2:
         raise UsageError("one melody cannot be interpolated", remedy="name two or more")
-    there = {"overwrite": overwrite, "skip_existing": skip_existing}
-    plans = interpolation_files.plan(places, steps, seed, output, one, **there)
+    plans = interpolation_files.plan(places, steps, seed, writing.output, one, **writing.existing)
     folder = Path(plans[0].place).parent
-    earlier = {} if one else earlier_rows(folder, **there)
-    if not dry_run:
-        placing.refuse_streams(plans, json=json)
+    earlier = {} if one else earlier_rows(folder, **writing.existing)
+    placing.refuse_streams(plans, writing)
     if all(plan.skip for plan in plans):
         common.say(f"{plans[0].place}: skipped")
         return 0
-    songs = [sources.read_song(place, track=track, channel=channel, pickup=pickup) for place in places]
+    songs = [sources.read_song(place, voice) for place in places]
     trained, title = sources.model_for(model, songs[0].melody, runtime)
-    melodies = [interpolation_files.input_of(song, edit.joined(bars)) for song in songs]
+    melodies = [interpolation_files.input_of(song, joined(bars)) for song in songs]
     path = trained.interpolate(melodies, steps, form=form, seed=seed)
     names = ["stdout" if plan.place == "-" else Path(plan.place).name for plan in plans]
     files_of_steps = names * len(path.melodies) if one else names
     rows = interpolation_files.step_rows(path.results, files_of_steps, ", ".join(map(str, places)), trained, seed)
-    if not dry_run:
+    if not writing.dry_run:
         for plan, data in zip(plans, interpolation_files.midi_files(path.melodies, path.ends, songs, one), strict=True):
             if not plan.skip:
                 placing.write_output(plan, data)
@@ -88,7 +80,7 @@ def interpolate(
             tempo, first = round(songs[0].tempo, 2), path.melodies[0]
             cards = [make_card(row, first, step, tempo) for row, step in zip(rows, path.melodies, strict=True)]
             common.say(f"{write_index(folder, cards, 'Interpolation', earlier)} shows and plays the files")
-    _report(songs, path, plans, rows, title, dry_run=dry_run, json=json)
+    _report(songs, path, plans, rows, title, writing)
     return 0
 
 
@@ -98,17 +90,15 @@ def _report(
     plans: Sequence[Planned],
     rows: Sequence[Row],
     title: str,
-    *,
-    dry_run: bool,
-    json: bool,
+    writing: common.Writing,
 ) -> None:
-    if json:
-        common.print_json({"outputs": [] if dry_run else [str(plan.place) for plan in plans], "steps": rows})
+    if writing.json:
+        common.print_json({"outputs": [] if writing.dry_run else [str(plan.place) for plan in plans], "steps": rows})
         return
     from ..reports.interpolation_files import step_lines
     from ..reports.summaries import melody_line
 
     voices = [f"{song.name}: {melody_line(song)}" for song in songs]
     place = plans[0].place if len(plans) == 1 else f"{Path(plans[0].place).parent}/ ({len(plans)} files)"
-    lines = [*voices, f"model: {title}", *step_lines(rows, path.ends), placing.wrote(place, dry_run)]
+    lines = [*voices, f"model: {title}", *step_lines(rows, path.ends), placing.wrote(place, writing.dry_run)]
     placing.teller(plans)("\n".join(lines))

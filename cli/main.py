@@ -1,8 +1,8 @@
 """`arvae`: finds the sub-command, runs it, and turns errors into messages and exit codes.
 
-The commands are a table of names. A command's module is imported when it runs, and `arvae --help` is printed from the
-table, so that it takes no longer than Python's own start. A command is a function, or a typer.Typer with sub-commands;
-it returns its exit code, None for 0.
+A command's module is imported when it runs, and `arvae --help` is printed from the table in commands.py, so that it
+takes no longer than Python's own start. A command is a function, or a typer.Typer with sub-commands; it returns its
+exit code, None for 0.
 
 Messages go to stderr as `arvae: MESSAGE`. Exit codes: see `common`. A bug is exit 70 (EX_SOFTWARE), so that scripts can
 tell it from an input that failed; --debug, anywhere on the line, shows its traceback. A closed pipe
@@ -12,103 +12,21 @@ workers of a batch have ended.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
-import threading
 import traceback
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING
 
 from ..errors import ArvaeError
+from ..system.signals import Terminated, raising_terminated
 from ..version import __version__
+from .commands import COMMANDS, COMPLETION, help_text
 
 if TYPE_CHECKING:
     import typer
 
 BUG, INTERRUPTED, PIPE_CLOSED, TERMINATED = 70, 130, 141, 143
-
-
-class Entry(NamedTuple):
-    """The place of a command (`.module:attribute` in this package) and its line in `arvae --help`."""
-
-    target: str
-    help: str
-
-
-COMMANDS = {
-    "edit": Entry(".edit:edit", "Move a melody's sliders: the same tune, but denser, higher or calmer."),
-    "vary": Entry(".vary:vary", "Write variations that keep a melody's character, or a grid of edits."),
-    "interpolate": Entry(".interpolate:interpolate", "Write the melodies between two or more melodies."),
-    "inspect": Entry(".inspect:inspect", "Show a file's tracks, its melody, and the attributes of each measure."),
-    "image": Entry(".image:image_app", "Edit, interpolate and traverse images: digits and sprites."),
-    "corpus": Entry(".corpus:corpus_app", "Build a corpus, or describe one."),
-    "train": Entry(".train:train", "Train a model on a corpus."),
-    "evaluate": Entry(".evaluate:evaluate", "Measure how well a model's sliders work."),
-    "benchmark": Entry(".benchmark:benchmark", "Train all objectives with equal settings and compare them."),
-    "models": Entry(".models:models_app", "List the models, or describe one."),
-    "config": Entry(".config:config_app", "Show the settings and their origins."),
-    "demo": Entry(".demo:demo", "Edit the bundled example melody, and draw it."),
-    "doctor": Entry(".doctor:doctor", "Check the installation."),
-}
-
 COMPLETING = "_ARVAE_COMPLETE"  # typer's environment variable, set while the shell completes a line
-COMPLETION = ("--install-completion", "--show-completion")
-
-OPTIONS = {
-    "-q, --quiet": "Print errors only.",
-    "--debug": "Show the traceback of an error.",
-    "--version": "Print the version and exit.",
-    COMPLETION[0]: "Install completion for the current shell.",
-    COMPLETION[1]: "Print the completion script.",
-    "-h, --help": "Show this message, or with a command its options, and exit.",
-}
-
-
-def help_text() -> str:
-    """The text of `arvae --help`, made of the tables alone."""
-    width = max(map(len, (*COMMANDS, *OPTIONS)))
-    commands = [f"  {name:{width}}  {entry.help}" for name, entry in COMMANDS.items()]
-    options = [f"  {name:{width}}  {text}" for name, text in OPTIONS.items()]
-    return "\n".join(
-        [
-            "Usage: arvae [OPTIONS] COMMAND [ARGS]...",
-            "",
-            "Sliders for a melody: edit, vary and interpolate MIDI.",
-            "",
-            "Commands:",
-            *commands,
-            "",
-            "Options:",
-            *options,
-            "",
-            "arvae COMMAND --help describes a command.",
-        ]
-    )
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived. As an exception it closes what is open on its way up, such as the workers of a batch."""
-
-
-def _terminate(number: int, frame: Any) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the workers are being ended
-    raise Terminated
-
-
-@contextlib.contextmanager
-def _termination() -> Iterator[None]:
-    """Turn SIGTERM into an exception within the block, unless somebody handles it already."""
-    usual = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    if not usual or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -123,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     debug = "--debug" in words[:end]
     words = [word for at, word in enumerate(words) if at >= end or word != "--debug"]
     try:
-        with _termination():
+        with raising_terminated():
             return _run(words, debug)
     except KeyboardInterrupt:
         print("arvae: interrupted", file=sys.stderr)

@@ -6,14 +6,11 @@ training/session.py does the work, and training/run_folder.py has the files.
 from __future__ import annotations
 
 import json
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..system import machine
 from ..system.files import plain
+from ..system.signals import first_interrupt
 from ..training import progress
 from ..training.distributed import first
 from ..training.domains import domain_of
@@ -23,7 +20,7 @@ from .shared import common
 
 if TYPE_CHECKING:
     from ..training.session import Session
-    from ..training.trainer import Report, Trainer
+    from ..training.trainer import Report
 
 
 def run_session(session: Session, *, resume: bool, threads: int = 1, as_json: bool = False, hint: bool = True) -> int:
@@ -37,15 +34,20 @@ def run_session(session: Session, *, resume: bool, threads: int = 1, as_json: bo
         return 0
     domain = domain_of(session.plan.corpus)
     shown = first() and not as_json
-    with _clean_stop(session.trainer) as stop, _Progress(domain, shown) as display:
+
+    def stop_softly() -> None:
+        session.trainer.stop()
+        common.say("stopping after this step; Ctrl-C again to stop at once")
+
+    with first_interrupt(stop_softly) as stopped, _Progress(domain, shown) as display:
         for report in session.reports():
             if first() and as_json:
                 print(json.dumps(plain(report), allow_nan=False), flush=True)
             elif first():
                 display.show(report)
     if first():
-        _say_end(session, stop.is_set(), hint)
-    return INTERRUPTED if stop.is_set() else 0
+        _say_end(session, stopped.is_set(), hint)
+    return INTERRUPTED if stopped.is_set() else 0
 
 
 def _say_end(session: Session, stopped: bool, hint: bool) -> None:
@@ -56,24 +58,6 @@ def _say_end(session: Session, stopped: bool, hint: bool) -> None:
     else:
         trial = domain_of(session.plan.corpus).trial.format(run=session.folder.path)
         common.say(f"wrote {path}" + (f"; try `{trial}`" if hint else ""))
-
-
-@contextmanager
-def _clean_stop(trainer: Trainer) -> Iterator[threading.Event]:
-    """The first Ctrl-C ends the run after its step and sets the event; the second is Python's own."""
-    stop, before = threading.Event(), signal.getsignal(signal.SIGINT)
-
-    def ask(number: int, frame: object) -> None:
-        stop.set()
-        trainer.stop()
-        signal.signal(signal.SIGINT, before)
-        common.say("stopping after this step; Ctrl-C again to stop at once")
-
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class _Progress:

@@ -8,15 +8,14 @@ itself is written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 from ..errors import UsageError
 from ..system import inputs
-from . import edit
 from .shared import batches, common, placing, sources
-from .shared.parallel import workers
+from .shared.sliders import Kept, MelodySliders, Set, chosen
 
 if TYPE_CHECKING:
     from ..reports.contact_sheet import Card
@@ -41,45 +40,33 @@ Grid = Annotated[str | None, common.in_how(metavar="NAME=LO:HI:COUNT,...", help=
 Folder = Annotated[str | None, common.in_output("--output", "-o", metavar="FOLDER", help=FOLDER)]
 
 
+@dataclass(frozen=True)
+class _Writing(common.Writing):
+    output: Folder = None
+
+
 def vary(
     files: common.Inputs,
+    *,
     count: Count = None,
     amount: Amount = AMOUNT,
     grid: Grid = None,
-    density: edit.Density = None,
-    rhythm: edit.Rhythm = None,
-    range_: edit.Range = None,
-    contour: edit.Contour = None,
-    syncopation: edit.Syncopation = None,
-    pitch: edit.Pitch = None,
-    repetition: edit.Repetition = None,
-    steps: edit.Steps = None,
-    set_: common.Set = None,
-    bars: edit.Bars = None,
-    keep: common.Keep = None,
-    lock: edit.Lock = None,
-    form: edit.Form = True,
+    sliders: MelodySliders,
+    set_: Set = None,
+    kept: Kept,
     model: common.Model = None,
     runtime: common.Runtime = common.RUNTIME,
     seed: common.Seed = 0,
     recursive: common.Recursive = False,
-    track: common.Track = None,
-    channel: common.Channel = None,
-    pickup: common.Pickup = None,
-    output: Folder = None,
-    overwrite: common.Overwrite = False,
-    skip_existing: common.SkipExisting = False,
+    voice: common.Voice,
     jobs: common.Jobs = None,
-    dry_run: common.DryRun = False,
-    json: common.Json = False,
-    quiet: common.Quiet = False,
+    writing: _Writing,
 ) -> int:
     """Write variations of a melody that keep its character, or a grid of edits.
 
     Sliders shift all variations. A TARGET is written as for arvae edit; sd means standard deviations of the corpus.
     """
-    named = (density, rhythm, range_, contour, syncopation, pitch, repetition, steps)
-    sliders = common.chosen(edit.SLIDERS, named, set_)
+    targets = chosen(sliders, set_)
     places = inputs.expand_inputs(files, recursive=recursive)
     from ..editing.vary import VaryRequest
     from ..music.sliders import grid_points
@@ -88,27 +75,23 @@ def vary(
 
     trained = sources.load_model(model, runtime=runtime)
     points = grid_points(grid) if grid is not None else [{}]
-    both = sorted(set(points[0]) & set(sliders))
+    both = sorted(set(points[0]) & set(targets))
     if both:
         raise UsageError(f"{both[0]} is in --grid and a slider too", remedy="leave out one of the two")
-    hold: dict[str, Any] = {"keep": common.split_names(keep), "lock": lock or [], "bars": edit.joined(bars)}
-    edits = [trained.request({**sliders, **point}, **hold, form=form, seed=seed) for point in points]
+    edits = [trained.request({**targets, **point}, **kept.arguments, seed=seed) for point in points]
     requests = [VaryRequest(editing, count or COUNT, amount) for editing in edits]
-    folder = folder_for(output, places)
-    there = {"overwrite": overwrite, "skip_existing": skip_existing}
+    folder = folder_for(writing.output, places)
     varied = grid is None or count is not None
-    items = Variations(requests, varied, folder).plan(places, files, **there)
-    variations = Variations(requests, varied, folder, earlier_rows(folder, **there), dry_run)
-    reading = {"track": track, "channel": channel, "pickup": pickup}
-    return _run(_Work(model, runtime, reading, variations), items, jobs, json=json)
+    items = Variations(requests, varied, folder).plan(places, files, **writing.existing)
+    variations = Variations(requests, varied, folder, earlier_rows(folder, **writing.existing), writing.dry_run)
+    work = _Work(model, runtime, voice, variations)
+    conclude = None if writing.dry_run else partial(_write_index, variations)
+    streams = "-" in places
 
+    def name(item: Item) -> str:
+        return str(item.place)
 
-@dataclass(frozen=True)
-class _Made:
-    """The report on an input, and its outputs' cards."""
-
-    lines: list[str]
-    cards: list[Card]
+    return batches.run_told(items, work, jobs, name=name, json=writing.json, streams=streams, conclude=conclude)
 
 
 @dataclass(frozen=True)
@@ -117,42 +100,30 @@ class _Work:
 
     model: str | None
     runtime: str
-    reading: dict[str, Any]
+    voice: common.Voice
     variations: Variations
 
-    def __call__(self, item: Item) -> _Made:
+    def __call__(self, item: Item) -> batches.Told:
         from ..reports.summaries import melody_line
 
-        song = sources.read_song(item.place, **self.reading)
+        song = sources.read_song(item.place, self.voice)
         recalled = self.variations.recall(item, song)
         if recalled is not None:
-            return _Made([f"{song.name}: skipped, all {len(recalled)} files exist"], recalled)
+            return self._told([f"{song.name}: skipped, all {len(recalled)} files exist"], recalled)
         model, title = sources.model_for(self.model, song.melody, self.runtime)
         cards, lines = self.variations.make(item, song, model)
         count = f"{len(cards)} file{'s' if len(cards) != 1 else ''}"
         wrote = placing.wrote(f"{count} to {self.variations.folder}/", self.variations.dry_run)
         told = [f"melody: {melody_line(song)}", f"model: {title}", *lines, wrote]
-        return _Made([song.name, *(f"  {line}" for line in told)], cards)
+        return self._told([song.name, *(f"  {line}" for line in told)], cards)
+
+    def _told(self, lines: list[str], cards: list[Card]) -> batches.Told:
+        return batches.Told(lines, [card.row for card in cards], made=cards)
 
 
-def _run(work: _Work, items: Sequence[Item], jobs: int | None, *, json: bool) -> int:
+def _write_index(variations: Variations, cards: list[Card]) -> None:
     from ..reports.contact_sheet import write_index
 
-    cards: list[Card] = []
-
-    def then(made: _Made) -> None:
-        cards.extend(made.cards)
-        if not json:
-            common.report("\n".join(made.lines))
-
-    count = 1 if any(item.place == "-" for item in items) else workers(jobs, len(items))
-    failed: list[dict[str, Any]] = []
-    fail = batches.failing(failed) if json else None
-    code = batches.run_batch(items, work, name=lambda item: str(item.place), then=then, fail=fail, jobs=count)
-    made = work.variations
-    if cards and not made.dry_run:
-        page = write_index(made.folder, cards, "Variations" if made.varied else "Grid of edits", made.earlier)
-        common.say(f"{page} shows and plays the files")
-    if json:
-        common.print_json([*(card.row for card in cards), *failed])
-    return code
+    title = "Variations" if variations.varied else "Grid of edits"
+    page = write_index(variations.folder, cards, title, variations.earlier)
+    common.say(f"{page} shows and plays the files")

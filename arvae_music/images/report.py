@@ -18,6 +18,13 @@ NAMES = {
 }  # fmt: skip
 
 
+def heading(result: Evaluation) -> str:
+    """What was evaluated, on which images."""
+    about = result.about
+    images = f"{result.counts['evaluated']:,} images of {about['data']}"
+    return f"{about['model']} ({about['digest']}) on {about['corpus']}, {about['part']}: {images}"
+
+
 def tables(result: Evaluation) -> list[Table]:
     """All figures of an evaluation, as text."""
     found = [_representation(result), _by_attribute(result), _control(result)]

@@ -59,6 +59,13 @@ class Table:
     note: str = ""
 
 
+def heading(result: Evaluation) -> str:
+    """What was evaluated, on which measures."""
+    about, counts = result.about, result.counts
+    measures = f"{counts['evaluated']} distinct measures, {counts['unseen']} of them not in training"
+    return f"{about['model']} ({about['digest']}) on {about['corpus']}, {about['part']}: {measures}"
+
+
 def tables(result: Evaluation) -> list[Table]:
     """All figures of an evaluation, as text."""
     found = [_representation(result), _reconstruction(result)]

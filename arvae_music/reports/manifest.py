@@ -28,8 +28,9 @@ from ..system.files import write_whole
 from ..version import __version__
 
 if TYPE_CHECKING:
-    from ..editing.edit import EditResult
+    from ..editing.edit import EditRequest, EditResult
     from ..networks.model import Model
+    from ..system.outputs import Planned
 
 FORMAT = 1
 JSON_NAME, CSV_NAME = "manifest.json", "manifest.csv"
@@ -66,6 +67,16 @@ def entry(
         "targets": {name: str(target) for name, target in targets.items()},
         "attributes": attribute_rows(result, targets, keep, model),
     }
+
+
+def entry_of_edit(
+    plan: Planned, folder: Path, request: EditRequest, result: EditResult, model: Model, amount: float | None = None
+) -> Row:
+    """The row of a planned output in the manifest of `folder`, which holds it."""
+    return entry(
+        file=Path(plan.place).relative_to(folder).as_posix(), source=str(plan.request.source), n=plan.request.n,
+        seed=request.seed, model=model, result=result, targets=request.targets, keep=request.keep, amount=amount,
+    )  # fmt: skip
 
 
 def attribute_rows(

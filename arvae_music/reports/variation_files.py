@@ -23,7 +23,7 @@ from ..system.files import write_whole
 from ..system.inputs import Place, below
 from ..system.outputs import Planned, Request, label, plan_outputs
 from .contact_sheet import Card, make_card
-from .manifest import Row, entry
+from .manifest import Row, entry_of_edit
 
 
 @dataclass(frozen=True)
@@ -143,10 +143,7 @@ class Variations:
     ) -> Card:
         if not self.dry_run and not plan.skip:
             write_whole(Path(plan.place), song.write(result.melody.rows), overwrite=plan.overwrite)
-        row = entry(
-            file=self._name(plan), source=str(plan.request.source), n=plan.request.n, seed=request.editing.seed,
-            model=model, result=result, targets=request.editing.targets, keep=request.editing.keep, amount=amount,
-        )  # fmt: skip
+        row = entry_of_edit(plan, self.folder, request.editing, result, model, amount)
         return make_card(row, song.melody, result.melody, round(song.tempo, 2))
 
     def _name(self, plan: Planned) -> str:

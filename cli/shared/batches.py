@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast
 
 from ...errors import ArvaeError, InputError, OutputError, UsageError
-from ...system.outputs import Planned
 from . import common
 
 T = TypeVar("T")
@@ -74,47 +73,48 @@ class Told:
     """What a command reports of one input's result."""
 
     lines: list[str]
-    data: dict[str, Any]  # for --json
+    data: list[dict[str, Any]]  # the objects of --json
     on_stdout: bool = False  # whether the file went to stdout, so that the lines go to stderr
-    row: dict[str, Any] | None = None  # of a manifest
+    made: Sequence[Any] = ()  # what the command concludes with: rows of a manifest, or cards
     flaws: list[str] = field(default_factory=list)  # what --strict does not accept
 
 
 def run_told(
-    plans: Sequence[Planned],
-    work: Callable[[Planned], Told | Literal[False]],
+    items: Sequence[T],
+    work: Callable[[T], Told | Literal[False]],
     jobs: int | None,
     *,
+    name: Callable[[T], str],
     json: bool,
-    conclude: Callable[[list[dict[str, Any]]], None] | None = None,
+    streams: bool = False,
+    conclude: Callable[[list[Any]], None] | None = None,
 ) -> int:
-    """`run_batch`, reporting each result as lines, or all of them as JSON; then `conclude` with the rows of the
-    manifest. Returns the exit code, which is 1 too where a result has flaws."""
+    """`run_batch`, reporting each result as lines, or all of them as JSON; then `conclude` with all that was made, if
+    anything was. With `streams`, stdin or stdout is used, which only this process has. Returns the exit code, which is
+    1 too where a result has flaws."""
     from .parallel import workers
 
     done: list[dict[str, Any]] = []
-    rows: list[dict[str, Any]] = []
+    made: list[Any] = []
     flawed = False
 
     def then(result: Told) -> None:
         nonlocal flawed
-        if result.row is not None:
-            rows.append(result.row)
+        made.extend(result.made)
         if json:
-            done.append(result.data)
+            done.extend(result.data)
         else:
             tell = common.say if result.on_stdout else common.report
-            tell("\n".join([*([""] if len(plans) > 1 else []), *result.lines]))
+            tell("\n".join([*([""] if len(items) > 1 else []), *result.lines]))
         for flaw in result.flaws:
             flawed = True
             common.complain(flaw)
 
-    in_line = any("-" in (plan.place, plan.request.source) for plan in plans)  # only this process has the streams
-    count = 1 if in_line else workers(jobs, len(plans))
+    count = 1 if streams else workers(jobs, len(items))
     fail = failing(done) if json else None
-    code = run_batch(plans, work, name=lambda plan: str(plan.request.source), then=then, fail=fail, jobs=count)
-    if conclude is not None and rows:
-        conclude(rows)
+    code = run_batch(items, work, name=name, then=then, fail=fail, jobs=count)
+    if conclude is not None and made:
+        conclude(made)
     if json:
         common.print_json(done)
     return code or int(flawed)

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from ...errors import UsageError
 from ...system.files import plain
 from . import completion
 
@@ -64,7 +63,7 @@ def _quarters(text: str) -> Fraction:
 
 # ------------------------------------------------------------------------------------ option types
 
-SLIDER_PANEL, HOLD, HOW = "Sliders", "What stays", "How"
+HOLD, HOW = "What stays", "How"
 
 in_input = partial(typer.Option, rich_help_panel="Input")
 in_output = partial(typer.Option, rich_help_panel="Output")
@@ -105,13 +104,6 @@ Channel = Annotated[
     int | None, in_input("--channel", min=1, max=16, metavar="N", help="The melody's MIDI channel.")
 ]
 Pickup = Annotated[Fraction | None, in_input("--pickup", parser=_quarters, metavar="QUARTERS", help=PICKUP)]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="NAME=TARGET", help="Any attribute that the model knows (repeatable).",
-        rich_help_panel=SLIDER_PANEL, autocompletion=completion.settable,
-    ),
-]  # fmt: skip
 Keep = Annotated[
     list[str] | None,
     in_hold(
@@ -119,12 +111,35 @@ Keep = Annotated[
         autocompletion=completion.attributes,
     ),
 ]  # fmt: skip
+Part = Annotated[str, typer.Option("--part", metavar="valid|test", help="Evaluate on validation or test tunes.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Evaluate in half the time, with rougher figures.")]
 Mode = Annotated[str, in_how(metavar="guided|latent", help=MODES, autocompletion=completion.modes)]
 
 
-def slider(panel: str, name: str, text: str) -> Any:
-    """The option of an attribute, `--name TARGET`."""
-    return typer.Option(f"--{name}", metavar="TARGET", help=text, rich_help_panel=panel)
+@dataclass(frozen=True)
+class Voice:
+    """Which notes of a file are the melody."""
+
+    track: Track = None
+    channel: Channel = None
+    pickup: Pickup = None
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Where a command writes its files, and what it prints."""
+
+    output: Output = None
+    overwrite: Overwrite = False
+    skip_existing: SkipExisting = False
+    dry_run: DryRun = False
+    json: Json = False
+    quiet: Quiet = False
+
+    @property
+    def existing(self) -> dict[str, Any]:
+        """What to do with outputs that exist, as arguments of the library's functions."""
+        return {"overwrite": self.overwrite, "skip_existing": self.skip_existing}
 
 
 def attributes_option(text: str) -> Any:
@@ -132,20 +147,9 @@ def attributes_option(text: str) -> Any:
     return typer.Option("--attribute", "-a", metavar="NAME", help=text, autocompletion=completion.attributes)
 
 
-def chosen(names: Sequence[str], targets: Sequence[str | None], pairs: Sequence[str] | None) -> dict[str, str]:
-    """Name -> target: the given ones of `targets`, the options called `names`, and `pairs`, the NAME=TARGET of --set.
-
-    Raises UsageError for a pair that is none, and for a name that is given twice.
-    """
-    found = {name: target for name, target in zip(names, targets, strict=True) if target is not None}
-    for pair in pairs or []:
-        name, _, target = pair.partition("=")
-        if not name or not target:
-            raise UsageError(f"--set {pair!r} is not NAME=TARGET", remedy="write --set density=+2notes")
-        if name in found:
-            raise UsageError(f"{name} is given twice", remedy="leave out one of the two")
-        found[name] = target
-    return found
+def corpus_option(text: str) -> Any:
+    """The option `--corpus NAME`; `text` is its help."""
+    return typer.Option("--corpus", "-c", metavar="NAME", help=text, autocompletion=completion.corpora)
 
 
 def split_names(values: Sequence[str] | None) -> list[str]:
@@ -191,14 +195,15 @@ def report(renderable: object) -> None:
         console().print(renderable)
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False) -> Table:
-    """A rich table. With `numbers` every column but the first is flush right, and the last is never folded."""
+def table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False, title: str | None = None
+) -> Table:
+    """A rich table. With `numbers` every column but the first is flush right, and none is folded."""
     from rich.table import Table
 
-    found = Table(box=None, header_style="bold", pad_edge=False)
+    found = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
     for k, heading in enumerate(headings):
-        last = k == len(headings) - 1
-        found.add_column(heading, justify="right" if numbers and k else "left", no_wrap=numbers and last)
+        found.add_column(heading, justify="right" if numbers and k else "left", no_wrap=numbers)
     for row in rows:
         found.add_row(*row)
     return found

@@ -14,7 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
@@ -23,23 +23,17 @@ from typer.main import get_command, get_group
 from ...errors import UsageError
 from ...system import settings
 from . import common
+from .groups import flat
 from .words import quicken
+
+if TYPE_CHECKING:
+    from ..commands import Entry
 
 HELP = ("-h", "--help")
 COMMANDS_PACKAGE = __package__.rpartition(".")[0]  # arvae_music.cli: one module a command
 UNCONFIGURED = ("config", "doctor")  # they report what is wrong when the settings cannot be read
 PICTURE = ".png"
 HEADING, NAME, PLAIN = "\x1b[1m", "\x1b[36m", "\x1b[0m"  # bold, cyan, reset
-
-
-class Entry(Protocol):
-    """A command in the table of `main`."""
-
-    @property
-    def target(self) -> str: ...  # .module:attribute
-
-    @property
-    def help(self) -> str: ...
 
 
 def colour(text: str, code: str) -> str:
@@ -154,6 +148,7 @@ def load(name: str, entry: Entry) -> Any:
         found.rich_markup_mode = None
         found.info.cls = PlainGroup
         for info in found.registered_commands:
+            info.callback = info.callback and flat(info.callback)
             info.cls = PlainCommand if info.cls in (None, TyperCommand) else info.cls
         command: Any = get_group(found)
         command.name = name
@@ -161,7 +156,7 @@ def load(name: str, entry: Entry) -> Any:
             command.commands[below].examples = of_it
         return command
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, cls=PlainCommand)(found)
+    app.command(name, cls=PlainCommand)(flat(found))
     command = get_command(app)
     command.examples = examples
     return command

@@ -54,5 +54,5 @@ def outcomes(items: Sequence[T], work: Callable[[T], R], jobs: int) -> Generator
 def attempt(work: Callable[[T], R], item: T) -> Outcome[R]:
     try:
         return Outcome(work(item))
-    except Exception as error:
+    except Exception as error:  # even a bug: it must not stop the other inputs; its traceback is kept for --debug
         return Outcome(problem=error, trace=traceback.format_exc())

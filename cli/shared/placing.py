@@ -11,19 +11,30 @@ from ...system.files import write_whole
 from ...system.inputs import Place
 from ...system.outputs import Planned
 from . import common
+from .common import Writing
 
 
-def refuse_streams(plans: Sequence[Planned], *, json: bool) -> None:
+def refuse_streams(plans: Sequence[Planned], writing: Writing) -> None:
     """Raises UsageError where a file would go to stdout together with the JSON, or onto a terminal."""
-    if not any(plan.place == "-" for plan in plans):
+    if writing.dry_run or not any(plan.place == "-" for plan in plans):
         return
-    if json:
+    if writing.json:
         raise UsageError("the file and --json would both go to stdout", remedy="name a file with -o")
     if sys.stdout.isatty():
         raise UsageError(
             "stdout is a terminal, which cannot show a binary file",
             remedy="name a file with -o, or redirect stdout: arvae ... > out.mid",
         )
+
+
+def source_of(plan: Planned) -> str:
+    """The name of the input, for messages."""
+    return str(plan.request.source)
+
+
+def uses_streams(plans: Sequence[Planned]) -> bool:
+    """Whether stdin is read, or a file goes to stdout."""
+    return any("-" in (plan.place, plan.request.source) for plan in plans)
 
 
 def wrote(place: Place | str, dry_run: bool) -> str:

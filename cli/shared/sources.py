@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,19 +16,13 @@ if TYPE_CHECKING:
     from ...music.melody import Melody
 
 
-def read_song(
-    place: Place,
-    *,
-    track: str | None = None,
-    channel: int | None = None,
-    pickup: Fraction | None = None,
-) -> Song:
+def read_song(place: Place, voice: common.Voice) -> Song:
     """A MIDI file or a score as a song. Raises InputError."""
     from ...io.scores import read_any
 
     source: Path | bytes = sys.stdin.buffer.read() if place == "-" else Path(place)
     name = "stdin" if place == "-" else str(place)
-    return read_any(source, name=name, track=track, channel=channel, pickup=pickup)
+    return read_any(source, name=name, **vars(voice))
 
 
 def load_model(name: str | None, melody: Melody | None = None, runtime: str = common.RUNTIME) -> TrainedModel:

@@ -17,8 +17,9 @@ from conftest import Run, write_melody
 
 from arvae_music.cli.shared import common
 from arvae_music.cli.shared.batches import run_batch
-from arvae_music.cli.shared.placing import Planned, Request, write_output
+from arvae_music.cli.shared.placing import write_output
 from arvae_music.errors import CheckpointError, InputError, OutputError, UsageError
+from arvae_music.system.outputs import Planned, Request
 
 # ------------------------------------------------------------------------- exit codes and streams
 

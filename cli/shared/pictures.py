@@ -1,0 +1,59 @@
+"""What the commands of `arvae image` share: the PNG files that they read, and how they name and write images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...errors import UsageError
+from ...system import inputs, outputs
+from ...system.inputs import Place
+from ...system.outputs import Planned
+from . import common, placing
+
+if TYPE_CHECKING:
+    from ...images.model import ImageModel
+    from ...images.summaries import Row
+
+SUFFIX = ".png"
+Pictures = Annotated[
+    list[str], typer.Argument(metavar="FILE", help="PNG files, grey, white on black, of the model's size; or globs.")
+]
+
+
+def model_for(name: str | None, place: Place) -> ImageModel:
+    """The named model, or the packaged one for images of this one's size. Raises CheckpointError and InputError."""
+    from ...images.model import named
+    from ...images.pictures import size_of
+
+    return named(name, size_of(Path(place), str(place)))
+
+
+def expand(arguments: Sequence[str]) -> list[Place]:
+    """The inputs. Raises UsageError for one that is not a PNG file."""
+    places = inputs.expand_inputs(arguments)
+    for place in places:
+        if place == "-" or Path(place).suffix.lower() != SUFFIX:
+            raise UsageError(f"{place} is not a PNG file", remedy="use arvae edit and arvae interpolate for melodies")
+    return places
+
+
+def plan(requests: Sequence[outputs.Request], writing: common.Writing, *suffixes: str) -> list[Planned]:
+    """The places of the outputs, which are PNG files or have one of the `suffixes`."""
+    template, allowed = f"{{stem}}.{{edit}}{SUFFIX}", (SUFFIX, *suffixes)
+    plans = outputs.plan_outputs(requests, writing.output, **writing.existing, template=template, suffixes=allowed)
+    placing.refuse_streams(plans, writing)
+    return plans
+
+
+def finish(plan: Planned, image: bytes, lines: Sequence[str], data: Row, writing: common.Writing) -> None:
+    """Write the image, unless it is a dry run, and report on it: `data` as JSON, or `lines`."""
+    if not writing.dry_run:
+        placing.write_output(plan, image)
+    if writing.json:
+        common.print_json({**data, "output": None if writing.dry_run else str(plan.place)})
+    else:
+        placing.teller([plan])("\n".join([*lines, placing.wrote(plan.place, writing.dry_run)]))

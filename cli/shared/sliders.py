@@ -1,0 +1,103 @@
+"""The options about sliders: attributes and their targets, and what an edit leaves as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+
+from ...errors import UsageError
+from . import common, completion
+
+PANEL = "Sliders"
+LOCKS = "Never change the onsets, pitches, key, range, first or last note (repeatable, or a,b)."
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=TARGET", help="Any attribute that the model knows (repeatable).",
+        rich_help_panel=PANEL, autocompletion=completion.settable,
+    ),
+]  # fmt: skip
+Bars = Annotated[
+    list[str] | None,
+    common.in_hold(metavar="1-4,7,12-", help="Only these measures (repeatable).  [default: all]"),
+]
+Lock = Annotated[list[str] | None, common.in_hold(metavar="NAME", help=LOCKS, autocompletion=completion.locks)]
+Form = Annotated[bool, common.in_hold("--form/--no-form", help="Edit repeated measures in the same way.")]
+
+# The option of an attribute is `--name TARGET`, where its field has the attribute's name.
+_of_measures = partial(typer.Option, metavar="TARGET", rich_help_panel=PANEL)
+_of_digits = partial(typer.Option, metavar="TARGET", rich_help_panel="Sliders of digits")
+_of_sprites = partial(typer.Option, metavar="TARGET", rich_help_panel="Sliders of sprites")
+
+
+@dataclass(frozen=True)
+class MelodySliders:
+    """The attributes of measures that have an option of their own."""
+
+    density: Annotated[str | None, _of_measures(help="Notes in a measure (unit: notes).")] = None
+    rhythm: Annotated[str | None, _of_measures(help="Rhythmic complexity (unit: pt, percent of the largest).")] = None
+    range: Annotated[str | None, _of_measures(help="Highest minus lowest pitch (unit: st, semitones).")] = None
+    contour: Annotated[str | None, _of_measures(help="Last minus first pitch (unit: st).")] = None
+    syncopation: Annotated[str | None, _of_measures(help="Notes held over strong beats (unit: levels).")] = None
+    pitch: Annotated[str | None, _of_measures(help="Mean pitch (unit: st).")] = None
+    repetition: Annotated[str | None, _of_measures(help="Share of repeated notes (unit: pt, percent).")] = None
+    steps: Annotated[str | None, _of_measures(help="Share of stepwise intervals (unit: pt, percent).")] = None
+
+
+@dataclass(frozen=True)
+class ImageSliders:
+    """The attributes of images that have an option of their own."""
+
+    area: Annotated[str | None, _of_digits(help="Pixels of the stroke (unit: px).")] = None
+    length: Annotated[str | None, _of_digits(help="Length of the stroke (unit: px).")] = None
+    thickness: Annotated[str | None, _of_digits(help="Thickness of the stroke (unit: px).")] = None
+    slant: Annotated[str | None, _of_digits(help="Slant to the right (unit: deg).")] = None
+    width: Annotated[str | None, _of_digits(help="Width (unit: px).")] = None
+    height: Annotated[str | None, _of_digits(help="Height (unit: px).")] = None
+    shape: Annotated[str | None, _of_sprites(help="=1raw square, =2raw ellipse, =3raw heart.")] = None
+    scale: Annotated[str | None, _of_sprites(help="Size (unit: pt).")] = None
+    orientation: Annotated[str | None, _of_sprites(help="Angle (unit: deg).")] = None
+    x: Annotated[str | None, _of_sprites(help="Distance from the left (unit: px).")] = None
+    y: Annotated[str | None, _of_sprites(help="Distance from the top (unit: px).")] = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What an edit leaves as it is."""
+
+    bars: Bars = None
+    keep: common.Keep = None
+    lock: Lock = None
+    form: Form = True
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """As arguments of `Model.request`."""
+        names = common.split_names(self.keep)
+        return {"bars": joined(self.bars), "keep": names, "lock": self.lock or [], "form": self.form}
+
+
+def chosen(sliders: object, pairs: Sequence[str] | None) -> dict[str, str]:
+    """Name -> target: the fields of `sliders` that are given, and `pairs`, the NAME=TARGET of --set.
+
+    Raises UsageError for a pair that is none, and for a name that is given twice.
+    """
+    found = {name: target for name, target in vars(sliders).items() if target is not None}
+    for pair in pairs or []:
+        name, _, target = pair.partition("=")
+        if not name or not target:
+            raise UsageError(f"--set {pair!r} is not NAME=TARGET", remedy="write --set density=+2notes")
+        if name in found:
+            raise UsageError(f"{name} is given twice", remedy="leave out one of the two")
+        found[name] = target
+    return found
+
+
+def joined(bars: Sequence[str] | None) -> str | None:
+    """The measures of a repeatable --bars, as one selection."""
+    return ",".join(bars) if bars else None
