@@ -40,6 +40,7 @@ Proposals = Annotated[int, common.in_how(min=0, metavar="N", help="Decodes tried
 Strict = Annotated[bool, common.in_output("--strict", help=STRICT)]
 Roll = Annotated[bool, common.in_output("--roll", help=ROLL)]
 
+
 def edit(
     files: common.Inputs,
     *,

@@ -145,7 +145,8 @@ def interpolate(
     trained = pictures.model_for(common.on_line(ctx, "model", model), places[0])
     path = between([read(place, str(place), trained.dims.size) for place in places], trained, steps)
     moving = plan.place != "-" and Path(plan.place).suffix.lower() == GIF
-    data = {"inputs": [str(place) for place in places], **interpolation_json(path, trained)}
+    found = interpolation_json(path, trained) if writing.json else {}  # measures all images
+    data = {"inputs": [str(place) for place in places], **found}
     lines = [f"{len(path)} images; model {trained.name}"]
     pictures.finish(plan, gif(path) if moving else png(strip(path)), lines, data, writing)
     return 0

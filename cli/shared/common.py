@@ -1,5 +1,6 @@
-"""What the commands share: option types, and printing. sources.py reads inputs, placing.py names outputs, batches.py
-works through many files.
+"""What the commands share: option types, and printing. sliders.py has the options about attributes, groups.py lets a
+command take several options as one dataclass, sources.py reads inputs, placing.py writes outputs, and batches.py works
+through many files.
 
 `say` and `warn` print on stderr, `report` prints a result for people on stdout; all three are silent with --quiet.
 `print_json` and `console` always print on stdout.

@@ -114,6 +114,8 @@ def test_quiet_says_nothing_but_what_fails(run):
     ("words", "said"),
     [
         (("nosuch",), "there is no model 'nosuch'"),
+        (("mnist", "--runtime", "torch"), "models of images have only one runtime; leave out --runtime"),
+        (("small", "--runtime", "tf"), "there is no runtime 'tf'"),
         (("small", "--part", "train"), "there is no part 'train'; give valid or test"),
         (("small", "--corpus", "nosuch"), "no corpus is called 'nosuch'"),
         (("small", "--fail-under", "control"), "is not a valid threshold; write control=0.95"),
