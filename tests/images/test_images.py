@@ -223,7 +223,7 @@ def test_a_picture_goes_through_a_file() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (png(PICTURE[:20, :20]), "20 x 20 pixels, and the model's pictures are 28 x 28"),
+        (png(PICTURE[:20, :20]), "20 x 20 pixels, but the model's pictures are 28 x 28"),
         (png(PICTURE[:20]), "28 x 20 pixels"),
         (png(PICTURE, "RGB"), "mode is RGB, not 8-bit grey"),
         (png(PICTURE, "LA"), "mode is LA"),
