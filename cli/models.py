@@ -1,5 +1,5 @@
 """`arvae models list` and `arvae models info NAME` describe models: the training data, the sliders, and how well the
-sliders work, if the model's evaluation lies beside its file (model_card.py).
+sliders work, if there is an evaluation beside the model's file (reports/model_card.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..vae.checkpoint import Checkpoint
     from ..vae.metadata import Metadata
 
-LISTED = {  # figures of the evaluation -> column; the first figure that exists is shown
+LISTED = {  # figures of the evaluation, of which the first that exists is shown, and the title of their column
     ("tokens", "pixels"): "reconstruction",
     ("guided.exact_mean",): "exact",
     ("leakage",): "leakage",

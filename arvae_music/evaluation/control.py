@@ -1,28 +1,29 @@
-"""Requests and what comes of them: does the decoder obey, and what else does it change?
+"""Control: how well edits meet requests, and what else they change.
 
-A request asks one attribute of one measure to take a value. Values are drawn from OTHER measures of the same
-meter, so that they are distributed as the corpus is (quantile targets) and a measure can hold them: within each meter
-every value is handed on to another measure, the same number of times as it occurs. Each mode answers it its way:
+A request names a value that one attribute of one measure should take. The values are those of OTHER measures of the
+same meter: within each meter all values of an attribute are permuted among the measures. They are therefore distributed
+as in the corpus, and a measure can have them. There are two modes of answering a request:
 
-    latent   the paper's traversal: encode, move the code to the value's (those of the other attributes go to the
-             nearest combination: combinations.py), one decode, the most likely tokens
-    guided   the edit engine (edit.py), as users run it: propose, measure, choose, refine
+    latent   the paper's traversal: encode the measure, move the code of the attribute to that of the value (the codes
+    of
+             the others move to the nearest combination, vae/combinations.py), and decode once, the most likely tokens
+    guided   the edit engine (editing/edit.py), as users run it: it searches among many decodes
 
-A guided request is made as in a melody of one measure: the neighbours pass through, so that a measure that is tied
-into stays tied into.
+In guided mode each measure is edited alone, between measures that are not edited, so that a note tied into it stays.
 
-`summary` says of the outcomes, over all requests unless stated:
+`summary` computes these figures, over all requests unless stated otherwise:
 
-    rho         Spearman(requested, realised), within meters, the meters' mean weighted by size
-    exact       share of the requests that ask for a change which are met within half a grain: to the note, the
-                semitone, for rhythm to half the weight of an eighth
-    error       mean |requested - realised|, in sd of the model's corpus
-    monotone    mean rank correlation along traversals: one measure asked for STEPS quantiles in turn
-    onset_f1, pitches, ticks    what is kept of the measures that are asked to change (metrics.content)
-    drift       by other attribute: mean |change| in sd, and |rho| less what is chance (metrics.drift_rho);
-                `drift_plain` is |Spearman(requested, realised other)| with it
+    rho         Spearman(requested, realised) within each meter, averaged over the meters, weighted by their size
+    exact       the share of the requests for a change that are met within half a grain: exactly for notes and
+                semitones, for rhythm to half the weight of an eighth
+    error       mean |requested - realised|, in sd (standard deviations) of the model's corpus
+    monotone    mean rank correlation along traversals, in which a measure gets requests for STEPS quantiles in turn
+    onset_f1, pitches, ticks    how much is kept of the measures with a request for a change (metrics.content)
+    drift       of each other attribute: mean |change| in sd (`drift_sd`), and |rho| minus what chance gives
+                (`drift_rho`, metrics.drift_rho); `drift_plain` is |Spearman(requested, realised other)| without the
+                correction
 
-Shapes: m requests, k attributes, s steps; measures are packed rows (attributes.pack).
+Shapes: m requests, k attributes, s steps; measures are packed rows (music/tokens.py, pack).
 """
 
 from __future__ import annotations
@@ -47,21 +48,22 @@ from . import metrics
 
 Answer = Callable[[Model, Rows, Floats, int, Floats], Rows]
 
-STEPS = np.linspace(0.02, 0.98, 9)  # quantiles along a traversal
+STEPS = np.linspace(0.02, 0.98, 9)  # the quantiles that a traversal requests
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was asked of attribute `asked` and what came of it; values in the order of the model's attributes."""
+    """Requests for one attribute and their results. Values are in the order of the model's attributes."""
 
-    asked: int
-    requested: Floats  # (m,)
-    inputs: Rows  # (m, 1 + width) before
-    outputs: Rows
-    before: Floats  # (m, k)
-    after: Floats
+    asked: int  # the number of the requested attribute
+    requested: Floats  # (m,) requested values
+    inputs: Rows  # (m, 1 + width) measures before
+    outputs: Rows  # (m, 1 + width) measures after
+    before: Floats  # (m, k) values before
+    after: Floats  # (m, k) values after
 
     def take(self, at: Array) -> Outcome:
+        """The outcomes of some of the requests."""
         arrays = {name: value[at] for name, value in vars(self).items() if name != "asked"}
         return replace(self, **arrays)
 
@@ -75,7 +77,8 @@ class Outcome:
 
 
 def draw(inputs: Rows, values: Floats, random: np.random.Generator) -> Floats:
-    """(m, 1 + width), (m, k) -> (m, k) values of other measures of the same meter; NaN where there is none."""
+    """(m, 1 + width) measures and (m, k) values -> (m, k) values of other measures of the same meter, NaN for a measure
+    that is the only one of its meter."""
     drawn = np.full(values.shape, np.nan)
     for _, at in by_meter(inputs):
         if len(at) > 1:
@@ -86,16 +89,16 @@ def draw(inputs: Rows, values: Floats, random: np.random.Generator) -> Floats:
 
 
 def outcome(model: Model, inputs: Rows, asked: int, requested: Floats, answer: Answer) -> Outcome:
-    """Ask attribute number `asked` of every measure to be `requested`; NaN requests are left out."""
-    real = ~np.isnan(requested)
-    inputs, requested = inputs[real], requested[real]
+    """The outcome of requesting the (m,) values `requested` for attribute number `asked`; NaN makes no request."""
+    given = ~np.isnan(requested)
+    inputs, requested = inputs[given], requested[given]
     before = evaluate_mixed(model.specs, inputs)
     outputs = answer(model, inputs, before, asked, requested) if len(inputs) else inputs.copy()
     return Outcome(asked, requested, inputs, outputs, before, evaluate_mixed(model.specs, outputs))
 
 
 def latent(model: Model, inputs: Rows, before: Floats, asked: int, requested: Floats) -> Rows:
-    """One decode of the moved code."""
+    """The most likely decode of the moved codes: an `Answer`."""
     wanted = np.full(before.shape, np.nan)
     wanted[:, asked] = requested
     outputs = inputs.copy()
@@ -126,7 +129,7 @@ class Guided:
 
 
 def _apart(inputs: Rows) -> Melody:
-    """The measures as one melody in which each stands alone, numbered from 0."""
+    """The measures as one melody, numbered from 0, with a measure that cannot be edited after each."""
     bars: list[Bar] = []
     for i, row in enumerate(inputs):
         meter = Meter.from_code(int(row[0]))
@@ -136,12 +139,12 @@ def _apart(inputs: Rows) -> Melody:
 
 
 def traversals(model: Model, inputs: Rows, asked: int, levels: Floats, answer: Answer) -> Outcome:
-    """Every measure asked for each of `levels` (m, s) of the attribute, in turn: m * s requests."""
+    """The outcome of m * s requests: each measure is requested to take each of its (m, s) `levels`."""
     return outcome(model, np.repeat(inputs, levels.shape[1], axis=0), asked, levels.reshape(-1), answer)
 
 
 def levels(inputs: Rows, values: Floats) -> Floats:
-    """(m, 1 + width), (m,) values -> (m, s) quantiles of the attribute in the measure's meter."""
+    """(m, 1 + width) measures and (m,) values -> (m, s) quantiles STEPS of the values within each measure's meter."""
     table = np.zeros((len(inputs), len(STEPS)))
     for _, at in by_meter(inputs):
         table[at] = np.quantile(values[at], STEPS, method="inverted_cdf")
@@ -149,12 +152,12 @@ def levels(inputs: Rows, values: Floats) -> Floats:
 
 
 def open_requests(model: Model, found: Outcome) -> Mask:
-    """(m,) which requests ask for a change."""
+    """(m,) whether each request differs from the value before by more than half a grain."""
     return np.abs(found.before[:, found.asked] - found.requested) > _tolerance(model, found)
 
 
 def hits(model: Model, found: Outcome) -> Mask:
-    """(m,) which requests are met within half a grain."""
+    """(m,) whether each request is met within half a grain."""
     return np.abs(found.realised - found.requested) <= _tolerance(model, found)
 
 
@@ -166,14 +169,14 @@ def _tolerance(model: Model, found: Outcome) -> Floats:
 
 
 def summary(model: Model, found: Outcome, steps: Outcome | None = None) -> dict[str, float]:
-    """The figures of one attribute: see above. `steps` are traversals, for `monotone`."""
+    """The figures of one attribute, as this module's docstring explains. `steps` are traversals, for `monotone`."""
     k, sd = found.asked, model.sd
-    asking = open_requests(model, found)
-    changed = found.take(asking)
+    wanting = open_requests(model, found)
+    changed = found.take(wanting)
     kept = metrics.content(changed.inputs[:, 1:], changed.outputs[:, 1:], FIRST_PITCH, PAD)
     figures = {
         "rho": metrics.grouped_spearman(found.requested, found.realised, found.meters),
-        "exact": mean(hits(model, found)[asking]),
+        "exact": mean(hits(model, found)[wanting]),
         "error": mean(np.abs(found.realised - found.requested)) / sd[k],
     }
     if steps is not None:

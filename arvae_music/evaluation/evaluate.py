@@ -1,34 +1,34 @@
-"""Evaluation: everything that `arvae evaluate` says of a model, as one frozen result.
+"""The evaluation of a model of measures: all figures that `arvae evaluate` reports, as one frozen result.
 
-    result = evaluate(model, train, part, EvaluationOptions())
-    result.headline["control"], result.to_json(), result.evidence       # the last for plots (report.py)
+    result = evaluate_model(model, train, part, EvaluationOptions())
+    result.headline["control"], result.to_json(), result.evidence       # evidence is what the plots of the report draw
 
-`train` and `part` are Examples of the same corpus with the model's attributes; nothing is fitted to `part` here, but
-for crossed probes. It is `valid` while anything is being chosen (as the gains of a model are, gains.py), `test` to
-report. Of `part` the DISTINCT measures count, once each but where it says otherwise, and every section that judges the
-decoder is given for `all` and for `unseen`: those that are not in the training part.
+`train` and `part` are Examples of the same corpus with the model's attributes. Nothing is fitted to `part`, except for
+crossed probes. `part` should be the validation part as long as anything is being chosen (as the gains of a model are,
+training/music_recipe.py), and the test part for reported figures. Each DISTINCT measure of `part` counts once, unless
+stated otherwise. Figures of the decoder are given for `all` measures and for those `unseen` in training.
 
 Sections:
  1. representation  the published metrics, in the paper's protocol and in the strict one (metrics.py), for this
-                    model, for the ORACLE, and as published. The oracle's latents are the attributes themselves,
-                    rank-normal, and independent noise in the other dimensions, over the same measures: what it
-                    scores is what the attributes' own correlations leave to be had
- 2. reconstruction  free-running, the most likely tokens: of tokens (holds included, as published), of events
-                    (non-hold tokens), of whole measures. From the posterior mean; `drawn`, from a point of the
-                    posterior, mean of DRAWS; and so in the paper's protocol, where every measure counts as often
-                    as it occurs
+                    model, for the ORACLE, and as published. The oracle's latents are the attributes of the same
+                    measures, made normal by their ranks, and independent noise in the other dimensions. Its scores
+                    are the upper bound that the correlations between the attributes allow
+ 2. reconstruction  the share of tokens (with holds, as published), of events (tokens that are no holds) and of whole
+                    measures that a free decode of the most likely tokens reproduces. `all` and `unseen` decode the
+                    posterior mean; `drawn` decodes points drawn from the posterior, averaged over DRAWS of them; the
+                    paper's protocol does the same, but each measure counts as often as it occurs
  3. control         by mode and attribute: control.py
- 4. leakage         what the dimensions that carry NO attribute tell of each: R2 of fresh probes, judged on `part`,
-                    fitted on `train`, and, `crossed`, on the other pieces of `part`. (Dimensions of other attributes
-                    are not counted: those of a correlated attribute tell of this one by right.) And by
-                    intervention: the code from one measure, all other dimensions from another, decoded:
-                    1 - Var(E[a | code]) / Var(a); `intervention_with` hands over the codes of strongly correlated
-                    attributes too
- 5. prior           each regularised dimension against N(0, 1) (metrics.prior_match), and whether decoded prior
-                    samples are measures: `valid` rows spell their notes and rests in the one way there is
- 6. headline        the figures to hold a model to, flat: what `--fail-under` and `--fail-over` name
+ 4. leakage         how well the dimensions WITHOUT an attribute predict each attribute: the R2 on `part` of probes that
+                    are fitted on `train` or, `crossed`, on the other pieces of `part`. (The dimensions of the other
+                    attributes are left out, because those of a correlated attribute must be informative.)
+                    `intervention` decodes the code of one measure with all other dimensions of another, and is
+                    1 - Var(E[a | code]) / Var(a); `intervention_with` also takes the codes of strongly correlated
+                    attributes from the first measure
+ 5. prior           how each attribute's dimension compares with N(0, 1) (metrics.prior_match), and how many decoded
+                    samples of the prior are `valid` measures, in which no rest follows a rest
+ 6. headline        the most important figures, flat, which `--fail-under` and `--fail-over` can name
 
-The published values are medians of ten seeds, read off the plots of Pati & Lerch (2020), arXiv:2004.05485, figs. 4-8.
+The published values are medians of ten seeds, read from the plots of Pati & Lerch (2020), arXiv:2004.05485, figs. 4-8.
 """
 
 from __future__ import annotations
@@ -56,24 +56,24 @@ from .probes import probes
 from .result import Coded, Evaluation, Evidence, Mode
 from .sections import Figures, Progress
 
-DRAWS = 8  # of each posterior: a single one varies by .02 in whole measures
+DRAWS = 8  # points drawn from each posterior; with a single one the share of whole measures varies by 0.02
 
 
 @dataclass(frozen=True)
 class EvaluationOptions:
     seed: int = 0
-    measures: int = 3000  # distinct measures of the part, at most, evenly spread
-    requests: int = 2400  # per attribute, latent: measures are asked several times if there are fewer
-    guided: int = 160  # per attribute
+    measures: int = 3000  # the most distinct measures of the part that are evaluated, evenly spread
+    requests: int = 2400  # latent requests per attribute; if there are fewer measures, each gets several
+    guided: int = 160  # guided requests per attribute
     traversals: int = 16  # measures that are traversed, per attribute and mode
-    probe_rows: int = 5000  # training measures that probes are fitted on, at most
-    contexts: int = 40  # measures by measures, of the intervention
-    samples: int = 1000  # of the prior
-    proposals: int = PROPOSALS  # of a guided edit
+    probe_rows: int = 5000  # the most training measures that probes are fitted on
+    contexts: int = 40  # measures whose codes the intervention combines with the other dimensions of as many
+    samples: int = 1000  # samples of the prior
+    proposals: int = PROPOSALS  # decodes that a guided edit proposes
 
     @classmethod
     def quick(cls, seed: int = 0) -> EvaluationOptions:
-        """Half the time, for a look in between: guided figures are rough."""
+        """Options for a quick look, in half the time: the guided figures are rough."""
         return cls(seed, measures=800, requests=800, guided=32, traversals=4, probe_rows=1500, contexts=20, samples=300)
 
 
@@ -88,15 +88,16 @@ def evaluate_model(
 ) -> Evaluation:
     """Evaluate `model` on `part`.
 
-    `known` is what the model was trained on, where that is not `train` (a model of another corpus): it decides
-    what is `unseen`. `about` is passed through. Raises ValueError where `part` has other attributes than the model.
+    `known` are the examples that the model was trained on, if these are not `train` (a model of another corpus); they
+    decide which measures are `unseen`. `about` is added to the result. `progress` is called with the name of each
+    section. Raises ValueError if the attributes of the examples are not the model's, or if there are no examples.
     """
     options = options or EvaluationOptions()
     engine = model.restricted(model.metadata.carried)
     if part.names != engine.metadata.names or train.names != engine.metadata.names:
         raise ValueError(f"examples have {part.names}, the model {engine.metadata.names}")
     if len(train) == 0 or len(part) == 0:
-        raise ValueError("there is nothing to evaluate")
+        raise ValueError("there are no examples to evaluate")
     return _Run(engine, train, part, options, known or train, progress).all(about or {})
 
 
@@ -152,7 +153,7 @@ class _Run:
         )
 
     def _random(self, section: int) -> np.random.Generator:
-        """Of its own for each section, so that none depends on how much another drew."""
+        """A generator for each section, so that none depends on how many numbers another drew."""
         return np.random.default_rng([self.options.seed, section])
 
     def _counts(self, coded: Coded) -> dict[str, int]:
@@ -180,7 +181,7 @@ class _Run:
         return Coded(inputs, values, mean, log_variance, chosen.pieces, count[some], seen_in(self.known, chosen))
 
     def _draws(self, coded: Coded) -> list[Floats]:
-        """DRAWS times (n, z), a point of each posterior."""
+        """DRAWS arrays (n, z), each with a point drawn from each posterior."""
         random = self._random(5)
         return [self._drawn(coded, random) for _ in range(DRAWS)]
 
@@ -261,7 +262,8 @@ class _Run:
         return found
 
     def _first_order(self, coded: Coded, k: int, handed: Mask) -> float:
-        """How far the codes of the `handed` attributes decide attribute k, when all else is another measure's."""
+        """Var(E[a | codes]) / Var(a) of attribute k, if only the codes of the `handed` attributes are from one measure
+        and all other dimensions are from another."""
         random, count = self._random(3), self.options.contexts
         dims = np.array(self.dimensions)[handed]
         found, weights = [], []
@@ -283,7 +285,7 @@ class _Run:
         return metrics.prior_match(coded.mean[:, dimension], coded.log_variance[:, dimension])._asdict()
 
     def _samples(self, coded: Coded) -> Figures:
-        """Decodes of the prior, each meter as often as the part has it."""
+        """Figures of decoded samples of the prior, with the meters in proportion to the part."""
         random = self._random(4)
         rows: list[Rows] = []
         for meter, at in by_meter(coded.inputs):
@@ -306,13 +308,13 @@ _MODES: tuple[Mode, ...] = ("latent", "guided")
 
 
 def _among(rows: Rows, others: Rows) -> Mask:
-    """(n, 1 + width), (m, 1 + width) -> (n,) which rows are among the others."""
+    """(n, 1 + width) rows and (m, 1 + width) others -> (n,) whether each row is among the others."""
     known = {row.tobytes() for row in others}
     return np.array([row.tobytes() in known for row in rows], dtype=np.bool_)
 
 
 def spelt(inputs: Rows) -> Mask:
-    """(n,) which packed measures are spelt as a corpus's would be: no rest starts while one is on."""
+    """(n,) whether each packed measure is spelt as in a corpus, where no rest starts while another one lasts."""
     fine = np.ones(len(inputs), dtype=np.bool_)
     for meter, at in by_meter(inputs):
         rows = inputs[at, 1 : 1 + meter.ticks]
@@ -327,7 +329,8 @@ def _in_key(inputs: Rows) -> float:
 
 
 def _accuracy(inputs: Rows, outputs: Rows, count: Ints | None = None) -> Figures:
-    """Of (n, 1 + width) rows, each so often: (n,); once, where None."""
+    """The shares of tokens, events and measures that `outputs` reproduce. Row i of the (n, 1 + width) inputs counts
+    count[i] times, or once if `count` is None."""
     count = np.ones(len(inputs), dtype=np.int64) if count is None else count
     wanted, right = inputs[:, 1:], inputs[:, 1:] == outputs[:, 1:]
     real = wanted != PAD
@@ -339,7 +342,7 @@ def _accuracy(inputs: Rows, outputs: Rows, count: Ints | None = None) -> Figures
 
 
 def _share(right: Mask, among: Mask, count: Ints) -> float:
-    """Of (n, m) what is right among some; NaN where there are none."""
+    """The share of (n, m) entries in `among` that are `right`, with rows weighted by `count`; NaN if there are none."""
     whole = (among * count[:, None]).sum()
     return float((right & among).sum(axis=1) @ count / whole) if whole else float("nan")
 

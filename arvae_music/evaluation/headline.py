@@ -1,4 +1,4 @@
-"""The headline: the few figures that thresholds can be set on."""
+"""The headline of an evaluation: its most important figures, on which thresholds can be set."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .sections import PROBED, Figures
 LOWER_IS_BETTER = frozenset(
     ("drift", "drift_plain", "drift_sd", "error", "leakage", "intervention", "intervention_with", "kl")
 )
-_KEPT = ("error", "drift_plain", "drift_sd", "onset_f1", "pitches", "ticks")  # of control.summary, as they are
+_KEPT = ("error", "drift_plain", "drift_sd", "onset_f1", "pitches", "ticks")  # of control.summary
 _CONTROL = ("control", "control_mean", "exact", "exact_mean", "drift", *_KEPT)
 
 
 def lower_is_better(name: str) -> bool:
-    """Of a figure of the headline."""
+    """Whether a smaller value of a figure of the headline is better."""
     return not LOWER_IS_BETTER.isdisjoint(name.split("."))
 
 
@@ -48,9 +48,13 @@ def headline(
     prior: Mapping[str, Figures],
     samples: Figures,
 ) -> Figures:
-    """Flat. `control`, `exact`, `monotone` and `overlap` are the WORST attribute's, all else is the mean over
-    attributes; `NAME.ATTRIBUTE` is one attribute's. `paper.` is the paper's protocol, `guided.` the guided mode,
-    `unseen.` measures that training did not have. `leakage` is the best probe's."""
+    """The headline as a flat table.
+
+    `control`, `exact`, `monotone` and `overlap` are the figures of the WORST attribute; all others are means over the
+    attributes. `NAME.ATTRIBUTE` is the figure of one attribute. The prefix `paper.` stands for the paper's protocol,
+    `guided.` for the guided mode, and `unseen.` for measures that the training part does not have. `leakage` is that of
+    the best probe.
+    """
     found = of_encoder(representation)
     found |= {f"paper.{name}": value for name, value in reconstruction["paper's protocol"].items()}
     found |= reconstruction["all"]
@@ -83,12 +87,13 @@ def _control_headline(by_attribute: Mapping[str, Figures], prefix: str) -> Figur
 
 
 def _worst(values: list[float]) -> float:
-    """The smallest; NaN if any could not be measured."""
+    """The smallest value; NaN if any could not be measured, or if there are none."""
     return float(np.min(values)) if values else float("nan")
 
 
 def of_encoder(representation: Mapping[str, Figures]) -> Figures:
-    """The strict protocol's figures, MIG and SAP as a share of the oracle's; with `paper.`, the paper's protocol's."""
+    """The figures of the strict protocol, with MIG and SAP also as shares of the oracle's, and, with the prefix
+    `paper.`, those of the paper's protocol."""
     mine, ceiling = representation["strict"], representation["strict, oracle"]
     found = dict(mine)
     for name in ("mig", "sap"):
@@ -97,18 +102,19 @@ def of_encoder(representation: Mapping[str, Figures]) -> Figures:
 
 
 def of_leakage(leakage: Mapping[str, Figures]) -> Figures:
-    """Of each attribute the best probe's, 0 where all do worse than the mean would, and the attributes' mean."""
-    worst = {name: _most([each[kind] for kind in PROBED if kind in each]) for name, each in leakage.items()}
+    """For each attribute the R2 of the best probe, 0 if all are worse than predicting the mean; and their mean."""
+    worst = {name: _largest([each[kind] for kind in PROBED if kind in each]) for name, each in leakage.items()}
     return {"leakage": mean(list(worst.values())), **{f"leakage.{k}": v for k, v in worst.items()}}
 
 
-def _most(values: Sequence[float]) -> float:
+def _largest(values: Sequence[float]) -> float:
     known = [value for value in values if not np.isnan(value)]
     return max(0.0, *known) if known else float("nan")
 
 
 def of_prior(prior: Mapping[str, Figures]) -> Figures:
-    """Of each attribute's dimension the overlap with the prior, the worst of them, and the mean divergence."""
+    """For each attribute the overlap of its dimension with the prior, the smallest of these, and the mean
+    divergence."""
     overlaps = {f"overlap.{name}": each["overlap"] for name, each in prior.items()}
     worst = float(np.min(list(overlaps.values()))) if overlaps else float("nan")
     return {"overlap": worst, **overlaps, "kl": mean([each["kl"] for each in prior.values()])}

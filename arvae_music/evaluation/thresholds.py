@@ -17,10 +17,10 @@ NEAREST = 3  # names that a message about an unknown figure suggests
 class Threshold:
     name: str
     bound: float
-    least: bool  # whether the bound is the smallest value allowed, or the largest
+    least: bool  # True if the bound is the smallest allowed value, False if it is the largest
 
     def kept(self, value: float) -> bool:
-        """A figure that could not be measured (NaN) keeps no threshold."""
+        """Whether the value keeps to the threshold. NaN, a figure that could not be measured, never does."""
         return value >= self.bound if self.least else value <= self.bound
 
     def message(self, value: float) -> str:

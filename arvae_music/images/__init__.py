@@ -1,1 +1,1 @@
-"""Images on the same core: examples, losses, training, checkpoint and metrics are those of measures."""
+"""The image domain. Examples, losses, training, checkpoints and metrics are the same code as for measures."""

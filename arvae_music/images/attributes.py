@@ -1,14 +1,13 @@
-"""What the sliders of images move: six measures of a digit, five factors of a sprite, and anybody's own.
-
-An attribute is a name, a unit for people, a citation, and a column of a function from pictures (n, h, w) uint8 to
-(n, columns) finite floats: the six measures of a digit come out of one pass over it. As in music it is a black box to
-everything else. What the values are is said where they are computed, `digits.py` and `sprites.py`. A blank picture
-has the value 0 of each.
+"""The attributes of images: six measurements of a digit, five factors of a sprite, and attributes of your own.
 
     digits    area, length, thickness, slant, width, height
     sprites   shape, scale, orientation, x, y
 
-Your own: one function from pictures to (n,) floats, named `--attribute module:function`.
+An attribute has a name, a unit, a citation, and a column of a function from pictures (n, h, w) uint8 to (n, columns)
+finite floats; one pass over a digit computes all six of its measurements. As in music, the rest of arvae treats the
+function as a black box. `digits.py` and `sprites.py` define the values. Each attribute of a blank picture is 0.
+
+An attribute of your own is a function from pictures to (n,) floats, named with `--attribute module:function`.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from ..errors import UsageError
 from ..music.sliders import Unit, imported
 from . import digits, sprites
 
-Family = Callable[[Array], Float64s]  # -> (n, columns)
+Family = Callable[[Array], Float64s]  # (n, h, w) -> (n, columns)
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class ImageAttribute:
     citation: str
 
     def function(self, images: Array) -> Float64s:
-        """(n, h, w) -> (n,)"""
+        """(n, h, w) pictures -> (n,) values."""
         values: Float64s = self.family(images)[:, self.column]
         return values
 
@@ -46,7 +45,8 @@ class ImageAttribute:
 def evaluate(specs: Sequence[ImageAttribute], images: Array) -> Float64s:
     """(n, h, w) pictures -> (n, len(specs)) values; each family is computed once.
 
-    Raises UsageError when a function (a user's, then) raises, returns another shape or a value that is not finite.
+    Raises UsageError if a function, which is then a user's, raises, returns another shape or a value that is not
+    finite.
     """
     read_only = images.view()
     read_only.flags.writeable = False  # a user's function may not change what it measures
@@ -62,7 +62,7 @@ def _checked(spec: ImageAttribute, images: Array) -> Float64s:
         table = np.asarray(spec.family(images), dtype=np.float64)
     except Exception as error:  # a user's function may raise anything
         raise UsageError(
-            f"attribute {spec.name!r} raised {type(error).__name__}: {error}", remedy="mend the function"
+            f"attribute {spec.name!r} raised {type(error).__name__}: {error}", remedy="correct the function"
         ) from error
     if table.ndim != 2 or len(table) != len(images):
         raise UsageError(
@@ -72,7 +72,7 @@ def _checked(spec: ImageAttribute, images: Array) -> Float64s:
     if not np.isfinite(table).all():
         at = int(np.flatnonzero(~np.isfinite(table).all(axis=1))[0])
         raise UsageError(
-            f"attribute {spec.name!r} is not finite on picture {at}",
+            f"the value of attribute {spec.name!r} for picture {at} is not finite",
             remedy="return a finite number for every picture, blank ones too",
         )
     return table
@@ -107,7 +107,9 @@ SPRITES = ("shape", "scale", "orientation", "x", "y")
 
 
 def find(name: str) -> ImageAttribute:
-    """A built-in attribute of images, or `module:function`. Raises UsageError with the nearest names."""
+    """A built-in attribute of images, or one named `module:function`. Raises UsageError, which suggests the nearest
+    name.
+    """
     if name in BUILT_IN:
         return BUILT_IN[name]
     if ":" in name:

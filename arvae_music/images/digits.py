@@ -1,21 +1,22 @@
-"""Morphometry of a handwritten digit, after Morpho-MNIST (Castro et al. 2019, JMLR 20): six numbers of one picture.
+"""Morphometry of handwritten digits, after Morpho-MNIST (Castro et al. 2019, JMLR 20): six measurements of a picture.
 
-    area       pixels of the stroke
-    length     pixels along the stroke's middle line
-    thickness  pixels across the stroke, on the average along that line
+    area       pixels in the stroke
+    length     pixels along the middle line of the stroke
+    thickness  pixels across the stroke, averaged along that line
     slant      radians by which the digit leans to the right
-    width      pixels; of the slanted box that holds 98 % of the digit's mass in each direction
-    height     likewise
+    width      pixels; width of the slanted box that holds 98% of the digit's mass in each direction
+    height     pixels; height of that box
 
-The picture is first enlarged four times (cubic convolution, then a Gaussian of 4/3 pixels); the stroke is what is at
-least half as bright as the brightest pixel, above the darkest. Its middle line is the medial axis (Blum 1967), its
-length the number of links between neighbours in it, a diagonal one counting sqrt 2; the thickness is twice the mean
-distance from the line to what is no stroke. The slant comes from the second moments, with grey pixels in proportion.
+The picture is first enlarged four times (by cubic convolution, then a Gaussian of 4/3 pixels). The stroke consists of
+the pixels that are at least as bright as the mean of the darkest and the brightest pixel. Its middle line is the medial
+axis (Blum 1967). The length is the number of links between neighbouring pixels of the line, where a diagonal link
+counts sqrt 2. The thickness is twice the mean distance from the line to the background. The slant is computed from the
+second moments, to which grey pixels contribute in proportion.
 
-A picture of one brightness, blank or full, is no digit: all six are 0.
+A picture of a single brightness shows no digit: all six measurements are 0.
 
-The released values of MNIST (Morpho-MNIST, `train-morpho.csv`) come out to the last digit: the interpolation and the
-order of ties are those of the scikit-image that they were made with (0.14), which later ones have changed.
+The results equal the published values of MNIST (Morpho-MNIST, `train-morpho.csv`) to the last decimal. To this end, the
+interpolation and the order of ties are those of scikit-image 0.14, with which those values were made.
 
 scipy is imported when the first digit is measured.
 """
@@ -29,19 +30,18 @@ import numpy as np
 
 from ..arrays import Array, Bytes, Float64s, Mask
 
-# Each is drawn evenly between minus and plus this.
+# `warped` draws each of these evenly between minus and plus the constant.
 TURN = 0.14  # radians
 SHEAR = 0.2
-STRETCH = 0.08  # of each axis
+STRETCH = 0.08  # relative change of each axis
 MOVE = 0.7  # pixels
 STROKE = 0.45  # share of a pixel by which the stroke grows or shrinks on each side
-CONTRAST = 1.4  # interpolation blurs: what is grey becomes whiter or blacker again
+CONTRAST = 1.4  # factor of the contrast, since interpolation blurs
 
-
-SCALE = 4  # enlargement
+SCALE = 4  # factor of the enlargement
 BLUR = 2 * SCALE / 6  # sd of the Gaussian, in enlarged pixels
-THRESHOLD = 0.5  # of the stroke, between the darkest and the brightest
-OUTSIDE = 0.02  # of the mass, in each direction, left out of the box
+THRESHOLD = 0.5  # brightness from which a pixel is in the stroke, between the darkest (0) and the brightest (1)
+OUTSIDE = 0.02  # share of the mass that the box leaves out in each direction
 _LINKS = ((0, 1, 1.0), (1, 0, 1.0), (1, 1, math.sqrt(2)), (1, -1, math.sqrt(2)))  # down, right, length
 
 
@@ -81,8 +81,8 @@ def enlarge(image: Array) -> Bytes:
 
 @lru_cache(maxsize=8)
 def _enlarging(side: int) -> tuple[Float64s, Float64s]:
-    """What enlarges and what blurs one axis, as matrices (SCALE side, side) and (SCALE side, SCALE side): both are
-    linear, and the same for every picture."""
+    """The matrices (SCALE side, side) and (SCALE side, SCALE side) that enlarge and blur one axis. Both operations are
+    linear, and the same for all pictures."""
     from scipy import ndimage
 
     blur = ndimage.gaussian_filter1d(np.eye(SCALE * side), BLUR, axis=0, mode="reflect")
@@ -104,16 +104,16 @@ def _cubic(side: int) -> Float64s:
 
 
 def _around(stroke: Mask) -> Mask:
-    """The part that holds the stroke, with a pixel around it where there is one."""
+    """The part of the picture that holds the stroke, with a margin of one pixel if the picture has it."""
     rows, columns = (np.flatnonzero(stroke.any(axis=axis)) for axis in (1, 0))
     return stroke[max(rows[0] - 1, 0) : rows[-1] + 2, max(columns[0] - 1, 0) : columns[-1] + 2]
 
 
 def _medial_axis(stroke: Mask) -> tuple[Mask, Float64s]:
-    """The middle line, and every pixel's distance from what is no stroke.
+    """The middle line of the stroke, and the distance of each pixel from the background.
 
-    Pixels go one by one, outermost first, corners before edges, unless that would part the stroke, close a hole or
-    shorten an end (`_stays`). The order among equals is drawn, always the same.
+    Pixels are removed one by one, outermost first and corners before edges, unless this would divide the stroke, make a
+    hole or shorten an end (`_stays`). The order of equal pixels is random, but always the same.
     """
     from scipy import ndimage
 
@@ -121,7 +121,7 @@ def _medial_axis(stroke: Mask) -> tuple[Mask, Float64s]:
     padded = np.pad(stroke, 1)
     width = padded.shape[1]
     bits = [(-(r * width + c), 1 << (3 * (r + 1) + c + 1)) for r in (-1, 0, 1) for c in (-1, 0, 1)]
-    codes = np.zeros(padded.size, dtype=np.int64)  # of every pixel: which of the nine around it are stroke
+    codes = np.zeros(padded.size, dtype=np.int64)  # bits: which of the nine pixels around one are in the stroke
     for offset, bit in bits:
         codes[np.flatnonzero(padded) + offset] += bit
     at = np.flatnonzero(padded)
@@ -138,13 +138,13 @@ def _medial_axis(stroke: Mask) -> tuple[Mask, Float64s]:
 
 
 _CENTRE = 1 << 4  # the bit of the pixel itself
-_NEIGHBOURS = (np.arange(512)[:, None] >> np.arange(9) & 1).sum(axis=1)  # pixels of each of the 512 neighbourhoods
+_NEIGHBOURS = (np.arange(512)[:, None] >> np.arange(9) & 1).sum(axis=1)  # pixels in each of the 512 neighbourhoods
 
 
 @lru_cache(maxsize=1)
 def _stays() -> tuple[bool, ...]:
-    """For each of the 512 neighbourhoods: whether its pixel must not be taken away. It is the only link between its
-    neighbours, it would leave a hole, or it has one neighbour at most."""
+    """For each of the 512 neighbourhoods, whether its central pixel must stay: because it is the only link between its
+    neighbours, because its removal would make a hole, or because it has one neighbour at most."""
     from scipy import ndimage
 
     patterns = (np.arange(512)[:, None] >> np.arange(9) & 1).reshape(-1, 3, 3)
@@ -155,7 +155,7 @@ def _stays() -> tuple[bool, ...]:
 
 
 def _length(line: Mask) -> float:
-    """Of the links between neighbouring pixels."""
+    """The total length of the links between neighbouring pixels."""
     height, width = line.shape
     total = 0.0
     for down, right, link in _LINKS:
@@ -166,7 +166,7 @@ def _length(line: Mask) -> float:
 
 
 def _shear(large: Bytes) -> tuple[float, float]:
-    """How far the digit moves to the right from a row to the next, by second moments, and the middle row."""
+    """How far the digit moves to the right from one row to the next, by second moments, and the row of the centroid."""
     mass = large.astype(np.float64)
     by_row, by_column, whole = mass.sum(axis=1), mass.sum(axis=0), mass.sum()
     y, x = np.arange(mass.shape[0]), np.arange(mass.shape[1])
@@ -192,7 +192,8 @@ def _box(large: Bytes, shear: float, middle: float) -> tuple[float, float]:
 
 
 def warped(images: Bytes, random: np.random.Generator) -> Bytes:
-    """(n, h, w) -> a variant of each."""
+    """A random variant of each of the (n, h, w) pictures: turned, sheared, stretched, moved, with another stroke
+    width."""
     return np.stack([_warped(image, random) for image in images]) if len(images) else images.copy()
 
 

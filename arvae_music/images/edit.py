@@ -1,21 +1,20 @@
-"""Editing pictures: the sliders of one image, ways between two, and traversals.
+"""Edits of pictures, interpolations between them, and traversals of attributes.
 
     edit(image, {"thickness": parse("+1.5", spec)}, model)        -> ImageResult
     between([one, other], model, steps)                           -> pictures, the first and the last the inputs
     traversal(z, model, steps)                                    -> a row of pictures for each attribute
 
-As with melodies an edit is proposed, measured and chosen (design: edit.py), by attributes measured on the pictures
-themselves, black boxes:
+As with melodies (editing/edit.py), an edit searches among proposals, whose attributes are measured as black boxes:
 
- 1. propose  move the codes of what is asked for (those of strongly correlated attributes go along), decode. Each decode
-             is taken as it is, and carried over: the picture plus what the move changed between two decodes, so that
-             what the decoder cannot draw stays
- 2. measure, choose  the least of: misses of what is asked, changes of other attributes, `keep` weighing most,
-             pixels changed; all in sd of the model's corpus
- 3. again    around the best so far, in all attributes' codes, closer with every round
+ 1. Propose: move the codes of the requested attributes (those of strongly correlated attributes move with them) and
+    decode. Each decode gives two proposals: the decode itself, and the original picture plus the difference that the
+    move makes between two decodes, which preserves details that the decoder cannot draw.
+ 2. Measure and choose the proposal with the lowest cost: deviations from the requests, changes of other attributes
+    (those in `keep` weigh most) in sd (standard deviations) of the corpus, and changed pixels.
+ 3. Repeat around the best proposal so far, by random steps of all attributes' codes that get smaller in each round.
 
-Mode `latent` is the bare traversal: one decode of the moved codes. An edit that asks for what is there already returns
-the picture bit for bit. What no picture of the corpus has is clamped to what one has.
+In mode `latent` the result is a single decode of the moved codes. If the picture already meets all requests, it is
+returned unchanged. Requests outside the range of the corpus are clamped to it.
 """
 
 from __future__ import annotations
@@ -35,41 +34,42 @@ from .model import ImageModel
 
 Mode = Literal["guided", "latent"]
 MODES: tuple[Mode, ...] = ("guided", "latent")
-OVERSHOOTS = np.linspace(0.25, 2.5, 10)  # of the requested step in the code
-ROUNDS, AROUND = 4, 16  # rounds of proposals around the best, and how many decodes each
-SPREAD = 0.4  # of the first of those rounds, in sd of a code; halved with every one
+OVERSHOOTS = np.linspace(0.25, 2.5, 10)  # factors of the step of the code; each gives a proposal
+ROUNDS, AROUND = 4, 16  # rounds of proposals around the best one, and decodes in each round
+SPREAD = 0.4  # size of the steps in the first of these rounds, in sd of a code; each round halves it
 MISS, KEPT, DRIFT, PIXELS = 6.0, 6.0, 0.5, 4.0  # weights of the cost
-MET = 0.05  # sd by which a request may be missed and count as met
-STEPS = 9
+MET = 0.05  # sd by which the result may miss a request that counts as met
+STEPS = 9  # pictures of a traversal
 FRACTIONS = (0.02, 0.98)  # quantiles between which a traversal runs
 
 
 @dataclass(frozen=True)
 class ImageResult:
-    """Values in the order of the model's attributes; `asked` and `wanted` are NaN where nothing was asked."""
+    """An edited picture. Values are raw and in the order of the model's attributes, and NaN in `asked` and `wanted` for
+    an attribute without a request."""
 
     image: Bytes
     before: Floats
-    asked: Floats
-    wanted: Floats  # clamped
+    asked: Floats  # as requested
+    wanted: Floats  # as requested, clamped to the range of the corpus
     achieved: Floats
-    met: Mask  # of what was wanted, to MET; True where nothing was asked
+    met: Mask  # whether `wanted` is met within MET; True without a request
     changed: bool
 
 
 def unit_of(spec: ImageAttribute) -> float:
-    """How much of the raw attribute one unit is; units of images know no meter."""
+    """The raw value of one unit of the attribute. Units of images do not depend on a meter."""
     return spec.unit.size(Meter(4))
 
 
 def targets_of(pairs: Mapping[str, str], model: ImageModel) -> dict[str, Target]:
-    """Name -> target from what people write. Raises UsageError and CheckpointError."""
+    """Targets by the names of attributes, from text such as "+1.5". Raises UsageError and CheckpointError."""
     found = {}
     for name, text in pairs.items():
         scale = model.metadata.scale(name)
         target = parse(text, model.specs[model.metadata.names.index(scale.name)])
         if target.curve:
-            raise UsageError(f"{name} {text!r}: a ramp runs over measures, and a picture has none")
+            raise UsageError(f"{name} {text!r} is a ramp over measures, which a picture does not have")
         found[scale.name] = target
     return found
 
@@ -82,9 +82,9 @@ def edit(
     mode: Mode = "guided",
     seed: int = 0,
 ) -> ImageResult:
-    """The picture with the targets met as nearly as can be."""
+    """Edit a picture so that it meets the targets as well as possible."""
     before = model.measure(image[None])[0]
-    asked = _asked(before, targets, model)
+    asked = _requested(before, targets, model)
     wanted = model.metadata.clamped(asked, before)
     if not np.any(np.abs(wanted - before) > 1e-9):
         return _result(image, image, before, asked, wanted, model)
@@ -96,7 +96,8 @@ def edit(
     return _result(made, image, before, asked, wanted, model)
 
 
-def _asked(before: Floats, targets: Mapping[str, Target], model: ImageModel) -> Floats:
+def _requested(before: Floats, targets: Mapping[str, Target], model: ImageModel) -> Floats:
+    """(k,) raw requested values, NaN for an attribute without a target."""
     asked = np.full(len(before), np.nan)
     for k, (spec, scale) in enumerate(zip(model.specs, model.metadata.scales, strict=True)):
         if scale.name in targets:
@@ -118,7 +119,7 @@ def _result(made: Bytes, image: Bytes, before: Floats, asked: Floats, wanted: Fl
 
 
 class _Search:
-    """Proposals around the best so far, in the codes of all attributes."""
+    """The search of one edit."""
 
     def __init__(
         self,
@@ -138,7 +139,8 @@ class _Search:
         self.weights = self._weights(keep)
 
     def _weights(self, keep: frozenset[str]) -> Floats:
-        """Of each attribute's change, in sd: what a correlated one forces weighs less."""
+        """The weights of the attributes' deviations in the cost. The more an attribute is correlated with a requested
+        one, the less its change weighs."""
         rho = np.array(self.model.metadata.correlation)
         asked = ~np.isnan(self.wanted)
         free = 1 - np.square(rho[:, asked]).max(axis=1, initial=0.0)
@@ -165,10 +167,10 @@ class _Search:
         return best
 
     def _choose(self, points: Floats) -> tuple[float, Floats, Bytes]:
-        """(m, z) -> the least cost, the point and the picture that have it."""
+        """The lowest cost of the proposals at (m, z) points, and the point and the picture with that cost."""
         drawn = self.model.draw(points)
-        carried = np.clip(self.image + (drawn - self.decoded), 0, 255).astype(np.uint8)
-        pictures = np.concatenate([drawn, carried])
+        differences = np.clip(self.image + (drawn - self.decoded), 0, 255).astype(np.uint8)
+        pictures = np.concatenate([drawn, differences])
         goal = np.where(np.isnan(self.wanted), self.before, self.wanted)
         misses = np.abs(self.model.measure(pictures) - goal) / self.sd
         pixels = np.abs(pictures.astype(np.int16) - self.image).mean(axis=(1, 2)) / 255
@@ -177,11 +179,12 @@ class _Search:
         return float(costs[at]), points[at % len(points)], pictures[at]
 
 
-# ------------------------------------------------------------------------------------ ways and traversals
+# ------------------------------------------------------------------------------------ paths and traversals
 
 
 def between(images: Sequence[Bytes], model: ImageModel, steps: int) -> list[Bytes]:
-    """Pictures from each to the next, in straight lines between their latent points; the given ones as they are."""
+    """Pictures along straight lines from the latent point of each image to that of the next. The images themselves are
+    included unchanged."""
     z = model.encode(np.stack(images))
     path = [images[0]]
     for first, last, end in zip(z[:-1], z[1:], images[1:], strict=True):
@@ -192,16 +195,16 @@ def between(images: Sequence[Bytes], model: ImageModel, steps: int) -> list[Byte
 
 @dataclass(frozen=True)
 class Traversal:
-    """What became of one attribute along its dimension."""
+    """A traversal of one attribute: pictures of a point whose code for the attribute moves along its dimension."""
 
     name: str
-    requested: Floats  # (s,) values of the corpus, quantiles FRACTIONS
-    realised: Floats  # (s,) measured
+    requested: Floats  # (s,) values between the quantiles FRACTIONS of the corpus
+    realised: Floats  # (s,) values measured on the pictures
     pictures: Bytes  # (s, h, w)
 
 
 def start(model: ImageModel, seed: int) -> Floats:
-    """(z,) a point to traverse from: attributes as they are on the average, all else drawn from the prior."""
+    """A (z,) latent point for traversals, with mean attribute values and all other dimensions drawn from the prior."""
     z = np.random.default_rng(seed).standard_normal(model.dims.latent)
     for scale in model.metadata.scales:
         z[scale.dimension] = scale.code(scale.mean)
@@ -209,7 +212,8 @@ def start(model: ImageModel, seed: int) -> Floats:
 
 
 def traversal(z: Floats, model: ImageModel, steps: int = STEPS) -> list[Traversal]:
-    """For each attribute, `steps` pictures of the point, that attribute's code moved through the corpus's values."""
+    """For each attribute, `steps` pictures of the (z,) point, with the attribute's code moved through the values of the
+    corpus."""
     found = []
     for k, scale in enumerate(model.metadata.scales):
         at = np.linspace(*FRACTIONS, steps) * (len(scale.quantiles) - 1)

@@ -1,24 +1,28 @@
-"""Evaluation of a model of images, after the paper and beyond it: as evaluation.py for measures, in pictures.
+"""The evaluation of a model of images, with the paper's figures and others, as evaluation/evaluate.py for measures.
 
     result = evaluate_model(model, train, part, digits)
     result.headline["paper.scc"], result.to_json()
 
-Nothing is fitted to `part`, which is `valid` while anything is being chosen, `test` to report. Sections:
+Nothing is fitted to `part`. It should be the validation part as long as anything is being chosen, and the test part for
+reported figures. Sections:
 
- 1. representation  the published metrics in the paper's protocol and in the strict one (metrics.py), of this model and
-                    of the ORACLE: latents that are the attributes, rank-normal, and independent noise elsewhere
- 2. reconstruction  from the posterior mean: pixels white in both or neither (as published), whole images
- 3. control         an attribute's code is moved to the value of another image, decoded once, and the picture MEASURED:
-                    rho (Spearman of requested and realised), error (mean |difference| in sd), drift of the attributes
-                    that are not strongly correlated with it (|rho|, sd)
- 4. digits          with a classifier trained on `train` (classifier.py): how often it tells the digit of the image, of
-                    its reconstruction, and of `kept`: sampled z, each attribute's dimension in turn set to TRAVERSED,
-                    as published
- 5. leakage         R2 of fresh probes that read each attribute from the dimensions that carry none
- 6. prior           each regularised dimension against N(0, 1)
+ 1. representation  the published metrics in the paper's protocol and in the strict one (evaluation/metrics.py), of this
+                    model and of the ORACLE, whose latents are the attributes, made normal by their ranks, and
+                    independent noise in the other dimensions
+ 2. reconstruction  decoded from the posterior mean: the share of pixels that are white in both pictures or in neither
+ (as
+                    published), and of images in which all are
+ 3. control         the code of an attribute is moved to the value of another image and decoded once, and the picture is
+                    MEASURED: rho (Spearman of requested and realised), error (mean |difference| in sd, standard
+                    deviations), drift of the attributes that are not strongly correlated with it (|rho|, sd)
+ 4. digits          how often a classifier trained on `train` (classifier.py) recognises the digit in the image, in its
+                    reconstruction, and, as `kept`, in decodes of a sampled z whose dimension of one attribute is set to
+                    each value of TRAVERSED, as published
+ 5. leakage         the R2 of probes that predict each attribute from the dimensions without an attribute
+ 6. prior           how each attribute's dimension compares with N(0, 1)
 
-The published values are medians of ten seeds, read off the plots of Pati & Lerch (2020), figs. 4-8: the whole of MNIST
-and of dSprites, 100 epochs.
+The published values are medians of ten seeds, read from the plots of Pati & Lerch (2020), figs. 4-8, for all of MNIST
+and of dSprites after 100 epochs.
 """
 
 from __future__ import annotations
@@ -54,16 +58,16 @@ PUBLISHED: dict[str, dict[str, Figures]] = {
     },
 }
 _SHOWN = ("pixels", "control", "drift", "leakage")  # figures of the headline in the short repr
-TRAVERSED = np.linspace(-4, 4, 10)  # codes, as published
+TRAVERSED = np.linspace(-4, 4, 10)  # the codes of a traversal, as published
 
 
 @dataclass(frozen=True)
 class EvaluationOptions:
     seed: int = 0
-    images: int = 5000  # of the part, at most, evenly spread
-    controlled: int = 600  # requests of each attribute: every picture is measured
-    traversed: int = 500  # digits, at most
-    probe_rows: int = 5000  # training images that probes are fitted on, at most
+    images: int = 5000  # the most images of the part that are evaluated, evenly spread
+    controlled: int = 600  # requests for each attribute
+    traversed: int = 500  # the most digits that are traversed
+    probe_rows: int = 5000  # the most training images that probes are fitted on
 
     @classmethod
     def quick(cls, seed: int = 0) -> EvaluationOptions:
@@ -72,7 +76,7 @@ class EvaluationOptions:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
-    """Ordered name -> value mappings; NaN where there was nothing to measure."""
+    """All figures, as mappings from names in a fixed order; NaN for a figure that could not be measured."""
 
     about: Mapping[str, Any]
     attributes: tuple[str, ...]
@@ -82,7 +86,7 @@ class Evaluation:
     by_attribute: Mapping[str, Mapping[str, Figures]]  # row -> metric -> attribute
     reconstruction: Figures
     control: Mapping[str, Figures]  # attribute
-    digits: Figures  # empty where the images are no digits
+    digits: Figures  # empty if the images are not digits
     leakage: Mapping[str, Figures]  # attribute
     prior: Mapping[str, Figures]  # attribute
     headline: Figures
@@ -102,14 +106,15 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class _Coded:
-    """The images that are judged, as the model sees them."""
+    """The evaluated images and their codes."""
 
-    examples: Examples  # n of them
+    examples: Examples  # n images
     values: Floats  # (n, k)
     mean: Floats  # (n, z)
     log_variance: Floats
 
     def sampled(self, random: np.random.Generator) -> Floats:
+        """(n, z) codes drawn from the posteriors."""
         return statistics.sampled(self.mean, self.log_variance, random)
 
 
@@ -122,14 +127,14 @@ def evaluate_model(
     digits: Callable[[Examples], Ints] | None = None,
     progress: Progress = lambda section: None,
 ) -> Evaluation:
-    """`digits` says which digit each example is, where they are digits.
+    """Evaluate `model` on `part`. `digits` tells which digit each example shows; None if they are not digits.
 
-    Raises ValueError where `part` has other attributes than the model, or there is nothing to evaluate.
+    Raises ValueError if the attributes of the examples are not the model's, or if there are no examples.
     """
     if part.names != model.metadata.names or train.names != model.metadata.names:
         raise ValueError(f"examples have {part.names}, the model {model.metadata.names}")
     if len(train) == 0 or len(part) == 0:
-        raise ValueError("there is nothing to evaluate")
+        raise ValueError("there are no examples to evaluate")
     return _Run(model, train, part, options or EvaluationOptions(), digits, progress).all(about or {})
 
 
@@ -200,7 +205,7 @@ class _Run:
     # ------------------------------------------------------------------------ control
 
     def _control(self, coded: _Coded) -> dict[str, Figures]:
-        """Values as they are measured on decodes, before and after: what the decoder does by itself is no drift."""
+        """Compares decodes before and after the move, so that errors of reconstruction do not count as drift."""
         random = self._random(2)
         at = spread(len(coded.mean), self.options.controlled)
         z, values = coded.mean[at], coded.values[at]
@@ -260,7 +265,7 @@ class _Run:
 
 
 def _informed(codes: Floats, values: Floats) -> list[int]:
-    """The dimension that tells most of each attribute, as published."""
+    """The dimension with the most mutual information about each attribute, as published."""
     best: list[int] = statistics.mutual_information(codes, values).argmax(axis=0).tolist()
     return best
 
@@ -291,8 +296,12 @@ def _headline(
     leakage: Mapping[str, Figures],
     prior: Mapping[str, Figures],
 ) -> Figures:
-    """Flat. `control` and `overlap` are the WORST attribute's, all else is the mean over attributes; `NAME.ATTRIBUTE`
-    is one attribute's. `paper.` is the paper's protocol. `leakage` is the better probe's."""
+    """The headline as a flat table.
+
+    `control` and `overlap` are the figures of the WORST attribute; all others are means over the attributes.
+    `NAME.ATTRIBUTE` is the figure of one attribute. The prefix `paper.` stands for the paper's protocol. `leakage` is
+    that of the better probe.
+    """
     found = headline.of_encoder(representation)
     found |= reconstruction
     rhos = [each["rho"] for each in control.values()]

@@ -1,11 +1,11 @@
-"""Between the PyTorch model of images and its checkpoint; encoding and drawing in numpy arrays.
+"""Models of images: loading from a checkpoint, and encoding, decoding and measuring of numpy arrays.
 
-    model = load("mnist")                    a packaged model, a checkpoint file, or a run folder
+    model = load("mnist")                    a bundled model, a checkpoint file, or a run folder
     z = model.encode(images)                 (n, h, w) uint8 -> (n, z) posterior means
     model.draw(z)                            (n, z) -> (n, h, w) uint8
     model.measure(images)                    (n, h, w) -> (n, k) values of its attributes
 
-Attributes are measured on pictures, decoded ones too, as a function of rows: nothing asks where a picture came from.
+Attributes are always measured on pictures, on decoded ones as on those of the corpus.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .attributes import ImageAttribute, evaluate, find
 from .networks import Decoder, ImageDims, build
 
 KIND = "images"
-BATCH = 512  # pictures drawn at a time
+BATCH = 512  # pictures decoded at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +54,14 @@ class ImageModel:
         return tuple(scale.dimension for scale in self.metadata.scales)
 
     def encode(self, images: Bytes) -> Floats:
+        """(n, h, w) pictures -> (n, z) posterior means."""
         return self.posterior(images)[0]
 
     def posterior(self, images: Any) -> tuple[Floats, Floats]:
-        """(n, h, w), an array or lazy -> means and log-variances, (n, z) each."""
+        """(n, h, w) pictures, an array or LazyRows -> posterior means and log-variances, (n, z) each."""
         mean, log_variance = posteriors(self.net, images)
         given = [k for k, scale in enumerate(self.metadata.scales) if scale.given]
-        if given:  # the encoder doesn't know them: they are measured
+        if given:  # the encoder does not compute these codes: they follow from the measured values
             values = evaluate([self.specs[k] for k in given], images[np.arange(len(images))])
             for k, column in zip(given, values.T, strict=True):
                 scale = self.metadata.scales[k]
@@ -70,22 +71,24 @@ class ImageModel:
 
     @torch.no_grad()
     def draw(self, z: Floats) -> Bytes:
+        """(n, z) latent points -> (n, h, w) pictures."""
         decoder = cast(Decoder, self.net.decoder)
         rows = torch.from_numpy(z.astype(np.float32))
         parts = [decoder.draw(part).numpy() for part in torch.split(rows, BATCH)]
         return np.concatenate(parts) if len(z) else np.zeros((0, self.dims.size, self.dims.size), dtype=np.uint8)
 
     def measure(self, images: Bytes) -> Floats:
+        """(n, h, w) pictures -> (n, k) values of the model's attributes."""
         return evaluate(self.specs, images)
 
 
 def load(model: str | Path) -> ImageModel:
-    """A packaged model's name, a checkpoint file, or a run folder. Raises CheckpointError."""
+    """Load a bundled model by name, a checkpoint file, or the model in a run folder. Raises CheckpointError."""
     return prepare(checkpoints.read(model))
 
 
 def for_size(size: int) -> ImageModel:
-    """The packaged model that draws images of `size` x `size` pixels. Raises InputError where there is none."""
+    """The bundled model that draws images of `size` x `size` pixels. Raises InputError if there is none."""
     names = checkpoints.packaged_names(KIND)
     known = {name: checkpoints.describe(checkpoints.find(name)).dims["size"] for name in names}
     for name, side in known.items():
@@ -100,7 +103,8 @@ def for_size(size: int) -> ImageModel:
 
 @lru_cache(maxsize=4)
 def named(name: str | None, size: int) -> ImageModel:
-    """The model called `name`, or `for_size(size)` if that is None or "auto"; read once. Raises as both of them do."""
+    """The model called `name`, or `for_size(size)` if that is None or "auto". The result is cached. Raises
+    CheckpointError and InputError."""
     return for_size(size) if name in (None, "auto") else load(name)
 
 

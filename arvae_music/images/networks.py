@@ -1,14 +1,15 @@
-"""The networks of one image: convolutions around one Gaussian latent (model.ArVae), after Pati & Lerch (2020).
+"""The networks of images: convolutions around one Gaussian latent (vae/model.py's ArVae), after Pati & Lerch (2020).
 
     encoder   s x s -> patches -> halved twice by convolutions -> one hidden layer -> z
-    decoder   the same backwards
+    decoder   the same layers in reverse
 
-The reference's four or more convolutions run at full resolution, where most of their time goes. Here the first one
-takes steps of `patch` pixels and the last one makes `patch` x `patch` pixels at a time (Shi et al. 2016), which a CPU
-does in a third of the time.
+In the reference implementation four or more convolutions run at full resolution, which takes most of its time. Here the
+first convolution has a stride of `patch` pixels, and the last one makes `patch` x `patch` pixels at a time (Shi et al.
+2016). A CPU needs a third of the time for this.
 
-Rows are pixels, (b, size, size) uint8: 0 black, 255 white. Greys are probabilities of white: the reconstruction term is
-Bernoulli's, SUMMED over the pixels as published, so that beta, gamma and delta are on the paper's scale for images.
+A row is a picture, (size, size) uint8: 0 is black, 255 white, and grey is a probability of white. The reconstruction
+term is that of Bernoulli distributions, SUMMED over the pixels as published, so that beta, gamma and delta have the
+paper's scale for images.
 
 Shapes: b batch, s size, c channels, z latent.
 """
@@ -33,8 +34,8 @@ WHITE = 255.0
 
 @dataclass(frozen=True)
 class ImageDims:
-    size: int  # pixels of a side
-    patch: int  # pixels of a step of the first convolution; size / patch is whole
+    size: int  # pixels of a side of the picture
+    patch: int  # stride of the first convolution in pixels, which divides `size`
     latent: int
     channels: tuple[int, int, int] = (32, 64, 64)
     hidden: int = 128
@@ -46,7 +47,7 @@ class ImageDims:
 
     @property
     def sides(self) -> tuple[int, int, int]:
-        """Of the three feature maps, largest first."""
+        """The sides of the three feature maps, largest first."""
         first = self.size // self.patch
         second = -(-first // 2)
         return first, second, -(-second // 2)
@@ -106,33 +107,33 @@ class Decoder(nn.Module):
         return result
 
     def forward(self, z: Tensor, inputs: Tensor) -> Decoding:
-        pixels = Bernoulli(logits=self.logits(z), validate_args=False)  # greys are no outcomes, and meant
+        pixels = Bernoulli(logits=self.logits(z), validate_args=False)  # grey targets are intended
         return Decoding(Independent(pixels, 2, validate_args=False), white(inputs))
 
     def generate(self, z: Tensor, inputs: Tensor) -> Tensor:
         return self.draw(z)
 
     def sample(self, z: Tensor, inputs: Tensor) -> Tensor:
-        """Every pixel black or white, as drawn."""
+        """Pictures of black and white pixels, drawn from the predicted distribution."""
         likely = self.logits(z).sigmoid().repeat_interleave(len(inputs) // len(z), dim=0)
         return (torch.bernoulli(likely) * WHITE).to(torch.uint8)
 
     def log_prob(self, z: Tensor, inputs: Tensor) -> Tensor:
-        """(b,) of whole pictures"""
+        """(b,) log-probabilities of whole pictures."""
         distribution, target = self(z.repeat_interleave(len(inputs) // len(z), dim=0), inputs)
         result: Tensor = distribution.log_prob(target)
         return result
 
     def draw(self, z: Tensor) -> Tensor:
-        """(b, z) -> (b, s, s) uint8"""
+        """(b, z) -> (b, s, s) uint8 pictures, grey for the probability of white."""
         return (self.logits(z).sigmoid() * WHITE).round().to(torch.uint8)
 
 
 def mirrored(weights: Mapping[str, Floats], dimensions: Sequence[int], latent: int) -> dict[str, Floats]:
-    """The weights of the same model with these latent dimensions' signs turned round."""
+    """The weights of the same model with the signs of these latent dimensions flipped."""
     sign = np.ones(latent, dtype=np.float32)
     sign[list(dimensions)] = -1.0
-    both = np.concatenate([sign, np.ones_like(sign)])  # of the means, not of the log-variances
+    both = np.concatenate([sign, np.ones_like(sign)])  # flips the means, not the log-variances
     turned = dict(weights)
     for name in ("encoder.net.9.weight", "encoder.net.9.bias"):
         turned[name] = (weights[name].T * both).T
@@ -141,17 +142,18 @@ def mirrored(weights: Mapping[str, Floats], dimensions: Sequence[int], latent: i
 
 
 def _kernel(side: int) -> int:
-    """Of the convolution that halves a map of this side, upwards where it is odd; backwards it restores the side."""
+    """The kernel size of a convolution that halves a map of this side, rounding up, and whose transpose restores it."""
     return 3 if side % 2 else 4
 
 
 def white(inputs: Tensor) -> Tensor:
-    """uint8 pixels -> 0 .. 1"""
+    """uint8 pixels -> numbers from 0 (black) to 1 (white)."""
     return inputs.to(torch.float32) / WHITE
 
 
 def accuracy(inputs: Tensor, outputs: Tensor) -> dict[str, float]:
-    """The share of pixels that are white in both or in neither, as published: white is from half on."""
+    """The share of pixels that are white (at least half bright) in both pictures or in neither, as published, and the
+    share of pictures in which all pixels are."""
     return accuracy_of(inputs.numpy(force=True), outputs.numpy(force=True))
 
 

@@ -1,4 +1,4 @@
-"""Pictures in and out: grey PNG files, strips, grids and GIFs.
+"""Reading and writing pictures: grey PNG files, strips, grids and GIFs.
 
 A picture is (h, w) uint8, white on black. Pillow is imported where it is used.
 """
@@ -19,39 +19,40 @@ from ..errors import InputError
 
 MODES = ("L", "1")  # 8-bit grey, black and white
 GAP = 2  # pixels between pictures, before they are enlarged
-GREY = 96  # of the gaps
-LARGE = 112  # pixels that a picture's side in a strip, grid or GIF has at least
-FRAME = 120  # milliseconds of a GIF's picture
-MARGIN, LINE = 8, 14  # pixels around labels; their size
+GREY = 96  # the grey of the gaps
+LARGE = 112  # the least side of a picture in a strip, grid or GIF, in pixels, to which it is enlarged
+FRAME = 120  # milliseconds for which a GIF shows each picture
+MARGIN, LINE = 8, 14  # pixels around a label; its font size
 
 
 def read(source: Path | bytes, name: str, size: int | None = None) -> Bytes:
-    """A grey PNG, white on black, `size` x `size` pixels. Raises InputError for anything else, and for a blank one."""
+    """Read a grey PNG, white on black, of `size` x `size` pixels, or of any size if that is None. Raises InputError for
+    anything else, and for a blank picture."""
     with _opened(source, name) as file:
         _check(file, name, size)
         pixels: Bytes = np.array(file.convert("L"))
     if not np.ptp(pixels):
-        raise InputError("is blank: there is nothing on it", where=name)
+        raise InputError("the picture is blank", where=name)
     if float(pixels.mean()) > 127:
-        raise InputError("is mostly white", where=name, remedy="invert it: pictures are white on black")
+        raise InputError("the picture is mostly white", where=name, remedy="invert it: pictures are white on black")
     return pixels
 
 
 def _check(file: Any, name: str, size: int | None) -> None:
     if file.mode not in MODES:
         raise InputError(
-            f"its mode is {file.mode}, not 8-bit grey", where=name, remedy="convert it to grey, without transparency"
+            f"its mode is {file.mode}, not 8-bit grey", where=name, remedy="convert it to grey without transparency"
         )
     if size is not None and file.size != (size, size):
         raise InputError(
-            f"it is {file.size[0]} x {file.size[1]} pixels, and the model's pictures are {size} x {size}",
+            f"it is {file.size[0]} x {file.size[1]} pixels, but the model's pictures are {size} x {size}",
             where=name,
             remedy="scale it, or name another model with --model",
         )
 
 
 def size_of(source: Path | bytes, name: str) -> int:
-    """The side of a PNG in pixels, 0 if it is not square. Raises InputError for what is no PNG."""
+    """The side of a PNG in pixels, 0 if it is not square. Raises InputError for any other file."""
     with _opened(source, name) as file:
         width, height = file.size
     return int(width) if width == height else 0
@@ -59,19 +60,19 @@ def size_of(source: Path | bytes, name: str) -> int:
 
 @contextmanager
 def _opened(source: Path | bytes, name: str) -> Iterator[Any]:
-    """A PNG. Raises InputError for what is none, also where that shows only as it is read."""
+    """An open PNG. Raises InputError for any other file, also if it turns out to be damaged in the block."""
     from PIL import Image as Pillow
 
     try:
         with Pillow.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=("PNG",)) as file:
             yield file
     except (OSError, SyntaxError, ValueError) as error:
-        what = error.strerror if isinstance(error, OSError) and error.strerror else "it is no PNG, or not a whole one"
+        what = error.strerror if isinstance(error, OSError) and error.strerror else "it is no PNG file, or damaged"
         raise InputError(f"cannot be read ({what})", where=name, remedy="give a grey PNG") from error
 
 
 def png(picture: Bytes) -> bytes:
-    """As a file, pixel for pixel."""
+    """The bytes of a PNG file of the picture, which is not enlarged."""
     from PIL import Image as Pillow
 
     data = io.BytesIO()
@@ -80,7 +81,7 @@ def png(picture: Bytes) -> bytes:
 
 
 def gif(pictures: Sequence[Bytes]) -> bytes:
-    """There and back, for ever, enlarged."""
+    """The bytes of a GIF that shows the enlarged pictures forwards and backwards for ever."""
     from PIL import Image as Pillow
 
     there = [Pillow.fromarray(enlarged(picture)) for picture in pictures]
@@ -90,12 +91,12 @@ def gif(pictures: Sequence[Bytes]) -> bytes:
 
 
 def strip(pictures: Sequence[Bytes]) -> Bytes:
-    """Side by side, enlarged."""
+    """The pictures side by side, enlarged."""
     return grid([pictures])
 
 
 def grid(rows: Sequence[Sequence[Bytes]], labels: Sequence[str] = ()) -> Bytes:
-    """Rows of pictures of one size, enlarged; a label to the left of each row, if there are any."""
+    """Rows of pictures of one size, enlarged, with a label to the left of each row if `labels` are given."""
     height, width = rows[0][0].shape
     zoom = _zoom(rows[0][0])
     across, down = max(len(row) for row in rows), len(rows)
@@ -122,7 +123,7 @@ def _zoom(picture: Bytes) -> int:
 
 
 def _labels(labels: Sequence[str], middles: Sequence[float], height: int) -> Bytes:
-    """A column of text, each line around its middle."""
+    """A column of labels, each vertically centred at one of the `middles`."""
     from PIL import Image as Pillow
     from PIL import ImageDraw, ImageFont
 

@@ -1,4 +1,4 @@
-"""An evaluation of a model of images as tables, for any printer."""
+"""The tables of an evaluation of a model of images, as text that a terminal or a page can print."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from .edit import ImageResult, Mode, Traversal, unit_of
 from .model import ImageModel
 
 Row = dict[str, Any]
-DIGITS = 9  # decimals that are kept: what lies below is rounding noise
+DIGITS = 9  # decimals that are kept; further ones are rounding errors
 
 
 def attribute_rows(result: ImageResult, model: ImageModel) -> list[Row]:
@@ -46,7 +46,7 @@ def _rounded(value: float) -> float:
 def edit_json(
     result: ImageResult, model: ImageModel, targets: Mapping[str, Target], keep: Collection[str], mode: Mode, seed: int
 ) -> Row:
-    """Everything that is known of an edit, as plain data."""
+    """An edit with its request and its result, as plain data for JSON."""
     return {
         "targets": {name: str(target) for name, target in targets.items()},
         "keep": list(keep),

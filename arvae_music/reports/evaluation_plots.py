@@ -1,11 +1,12 @@
-"""The pictures of a report: (heading, pictures with captions), each picture an HTML element that holds all it needs.
+"""The pictures of an evaluation's report. Each is a self-contained HTML element with a caption.
 
-    scatters      PNG by matplotlib, as data URIs: thousands of points
+    scatters      PNG by matplotlib as data URIs, since they have thousands of points
     piano rolls   inline SVG
-    scores        SVG by verovio as data URIs, where verovio is installed (the extra `report`); its glyphs' ids
-                  would clash with each other inline
+    scores        SVG by verovio, if it is installed (the extra `report`), as data URIs, since the ids of the glyphs
+                  would clash inline
 
-matplotlib, music21 and verovio are imported when called. Colours as in rolls.py: latent is the orange, guided the blue.
+matplotlib, music21 and verovio are imported when they are needed. The colours are those of piano_roll.py: orange for
+the latent mode, blue for the guided one.
 """
 
 from __future__ import annotations
@@ -41,14 +42,14 @@ COLOURS: dict[Mode, str] = {"latent": REMOVED, "guided": NEW}
 
 DPI = 110
 GRID = 17  # points along each side of a decoded plane
-CONTEXTS = 8  # measures that a decoded plane is the mean of
-EXTENT = 2.5  # of a decoded plane, in sd of the codes
-SHOWN = 2  # traversals an attribute
-ENGRAVED = (0, 2, 4, 6, 8)  # which steps of a traversal
+CONTEXTS = 8  # measures over which a decoded plane is averaged
+EXTENT = 2.5  # half the side of a decoded plane, in sd of the codes
+SHOWN = 2  # traversals of each attribute
+ENGRAVED = (0, 2, 4, 6, 8)  # the steps of a traversal that are engraved
 
 
 def sections(result: Evaluation, model: Model) -> list[tuple[str, list[Picture]]]:
-    """Everything that is drawn, in order."""
+    """The headings of the report in order, each with its pictures."""
     engine = model.restricted(model.metadata.carried)
     rolls = [picture for k in range(len(result.attributes)) for picture in traversals(result, engine, k)]
     return [
@@ -64,7 +65,7 @@ def sections(result: Evaluation, model: Model) -> list[tuple[str, list[Picture]]
 
 
 def requests(result: Evaluation, engine: Model) -> Picture:
-    """A row of panels a mode, a panel an attribute."""
+    """Requested against realised values: a row of panels for each mode, a panel for each attribute."""
     meter = _meter(result)
     every_outcome = result.evidence.outcomes.items()
     outcomes = {mode: [one.take(one.meters == meter.code) for one in found] for mode, found in every_outcome}
@@ -87,15 +88,15 @@ def requests(result: Evaluation, engine: Model) -> Picture:
             panel.set_xlabel(f"requested, {unit}")
             panel.set_ylabel(f"realised, {unit}")
     caption = (
-        f"Measures in {meter.name} that were asked for another one's value, decoded. On the grey line is what was "
-        "asked for; a level cloud is a decoder that does not listen. Points are shaken apart along the line, by less "
-        "than a step."
+        f"Each point is a measure in {meter.name} whose attribute was requested to take the value of another measure. "
+        "On the grey line the request is met exactly. A horizontal cloud means that the decoder ignores the code. "
+        "Points are jittered along the line by less than a step."
     )
     return _png(figure, "requested against realised attribute values"), caption
 
 
 def along(result: Evaluation, engine: Model) -> Picture:
-    """A panel an attribute: its values against its codes, and the calibration."""
+    """Values against codes: a panel for each attribute, with the calibration."""
     coded, meter = result.evidence.coded, _meter(result)
     here = coded.inputs[:, 0] == meter.code
     figure, axes = _panels(1, len(result.attributes))
@@ -103,22 +104,22 @@ def along(result: Evaluation, engine: Model) -> Picture:
     for k, (panel, scale) in enumerate(zip(axes[0], engine.metadata.scales, strict=True)):
         size, unit = _unit(engine, k, meter)
         codes, values = coded.mean[here, scale.dimension], coded.values[here, k] / size
-        shaken = values + random.uniform(-0.3, 0.3, len(values)) * _step(values)
-        panel.scatter(codes, shaken, s=5, alpha=0.4, color=NEW, linewidths=0)
+        jittered = values + random.uniform(-0.3, 0.3, len(values)) * _step(values)
+        panel.scatter(codes, jittered, s=5, alpha=0.4, color=NEW, linewidths=0)
         grid = np.linspace(codes.min(), codes.max(), 100)
         panel.plot(grid, scale.value(grid) / size, color=INK, linewidth=1)
         panel.set_title(f"{scale.name}, dimension {scale.dimension}", fontsize=10, color=INK)
         panel.set_xlabel("posterior mean")
         panel.set_ylabel(unit)
     caption = (
-        f"Measures in {meter.name} as the encoder places them. The line is the calibration that edits use. "
-        "This is what the published metrics see: it says nothing of the decoder."
+        f"Measures in {meter.name} with the codes that the encoder gives them. The line is the calibration that edits "
+        "use. The published metrics only measure this relation, which says nothing about the decoder."
     )
     return _png(figure, "attribute values against latent codes"), caption
 
 
 def planes(result: Evaluation, engine: Model) -> Picture:
-    """Two rows: where the encoder puts measures, and what the decoder makes of the plane."""
+    """Two rows of panels: the attribute of encoded measures over a latent plane, and that of points decoded there."""
     coded, meter = result.evidence.coded, _meter(result)
     here = coded.inputs[:, 0] == meter.code
     other = _other_dimension(result)
@@ -141,10 +142,11 @@ def planes(result: Evaluation, engine: Model) -> Picture:
             bar.ax.tick_params(labelsize=7, colors=SOFT)
             bar.set_label(unit, fontsize=8, color=SOFT)
     caption = (
-        f"Across: the attribute's dimension. Up: dimension {other}, the widest of those that carry none. Above, "
-        f"measures in {meter.name} as encoded; below, the mean attribute of what is decoded there, all "
-        f"other dimensions those of {CONTEXTS} measures. The decoder listens where the colours change from left to "
-        "right, and to this dimension alone where they stay the same upwards."
+        f"The horizontal axis is the attribute's dimension. The vertical axis is dimension {other}, whose codes vary "
+        f"most of those without an attribute. The upper row shows measures in {meter.name} where the encoder places "
+        "them. The lower row shows the mean attribute of decoded points, whose other dimensions are those of "
+        f"{CONTEXTS} measures. If the colours change from left to right, the decoder follows the attribute's code; if "
+        "they do not change vertically, it follows this code only."
     )
     return _png(figure, "attribute over a plane of the latent space"), caption
 
@@ -159,7 +161,8 @@ def _other_dimension(result: Evaluation) -> int:
 def _surface(
     result: Evaluation, engine: Model, k: int, other: int, limits: Sequence[tuple[float, float]]
 ) -> Floats:
-    """(GRID, GRID), up and across: the attribute's mean over the contexts, of what is decoded."""
+    """(GRID, GRID) means of the attribute over the decoded contexts; rows are vertical, columns horizontal
+    positions."""
     coded, meter = result.evidence.coded, _meter(result)
     here = np.flatnonzero(coded.inputs[:, 0] == meter.code)
     contexts = coded.mean[here[np.linspace(0, len(here) - 1, min(CONTEXTS, len(here))).astype(int)]]
@@ -206,13 +209,13 @@ def _image(kind: str, data: bytes, alt: str) -> str:
 
 
 def _step(values: Floats) -> float:
-    """The usual distance of neighbouring values, 0 for a single one."""
+    """The median distance of neighbouring values, 0 for a single value."""
     gaps = np.diff(np.unique(np.round(values, 9)))
     return float(np.median(gaps)) if len(gaps) else 0.0
 
 
 def _meter(result: Evaluation) -> Meter:
-    """The commonest."""
+    """The commonest meter of the evaluated measures."""
     codes, counts = np.unique(result.evidence.coded.inputs[:, 0], return_counts=True)
     return Meter.from_code(int(codes[counts.argmax()]))
 
@@ -224,22 +227,22 @@ def _unit(engine: Model, k: int, meter: Meter) -> tuple[float, str]:
 
 # ------------------------------------------------------------------------------------- traversals
 
-CELL, ROW, LABEL, SIDE = 112, 4.0, 26, 58  # pixels: a measure's width, a semitone, text above, names at the left
+CELL, ROW, LABEL, SIDE = 112, 4.0, 26, 58  # pixels: a measure's width; heights of a semitone, a label; names' width
 
 
 def traversals(result: Evaluation, engine: Model, k: int) -> list[Picture]:
-    """Piano rolls: a measure through the quantiles of an attribute, latent above, guided below."""
+    """Piano rolls of measures that are moved through the quantiles of attribute k, latent above, guided below."""
     found = []
     for which in _chosen(result, k):
         strips = {mode: _strip(steps[k], which) for mode, steps in result.evidence.steps.items()}
         ends = f"the {STEPS[0]:.0%} to the {STEPS[-1]:.0%} quantile"
-        caption = f"{result.attributes[k]}: one measure asked for {ends}. Requested → realised."
+        caption = f"{result.attributes[k]}: one measure with requests from {ends}. Requested → realised."
         found.append((_rolls(engine, k, strips), caption))
     return found
 
 
 def _chosen(result: Evaluation, k: int) -> list[int]:
-    """The measures to show: of the commonest meter, with the most notes, so that there is something to see."""
+    """The numbers of the measures to show: those of the commonest meter with the most notes."""
     steps = result.evidence.steps["latent"][k]
     firsts = steps.inputs[:: len(STEPS)]
     busy = (firsts[:, 1:] >= FIRST_PITCH).sum(axis=1) * (firsts[:, 0] == _meter(result).code)
@@ -321,7 +324,7 @@ def scores(result: Evaluation, engine: Model) -> list[Picture]:
         for mode, steps in result.evidence.steps.items():
             strip = _strip(steps[k], which).take(np.array(ENGRAVED))
             drawn = _engraved(strip, engine, k, verovio)
-            caption = f"{name}, {mode}: the measure itself, then as asked for. Requested → realised. In C/a."
+            caption = f"{name}, {mode}: the original, then its edits (requested → realised), in C major or A minor."
             found.append((drawn, caption))
     return found
 
@@ -336,7 +339,7 @@ def _engraved(strip: Outcome, engine: Model, k: int, verovio: Any) -> str:
     ]
     try:
         xml = _musicxml(rows, texts, meter)
-    except Exception as error:  # music21 refuses some of the rhythms that a decoder makes up
+    except Exception as error:  # music21 refuses some of the rhythms that a decoder invents
         why = escape(type(error).__name__)
         return f"<p class='note'>This traversal has a rhythm that cannot be notated ({why}).</p>"
     verovio.enableLog(verovio.LOG_OFF)
@@ -353,7 +356,7 @@ def _engraved(strip: Outcome, engine: Model, k: int, verovio: Any) -> str:
 
 
 def _musicxml(rows: Sequence[Array], texts: Sequence[str], meter: Meter) -> str:
-    music21: Any = import_module("music21")  # its own types are half there
+    music21: Any = import_module("music21")  # its type information is incomplete
     exporter: Any = import_module("music21.musicxml.m21ToXml").GeneralObjectExporter
     part = music21.stream.Part()
     for number, (row, text) in enumerate(zip(rows, texts, strict=True), start=1):
@@ -366,7 +369,7 @@ def _musicxml(rows: Sequence[Array], texts: Sequence[str], meter: Meter) -> str:
         for start, end, pitch in _elements(row, meter):
             element = music21.note.Rest() if pitch is None else music21.note.Note(pitch)
             if pitch is not None and element.pitch.alter == 0:
-                element.pitch.accidental = None  # else a natural sign, everywhere
+                element.pitch.accidental = None  # otherwise every note would have a natural sign
             element.quarterLength = end - start
             bar.insert(start, element)
         part.append(bar)
@@ -377,7 +380,7 @@ def _musicxml(rows: Sequence[Array], texts: Sequence[str], meter: Meter) -> str:
 
 
 def _elements(row: Array, meter: Meter) -> list[tuple[Fraction, Fraction, int | None]]:
-    """(start, end, pitch) in quarter notes, pitch None where nothing sounds."""
+    """(start, end, pitch) in quarter notes; the pitch of a rest is None."""
     found: list[tuple[Fraction, Fraction, int | None]] = []
     reached = Fraction(0)
     for start, end, pitch in _sounds(row, meter):

@@ -1,4 +1,4 @@
-"""A benchmark: every objective trained alike on a corpus, evaluated, and compared.
+"""A benchmark: all objectives are trained with equal settings on a corpus, evaluated, and compared.
 
     jobs = plan_jobs(out, "bach", names, seeds=3, minutes=2.0)
     check(jobs)                                     # before any work
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from . import comparison
 
 MINUTES = 2.0
-ALL_EPOCHS = 1_000_000  # the clock ends a run before these
+ALL_EPOCHS = 1_000_000  # more than any run takes before the clock ends it
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Job:
         return self.folder.path / RUN_EVALUATION
 
     def is_evaluated(self) -> bool:
-        """Whether these very weights were trained by this plan and evaluated with these options."""
+        """Whether the model in the folder was trained by this plan, and evaluated with these options."""
         from ..vae import checkpoint
 
         try:
@@ -183,7 +183,7 @@ def _result(job: Job) -> comparison.Run:
 
 
 def _network(jobs: Sequence[Job]) -> str:
-    """The dimensions, and which methods have others."""
+    """The dimensions of the network, and the methods with other ones."""
     dims = {job.plan.options.objective: job.plan.dims.to_json() for job in jobs}
     found = []
     for name, usual in jobs[0].plan.dims.to_json().items():
@@ -193,7 +193,7 @@ def _network(jobs: Sequence[Job]) -> str:
 
 
 def _about(jobs: Sequence[Job]) -> Mapping[str, str]:
-    """What the figures depend on, for people."""
+    """The conditions that the figures depend on, as text."""
     import torch
 
     plan = jobs[0].plan

@@ -1,7 +1,8 @@
-"""Methods side by side: what `arvae benchmark` says of its runs, as rows, Markdown and JSON.
+"""The comparison of methods: the runs of `arvae benchmark` as rows, Markdown and JSON.
 
-A run is one model of one method and seed, with the headline of its evaluation (evaluation.py). `summary` has a
-row a method, mean and standard deviation over its seeds, beside the published values, `each` a row a run.
+A run is one model of one method and seed, with the headline of its evaluation (evaluation/evaluate.py). `cells` has a
+row for each method, with mean and standard deviation over its seeds, and the published values; `cells_of_runs` has a
+row for each run.
 
 Columns: everything is measured on held-out data. In the row of a method, steps and minutes (of training) are means over
 its seeds. Interp., Modularity, MIG, SAP and SCC describe the encoder, in the paper's protocol. Where the attribute
@@ -56,7 +57,7 @@ class Run:
 
 
 def columns(runs: Sequence[Run]) -> dict[str, str]:
-    """Those of COLUMNS that the runs have: measures and images have some of their own."""
+    """The COLUMNS whose figures the runs have; measures and images differ in some."""
     return {name: label for name, label in COLUMNS.items() if any(name in run.headline for run in runs)}
 
 
@@ -89,7 +90,7 @@ def cells(runs: Sequence[Run], published: Mapping[str, Figures]) -> list[tuple[s
 
 
 def cells_of_runs(runs: Sequence[Run]) -> list[tuple[str, ...]]:
-    """A row a run as text, a heading first."""
+    """The heading and then a row for each run, as text."""
     rows = [("method", "seed", "steps", "minutes", *columns(runs).values())]
     for run in runs:
         about = (run.method, str(run.seed), str(run.steps), _minutes([run.seconds]))
@@ -98,7 +99,7 @@ def cells_of_runs(runs: Sequence[Run]) -> list[tuple[str, ...]]:
 
 
 def cells_of_methods(runs: Sequence[Run]) -> list[tuple[str, ...]]:
-    """What each method is, a heading first."""
+    """The heading and then a row that describes each method, as text."""
     rows: list[tuple[str, ...]] = [("method", "source", "beta", "gamma", "gamma weighs", "attributes lie in")]
     for method, run in {run.method: run for run in runs}.items():
         known = ENTRIES[method]
@@ -107,7 +108,7 @@ def cells_of_methods(runs: Sequence[Run]) -> list[tuple[str, ...]]:
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Cells, a heading first, as a table."""
+    """Rows of cells, the heading first, as a Markdown table."""
     return "\n".join(table(rows))
 
 

@@ -7,8 +7,8 @@
 `AttributeLoss` is L as a module, for a training loop of your own: latent dimensions and attribute values in, a
 differentiable scalar out.
 
-Shapes: b batch, z latent, k attributes. `reconstruction` is the mean over tokens (or pixels), KL the sum over z
-and the mean over the batch, as in the published training (beta .001, gamma 1, delta 10 for music).
+Shapes: b batch, z latent, k attributes. `reconstruction` is the mean over the tokens, and KL is the sum over the latent
+dimensions, averaged over the batch, as in the published training (beta 0.001, gamma 1, delta 10 for music).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def attribute_loss(codes: Tensor, values: Tensor, delta: float) -> Tensor:
 
 
 class _Pairs(torch.autograd.Function):
-    """The sum, and with it its gradient: one attribute's pairs are in memory at a time, and once."""
+    """The loss and, computed with it, its gradient. Only the pairs of one attribute are in memory at a time."""
 
     @staticmethod
     def forward(
@@ -74,7 +74,7 @@ class _Pairs(torch.autograd.Function):
     ) -> Tensor:
         total, gradient = codes.new_zeros(()), torch.empty_like(codes)
         for k in range(codes.shape[1]):
-            gap = (2 * delta * (codes[:, k, None] - every_code[:, k])).sigmoid_().mul_(2).sub_(1)  # a quicker tanh
+            gap = (2 * delta * (codes[:, k, None] - every_code[:, k])).sigmoid_().mul_(2).sub_(1)  # a fast tanh
             miss = gap - torch.sign(values[:, k, None] - every_value[:, k])
             total += miss.abs().mean()
             gradient[:, k] = torch.ops.aten.tanh_backward(miss.sign_(), gap).sum(dim=1)
@@ -88,22 +88,22 @@ class _Pairs(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         gradient, codes, values = ctx.saved_tensors
-        if torch.is_grad_enabled():  # create_graph: somebody differentiates again
+        if torch.is_grad_enabled():  # create_graph=True: the gradient will be differentiated
             if ctx.ranks > 1:
-                raise RuntimeError("attribute_loss has no second derivative across processes: leave create_graph out")
+                raise RuntimeError("attribute_loss has no second derivative across processes; use create_graph=False")
             gradient = _gradient(codes, values, ctx.delta)
         return grads[0] * gradient, None, None, None, None
 
 
 def _gradient(codes: Tensor, values: Tensor, delta: float) -> Tensor:
-    """What _Pairs.forward saves, (b, k), but with every pair attached to the codes."""
+    """The (b, k) gradient that _Pairs.forward saves, as a differentiable function of the codes."""
     gap = torch.tanh(delta * (codes[:, None] - codes))
     sign = torch.sign(gap.detach() - torch.sign(values[:, None] - values))
     return (sign * (1 - gap.square())).sum(dim=1) * (2 * delta / len(codes) ** 2)
 
 
 def _gather(rows: Tensor) -> Tensor:
-    """All ranks' rows, in rank order; the rows themselves where there is one process."""
+    """The rows of all ranks in the order of the ranks, or `rows` itself if there is a single process."""
     if not (dist.is_available() and dist.is_initialized()):
         return rows
     parts = [torch.empty_like(rows) for _ in range(dist.get_world_size())]

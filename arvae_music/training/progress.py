@@ -1,4 +1,4 @@
-"""How far a run is, in words: one line for a log, and rows for a table that is drawn again and again."""
+"""The progress of a run as text: one line for a log, or rows for a table that is redrawn at each report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def line(report: Report, domain: Domain) -> str:
-    """A report with a judgement of the held-out examples, in one line."""
+    """A report with figures on the held-out examples, in one line."""
     return (
         f"step {report.step}  epoch {report.epoch:.1f}  loss {report.loss:.3f} of {_parts(report)}; held-out "
         f"{domain.judged(report.valid or {})}; {report.rate:.0f} {domain.unit}/s, {_clock(report.remaining)} left"
@@ -20,7 +20,7 @@ def line(report: Report, domain: Domain) -> str:
 
 
 def rows(report: Report, valid: Mapping[str, float] | None, domain: Domain) -> list[tuple[str, str]]:
-    """Titles and what they say; `valid` is the last judgement of the held-out examples, if there was one."""
+    """Titles and texts. `valid` are the latest figures on the held-out examples, if there are any."""
     found = [
         ("epoch", f"{report.epoch:.1f}, step {report.step}, {report.rate:.0f} {domain.unit}/s"),
         ("loss", f"{report.loss:.3f} of {_parts(report)}"),
@@ -31,7 +31,7 @@ def rows(report: Report, valid: Mapping[str, float] | None, domain: Domain) -> l
 
 
 def _parts(report: Report) -> str:
-    """The loss's parts, before their weights."""
+    """The parts of the loss, not multiplied by their weights."""
     return ", ".join(f"{name} {value:.3g}" for name, value in report.parts.items())
 
 

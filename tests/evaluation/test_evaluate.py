@@ -295,7 +295,7 @@ def test_what_does_not_fit_is_refused():
     model = model_of(Known(obeys=True), TRAIN, ("contour",))
     with pytest.raises(ValueError, match="examples have"):
         evaluate_model(model, TRAIN, PART, FEW)
-    with pytest.raises(ValueError, match="nothing to evaluate"):
+    with pytest.raises(ValueError, match="no examples to evaluate"):
         evaluate_model(model_of(Known(obeys=True), TRAIN), TRAIN, PART.take([]), FEW)
 
 

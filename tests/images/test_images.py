@@ -163,7 +163,7 @@ def test_an_attribute_of_the_users_own(tmp_path: Path, monkeypatch: pytest.Monke
     ("function", "said"),
     [
         (lambda images: np.zeros((1, 1)), "returned shape"),
-        (lambda images: np.full((len(images), 1), np.nan), "not finite on picture 0"),
+        (lambda images: np.full((len(images), 1), np.nan), "for picture 0 is not finite"),
         (lambda images: images.fill(0), "read-only"),
         (lambda images: 1 / 0, "ZeroDivisionError"),
     ],
@@ -223,7 +223,7 @@ def test_a_picture_goes_through_a_file() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (png(PICTURE[:20, :20]), "20 x 20 pixels, and the model's pictures are 28 x 28"),
+        (png(PICTURE[:20, :20]), "20 x 20 pixels, but the model's pictures are 28 x 28"),
         (png(PICTURE[:20]), "28 x 20 pixels"),
         (png(PICTURE, "RGB"), "mode is RGB, not 8-bit grey"),
         (png(PICTURE, "LA"), "mode is LA"),
@@ -339,7 +339,7 @@ def test_more_than_the_corpus_has_is_clamped(by_hand: ImageModel) -> None:
 
 
 def test_a_ramp_and_an_unknown_slider_are_refused(by_hand: ImageModel) -> None:
-    with pytest.raises(UsageError, match="a picture has none"):
+    with pytest.raises(UsageError, match="a ramp over measures, which a picture does not have"):
         edit.targets_of({"x": "0:+0,8:+2"}, by_hand)
     with pytest.raises(CheckpointError, match="no attribute 'density'"):
         edit.targets_of({"density": "+1"}, by_hand)

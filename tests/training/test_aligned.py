@@ -62,13 +62,13 @@ def test_what_is_missed_by_more_is_asked_more_often_and_weighs_more():
     made = asking(focus=0.8)
     np.testing.assert_allclose(made._shares(), [0.5, 0.5])
     for _ in range(2000):
-        made._remember(np.array([0.1, 0.3]), CPU)
+        made._update_errors(np.array([0.1, 0.3]), CPU)
     np.testing.assert_allclose(made._shares(), [0.8 * 0.25 + 0.1, 0.8 * 0.75 + 0.1])
-    made._remember(np.array([0.1, np.nan]), CPU)  # what was not asked for is missed as before
+    made._update_errors(np.array([0.1, np.nan]), CPU)  # what was not asked for is missed as before
     np.testing.assert_allclose(made.errors, [0.1, 0.3])
     np.testing.assert_allclose(asking(focus=0.0)._shares(), [0.5, 0.5])
     for _ in range(5000):
-        made._remember(np.zeros(2), CPU)  # nothing is missed: alike again
+        made._update_errors(np.zeros(2), CPU)  # nothing is missed: alike again
     np.testing.assert_allclose(made._shares(), [0.5, 0.5])
 
 
@@ -76,7 +76,7 @@ def test_errors_and_drift_are_in_sd_from_what_is_wanted():
     made = replace(asking(), sd=np.array([0.5, 2.0]))
     asked = SimpleNamespace(attribute=np.array([1]), wanted=np.array([[1.0, 3.0]]))
     values = np.tile([[1.0, 3.0], [2.0, 3.0], [1.0, 5.0], [0.5, 1.0]], (2, 1))
-    error, drift = made._judged(asked, values)
+    error, drift = made._errors(asked, values)
     np.testing.assert_allclose(error, [0, 0, 1, 1] * 2)
     np.testing.assert_allclose(drift, [0, 2, 0, 1] * 2)
 
@@ -105,10 +105,10 @@ class Two:
         return SimpleNamespace(mean=rows)
 
 
-def policy(made: aligned.Aligned, model: Two) -> tuple[torch.Tensor, aligned.Answers, torch.Tensor]:
+def policy(made: aligned.Aligned, model: Two) -> tuple[torch.Tensor, aligned.Decodes, torch.Tensor]:
     """Of a row of zeros, which is asked for 2 of the first attribute; and the invariance."""
     rows = torch.zeros(1, 3)
-    asked = aligned.Asked(rows, np.array([0]), np.array([[2.0, 0.0]]), torch.zeros(1, 2), torch.zeros(1, 3))
+    asked = aligned.Edits(rows, np.array([0]), np.array([[2.0, 0.0]]), torch.zeros(1, 2), torch.zeros(1, 3))
     step = step_of(model)
     loss, answers = made._policy(step, asked)
     return loss, answers, made._invariance(step, asked, answers)
@@ -159,7 +159,7 @@ def test_a_gradient_weighs_by_what_is_missed_and_less_where_that_is_asked_more_o
     shares = made._shares()
     np.testing.assert_allclose(shares, [0.275, 0.725])
     wanted = np.array([[2.0, 9.0], [9.0, 0.0]])  # the first attribute is missed by 0 or 1, the second by 1 or 2
-    asked = aligned.Asked(torch.zeros(2, 3), np.array([0, 1]), wanted, torch.zeros(2, 2), torch.zeros(2, 3))
+    asked = aligned.Edits(torch.zeros(2, 3), np.array([0, 1]), wanted, torch.zeros(2, 2), torch.zeros(2, 3))
     loss, answers = made._policy(step_of(model), asked)
     loss.backward()
     np.testing.assert_allclose(answers.missed, [0.5, 1.5])
@@ -176,7 +176,7 @@ def test_what_hits_is_to_have_the_row_s_own_in_the_free_dimensions():
 
 
 def test_it_needs_something_to_measure_with():
-    with pytest.raises(UsageError, match="measures what it decodes"):
+    with pytest.raises(UsageError, match="measures decoded rows"):
         make("aligned", Setting(8, np.zeros((4, 2), dtype=np.float32), 1e-3, 1.0, 10.0))
 
 
@@ -226,7 +226,7 @@ def test_the_loss_is_its_parts_by_their_weights(progress: float):
     terms, one, other = made.terms(step()), step(), replace(made)  # whose errors are those that `made` began with
     expected = evidence(one, 0.8 * other.ease(progress), first=2).total
     fit = other.flow_loss(model, one.batch, one.outputs.posterior)
-    asked = other._asked(one)
+    asked = other._draw_edits(one)
     assert asked is not None
     policy, answers = other._policy(one, asked)
     keep = other._invariance(one, asked, answers)
@@ -309,7 +309,7 @@ def test_a_decoder_is_taught_to_obey():
             step = aligned.Step(trainer.model, trainer.batch(), outputs, 1.0, trainer._further_rows())
             errors = []
             for _ in range(5):
-                asked = judge._asked(step)
+                asked = judge._draw_edits(step)
                 assert asked is not None
                 errors.append(float(np.nanmean(judge._policy(step, asked)[1].missed)))
             return float(np.mean(errors))

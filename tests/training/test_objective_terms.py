@@ -262,7 +262,7 @@ def test_its_regularisation_brings_the_slopes_of_decodes_near_one():
 
 
 def test_glsr_vae_needs_a_measure():
-    with pytest.raises(UsageError, match="glsr-vae measures what is decoded"):
+    with pytest.raises(UsageError, match="glsr-vae measures decoded rows"):
         make("glsr-vae", Setting(LATENT, DATA.attributes, 0.0, 1.0, 1.0))
 
 

@@ -149,5 +149,5 @@ def test_joined_are_both_and_nothing_is_read():
     assert both.inputs[np.array([4, 0, 3])].tolist() == [[11], [1], [10]]
     assert both.take([4, 1]).inputs[:].tolist() == [[11], [2]]
     assert both.pieces.tolist() == [1, 2, 3, 8, 9]
-    with pytest.raises(ValueError, match="other attributes"):
+    with pytest.raises(ValueError, match="different attributes"):
         joined(first, Examples(never, second.attributes, ("other", "range"), second.pieces))
