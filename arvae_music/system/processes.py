@@ -6,8 +6,9 @@
 Only a limited number of items is handed out ahead of the results. Workers are spawned, not forked, because a fork of a
 process with threads (PyTorch's, Arrow's) can hang. Spawning imports the caller's main module again, so that a script
 needs `if __name__ == "__main__":`. A worker gets the function once, when it starts; the function must be picklable.
-Each worker uses one thread for matrix products, so that one worker for each core keeps all cores busy. Ctrl-C reaches every
-process of a terminal, but only the parent reacts to it, and ends the workers. A worker also ends when its parent dies.
+Each worker uses one thread for matrix products, so that one worker for each core keeps all cores busy. Ctrl-C reaches
+every process of a terminal, but only the parent reacts to it, and ends the workers. A worker also ends when its parent
+dies.
 
 A program that will need workers can call `warm_up` early. On Linux, a server without threads then imports the workers'
 modules while the program does other work, and workers are forks of the server.
