@@ -1,29 +1,29 @@
-"""What each part of the aligned objective does, and what else was tried: every variant trained alike, over seeds.
+"""Train variants of the aligned objective with the same settings and several seeds, and compare them.
 
     python benchmarks/ablation.py --seeds 3 --epochs 60 -o runs/ablation
     python benchmarks/ablation.py --variants plain,aligned --part test
 
-Judged on the validation tunes of Bach, from which the defaults are chosen. A run that is finished (its JSON is there)
-is not done again; two processes may share a folder, each with other --variants. Columns: rho of control by attribute,
-requests met exactly, drift, leakage (the better probe), tokens and whole measures that come back, the share of the
-pitches at kept onsets that an edit keeps, the overlap of the worst attribute's codes with the prior; of one decode.
-A JSON's name has a digest of what the variant is, defaults of elsewhere included: after a change of those it is done
-again.
+Variants are evaluated on the validation tunes of Bach, on which the defaults were chosen. A finished run, whose JSON
+file exists, is not repeated. Two processes may share a folder if they have different --variants. All columns are of a
+single decode: rho of control by attribute, the share of requests met exactly, drift, leakage (of the better probe),
+reconstructed tokens and whole measures, the share of kept onsets whose pitch an edit keeps, and the overlap of the
+worst attribute's codes with the prior. The name of a JSON file has a digest of all settings of its variant, including
+defaults of other modules, so that the variant is trained again after they change.
 
-    plain         AR-VAE, as published            conditional    the decoder is given exact codes, beta .001
+    plain         AR-VAE, as published            conditional    the decoder receives exact codes, beta 0.001
     tight         the same, aligned's first beta  flow           + the flow alone, and beta falls, as in all below
     policy        tight + policy gradient         aligned        policy gradient and flow
     kept          aligned + invariance            gained         aligned + gains: what `arvae train` does
     dependence    aligned + distance correlation between the other dimensions and each attribute
 
-and aligned, but for one thing:
+Variants that differ from aligned in one setting:
 
-    strict        beta does not fall              loose          it is .001 from the beginning
+    strict        beta does not fall              loose          beta is 0.001 from the beginning
     single        the encoder learns to the end   noisy          the same, and the flow is fitted to points with noise
-    even          all attributes are asked alike  still          no mixed measure is moved along the scale
+    even          all attributes requested alike  still          no mixed measure is moved along the scale
     standard      codes are values in sd          narrow         the decoder has no features of z beside it
-    trained       over AR-VAE's codes             trained-loose  the same, beta .001
-    same          all ticks of a beat are told the same by it
+    trained       over AR-VAE's codes             trained-loose  the same, beta 0.001
+    same          all ticks of a beat get the same input from the beat
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class Dependence(Objective):
 
 @dataclass(frozen=True, eq=False)
 class Standardised(Codes):
-    """Values in sd from their mean, in the place of normal scores; the same every time."""
+    """Values in standard deviations from their mean, instead of normal scores, without randomness."""
 
     mean: npt.NDArray[np.floating[Any]] = field(default_factory=lambda: np.zeros(0))
     sd: npt.NDArray[np.floating[Any]] = field(default_factory=lambda: np.ones(0))

@@ -1,18 +1,18 @@
-"""How well edits obey, and how little else they touch.
+"""Measure how exactly edits meet requests, and how little else they change.
 
     python benchmarks/edit.py --model bach --corpus bach            test tunes, which training never saw
-    python benchmarks/edit.py --model folk --corpus bach            a source the model does not know
-    python benchmarks/edit.py --part valid ...                      for choosing weights: never on test tunes
+    python benchmarks/edit.py --model folk --corpus bach            a corpus that the model was not trained on
+    python benchmarks/edit.py --part valid ...                      to choose weights, which test tunes must not decide
 
-Each of the four attributes is asked to move by +-1.5 sd in every measure of every tune. A request is feasible
-where the corpus of the model holds such a value (the others are clamped, and counted apart). `exact` is the
-share of feasible requests met to the note, to the semitone, for rhythm to the weight of an eighth. `drift` is the
-mean absolute change, in sd, of the attributes whose correlation with the requested one is below .5; `forced` is
-a lower bound of the part that no edit can avoid: |contour| cannot exceed the range, is the range with two notes, and
-both are 0 with one, and more notes are more complex. `ticks` is the share of ticks whose token changed; `x least`
-compares that, on measures where brute force over all changes of one and two ticks finds the smallest change that
-reaches the target, with that smallest change. `in key` is the share of new notes in the key; the corpus's own notes
-stand below.
+For each of the four attributes, a change of +1.5 and of -1.5 sd (standard deviations) is requested in every measure of
+every tune. A request is feasible if the value lies in the range of the model's corpus; other requests are clamped and
+counted separately. `exact` is the share of feasible requests that are met to the note, to the semitone, or, for rhythm,
+to the weight of an eighth. `drift` is the mean absolute change, in sd, of the attributes whose correlation with the
+requested one is below 0.5. `forced` is a lower bound of the drift that no edit can avoid: |contour| cannot exceed the
+range, equals it with two notes, both are 0 with one note, and more notes are more complex. `ticks` is the share of
+ticks whose token changed. `x least` is that share divided by the smallest possible one, on measures where brute force
+over all changes of one and two ticks reaches the target. `in key` is the share of new notes in the key; the last line
+has the share of the corpus's own notes.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def main() -> None:
     melodies = held_out(options.corpus, options.part, options.tunes)
     rows = []
     print(f"model {model.name} on {options.corpus} {options.part}: {len(melodies)} tunes, mode {options.mode}\n")
-    print("| attribute | asked | exact | measures | clamped | drift | forced | ticks | x least | in key | ms/measure |")
+    heads = ("attribute", "requested", "exact", "measures", "clamped", "drift", "forced", "ticks", "x least", "in key")
+    print(f"| {' | '.join(heads)} | ms/measure |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name in options.attributes or model.metadata.carried:
         for step in (-STEP, STEP):

@@ -1,9 +1,10 @@
-"""What an edit costs: time and memory against the number of measures and of proposals.
+"""Measure the time and memory of an edit by the number of measures and of proposals.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/engine.py [--model bach] [--corpus bach]
 
-Different 4/4 measures of training tunes, strung together; density +1.5, the model loaded before. Medians of
---rounds runs; peak memory is the process's, beyond what it had once the model was loaded.
+The melody consists of different 4/4 measures of training tunes. The request is density +1.5, and the model is loaded
+before. Times are medians of --rounds runs. Peak memory is that of the process, minus its memory after loading the
+model.
 """
 
 from __future__ import annotations

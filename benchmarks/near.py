@@ -1,10 +1,11 @@
-"""How near to the means of their intervals codes are drawn (normal.NEAR): what the encoder's published metrics gain by
-it, and what the overlap with the prior loses.
+"""Draw codes nearer to the means of their intervals (NEAR in vae/normal_scores.py), and compare the encoder's published
+metrics, which rise, with the overlap with the prior, which falls.
 
     python benchmarks/near.py bach
 
-Of a model whose decoder is given the codes, on validation tunes: the codes are the values', so that nothing need be
-trained anew. MIG and SAP are shares of the oracle's. Columns in the paper's protocol, mean of evaluation.DRAWS.
+The model must have a conditional decoder: its codes are computed from the attribute values, so that nothing has to be
+trained again. Validation tunes are evaluated in the paper's protocol; figures are means over evaluation.DRAWS samples.
+MIG and SAP are divided by those of the oracle, whose latents are the attributes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from arvae_music.vae.scales import Scale
 
 TRIED = (1.0, 0.9, 0.8, 0.7, 0.5, 0.0)
 LEAST = 1e-3  # sd of a code
-# of what is not looked at here as little as there can be
+# The smallest sizes for the parts of the evaluation that are not shown here.
 OPTIONS = EvaluationOptions(requests=1, guided=1, traversals=1, probe_rows=100, contexts=2, samples=10)
 
 

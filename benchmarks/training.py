@@ -1,14 +1,14 @@
-"""Training speed, beside a trainer of the usual kind, in one run.
+"""Compare the training speed with that of a reference trainer, in one run.
 
     python benchmarks/training.py [--steps 20] [--threads 1] [--corpus bach]
-    python benchmarks/training.py --until .96      seconds to this token accuracy on validation tunes (an hour)
+    python benchmarks/training.py --until 0.96     seconds to this token accuracy on validation tunes (an hour)
 
 The other trainer is written here from the published description (Pati & Lerch 2020; Pati, Lerch & Hadjeres 2019,
-MeasureVAE), for this comparison only: two-layer GRUs of 128 with drop-out .5, an encoder over the measure's 24 ticks,
+MeasureVAE), for this comparison only: two-layer GRUs of 128 with dropout 0.5, an encoder over the measure's 24 ticks,
 a decoder that unrolls beats and ticks one by one in Python, fed its previous token. Both train on the same 4/4
-measures, with the same batch, latent size and attribute loss; attribute values are there beforehand for both.
-Absolute times depend on the machine: the ratio is the figure. The other trainer runs in PyTorch as it comes, and a
-second time with the settings that arvae makes for itself (arvae_music/processor.py).
+measures, with the same batch, latent size and attribute loss; attribute values are computed beforehand for both.
+Absolute times depend on the machine, so compare the ratios. The reference trainer runs with PyTorch's default settings,
+and a second time with those of arvae (arvae_music/system/machine.py).
 """
 
 from __future__ import annotations

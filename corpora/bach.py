@@ -1,13 +1,12 @@
 """Bach's four-part chorales: the sopranos, as in Pati & Lerch (2020), who used them for their first data set.
 
-music21 ships 410 of Bach's scores as MusicXML (and three of them again as kern, and analyses in RomanText,
-which are left alone). A chorale is a score of exactly four parts; the 45 others have obbligato instruments, a
-continuo or two sopranos, or are no chorale (BWV 846). The soprano is the part of that name, not the first
-part. It alone is handed to music21, which takes a quarter of the time.
+music21 contains 410 of Bach's scores as MusicXML. (Its kern copies of three of them, and analyses in RomanText, are not
+used.) A score of exactly four parts counts as a chorale. The 45 others have obbligato instruments, a continuo or two
+sopranos, or are not chorales (BWV 846). The soprano is the part with that name, not the first part. Only this part is
+given to music21, which takes a quarter of the time.
 
-Many of the hymn tunes are harmonised more than once. Sopranos that are the same note for note are kept once,
-but most differ a little, so that a split by piece still shares measures between training and test: `arvae
-corpus info` says how many.
+Bach harmonised many of the hymn tunes more than once. Identical sopranos are kept once, but most differ a little, so
+that training and test share measures even if they are split by piece. `arvae corpus info` prints how many.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Building a corpus: `extract` over its works in parallel processes (system/processes.py), then one Parquet file.
+"""Build a corpus: extract its works in parallel processes (system/processes.py) and write one Parquet file.
 
 `build` is a generator of reports and prints nothing. Works are handed out in batches and their results come back in
 order, so that the same scores always make the same file.
 
-Of tunes that have the same measures, in whatever key, the first is kept: copies of a file, and tunes that several
-collections share, would otherwise be on both sides of a split.
+Of several tunes with the same measures in any key, only the first is kept. Otherwise copies of a file, and tunes that
+are in several collections, could be in training and test at once.
 
-A work that cannot be read is counted with the reason and never ends the build, even where it crashes the process that
-reads it. Ctrl-C, or an exception in the consumer, ends the build and the workers, and leaves no file behind.
+A work that cannot be read is counted with the reason. It never ends the build, even if it crashes the process that
+reads it. Ctrl-C, or an exception in the caller, ends the build and the workers, and leaves no file behind.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ..version import __version__
 from . import store
 from .corpus import Corpus, Extracted, Tune, Work
 
-BATCH = 8  # works handed out at a time: about a third of a second
+BATCH = 8  # works that a process gets at a time, about a third of a second of work
 COPY = "the same as another tune"
 CRASH = "crashes the process that reads it"
 EXAMPLES = 5  # rejected works named for each reason
@@ -37,7 +37,7 @@ EXAMPLES = 5  # rejected works named for each reason
 
 @dataclass(frozen=True)
 class Progress:
-    """How many of the works are done. `path` is the corpus, in the last report only."""
+    """How many works are done. Only the last report has the `path` of the corpus."""
 
     done: int
     total: int
@@ -47,13 +47,13 @@ class Progress:
 
 
 def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> Iterator[Progress]:
-    """Build `corpus` into the cache, reporting after every batch; the last report has its path.
+    """Build `corpus` in the cache, and report after every batch. The last report has the path.
 
-    Raises CorpusError when it is there already (unless `rebuild`), when nothing in it can be used, or when
-    the workers die.
+    Raises CorpusError if it is already built (unless `rebuild`), if no measure of it can be used, or if the workers
+    die.
     """
     if is_built(corpus) and not rebuild:
-        raise CorpusError(f"corpus {corpus.name!r} is built already", remedy="give --rebuild to build it anew")
+        raise CorpusError(f"corpus {corpus.name!r} is built already", remedy="give rebuild=True to build it again")
     works = corpus.works()
     if not works:
         raise CorpusError(f"corpus {corpus.name!r} has no scores", where=corpus.source)
@@ -74,9 +74,9 @@ def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> 
 
 
 def is_built(corpus: Corpus) -> bool:
-    """Whether an earlier build of it is there. A damaged one, or one of another version of arvae, does not count.
+    """Whether the corpus is in the cache. Damaged files and files of another format do not count.
 
-    Raises CorpusError when the name is taken by the corpus of another folder.
+    Raises CorpusError if a corpus of another folder has the name.
     """
     path = store.path_of(corpus.name)
     if not path.exists():
@@ -86,7 +86,7 @@ def is_built(corpus: Corpus) -> bool:
     except CorpusError:
         return False
     if source != corpus.source:
-        raise CorpusError(f"{corpus.name!r} is the corpus of {source}", remedy="give another --name")
+        raise CorpusError(f"{corpus.name!r} is already the corpus of {source}", remedy="give another name=...")
     return True
 
 
@@ -159,7 +159,7 @@ Extract = Callable[[Work], Extracted]
 
 
 def _run(extract: Extract, batches: Sequence[Sequence[Work]], jobs: int) -> Generator[list[Extracted], None, None]:
-    """The batches' results, in order."""
+    """The results of the batches, in order."""
     every = partial(extract_batch, extract)
     if jobs <= 1:
         yield from map(every, batches)
@@ -170,9 +170,9 @@ def _run(extract: Extract, batches: Sequence[Sequence[Work]], jobs: int) -> Gene
 
 
 def _one_by_one(every: Callable[[Sequence[Work]], list[Extracted]], works: Sequence[Work]) -> list[Extracted]:
-    """The works of a batch that took its process along, where only one of them may be to blame.
+    """Extract the works of a batch whose process died one by one, since only one of them may be the cause.
 
-    Raises CorpusError when each of them ends its process: then the scores are not the cause.
+    Raises CorpusError if every work ends its process: then the scores are not the cause.
     """
     found: list[Extracted] = []
     with contextlib.closing(surviving(every, [[work] for work in works], 1, _silence)) as results:
@@ -187,14 +187,14 @@ def _one_by_one(every: Callable[[Sequence[Work]], list[Extracted]], works: Seque
 
 
 def _silence() -> None:
-    """music21 prints remarks on scores that it reads all the same: they would tear the parent's progress bar."""
+    """Hide music21's remarks on scores that it can read, which would disturb the progress bar of the parent."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def extract_batch(extract: Extract, works: Sequence[Work]) -> list[Extracted]:
-    """`extract` over some works. Whatever a broken score raises becomes the reason why it is left out."""
+    """Extract some works. An exception becomes the reason why its work is left out."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # music21 remarks on scores that it reads all the same
+        warnings.simplefilter("ignore")  # music21 warns about scores that it can read
         return [_extract(extract, work) for work in works]
 
 

@@ -1,13 +1,13 @@
-"""What a corpus consists of: facts for people, a listing of works, and a pure function from work to tune.
+"""The parts of a corpus: its description, a list of works, and a pure function from a work to a tune.
 
-A corpus is one module with the same slots (after mirdata): NAME, DESCRIPTION, SOURCE, LICENCE, BIBTEX,
-`works()` and `extract(work)`. `Corpus` holds them; `build` runs `extract` over the works in parallel
-processes, so that it must be a plain function of its work, and a work small and picklable.
+Each corpus is a module with the same names (as in mirdata): NAME, DESCRIPTION, SOURCE, LICENCE, BIBTEX, `works()` and
+`extract(work)`. `Corpus` holds them. `build` calls `extract` in parallel processes, so it must depend only on the work,
+and a work must be small and picklable.
 
-    Work        what is read at a time: a file, or one tune of a file of many
-    Tune        a melody: its measures that fit the grid, with the shift they are normalised by
-    Extracted   the tune of a work and the measures that were left out of it, counted by reason; or the
-                reason why the whole work is rejected
+    Work        a file, or one tune of a file with many tunes
+    Tune        a melody: its measures that fit the grid, and its transposition
+    Extracted   the tune of a work and the number of measures that were left out, by reason; or the reason why the
+                whole work is rejected
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..music.meter import Meter
 @dataclass(frozen=True)
 class Work:
     path: Path
-    id: str  # unique in the corpus, and the same on every machine: the split hangs on it
+    id: str  # unique in the corpus, and the same on every machine, because the split depends on it
     tune: int | None = None  # which tune of the file, from 0; None: the file is one work
 
 
@@ -42,7 +42,7 @@ class Tune:
     title: str
     source: str  # file name
     shift: int  # semitones: token pitch = sounding pitch + shift
-    fifths: int  # key signature that it is normalised by, sharps positive
+    fifths: int  # key signature from which it was transposed to C major or A minor, sharps positive
     bars: tuple[Bar, ...]
 
 
@@ -61,7 +61,7 @@ class Extracted:
 class Corpus:
     name: str
     description: str
-    source: str  # where the scores come from, for people
+    source: str  # where the scores come from, as text for people
     licence: str
     bibtex: str
     works: Callable[[], Sequence[Work]]

@@ -1,4 +1,4 @@
-"""What a run trains on: corpora and sets of images, built and loaded as training's Data.
+"""Build and load the data that a run trains on: corpora of music and sets of images.
 
     build_missing("bach+folk")
     data = load("bach+folk", ("rhythm", "density"))
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from .corpus import Corpus
     from .morpho_mnist import Source
 
-MNIST = "mnist"  # morpho_mnist.NAME, without importing it: sprites are made as they are read
+MNIST = "mnist"  # morpho_mnist.NAME, without importing that module
 
 
 class Step(NamedTuple):
-    """How far a build is: works or digits done, of how many, and the measures found (0 for digits)."""
+    """The progress of a build: works or digits done, their total, and the measures found (0 for digits)."""
 
     done: int
     total: int
@@ -31,15 +31,16 @@ class Step(NamedTuple):
 
 
 class Buildable(NamedTuple):
-    """What a corpus is built from: scores, or digits."""
+    """A corpus that can be built from scores or from images of digits."""
 
     name: str
     source: Corpus | Source
 
     def build(self, jobs: int | None = None, rebuild: bool = False) -> Iterator[Step]:
-        """Build it in `jobs` processes, by default one a core. Scores that are built already need `rebuild`.
+        """Build it in `jobs` processes, by default one for each core. A corpus of scores that is already built needs
+        `rebuild`.
 
-        Raises CorpusError and, for files that are not MNIST's, InputError.
+        Raises CorpusError if it cannot be built, and InputError for files that are not MNIST's.
         """
         from . import build as builder
         from . import morpho_mnist
@@ -53,7 +54,7 @@ class Buildable(NamedTuple):
                 yield Step(done, total)
 
     def lines(self) -> list[str]:
-        """What was built, and where it lies. Raises CorpusError if it is not built."""
+        """The size of the built corpus, and its path. Raises CorpusError if it is not built."""
         from . import morpho_mnist, registry, store
         from .corpus import Corpus
         from .summaries import built_lines
@@ -64,11 +65,12 @@ class Buildable(NamedTuple):
 
 
 def missing(corpus: str, *, to_train: bool = True) -> Iterator[Buildable]:
-    """The parts of `corpus` that arvae can build and that are not built, with the further digits that only training
-    uses if `to_train`. Build each part before the next is drawn: the further digits are made from the first.
+    """The parts of `corpus` that arvae can build and that are not built yet.
 
-    A folder of the user's, and a name that does not exist, are left to `load`. Raises CorpusError if mnist's digits
-    are not installed.
+    With `to_train`, they include the additional digits that only training uses. Build each part before taking the next
+    from the iterator, because the additional digits are made from the first ones. For a user's folder, and for a name
+    that does not exist, there is nothing to build; `load` raises their errors. Raises CorpusError if the digits of
+    mnist are not installed.
     """
     for name in corpus.split("+"):
         if name not in IMAGE_SETS:
@@ -100,14 +102,14 @@ def _missing_digits(to_train: bool) -> Iterator[Buildable]:
 
 
 def build_missing(corpus: str) -> None:
-    """Build, in one process a core, what `missing` finds for training."""
+    """Build all that `missing` finds for training, in one process for each core."""
     for part in missing(corpus):
         for _ in part.build():
             pass
 
 
 def load(corpus: str, attributes: tuple[str, ...]) -> Data:
-    """A built corpus, or several joined by +, split by piece, with the values of these attributes.
+    """Load a built corpus, or several joined by +, split by piece, with the values of these attributes.
 
     Raises CorpusError if it is not built or too small to hold a piece out, and UsageError for an unknown attribute.
     """
@@ -121,7 +123,7 @@ def _music(corpus: str, attributes: tuple[str, ...]) -> Data:
 
     data = registry.load(corpus)
     specs = each_once([find(name) for name in attributes])
-    parts = _split(data.examples(specs), corpus, "a tune", "add tunes, or join it to another with +")
+    parts = _split(data.examples(specs), corpus, "a tune", "add tunes, or join it with another corpus by +")
     licence, source = ("; ".join(getattr(facts, key) for facts in data.facts) for key in ("licence", "source"))
     return Data(parts, licence, source, combine=partial(combinations_of, parts.train, specs))
 
@@ -130,7 +132,7 @@ def _images(corpus: str, attributes: tuple[str, ...]) -> Data:
     from . import images
 
     data = images.load(corpus, attributes)
-    parts = _split(data.examples, corpus, "an image", "build it of more images")
+    parts = _split(data.examples, corpus, "an image", "build it from more images")
     source = images.variants(data, parts.train)
     more = None if source is None else images.with_variants(source, parts.train, attributes)
     return Data(parts, data.licence, data.source, more, data.digits_of if data.digits else None)

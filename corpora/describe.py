@@ -1,8 +1,8 @@
-"""What is in a corpus, in numbers: `describe` for `arvae corpus info`, and for whoever reports on a model.
+"""Statistics of a corpus. `arvae corpus info` prints those of `describe`.
 
-Attributes are in raw values, as training reads them. The split is the one that training makes with the same
-seed. `seen` is the share of a part's measures that also occur in training, byte for byte: an evaluation on
-those measures tests memory, not music.
+Attributes are in raw values, as in training. The split is the one of training with the same seed. `seen` is the share
+of a part's measures that also occur in training, token for token. An evaluation on these measures tests what the model
+memorised, not how it generalises.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Distribution:
 
     @property
     def sparkline(self) -> str:
-        """The histogram in one line of text; whatever is there at all is to be seen."""
+        """The histogram in one line of text. Every bin that is not empty has a visible block."""
         highest = max(self.histogram, default=0)
         levels = len(BLOCKS) - 1
         return "".join(BLOCKS[-(-count * levels // max(highest, 1))] for count in self.histogram)
@@ -54,7 +54,7 @@ class Description:
     name: str
     tunes: int
     measures: int
-    distinct: int  # measures that differ
+    distinct: int  # number of different measures
     meters: dict[str, int]
     attributes: tuple[Distribution, ...]
     correlation: tuple[tuple[float, ...], ...]  # Pearson's; 0 where an attribute never varies
@@ -62,7 +62,7 @@ class Description:
 
 
 def describe(data: CorpusData, specs: Sequence[AttributeSpec], seed: int = 0) -> Description:
-    """All of it. Raises CorpusError when there are too few tunes to split."""
+    """Describe a corpus by the given attributes. Raises CorpusError if it has too few tunes to split."""
     examples = data.examples(specs)
     parts = split(examples, seed=seed)
     return Description(

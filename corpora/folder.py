@@ -1,9 +1,9 @@
-"""A corpus from a user's folder: MIDI, ABC, MusicXML and kern files, also in the folders within it.
+"""A corpus from a user's folder with MIDI, ABC, MusicXML and kern files, including those in its sub-folders.
 
-The melody of a file is chosen as `arvae edit` chooses it (arvae_music/io/voices.py): a part whose name says so, else
-the highest that plays one note at a time. symusic reads MIDI files, in a fraction of the time that the editor's reader
-needs, and `quantise` puts their notes on the grid; scores are exact. Each tune of an ABC file is a work. A file that
-cannot be read, or that holds no measure that fits the grid, is counted with the reason.
+The melody of a file is chosen as in `arvae edit` (arvae_music/io/voices.py): by the name of its part, or else the
+highest part that plays one note at a time. symusic reads MIDI files much faster than the editor's reader, and
+`quantise` snaps their notes to the grid; the notes of scores are exact. Each tune of an ABC file is a work. A file that
+cannot be read, or without a measure that fits the grid, is counted with the reason.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SUFFIXES = (*MIDI_SUFFIXES, *ABC_SUFFIXES, *SCORE_SUFFIXES)
 
 
 def corpus(folder: Path, name: str | None = None) -> Corpus:
-    """The corpus of a folder, called `name`, or like the folder. Raises CorpusError where there is no such folder."""
+    """The corpus of a folder, by default with the folder's name. Raises CorpusError if the folder does not exist."""
     root = folder.expanduser().resolve()
     if not root.is_dir():
         raise CorpusError("there is no such folder", where=str(folder))
@@ -47,7 +47,7 @@ def corpus(folder: Path, name: str | None = None) -> Corpus:
 
 
 def works(folder: Path, name: str) -> list[Work]:
-    """One work per MIDI file, score, or tune of an ABC file. Hidden files are ignored."""
+    """One work for each MIDI file, score, or tune of an ABC file. Hidden files are ignored."""
     found: list[Work] = []
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)

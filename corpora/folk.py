@@ -1,12 +1,12 @@
-"""Fiddle tunes: the three Irish, Scottish and American ABC collections that music21 ships whole.
+"""Fiddle tunes: the three Irish, Scottish and American ABC collections that music21 contains completely.
 
     oneills1850   O'Neill's Music of Ireland (Chicago 1903), transcribed for the net by many hands
     ryansMammoth  Ryan's Mammoth Collection (Boston 1883)
     airdsAirs     Aird's Airs (Glasgow 1782 - 1801), six books
 
-4,248 tunes: jigs, reels, hornpipes, strathspeys, airs, marches and waltzes. Pati & Lerch (2020) train their
-second model on about 20,000 4/4 measures of folk music; 4/4 and cut time are of that size here, and the
-other meters come on top. A work is one tune of a file, so that one broken tune costs nothing but itself.
+There are 4,248 tunes: jigs, reels, hornpipes, strathspeys, airs, marches and waltzes. Pati & Lerch (2020) train their
+second model on about 20,000 measures of folk music in 4/4. This corpus has as many in 4/4 and cut time, and more in
+other meters. A work is one tune of a file, so that a broken tune does not affect the others.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Corpora by name: what there is to build, and loading what is built.
+"""Find corpora by name, and load those that are built.
 
-    load("bach")          built before with `build`, or CorpusError with the command that does it
-    load("bach+folk")     several as one
-    load("~/midi")        a folder that was built, by its own name
-    load("my.parquet")    a corpus file that somebody sent you
+    load("bach")          a built corpus; if it is not built, the CorpusError names the command that builds it
+    load("bach+folk")     several corpora joined
+    load("~/midi")        the corpus that was built from this folder
+    load("my.parquet")    a corpus file from any place
 
-A piece's number in `CorpusData.pieces` is a hash of its id. So it stays the same when a corpus grows or is
-joined to another, and so does its place in a split (`examples.split`).
+The number of a piece in `CorpusData.pieces` is a hash of its id. It stays the same when a corpus grows or is joined
+with another one, and so the piece stays in the same part of a split (`examples.split`).
 """
 
 from __future__ import annotations
@@ -34,16 +34,17 @@ from .store import Facts
 
 
 def built_in() -> dict[str, Corpus]:
-    """The corpora that arvae knows how to build."""
+    """The corpora of music that arvae can build itself."""
     from . import bach, folk
 
     return {corpus.name: corpus for corpus in (bach.CORPUS, folk.CORPUS)}
 
 
 def find(name_or_folder: str | Path, name: str | None = None) -> Corpus:
-    """What `arvae corpus build` builds: one of the built-in corpora, or a folder, under `name` or its own.
+    """Find a corpus to build: a built-in one, or a folder, which may get another `name`.
 
-    A name wins over a folder that is called the same: give such a folder as `./bach`. Raises CorpusError.
+    A built-in name takes precedence over a folder of the same name; write such a folder as `./bach`. Raises CorpusError
+    for a name or folder that does not exist, and for a name that cannot be used.
     """
     from . import folder, images
 
@@ -51,14 +52,14 @@ def find(name_or_folder: str | Path, name: str | None = None) -> Corpus:
     corpora = built_in()
     if text in corpora:
         if name is not None and name != text:
-            raise CorpusError(f"{text!r} keeps its name", remedy="only a folder is built under another --name")
+            raise CorpusError(f"{text!r} cannot get another name", remedy="leave out name=..., which is for folders")
         return corpora[text]
     if not Path(text).expanduser().is_dir():
         raise CorpusError(f"no corpus or folder is called {text!r}", remedy=_hint(text, list(corpora)))
     chosen = folder.corpus(Path(text), name)
     if chosen.name in (*corpora, *images.NAMES):
-        raise CorpusError(f"a folder cannot be called {chosen.name!r}, as arvae's own is", remedy="give a --name")
-    store.path_of(chosen.name)  # that it is a name
+        raise CorpusError(f"{chosen.name!r} is the name of a built-in corpus", remedy="give another name=...")
+    store.path_of(chosen.name)  # raises CorpusError for an invalid name
     return chosen
 
 
@@ -66,17 +67,17 @@ def _hint(name: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return f"did you mean {close[0]}?"
-    return f"there are {', '.join(known)}, or name a folder of MIDI files and scores"
+    return f"the known ones are {', '.join(known)}; or name a folder of MIDI files and scores"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CorpusData:
-    """A corpus in memory: `inputs` (n, 1 + MAX_TICKS) as `attributes.pack` lays them out.
+    """A corpus in memory. `inputs` (n, 1 + MAX_TICKS) are its measures, packed by `tokens.pack`.
 
-    The width is the same for every corpus, so that they mix.
+    The width is the same for every corpus, so that corpora can be joined.
     """
 
-    facts: tuple[Facts, ...]  # of each corpus that is joined here
+    facts: tuple[Facts, ...]  # of each of the joined corpora
     inputs: Rows
     pieces: Ints  # (n,) hash of the piece's id
     piece_names: dict[int, str]  # its id
@@ -94,16 +95,16 @@ class CorpusData:
         return "+".join(facts.name for facts in self.facts)
 
     def by_meter(self) -> dict[str, int]:
-        """How many measures each meter has, most first."""
+        """The number of measures of each meter, from the most frequent to the rarest."""
         counts = {meter.name: len(at) for meter, at in by_meter(self.inputs)}
         return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
     def take(self, at: Array) -> CorpusData:
-        """Some of the measures; the names of all pieces stay."""
+        """Some of the measures, with the names of all pieces."""
         return CorpusData(self.facts, self.inputs[at], self.pieces[at], self.piece_names, self.titles, self.shifts[at])
 
     def examples(self, specs: Sequence[AttributeSpec], meters: Iterable[Meter] | None = None) -> Examples:
-        """What training reads: the measures in `meters` (None: all) with the values of `specs`.
+        """The input of training: the measures in `meters` (None for all) with their attribute values.
 
         Raises CorpusError when no measure is in these meters.
         """
@@ -112,14 +113,14 @@ class CorpusData:
             wanted = list(meters)
             here = self.take(np.isin(self.inputs[:, 0], [meter.code for meter in wanted]))
             if not len(here):
-                asked, there = ", ".join(m.name for m in wanted), ", ".join(self.by_meter())
-                raise CorpusError(f"{self.name} has no measure in {asked}", remedy=f"it has {there}")
+                missing, present = ", ".join(m.name for m in wanted), ", ".join(self.by_meter())
+                raise CorpusError(f"{self.name} has no measure in {missing}", remedy=f"its meters are {present}")
         values = evaluate_mixed(specs, here.inputs).astype(np.float32)
         return Examples(here.inputs, values, tuple(spec.name for spec in specs), here.pieces)
 
 
 def load(name_or_folder: str | Path) -> CorpusData:
-    """A built corpus, by name, folder or file; several joined by `+`. Raises CorpusError where not built."""
+    """Load a built corpus by name, folder or file, or several joined by `+`. Raises CorpusError if it is not built."""
     text = str(name_or_folder)
     if "+" in text and not Path(text).expanduser().exists():
         return concat([load(part) for part in text.split("+")])
@@ -133,7 +134,7 @@ def load_facts(name_or_folder: str | Path) -> Facts:
 
 
 def built() -> dict[str, Facts]:
-    """The corpora in the cache; a damaged file is passed over."""
+    """The corpora in the cache by name. Damaged files are ignored."""
     found: dict[str, Facts] = {}
     for path in sorted(store.cache_folder().glob(f"*{store.SUFFIX}")):
         try:
@@ -168,7 +169,7 @@ def _built_folder(folder: Path) -> Path:
 
 
 def concat(parts: Sequence[CorpusData]) -> CorpusData:
-    """Several corpora as one. Raises CorpusError when one occurs twice."""
+    """Join several corpora. Raises CorpusError if one of them occurs twice."""
     names = [facts.name for part in parts for facts in part.facts]
     if not parts or len(set(names)) != len(names):
         raise CorpusError(f"{'+'.join(names) or 'nothing'} cannot be joined", remedy="name each corpus once")
@@ -191,7 +192,7 @@ def _as_data(table: Any, facts: Facts) -> CorpusData:
 
 
 def _packed(table: Any) -> Rows:
-    """(n, 1 + MAX_TICKS), as `attributes.pack` would: the rows are too many for a Python loop."""
+    """(n, 1 + MAX_TICKS), like `tokens.pack`, but without a Python loop over the many rows."""
     tokens = table["tokens"].combine_chunks()
     flat = tokens.flatten().to_numpy(zero_copy_only=False).astype(np.int16)
     lengths = np.diff(tokens.offsets.to_numpy())

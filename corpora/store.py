@@ -1,20 +1,20 @@
-"""Built corpora: one Parquet file each, `<cache>/corpora/<name>.parquet`, a row per measure.
+"""Store built corpora: each is one Parquet file, `<cache>/corpora/<name>.parquet`, with a row for each measure.
 
     piece      string  the tune's id; a split keeps a piece together
     title      string
     source     string  file name
     measure    int32   number as printed
     meter      int8    `Meter.code`
-    tokens     list of int8, as many as the meter has ticks
+    tokens     list of int8, one for each tick of the meter
     shift      int8    semitones: token pitch = sounding pitch + shift
-    fifths     int8    key signature that the tune is normalised by, sharps positive
+    fifths     int8    key signature from which the tune was transposed to C major or A minor, sharps positive
 
-What is true of the whole corpus is JSON in the file's metadata (`Facts`). Attributes are not stored: they
-are cheap, and a user's own must work on a corpus that is built already.
+Facts about the whole corpus (`Facts`) are JSON in the metadata of the file. Attributes are not stored: they are fast to
+compute, and users can measure their own attributes on a corpus that is already built.
 
-The cache is the platform's (`~/.cache/arvae` on Linux), or the folder that the setting `cache` names (ARVAE_CACHE, or
-arvae.toml: see settings.py). A file is written under a temporary name, tunes as they come, and renamed, so that
-whatever interrupts a build leaves no half of one; it is read back memory-mapped.
+The cache is the platform's (`~/.cache/arvae` on Linux), or the folder in the setting `cache` (ARVAE_CACHE or
+arvae.toml, see settings.py). A file is written tune by tune under a temporary name and then renamed, so that an
+interrupted build leaves no incomplete file. It is memory-mapped for reading.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ ROW_GROUP = 16_384  # measures
 
 @dataclass(frozen=True)
 class Facts:
-    """What is true of a whole corpus; counts by reason are of measures (`skips`) and works (`rejected`)."""
+    """Facts about a whole corpus. `skips` counts measures that were left out, `rejected` works, by reason."""
 
     name: str
     description: str
     source: str
     licence: str
     bibtex: str
-    # how it came about
-    arvae: str  # versions
+    # the versions that built it
+    arvae: str
     music21: str
     format: int
-    # what is in it, and what isn't
+    # what it contains, and what was left out
     tunes: int
     measures: int
     skips: dict[str, int]
@@ -63,21 +63,21 @@ class Facts:
 
 
 def cache_folder() -> Path:
-    """Where built corpora lie."""
+    """The folder of the built corpora."""
     return settings.cache_dir() / "corpora"
 
 
 def path_of(name: str) -> Path:
-    """Where the corpus called `name` lies, or would. Raises CorpusError for what is no name."""
+    """The file of the corpus called `name`, which may not exist. Raises CorpusError for an invalid name."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_. -]*", name):
-        raise CorpusError(f"{name!r} is no name for a corpus", remedy="use letters, digits, - and _")
+        raise CorpusError(f"{name!r} is not a valid name for a corpus", remedy="use letters, digits, - and _")
     return cache_folder() / f"{name}{SUFFIX}"
 
 
 def table_of(tunes: Sequence[Tune]) -> Any:
     """An Arrow table with a row for every measure of the tunes. Raises OverflowError, UnicodeEncodeError.
 
-    Columns are made of buffers: `pyarrow.array` imports pandas where that is installed, a quarter of a second.
+    Columns are made from buffers, because `pyarrow.array` imports pandas if it is installed, for a quarter of a second.
     """
     import pyarrow as pa
 
@@ -110,22 +110,24 @@ def _texts(texts: Sequence[str]) -> Any:
 
 
 def _lists(rows: Sequence[bytes], items: Any) -> Any:
-    """Lists of `items`, as many in each as the row has bytes."""
+    """An array of lists of `items`. The number of bytes of each row is the length of its list."""
     import pyarrow as pa
 
     return pa.Array.from_buffers(pa.list_(items.type), len(rows), [None, _offsets(rows)], children=[items])
 
 
 def _offsets(rows: Sequence[bytes]) -> Any:
-    """Where each begins when they stand one behind another, and where the last one ends."""
+    """The start of each row in the concatenated rows, and the end of the last one."""
     import pyarrow as pa
 
     return pa.py_buffer(np.cumsum([0, *map(len, rows)], dtype=np.int32))
 
 
 class Writer:
-    """Takes tunes as they come, and holds ROW_GROUP measures of them at a time, so that memory does not grow with a
-    corpus. Arrow is imported with the first tunes: those who extract them are at the next by then."""
+    """Writes tunes to a file in groups of about ROW_GROUP measures, so that memory does not grow with the corpus.
+
+    Arrow is imported with the first tunes, while the workers already extract the next ones.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -142,7 +144,7 @@ class Writer:
             self._flush()
 
     def finish(self, facts: Facts) -> None:
-        """What is true of the whole corpus is known at its end."""
+        """Write the remaining tunes, and the facts, which are only known at the end."""
         if self.file is None:
             self._open()
         self._flush()
@@ -164,8 +166,8 @@ class Writer:
 
 @contextmanager
 def writing(path: Path) -> Iterator[Writer]:
-    """The corpus file `path`, which appears, whole, when the block ends well. Raises CorpusError where it cannot be
-    written."""
+    """Write the corpus file `path`, which appears when the block ends without an error. Raises CorpusError if it cannot
+    be written."""
     try:
         with appearing(path, overwrite=True) as temporary, closing(Writer(temporary)) as writer:
             yield writer
@@ -174,7 +176,7 @@ def writing(path: Path) -> Iterator[Writer]:
 
 
 def read_facts(path: Path) -> Facts:
-    """The facts alone: no measure is read. Raises CorpusError for what is no corpus of this version."""
+    """Read the facts without the measures. Raises CorpusError for a file that is not a corpus of this format."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -190,9 +192,9 @@ def read_facts(path: Path) -> Facts:
         return Facts(**{field.name: found[field.name] for field in fields(Facts)})
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise CorpusError(
-            "is no corpus that arvae built, or is damaged",
+            "is not a corpus that arvae built, or is damaged",
             where=str(path),
-            remedy="build it anew with --rebuild, or remove the file",
+            remedy="build it again with rebuild=True, or remove the file",
         ) from error
 
 
@@ -204,4 +206,6 @@ def read_table(path: Path) -> Any:
     try:
         return pq.ParquetFile(path, memory_map=True).read()  # `read_table` imports pyarrow.dataset, a third of a second
     except (OSError, pa.ArrowException) as error:
-        raise CorpusError(f"cannot be read ({error})", where=str(path), remedy="build it anew") from error
+        raise CorpusError(
+            f"cannot be read ({error})", where=str(path), remedy="build it again with rebuild=True"
+        ) from error

@@ -1,9 +1,9 @@
-"""What there is in the corpora, as lines of text and tables that a command can print, and as data for JSON.
+"""Summaries of corpora, as lines of text and tables that a command can print, and as data for JSON.
 
     listing()                           every corpus that arvae can build, and every one that is built
-    built_lines(facts)                  what came of a build
-    music(name, attributes, seed)       what is in a built corpus of music
-    images(name, attributes, seed)      what is in a corpus of images
+    built_lines(facts)                  the result of a build
+    music(name, attributes, seed)       the contents of a built corpus of music
+    images(name, attributes, seed)      the contents of a corpus of images
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .store import Facts
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text below their headings. With `numbers` every column but the first is set flush right."""
+    """Rows of text below their headings. With `numbers`, every column except the first is aligned right."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -38,7 +38,7 @@ class Summary:
 
 
 def listing() -> Summary:
-    """The corpora, with what is known of each: name, description, whether it is built, and its size."""
+    """All corpora, each with its name, description and size, and whether it is built."""
     built = registry.built()
     descriptions = {name: corpus.description for name, corpus in registry.built_in().items()}
     descriptions |= {name: facts.description for name, facts in built.items()}
@@ -63,7 +63,7 @@ def built_lines(facts: Facts) -> list[str]:
     if facts.rejected:
         lines.append(f"  scores left out: {_counted(facts.rejected)}")
         broken = [reason for reason in facts.rejected if reason.startswith("cannot be read")]
-        lines += [f"    {reason}: {_named(facts, reason)}" for reason in broken]  # somebody might mend these files
+        lines += [f"    {reason}: {_named(facts, reason)}" for reason in broken]  # users may want to repair these files
     return lines
 
 
@@ -78,7 +78,7 @@ def _named(facts: Facts, reason: str) -> str:
 
 
 def music(name: str, attributes: Sequence[str] | None = None, seed: int = 0) -> Summary:
-    """What is in the built corpus `name`, or in several joined by +; `attributes` defaults to the paper's four.
+    """The contents of the built corpus `name`, or of several joined by +. The paper's four attributes are the default.
 
     Raises CorpusError if it is not built or too small to split, and UsageError for an unknown attribute.
     """
@@ -132,7 +132,7 @@ def _origin(facts: Facts) -> list[str]:
 
 
 def images(name: str, attributes: Sequence[str] | None = None, seed: int = 0) -> Summary:
-    """What is in the corpus of images `name`; `attributes` defaults to its own.
+    """The contents of the corpus of images `name`, by default with its own attributes.
 
     Raises CorpusError if it is not built, and UsageError for an unknown attribute.
     """

@@ -27,8 +27,8 @@ class MeasureDims:
     null_share: float = 0.1  # see vae/model.ArVae
     flow_layers: int = 0  # of the flow over the dimensions that carry no attribute; 0: no flow
     flow_hidden: int = 96
-    attributes: int = 0  # how many dimensions carry one, where there is a flow
-    wide: int = 0  # features of z that the decoder gets beside z
+    attributes: int = 0  # with a flow, the number of dimensions that carry an attribute
+    wide: int = 0  # additional features of z that the decoder gets
     each_tick: bool = False  # whether each tick of a beat gets its own input from the beat, besides the shared one
 
     def to_json(self) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class MeasureDims:
 
     @classmethod
     def from_json(cls, stated: Mapping[str, Any]) -> MeasureDims:
-        """The sizes of a checkpoint. Raises KeyError, TypeError or ValueError where they make no sense."""
+        """The sizes of a checkpoint. Raises KeyError, TypeError or ValueError for invalid sizes."""
         sizes = {name: int(stated[name]) for name in ("latent", "hidden", "tick_hidden")}
         sizes |= {name: int(stated.get(name, 0)) for name in ("attributes", "flow_layers", "wide")}
         flow_hidden = int(stated.get("flow_hidden", cls.flow_hidden))
@@ -50,7 +50,7 @@ def weight_shapes(dims: MeasureDims) -> Shapes:
 
 
 def _shapes(z: int, h: int, k: int, *, wide: int, each_tick: bool) -> Shapes:
-    """Those of encoder and decoder; z latent, h hidden, k tick_hidden."""
+    """The shapes of encoder and decoder; z latent, h hidden, k tick_hidden."""
     gates = (3 + TICKS_PER_BEAT * each_tick) * k
     linear = {
         "encoder.beat_inputs.0": (3 * h, 2 * k), "encoder.beat_inputs.1": (3 * h, 2 * k),
@@ -76,7 +76,7 @@ def _shapes(z: int, h: int, k: int, *, wide: int, each_tick: bool) -> Shapes:
 
 
 def _flow_shapes(z: int, attributes: int, hidden: int, layers: int) -> Shapes:
-    """Those of vae/flow.ConditionalFlow; none without layers."""
+    """The shapes of vae/flow.ConditionalFlow; none without layers."""
     if not layers:
         return {}
     size = z - attributes

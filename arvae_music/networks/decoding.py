@@ -1,12 +1,12 @@
-"""What a model proposes: decodes of moved codes, and how plausible a measure is to it.
+"""Decode measures from latent points, and compute how probable a measure is under the decoder.
 
-`decode` samples measures from latent points, with a bonus for the original's token at each tick: that is what
-keeps the melody. Its randomness is one table of Gumbel noise per seed, shared by all measures, so that a
-measure's proposals do not depend on which other measures are in the batch.
+`decode` samples measures from latent points. It adds a bonus to the logit of the original's token at each tick, which
+keeps the result similar to the original. Its noise is one table of Gumbel noise per seed, shared by all measures, so
+that the candidates for a measure do not depend on the other measures in the batch.
 
-`log_probabilities` runs the decoder over given measures from z = 0. Training decodes a share of its rows from
-there (model.ArVae), so that at z = 0 the decoder is a model of measures in general: what it finds likely is
-what a tune of the corpus would do.
+`log_probabilities` runs the decoder over given measures, from z = 0 by default. Training decodes a share of its rows
+from z = 0 (vae/model.py), so that the decoder is there a language model of the corpus: it predicts a tune's next token
+without information about the measure.
 
 Shapes: m rows, t ticks, v vocabulary, z latent.
 """
@@ -32,10 +32,10 @@ def decode(
     noise: Float32s | None = None,
     which: Ints | None = None,
 ) -> Rows:
-    """(m, z) -> (m, t) free-running: at each tick the token with the largest logit + bonus + noise.
+    """Decode (m, z) -> (m, t) freely: at each tick, choose the token with the largest logit + bonus + noise.
 
-    `which` (m,) says which point of z each row decodes, where points are decoded more than once. `bonus` (m,)
-    goes to the token of `originals` (m, t); `noise` (t, m, v) is Gumbel noise times the temperature.
+    `which` (m,) is the index into z that each row decodes, if points are decoded more than once. `bonus` (m,) is added
+    to the logit of the token of `originals` (m, t). `noise` (t, m, v) is Gumbel noise times the temperature.
     """
     steps = _Steps(runtime, runtime.start(z, meter), np.arange(len(z)) if which is None else which)
     rows = np.zeros((len(steps.row), meter.ticks), dtype=np.int16)
@@ -54,30 +54,31 @@ def decode(
 
 
 class _Steps:
-    """A decode of (m,) rows of which those that cannot differ yet are computed once."""
+    """The steps of decoding m rows. Rows whose tokens are still the same are computed once."""
 
     def __init__(self, runtime: Runtime, state: State, which: Ints) -> None:
         self.runtime, self.state = runtime, state
-        self.row = which  # (m,) into the rows that are computed
+        self.row = which  # (m,) index of each row into the computed rows
 
     def next(self, previous: Ints, sounding: Ints) -> Float32s:
-        """(m,) twice -> (computed, v) logits of the next tick: `[self.row]` are every row's."""
+        """(m,), (m,) -> (computed, v) logits of the next tick. Index them with `self.row` to get those of all rows."""
         past = self.state.point[self.row] if self.state.fresh else self.row
-        # What sounds is the token before, unless that is HOLD; START is VOCABULARY.
-        came = np.where(previous == HOLD, sounding, VOCABULARY + previous)
-        first, row = _distinct(past * (2 * VOCABULARY + 1) + came)
+        # The previous token also sounds, unless it is HOLD, so that one number stands for both inputs.
+        context = np.where(previous == HOLD, sounding, VOCABULARY + previous)
+        first, row = _distinct(past * (2 * VOCABULARY + 1) + context)
         self.state = self.state.take(self.row[first])
         self.row = row
         return self.runtime.step(self.state, previous[first], sounding[first])
 
 
 def _distinct(keys: Ints) -> tuple[Ints, Ints]:
-    """(m,) small numbers, 0 and up -> where each stands that is not to come again, and (m,) which of those each is.
+    """(m,) small numbers from 0 -> (d,) the index of one row for each different number, and (m,) for each row the
+    position of its number among these.
 
-    np.unique without its sort, which took as long as the step of the model that it saved.
+    This is np.unique without the sort, which took as long as the model's step that it saved.
     """
     every, table = np.arange(len(keys)), np.empty(keys.max(initial=-1) + 1, dtype=np.int64)
-    table[keys] = every  # the last of equal ones stays
+    table[keys] = every  # of equal numbers, the last one stays
     one = np.flatnonzero(table[keys] == every)
     table[keys[one]] = np.arange(len(one))
     return one, table[keys]
@@ -93,7 +94,10 @@ def gumbel(seed: int, ticks: int, count: int) -> Float32s:
 
 
 def log_probabilities(runtime: Runtime, rows: Array, meter: Meter, z: Float32s | None = None) -> Float32s:
-    """(m, t) -> (m, t, v): at each tick of the row, the log-probability of every token there."""
+    """(m, t) -> (m, t, v): the log-probability of every token at each tick, given the row's tokens before it.
+
+    `z` (m, z) are the latent points to decode from; None means z = 0.
+    """
     if z is None:
         return Beliefs(runtime, meter)(rows)
     state = runtime.start(z, meter).by_beats()
@@ -103,25 +107,28 @@ def log_probabilities(runtime: Runtime, rows: Array, meter: Meter, z: Float32s |
 
 
 class Beliefs:
-    """What a model believes of measures in general (z = 0), of one meter, beat by beat: what a decoder makes of a beat
-    depends on no token of another but the one before it and what sounds, and few beats differ in a search."""
+    """Log-probabilities of measures of one meter at z = 0, cached by beat.
+
+    The probabilities of a beat depend only on its own tokens, the token before it and the pitch that sounds when it
+    begins. A search evaluates many measures with few different beats, so that most beats are in the cache.
+    """
 
     def __init__(self, runtime: Runtime, meter: Meter) -> None:
         self.runtime, self.meter = runtime, meter
         self.state = runtime.nowhere(meter).by_beats()
-        self.known: dict[int, int] = {}  # the key of a beat: where it stands in `tables`
+        self.known: dict[int, int] = {}  # from the key of a beat to its index in `tables`
         self.tables = np.empty((0, TICKS_PER_BEAT, VOCABULARY), dtype=np.float32)
 
     def __call__(self, rows: Array) -> Float32s:
-        """`log_probabilities`."""
+        """The same as `log_probabilities` at z = 0."""
         return self.at(self.beats(rows))
 
     def at(self, beats: Ints) -> Float32s:
-        """(m, beats) -> (m, t, v)"""
+        """Indices (m, beats) into `tables` -> log-probabilities (m, t, v)."""
         return self.tables[beats].reshape(len(beats), self.meter.ticks, VOCABULARY)
 
     def beats(self, rows: Array) -> Ints:
-        """(m, t) -> (m, beats) into `tables`."""
+        """Rows (m, t) -> indices (m, beats) into `tables`. Beats that are not there yet are computed."""
         previous, sounding = _inputs(rows)
         place = np.tile(np.arange(self.meter.beats), len(rows))
         keys = place * (VOCABULARY + 1) + sounding[:, 0]
@@ -138,8 +145,8 @@ class Beliefs:
 
 
 def _inputs(rows: Array) -> tuple[Ints, Ints]:
-    """(m, t) -> twice (m * beats, ticks of a beat): what a decoder is given at each tick, the token before it and
-    what sounds as it comes."""
+    """(m, t) -> twice (m * beats, ticks of a beat): the decoder's inputs at each tick, which are the previous token and
+    the token that sounds."""
     last = np.maximum.accumulate(np.where(rows != HOLD, np.arange(rows.shape[1]), 0), axis=1)
     sounding, previous = np.full(rows.shape, HOLD, dtype=np.int64), np.full(rows.shape, START, dtype=np.int64)
     sounding[:, 1:] = np.take_along_axis(rows, last, axis=1)[:, :-1]
@@ -148,7 +155,7 @@ def _inputs(rows: Array) -> tuple[Ints, Ints]:
 
 
 def _read(runtime: Runtime, state: State, previous: Array, sounding: Array) -> Float32s:
-    """(m, ticks) twice, of a state of m beats -> (m, ticks, v) log-probabilities."""
+    """Run the decoder over m beats: (m, ticks) twice -> (m, ticks, v) log-probabilities."""
     table = np.empty((*previous.shape, VOCABULARY), dtype=np.float32)
     for tick in range(TICKS_PER_BEAT):
         table[:, tick] = runtime.step(state, previous[:, tick], sounding[:, tick])
@@ -158,7 +165,7 @@ def _read(runtime: Runtime, state: State, previous: Array, sounding: Array) -> F
 
 
 def surprise(table: Float32s, rows: Array) -> Float32s:
-    """(m, t, v) log-probabilities and (m, t) rows -> (m,) nats."""
+    """The surprisal of rows: (m, t, v) log-probabilities and (m, t) rows -> (m,) in nats."""
     picked = np.take_along_axis(table, rows[:, :, None].astype(np.int64), axis=2)
     total: Float32s = -picked.sum(axis=(1, 2))
     return total

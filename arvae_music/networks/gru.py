@@ -1,12 +1,12 @@
-"""A GRU whose input gates are given, with its own backward pass.
+"""A GRU that takes its input gates as arguments and computes its own backward pass.
 
     r, u, n = gates split in PyTorch's order (reset, update, new)       Cho et al. (2014), as torch.nn.GRU
     h' = (1 - u) n + u h,   n = tanh(g_n + r * (W_n h + b_n))
 
-PyTorch's CPU GRU is a chain of small operations whose backward pass allocates a padded tensor for every
-slice; here a step is one matrix product and a few in-place operations each way, and the weights' gradient is
-one product over all steps. On a GPU, where it is the number of operations that costs, not their size, cuDNN does all
-steps in one. Shapes: t steps, m rows, h hidden.
+PyTorch's GRU on a CPU is a chain of small operations, and its backward pass allocates a padded tensor for every slice.
+Here, a step is one matrix product and a few in-place operations in each direction, and the gradient of the weights is
+one product over all steps. On a GPU the number of operations matters more than their size, so cuDNN computes all steps
+at once. Shapes: t steps, m rows, h hidden.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-OPEN = 60.0  # a switch that is given this keeps the state as it is, whatever the rest adds
+OPEN = 60.0  # an update gate with this input keeps the state, whatever the other terms are
 
 
 class Gru(nn.Module):
     """(t, m, 3h) gates, (m, h) first state -> (t, m, h) states, one after each step.
 
-    `here` (t, m) bool: rows that a step passes by keep their state. Gates arrive from tables or linear
-    layers, biases included.
+    Rows where `here` (t, m) bool is False keep their state in that step. The gates come from tables or linear layers
+    and include biases.
     """
 
     def __init__(self, hidden: int) -> None:
@@ -40,14 +40,14 @@ class Gru(nn.Module):
         return states
 
     def step(self, gates: Tensor, state: Tensor) -> Tensor:
-        """One step without a gradient's bookkeeping: (m, 3h), (m, h) -> (m, h)."""
+        """One step without a gradient: (m, 3h), (m, h) -> (m, h)."""
         return _step(gates, torch.addmm(self.bias, state, self.weight.t()), state)[0]
 
 
 def _step(
     gates: Tensor, recurrent: Tensor, state: Tensor, out: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The next state, and what the backward pass needs: both switches (m, 2h), and n."""
+    """The next state, and for the backward pass the reset and update gates (m, 2h) and n."""
     h = state.shape[1]
     switch = torch.add(gates[:, : 2 * h], recurrent[:, : 2 * h]).sigmoid_()
     new = torch.addcmul(gates[:, 2 * h :], switch[:, :h], recurrent[:, 2 * h :])
@@ -56,7 +56,7 @@ def _step(
 
 
 def fused(gates: Tensor, state: Tensor, weight: Tensor, bias: Tensor, here: Tensor | None = None) -> Tensor:
-    """`Gru.forward` by PyTorch's own GRU, whose inputs are the gates themselves."""
+    """`Gru.forward` by PyTorch's own GRU, with the gates as its inputs."""
     h = state.shape[1]
     if here is not None:
         stay = gates.new_zeros(3 * h)
@@ -114,7 +114,7 @@ class _Steps(torch.autograd.Function):
 def _step_backward(
     grad: Tensor, state: Tensor, switch: Tensor, new: Tensor, inner: Tensor, inputs: Tensor, recurrent: Tensor
 ) -> Tensor:
-    """Fill (m, 3h) gradients of the input and the recurrent gates; return the direct part of the state's."""
+    """Fill the gradients (m, 3h) of the input and recurrent gates; return the direct part of the state's gradient."""
     h = state.shape[1]
     into_new = inputs[:, 2 * h :]
     direct = grad * switch[:, h:]

@@ -1,16 +1,18 @@
 """The hierarchical GRU over one measure of any meter.
 
-Encoder: a bidirectional tick GRU over each beat's six ticks (all beats of the batch at once), then a
-bidirectional beat GRU. Decoder: a beat GRU from z, then a tick GRU inside each beat, fed the previous token, the
-pitch that is sounding, and the beat's state. Both know the meter.
+Encoder: a bidirectional tick GRU over the six ticks of each beat (all beats of the batch at once), then a bidirectional
+beat GRU. Decoder: a beat GRU from z, then a tick GRU inside each beat, whose inputs are the previous token, the pitch
+that sounds, and the state of the beat. Encoder and decoder get the meter as an input.
 
-Four things make it quick on a CPU. Tokens enter through tables of gate activations, not through an
-embedding and a matrix. Teacher-forced training runs the ticks of ALL beats in six batched steps, since a
-beat's state does not depend on the tokens before it; what it must know of them, the last token and the pitch
-still sounding, comes in with its first tick. Music repeats itself: the 1,024 beats of 256 measures of Bach are some
-55 different ones, which is all that the encoder's tick GRUs have to read, and what comes in with a decoder's tick is
-one of some 170 different things. And rows of different meters share a batch: beats that a meter does not have are
-never computed, and the beat GRUs carry their state across them.
+Four things make it fast on a CPU:
+
+1. Tokens are looked up in tables of gate activations, instead of an embedding that a matrix multiplies.
+2. Teacher-forced training computes the ticks of ALL beats in six batched steps. This works because the state of a beat
+   does not depend on the tokens before it: the last token and the sounding pitch are inputs of its first tick.
+3. Music repeats itself, and equal inputs are computed once. 256 measures of Bach have 1,024 beats, but only about 55
+   different ones for the encoder's tick GRUs, and about 170 different inputs of a decoder's tick.
+4. Rows of different meters share a batch. Beats that a meter does not have are not computed, and the beat GRUs keep
+   their state there.
 
 Shapes: b batch, t ticks (a row's own), B beats of the whole batch, d of them different, n beats of the longest row,
 h hidden, z latent, v vocabulary.
@@ -35,10 +37,11 @@ from ..vae.model import ArVae, Decoding, Posterior, restored
 from .architecture import MeasureDims as MeasureDims  # callers find it beside `build`
 from .gru import Gru
 
-DROPPED = VOCABULARY + 1  # stands for a token that drop-out hides
+DROPPED = VOCABULARY + 1  # replaces a token that dropout hides
 
 
 def build(dims: MeasureDims) -> ArVae:
+    """An untrained model of these sizes."""
     flow = None
     if dims.flow_layers:
         others = dims.latent - dims.attributes
@@ -52,10 +55,10 @@ def meter_of(inputs: Tensor) -> Tensor:
 
 
 class Layout(NamedTuple):
-    """How a batch of measures falls into beats."""
+    """The beats of a batch of measures."""
 
     tokens: Tensor  # (B, 6) the tokens of every beat
-    here: Tensor  # (b, n) bool: which beats a row has
+    here: Tensor  # (b, n) bool: whether the row has this beat
     codes: Tensor  # (b,) meter codes
     positions: Tensor  # (B,) index of the beat within its measure
     compound: Tensor  # (B,) 0 or 1
@@ -67,7 +70,7 @@ class Layout(NamedTuple):
 
 
 def layout(inputs: Tensor) -> Layout:
-    """(b, 1 + width) packed inputs (attributes.pack) -> beats."""
+    """(b, 1 + width) packed inputs (music/tokens.py, pack) -> beats."""
     codes = inputs[:, 0].long()
     beats = codes // 2
     longest = int(beats.max())
@@ -100,7 +103,7 @@ class MeasureEncoder(nn.Module):
     def forward(self, inputs: Tensor) -> Posterior:
         """(b, 1 + width) -> mean and log-variance, (b, z) each."""
         rows = layout(inputs)
-        # a tick means something else in a compound beat
+        # A tick is another position in a compound beat, so that equal tokens are not the same input there.
         first, which = distinct(rows.tokens + VOCABULARY * rows.compound[:, None], 2 * VOCABULARY)
         beats = self._beats(first)
         ends = [self._measure(rows, self.beat_inputs[side](beats).index_select(0, which), side) for side in range(2)]
@@ -128,14 +131,14 @@ class MeasureEncoder(nn.Module):
 
 
 def distinct(rows: Tensor, base: int) -> tuple[Tensor, Tensor]:
-    """(m, t) integers below `base`, base^t < 2^63 -> (d, t) the different rows, (m,) which of them each row is."""
+    """(m, t) integers below `base`, base^t < 2^63 -> (d, t) the different rows, and (m,) the index of each row's."""
     powers = base ** torch.arange(rows.shape[1], device=rows.device)
     keys, which = torch.unique((rows * powers).sum(dim=1), return_inverse=True)
     return keys[:, None] // powers % base, which
 
 
 def spread(beats: Tensor, rows: Layout) -> Tensor:
-    """(B, f) -> (b, n, f), zeros where a row has no such beat."""
+    """(B, f) -> (b, n, f), with zeros at beats that a row does not have."""
     if rows.even:
         return beats.reshape(*rows.here.shape, -1)
     whole = beats.new_zeros(*rows.here.shape, beats.shape[1])
@@ -154,7 +157,7 @@ class MeasureDecoder(nn.Module):
         self.beat_table = _table(CODES * MAX_BEATS, 3 * h)
         self.beat_gru = Gru(h)
         self.tick_start = nn.Linear(h, k)
-        # gates of all ticks, then of each what is new in it, where there is such
+        # The gates that all ticks share, then with `each_tick` the additional inputs of each tick.
         self.tick_input = nn.Linear(h, 3 * k + (TICKS_PER_BEAT * k if dims.each_tick else 0))
         self.tick_table = _table(2 * TICKS_PER_BEAT, 3 * k)
         self.previous_table = _table(VOCABULARY + 2, 3 * k)
@@ -163,11 +166,11 @@ class MeasureDecoder(nn.Module):
         self.to_tokens = nn.Linear(k, VOCABULARY)
 
     def forward(self, z: Tensor, inputs: Tensor) -> Decoding:
-        """(b, z), (b, 1 + width) -> beliefs over (6, B) tokens, teacher-forced, and those tokens."""
+        """(b, z), (b, 1 + width) -> teacher-forced distributions of (6, B) tokens, and these tokens."""
         return self._forced(z, inputs, layout(inputs), self.dims.token_dropout if self.training else 0.0)
 
     def log_prob(self, z: Tensor, inputs: Tensor) -> Tensor:
-        """(p, z), (b, 1 + width) -> (b,) of whole rows, as `sample` would draw them."""
+        """(p, z), (b, 1 + width) -> (b,) the log-probability that `sample` draws each row."""
         rows = layout(inputs)
         beliefs, tokens = self._forced(z, inputs, rows, 0.0)
         return spread(beliefs.log_prob(tokens).sum(dim=0)[:, None], rows).sum(dim=(1, 2))
@@ -186,7 +189,7 @@ class MeasureDecoder(nn.Module):
         return Decoding(Tokens(self.to_tokens(states)), rows.tokens.t())
 
     def beats(self, z: Tensor, codes: Tensor, count: int) -> Tensor:
-        """(p, z), (b,) -> (b, n, h): the states of the first `count` beats; b / p rows of each point."""
+        """(p, z), (b,) -> (b, n, h): the states of the first `count` beats. Each point has b / p rows."""
         beats, each = torch.arange(count, device=z.device), max(len(codes) // max(len(z), 1), 1)
         if self.widen is not None:
             z = torch.cat([z, torch.tanh(self.widen(z))], dim=1)
@@ -195,26 +198,26 @@ class MeasureDecoder(nn.Module):
         return states.transpose(0, 1).repeat_interleave(each, dim=0) if each > 1 else states.transpose(0, 1)
 
     def tick_gates(self, beats: Tensor) -> Tensor:
-        """(m, h) -> (6, m, 3k), or (1, m, 3k) where all ticks are told the same."""
+        """(m, h) -> (6, m, 3k), or (1, m, 3k) if all ticks get the same gates from the beat."""
         k = self.dims.tick_hidden
-        told: Tensor = self.tick_input(beats)
-        shared = told[:, : 3 * k]
+        gates: Tensor = self.tick_input(beats)
+        shared = gates[:, : 3 * k]
         if not self.dims.each_tick:
             return shared[None]
-        new = told[:, 3 * k :].reshape(-1, TICKS_PER_BEAT, k).transpose(0, 1)
+        new = gates[:, 3 * k :].reshape(-1, TICKS_PER_BEAT, k).transpose(0, 1)
         return shared + torch.nn.functional.pad(new, (2 * k, 0))
 
     def known(self, places: Tensor, previous: Tensor, sounding: Tensor) -> Tensor:
-        """(m,) thrice -> (m, 3k): what a tick's place in its beat and the tokens before it add to its gates."""
+        """(m,) three times -> (m, 3k): the gates from a tick's position in its beat and from the tokens before it."""
         gates: Tensor = self.tick_table(places) + self.previous_table(previous) + self.sounding_table(sounding)
         return gates
 
     def generate(self, z: Tensor, inputs: Tensor) -> Tensor:
-        """(b, z) and inputs of which only the meter is read -> (b, 1 + width) with the most likely tokens."""
+        """(b, z) and inputs, of which only the meter is used -> (b, 1 + width) with the most probable tokens."""
         return self._free(z, inputs, lambda logits: logits.argmax(dim=1))
 
     def sample(self, z: Tensor, inputs: Tensor) -> Tensor:
-        """As `generate`, with tokens drawn from PyTorch's generator."""
+        """The same as `generate`, but tokens are sampled with PyTorch's random generator."""
         return self._free(z, inputs, _drawn)
 
     @torch.no_grad()
@@ -238,7 +241,7 @@ class MeasureDecoder(nn.Module):
 
 
 class Tokens(Distribution):
-    """A Categorical over the last dimension of logits that knows only `log_prob`: in one operation each way."""
+    """A categorical distribution over the last dimension of logits. It has only `log_prob`, in one fast operation."""
 
     arg_constraints: ClassVar = {}
 
@@ -252,15 +255,15 @@ class Tokens(Distribution):
 
 
 def _drawn(logits: Tensor) -> Tensor:
-    """(m, v) -> (m,) drawn by one number each: where it falls in the sum of the weights. Quicker than multinomial, and
-    than a number for every token."""
+    """(m, v) -> (m,) sampled tokens. One random number per row is looked up in the cumulative probabilities, which is
+    faster than torch.multinomial."""
     sums = logits.softmax(dim=1).cumsum(dim=1)
     number = torch.rand(len(logits), 1, device=logits.device) * sums[:, -1:]
     return (sums <= number).sum(dim=1).clamp(max=logits.shape[1] - 1)
 
 
 def context(inputs: Tensor, rows: Layout) -> tuple[Tensor, Tensor]:
-    """(6, B) twice: the token before each tick, and what sounds when it comes (HOLD where not known yet)."""
+    """(6, B) twice: the token before each tick, and the token that sounds there (HOLD if it is not known yet)."""
     width = rows.here.shape[1] * TICKS_PER_BEAT
     tokens = inputs[:, 1 : 1 + width].long().clamp(min=HOLD)
     ticks = torch.arange(width, device=inputs.device)
@@ -273,10 +276,10 @@ def context(inputs: Tensor, rows: Layout) -> tuple[Tensor, Tensor]:
 
 
 def mirrored(weights: Mapping[str, Floats], dimensions: Sequence[int], latent: int) -> dict[str, Floats]:
-    """The weights of the same model with these latent dimensions' signs turned round."""
+    """The weights of the same model with the signs of these latent dimensions flipped."""
     sign = np.ones(latent, dtype=np.float32)
     sign[list(dimensions)] = -1.0
-    both = np.concatenate([sign, np.ones_like(sign)])  # of the means, not of the log-variances
+    both = np.concatenate([sign, np.ones_like(sign)])  # the means change their sign, the log-variances do not
     turned = dict(weights)
     turned["encoder.to_latent.weight"] = weights["encoder.to_latent.weight"] * both[:, None]
     turned["encoder.to_latent.bias"] = weights["encoder.to_latent.bias"] * both
@@ -288,7 +291,7 @@ def mirrored(weights: Mapping[str, Floats], dimensions: Sequence[int], latent: i
 
 
 def accuracy(inputs: Tensor, outputs: Tensor) -> dict[str, float]:
-    """Shares, over (b, 1 + width) of both: of tokens right, of non-hold tokens, of whole measures."""
+    """The shares of correct tokens, of correct tokens other than HOLD, and of correct measures, over (b, 1 + width)."""
     wanted, got = inputs[:, 1:], outputs[:, 1:]
     real = wanted != PAD
     right = wanted == got
@@ -301,5 +304,5 @@ def accuracy(inputs: Tensor, outputs: Tensor) -> dict[str, float]:
 
 
 def from_checkpoint(checkpoint: Checkpoint) -> ArVae:
-    """Raises CheckpointError where the weights do not fit the dimensions."""
+    """The model of a checkpoint. Raises CheckpointError if the weights do not fit the dimensions."""
     return restored(checkpoint, lambda dims: build(MeasureDims(**dims)))

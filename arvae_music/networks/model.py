@@ -26,14 +26,14 @@ from .runtime import GivenCodes, Runtime, Wrapped
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-AUTO = "auto"  # in place of a name: the packaged model that knows a melody best
-ROUNDING = 1e-6  # sd: values that differ by less are the same
-GRAIN = 0.1  # sd: the grain of an attribute that states none
+AUTO = "auto"  # instead of a name: the bundled model that reconstructs a melody best
+ROUNDING = 1e-6  # standard deviations: values that differ by less are the same
+GRAIN = 0.1  # standard deviations: the grain (smallest step) of an attribute that does not define one
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model that is ready to encode, decode and measure."""
+    """A trained model, ready to encode, decode and measure melodies."""
 
     runtime: Runtime
     metadata: Metadata  # of the checkpoint, or restricted to some attributes
@@ -50,16 +50,17 @@ class Model:
         return replace(self, metadata=self.metadata.restricted(names), specs=specs)
 
     def moved(self, z: Float32s, before: Floats, wanted: Floats, meter: Meter) -> Float32s:
-        """Metadata.moved, of measures of one meter."""
+        """Shift the latent points of measures of one meter; see `Metadata.moved`."""
         return self.metadata.moved(z, before, wanted, groups=np.full(len(z), meter.code))
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickled by the checkpoint: a copy is prepared anew from it, with the attributes found by name, because the
-        functions of attributes and units need not be picklable."""
+        """Pickle only the checkpoint. Unpickling prepares the model again and finds its attributes by name, because the
+        functions of attributes and units may not be picklable."""
         return _rebuilt, (type(self), self.checkpoint, _innermost(self.runtime), self.metadata.names)
 
     @property
     def sd(self) -> Floats:
+        """(k,) the standard deviations of the attributes in the training corpus."""
         return np.array([scale.sd for scale in self.metadata.scales])
 
     @property
@@ -69,34 +70,36 @@ class Model:
         return squared
 
     def grain(self, meter: Meter) -> Floats:
+        """(k,) the smallest step of each attribute in this meter, in raw values."""
         scales = zip(self.specs, self.metadata.scales, strict=True)
         return np.array([spec.grain(meter) if spec.grain else GRAIN * scale.sd for spec, scale in scales])
 
     def hits(self, meter: Meter, values: Floats, wanted: Floats) -> Mask:
-        """(k,) raw values of a measure and those wanted of it (NaN: nothing) -> (k,) within half a grain."""
+        """Raw values (k,) of a measure and requested values (k,), NaN for none -> (k,) whether they agree to half a
+        grain."""
         close: Mask = misses(values, wanted, self.sd, self.tolerance(meter)) == 0
         return close
 
     def tolerance(self, meter: Meter) -> Floats:
-        """(k,) in sd: how far off an attribute may be and still count as met."""
+        """(k,) in standard deviations: how far an attribute may be from a requested value that counts as met."""
         return 0.5 * self.grain(meter) / self.sd + ROUNDING
 
 
 def misses(values: Floats, wanted: Floats, sd: Floats, tolerance: Floats) -> Floats:
-    """(..., k) raw values twice, (k,), (k,) in sd -> (..., k) how many sd off each value is; 0 within the tolerance,
-    and where nothing is wanted (NaN)."""
+    """Raw values and requested values (..., k), NaN for none; `sd` (k,) raw, `tolerance` (k,) in standard deviations ->
+    (..., k) by how many standard deviations each request is missed; 0 within the tolerance."""
     off = np.abs(values - wanted) / sd
     return np.where(off > tolerance, off, 0.0)  # nothing is greater than NaN
 
 
 def prepare(checkpoint: Checkpoint, runtime: Callable[[Checkpoint], Runtime] = NumpyRuntime) -> Model:
-    """Raises CheckpointError for a model of images, or of another vocabulary."""
+    """Make a model from a checkpoint. Raises CheckpointError for a model of images, or of another vocabulary."""
     checkpoints.expect(checkpoint, "measures")
     if checkpoint.metadata.tokens != VOCABULARY_FACTS:
         raise CheckpointError(
             f"its vocabulary is {checkpoint.metadata.tokens}, and this arvae's is {VOCABULARY_FACTS}",
             where=str(checkpoint.path or "the model"),
-            remedy="name another model, or train this one anew",
+            remedy="name another model, or train this one again",
         )
     scales = checkpoint.metadata.scales
     specs = checkpoints.specs_of(scales, find_attribute)
@@ -107,7 +110,7 @@ def prepare(checkpoint: Checkpoint, runtime: Callable[[Checkpoint], Runtime] = N
 
 
 def _innermost(runtime: Runtime) -> Callable[[Checkpoint], Runtime]:
-    """What makes the runtime that computes the networks."""
+    """The class of the runtime that computes the networks, without its wrappers."""
     while isinstance(runtime, Wrapped):
         runtime = runtime.inner
     return type(runtime)
@@ -120,7 +123,7 @@ def _rebuilt(
 
 
 def _measuring(runtime: Runtime, scales: Sequence[Scale], specs: Sequence[AttributeSpec]) -> Runtime:
-    """The runtime, with the codes of attributes that the decoder was given measured."""
+    """Wrap the runtime of a conditional decoder so that the codes of its given attributes are measured."""
     given = [scale for scale in scales if scale.given]
     measured = [spec for scale, spec in zip(scales, specs, strict=True) if scale.given]
     if not given:
@@ -141,7 +144,7 @@ def _measuring(runtime: Runtime, scales: Sequence[Scale], specs: Sequence[Attrib
 
 
 def _drawn(scale: Scale, values: Floats, random: np.random.Generator) -> Floats:
-    """(n,) -> (n,) codes as training drew them."""
+    """Attribute values (n,) -> codes (n,), sampled as in training."""
     if scale.shares:
         return NormalScores.of_scale(scale).drawn(values, random)
     return sampled(scale.code(values), scale.log_variance(values), random)

@@ -1,4 +1,4 @@
-"""The model in numpy."""
+"""The networks of `hierarchical` and the flow of vae/flow.py in numpy, without gradients."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .runtime import LOG_VARIANCE, State, Wrapped
 if TYPE_CHECKING:
     from ..vae.checkpoint import Checkpoint
 
-MOST = np.float32(3.0)  # log-scale of a layer of the flow, at most
+MOST = np.float32(3.0)  # the largest log-scale of a layer of the flow
 _SIDES = np.arange(2)[:, None]
 
 
@@ -46,10 +46,10 @@ class NumpyRuntime:
     def drawn(self, rows: Array, meter: Meter, random: np.random.Generator) -> Float32s:
         return sampled(*self.posterior(rows, meter), random) * self.used
 
-    # Forwards and backwards at once: each is little for its number of operations.
+    # Both directions are computed at once, because each alone is small for its number of operations.
 
     def _encode_beats(self, rows: Array, meter: Meter) -> Float32s:
-        """(m, beats, 2k)"""
+        """(m, t) -> (m, beats, 2k): the end states of both tick GRUs."""
         tokens = rows.reshape(-1, TICKS_PER_BEAT) + VOCABULARY * int(meter.compound)
         tables = self.sides["encoder.tick_tables.weight"]
         state = np.zeros((2, len(tokens), tables.shape[2] // 3), dtype=np.float32)
@@ -57,7 +57,7 @@ class NumpyRuntime:
             gates = tables[_SIDES, tokens[:, [tick, -1 - tick]].T]
             state = _gru(self.sides, "encoder.tick_grus", gates, state)
         both = np.concatenate(list(state), axis=1)
-        return both.reshape(len(rows), meter.beats, both.shape[1])  # no -1: there may be no rows
+        return both.reshape(len(rows), meter.beats, both.shape[1])  # -1 would fail without rows
 
     def _encode_measures(self, beats: Float32s, meter: Meter) -> Float32s:
         """(m, beats, 2k) -> (2, m, h)"""
@@ -94,10 +94,10 @@ class NumpyRuntime:
             state.hidden = state.starts[beat].take(state.point, axis=0)
         gates = self.weights["decoder.previous_table.weight"].take(previous, axis=0)
         gates += self.weights["decoder.sounding_table.weight"].take(sounding, axis=0)
-        k, told = state.hidden.shape[1], state.beats[beat]
-        gates += told[:, : 3 * k].take(state.point, axis=0)
-        if told.shape[1] > 3 * k:
-            gates[:, 2 * k :] += told[:, (3 + tick) * k : (4 + tick) * k].take(state.point, axis=0)
+        k, from_beat = state.hidden.shape[1], state.beats[beat]
+        gates += from_beat[:, : 3 * k].take(state.point, axis=0)
+        if from_beat.shape[1] > 3 * k:
+            gates[:, 2 * k :] += from_beat[:, (3 + tick) * k : (4 + tick) * k].take(state.point, axis=0)
         gates += self.weights["decoder.tick_table.weight"][TICKS_PER_BEAT * int(state.meter.compound) + tick]
         state.hidden = _gru(self.weights, "decoder.tick_gru", gates, state.hidden)
         state.tick += 1
@@ -105,7 +105,7 @@ class NumpyRuntime:
 
 
 class Flow:
-    """`flow.ConditionalFlow` in numpy: edits see u, the networks z."""
+    """`flow.ConditionalFlow` in numpy: networks use z, edits use u, which the flow makes independent of the codes."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.weights = _transposed(checkpoint.weights)
@@ -115,7 +115,7 @@ class Flow:
         self.used = (self.side >= 0).astype(np.float32)
 
     def freed(self, z: Float32s, meter: Meter) -> tuple[Float32s, Float32s]:
-        """(m, z) -> (m, z) with u in the place of the flow's dimensions, and (m, z) the log of each one's stretch."""
+        """(m, z) -> (m, z) with u instead of the dimensions of the flow, and (m, z) the log of their scale factors."""
         codes, u = z[:, : self.codes], z[:, self.codes :] * self.used
         conditions, stretch = _conditions(codes, meter), np.zeros_like(z)
         for i in range(self.layers):
@@ -151,12 +151,12 @@ def _conditions(codes: Float32s, meter: Meter) -> Float32s:
 
 @dataclass(frozen=True)
 class Freed(Wrapped):
-    """A runtime whose latent points have u in the place of the dimensions of its flow (flow.py)."""
+    """A Runtime whose latent points have u instead of z in the dimensions of its flow (vae/flow.py)."""
 
     flow: Flow
 
     def posterior(self, rows: Array, meter: Meter) -> tuple[Float32s, Float32s]:
-        """The variances to first order, as if no dimension leant on another."""
+        """The variances are first-order estimates that ignore dependences between dimensions."""
         mean, log_variance = self.inner.posterior(rows, meter)
         freed, stretch = self.flow.freed(mean, meter)
         return freed, log_variance + 2 * stretch
@@ -169,20 +169,20 @@ class Freed(Wrapped):
 
 
 def _transposed(weights: Mapping[str, Any]) -> dict[str, Any]:
-    """PyTorch's (out, in) matrices as (in, out), so in memory too: products of few rows take half the time."""
+    """PyTorch's matrices (out, in) as (in, out), also in memory, which halves the time of products of few rows."""
     matrices = {name for name in weights if name.replace(".weight", ".bias") in weights and name.endswith(".weight")}
     return {name: np.ascontiguousarray(value.T) if name in matrices else value for name, value in weights.items()}
 
 
 def _stacked(weights: Mapping[str, Any]) -> dict[str, Any]:
-    """The encoder's weights for forwards and backwards, one behind the other: (2, ...)."""
+    """The encoder's weights with both directions stacked: (2, ...)."""
     names = {name for name in weights if name.startswith("encoder.") and ".0." in name}
     both = {name.replace(".0.", "."): np.stack([weights[name], weights[name.replace(".0.", ".1.")]]) for name in names}
     return {name: value[:, None] if name.endswith(".bias") else value for name, value in both.items()}
 
 
 def _gru(weights: Mapping[str, Any], name: str, gates: Float32s, state: Float32s) -> Float32s:
-    """One step: see gru.py. (..., m, 3h), (..., m, h) -> (..., m, h)"""
+    """One step of a GRU, as in gru.py: (..., m, 3h), (..., m, h) -> (..., m, h)."""
     h = state.shape[-1]
     recurrent = np.matmul(state, weights[f"{name}.weight"])
     recurrent += weights[f"{name}.bias"]
@@ -198,7 +198,7 @@ def _gru(weights: Mapping[str, Any], name: str, gates: Float32s, state: Float32s
 
 
 def _sigmoid(x: Float32s) -> None:
-    """In place: 1 / (1 + exp(-x)), by numpy's quicker tanh."""
+    """1 / (1 + exp(-x)) in place, computed with tanh, which is faster in numpy."""
     x *= 0.5
     np.tanh(x, out=x)
     x *= 0.5
@@ -212,7 +212,7 @@ def _linear(weights: Mapping[str, Any], name: str, x: Float32s) -> Float32s:
 
 
 def _check_shapes(checkpoint: Checkpoint) -> None:
-    """Raises CheckpointError where the weights are not those of the stated dimensions."""
+    """Raises CheckpointError if the weights do not have the shapes of the stated dimensions."""
     stated, where = checkpoint.metadata.dims, str(checkpoint.path or "the model")
     try:
         expected = weight_shapes(MeasureDims.from_json(stated))

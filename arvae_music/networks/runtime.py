@@ -1,8 +1,8 @@
-"""Running a model without PyTorch: what the edit engine sees of it, in numpy arrays.
+"""The interface of a model's networks, in numpy arrays, so that edits do not need PyTorch.
 
-`Runtime` is the engine's whole view of a model. `NumpyRuntime` computes the networks of `measure_nets` from a
-checkpoint's weights, a dozen lines of matrix products: nothing else need be installed or imported, which is
-most of the time of a short command. `tests/test_runtime.py` holds it to the PyTorch model token for token.
+The edit engine uses the networks only through `Runtime`. `NumpyRuntime` computes the networks of `hierarchical` from
+the weights of a checkpoint. Importing PyTorch would take most of the time of a short command.
+`tests/networks/test_runtime.py` checks that both give the same tokens.
 
 Shapes: m rows (all of one meter), z latent, v vocabulary, h and k hidden.
 """
@@ -18,33 +18,33 @@ import numpy as np
 from ..arrays import Array, Float32s, Floats
 from ..music.meter import TICKS_PER_BEAT, Meter
 
-RUNTIMES = ("numpy", "torch")  # what computes the networks; the first is the usual one
-LOG_VARIANCE = (-10.0, 4.0)  # the encoder's bounds, as in measure_nets
+RUNTIMES = ("numpy", "torch")  # the libraries that can compute the networks; the first is the default
+LOG_VARIANCE = (-10.0, 4.0)  # bounds of the encoder's log-variance, as in `hierarchical`
 
 
 @dataclass
 class State:
-    """Where a decode stands: m rows, of p latent points. `step` changes it in place."""
+    """The state of decoding m rows from p latent points. `Runtime.step` changes it in place."""
 
     meter: Meter
-    beats: Float32s  # (beats, p, 3k) gates, or (beats, p, 3k + 6k): behind them what is new at each tick
-    starts: Float32s  # (beats, p, k) first tick states
-    hidden: Float32s  # (m, k)
-    point: Array  # (m,) which latent point a row is of
+    beats: Float32s  # (beats, p, 3k) gates of each beat; (beats, p, 3k + 6k) with inputs for each of its six ticks
+    starts: Float32s  # (beats, p, k) the tick GRU's state at the start of each beat
+    hidden: Float32s  # (m, k) the tick GRU's state
+    point: Array  # (m,) index of each row's latent point
     tick: int = 0
 
     @property
     def fresh(self) -> bool:
-        """Whether a row's past no longer matters, but for its latent point, previous token and what sounds."""
+        """Whether a beat begins: then only the latent point, the previous token and the sounding token matter."""
         return self.tick % TICKS_PER_BEAT == 0
 
     def take(self, at: Array) -> State:
-        """The same for rows `at`: many decodes of few latent points start from one pass over those."""
+        """The state of the rows `at`. An index may repeat, to decode one latent point several times."""
         return State(self.meter, self.beats, self.starts, self.hidden[at], self.point[at], self.tick)
 
     def by_beats(self) -> State:
-        """The start of a decode of single beats: beat b of point p is point b * points + p of the new state. Nothing
-        of a beat depends on the tokens of another but what `step` is given."""
+        """The state for decoding single beats: beat b of point p becomes point b * points + p of the new state. This
+        works because a beat depends on the tokens of other beats only through the inputs of `step`."""
         beats, starts = (table.reshape(1, -1, table.shape[2]) for table in (self.beats, self.starts))
         return State(self.meter, beats, starts, starts[0], np.arange(starts.shape[1]))
 
@@ -60,22 +60,22 @@ class Runtime(Protocol):
         """(m, meter.ticks) tokens -> (m, z) posterior means and log-variances."""
 
     def drawn(self, rows: Array, meter: Meter, random: np.random.Generator) -> Float32s:
-        """(m, meter.ticks) tokens -> (m, z), a point of each one's posterior."""
+        """(m, meter.ticks) tokens -> (m, z), a sample of each row's posterior."""
 
     def start(self, z: Float32s, meter: Meter) -> State:
-        """A decode of (m, z)."""
+        """The state at the start of decoding (m, z)."""
 
     def nowhere(self, meter: Meter) -> State:
-        """A decode of one point that no measure is encoded to: what the decoder believes of measures in general."""
+        """The state at the start of decoding z = 0, where the decoder is a language model of all measures."""
 
     def step(self, state: State, previous: Array, sounding: Array) -> Float32s:
-        """(m, v) logits of the state's next tick, given the token before it (START at first) and what
-        sounds as it comes (a pitch token, REST, or HOLD where not known)."""
+        """(m, v) logits of the state's next tick. `previous` is the token before it (START at first), and `sounding`
+        the token that sounds: a pitch, REST, or HOLD if it is not known."""
 
 
 @dataclass(frozen=True)
 class Wrapped:
-    """A runtime around another, whose answers it gives where it has none of its own. A Runtime."""
+    """A Runtime that passes calls on to an inner one. Subclasses override some of its methods."""
 
     inner: Runtime
 
@@ -104,10 +104,10 @@ class Wrapped:
 
 @dataclass(frozen=True)
 class GivenCodes(Wrapped):
-    """A runtime whose decoder was given the codes of attributes: encoding a measure measures it.
+    """A Runtime of a conditional decoder: the codes of some attributes are measured, not encoded.
 
-    `codes` are, of (m, meter.ticks) tokens, the (m, k) codes that stand in `dimensions`, and their log-variances;
-    `draw` gives codes as training drew them.
+    `codes` maps (m, meter.ticks) tokens to the codes (m, k) of `dimensions` and their log-variances. `draw` samples
+    codes as training does.
     """
 
     dimensions: tuple[int, ...]

@@ -1,6 +1,7 @@
-"""The runtime in PyTorch: the networks that were trained, behind the same Protocol as the numpy ones (runtime.py).
+"""The runtime in PyTorch: it runs the trained networks behind the Protocol of runtime.py.
 
-It takes a second longer to start and gives the same tokens, and so serves to check the other: `--runtime torch`.
+It gives the same tokens as the numpy runtime and takes a second longer to start. Use it to check the numpy runtime:
+`runtime="torch"`.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from .runtime import State
 
 
 class TorchRuntime:
-    """`measure_nets` themselves."""
+    """The networks of `hierarchical` as a Runtime."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        """Raises CheckpointError where the weights do not fit the dimensions."""
+        """Raises CheckpointError if the weights do not fit the dimensions."""
         self.model = from_checkpoint(checkpoint)
         self.latent = self.model.latent
 
@@ -59,10 +60,10 @@ class TorchRuntime:
             state.hidden = state.starts[beat][state.point]
         place = torch.full((len(previous),), TICKS_PER_BEAT * int(state.meter.compound) + tick)
         gates = self._decoder.known(place, torch.from_numpy(previous), torch.from_numpy(sounding))
-        k, told = state.hidden.shape[1], torch.from_numpy(state.beats[beat][state.point])
-        gates += told[:, : 3 * k]
-        if told.shape[1] > 3 * k:
-            gates[:, 2 * k :] += told[:, (3 + tick) * k : (4 + tick) * k]
+        k, from_beat = state.hidden.shape[1], torch.from_numpy(state.beats[beat][state.point])
+        gates += from_beat[:, : 3 * k]
+        if from_beat.shape[1] > 3 * k:
+            gates[:, 2 * k :] += from_beat[:, (3 + tick) * k : (4 + tick) * k]
         hidden = self._decoder.tick_gru.step(gates, torch.from_numpy(state.hidden))
         state.hidden = hidden.numpy()
         state.tick += 1

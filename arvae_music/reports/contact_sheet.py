@@ -46,11 +46,11 @@ class Card:
     picture: str  # SVG
     before: list[list[float]]
     after: list[list[float]]
-    tempo: float  # quarter notes a minute
+    tempo: float  # quarter notes per minute
 
 
 def make_card(row: Row, before: Melody, after: Melody, tempo: float) -> Card:
-    """Raises ValueError where the melodies don't have the same measures."""
+    """Make the card of a file. Raises ValueError if the melodies do not have the same measures."""
     return Card(row, svg(before, after), timed(before), timed(after), tempo)
 
 
@@ -70,7 +70,7 @@ def timed(melody: Melody) -> list[list[float]]:
 
 
 def page(cards: Sequence[Card], title: str, note: str = "") -> str:
-    """The page. `note` stands under the title, before the number of files."""
+    """The page as HTML. `note` is printed under the title, before the number of files."""
     template = files("arvae_music").joinpath("data/contact_sheet.html").read_text("utf-8")
     shown = cards[:MOST]
     count = f"{len(cards)} file{'s' if len(cards) != 1 else ''}"
@@ -89,15 +89,15 @@ def page(cards: Sequence[Card], title: str, note: str = "") -> str:
 
 
 def write(folder: Path, cards: Sequence[Card], title: str, note: str = "") -> Path:
-    """Write the page into a folder, over an earlier one; return its path."""
+    """Write the page into a folder, where it replaces an earlier page; return its path."""
     path = folder / NAME
     write_whole(path, page(cards, title, note).encode(), overwrite=True)
     return path
 
 
 def earlier_rows(folder: Path, *, overwrite: bool, skip_existing: bool) -> dict[str, Row]:
-    """The rows of an earlier manifest in the folder. Raises OutputError where a manifest or a contact sheet exists,
-    unless `overwrite` or `skip_existing` is given."""
+    """The rows of an earlier manifest in the folder. Raises OutputError if a manifest or a contact sheet exists, unless
+    `overwrite` or `skip_existing` is given."""
     names = (manifest.JSON_NAME, manifest.CSV_NAME, NAME)
     there = [folder / name for name in names if (folder / name).exists()]
     if there and not (overwrite or skip_existing):
@@ -147,6 +147,6 @@ def _value_row(attribute: dict[str, Any]) -> str:
 
 
 def _script_safe(data: object) -> str:
-    """JSON that cannot end the script element that it stands in."""
+    """JSON in which no text can end the surrounding script element."""
     text = json.dumps(data, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -1,4 +1,4 @@
-"""A manifest: for each file that was made its source, how it was made, and the result. JSON and CSV, one row per file.
+"""A manifest lists the files that a command made: source, settings and result. JSON and CSV, one row for each file.
 
     row = entry(file="a.01.mid", source="a.mid", ...)     plain data, ready for JSON
     to_json([row, ...]), to_csv([row, ...])               bytes
@@ -82,7 +82,7 @@ def entry_of_edit(
 def attribute_rows(
     result: EditResult, targets: Collection[str], keep: Collection[str], model: Model
 ) -> list[dict[str, Any]]:
-    """For each attribute the means over the selected measures, in its unit."""
+    """The means of each attribute over the selected measures, in its unit."""
     if not result.bars:
         return []
     rows = []
@@ -126,7 +126,7 @@ def to_csv(rows: Sequence[Row]) -> bytes:
 
 
 def from_json(data: bytes) -> list[Row]:
-    """The rows of a manifest; none where the data is no manifest of arvae."""
+    """The rows of a manifest. Data that are not a manifest of arvae have no rows."""
     try:
         body = json.loads(data)
     except ValueError:
@@ -137,13 +137,13 @@ def from_json(data: bytes) -> list[Row]:
 
 
 def read(folder: Path) -> dict[str, Row]:
-    """File -> row, of the manifest in a folder; empty where there is none."""
+    """The rows of the manifest in a folder, by file; empty if there is no manifest."""
     path = folder / JSON_NAME
     return {str(row["file"]): row for row in from_json(path.read_bytes())} if path.is_file() else {}
 
 
 def expect_ours(folder: Path, *, overwrite: bool) -> None:
-    """Raises OutputError where another file stands in the manifest's place, unless `overwrite` is given."""
+    """Raises OutputError if a file with the manifest's name is not a manifest of arvae, unless `overwrite` is given."""
     path = folder / JSON_NAME
     if path.exists() and not overwrite and not read(folder):
         raise OutputError(
@@ -154,8 +154,8 @@ def expect_ours(folder: Path, *, overwrite: bool) -> None:
 
 
 def write(folder: Path, rows: Sequence[Row], earlier: Mapping[str, Row]) -> int:
-    """Write manifest.json and manifest.csv: `rows`, and the earlier rows of files that still exist and were not made
-    again. Returns how many of these there are."""
+    """Write manifest.json and manifest.csv with `rows`, and with the earlier rows of files that still exist and were
+    not made again. Returns the number of these earlier rows."""
     made = {str(row["file"]): row for row in rows}
     kept = {name: row for name, row in earlier.items() if (folder / name).exists()}
     merged = list({**kept, **made}.values())

@@ -1,11 +1,12 @@
-"""What is known of a model's quality, and the model card that says it.
+"""The evaluation of a model, and its model card.
 
-`evaluation_of(checkpoint)` reads what `arvae evaluate NAME --json` printed, kept beside the model: NAME.evaluation.json
-beside NAME.safetensors, evaluation.json in a run folder. It counts only for the very weights that were evaluated.
+`evaluation_of(checkpoint)` reads the output of `arvae evaluate NAME --json` that is stored next to the model:
+NAME.evaluation.json next to NAME.safetensors, or evaluation.json in a run folder. An evaluation of other weights is
+ignored.
 
-`card(checkpoint, evaluation)` is a section of docs/models.md, which scripts/make_model_card.py writes: what the
-model is, what it was trained on and how, its sliders, what was measured, and what it is not for (after Mitchell et al.,
-"Model Cards for Model Reporting", 2019).
+`card(checkpoint, evaluation)` is a section of docs/models.md, which scripts/make_model_card.py writes: the model's
+training data, training, sliders and figures. The page states what the models are not for (after Mitchell et al., "Model
+Cards for Model Reporting", 2019).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ..vae.scales import NOT_CARRIED
 
 RUN_EVALUATION = "evaluation.json"  # in a run folder
 
-# Of the headline (evaluation.py), for people.
+# The figures of the headline (evaluation/headline.py) that the card shows, and their descriptions.
 SHOWN = {
     "tokens": "reconstruction: share of tokens",
     "measures": "reconstruction: share of whole measures",
@@ -46,21 +47,21 @@ SHOWN = {
     "overlap": "prior: overlap of the worst attribute's dimension with N(0, 1)",
     "valid": "share of prior samples that are valid measures",
 }
-EACH = {"control": "control", "exact": "exact", "leakage": "leakage", "overlap": "prior"}  # by attribute
+EACH = {"control": "control", "exact": "exact", "leakage": "leakage", "overlap": "prior"}  # figures per attribute
 
 
 @dataclass(frozen=True)
 class Judged:
-    """An evaluation, as far as the card needs it."""
+    """The parts of an evaluation that the card shows."""
 
     corpus: str
     part: str
     counts: Mapping[str, int]
-    headline: Mapping[str, float | None]  # None: could not be measured
+    headline: Mapping[str, float | None]  # None for a figure that could not be measured
 
 
 def evaluation_of(model: Checkpoint) -> Judged | None:
-    """None where there is none of these weights. Raises CheckpointError for a file that is no evaluation."""
+    """The stored evaluation of these weights, or None. Raises CheckpointError for a file that is not an evaluation."""
     if model.path is None:
         return None
     path = evaluation_path(model.path)
@@ -73,26 +74,26 @@ def evaluation_of(model: Checkpoint) -> Judged | None:
         found = Judged(str(about["corpus"]), str(about["part"]), dict(body["counts"]), dict(body["headline"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
-            f"it is no evaluation ({type(error).__name__}: {error})",
+            f"it is not an evaluation ({type(error).__name__}: {error})",
             where=str(path),
-            remedy="write it anew with arvae evaluate --json, or remove it",
+            remedy="write it again with arvae evaluate --json, or remove it",
         ) from error
     return found if digest == model.digest else None
 
 
 def evaluation_path(model: Path) -> Path:
-    """Where the evaluation of a model's file is kept."""
+    """The file that stores the evaluation of a model's file."""
     return model.with_name(RUN_EVALUATION if model.name == MODEL_FILE else f"{model.stem}.evaluation.json")
 
 
 def figures(judged: Judged) -> dict[str, str]:
-    """What is shown of the headline, as text by its name for people."""
+    """The figures that the card shows, as text, by their descriptions."""
     known = {name: judged.headline[name] for name in SHOWN if name in judged.headline}
     return {SHOWN[name]: "-" if value is None else f"{value:.3f}" for name, value in known.items()}
 
 
 def card(name: str, model: Checkpoint, judged: Judged | None) -> str:
-    """One model's section, Markdown."""
+    """The section of one model, as Markdown."""
     meta = model.metadata
     made, training = meta.provenance, meta.training
     parameters = sum(weights.size for weights in model.weights.values())
@@ -115,12 +116,12 @@ def card(name: str, model: Checkpoint, judged: Judged | None) -> str:
 
 
 def _round(made: Mapping[str, Any]) -> str:
-    # before refine_model.py wrote weights down, the decoder learnt alone
+    # Earlier versions of refine_model.py recorded no weights and trained only the decoder.
     last = "decoder and flow" if made.get("weights", {}).get("flow", 0) else "the decoder alone"
     minutes = {"all of it": made["minutes"], "the flow alone": made["flow_minutes"]}
     minutes[last] = made.get("decoder_minutes", 0)
-    told = ", ".join(f"{what} {count:g} minutes" for what, count in minutes.items() if count)
-    return f"{told}, steps of {made['batch']}"
+    parts = ", ".join(f"{what} {count:g} minutes" for what, count in minutes.items() if count)
+    return f"{parts}, steps of {made['batch']}"
 
 
 def _device(training: Mapping[str, object]) -> str:
@@ -147,7 +148,7 @@ def _sliders(model: Checkpoint, judged: Judged | None) -> list[str]:
 
 def _measured(judged: Judged | None) -> list[str]:
     if judged is None:
-        return ["Not evaluated: `arvae evaluate` has not been kept beside these weights."]
+        return ["Not evaluated: no result of `arvae evaluate` is stored next to these weights."]
     counts = judged.counts
     unseen = f", {counts['unseen']} of which do not occur in training" if "unseen" in counts else ""
     kind = "distinct examples" if unseen else "examples"
@@ -162,7 +163,7 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def page(sections: Mapping[str, tuple[Checkpoint, Judged | None]]) -> str:
-    """docs/models.md."""
+    """The text of docs/models.md."""
     return "\n".join(
         [
             "# The models that come with arvae",
@@ -171,9 +172,9 @@ def page(sections: Mapping[str, tuple[Checkpoint, Judged | None]]) -> str:
             "`arvae_music/models`. `arvae models info NAME` shows most of it.",
             "",
             "`bach` and `folk` edit and vary melodies of one voice, in the meters that they were trained on. They do",
-            "not compose: they see one measure at a time and no harmony. They know European tunes in major and minor",
-            "keys (Lutheran chorale melodies; Irish, Scottish and American fiddle tunes). They encode other music",
-            "badly.",
+            "not compose: they see one measure at a time and no harmony. They were trained on European tunes in",
+            "major and minor keys (Lutheran chorale melodies; Irish, Scottish and American fiddle tunes), and they",
+            "reconstruct other music badly.",
             "The figures are means over measures of held-out tunes, so your melody may fare better or worse.",
             "",
             "`mnist` and `sprites` draw pictures: handwritten digits of 28 x 28 pixels, and shapes of 64 x 64 pixels.",
@@ -189,7 +190,7 @@ def page(sections: Mapping[str, tuple[Checkpoint, Judged | None]]) -> str:
             "- leakage: how well the other latent dimensions predict the attribute (R2). 0 is ideal.",
             "- prior: overlap of the attribute's latent dimension with N(0, 1). 1 is ideal.",
             "",
-            "Where the objective is `aligned`, the model is a conditional VAE: its decoder is given normal scores of",
+            "With the objective `aligned`, the model is a conditional VAE: its decoder receives normal scores of",
             "the measured attributes. Interpretability and SCC then hold by construction and say nothing about the",
             "model. Compare such models by control, drift and leakage.",
             "",

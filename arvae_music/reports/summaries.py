@@ -1,12 +1,12 @@
-"""What an edit did, and what a file holds, as data for JSON and as lines of text.
+"""Summaries of edits and of files, as data for JSON and as lines of text.
 
-    edit_lines(song, result, request, model)    the report of an edit: a table of attributes, then what was left alone
-    edit_json(song, result, request, model)     the same as plain data, with every measure
-    flaws(result, request)                      why an edit is not exact, for `--strict`
-    describe(song, specs)                       a file's voices, key, meters, tempi, and the attributes of its measures
-    file_lines(song, description)               the same as lines of text, without the tables of voices and measures
+    edit_lines(song, result, request, model)    the report of an edit: a table of attributes, and the measures left
+    unchanged edit_json(song, result, request, model)     the same as plain data, with every measure flaws(result,
+    request)                      the reasons why an edit is not exact describe(song, specs)                       a
+    file's voices, key, meters, tempi, and the attributes of its measures file_lines(song, description)
+    the same as lines of text, without the tables of voices and measures
 
-Values are in the attributes' units. `requested` is the value that the target asks for. `goal` is the nearest value that
+Values are in the attributes' units. `requested` is the value of the target. `goal` is the nearest value that
 the measure can have: within the range of the corpus, and a whole number where the attribute counts something (notes,
 semitones). A measure is exact when it reaches its goal and the request lies within the range of the corpus.
 """
@@ -32,7 +32,7 @@ from ..music.sliders import to_json
 from ..networks.model import Model
 from .manifest import attribute_rows
 
-LISTED = 12  # measures named in a line, at most
+LISTED = 12  # the most measures that a line lists
 MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")  # 7 flats upwards
 MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
 MICROSECONDS = 60e6  # in a minute: a MIDI tempo is microseconds per quarter note

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and never over the user's data unless that was asked for."""
+"""Write files in one step: a file is complete or absent, and an existing file is only replaced with `overwrite`."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from ..errors import OutputError
 
 
 def write_whole(path: Path, data: bytes, *, overwrite: bool = False) -> None:
-    """`data` as the file `path`, in one step. See `appearing`."""
+    """Write `data` to the file `path` in one step. `appearing` explains `overwrite` and the errors."""
     with appearing(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(data)
 
 
 @contextmanager
 def appearing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary file beside `path`, to be written in the block; at its end it is moved there in one step, and if
-    the block fails it is removed.
+    """A temporary file for the block to write. At the end of the block it is moved to `path` in one step; if the block
+    fails, it is removed.
 
-    Without `overwrite` an existing file is an error, also one that appears meanwhile. Missing parent
-    folders are made. Raises OutputError, also for an OSError of the block.
+    Without `overwrite`, an existing file is an error, even if it appears during the block. Missing parent folders are
+    made. Raises OutputError, also for an OSError in the block.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
-    except FileExistsError as error:  # mkdir's way to say that the folder is a file
+    except FileExistsError as error:  # mkdir raises this if the folder is a file
         raise OutputError(
             f"cannot write there ({path.parent} is a file)",
             where=str(path),
@@ -65,7 +65,7 @@ def _cannot(path: Path, error: OSError) -> OutputError:
 
 
 def _move_new(temporary: Path, path: Path) -> None:
-    """A hard link fails where the name is taken, which a check beforehand could miss."""
+    """Move a file to a new name. A hard link fails if the name is taken, even if the other file has just appeared."""
     exists = OutputError(
         "exists already", where=str(path), remedy="give overwrite=True, or another name with path=..."
     )
@@ -86,7 +86,7 @@ def _umask() -> int:
 
 
 def plain(data: Any) -> Any:
-    """What `json` writes as it is: see print_json."""
+    """Convert data to JSON types: dataclasses to dicts, numpy arrays to lists, infinity and NaN to None."""
     if dataclasses.is_dataclass(data) and not isinstance(data, type):
         return {field.name: plain(getattr(data, field.name)) for field in dataclasses.fields(data)}
     if isinstance(data, dict):

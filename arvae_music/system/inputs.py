@@ -1,4 +1,4 @@
-"""The input files of a batch: folders, globs and names become one list of files.
+"""Find the input files of a batch: folders, globs and names become one list of files.
 
     expand_inputs(["tunes"], recursive=True)     [Path("tunes/a.mid"), Path("tunes/b/c.mid")]
     below(Path("tunes/b/c.mid"), ["tunes"])      Path("b"), the sub-folder to keep in an output folder
@@ -24,10 +24,10 @@ SUFFIXES = MIDI_SUFFIXES + SCORE_SUFFIXES
 
 
 def expand_inputs(arguments: Sequence[str], *, recursive: bool = False) -> list[Place]:
-    """Files in the order of the arguments (sorted within a folder or a glob), each once; `-` stays `-`.
+    """List each input file once, in the order of the arguments, and sorted within a folder or a glob; `-` stays `-`.
 
-    A name that exists is taken literally before it is tried as a glob. Raises UsageError with everything
-    that is wrong at once: missing files, globs without a match, folders without `recursive` or without music.
+    A name that exists is not read as a glob. Raises one UsageError that lists all problems: missing files, globs
+    without a match, folders without `recursive`, and folders without a MIDI file or score.
     """
     places: dict[object, Place] = {}
     problems: list[UsageError] = []
@@ -67,7 +67,7 @@ def _expand(argument: str, recursive: bool) -> list[Place]:
 
 def _inside(folder: Path, recursive: bool) -> list[Place]:
     if not recursive:
-        raise UsageError("is a folder", where=str(folder), remedy="give recursive=True to go into it")
+        raise UsageError("is a folder", where=str(folder), remedy="give recursive=True to read the files in it")
     files = [
         path
         for path in sorted(folder.rglob("*"))
@@ -79,7 +79,7 @@ def _inside(folder: Path, recursive: bool) -> list[Place]:
 
 
 def below(place: Place, arguments: Sequence[str]) -> Path:
-    """The sub-folder of an input, relative to the folder on the command line; empty for a file named itself."""
+    """The sub-folder of an input, relative to the folder in `arguments`; empty for a file that was named directly."""
     for argument in arguments:
         root = Path(argument).expanduser()
         if place != "-" and root.is_dir() and root in Path(place).parents:

@@ -1,23 +1,24 @@
-"""A function over many items in processes of their own: results in the items' order, a bounded number under way.
+"""Apply a function to many items in worker processes, with results in the order of the items.
 
-    in_order    ends with BrokenProcessPool when a worker dies
-    surviving   yields Died for the item that a worker died of, and goes on
+    in_order    raises BrokenProcessPool when a worker dies
+    surviving   yields Died for an item whose worker died, and continues
 
-Processes are spawned, not forked: a fork of a process that has threads (torch's, Arrow's) can hang. Spawning imports
-the caller's main module again only if the function comes from there: a script then needs `if __name__ == "__main__":`,
-and one that calls the library needs nothing. A worker gets the function once, as it
-starts, so that it can load what it needs once; the function must be picklable. Each worker has one thread for its
-matrix products, so that as many workers as cores keep all cores busy and no more. Ctrl-C reaches every process of a
-terminal: only the parent answers it, and ends the workers. A worker also ends when its parent has died, however it did.
+Only a limited number of items is handed out ahead of the results. Workers are spawned, not forked, because a fork of a
+process with threads (PyTorch's, Arrow's) can hang. Spawning imports the caller's main module again only if the
+function comes from there; a script then needs `if __name__ == "__main__":`, and one that only calls the library does
+not. A worker gets the function once, when it starts; the function must be picklable.
+Each worker uses one thread for matrix products, so that one worker for each core keeps all cores busy. Ctrl-C reaches
+every process of a terminal, but only the parent reacts to it, and ends the workers. A worker also ends when its parent
+dies.
 
-A program that knows early that it will need workers says so with `warm_up`: on Linux a server, which has no threads,
-then imports what they need while the program does the same for itself, and workers are forks of the server.
+A program that will need workers can call `warm_up` early. On Linux, a server without threads then imports the workers'
+modules while the program does other work, and workers are forks of the server.
 
-Why not joblib (1.6, `return_as="generator"`, loky): it takes items as fast as its workers finish them, whatever the
-caller does with the results. In a measurement it had taken all of 2,000 items while the caller was busy with the first
-result, and an image corpus would then be in memory as a whole. After SIGTERM its workers go on (4 of 4 processes were
-still there after 3.5 s, with 30 s of work left), and after Ctrl-C they are there for another second. A crash ends the
-whole call, as it does here, so that `surviving` would still be needed.
+joblib (1.6, `return_as="generator"`, loky) does not fit, because it takes new items as fast as its workers finish them,
+even if the caller does not take the results. In a measurement it had taken all of 2,000 items while the caller handled
+the first result, so that a whole image corpus would be in memory. After SIGTERM its workers continue (4 of 4 processes
+still ran after 3.5 s, with 30 s of work left), and after Ctrl-C they run for another second. A crash ends the whole
+call, as it does here, so that `surviving` would still be needed.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-AHEAD = 16  # items handed out for every worker: enough that none is idle while the caller is busy
+AHEAD = 16  # items handed out ahead for each worker, so that no worker is idle while the caller is busy
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -46,14 +47,14 @@ _served = False  # whether workers are forks of a server
 
 
 class Died:
-    """The result of an item that took its worker process along."""
+    """The result of an item whose worker process died."""
 
 
 def warm_up(modules: Sequence[str]) -> None:
-    """Let a server import `modules` in the background; workers start as forks of it from now on, in a few milliseconds.
+    """Start a server that imports `modules` in the background. Workers are then forked from it in a few milliseconds.
 
-    For programs, which own their process: the server is multiprocessing's only one. It ends with the program. Where
-    there is none (not on Linux: the libraries of macOS do not survive a fork) nothing happens, and workers are spawned.
+    Only programs should call this, because a process has only one such server. The server ends with the program. On
+    other systems than Linux nothing happens, and workers are spawned: libraries of macOS do not work after a fork.
     """
     global _served
     if _served or sys.platform != "linux":
@@ -61,7 +62,7 @@ def warm_up(modules: Sequence[str]) -> None:
     from multiprocessing import forkserver, resource_tracker
 
     forkserver.set_forkserver_preload(list(modules))
-    resource_tracker.ensure_running()  # else the server starts it, which lets Ctrl-C through again
+    resource_tracker.ensure_running()  # if the server started it, Ctrl-C would reach the server again
     with _spawning():
         forkserver.ensure_running()
     _served = True
@@ -70,9 +71,11 @@ def warm_up(modules: Sequence[str]) -> None:
 def in_order(
     function: Callable[[T], R], items: Iterable[T], jobs: int, prepare: Callable[[], None] | None = None
 ) -> Generator[R, None, None]:
-    """`function` of each item; `prepare` is called in every worker first. Close the generator to end the workers.
-    Raises BrokenProcessPool when a worker dies, and what the function raises."""
-    from concurrent.futures import ProcessPoolExecutor  # after `warm_up`, which is called as early as can be
+    """Yield `function(item)` for each item. Every worker calls `prepare` first. Close the generator to end the workers.
+
+    Raises BrokenProcessPool when a worker dies, and the exceptions of the function.
+    """
+    from concurrent.futures import ProcessPoolExecutor  # imported late, so that `warm_up` can run as early as possible
 
     before = set(multiprocessing.active_children())
     context = multiprocessing.get_context("forkserver" if _served else "spawn")
@@ -90,7 +93,7 @@ def in_order(
             yield future.result()
         finished = True
     finally:
-        if not finished:  # nobody waits for what they are at
+        if not finished:  # nobody needs their results any more
             for worker in set(multiprocessing.active_children()) - before:
                 worker.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
@@ -99,9 +102,9 @@ def in_order(
 def surviving(
     function: Callable[[T], R], items: Sequence[T], jobs: int, prepare: Callable[[], None] | None = None
 ) -> Generator[R | Died, None, None]:
-    """As `in_order`, but an item that takes its worker process along gives Died.
+    """The same as `in_order`, but yields Died for an item whose worker process dies.
 
-    When a worker dies it is not known of which item. The one that is due is then tried again in a process of its own.
+    When a worker dies, the pool does not know which item caused it. So the next item is tried alone in a new process.
     """
     from concurrent.futures import BrokenExecutor
 
@@ -129,11 +132,11 @@ def _alone(function: Callable[[T], R], item: T, prepare: Callable[[], None] | No
 
 @contextlib.contextmanager
 def _spawning() -> Iterator[None]:
-    """Delays Ctrl-C until the end of the block. Processes that are started in it ignore Ctrl-C, and have one thread for
+    """Delay Ctrl-C until the end of the block. Processes that start in the block ignore Ctrl-C and use one thread for
     matrix products."""
     kept = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    masks = hasattr(signal, "pthread_sigmask")  # not on Windows: a worker may then complain while it starts
+    masks = hasattr(signal, "pthread_sigmask")  # not on Windows, where a starting worker may print an error at Ctrl-C
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masks else set()
     try:
         yield
@@ -174,7 +177,7 @@ def _begin(function: Callable[[Any], Any], prepare: Callable[[], None] | None) -
 
 
 def _end_with_parent() -> None:
-    """A killed parent cannot end its workers, which would wait for items for ever."""
+    """End this worker when its parent dies: a killed parent cannot end its workers, which would wait for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,16 +1,16 @@
-"""Settings: what the options of the command line default to, and where each value came from.
+"""Settings: the defaults of command line options, and the origin of each value.
 
-In order of precedence, below the flags themselves:
+An option on the command line takes precedence. Then, in this order:
 
     1. the environment        ARVAE_MODEL, ARVAE_SEED, ...
     2. the project            arvae.toml, or [tool.arvae] in pyproject.toml, in the working folder or the
-                              nearest folder above it that has one; arvae.toml wins where both are
+                              nearest folder above it that has one; arvae.toml takes precedence
     3. the user               arvae.toml in the user's configuration folder (platformdirs)
     4. the defaults           `KEYS`
 
-A relative `cache`, or a `model` that is a path, is relative to the file that names it. Everything wrong in
-any of the places is reported at once, and nothing starts. `overwrite` is not a key on purpose: a forgotten
-file must not make a later command destroy something.
+A relative `cache`, or a `model` that is a path, is relative to the file that contains it. All errors in all places are
+reported at once, and the command does nothing. `overwrite` is not a setting, because a forgotten file must not make a
+later command replace files.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class Key:
     """A setting: `parse` reads an environment variable, `check` a TOML value; both raise ValueError."""
 
     name: str
-    kind: str  # as the messages call it
+    kind: str  # what the value must be, for messages
     default: Scalar
     help: str
     parse: Callable[[str], Scalar]
     check: Callable[[Any], Scalar]
     is_path: bool = False
-    commands: tuple[str, ...] | None = None  # the sub-commands whose option it is; None is all of them
+    commands: tuple[str, ...] | None = None  # the sub-commands that have this option; None means all
 
     def concerns(self, command: str) -> bool:
         return self.commands is None or command in self.commands
@@ -64,7 +64,7 @@ class Settings:
         return self.values[name].value
 
     def defaults_of(self, command: str) -> dict[str, Scalar]:
-        """What was set and concerns a sub-command; not the defaults, which are the command's own."""
+        """The settings of a sub-command that were set somewhere. The command itself has the other defaults."""
         return {
             name: value.value
             for name, value in self.values.items()
@@ -115,10 +115,10 @@ KEYS = {key.name: key for key in _KEYS}
 
 
 def load(folder: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
-    """Every setting with its origin, for commands run in `folder` (the working one by default).
+    """Every setting with its origin, for a command that runs in `folder` (by default the working folder).
 
-    Raises UsageError that lists unknown keys (with the nearest known one), values of another kind, and
-    files that are no TOML.
+    Raises a UsageError that lists unknown keys (with the nearest known one), values of a wrong kind, and files that are
+    not TOML.
     """
     problems: list[str] = []
     found = {name: Value(key.default, "default") for name, key in KEYS.items()}
@@ -133,7 +133,7 @@ def load(folder: Path | None = None, environment: Mapping[str, str] | None = Non
 
 
 def cache_dir() -> Path:
-    """Where corpora and other things that can be made again are kept. It need not exist."""
+    """The folder for corpora and other files that can be made again. It may not exist yet."""
     return Path(str(load()["cache"])).expanduser()
 
 
@@ -149,7 +149,7 @@ def project_file(folder: Path) -> Path | None:
         if (place / FILE).is_file():
             return place / FILE
         project = place / "pyproject.toml"
-        # As text first: a project file that doesn't speak of arvae is none of our business, broken or not.
+        # The text is searched first, so that an invalid file without a table of arvae is not an error.
         if project.is_file() and f"[{TABLE}" in project.read_text("utf-8", errors="replace"):
             return project
     return None
@@ -204,11 +204,11 @@ def _from_environment(environment: Mapping[str, str], problems: list[str]) -> di
 
 def _nearest(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+    return f"did you mean {close[0]}?" if close else f"the known ones are {', '.join(known)}"
 
 
 def _relative_to(folder: Path, key: Key, value: Scalar) -> Scalar:
-    """A path as its file means it; a model's bare name stays a name."""
+    """Resolve a path relative to the folder of its file. The bare name of a model is not a path."""
     if not key.is_path or not isinstance(value, str):
         return value
     bare = Path(value).name == value and not value.endswith(".safetensors")

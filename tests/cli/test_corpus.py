@@ -102,8 +102,8 @@ def test_list_names_what_can_be_built_and_what_is(run, tunes):
         (("info", "bach"), "run: arvae corpus build bach"),
         (("info", "bahc"), "did you mean bach?"),
         (("build", "nowhere"), "no corpus or folder is called 'nowhere'"),
-        (("build", "tunes", "--name", "a/b"), "is no name for a corpus"),
-        (("build", "tunes", "--name", "folk"), "give a --name"),
+        (("build", "tunes", "--name", "a/b"), "is not a valid name for a corpus"),
+        (("build", "tunes", "--name", "folk"), "give another --name"),
         (("build", "tunes", "-j", "0"), "-j"),
     ],
 )

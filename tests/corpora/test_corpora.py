@@ -265,11 +265,11 @@ def test_a_build_in_processes_is_the_build_in_this_one(cache, monkeypatch):
 
 def test_a_build_is_done_once(cache):
     run(tiny("tiny"), jobs=1)
-    with pytest.raises(CorpusError, match="built already; give --rebuild"):
+    with pytest.raises(CorpusError, match="built already; give rebuild=True"):
         run(tiny("tiny"), jobs=1)
     run(tiny("tiny"), jobs=1, rebuild=True)
     other = Corpus("tiny", "", "elsewhere", "", "", lambda: TINY, one_measure)
-    with pytest.raises(CorpusError, match="is the corpus of here; give another --name"):
+    with pytest.raises(CorpusError, match="is already the corpus of here; give another name="):
         run(other, jobs=1, rebuild=True)
 
 
@@ -389,9 +389,9 @@ def test_every_corpus_fills_its_slots(name):
     [
         ("bach", "'bach' is not built; run: arvae corpus build bach"),
         ("bahc", "no corpus is called 'bahc'; did you mean bach?"),
-        ("zzz", "there are bach, folk, or name a folder"),
-        ("../x", "is no name for a corpus"),
-        ("bach+", "is no name for a corpus"),
+        ("zzz", "the known ones are bach, folk; or name a folder"),
+        ("../x", "is not a valid name for a corpus"),
+        ("bach+", "is not a valid name for a corpus"),
     ],
 )
 def test_loading_what_is_not_there_says_what_to_do(name, message, monkeypatch, tmp_path):
@@ -406,11 +406,11 @@ def test_loading_what_is_not_there_says_what_to_do(name, message, monkeypatch, t
 
 def test_find_takes_names_and_folders(tmp_path):
     assert registry.find("bach") is bach.CORPUS
-    with pytest.raises(CorpusError, match="keeps its name"):
+    with pytest.raises(CorpusError, match="cannot get another name"):
         registry.find("bach", "mine")
     with pytest.raises(CorpusError, match=r"did you mean folk\?"):
         registry.find("folks")
-    with pytest.raises(CorpusError, match="give a --name"):
+    with pytest.raises(CorpusError, match="give another name="):
         registry.find(tmp_path, "bach")
     assert registry.find(tmp_path, "mine").name == "mine"
 
@@ -449,7 +449,7 @@ def test_examples_hold_what_the_attributes_say():
     assert (data.inputs[:, 25:] == PAD).all()
     assert np.allclose(examples.attributes, evaluate(specs, rows, Meter(4)))
     assert len(data.examples(specs, [Meter(4), Meter(3)])) == len(data)
-    with pytest.raises(CorpusError, match="no measure in 9/8; it has 4/4"):
+    with pytest.raises(CorpusError, match="no measure in 9/8; its meters are 4/4"):
         data.examples(specs, [Meter(3, compound=True)])
 
 

@@ -72,7 +72,7 @@ def test_a_model_without_an_evaluation_has_none(model: checkpoint.Checkpoint):
 @pytest.mark.parametrize("text", ["", "[]", '{"about": {}}', '{"about": {"digest": 1}, "counts": 3}'])
 def test_a_file_that_is_no_evaluation_is_named(model: checkpoint.Checkpoint, judged: Path, text: str):
     judged.write_text(text)
-    with pytest.raises(CheckpointError, match=r"tiny\.evaluation\.json: it is no evaluation .*arvae evaluate --json"):
+    with pytest.raises(CheckpointError, match=r"tiny\.evaluation\.json: it is not an evaluation .*evaluate --json"):
         evaluation_of(model)
 
 
