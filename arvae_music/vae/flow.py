@@ -77,7 +77,7 @@ class ConditionalFlow(nn.Module):
         return (cost.sum(dim=1) - volume).mean() / self.used.sum().clamp(min=1)
 
     def _layer(self, i: int, x: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
-        """The shift and the log-scale of layer i, 0 for dimensions that it does not move. They depend only on those."""
+        """The shift and the log-scale of layer i, 0 for dimensions that it does not move, from which they follow."""
         moved = self.used if i == 0 else (self.side == i % 2).float()
         shift, scale = self.nets[i](torch.cat([x * (1 - moved), conditions], dim=1)).chunk(2, dim=1)
         return shift * moved, MOST * torch.tanh(scale / MOST) * moved
