@@ -17,8 +17,9 @@ from conftest import Run, write_melody
 
 from arvae_music.cli.shared import common
 from arvae_music.cli.shared.batches import run_batch
-from arvae_music.cli.shared.placing import Planned, Request, write_output
+from arvae_music.cli.shared.placing import Planned, write_output
 from arvae_music.errors import CheckpointError, InputError, OutputError, UsageError
+from arvae_music.system.outputs import Request
 
 # ------------------------------------------------------------------------- exit codes and streams
 
@@ -43,7 +44,7 @@ def test_asking_for_help_succeeds_on_stdout(run_arvae: Run, words: tuple[str, ..
         (("inspect", "melody.mid", "--attribute", "densty"), "did you mean density?"),
         (("inspect", "meldy.mid"), "did you mean melody.mid?"),
         (("inspect", "*.midi"), "*.midi: matches no file"),
-        (("inspect", "."), "give -r to go into it"),
+        (("inspect", "."), "give -r to read the files in it"),
         (("config", "shw"), "Did you mean 'show'"),
         (("models", "info", "nosuch"), "there is no model 'nosuch'"),
         (("edit", "melody.mid", "--density", "1", "--set", "density=2"), "given twice"),
