@@ -16,17 +16,14 @@ from __future__ import annotations
 
 import re
 
-# The parameters that remedies name, and the options of those that are not called `--NAME`.
+# The parameters that remedies give a value, and the options that are not called `--NAME`. (`NAME=...` is always a
+# parameter.)
 _PARAMETERS = "|".join((
-    "amount", "attribute", "bars", "batch", "channel", "corpus", "count", "device", "jobs", "keep", "latent",
-    "learning_rate", "lock", "mode", "model", "name", "objective", "output", "overwrite", "path", "rebuild",
-    "recursive", "resume", "skip_existing", "steps", "track",
+    "bars", "channel", "corpus", "count", "device", "jobs", "learning_rate", "lock", "mode", "model", "one", "output",
+    "overwrite", "path", "rebuild", "recursive", "resume", "skip_existing", "steps", "track",
 ))  # fmt: skip
-_OPTIONS = {
-    "count": "-n", "jobs": "-j", "output": "-o", "path": "-o",
-    "recursive": "-r",
-}  # fmt: skip
-_KEYWORD = re.compile(rf"\b({_PARAMETERS})=(?:\.\.\.|True|\"([^\"]*)\"|(\d+))")
+_OPTIONS = {"count": "-n", "jobs": "-j", "output": "-o", "path": "-o", "recursive": "-r"}
+_KEYWORD = re.compile(rf"\b(?:([a-z_]+)=\.\.\.|({_PARAMETERS})=(?:True|\"([^\"]*)\"|(\d+)))")
 _INSPECT = "arvae_music.inspect()"
 
 
@@ -62,7 +59,8 @@ def as_options(remedy: str) -> str:
 
 
 def _option(match: re.Match[str]) -> str:
-    name, text, number = match.groups()
+    unset, given, text, number = match.groups()
+    name = unset or given
     option, value = _OPTIONS.get(name, f"--{name.replace('_', '-')}"), text or number
     return f"{option} {value}" if value else option
 

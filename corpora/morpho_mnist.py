@@ -289,7 +289,7 @@ def _measured(batches: Iterator[Bytes], jobs: int) -> Iterator[Float64s]:
     try:
         yield from in_order(digits.measure, chain(first, batches), jobs)
     except BrokenProcessPool as error:
-        raise CorpusError("a process that measured digits died (out of memory?)", remedy="give --jobs 1") from error
+        raise CorpusError("a process that measured digits died (out of memory?)", remedy="give jobs=1") from error
 
 
 def _parquet(facts: Facts, labels: Any, pieces: Any, table: Float64s) -> bytes:

@@ -86,7 +86,7 @@ def expect_room(locks: Collection[str], attributes: Collection[str]) -> None:
                 together = " and ".join(sorted(names))
                 raise UsageError(
                     f"{attribute} cannot change while {together} {'are' if len(names) > 1 else 'is'} locked",
-                    remedy=f"leave out --{attribute} or --lock {','.join(sorted(names))}",
+                    remedy=f'leave out {attribute}=... or lock="{",".join(sorted(names))}"',
                 )
 
 

@@ -97,7 +97,7 @@ def for_size(size: int) -> ImageModel:
     sides = " or ".join(f"{side} x {side} ({name})" for name, side in known.items()) or "nothing"
     raise InputError(
         f"no model draws images of this size; the bundled models draw {sides} pixels",
-        remedy="scale the image, or give --model",
+        remedy="scale the image, or give model=...",
     )
 
 

@@ -47,7 +47,7 @@ def _check(file: Any, name: str, size: int | None) -> None:
         raise InputError(
             f"it is {file.size[0]} x {file.size[1]} pixels, but the model's pictures are {size} x {size}",
             where=name,
-            remedy="scale it, or name another model with --model",
+            remedy="scale it, or name another model with model=...",
         )
 
 

@@ -44,7 +44,7 @@ def plan(
     requests = [Request(source.with_name(f"{name}.mid"), f"{steps}-steps", seed, n + 1) for n in range(count)]
     if not one:
         if output == "-":
-            raise UsageError("many files cannot go to stdout", remedy="give --one, or a folder with output=...")
+            raise UsageError("many files cannot go to stdout", remedy="give one=True, or a folder with output=...")
         folder = f"{source}.steps/" if output is None else output
         output = folder if "{" in folder or folder.endswith("/") else f"{folder}/"
     elif output is None:

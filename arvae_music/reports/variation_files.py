@@ -109,7 +109,7 @@ class Variations:
             raise InputError(
                 "no variation keeps everything that must stay",
                 where=song.name,
-                remedy="give a larger --amount, or fewer --keep and --lock",
+                remedy="give a larger amount=..., or fewer names in keep=... and lock=...",
             )
         return cards, lines
 

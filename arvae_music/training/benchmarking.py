@@ -121,7 +121,7 @@ def check(jobs: Sequence[Job]) -> None:
             raise UsageError(
                 "holds a run with other options",
                 where=str(job.folder.path),
-                remedy="give --overwrite, or another folder with -o",
+                remedy="give overwrite=True, or another folder with output=...",
             )
 
 

@@ -58,7 +58,7 @@ class RunFolder:
             raise OutputError(
                 "holds a run already",
                 where=str(self.path),
-                remedy="give --resume, --overwrite, or another folder with -o",
+                remedy="give resume=True, overwrite=True, or another folder with output=...",
             )
         if self.path.exists() and not self.path.is_dir():
             raise OutputError("is a file", where=str(self.path), remedy="name a folder with -o")
@@ -80,7 +80,7 @@ class RunFolder:
                 f"an older arvae began this run, with other constants of {plan.options.objective}: "
                 f"{'; '.join(changed)}",
                 where=str(self.path),
-                remedy="resume it with that version, or start anew with --overwrite",
+                remedy="resume it with that version, or start anew with overwrite=True",
             )
 
     def read_plan(self) -> Plan:
@@ -94,7 +94,7 @@ class RunFolder:
             return Plan(body["corpus"], tuple(body["attributes"]), dims, options, body["mix"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(
-                f"its {CONFIG} cannot be read ({error})", where=str(self.path), remedy="start anew with --overwrite"
+                f"its {CONFIG} cannot be read ({error})", where=str(self.path), remedy="start anew with overwrite=True"
             ) from error
 
     def start(self, plan: Plan) -> None:
@@ -127,7 +127,7 @@ class RunFolder:
             raise TrainingError(
                 f"the saved state cannot be read ({error})",
                 where=str(self.path),
-                remedy="start anew with --overwrite",
+                remedy="start anew with overwrite=True",
             ) from error
 
     def save(self, trainer: Trainer, plan: Plan, data: Data, report: Report | None) -> None:

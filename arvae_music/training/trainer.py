@@ -140,7 +140,7 @@ class Trainer:
         if not 0 < self.share * self.ranks <= len(train):
             raise UsageError(
                 f"a batch of {options.batch} over {self.ranks} processes does not fit {len(train)} examples",
-                remedy="give --batch",
+                remedy="give batch=...",
             )
         room_for(train.attributes.shape[1], model.latent)
         self.inputs = train.inputs
@@ -326,7 +326,7 @@ class Trainer:
         except (KeyError, RuntimeError) as error:
             raise TrainingError(
                 f"the saved state does not fit this run ({str(error).splitlines()[0]})",
-                remedy="resume with the options that the run was started with, or start again with --overwrite",
+                remedy="resume with the options that the run was started with, or start again with overwrite=True",
             ) from error
 
 
@@ -380,5 +380,5 @@ def room_for(attributes: int, latent: int) -> None:
     """Raises UsageError if there are fewer latent dimensions than attributes."""
     if attributes > latent:
         raise UsageError(
-            f"{attributes} attributes need as many latent dimensions, but there are {latent}", remedy="give --latent"
+            f"{attributes} attributes need as many latent dimensions, but there are {latent}", remedy="give latent=..."
         )

@@ -144,7 +144,7 @@ def test_what_is_frozen_cannot_change(names: set[str], frozen: tuple[str, ...], 
 def test_a_request_that_a_lock_leaves_no_room_is_refused(locks: list[str], target: str):
     with pytest.raises(UsageError, match=f"{target} cannot change while") as raised:
         bach().request({target: "+1"}, lock=locks)
-    assert f"leave out --{target} or --lock" in raised.value.remedy
+    assert f"leave out {target}=... or lock=" in raised.value.remedy
 
 
 def test_requests_that_a_lock_leaves_room_are_not_refused():

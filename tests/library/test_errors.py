@@ -24,6 +24,10 @@ CASES = {
         lambda folder: arvae_music.edit(ODE, density=1, lock="key", mode="latent"),
         'use mode="guided", or', "use --mode guided, or",
     ),
+    "locked attributes": (
+        lambda folder: arvae_music.edit(ODE, density=1, lock="onsets"),
+        'leave out density=... or lock="onsets"', "leave out --density or --lock onsets",
+    ),
     "bars": (
         lambda folder: arvae_music.edit(ODE, density=1, bars="four"),
         'write bars="1-4,7,12-"', "write --bars 1-4,7,12-",

@@ -114,7 +114,7 @@ def test_a_state_that_lacks_something_is_refused(loss_of: str):
 def test_a_state_of_another_model_is_refused():
     torch.manual_seed(0)
     other = Trainer(build(replace(DIMS, hidden=10)), TRAIN, VALID, OPTIONS, accuracy)
-    with pytest.raises(TrainingError, match=r"does not fit this run.*--overwrite"):
+    with pytest.raises(TrainingError, match=r"does not fit this run.*overwrite=True"):
         other.restore(stopped_at(2).state())
 
 
@@ -443,7 +443,7 @@ def test_options_out_of_range_are_all_named():
 
 
 def test_a_batch_larger_than_the_corpus_and_too_few_dimensions_are_refused():
-    with pytest.raises(UsageError, match="batch of 29 over 1 processes does not fit 28 examples; give --batch"):
+    with pytest.raises(UsageError, match="batch of 29 over 1 processes does not fit 28 examples; give batch="):
         trainer(replace(OPTIONS, batch=29))
     with pytest.raises(UsageError, match="4 attributes need as many latent dimensions, but there are 3"):
         Trainer(build(replace(DIMS, latent=3)), TRAIN, VALID, OPTIONS, accuracy)
