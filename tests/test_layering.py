@@ -23,7 +23,8 @@ ROOTS = {"arvae_music": "arvae_music", "arvae_music.corpora": "corpora", "arvae_
 # From the foundations up; "" is `import arvae_music` itself.
 WINGS = (
     "errors", "arrays", "version", "system", "music", "io", "vae", "networks", "editing", "evaluation", "reports",
-    "images", "training", "corpora", "latents", "results", "library", "melodies", "assessment", "research", "", "cli",
+    "images", "training", "corpora", "latents", "results", "library", "diagnosis", "melodies", "assessment", "research",
+    "", "cli",
 )  # fmt: skip
 WITHOUT_MUSIC = ("vae", "system")
 MOST_LEVELS = 12  # of imports that run when a module is imported

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, Run
 
-from arvae_music.cli import doctor
+from arvae_music import diagnosis
 from arvae_music.vae import checkpoint
 
 if sys.version_info >= (3, 11):
@@ -66,10 +66,10 @@ def test_every_requirement_of_the_package_is_checked() -> None:
     def names(requirements: list[str]) -> set[str]:
         return {requirement.partition(">=")[0] for requirement in requirements} - {"tomli"}
 
-    required = {library.distribution for library in doctor.LIBRARIES if library.extra is None} - {"tomli"}
+    required = {library.distribution for library in diagnosis.LIBRARIES if library.extra is None} - {"tomli"}
     assert required == names(project["dependencies"])
     for extra, requirements in project["optional-dependencies"].items():
-        found = {library.distribution for library in doctor.LIBRARIES if library.extra == extra}
+        found = {library.distribution for library in diagnosis.LIBRARIES if library.extra == extra}
         assert found == (set() if extra == "dev" else names(requirements))
 
 
@@ -110,9 +110,9 @@ def test_a_library_that_does_not_load_is_installed_anew(run_arvae: Run, tmp_path
 
 
 def test_a_library_that_is_too_old_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    [numpy] = [library for library in doctor.LIBRARIES if library.distribution == "numpy"]
-    monkeypatch.setattr(doctor.metadata, "version", lambda name: "1.9.3")
-    check = doctor._library(numpy)
+    [numpy] = [library for library in diagnosis.LIBRARIES if library.distribution == "numpy"]
+    monkeypatch.setattr(diagnosis.metadata, "version", lambda name: "1.9.3")
+    check = diagnosis.check_library(numpy)
     assert check.state == "broken"
     assert check.detail == "1.9.3 is too old; needed for every command; run pip install --upgrade 'numpy>=1.26'"
 
@@ -136,7 +136,7 @@ def test_a_damaged_model_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     data[-1] ^= 0x01  # one bit of one weight
     path.write_bytes(data)
     monkeypatch.setattr(checkpoint, "PACKAGED", models)
-    states = {check.name: check.state for check in doctor._models()}
+    states = {check.name: check.state for check in diagnosis.check_models()}
     assert states == {f"model {each}": "broken" if each == name else "good" for each in checkpoint.packaged_names()}
 
 
