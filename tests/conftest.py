@@ -24,16 +24,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 REPOSITORY = Path(__file__).parent.parent
 SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
 
-LONG_FOLDERS = {"benchmarks", "cli", "evaluation", "training"}  # their tests start processes or train
+LONG = {"benchmarks", "cli", "corpora", "evaluation", "training", "test_research.py"}  # they start processes or train
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest reads -m
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`make fast` leaves out whole folders, so that a new test in one of them needs no marker."""
+    """`make fast` leaves out whole folders and files, so that a new test in one of them needs no marker."""
     for item in items:
-        if item.path.relative_to(REPOSITORY / "tests").parts[0] in LONG_FOLDERS:
+        if item.path.relative_to(REPOSITORY / "tests").parts[0] in LONG:
             item.add_marker(pytest.mark.process)
 
 
