@@ -120,7 +120,7 @@ def load(model: str | Path, runtime: str | None = None) -> Model | ImageModel:
         from .images import model as images
 
         if runtime not in (None, library.RUNTIMES[0]):
-            raise UsageError("models of images have only one runtime", remedy="leave out --runtime")
+            raise UsageError("models of images have only one runtime", remedy="leave out runtime=...")
         return images.load(path)
     return library.load(path, runtime=runtime or library.RUNTIMES[0])
 

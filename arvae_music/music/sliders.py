@@ -219,25 +219,25 @@ def grid_points(text: str, most: int = 1000) -> list[dict[str, str]]:
     Raises UsageError for text of another form, and for more than `most` points.
     """
     axes: dict[str, list[str]] = {}
-    remedy = "write density=-1:1:5"
+    remedy = 'write grid="density=-1:1:5"'
     for part in map(str.strip, text.split(",")):
         match = re.fullmatch(r"([^=]+)=([+-]?[\d.]+):([+-]?[\d.]+):(\d+)", part)
         if match is None:
-            raise UsageError(f"--grid {part!r} is not NAME=LO:HI:COUNT", remedy=remedy)
+            raise UsageError(f"the grid {part!r} is not NAME=LO:HI:COUNT", remedy=remedy)
         name, count = match[1].strip(), int(match[4])
         try:
             low, high = float(match[2]), float(match[3])
         except ValueError:
-            raise UsageError(f"--grid {part!r} is not a range of numbers", remedy=remedy) from None
+            raise UsageError(f"the grid {part!r} is not a range of numbers", remedy=remedy) from None
         if name in axes:
-            raise UsageError(f"--grid names {name} twice")
+            raise UsageError(f"the grid names {name} twice", remedy="give each attribute one range")
         if count < 1 or (count > 1 and low == high):
-            raise UsageError(f"--grid {part!r} does not have {count} different points", remedy=remedy)
+            raise UsageError(f"the grid {part!r} does not have {count} different points", remedy=remedy)
         step = (high - low) / max(count - 1, 1)
         axes[name] = [f"{round(low + i * step, 6):+g}" for i in range(count)]
     points = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     if len(points) > most:
-        raise UsageError(f"--grid has {len(points)} points", remedy=f"give a grid of at most {most} points")
+        raise UsageError(f"the grid has {len(points)} points", remedy=f"give a grid of at most {most} points")
     return points
 
 

@@ -97,8 +97,8 @@ def plan_jobs(
     """
     for name in objectives:
         entry(name)
-    if len(set(objectives)) < len(objectives):
-        raise UsageError(f"--objectives {','.join(objectives)} names one twice", remedy="name each once")
+    if twice := sorted(name for name in set(objectives) if objectives.count(name) > 1):
+        raise UsageError(f"the objective {twice[0]} is given twice", remedy="give each objective once")
     expect_part(part)
     options = domain_of(corpus).evaluation_options(quick)
     return [

@@ -71,4 +71,4 @@ def _refuse_idle(objective: str, given: Mapping[str, Any]) -> None:
     idle = {"gamma": entry(objective).weighs == NOTHING, "delta": objective != DEFAULT}
     for name, unused in idle.items():
         if unused and given.get(name) is not None:
-            raise UsageError(f"--{name} does nothing in {objective}", remedy="leave it out, or name an --objective")
+            raise UsageError(f"{name} does nothing in {objective}", remedy="leave it out, or choose another objective=...")

@@ -45,6 +45,10 @@ Compare = Callable[[Tensor, Tensor], dict[str, float]]
 Augment = Callable[[Array, Float32s, np.random.Generator], tuple[Array, Float32s, int]]
 WARM_UP = 0.02  # share of a phase over which the learning rate rises
 FLOOR = 0.01  # share of the learning rate at the end of a phase's cosine
+RANGES = (
+    "epochs, batch, report_steps, valid_steps and valid_rows are 1 or more, beta, gamma and seed 0 or more, "
+    "and the others above 0"
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class TrainingOptions:
         if self.minutes is not None and not self.minutes > 0:
             wrong.append("minutes")
         if wrong:
-            raise UsageError(f"{', '.join(wrong)}: out of range", remedy="see arvae train --help for the defaults")
+            raise UsageError(f"{', '.join(wrong)}: out of range", remedy=RANGES)
 
         objectives.entry(self.objective)
 

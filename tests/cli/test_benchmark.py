@@ -154,7 +154,7 @@ def test_a_folder_of_other_options_is_refused_before_any_work(run: Call, work: P
     ("words", "message"),
     [
         (("--objectives", "beta-vea"), "there is no objective 'beta-vea'; did you mean beta-vae?"),
-        (("--objectives", "fader,fader"), "--objectives fader,fader names one twice"),
+        (("--objectives", "fader,fader"), "the objective fader is given twice; give each objective once"),
         (("--part", "train"), "there is no part 'train'; give valid or test"),
         (("-c", "tunez", "--objectives", "fader"), "tunez"),
     ],

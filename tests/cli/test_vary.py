@@ -118,7 +118,7 @@ def test_a_grid_writes_every_point(arvae: Run, melody: Path, work: Path) -> None
         (("--amount", "0"), "the amount is 0"),
         (("--amount", "1.2"), "the amount is 1.2"),
         (("-n", "0"), "'--count'"),
-        (("--grid", "density"), "is not NAME=LO:HI:COUNT"),
+        (("--grid", "density"), "the grid 'density' is not NAME=LO:HI:COUNT; write --grid density=-1:1:5"),
         (("--grid", "densty=-1:1:3"), "did you mean density?"),
         (("--grid", "density=-1:1:3", "--density", "+1"), "is in --grid and a slider too"),
         (("-o", "-"), "cannot go to stdout"),

@@ -9,7 +9,12 @@ import pytest
 from conftest import Run
 
 import arvae_music
+from arvae_music import assessment
 from arvae_music.errors import ArvaeError, UsageError, as_options
+from arvae_music.music.attributes import PAPER
+from arvae_music.music.sliders import grid_points
+from arvae_music.training.domains import make_plan
+from arvae_music.training.trainer import TrainingOptions
 
 ODE = Path(arvae_music.__file__).parent / "data" / "ode_to_joy.mid"
 OPTION = re.compile(r"(^|\s)--?[a-z]")
@@ -47,6 +52,18 @@ CASES = {
         lambda folder: arvae_music.interpolate([ODE, arvae_music.from_notes([60] * 2, [0, 1], [1] * 2, meter="3/4")]),
         "with bars=...", "with --bars",
     ),
+    "objectives": (
+        lambda folder: make_plan("bach", PAPER, 1, "aligned", None, 0, {"delta": 5.0}),
+        "choose another objective=...", "choose another --objective",
+    ),
+    "training options": (
+        lambda folder: TrainingOptions(epochs=0, minutes=None),
+        "epochs, batch, report_steps, valid_steps and valid_rows are 1 or more", "valid_rows are 1 or more",
+    ),
+    "runtime": (
+        lambda folder: assessment.load("mnist", runtime="torch"),
+        "leave out runtime=...", "leave out --runtime",
+    ),
     "off the grid": (
         lambda folder: arvae_music.from_notes([60, 64, 67], [0, 0, 0], [4, 4, 4]),
         "with track=...", "with --track",
@@ -63,6 +80,12 @@ def test_remedies_name_parameters_in_python_and_options_on_the_command_line(name
     assert not OPTION.search(str(raised.value))
     assert on_command_line in raised.value.on_command_line
     assert "=" not in raised.value.on_command_line.partition(";")[2]
+
+
+def test_a_grid_is_named_as_python_and_as_the_command_line_name_it():
+    with pytest.raises(UsageError, match=r'^the grid \'density\' is not NAME=LO:HI:COUNT; write grid="') as raised:
+        grid_points("density")
+    assert raised.value.on_command_line.endswith("write --grid density=-1:1:5")
 
 
 def test_only_parameters_become_options():
