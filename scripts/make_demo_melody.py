@@ -1,16 +1,21 @@
-"""Writes arvae_music/data/ode_to_joy.mid, the melody of `arvae demo`.
+"""Write arvae_music/data/ode_to_joy.mid, the melody of `arvae demo`.
 
-Beethoven's tune (1824, public domain), written out by hand, with a bass: a file as a notation program makes it,
-with a tempo change, a marker and a second track, so that the demo also shows what an edit leaves alone.
+    python scripts/make_demo_melody.py
+
+The file holds Beethoven's tune (1824, public domain) with a bass, and is like one that a notation program exports. It
+has a tempo change, a marker and a second track, so that the demo also shows what an edit does not change. An existing
+file is replaced.
 """
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import mido
 
 TICKS = 480  # per quarter note
+# A word is a note of a quarter, or with ' an eighth, with . a dotted quarter, with = a half. ~ ties two notes.
 TUNE = """
 F#4 F#4 G4 A4 | A4 G4 F#4 E4 | D4 D4 E4 F#4 | F#4. E4' E4= |
 F#4 F#4 G4 A4 | A4 G4 F#4 E4 | D4 D4 E4 F#4 | E4. D4' D4= |
@@ -24,12 +29,12 @@ OUTPUT = Path(__file__).parent.parent / "arvae_music" / "data" / "ode_to_joy.mid
 
 
 def pitch(name: str) -> int:
-    """`F#4` -> 66."""
+    """The MIDI pitch of a note's name: `F#4` -> 66."""
     return CLASSES[name[0]] + ("#" in name) + 12 * (int(name[-1]) + 1)
 
 
 def melody() -> list[tuple[int, int]]:
-    """(pitch, ticks) of every note; `~` ties two of them."""
+    """(pitch, ticks) of every note of TUNE."""
     notes: list[tuple[int, int]] = []
     for word in TUNE.replace("|", " ").split():
         tied, word = word.startswith("~"), word.strip("~")
@@ -43,6 +48,7 @@ def melody() -> list[tuple[int, int]]:
 
 
 def track(name: str, channel: int, program: int, notes: list[tuple[int, int]], velocity: int) -> mido.MidiTrack:
+    """A track of (pitch, ticks) notes, one after another, with a controller after each."""
     made = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
     made.append(mido.Message("program_change", channel=channel, program=program))
     for i, (number, length) in enumerate(notes):
@@ -54,6 +60,8 @@ def track(name: str, channel: int, program: int, notes: list[tuple[int, int]], v
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args()
     conductor = mido.MidiTrack(
         [
             mido.MetaMessage("track_name", name="Ode to Joy"),
@@ -67,6 +75,7 @@ def main() -> None:
     bass = [(pitch(name), 4 * TICKS) for name in BASS[:16]]
     tracks = [conductor, track("Melody", 0, 73, melody(), 84), track("Bass", 1, 32, bass, 60)]
     mido.MidiFile(type=1, ticks_per_beat=TICKS, tracks=tracks).save(OUTPUT)
+    print(f"wrote {OUTPUT}")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
-# Trains the models of the package anew, with nothing but the project's own commands, evaluates them, and puts both in
-# place; docs/models.md says what came of it.
-# Music was trained on a GPU, 9 and 17 minutes; without one, leave out --device, --batch, --learning-rate and --minutes:
-# half an hour for bach, longer for folk, and less obedience (docs/research/alignment.md). What follows was done on one core of a
-# CPU, more than four hours for folk and one for bach. Every round had the code of its day, which made more of some lines
-# than today's does: of folk's first 17 minutes 9 had the flow weigh .3 and the policy gradient 2, the others 1 and 4; the
-# encoder learnt to the end of those runs, and beta did not fall; attributes were asked alike until folk's 14 minutes;
-# invariance weighed .1 and the flow was fitted to points with noise until the last three rounds of each; of those the
-# first had no measures moved along the scale, and all of an interval's codes.
-# Images take 10 and 15 minutes of a CPU (and need `pip install -e '.[images]'`). Run from the repository's root.
+# Train the bundled models again with the project's own commands, evaluate them, and copy models and evaluations into the
+# package. docs/models.md has the resulting figures. Run it from the root of the repository.
+#
+# Time. The first two commands train bach and folk on a GPU, for 9 and 17 minutes. Without a GPU, leave out --device,
+# --batch, --learning-rate and --minutes: bach then takes half an hour and folk longer, and control is lower
+# (docs/research/alignment.md). The following commands use one CPU core, for more than four hours for folk and one hour
+# for bach. The image models take 10 and 15 minutes on a CPU, and need `pip install -e '.[images]'`.
+#
+# Result. The models will resemble the bundled ones, but not equal them, because each command was run with the code of
+# its time. That code differed from today's as follows:
+#   - During the first 9 of folk's 17 minutes the flow had the weight 0.3 and the policy gradient 2; afterwards 1 and 4.
+#   - In the first two commands, the encoder learned to the end of the run, and beta did not fall.
+#   - All attributes were requested equally often until folk's 14 minutes.
+#   - Until the last three rounds of each model, invariance had the weight 0.1 and the flow was fitted to noisy points.
+#   - In the first of these three rounds, mixed measures were not transposed along the scale, and codes were drawn from
+#     their whole intervals.
 set -euo pipefail
 gpu=(--device cuda --batch 1024 --learning-rate 0.006)
 arvae train bach -o runs/bach --overwrite "${gpu[@]}" --minutes 8.5

@@ -71,4 +71,5 @@ def _refuse_idle(objective: str, given: Mapping[str, Any]) -> None:
     idle = {"gamma": entry(objective).weighs == NOTHING, "delta": objective != DEFAULT}
     for name, unused in idle.items():
         if unused and given.get(name) is not None:
-            raise UsageError(f"{name} does nothing in {objective}", remedy="leave it out, or choose another objective=...")
+            remedy = "leave it out, or give another objective=..."
+            raise UsageError(f"{name} does nothing in {objective}", remedy=remedy)

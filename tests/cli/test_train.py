@@ -242,7 +242,7 @@ def test_a_run_is_never_replaced_unasked(run: Call, work: Path):
         (("-a", "density", "-a", "density"), "the attribute density is given twice"),
         (("-a", "mine:nothing"), "cannot be imported"),
         (("--delta", 0, "--objective", "ar-vae"), "delta: out of range"),
-        (("--delta", 5), "delta does nothing in aligned; leave it out, or choose another --objective"),
+        (("--delta", 5), "delta does nothing in aligned; leave it out, or give another --objective"),
         (("--gamma", 5, "--objective", "beta-vae"), "gamma does nothing in beta-vae"),
         (("--learning-rate", "nan"), "learning_rate"),
     ],

@@ -54,7 +54,7 @@ CASES = {
     ),
     "objectives": (
         lambda folder: make_plan("bach", PAPER, 1, "aligned", None, 0, {"delta": 5.0}),
-        "choose another objective=...", "choose another --objective",
+        "give another objective=...", "give another --objective",
     ),
     "training options": (
         lambda folder: TrainingOptions(epochs=0, minutes=None),
