@@ -4,25 +4,41 @@
     python benchmarks/ablation.py --variants plain,aligned --part test
 
 Variants are evaluated on the validation tunes of Bach, on which the defaults were chosen. A finished run, whose JSON
-file exists, is not repeated. Two processes may share a folder if they have different --variants. All columns are of a
-single decode: rho of control by attribute, the share of requests met exactly, drift, leakage (of the better probe),
-reconstructed tokens and whole measures, the share of kept onsets whose pitch an edit keeps, and the overlap of the
-worst attribute's codes with the prior. The name of a JSON file has a digest of all settings of its variant, including
-defaults of other modules, so that the variant is trained again after they change.
+file exists, is not repeated. Two processes may share a folder if they have different --variants. The name of a JSON
+file has a digest of all settings of its variant, including defaults of other modules, so that the variant is trained
+again after they change. All columns are of a single decode:
 
-    plain         AR-VAE, as published            conditional    the decoder receives exact codes, beta 0.001
-    tight         the same, aligned's first beta  flow           + the flow alone, and beta falls, as in all below
-    policy        tight + policy gradient         aligned        policy gradient and flow
-    kept          aligned + invariance            gained         aligned + gains: what `arvae train` does
-    dependence    aligned + distance correlation between the other dimensions and each attribute
+    rhythm, range, density, contour    control: rank correlation (Spearman) of requested and realised values
+    exact                              share of requests that are met exactly
+    drift, leakage                     as docs/results.md defines them; leakage is that of the best probe
+    tokens, whole                      share of reconstructed tokens, of reconstructed measures
+    pitches                            share of the notes with a kept onset whose pitch an edit keeps
+    overlap                            overlap of an attribute's codes with the prior N(0, 1), for the worst attribute
 
-Variants that differ from aligned in one setting:
+The variants, where + adds to the variant before the plus:
 
-    strict        beta does not fall              loose          beta is 0.001 from the beginning
-    single        the encoder learns to the end   noisy          the same, and the flow is fitted to points with noise
-    even          all attributes requested alike  still          no mixed measure is moved along the scale
-    standard      codes are values in sd          narrow         the decoder has no features of z beside it
-    trained       over AR-VAE's codes             trained-loose  the same, beta 0.001
+    plain         AR-VAE, as published
+    conditional   conditional VAE: the decoder receives exact attribute codes, beta 0.001
+    tight         conditional with the first beta of aligned, a tight bottleneck
+    policy        tight + policy gradient, and beta falls, as in all variants below
+    flow          tight + flow, without a policy gradient
+    aligned       tight + policy gradient + flow
+    kept          aligned + invariance: the edit, encoded again, should have the same u
+    gained        aligned + gains, as `arvae train` does it
+    dependence    aligned + a penalty on the distance correlation between the other dimensions and each attribute
+
+The following variants differ from aligned in one setting:
+
+    strict        beta does not fall
+    loose         beta is 0.001 from the beginning
+    single        the encoder is not frozen, but learns to the end
+    noisy         the same, and the flow is fitted to noisy points instead of means
+    even          all attributes are requested equally often, whatever their errors
+    still         no mixed measure is transposed along the scale
+    standard      codes are values in sd instead of normal scores
+    narrow        the decoder gets z alone, without 64 features computed from it
+    trained       the codes are learned as in AR-VAE, instead of exact
+    trained-loose the same with beta 0.001
     same          all ticks of a beat get the same input from the beat
 """
 
@@ -69,21 +85,23 @@ COLUMNS = {
     **{f"control.{name}": name for name in PAPER}, "exact_mean": "exact", "drift": "drift", "leakage": "leakage",
     "tokens": "tokens", "measures": "whole", "pitches": "pitches", "overlap": "overlap",
 }  # fmt: skip
-WIDTH = 0.05  # sd of a standardised value's codes
+WIDTH = 0.05  # the spread that the codes of a standardised value are given
 BETA = entry("aligned").beta
 NO_POLICY = Weights(policy=0.0)
 
 
 @dataclass(frozen=True)
 class Variant:
+    """An objective and the settings that differ between variants; the defaults are those of `aligned`."""
+
     objective: str = "aligned"
     weights: Weights = field(default_factory=Weights)
     layers: int = FLOW_LAYERS
     beta: float = BETA
     dependence: float = 0.0
-    exact: bool = True  # codes, where it is aligned
+    exact: bool = True  # aligned only: the decoder receives exact codes; otherwise codes are learned as in AR-VAE
     gains: bool = False
-    normal: bool = True  # scores, for codes; else values in sd
+    normal: bool = True  # codes are normal scores; otherwise values in sd
     finish: float = FINISH
     noise: float = 0.0
     eased: float = EASED
@@ -118,8 +136,9 @@ VARIANTS: dict[str, Variant] = {
 
 @dataclass(frozen=True, eq=False)
 class Dependence(Objective):
-    """An objective with the distance correlation of the other dimensions' means and each attribute beside it: Szekely,
-    Rizzo & Bakirov, "Measuring and testing dependence by correlation of distances", Annals of Statistics 2007."""
+    """The aligned objective, plus a penalty on the distance correlation between the means of the other dimensions and
+    each attribute (Szekely, Rizzo & Bakirov, "Measuring and testing dependence by correlation of distances", Annals of
+    Statistics 2007)."""
 
     inner: Aligned
     weight: float
@@ -176,15 +195,15 @@ def _centred(distances: Tensor) -> Tensor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--variants", default=",".join(VARIANTS))
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--part", default="valid", choices=["valid", "test"])
-    parser.add_argument("-o", "--output", type=Path, default=Path("runs/ablation"))
+    parser.add_argument("--variants", default=",".join(VARIANTS), help="names, separated by commas")
+    parser.add_argument("--seeds", type=int, default=3, help="the number of runs of each variant")
+    parser.add_argument("--epochs", type=int, default=60, help="the length of each run")
+    parser.add_argument("--part", default="valid", choices=["valid", "test"], help="the part to evaluate on")
+    parser.add_argument("-o", "--output", type=Path, default=Path("runs/ablation"), help="the folder of the results")
     options = parser.parse_args()
     names = options.variants.split(",")
     if unknown := [name for name in names if name not in VARIANTS]:
-        parser.error(f"--variants: there is no {', '.join(unknown)}; there are {', '.join(VARIANTS)}")
+        parser.error(f"--variants: unknown {', '.join(unknown)}; the variants are {', '.join(VARIANTS)}")
     processor.settle(1)
     parts = datasets.load("bach", PAPER).split
     runs = []
@@ -202,12 +221,12 @@ def main() -> None:
 
 
 def digest(variant: Variant) -> str:
-    """Eight hexadecimal digits that stand for it, and for what all variants have of the modules' constants."""
+    """Eight hexadecimal digits that identify a variant and the constants of other modules that all variants use."""
     return blake2b(repr((variant, NEAR, CROSSING, START)).encode(), digest_size=4).hexdigest()
 
 
 def _cells(runs: Sequence[comparison.Run]) -> list[tuple[str, ...]]:
-    """A row a variant, mean and standard deviation over its seeds, a heading first."""
+    """The table's heading, and a row of means and standard deviations over the seeds for each variant."""
     rows = [("", *COLUMNS.values())]
     for name, figures in comparison.summary(runs, COLUMNS).items():
         rows.append((name, *(comparison.spread(*figures[key]) for key in COLUMNS)))
@@ -215,7 +234,7 @@ def _cells(runs: Sequence[comparison.Run]) -> list[tuple[str, ...]]:
 
 
 def one(variant: Variant, seed: int, epochs: int, parts: Split, part: str) -> Mapping[str, Any]:
-    """Train and judge."""
+    """Train a variant with one seed and evaluate it on `part`. Returns the body of its JSON file."""
     specs = [find(name) for name in PAPER]
     given = {"epochs": epochs, "beta": variant.beta}
     plan = make_plan("bach", PAPER, len(parts.train), variant.objective, None, seed, given)

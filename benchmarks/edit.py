@@ -2,17 +2,18 @@
 
     python benchmarks/edit.py --model bach --corpus bach            test tunes, which training never saw
     python benchmarks/edit.py --model folk --corpus bach            a corpus that the model was not trained on
-    python benchmarks/edit.py --part valid ...                      to choose weights, which test tunes must not decide
+    python benchmarks/edit.py --part valid ...                      to choose prices: not with test tunes
 
 For each of the four attributes, a change of +1.5 and of -1.5 sd (standard deviations) is requested in every measure of
-every tune. A request is feasible if the value lies in the range of the model's corpus; other requests are clamped and
-counted separately. `exact` is the share of feasible requests that are met to the note, to the semitone, or, for rhythm,
-to the weight of an eighth. `drift` is the mean absolute change, in sd, of the attributes whose correlation with the
-requested one is below 0.5. `forced` is a lower bound of the drift that no edit can avoid: |contour| cannot exceed the
-range, equals it with two notes, both are 0 with one note, and more notes are more complex. `ticks` is the share of
-ticks whose token changed. `x least` is that share divided by the smallest possible one, on measures where brute force
-over all changes of one and two ticks reaches the target. `in key` is the share of new notes in the key; the last line
-has the share of the corpus's own notes.
+every tune. A request is feasible if the value lies in the range of the model's corpus; other requests are clamped to
+this range, and `clamped` counts them. `exact` is the share of feasible requests that are met to the note, to the
+semitone, or, for rhythm, to half the weight of an eighth. `drift` is the mean absolute change, in sd, of the attributes
+whose correlation with the requested one is below 0.5. `forced` is a lower bound of the drift that no edit can avoid,
+because the attributes depend on each other: |contour| cannot exceed the range, the two are equal with two notes and 0
+with one note, and more notes make a measure more complex. `ticks` is the share of ticks whose token changed. `x least`
+is the number of changed ticks divided by the smallest possible one, on a sample of measures where brute force over all
+changes of one and two ticks reaches the target; their number is in brackets. `in key` is the share of new notes in the
+key; the last line has the share of the corpus's own notes.
 """
 
 from __future__ import annotations
@@ -36,22 +37,22 @@ from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, onsets
 from arvae_music.system.files import plain
 
 STEP = 1.5  # sd
-SAMPLE = 40  # measures a request for brute force
+SAMPLE = 40  # the number of measures for which brute force is run, for each attribute and direction
 WIDEST = 48  # semitones: the span of the vocabulary
-NEARLY = 1e-9
+NEARLY = 1e-9  # tolerance for rounding
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="bach")
-    parser.add_argument("--corpus", default="bach")
-    parser.add_argument("--part", default="test", choices=["valid", "test"])
-    parser.add_argument("--tunes", type=int, help="at most so many")
-    parser.add_argument("--mode", default="guided", choices=["guided", "latent"])
-    parser.add_argument("--attributes", nargs="+")
-    parser.add_argument("--proposals", type=int, default=64)
-    parser.add_argument("--no-brute-force", action="store_true")
-    parser.add_argument("--json", help="write the table here too")
+    parser.add_argument("--model", default="bach", help="a bundled model, a file or a run folder")
+    parser.add_argument("--corpus", default="bach", help="the corpus whose held-out tunes are edited")
+    parser.add_argument("--part", default="test", choices=["valid", "test"], help="the held-out part")
+    parser.add_argument("--tunes", type=int, help="the largest number of tunes, evenly spread over the part")
+    parser.add_argument("--mode", default="guided", choices=["guided", "latent"], help="as in arvae edit")
+    parser.add_argument("--attributes", nargs="+", help="only requests for these attributes")
+    parser.add_argument("--proposals", type=int, default=64, help="decoded candidates for each measure")
+    parser.add_argument("--no-brute-force", action="store_true", help="leave out `x least`")
+    parser.add_argument("--json", help="a file to which the table is written as JSON")
     options = parser.parse_args()
     model = arvae_music.load(options.model)
     melodies = held_out(options.corpus, options.part, options.tunes)
@@ -72,11 +73,11 @@ def main() -> None:
                 flush=True,
             )
     own = np.concatenate([row[onsets(row)] for melody in melodies for row in melody.rows if row is not None])
-    asked = [row for row in rows if row["measures"]]
-    exact = np.average([row["exact"] for row in asked], weights=[row["measures"] for row in asked])
+    filled = [row for row in rows if row["measures"]]
+    exact = np.average([row["exact"] for row in filled], weights=[row["measures"] for row in filled])
     print(
-        f"\nexact {exact:.4f}; drift {np.mean([row['drift'] for row in asked]):.3f}, "
-        f"forced {np.mean([row['forced'] for row in asked]):.3f}; own notes in key {in_key(own).mean():.3f}"
+        f"\nexact {exact:.4f}; drift {np.mean([row['drift'] for row in filled]):.3f}, "
+        f"forced {np.mean([row['forced'] for row in filled]):.3f}; own notes in key {in_key(own).mean():.3f}"
     )
     if options.json:
         Path(options.json).write_text(json.dumps(plain({"options": vars(options), "rows": rows}), indent=1))
@@ -85,9 +86,10 @@ def main() -> None:
 def request(
     model: Model, melodies: list[Melody], name: str, step: float, mode: str, proposals: int, brute: bool
 ) -> dict[str, float]:
-    asked = model.request({name: step}, mode=mode, proposals=proposals)
+    """One row of the table: request a change of `step` sd of an attribute in every measure, and evaluate the edits."""
+    editing = model.request({name: step}, mode=mode, proposals=proposals)
     started = time.perf_counter()
-    results = [edit(melody, asked, model) for melody in melodies]
+    results = [edit(melody, editing, model) for melody in melodies]
     seconds = time.perf_counter() - started
     names = list(results[0].names)
     k = names.index(name)
@@ -118,6 +120,7 @@ def request(
 
 
 def _rows(pairs: list[tuple[BarResult, Melody, EditResult]]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The rows of tokens of measures, before and after the edit."""
     before = [melody.rows[bar.index] for bar, melody, _ in pairs]
     after = [result.melody.rows[bar.index] for bar, _, result in pairs]
     return before, after
@@ -136,11 +139,12 @@ def _drift(bars: list[BarResult], model: Model, names: list[str], k: int) -> tup
 
 
 def _forced(bar: BarResult, names: list[str], k: int, unrelated: list[int], sd: np.ndarray) -> float:
-    """The least that the unrelated attributes can drift, summed in sd: a lower bound over all measures there are.
+    """A lower bound of the drift of the unrelated attributes, summed, in sd.
 
-    With fewer than two notes, range and contour are 0; with two, |contour| is the range; with more, it is the range at
-    most. So many notes are no simpler than on the simplest ticks, and no more complex than on the others. Of all
-    notes, ranges, contours and complexities that obey this and have what is wanted, the nearest to what was.
+    With fewer than two notes, range and contour are 0. With two, |contour| equals the range; with more, it is at most
+    the range. The complexity of n notes is at least that of the n simplest ticks and at most that of the n most complex
+    ones. The bound is the smallest drift over all densities, ranges, contours and complexities that obey these laws and
+    meet the request.
     """
     tolerance = 0.5 * np.array([BUILT_IN[name].grain(bar.meter) for name in names]) + NEARLY
     every = (np.arange(bar.meter.ticks + 1), np.arange(WIDEST + 1), np.arange(-WIDEST, WIDEST + 1))
@@ -163,7 +167,7 @@ def _forced(bar: BarResult, names: list[str], k: int, unrelated: list[int], sd: 
 
 
 def _against_least(pairs: list[tuple[BarResult, Melody, EditResult]], model: Model, k: int) -> list[float]:
-    """Ticks changed / least ticks that can be changed, over a sample of measures where that is 1 or 2."""
+    """Changed ticks divided by the smallest possible number, for a sample of measures where that number is 1 or 2."""
     ratios = []
     judged = [pair for pair in pairs if pair[0].changed and pair[0].hits[k]]
     for bar, melody, result in judged[:: max(1, len(judged) // SAMPLE)]:
@@ -175,7 +179,8 @@ def _against_least(pairs: list[tuple[BarResult, Melody, EditResult]], model: Mod
 
 
 def _least(row: np.ndarray, bar: BarResult, model: Model, k: int) -> int:
-    """The fewest ticks that reach the target: 1, 2, or 0 where two are not enough. Pitches in the key only."""
+    """The smallest number of changed ticks that reaches the target with new pitches in the key: 1, 2, or 0 if two are
+    not enough."""
     reduced = model.restricted([model.metadata.names[k]])
     judge = judge_of(reduced, bar.meter)
     notes = row[onsets(row)]
@@ -192,7 +197,7 @@ def _least(row: np.ndarray, bar: BarResult, model: Model, k: int) -> int:
 
 
 def _changes(rows: np.ndarray, choices: list[int]) -> np.ndarray:
-    """Every row with one tick set to one of the choices."""
+    """All rows that differ from one of `rows` in one tick, which is set to one of the choices."""
     ticks = rows.shape[1]
     every = np.repeat(rows, ticks * len(choices), axis=0)
     at = np.tile(np.repeat(np.arange(ticks), len(choices)), len(rows))

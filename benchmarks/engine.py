@@ -1,10 +1,10 @@
-"""Measure the time and memory of an edit by the number of measures and of proposals.
+"""Measure the time and memory of an edit for different numbers of measures and of proposals (decoded candidates).
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/engine.py [--model bach] [--corpus bach]
 
-The melody consists of different 4/4 measures of training tunes. The request is density +1.5, and the model is loaded
-before. Times are medians of --rounds runs. Peak memory is that of the process, minus its memory after loading the
-model.
+The melody consists of different 4/4 measures of training tunes. The request is density +1.5 sd. The time of loading the
+model does not count. Times are medians of --rounds runs. Peak memory is that of the process, minus its peak before the
+first edit.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ SIZES = ((16, 0), (16, 64), (16, 256), (10, 64), (100, 64), (1000, 64))
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="bach")
-    parser.add_argument("--corpus", default="bach")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--model", default="bach", help="a bundled model, a file or a run folder")
+    parser.add_argument("--corpus", default="bach", help="the corpus whose measures make the melody")
+    parser.add_argument("--rounds", type=int, default=5, help="runs whose median is taken")
     options = parser.parse_args()
     print("| measures | proposals | ms | ms a measure | peak MB beyond the start |\n|---|---|---|---|---|")
     for count, proposals, ms, memory in costs(options.model, options.corpus, options.rounds):
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def costs(name: str, corpus: str, rounds: int) -> Iterator[tuple[int, int, float, float]]:
-    """Measures, proposals, median ms and peak MB beyond the start, of each of SIZES."""
+    """(measures, proposals, median ms, peak MB beyond the start) for each of SIZES."""
     model = arvae_music.load(name)
     examples = registry.load(corpus).examples([attributes.find("density")], [Meter(4)])
     rows = examples.inputs[distinct(examples), 1:25]
@@ -64,7 +64,7 @@ def _seconds(melody: Melody, request: EditRequest, model: Model) -> float:
 
 
 def _memory() -> float:
-    """Peak so far, MB."""
+    """The peak memory of this process so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -1,11 +1,12 @@
-"""Evaluates the image models beside the paper's, and times the drawing and measuring of their images.
+"""Evaluate the image models next to the paper's figures, or time how fast images are drawn and measured.
 
-    python benchmarks/images.py                    models mnist and sprites on what was held out of their training
-    python benchmarks/images.py --speed            sprites drawn, digits measured, on one core
+    python benchmarks/images.py                    evaluate the models mnist and sprites on held-out images
+    python benchmarks/images.py --speed            time the drawing of sprites and the measuring of digits, on one core
 
-The figures are those of `arvae evaluate MODEL --part test` (images/evaluation.py says what each is), in the paper's
-protocol; below each model are the values that the paper reports for its own, trained on all of MNIST and dSprites for
-100 epochs: medians of ten seeds, read off its plots. `limit` is what the attributes would score as latents.
+The figures are those of `arvae evaluate MODEL --part test`, in the paper's protocol (images/evaluation.py defines
+them). The row `limit` below each model has the scores of latents that equal the attributes. The rows after it have the
+values that the paper reports for models that were trained on all of MNIST or dSprites for 100 epochs. They are medians
+of ten seeds, and were read from its plots.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from arvae_music.images.model import load
 from arvae_music.vae.examples import split
 
 MODELS = ("mnist", "sprites")
-ROUNDS = 5  # the best of them counts: what disturbs only slows
+ROUNDS = 5  # the fastest counts, because other programs can only slow a round down
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", default=MODELS)
-    parser.add_argument("--part", default="test", choices=["valid", "test"])
-    parser.add_argument("--speed", action="store_true")
+    parser.add_argument("models", nargs="*", default=MODELS, help="bundled models, files or run folders of images")
+    parser.add_argument("--part", default="test", choices=["valid", "test"], help="the held-out part")
+    parser.add_argument("--speed", action="store_true", help="time drawing and measuring instead of evaluating")
     options = parser.parse_args()
     if options.speed:
         speed()
@@ -43,6 +44,7 @@ def main() -> None:
 
 
 def judge(name: str, part: str) -> None:
+    """Evaluate a model and print its rows of the table."""
     model = load(name)
     corpus = str(model.metadata.provenance["corpus"])
     data = images.load(corpus, model.metadata.names)
@@ -63,6 +65,7 @@ def judge(name: str, part: str) -> None:
 
 
 def speed() -> None:
+    """Print how fast sprites are drawn and digits are measured."""
     chosen = np.random.default_rng(0).integers(0, sprites.COUNT, 5000)
     some = morpho_mnist.load().examples.inputs[::20]
     digits.measure(some[:2])  # imports scipy
@@ -72,6 +75,7 @@ def speed() -> None:
 
 
 def _times(work: Callable[[], object]) -> list[float]:
+    """CPU seconds of each of ROUNDS calls."""
     found = []
     for _ in range(ROUNDS):
         started = time.process_time()

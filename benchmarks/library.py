@@ -1,16 +1,18 @@
-"""CPU time of an edit through the library beside one on the command line, in one run.
+"""Compare the CPU time of an edit through the library with one on the command line.
 
     python benchmarks/library.py [--rounds 7]
 
-Each is a fresh process that reads a packaged melody, takes the model that fits it, edits it and writes the result,
-without any environment variable about threads. CPU time is user and system time of the process together: threads that
-wait for each other cost CPU time too. The last column is the ratio to the command line's median. Goal: 1.2 or less.
+For the row `whole process`, each edit is a fresh process that reads the melody of the demo, chooses the model, edits
+the melody and writes the result. No environment variable about threads is set. CPU time is the user and system time of
+the process, and includes that of threads which wait for each other. The ratio is that of the medians. The authors' goal
+is a ratio of 1.2 or less.
 
-Most of what is left of a difference between whole processes is numpy's import: OpenBLAS makes its threads then (about
-0.05 s of CPU time on two processors), which the command line forbids before numpy is imported and a library must not.
+Most of the difference between whole processes is numpy's import. OpenBLAS then starts its threads (about 0.05 s of CPU
+time on two processors). The command line prevents this before it imports numpy; a library must not change such
+settings.
 
-The row `edits` compares what an edit costs once everything is loaded: the library's, and the engine's own in a process
-whose BLAS has one thread from the start, as the command line's has.
+The row `edits` compares edits once everything is loaded: through the library, and by the engine alone in a process
+whose BLAS has one thread from the start, as on the command line.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ print((time.process_time() - started) / {count})
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=7, help="runs whose median is taken")
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as folder:
         out = str(Path(folder) / "out.mid")
@@ -64,7 +66,7 @@ def main() -> None:
 
 
 def cpu(command: Sequence[str], one_thread: bool = False) -> float:
-    """User and system seconds of a process."""
+    """The user and system seconds of a process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, capture_output=True, env=environment(one_thread))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -72,15 +74,17 @@ def cpu(command: Sequence[str], one_thread: bool = False) -> float:
 
 
 def engine() -> float:
+    """CPU seconds of an edit by the engine alone."""
     return many("from arvae_music.editing.edit import edit", "edit(song.melody, request, model)", one_thread=True)
 
 
 def through_library() -> float:
+    """CPU seconds of an edit through the library."""
     return many("", "model.edit(song, density='+1.5')", one_thread=False)
 
 
 def many(imports: str, edit: str, one_thread: bool) -> float:
-    """CPU seconds of one edit of EDITS, the process's start and the first edit left out."""
+    """CPU seconds of an edit, as the mean of EDITS, without the start of the process and the first edit."""
     code = MANY.format(melody=str(ODE), imports=imports, edit=edit, count=EDITS)
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment(one_thread)
@@ -89,6 +93,7 @@ def many(imports: str, edit: str, one_thread: bool) -> float:
 
 
 def environment(one_thread: bool) -> dict[str, str]:
+    """The environment without settings of threads, or with one BLAS thread."""
     free = {name: value for name, value in os.environ.items() if name not in THREADS}
     return {**free, "OPENBLAS_NUM_THREADS": "1"} if one_thread else free
 

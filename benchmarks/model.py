@@ -1,4 +1,4 @@
-"""How well a model reconstructs and encodes tunes that it was not trained on.
+"""Measure how well a model reconstructs and encodes tunes that it was not trained on.
 
     python benchmarks/model.py bach --corpus bach --meters 4/4
     python benchmarks/model.py folk --corpus folk
@@ -9,10 +9,10 @@ share of tokens, of events (tokens other than HOLD), and of whole measures that 
 `--drawn` a random point of the posterior is decoded, as in the paper, and figures are means over evaluate.DRAWS points.
 
 Interpretability is the R2 of a linear regression of an attribute on the posterior mean of its own dimension, and SCC is
-their Spearman correlation. The paper's protocol is less strict: it samples the code, and takes the dimension with the
-largest mutual information. Attribute values are often equal while codes differ, so even a perfect code scores less
-than 1: `ceiling` is the SCC of the value itself plus a tiny random number. The row `unseen` leaves out measures that
-also occur in the training tunes.
+their Spearman correlation. The paper's protocol differs: it samples the code, and takes the dimension with the largest
+mutual information. Many measures have equal attribute values but different codes. Even a perfect code that breaks these
+ties therefore has an SCC below 1: `ceiling` is the SCC of the value itself plus a tiny random number. The row `unseen`
+leaves out measures that also occur in the training tunes.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from arvae_music.vae.statistics import correlation, spearman
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model")
-    parser.add_argument("--corpus", default="bach")
-    parser.add_argument("--part", default="test", choices=["valid", "test"])
-    parser.add_argument("--meters", nargs="*")
-    parser.add_argument("--drawn", action="store_true")
+    parser.add_argument("model", help="a bundled model, a file or a run folder")
+    parser.add_argument("--corpus", default="bach", help="the corpus whose held-out tunes are used")
+    parser.add_argument("--part", default="test", choices=["valid", "test"], help="the held-out part")
+    parser.add_argument("--meters", nargs="*", help="only measures in these meters, such as 4/4")
+    parser.add_argument("--drawn", action="store_true", help="decode samples of the posterior instead of its mean")
     options = parser.parse_args()
     model, draws = arvae_music.load(options.model), DRAWS if options.drawn else 0
     specs = model.specs[: len(model.metadata.carried)]

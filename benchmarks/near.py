@@ -1,11 +1,13 @@
-"""Draw codes nearer to the means of their intervals (NEAR in vae/normal_scores.py), and compare the encoder's published
-metrics, which rise, with the overlap with the prior, which falls.
+"""Compare ways to draw the attribute codes from their intervals (NEAR in vae/normal_scores.py).
+
+If codes are drawn nearer to the means of their intervals, the encoder's published metrics rise, and the overlap of the
+codes with the prior falls. The table shows both.
 
     python benchmarks/near.py bach
 
-The model must have a conditional decoder: its codes are computed from the attribute values, so that nothing has to be
-trained again. Validation tunes are evaluated in the paper's protocol; figures are means over evaluation.DRAWS samples.
-MIG and SAP are divided by those of the oracle, whose latents are the attributes.
+The model must have a conditional decoder. Its codes are computed from the attribute values, so no training is needed.
+The evaluation follows the paper's protocol; figures are means over evaluate.DRAWS samples of the codes. MIG and SAP are
+divided by those of an oracle whose latents are the attributes.
 """
 
 from __future__ import annotations
@@ -23,15 +25,15 @@ from arvae_music.vae.checkpoint import Checkpoint
 from arvae_music.vae.scales import Scale
 
 TRIED = (1.0, 0.9, 0.8, 0.7, 0.5, 0.0)
-LEAST = 1e-3  # sd of a code
+LEAST = 1e-3  # the smallest standard deviation of a drawn code
 # The smallest sizes for the parts of the evaluation that are not shown here.
 OPTIONS = EvaluationOptions(requests=1, guided=1, traversals=1, probe_rows=100, contexts=2, samples=10)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model")
-    parser.add_argument("--part", default="valid", choices=["valid", "test"])
+    parser.add_argument("model", help="a bundled model, a file or a run folder")
+    parser.add_argument("--part", default="valid", choices=["valid", "test"], help="the held-out part")
     options = parser.parse_args()
     processor.settle(1)
     made = checkpoint.read(options.model)
@@ -45,7 +47,7 @@ def main() -> None:
 
 
 def drawn(made: Checkpoint, near: float) -> Checkpoint:
-    """The same model with codes drawn otherwise."""
+    """The same model with codes that are drawn with another value of NEAR."""
 
     def other(scale: Scale) -> Scale:
         if not scale.given:

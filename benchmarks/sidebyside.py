@@ -1,17 +1,18 @@
-"""Measures speed and memory in one run, compares them with other programs, and prints a Markdown table.
+"""Measure speed and memory in one run, compare them with other programs, and print a Markdown table.
 
     python benchmarks/sidebyside.py                      10 minutes
     python benchmarks/sidebyside.py --only start,training,corpus,engine,batch --rounds 5 --files 1000
 
-Every time is the median of --rounds. Absolute times depend on the machine; compare the ratios of one run. Peak memory
-is the largest resident set of a process. The column `goal` has the project's own goals. The melodies are made from the
-training tunes of the corpus bach, which must be built. All files go to a temporary folder.
+Every time is the median of --rounds runs. Absolute times depend on the machine; compare the ratios of one run. Peak
+memory is the largest resident set of a process. The column `goal` has the goals of arvae's authors. The melodies are
+made from the training tunes of the corpus bach, which must be built. All files go to a temporary folder. The sections
+are:
 
-    start       whole processes: arvae edit of a 16-measure melody, inspect, --help, against `python -c "import torch"`
-    training    measures a second against a trainer of the usual kind (training.py); peak memory of `arvae train bach`
-    corpus      a folder of single-melody files built, against pretty_midi and music21 reading some of the same files
-    engine      an edit's cost by measures and proposals (engine.py), the model loaded
-    batch       --files edits of 16 measures, 64 proposals, in one command, on all cores
+    start       whole processes: arvae edit of a 16-measure melody, inspect, --help; compared with `import torch`
+    training    measures a second, compared with the reference trainer of training.py; memory of `arvae train bach`
+    corpus      building a corpus from a folder; compared with pretty_midi and music21, which only read the files
+    engine      an edit with a loaded model, for different numbers of measures and of proposals (engine.py)
+    batch       --files edits of 16 measures with 64 proposals, in one command, on all cores
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ from arvae_music.training.comparison import markdown
 
 SECTIONS = ("start", "training", "corpus", "engine", "batch")
 MEASURES = 16
-READ = 40  # files that pretty_midi and music21 read
+READ = 40  # how many files pretty_midi and music21 read
 Row = tuple[str, str, str, str, str]  # what, arvae, compared with, ratio, goal
-HEAD: Row = ("what", "arvae", "compared with", "ratio", "goal")
+HEAD: Row = ("task", "arvae", "compared with", "ratio", "goal")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join(SECTIONS))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--files", type=int, default=1000)
+    parser.add_argument("--only", default=",".join(SECTIONS), help="sections, separated by commas")
+    parser.add_argument("--rounds", type=int, default=5, help="runs whose median is taken")
+    parser.add_argument("--files", type=int, default=1000, help="files for the sections corpus and batch")
     options = parser.parse_args()
     rows = [HEAD]
     with tempfile.TemporaryDirectory() as folder:
@@ -90,8 +91,8 @@ def train(melodies: Sequence[Path], rounds: int) -> list[Row]:
     command = arvae("train", "bach", "--epochs", "4", "-o", str(folder), "--overwrite", "--quiet")
     memory = run(command)[1]
     return [
-        ("training, measures/s", f"{ours:.0f}", f"one Python step a tick {usual:.0f}", f"{ours / usual:.1f}", ">= 10"),
-        ("the same, the other with arvae's settings", f"{ours:.0f}", f"{same:.0f}", f"{ours / same:.1f}", ""),
+        ("training, measures/s", f"{ours:.0f}", f"reference trainer, one Python step per tick: {usual:.0f}", f"{ours / usual:.1f}", ">= 10"),
+        ("the same, the reference trainer with arvae's PyTorch settings", f"{ours:.0f}", f"{same:.0f}", f"{ours / same:.1f}", ""),
         ("peak memory of `arvae train bach`", f"{memory:.0f} MB", "", "", "<= 1,200 MB"),
     ]
 
@@ -109,7 +110,7 @@ def corpus(melodies: Sequence[Path], rounds: int) -> list[Row]:
     for name, code in others.items():
         empty = run([sys.executable, "-c", code])[0]
         whole = run([sys.executable, "-c", code, *map(str, some)])[0]
-        theirs = len(some) / max(whole - empty, 1e-3)  # their import is not counted, arvae's start is
+        theirs = len(some) / max(whole - empty, 1e-3)  # the start of arvae counts, their import does not
         what, beside = f"{len(melodies)} files into a corpus, files/s", f"{name}, reading only: {theirs:.0f}"
         rows.append((what, f"{ours:.0f}", beside, f"{ours / theirs:.0f}", ">= 500"))
     return rows
@@ -117,10 +118,10 @@ def corpus(melodies: Sequence[Path], rounds: int) -> list[Row]:
 
 def costs(melodies: Sequence[Path], rounds: int) -> list[Row]:
     found = engine.costs("bach", "bach", rounds)
-    asked = {(16, 64): "<= 150 ms"}
+    goals = {(16, 64): "<= 150 ms"}
     return [
         (f"edit of {count} measures, {proposals} proposals", f"{ms:.0f} ms", "", f"{ms / count:.1f} ms a measure",
-         asked.get((count, proposals), ""))
+         goals.get((count, proposals), ""))
         for count, proposals, ms, _ in found
     ]  # fmt: skip
 
@@ -134,14 +135,14 @@ def batch(melodies: Sequence[Path], rounds: int) -> list[Row]:
     return [(what, f"{rate:.1f}", f"{memory:.0f} MB a process", "", ">= 40")]
 
 
-# ------------------------------------------------------------------------------------ means
+# ------------------------------------------------------------------------------------ helpers
 
 
 def arvae(*words: str) -> list[str]:
     return [sys.executable, "-m", "arvae_music.cli", *words]
 
 
-# A process inherits its parent's largest resident set until it is replaced, so that a small one must start it.
+# A new process inherits the peak memory of its parent until it executes a program. So a small process starts the program.
 LAUNCH = """
 import json, os, resource, subprocess, sys, time
 started = time.perf_counter()
@@ -153,17 +154,17 @@ print(json.dumps([done.returncode, seconds, largest, done.stderr.decode()]))
 
 
 def run(command: Sequence[str], more: dict[str, str] | None = None) -> tuple[float, float]:
-    """Seconds of one process, and the MB that it, or the largest that it starts, holds at most."""
+    """Run a process. Returns its seconds, and the peak memory in MB of it or of the largest process that it starts."""
     launcher = [sys.executable, "-S", "-c", LAUNCH, *command]
-    told = subprocess.run(launcher, env={**os.environ, **(more or {})}, capture_output=True, check=True)
-    code, seconds, largest, message = json.loads(told.stdout)
+    done = subprocess.run(launcher, env={**os.environ, **(more or {})}, capture_output=True, check=True)
+    code, seconds, largest, message = json.loads(done.stdout)
     if code:
         raise SystemExit(f"{' '.join(command)}: {message}")
     return seconds, largest
 
 
 def write_melodies(folder: Path, count: int) -> list[Path]:
-    """Files of MEASURES measures each, of the corpus bach's training tunes, all different."""
+    """Write `count` different files of MEASURES measures each, taken at random from the training tunes of bach."""
     import pretty_midi
 
     from arvae_music.corpora import registry

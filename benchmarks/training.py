@@ -3,12 +3,12 @@
     python benchmarks/training.py [--steps 20] [--threads 1] [--corpus bach]
     python benchmarks/training.py --until 0.96     seconds to this token accuracy on validation tunes (an hour)
 
-The other trainer is written here from the published description (Pati & Lerch 2020; Pati, Lerch & Hadjeres 2019,
-MeasureVAE), for this comparison only: two-layer GRUs of 128 with dropout 0.5, an encoder over the measure's 24 ticks,
-a decoder that unrolls beats and ticks one by one in Python, fed its previous token. Both train on the same 4/4
-measures, with the same batch, latent size and attribute loss; attribute values are computed beforehand for both.
-Absolute times depend on the machine, so compare the ratios. The reference trainer runs with PyTorch's default settings,
-and a second time with those of arvae (arvae_music/system/machine.py).
+The reference trainer was written from the published description (Pati & Lerch 2020; MeasureVAE: Pati, Lerch & Hadjeres
+2019), for this comparison only. Its encoder and decoder are GRUs of two layers with 128 units and dropout 0.5. The
+encoder reads the 24 ticks of a measure. The decoder is a loop in Python over beats and ticks, and each tick receives
+the previous token. Both trainers use the same 4/4 measures, batch, latent size and attribute loss, and attribute values
+that are computed beforehand. Absolute times depend on the machine, so compare the ratios. The reference trainer runs
+with PyTorch's default settings, and a second time with those of arvae (arvae_music/system/machine.py).
 """
 
 from __future__ import annotations
@@ -39,11 +39,13 @@ from arvae_music.vae.examples import split
 BEATS, TICKS = 4, 6
 EMBEDDING, HIDDEN, LATENT, LAYERS, DROPOUT = 10, 128, 32, 2, 0.5
 BATCH = 256
-TRAINERS = ("one Python step a tick", "the same with arvae's settings", "arvae, mixed measures included")
+TRAINERS = (
+    "reference trainer, one Python step per tick", "the same with arvae's settings", "arvae, with mixed measures",
+)  # fmt: skip
 
 
 class UsualVae(nn.Module):
-    """The reference's kind of network: one Python step a tick."""
+    """The network of the reference trainer, with one step in Python per tick."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,16 +103,16 @@ class UsualVae(nn.Module):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", default="bach")
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=5, help="of both in turn; the medians count")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--until", type=float, help="a token accuracy on validation tunes")
+    parser.add_argument("--corpus", default="bach", help="the corpus to train on")
+    parser.add_argument("--steps", type=int, default=20, help="training steps in each round")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of both trainers in turns; medians are shown")
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
+    parser.add_argument("--until", type=float, help="measure the time to this token accuracy instead")
     options = parser.parse_args()
     if options.until is not None:
         ours, usual = our_time(options.corpus, options.until), usual_time(options.corpus, options.until)
-        times = f"arvae {ours:.0f} s, one Python step a tick {usual:.0f} s, {usual / ours:.0f} times"
-        print(f"to token accuracy {options.until}, judging left out: {times}")
+        times = f"arvae {ours:.0f} s, reference trainer {usual:.0f} s, {usual / ours:.0f} times as long"
+        print(f"to token accuracy {options.until}, without the time of evaluations: {times}")
         return
     found = speeds(options.corpus, options.rounds, options.steps, options.threads)
     print(f"batch {BATCH}, hidden {HIDDEN}, {options.threads} thread(s), medians of {options.rounds}\n")
@@ -120,8 +122,10 @@ def main() -> None:
 
 
 def speeds(corpus: str, rounds: int, steps: int, threads: int) -> list[float]:
-    """Measures a second of TRAINERS, medians. The rounds of the first come before the others': what arvae sets for its
-    process (processor.py) cannot all be taken back."""
+    """The median speed of each of TRAINERS, in measures a second.
+
+    The rounds of the first trainer come first, because not all settings of arvae (system/machine.py) can be undone.
+    """
     specs = [attributes.find(name) for name in attributes.PAPER]
     train = split(registry.load(corpus).examples(specs, [Meter(4)])).train
     usual, ours = usual_step(train.inputs, train.attributes), our_step(train.inputs, train.attributes, specs)
@@ -133,7 +137,7 @@ def speeds(corpus: str, rounds: int, steps: int, threads: int) -> list[float]:
 
 
 def measure(step: Callable[[], None], steps: int) -> float:
-    """Measures a second."""
+    """The speed of a training step, in measures a second."""
     step()
     started = time.perf_counter()
     for _ in range(steps):
@@ -142,7 +146,7 @@ def measure(step: Callable[[], None], steps: int) -> float:
 
 
 def our_time(corpus: str, accuracy: float) -> float:
-    """Seconds that plain AR-VAE with the usual options takes to it; validation measures of 4/4."""
+    """Seconds that arvae's plain AR-VAE takes to a token accuracy on validation measures in 4/4."""
     specs = [attributes.find(name) for name in attributes.PAPER]
     parts = split(registry.load(corpus).examples(specs, [Meter(4)]))
     processor.settle(1)
@@ -151,12 +155,12 @@ def our_time(corpus: str, accuracy: float) -> float:
     trainer = Trainer(model, parts.train, parts.valid, options, tokens_right, Mixer(specs, 0.5))
     for report in trainer.run():
         if report.valid and report.valid["tokens"] >= accuracy:
-            return report.seconds  # what judging took is not in it
+            return report.seconds  # without the time of the evaluations
     raise SystemExit(f"arvae did not reach {accuracy} in {trainer.seconds:.0f} s")
 
 
 def usual_time(corpus: str, accuracy: float, every: int = 100, most: int = 20_000) -> float:
-    """The same of the other trainer, with its published learning rate; processor time, of one thread."""
+    """The same for the reference trainer, with its published learning rate, in CPU seconds of one thread."""
     specs = [attributes.find(name) for name in attributes.PAPER]
     parts = split(registry.load(corpus).examples(specs, [Meter(4)]))
     torch.manual_seed(0)
@@ -171,7 +175,7 @@ def usual_time(corpus: str, accuracy: float, every: int = 100, most: int = 20_00
         print(f"{spent:.0f} s, {right:.4f}", file=sys.stderr, flush=True)
         if right >= accuracy:
             return spent
-    raise SystemExit(f"the other trainer did not reach {accuracy} in {spent:.0f} s")
+    raise SystemExit(f"the reference trainer did not reach {accuracy} in {spent:.0f} s")
 
 
 def tokens_right(wanted: Tensor, got: Tensor) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The held-out tunes of a corpus as melodies, for the other benchmarks."""
+"""Load the held-out tunes of a corpus as melodies. Other benchmarks import this module; it is not a program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from arvae_music.vae.examples import Examples, split
 
 
 def held_out(corpus: str, part: str, most: int | None = None) -> list[Melody]:
-    """The tunes of the `valid` or `test` part; the same split as `arvae train` makes."""
+    """The tunes of the `valid` or `test` part, in the split that `arvae train` makes; at most `most`, evenly spread."""
     data = registry.load(corpus)
     specs = [attributes.find(name) for name in attributes.PAPER]
     examples: Examples = getattr(split(data.examples(specs)), part)

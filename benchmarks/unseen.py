@@ -4,8 +4,8 @@
     python benchmarks/unseen.py essenFolksong --models bach,folk
     python benchmarks/unseen.py essenFolksong --models bach,folk,runs/both
 
-For each tune, the benchmark measures the share of tokens that a model reconstructs, as `--model auto` does to choose
-a model (library.fit). Measures in meters that a model does not support count as wrong. The row `auto` uses, for each
+For each tune, the benchmark measures the share of tokens that a model reconstructs, as `--model auto` does to choose a
+model (library.fit). Measures in meters that a model does not support count as wrong. The row `auto` uses, for each
 tune, the best of the models listed so far; a further model is useful if it raises this row. The tunes are evenly spread
 over the corpus.
 """
@@ -26,9 +26,9 @@ from arvae_music.vae.examples import spread
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus")
-    parser.add_argument("--models", default="bach,folk")
-    parser.add_argument("--tunes", type=int, default=400)
+    parser.add_argument("corpus", help="the name of a corpus that was built")
+    parser.add_argument("--models", default="bach,folk", help="models or run folders, separated by commas")
+    parser.add_argument("--tunes", type=int, default=400, help="the number of tunes to evaluate")
     options = parser.parse_args()
     data = registry.load(options.corpus).examples([])
     pieces = np.unique(data.pieces)
