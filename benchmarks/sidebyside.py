@@ -91,10 +91,12 @@ def train(melodies: Sequence[Path], rounds: int) -> list[Row]:
     command = arvae("train", "bach", "--epochs", "4", "-o", str(folder), "--overwrite", "--quiet")
     memory = run(command)[1]
     return [
-        ("training, measures/s", f"{ours:.0f}", f"reference trainer, one Python step per tick: {usual:.0f}", f"{ours / usual:.1f}", ">= 10"),
-        ("the same, the reference trainer with arvae's PyTorch settings", f"{ours:.0f}", f"{same:.0f}", f"{ours / same:.1f}", ""),
+        ("training, measures/s", f"{ours:.0f}", f"reference trainer, one Python step per tick: {usual:.0f}",
+         f"{ours / usual:.1f}", ">= 10"),
+        ("the same, the reference trainer with arvae's PyTorch settings", f"{ours:.0f}", f"{same:.0f}",
+         f"{ours / same:.1f}", ""),
         ("peak memory of `arvae train bach`", f"{memory:.0f} MB", "", "", "<= 1,200 MB"),
-    ]
+    ]  # fmt: skip
 
 
 def corpus(melodies: Sequence[Path], rounds: int) -> list[Row]:
@@ -142,7 +144,7 @@ def arvae(*words: str) -> list[str]:
     return [sys.executable, "-m", "arvae_music.cli", *words]
 
 
-# A new process inherits the peak memory of its parent until it executes a program. So a small process starts the program.
+# A new process inherits its parent's peak memory until it executes a program. So a small process starts the program.
 LAUNCH = """
 import json, os, resource, subprocess, sys, time
 started = time.perf_counter()

@@ -1,19 +1,19 @@
-"""Goes on with a finished run of `arvae train` on music. Writes RUN/model.safetensors anew, and RUN/config.json where
-the network grows.
+"""Continue the training of a finished run of `arvae train` on music, with the objective aligned.
 
     python scripts/refine_model.py runs/folk --minutes 50 --flow-minutes 6 --wide 64
-    python scripts/refine_model.py runs/folk --start folk           from the packaged model on, in a new folder
+    python scripts/refine_model.py runs/folk --start folk           continue the bundled model in a new folder
 
-One after another, each for its time:
+RUN/model.safetensors is replaced, and RUN/config.json too if the network grows. Up to three phases follow one another,
+each for its number of minutes:
 
-    --minutes           all of it once more, at a new learning rate
-    --flow-minutes      the flow alone, whose fit is what keeps an edit's other dimensions free of the attributes; it
-                        ends with the weights that were best on held-out measures
-    --decoder-minutes   decoder and flow, which come up with an encoder that stays as it is; the decoder alone with
-                        --weights flow=0
+    --minutes           the whole model is trained, with a new learning rate
+    --flow-minutes      only the flow is fitted, which removes attribute information from the other dimensions. It ends
+                        with the weights that were best on held-out measures
+    --decoder-minutes   the decoder and the flow are trained while the encoder is frozen, so that they can adapt to it;
+                        with --weights flow=0, only the decoder
 
-The model's metadata has an entry a round, `refined`. In those that have no `weights`, older ones, --decoder-minutes was
-the decoder's alone.
+The model's metadata has a list `refined` with one entry for each use of this script. Older entries have no `weights`;
+there, --decoder-minutes trained the decoder alone.
 """
 
 from __future__ import annotations
@@ -49,70 +49,71 @@ from arvae_music.vae.examples import Examples, distinct, spread
 from arvae_music.vae.model import Posterior, posteriors
 from arvae_music.version import __version__
 
-MOST_EPOCHS = 1_000_000  # the clock ends it
-FLOOR = 0.02  # share of the learning rate at the end
-ROWS = 100_000  # that the flow is fitted to
-JUDGED = 2_000  # held-out measures that the flow is judged on, at most
-STEPS = 500  # between two judgements
+MOST_EPOCHS = 1_000_000  # never reached: the minutes end the training
+FLOOR = 0.02  # share of the learning rate at the end of the flow's fit
+ROWS = 100_000  # encoded rows that the flow is fitted to
+JUDGED = 2_000  # the largest number of held-out measures on which the flow is evaluated
+STEPS = 500  # steps from one evaluation to the next
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--start", metavar="MODEL", help="make RUN, of a packaged model of music")
-    parser.add_argument("--corpus", help="what to go on with, where RUN is made; the model's own if left out")
-    parser.add_argument("--minutes", type=float, default=17.0)
-    parser.add_argument("--flow-minutes", type=float, default=4.0)
-    parser.add_argument("--decoder-minutes", type=float, default=0.0)
-    parser.add_argument("--weights", default="", help="of the objective, others than its own: policy=4,drift=3,flow=0")
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--beta", type=float, help="the run's own if left out")
-    parser.add_argument("--wide", type=int, help="features of z for the decoder; new ones begin without weight")
-    parser.add_argument("--each-tick", action="store_true", help="a beat tells each tick its own; at first nothing")
-    parser.add_argument("--seed", type=int, default=7)
-    asked = parser.parse_args()
-    if asked.corpus and not asked.start:
-        parser.error("--corpus is for a run that --start makes: this one goes on with its own")
-    given = [each.split("=") for each in asked.weights.split(",") if each]
+    parser.add_argument("run", type=Path, help="the folder of the run")
+    parser.add_argument("--start", metavar="MODEL", help="make the folder RUN from a bundled model of music")
+    parser.add_argument("--corpus", help="with --start: the corpus to train on (default: that of the model)")
+    parser.add_argument("--minutes", type=float, default=17.0, help="for the whole model (default: 17)")
+    parser.add_argument("--flow-minutes", type=float, default=4.0, help="for the flow alone (default: 4)")
+    parser.add_argument("--decoder-minutes", type=float, default=0.0, help="for decoder and flow (default: 0)")
+    parser.add_argument("--weights", default="", help="weights that replace the objective's: policy=4,drift=3,flow=0")
+    parser.add_argument("--batch", type=int, default=256, help="measures a step (default: 256)")
+    parser.add_argument("--learning-rate", type=float, default=2e-3, help="default: 0.002")
+    parser.add_argument("--beta", type=float, help="weight of the KL divergence (default: that of the run)")
+    parser.add_argument("--wide", type=int, help="features of z for the decoder; the weights of new ones start at 0")
+    parser.add_argument("--each-tick", action="store_true", help="each tick gets its own input; its weights start at 0")
+    parser.add_argument("--seed", type=int, default=7, help="default: 7")
+    arguments = parser.parse_args()
+    if arguments.corpus and not arguments.start:
+        parser.error("--corpus needs --start: an existing run is continued on its own corpus")
+    given = [each.split("=") for each in arguments.weights.split(",") if each]
     if not {each[0] for each in given} <= {each.name for each in fields(Weights)} or any(len(e) != 2 for e in given):
-        parser.error(f"--weights {asked.weights}: give NAME=VALUE of {', '.join(e.name for e in fields(Weights))}")
+        names = ", ".join(e.name for e in fields(Weights))
+        parser.error(f"--weights {arguments.weights}: write NAME=VALUE, where NAME is one of {names}")
     processor.settle(1)
-    if asked.start:
-        begin(asked.run, asked.start, asked.corpus)
-    plan = RunFolder(asked.run).read_plan()
-    beta = plan.options.beta if asked.beta is None else asked.beta
+    if arguments.start:
+        begin(arguments.run, arguments.start, arguments.corpus)
+    plan = RunFolder(arguments.run).read_plan()
+    beta = plan.options.beta if arguments.beta is None else arguments.beta
     options = replace(
-        plan.options, epochs=MOST_EPOCHS, batch=asked.batch, beta=beta, seed=asked.seed,
-        learning_rate=asked.learning_rate,
+        plan.options, epochs=MOST_EPOCHS, batch=arguments.batch, beta=beta, seed=arguments.seed,
+        learning_rate=arguments.learning_rate,
     )  # fmt: skip
-    wide = plan.dims.wide if asked.wide is None else asked.wide
+    wide = plan.dims.wide if arguments.wide is None else arguments.wide
     if wide < plan.dims.wide:
-        raise SystemExit(f"{asked.run} has {plan.dims.wide} features of z: --wide can add some, not take any away")
-    dims = replace(plan.dims, wide=wide, each_tick=plan.dims.each_tick or asked.each_tick)
+        raise SystemExit(f"{arguments.run} has {plan.dims.wide} features of z; --wide must be at least as large")
+    dims = replace(plan.dims, wide=wide, each_tick=plan.dims.each_tick or arguments.each_tick)
     larger = dims != plan.dims
     plan = replace(plan, options=options, dims=dims)
     data = datasets.load(plan.corpus, plan.attributes)
-    seed_all(asked.seed, 0, 0)
+    seed_all(arguments.seed, 0, 0)
     trainer = MEASURES.trainer(plan, data, torch.device("cpu"))
-    before = checkpoint.read(asked.run)
+    before = checkpoint.read(arguments.run)
     trainer.model.load_state_dict(grown(from_checkpoint(before).state_dict(), trainer.model.state_dict()))
     if not isinstance(trainer.objective, Aligned):
-        raise SystemExit(f"{asked.run} was trained with {options.objective}, and only aligned has a flow")
+        raise SystemExit(f"{arguments.run} was trained with {options.objective}; only runs of aligned can be refined")
     weights = trainer.objective.weights
     weights = replace(weights, **{name: float(value) for name, value in given})
     trainer.objective = changed(trainer.objective, weights=weights, start=0.0, finish=1.0, eased=1.0)
-    train(trainer, asked.minutes)
-    if asked.flow_minutes:
-        fit_flow(trainer, trainer.objective, data.split.valid, asked.flow_minutes, asked.learning_rate)
+    train(trainer, arguments.minutes)
+    if arguments.flow_minutes:
+        fit_flow(trainer, trainer.objective, data.split.valid, arguments.flow_minutes, arguments.learning_rate)
     trainer.objective = changed(trainer.objective, finish=0.0)
-    train(trainer, asked.decoder_minutes)
+    train(trainer, arguments.decoder_minutes)
     refined = {
-        "minutes": asked.minutes,
-        "flow_minutes": asked.flow_minutes,
-        "decoder_minutes": asked.decoder_minutes,
-        "batch": asked.batch,
-        "learning_rate": asked.learning_rate,
+        "minutes": arguments.minutes,
+        "flow_minutes": arguments.flow_minutes,
+        "decoder_minutes": arguments.decoder_minutes,
+        "batch": arguments.batch,
+        "learning_rate": arguments.learning_rate,
         "beta": beta,
         "weights": asdict(weights),
         "steps": trainer.step,
@@ -124,15 +125,15 @@ def main() -> None:
         "made": time.strftime("%Y-%m-%d"), "valid": trainer.judge(),
     }  # fmt: skip
     made = MEASURES.checkpoint(plan, data, trainer, training, provenance)
-    checkpoint.write(asked.run / checkpoint.MODEL_FILE, made, overwrite=True)
+    checkpoint.write(arguments.run / checkpoint.MODEL_FILE, made, overwrite=True)
     if larger:
-        RunFolder(asked.run).write_plan(plan)
+        RunFolder(arguments.run).write_plan(plan)
 
 
 def begin(run: Path, model: str, corpus: str | None) -> None:
-    """A run's folder as it was when the packaged model was made."""
+    """Make a run folder from a bundled model, with the options with which it was trained."""
     if run.exists():
-        raise SystemExit(f"{run} is there already: --start makes a new folder")
+        raise SystemExit(f"{run} exists; --start needs the name of a new folder")
     made = checkpoint.read(model)
     training, dims = made.metadata.training, MEASURES.read_dims(made.metadata.dims)
     options = TrainingOptions(**{each.name: training[each.name] for each in fields(TrainingOptions)})
@@ -142,7 +143,7 @@ def begin(run: Path, model: str, corpus: str | None) -> None:
 
 
 def changed(objective: Aligned, **changes: Any) -> Aligned:
-    """The same with `changes`, and with what it remembers."""
+    """A copy of an objective with `changes`, and with its running means."""
     made = replace(objective, **changes)
     for name, value in objective.memory.items():
         made.memory[name].copy_(value)
@@ -150,7 +151,7 @@ def changed(objective: Aligned, **changes: Any) -> Aligned:
 
 
 def train(trainer: Trainer, minutes: float) -> None:
-    """So long, what is not frozen."""
+    """Train the parts of the model that are not frozen for so many minutes."""
     if not minutes:
         return
     trainer.options, trainer.seconds = replace(trainer.options, minutes=minutes), 0.0
@@ -160,8 +161,10 @@ def train(trainer: Trainer, minutes: float) -> None:
 
 
 def grown(weights: dict[str, Tensor], into: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`weights` of a network in those of one that has more features of z, or tells each tick its own: what reads or
-    tells the new is 0 at first."""
+    """Copy the weights of a network into those of a larger one, which has more features of z or inputs for each tick.
+
+    The weights that use the new features are 0, so that the larger network computes the same.
+    """
     found = {name: value.clone() for name, value in into.items()}
     for name, value in weights.items():
         if not name.startswith("decoder.widen"):
@@ -171,8 +174,11 @@ def grown(weights: dict[str, Tensor], into: dict[str, Tensor]) -> dict[str, Tens
 
 
 def fit_flow(trainer: Trainer, objective: Aligned, held_out: Examples, minutes: float, learning_rate: float) -> None:
-    """Fit it to the encoder as it is, by maximum likelihood, on rows that are encoded once. Of a small corpus it learns
-    what is so there alone: it ends with the weights that were best on `held_out`, be they those that it began with."""
+    """Fit the flow by maximum likelihood to a frozen encoder, on rows that are encoded once.
+
+    On a small corpus the flow overfits. So it ends with the weights that were best on `held_out`, which may be those
+    that it began with.
+    """
     model, flow, random = trainer.model, trainer.model.flow, np.random.default_rng(trainer.options.seed)
     assert flow is not None
     judged = _held_out(trainer, held_out)
@@ -206,7 +212,7 @@ def fit_flow(trainer: Trainer, objective: Aligned, held_out: Examples, minutes: 
 
 
 def _held_out(trainer: Trainer, held_out: Examples) -> tuple[Batch, Posterior]:
-    """At most JUDGED different ones, with exact codes, as the encoder sees them."""
+    """At most JUDGED distinct held-out examples with their exact codes, and their posteriors."""
     at = distinct(held_out)
     chosen = held_out.take(at[spread(len(at), JUDGED)])
     arrays = (chosen.inputs, chosen.attributes, trainer.codes(chosen.attributes))
@@ -217,7 +223,7 @@ def _held_out(trainer: Trainer, held_out: Examples) -> tuple[Batch, Posterior]:
 
 @torch.no_grad()
 def _encoded(trainer: Trainer) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """ROWS rows as training draws them: inputs, values, and the posterior's means and log-variances."""
+    """About ROWS rows, drawn as in training: inputs, values, and the means and log-variances of their posteriors."""
     parts = []
     for _ in range(math.ceil(ROWS / trainer.options.batch)):
         rows = trainer.batch()

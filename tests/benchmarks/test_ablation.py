@@ -27,7 +27,7 @@ def test_all_variants_are_known_before_anything_is_done(
     with pytest.raises(SystemExit) as raised:
         ablation.main()
     assert raised.value.code == 2
-    assert "there is no alinged, loos; there are plain, conditional," in capsys.readouterr().err
+    assert "unknown alinged, loos; the variants are plain, conditional," in capsys.readouterr().err
 
 
 def test_a_digest_is_of_the_variant_and_of_the_constants(ablation: ModuleType, monkeypatch: pytest.MonkeyPatch):

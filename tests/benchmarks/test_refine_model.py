@@ -77,7 +77,7 @@ def test_weights_that_there_are_not_are_named(
         with pytest.raises(SystemExit) as raised:
             call(refine_model, monkeypatch, work / "run", "--weights", wrong)
         assert raised.value.code == 2
-        assert "give NAME=VALUE of policy, flow, keep" in capsys.readouterr().err
+        assert "NAME is one of policy, flow, keep" in capsys.readouterr().err
 
 
 def test_a_corpus_is_for_a_run_that_it_makes(
@@ -86,7 +86,7 @@ def test_a_corpus_is_for_a_run_that_it_makes(
     with pytest.raises(SystemExit) as raised:
         call(refine_model, monkeypatch, work / "run", "--corpus", "folk")
     assert raised.value.code == 2
-    assert "--corpus is for a run that --start makes" in capsys.readouterr().err
+    assert "--corpus needs --start" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("learning_rate", [3e-3, 30.0])
