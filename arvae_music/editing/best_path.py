@@ -19,7 +19,7 @@ import numpy as np
 from ..arrays import Floats, Ints, Row, Rows
 from ..music.tokens import FIRST_PITCH, HOLD, ends_in
 from .cost import EDIT, Prices
-from .ties import Key, Place
+from .ties import EditableMeasure, Key
 
 IMPOSSIBLE = 1e9  # a tie to nothing
 BAN = 1e6  # for what may be chosen only where there is nothing else
@@ -46,12 +46,12 @@ class Candidates(Protocol):
 
 
 def choices_of(
-    rows: Sequence[Row | None], places: Iterable[Place], found: Mapping[Key, Candidates], form: bool
+    rows: Sequence[Row | None], measures: Iterable[EditableMeasure], found: Mapping[Key, Candidates], form: bool
 ) -> list[Choice | None]:
     """A melody's rows, and candidates by the keys of the places where it may change; elsewhere the row is the only
     candidate. With `form`, measures of one form get the same candidate."""
     numbers = {key: n for n, key in enumerate(found)}
-    keys = {place.index: place.key for place in places}
+    keys = {measure.index: measure.key for measure in measures}
     choices: list[Choice | None] = []
     for i, row in enumerate(rows):
         if row is None:
@@ -67,15 +67,15 @@ def choices_of(
 def transition(before: Choice, after: Choice, prices: Prices = EDIT) -> Floats:
     """(n before, n after): what the barline between them costs."""
     leaves, enters = ends_in(before.rows)[:, None], after.rows[:, 0].astype(np.int64)[None]
-    left, entered = int(ends_in(before.original[None])[0]), int(after.original[0])
+    ending_before, entered = int(ends_in(before.original[None])[0]), int(after.original[0])
     both = (leaves >= FIRST_PITCH) & (enters >= FIRST_PITCH)
     gap = np.abs(enters - leaves)
-    had = abs(entered - left) if left >= FIRST_PITCH and entered >= FIRST_PITCH else 0
+    had = abs(entered - ending_before) if ending_before >= FIRST_PITCH and entered >= FIRST_PITCH else 0
     cost = np.where(both, prices.wide_barline * np.maximum(gap - max(had, EASY_LEAP), 0), 0.0)
     cost += np.where(both & (gap == 0) & (had > 0), prices.struck_again, 0.0)
     held = enters == HOLD
     if entered == HOLD:
-        cost += np.where(held, np.where(leaves == left, 0.0, prices.moved_tie), prices.broken_tie)
+        cost += np.where(held, np.where(leaves == ending_before, 0.0, prices.moved_tie), prices.broken_tie)
     else:
         cost += np.where(held, prices.new_tie, 0.0)
     nothing_to_tie = held & (leaves < FIRST_PITCH) & (leaves != HOLD)
@@ -107,18 +107,18 @@ def best_path(choices: Sequence[Choice | None], steps: Sequence[Floats | None] |
 
 def _repeated(choices: Sequence[Choice | None]) -> dict[int, list[int]]:
     """Where every form stands that occurs more than once."""
-    places: dict[int, list[int]] = {}
+    measures: dict[int, list[int]] = {}
     for i, choice in enumerate(choices):
         if choice is not None and choice.form >= 0:
-            places.setdefault(choice.form, []).append(i)
-    return {form: at for form, at in places.items() if len(at) > 1}
+            measures.setdefault(choice.form, []).append(i)
+    return {form: at for form, at in measures.items() if len(at) > 1}
 
 
 def _fixed(costs: Sequence[Floats], at: Sequence[int], price: Floats) -> list[Floats]:
     """The costs with those of all but the candidate of least `price` raised, in all places of a form."""
     raised = BAN * (np.arange(len(price)) != np.argmin(price))
-    places = set(at)
-    return [cost + raised if i in places else cost for i, cost in enumerate(costs)]
+    measures = set(at)
+    return [cost + raised if i in measures else cost for i, cost in enumerate(costs)]
 
 
 def _jointly(at: Sequence[int], costs: Sequence[Floats], steps: Sequence[Floats | None]) -> Floats:

@@ -80,7 +80,7 @@ class Problem:
     rows: Rows  # (g, t)
     wanted: Floats  # (g, k) raw values, NaN where free
     tie: npt.NDArray[np.int8]  # (g,) see locks.opening_allowed
-    leave: Ints  # (g,) what must sound at the end (an unedited measure is tied to it), or -1
+    ending: Ints  # (g,) what must sound at the end (an unedited measure is tied to it), or -1
 
 
 @dataclass(frozen=True)
