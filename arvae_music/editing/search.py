@@ -36,7 +36,7 @@ from ..networks.decoding import ProbabilityCache, surprise
 from ..networks.runtime import Runtime
 from .candidates import _MIX, Pool, _fingerprint, _keys, _nth_cost, _rank_in_group
 from .cost import Judge, Problem
-from .taste import crooked, fitting, leaps, repeats
+from .taste import fitting, leaps, mixed_beats, repeats
 from .ties import opening_allowed
 
 ALIKE = 2  # at most so many candidates that miss by the same values
@@ -91,7 +91,7 @@ class Search:
         self.drift = judge.prices.drift * judge.drift_weights(problem.wanted) / judge.sd
         self.pitches = self._pitches()
         self.repeats, self.leaps = repeats(problem.rows), leaps(problem.rows)
-        self.crooked, self.fitting = crooked(problem.rows, problem.meter), fitting(problem.rows)
+        self.mixed_beats, self.fitting = mixed_beats(problem.rows, problem.meter), fitting(problem.rows)
         self.token_prices = self._token_prices()
         self.probabilities = ProbabilityCache(runtime, problem.meter)
         beats = self.probabilities.beats(problem.rows)
@@ -143,7 +143,7 @@ class Search:
         """(n,) the cost of new leaps, of new beats that mix thirds with quarters, and of new repeated notes."""
         prices = self.judge.prices
         cost = prices.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
-        cost += prices.crooked * np.maximum(crooked(rows, self.problem.meter) - self.crooked[group], 0)
+        cost += prices.mixed_beats * np.maximum(mixed_beats(rows, self.problem.meter) - self.mixed_beats[group], 0)
         total: Floats = cost + prices.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
         return total
 

@@ -66,8 +66,11 @@ def price(asked: Problem, row: list[int], by: Judge, nats: float | None = None) 
 
 ROW = [C, HOLD, HOLD, D, HOLD, HOLD, E, HOLD, HOLD, HOLD, HOLD, HOLD]
 NOTHING = dict.fromkeys(
-    ("miss", "missed", "drift", "tick", "semitone", "nat", "outside", "rest", "leap", "crooked", "tie", "repeat"), 0.0
-)
+    (
+        "miss", "missed", "drift", "tick", "semitone", "nat", "outside", "rest", "leap", "mixed_beats", "tie", "repeat",
+    ),
+    0.0,
+)  # fmt: skip
 
 
 def changed(**ticks: int) -> list[int]:
@@ -100,9 +103,9 @@ def test_the_original_costs_what_it_misses():
         ("outside", changed(t3=FIS), 1),
         ("outside", changed(t3=FIS, t9=FIS), 2),
         ("outside", changed(t9=G), 0),
-        ("crooked", changed(t2=E, t3=HOLD), 0),  # thirds alone
-        ("crooked", changed(t2=E), 1),  # a third and two quarters
-        ("crooked", changed(t1=E, t2=REST, t3=HOLD, t8=D, t11=D), 2),
+        ("mixed_beats", changed(t2=E, t3=HOLD), 0),  # thirds alone
+        ("mixed_beats", changed(t2=E), 1),  # a third and two quarters
+        ("mixed_beats", changed(t1=E, t2=REST, t3=HOLD, t8=D, t11=D), 2),
         ("rest", changed(t3=REST, t9=REST), 2),
         ("rest", changed(t3=HOLD), 0),
         ("leap", changed(t9=C - 8), 3),  # a twelfth down, nine are easy
