@@ -38,6 +38,31 @@ class Pool:
         return self.take(_cheapest(self.group, self.cost, count))
 
 
+@dataclass(frozen=True)
+class Unevaluated:
+    """Candidates whose attributes have not been measured and whose surprise is a guess."""
+
+    group: Ints  # (n,)
+    rows: Rows  # (n, t)
+    nats: Floats  # (n,) guessed surprise
+    token_cost: Floats  # (n,) the cost of their tokens, see Search._token_prices
+    key: npt.NDArray[np.uint64]  # (n,) hashes of group and row
+
+    def take(self, at: Array) -> Unevaluated:
+        return Unevaluated(self.group[at], self.rows[at], self.nats[at], self.token_cost[at], self.key[at])
+
+
+@dataclass(frozen=True)
+class Parents:
+    """Candidates that the model has evaluated, and that small changes start from."""
+
+    pool: Pool
+    key: npt.NDArray[np.uint64]  # (n,) hashes of group and row
+    changed: Ints  # (n,) how many ticks differ from the original
+    token_cost: Floats  # (n,) the cost of their tokens
+    table: Floats  # (n, t, v) log-probabilities
+
+
 def _nth_cost(pool: Pool, n: int, groups: int) -> Floats:
     """(groups,) the cost of the nth best candidate of each group; infinite for a group with fewer candidates. The pool
     must be sorted by group, then cost."""

@@ -27,14 +27,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from ..arrays import Array, Floats, Ints, Mask, Rows
 from ..music.keys import OCTAVE
 from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, ends_in, onsets
 from ..networks.decoding import ProbabilityCache, surprise
 from ..networks.runtime import Runtime
-from .candidates import _MIX, Pool, _fingerprint, _keys, _nth_cost, _rank_in_group
+from .candidates import _MIX, Parents, Pool, Unevaluated, _fingerprint, _keys, _nth_cost, _rank_in_group
 from .cost import Judge, Problem
 from .taste import fitting, leaps, mixed_beats, repeats
 from .ties import opening_allowed
@@ -54,31 +53,6 @@ class Effort:
     rounds: int = 14  # at most; a measure usually needs one round for each tick that must change, and one more
     favourites: int = 6  # pitches tried where no note starts: the most probable ones
     slack: float = 3.0  # candidates that cost this much more than the best hit are dropped; barlines seldom cost more
-
-
-@dataclass(frozen=True)
-class _Unevaluated:
-    """Candidates whose attributes have not been measured and whose surprise is a guess."""
-
-    group: Ints  # (n,)
-    rows: Rows  # (n, t)
-    nats: Floats  # (n,) guessed surprise
-    token_cost: Floats  # (n,) the cost of their tokens, see Search._token_prices
-    key: npt.NDArray[np.uint64]  # (n,) hashes of group and row
-
-    def take(self, at: Array) -> _Unevaluated:
-        return _Unevaluated(self.group[at], self.rows[at], self.nats[at], self.token_cost[at], self.key[at])
-
-
-@dataclass(frozen=True)
-class _Parents:
-    """Candidates that the model has evaluated, and that small changes start from."""
-
-    pool: Pool
-    key: npt.NDArray[np.uint64]  # (n,) hashes of group and row
-    changed: Ints  # (n,) how many ticks differ from the original
-    token_cost: Floats  # (n,) the cost of their tokens
-    table: Floats  # (n, t, v) log-probabilities
 
 
 class Search:
@@ -107,7 +81,7 @@ class Search:
 
     def add(self, group: Ints, rows: Rows) -> None:
         """Add proposals to the pool, without those that break a lock."""
-        self._admit(_Unevaluated(group, rows, self.nats[group], self._token_cost(group, rows), _keys(group, rows)))
+        self._admit(Unevaluated(group, rows, self.nats[group], self._token_cost(group, rows), _keys(group, rows)))
 
     def run(self) -> Pool:
         """Improve the pool until no change helps. Returns the `effort.kept` best candidates of each group, in order."""
@@ -169,7 +143,7 @@ class Search:
         fits: Mask = self.fitting[group[:, None], rows]
         return fits
 
-    def _admit(self, children: _Unevaluated) -> None:
+    def _admit(self, children: Unevaluated) -> None:
         """Add candidates to the pool, without those that break a lock.
 
         Their cost is first computed with the guessed surprise. The model then computes the exact surprise of the most
@@ -203,7 +177,7 @@ class Search:
         self.pool_limits = _nth_cost(hits, self.effort.kept, groups)  # (g,) what costs more than this is dropped
         self.hit_limits = _nth_cost(hits, 1, groups) + self.effort.slack
 
-    def _unseen(self, children: _Unevaluated) -> Ints:
+    def _unseen(self, children: Unevaluated) -> Ints:
         """Indices of the candidates that the model has not evaluated yet. Of several equal ones, the one with the least
         guessed surprise is taken."""
         known = np.sort(np.fromiter(self.evaluated, dtype=np.uint64, count=len(self.evaluated)))
@@ -259,13 +233,13 @@ class Search:
 
     # ------------------------------------------------------------------------------ small changes
 
-    def _small_changes(self, beam: Pool) -> _Unevaluated:
+    def _small_changes(self, beam: Pool) -> Unevaluated:
         """All candidates that one change of a row in the beam makes, without the hopeless ones."""
         keys = _keys(beam.group, beam.rows)
         self.improved.update(keys.tolist())
         table = self.probabilities.at(np.stack([self.evaluated[key] for key in keys.tolist()]))
         changed, token_cost = self._changed(beam.group, beam.rows), self._token_cost(beam.group, beam.rows)
-        parents = _Parents(beam, keys, changed, token_cost, table)
+        parents = Parents(beam, keys, changed, token_cost, table)
         kinds = [
             self._with_tokens(parents, *self._token_changes(beam, table)),
             self._with_tokens(parents, *self._onset_shifts(beam)),
@@ -279,9 +253,9 @@ class Search:
         parent, rows, nats = self._paired_moves(beam, table)
         kinds.append(self._from_rows(beam.group[parent], rows, nats))
         parts = [vars(kind) for kind in kinds]
-        return _Unevaluated(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+        return Unevaluated(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
-    def _with_tokens(self, parents: _Parents, parent: Ints, *changes: tuple[Ints, Ints]) -> _Unevaluated:
+    def _with_tokens(self, parents: Parents, parent: Ints, *changes: tuple[Ints, Ints]) -> Unevaluated:
         """The promising children of `parent` (n,). Each pair of `changes` gives a tick (n,) and its new token (n,).
 
         Most children are hopeless. Their cost is therefore computed from their parents' before any row is made.
@@ -301,13 +275,13 @@ class Search:
         rows = beam.rows[parent[promising]]
         for tick, token in changes:
             rows[np.arange(len(rows)), tick[promising]] = token[promising]
-        return _Unevaluated(group[promising], rows, nats[promising], token_cost[promising], key[promising])
+        return Unevaluated(group[promising], rows, nats[promising], token_cost[promising], key[promising])
 
-    def _from_rows(self, group: Ints, rows: Rows, nats: Floats) -> _Unevaluated:
+    def _from_rows(self, group: Ints, rows: Rows, nats: Floats) -> Unevaluated:
         """The promising ones of some whole rows, whose token cost is not known yet."""
         promising = self._promising(group, self._changed(group, rows), nats)
         group, rows = group[promising], rows[promising]
-        return _Unevaluated(group, rows, nats[promising], self._token_cost(group, rows), _keys(group, rows))
+        return Unevaluated(group, rows, nats[promising], self._token_cost(group, rows), _keys(group, rows))
 
     def _token_changes(self, beam: Pool, table: Floats) -> tuple[Ints, tuple[Ints, Ints]]:
         """Replace the token of one tick. A note gets any pitch in reach, HOLD or REST; a rest gets HOLD or one of the

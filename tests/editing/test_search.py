@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 import arvae_music
 from arvae_music.arrays import Row
-from arvae_music.editing.candidates import Pool, _keys, _nth_cost
+from arvae_music.editing.candidates import Pool, Unevaluated, _keys, _nth_cost
 from arvae_music.editing.cost import Judge, Prices, Problem, judge_of
 from arvae_music.editing.locks import Locks
-from arvae_music.editing.search import REACH, Effort, Search, _Unevaluated
+from arvae_music.editing.search import REACH, Effort, Search
 from arvae_music.library import Model
 from arvae_music.music.attributes import PAPER, evaluate
 from arvae_music.music.keys import in_key
@@ -182,7 +182,7 @@ def test_of_equal_candidates_the_best_guess_counts_once_and_none_that_the_model_
     one, other = changed(t9=G), changed(t9=F)
     rows = np.array([one, other, one, ROW, one, other], dtype=np.int16)
     group, guess = np.array([0, 0, 0, 0, 1, 1]), np.array([3.0, 2.0, 1.0, 0.0, 5.0, 4.0])
-    moves = _Unevaluated(group, rows, guess, guess, _keys(group, rows))
+    moves = Unevaluated(group, rows, guess, guess, _keys(group, rows))
     assert made._unseen(moves).tolist() == [1, 2, 4, 5]
     made.add(group[:1], rows[:1])
     assert made._unseen(moves).tolist() == [1, 4, 5]
