@@ -48,12 +48,12 @@ OUT = "The benchmark's folder.  [default: runs/benchmark-CORPUS]"
 
 Corpus = Annotated[str, common.corpus_option("A corpus name, as for arvae train.")]
 Objectives = Annotated[str, _in_runs(metavar="all|NAME,...", help=OBJECTIVES)]
-Seeds = Annotated[int, _in_runs(min=1, help="Runs of each objective, with seeds from 0.")]
-Minutes = Annotated[float | None, _in_runs(min=0.001, help=LIMIT)]
-Epochs = Annotated[int | None, _in_runs(min=1, help=EPOCHS)]
-Batch = Annotated[int | None, _in_runs(min=2, help="Examples per step.  [default: as for arvae train]")]
+Seeds = Annotated[int, _in_runs(min=1, metavar="N", help="Runs of each objective, with seeds from 0.")]
+Minutes = Annotated[float | None, _in_runs(min=0.001, metavar="MINUTES", help=LIMIT)]
+Epochs = Annotated[int | None, _in_runs(min=1, metavar="N", help=EPOCHS)]
+Batch = Annotated[int | None, _in_runs(min=2, metavar="N", help="Examples per step.  [default: as for arvae train]")]
 Out = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help=OUT)]
-Device = Annotated[str, _in_runs(help="auto, cpu or cuda.")]
+Device = Annotated[str, _in_runs(metavar="auto|cpu|cuda", help="Where to train; auto takes a GPU if there is one.")]
 
 
 def benchmark(

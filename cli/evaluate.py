@@ -5,9 +5,10 @@
     arvae evaluate runs/bach --fail-under control=0.95 --fail-under measures=0.85 --fail-over leakage=0.3
     arvae evaluate mnist --part test
 
-The figures are explained in evaluation/ (evaluate.py, control.py, metrics.py), and for images in images/evaluation.py.
-A threshold names a figure of the headline. If one is not kept, the exit code is 1, and a message after the table names
-it. The default part is the validation part: choose and tune on that, and use `test` for the final report.
+evaluation/ explains the figures (evaluate.py, control.py, metrics.py), and images/evaluation.py those of images.
+A threshold names a figure of the headline. If the model fails a threshold, the exit code is 1, and a message after the
+table names the threshold. The default part is the validation part: choose and tune on that, and use `test` for the
+final report.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ Corpus = Annotated[str | None, common.corpus_option("A built corpus.  [default: 
 Html = Annotated[Path | None, common.in_output("--html", metavar="FILE", help="Write a report with plots.")]
 
 _threshold = partial(typer.Option, metavar="NAME=X", rich_help_panel="Thresholds")
-Under = Annotated[list[str] | None, _threshold(help="Exit 1 if a figure is lower (repeatable).")]
-Over = Annotated[list[str] | None, _threshold(help="Exit 1 if drift, leakage, ... is higher (repeatable).")]
+Under = Annotated[list[str] | None, _threshold(help="Exit with 1 if this figure is lower (repeatable).")]
+Over = Annotated[list[str] | None, _threshold(help="Exit with 1 if this figure is higher, as for drift (repeatable).")]
 
 
 def evaluate(
@@ -56,7 +57,12 @@ def evaluate(
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> int:
-    """Measure how well a model's sliders work: control, drift, leakage, reconstruction, and the published metrics."""
+    """Measure how well a model's sliders work.
+
+    Control is the correlation of requested with achieved values, drift the change of other attributes, and leakage how
+    well the latent dimensions without an attribute predict the attributes. Reconstruction and the metrics of the paper
+    are measured too.
+    """
     expect_part(part)
     if html is not None and html.exists() and not overwrite:
         raise OutputError("exists already", where=str(html), remedy="give --overwrite, or another name with --html")

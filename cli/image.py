@@ -1,7 +1,7 @@
 """`arvae image`: the sliders of an image model, for PNG files of handwritten digits and of sprites.
 
 Names of outputs, overwriting, exit codes, --json and --dry-run work as for melodies (shared/placing.py). Without
---model the packaged model is used whose images have the size of the file.
+--model, the commands use the bundled model for images of the file's size.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from ..errors import UsageError
 from ..system import outputs
 from ..system.outputs import Planned
 from .shared import batches, common, completion, pictures, placing
-from .shared.sliders import ImageSliders, Set, chosen
+from .shared.sliders import ImageSliders, Set, targets_from
 
 if TYPE_CHECKING:
     from ..images.edit import Mode
     from ..music.sliders import Target
 
 GIF = ".gif"
-STEPS, WAY = 9, 8  # of a traversal; of an interpolation
+TRAVERSAL_STEPS, INTERPOLATION_STEPS = 9, 8  # the default numbers of images
 
 image_app = typer.Typer(no_args_is_help=True, help="Edit, interpolate and traverse images: digits and sprites.")
 
@@ -40,8 +40,10 @@ Start = Annotated[
     Path | None,
     typer.Option("--image", metavar="FILE", help="Start from this image.  [default: an image drawn with --seed]"),
 ]
-Steps = Annotated[int, typer.Option(min=2, metavar="N", help="Images for each attribute.")]
-Way = Annotated[int, typer.Option("--steps", min=3, metavar="N", help="Images from each input to the next, inclusive.")]
+TraversalSteps = Annotated[int, typer.Option(min=2, metavar="N", help="Images for each attribute.")]
+InterpolationSteps = Annotated[
+    int, typer.Option("--steps", min=3, metavar="N", help="Images from each input to the next, including both.")
+]
 
 EXAMPLES = {
     "edit": (
@@ -49,10 +51,10 @@ EXAMPLES = {
         ("arvae image edit digit.png --slant -10deg --keep area", "10 degrees to the left, with the same area"),
     ),
     "interpolate": (
-        ("arvae image interpolate a.png b.png", "a strip of images: a-b.8-steps.png"),
-        ("arvae image interpolate a.png b.png -o way.gif", "a GIF that runs there and back"),
+        ("arvae image interpolate a.png b.png", "a row of images in one file: a-b.8-steps.png"),
+        ("arvae image interpolate a.png b.png -o way.gif", "an animation that runs from a to b and back"),
     ),
-    "traverse": (("arvae image traverse mnist", "a grid of attributes by steps: mnist.traverse.png"),),
+    "traverse": (("arvae image traverse mnist", "one row for each attribute: mnist.traverse.png"),),
 }
 
 
@@ -65,7 +67,7 @@ def edit(
     set_: Set = None,
     keep: common.Keep = None,
     mode: common.Mode = "guided",
-    model: common.Model = None,
+    model: pictures.Model = None,
     seed: common.Seed = 0,
     jobs: common.Jobs = None,
     writing: common.Writing,
@@ -73,7 +75,7 @@ def edit(
     """Move the sliders of images. A TARGET is written as for melodies (arvae edit --help)."""
     from ..images.edit import MODES, targets_of
 
-    wanted = chosen(sliders, set_)
+    wanted = targets_from(sliders, set_)
     if not wanted:
         raise UsageError("there is nothing to change", remedy="give a slider, for instance --thickness +1.5")
     places = pictures.expand(files)
@@ -87,7 +89,7 @@ def edit(
     plans = pictures.plan(requests, writing)
     work = partial(_edit, model=name, targets=targets, keep=kept, mode=mode, seed=seed, dry_run=writing.dry_run)
     source, streams = placing.source_of, placing.uses_streams(plans)
-    return batches.run_told(plans, work, jobs, name=source, json=writing.json, streams=streams)
+    return batches.run_and_report(plans, work, jobs, name=source, json=writing.json, streams=streams)
 
 
 def _edit(
@@ -99,8 +101,8 @@ def _edit(
     mode: Mode,
     seed: int,
     dry_run: bool,
-) -> batches.Told | Literal[False]:
-    """Edit one image, in any process; False if its output is there already."""
+) -> batches.ItemReport | Literal[False]:
+    """Edit one image, in any process. Returns False if its output exists already and is skipped."""
     from ..images.edit import edit as edit_picture
     from ..images.pictures import png, read
     from ..images.summaries import edit_json, edit_lines
@@ -115,7 +117,7 @@ def _edit(
     lines = [*edit_lines(result, trained, seed), placing.wrote(plan.place, dry_run)]
     about = {"input": str(source), "output": None if dry_run else str(plan.place)}
     data = {**about, **edit_json(result, trained, targets, keep, mode, seed)}
-    return batches.Told([str(source), *(f"  {line}" for line in lines)], [data], plan.place == "-")
+    return batches.ItemReport([str(source), *(f"  {line}" for line in lines)], [data], plan.place == "-")
 
 
 @image_app.command()
@@ -123,12 +125,12 @@ def interpolate(
     ctx: typer.Context,
     files: pictures.Pictures,
     *,
-    steps: Way = WAY,
-    model: common.Model = None,
+    steps: InterpolationSteps = INTERPOLATION_STEPS,
+    model: pictures.Model = None,
     seed: common.Seed = 0,
     writing: common.Writing,
 ) -> int:
-    """Draw the images between two or more, as a strip (PNG) or an animation (GIF)."""
+    """Draw the images between two or more images, in a row (PNG) or as an animation (GIF)."""
     from ..images.edit import between
     from ..images.pictures import gif, png, read, strip
     from ..images.summaries import interpolation_json
@@ -157,11 +159,11 @@ def traverse(
     model: Source,
     *,
     image: Start = None,
-    steps: Steps = STEPS,
+    steps: TraversalSteps = TRAVERSAL_STEPS,
     seed: common.Seed = 0,
     writing: common.Writing,
 ) -> int:
-    """Draw a grid: in each row one attribute's code runs through the values of the corpus, and the others stay."""
+    """Draw a grid of images. In each row, one attribute runs through the values of the corpus."""
     from ..images.edit import start, traversal
     from ..images.model import load
     from ..images.pictures import grid, png, read

@@ -1,7 +1,8 @@
 """`arvae inspect`: a file's voices, the melody and why it was chosen, and the attributes of every measure.
 
-Look before you edit: `arvae edit` leaves the measures alone that are listed as untouched. `(C4)` is a note tied over
-from the measure before. --json prints an array with an object for every file.
+Inspect a file before you edit it: the table says which measures arvae cannot read, and `arvae edit` leaves these
+unchanged. `(C4)` is a note that is tied over from the measure before. --json prints an array with an object for each
+file.
 """
 
 from __future__ import annotations

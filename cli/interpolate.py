@@ -2,7 +2,7 @@
 
 The first and the last step are the inputs, note for note; --steps counts both. Every step is a new file of one track
 with the tempo, the meter and the instrument of the first input, because its other tracks would not fit the second
-melody. The velocity runs from one input's median to the next one's. Notes stand on the grid, as written; a pickup and
+melody. The velocity moves from one input's median to the next one's. Notes start exactly on the grid. A pickup and
 an incomplete last measure are filled up with rests. `arvae_music.editing.interpolate` describes how measures, lengths
 and keys are matched, and which melodies are refused.
 """
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 STEPS = 8
 EXAMPLES = (
-    ("arvae interpolate a.mid b.mid", "a-b.steps/a-b.01.mid to a-b.08.mid, and a contact sheet"),
-    ("arvae interpolate a.mid b.mid --steps 16 --one", "one long file, step after step: a-b.16-steps.mid"),
+    ("arvae interpolate a.mid b.mid", "a-b.steps/a-b.01.mid to a-b.08.mid, and a page that plays them"),
+    ("arvae interpolate a.mid b.mid --steps 16 --one", "one file with all steps in a row: a-b.16-steps.mid"),
     ("arvae interpolate a.mid b.mid c.mid", "from a to b, and on from b to c"),
 )
 
-Steps = Annotated[int, typer.Option(min=3, metavar="N", help="Melodies from each input to the next, inclusive.")]
-One = Annotated[bool, common.in_output("--one", help="One long file, step after step, instead of a folder.")]
+Steps = Annotated[int, typer.Option(min=3, metavar="N", help="Melodies from each input to the next, including both.")]
+One = Annotated[bool, common.in_output("--one", help="Write one file with all steps in a row, instead of a folder.")]
 
 
 def interpolate(
-    files: common.Inputs,
+    files: common.SingleInputs,
     *,
     steps: Steps = STEPS,
     bars: Bars = None,
@@ -101,4 +101,4 @@ def _report(
     voices = [f"{song.name}: {melody_line(song)}" for song in songs]
     place = plans[0].place if len(plans) == 1 else f"{Path(plans[0].place).parent}/ ({len(plans)} files)"
     lines = [*voices, f"model: {title}", *step_lines(rows, path.ends), placing.wrote(place, writing.dry_run)]
-    placing.teller(plans)("\n".join(lines))
+    placing.printer_for(plans)("\n".join(lines))

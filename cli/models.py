@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..vae.checkpoint import Checkpoint
     from ..vae.metadata import Metadata
 
-LISTED = {  # figures of the evaluation, of which the first that exists is shown, and the title of their column
+LISTED = {  # the columns about quality: the first of these figures that the evaluation has, and the column's title
     ("tokens", "pixels"): "reconstruction",
     ("guided.exact_mean",): "exact",
     ("leakage",): "leakage",

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 
 def run_session(session: Session, *, resume: bool, threads: int = 1, as_json: bool = False, hint: bool = True) -> int:
-    """Train to the end, or to Ctrl-C; the exit code. `hint`: say at the end how to try the model out."""
+    """Train to the end or until Ctrl-C. Returns the exit code. With `hint`, the last message says how to try the
+    model."""
     machine.settle(threads)
     session.begin(resume=resume)
     if session.is_over:
         common.say(
-            f"{session.folder.path} has run to its end, step {session.trainer.step}: there is nothing to go on with"
+            f"the run in {session.folder.path} is finished at step {session.trainer.step}: there is nothing to resume"
         )
         return 0
     domain = domain_of(session.plan.corpus)
@@ -54,14 +55,15 @@ def _say_end(session: Session, stopped: bool, hint: bool) -> None:
     path = session.folder.model
     if stopped:
         again = f"arvae train {session.plan.corpus} -o {session.folder.path} --resume"
-        common.say(f"stopped at step {session.trainer.step}; {path} is usable, and `{again}` goes on")
+        common.say(f"stopped at step {session.trainer.step}; {path} is usable, and `{again}` continues the run")
     else:
         trial = domain_of(session.plan.corpus).trial.format(run=session.folder.path)
         common.say(f"wrote {path}" + (f"; try `{trial}`" if hint else ""))
 
 
 class _Progress:
-    """A live line on a terminal, a line at each judgement elsewhere, nothing with --quiet or --json."""
+    """Shows the progress: a live table on a terminal, elsewhere a line after each validation, and nothing with --quiet
+    or --json."""
 
     def __init__(self, domain: Domain, wanted: bool) -> None:
         self.domain = domain

@@ -33,7 +33,7 @@ EPOCHS_HELP = (
     f"Passes over the corpus.  [default: bach {EPOCHS['bach']}, folk {EPOCHS['folk']}, "
     f"images as many as fit into 15 minutes, other corpora about {STEPS} steps]"
 )
-MINUTES = "Training time in minutes; the learning rate is scheduled over it."
+MINUTES = "Train for this time. The learning rate follows its schedule over it."
 BATCH = "Examples per step, over all processes.  [default: 128; sprites 64]"
 RATE = (
     "Peak learning rate of Adam; cosine schedule with warm-up, once for each training phase.  "
@@ -53,7 +53,7 @@ GAMMA = (
 )
 DELTA = "Steepness of the tanh in the attribute loss.  [default: 10; sprites 2, mnist 1]"
 LATENT = "Latent dimensions.  [default: 32; sprites 10, mnist 16]"
-HIDDEN = "Hidden size of the beat GRUs; for images, of the layer next to the code.  [default: 128; images 256]"
+HIDDEN = "Hidden size of the beat GRUs, or, for images, of the layer next to the code.  [default: 128; images 256]"
 TICK_HIDDEN = "Hidden size of the tick GRUs (not for images).  [default: 64]"
 DROPOUT = "Share of the decoder's inputs that are dropped (not for images).  [default: 0.1]"
 
@@ -63,23 +63,24 @@ Out = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Resume the run in that folder, with its own options.")]
 Attributes = Annotated[list[str] | None, _in_objective("--attribute", "-a", metavar="NAME", help=ATTRIBUTES)]
+Device = Annotated[str, _in_training(metavar="auto|cpu|cuda", help="Where to train; auto takes a GPU if there is one.")]
 
 
 @dataclass(frozen=True)
-class Given:
-    """The options of a run's plan; None leaves one at its default for the corpus."""
+class PlanOptions:
+    """The options of a run's plan. None stands for the default of the corpus."""
 
-    epochs: Annotated[int | None, _in_training(min=1, help=EPOCHS_HELP)] = None
-    batch: Annotated[int | None, _in_training(min=2, help=BATCH)] = None
-    learning_rate: Annotated[float | None, _in_training(min=0.0, help=RATE)] = None
-    beta: Annotated[float | None, _in_objective(min=0.0, help=BETA)] = None
-    gamma: Annotated[float | None, _in_objective(min=0.0, help=GAMMA)] = None
-    delta: Annotated[float | None, _in_objective(min=0.0, help=DELTA)] = None
-    latent: Annotated[int | None, _in_network(min=1, help=LATENT)] = None
-    hidden: Annotated[int | None, _in_network(min=1, help=HIDDEN)] = None
-    tick_hidden: Annotated[int | None, _in_network(min=1, help=TICK_HIDDEN)] = None
-    token_dropout: Annotated[float | None, _in_network(min=0.0, max=0.99, help=DROPOUT)] = None
-    mix: Annotated[float | None, _in_training(min=0.0, max=1.0, help=MIX)] = None
+    epochs: Annotated[int | None, _in_training(min=1, metavar="N", help=EPOCHS_HELP)] = None
+    batch: Annotated[int | None, _in_training(min=2, metavar="N", help=BATCH)] = None
+    learning_rate: Annotated[float | None, _in_training(min=0.0, metavar="X", help=RATE)] = None
+    beta: Annotated[float | None, _in_objective(min=0.0, metavar="X", help=BETA)] = None
+    gamma: Annotated[float | None, _in_objective(min=0.0, metavar="X", help=GAMMA)] = None
+    delta: Annotated[float | None, _in_objective(min=0.0, metavar="X", help=DELTA)] = None
+    latent: Annotated[int | None, _in_network(min=1, metavar="N", help=LATENT)] = None
+    hidden: Annotated[int | None, _in_network(min=1, metavar="N", help=HIDDEN)] = None
+    tick_hidden: Annotated[int | None, _in_network(min=1, metavar="N", help=TICK_HIDDEN)] = None
+    token_dropout: Annotated[float | None, _in_network(min=0.0, max=0.99, metavar="X", help=DROPOUT)] = None
+    mix: Annotated[float | None, _in_training(min=0.0, max=1.0, metavar="X", help=MIX)] = None
 
 
 def train(
@@ -90,11 +91,11 @@ def train(
     overwrite: common.Overwrite = False,
     attribute: Attributes = None,
     objective: Annotated[str | None, _in_objective(metavar="NAME", help=OBJECTIVE)] = None,
-    given: Given,
-    minutes: Annotated[float | None, _in_training(min=0.01, help=MINUTES)] = None,
+    given: PlanOptions,
+    minutes: Annotated[float | None, _in_training(min=0.01, metavar="MINUTES", help=MINUTES)] = None,
     seed: common.Seed = 0,
-    device: Annotated[str, _in_training(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int, _in_training(min=1, help=THREADS)] = 1,
+    device: Device = "auto",
+    threads: Annotated[int, _in_training(min=1, metavar="N", help=THREADS)] = 1,
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 from ..errors import UsageError
 from ..system import inputs
 from .shared import batches, common, placing, sources
-from .shared.sliders import Kept, MelodySliders, Set, chosen
+from .shared.sliders import Kept, MelodySliders, Set, targets_from
 
 if TYPE_CHECKING:
     from ..reports.contact_sheet import Card
@@ -26,14 +26,14 @@ EXAMPLES = (
     ("arvae vary melody.mid -n 16 --amount 0.5", "16 variations that replace half of the notes"),
     ("arvae vary melody.mid -n 8 --density +2notes", "8 variations with two more notes in each measure"),
     ("arvae vary melody.mid --grid density=-1:1:5,contour=-2:2:5", "25 edits, one for each pair of values (in sd)"),
-    ("arvae vary tunes/ -r -n 4 -o varied/", "a folder in, a folder with the same sub-folders out"),
+    ("arvae vary tunes/ -r -n 4 -o varied/", "all files of a folder; the output keeps its sub-folders"),
 )
 
-GRID = "Edits at every point of a grid, in sd: density=-1:1:5,contour=-2:2:5."
+GRID = "Edit at every point of a grid, in sd; density=-1:1:5 is 5 values from -1 to 1."
 FOLDER = "The folder of all outputs.  [default: melody.variations/ beside melody.mid]"
 
 Count = Annotated[
-    int | None, common.in_how("--count", "-n", min=1, metavar="N", help=f"How many.  [default: {COUNT}]")
+    int | None, common.in_how("--count", "-n", min=1, metavar="N", help=f"Number of variations.  [default: {COUNT}]")
 ]
 Amount = Annotated[float, common.in_how(metavar="SHARE", help="Share of the notes that are replaced, up to 1.")]
 Grid = Annotated[str | None, common.in_how(metavar="NAME=LO:HI:COUNT,...", help=GRID)]
@@ -64,9 +64,10 @@ def vary(
 ) -> int:
     """Write variations of a melody that keep its character, or a grid of edits.
 
-    Sliders shift all variations. A TARGET is written as for arvae edit; sd means standard deviations of the corpus.
+    With sliders, the melody is edited first, and the variations are of the edited melody. A TARGET is written as for
+    arvae edit; one sd is one standard deviation of the attribute in the model's corpus.
     """
-    targets = chosen(sliders, set_)
+    targets = targets_from(sliders, set_)
     places = inputs.expand_inputs(files, recursive=recursive)
     from ..editing.vary import VaryRequest
     from ..music.sliders import grid_points
@@ -91,7 +92,7 @@ def vary(
     def name(item: Item) -> str:
         return str(item.place)
 
-    return batches.run_told(items, work, jobs, name=name, json=writing.json, streams=streams, conclude=conclude)
+    return batches.run_and_report(items, work, jobs, name=name, json=writing.json, streams=streams, conclude=conclude)
 
 
 @dataclass(frozen=True)
@@ -103,22 +104,22 @@ class _Work:
     voice: common.Voice
     variations: Variations
 
-    def __call__(self, item: Item) -> batches.Told:
+    def __call__(self, item: Item) -> batches.ItemReport:
         from ..reports.summaries import melody_line
 
         song = sources.read_song(item.place, self.voice)
         recalled = self.variations.recall(item, song)
         if recalled is not None:
-            return self._told([f"{song.name}: skipped, all {len(recalled)} files exist"], recalled)
+            return self._item_report([f"{song.name}: skipped, all {len(recalled)} files exist"], recalled)
         model, title = sources.model_for(self.model, song.melody, self.runtime)
         cards, lines = self.variations.make(item, song, model)
         count = f"{len(cards)} file{'s' if len(cards) != 1 else ''}"
         wrote = placing.wrote(f"{count} to {self.variations.folder}/", self.variations.dry_run)
-        told = [f"melody: {melody_line(song)}", f"model: {title}", *lines, wrote]
-        return self._told([song.name, *(f"  {line}" for line in told)], cards)
+        lines = [f"melody: {melody_line(song)}", f"model: {title}", *lines, wrote]
+        return self._item_report([song.name, *(f"  {line}" for line in lines)], cards)
 
-    def _told(self, lines: list[str], cards: list[Card]) -> batches.Told:
-        return batches.Told(lines, [card.row for card in cards], made=cards)
+    def _item_report(self, lines: list[str], cards: list[Card]) -> batches.ItemReport:
+        return batches.ItemReport(lines, [card.row for card in cards], made=cards)
 
 
 def _write_index(variations: Variations, cards: list[Card]) -> None:

@@ -1,10 +1,12 @@
-"""The best way through a melody: one candidate for every measure, chosen so that the measures still join.
+"""The best path through a melody: one candidate for every measure, chosen so that neighbours join over the barlines.
 
-The search prices each candidate. `transition` adds a price for what a pair of neighbours does to the barline between
-them: a tie that is broken or made, a new leap, a note that is newly repeated. `best_path` finds the cheapest way with
-Viterbi's algorithm (1967). Measures of one form get the same candidate: each set of them takes the one whose best paths
-through all its places cost least together, and then the rest is solved again. Where two sets cannot stand beside each
-other with what they took, the set that could not stay together chooses first.
+The search gives each candidate a cost. `transition` adds a cost for each pair of neighbours: for a tie over the barline
+that is broken or made, for a new leap, for a note that is newly repeated. `best_path` finds the cheapest path with
+Viterbi's algorithm (1967).
+
+Measures of one form (repeated measures) must get the same candidate. Each form takes the candidate whose best paths
+through all its measures have the least total cost; the rest is then solved again. If a form still ends up with
+different candidates, because two forms do not join with the candidates that they took, that form chooses first.
 """
 
 from __future__ import annotations
@@ -19,25 +21,25 @@ import numpy as np
 from ..arrays import Floats, Ints, Row, Rows
 from ..music.tokens import FIRST_PITCH, HOLD, ends_in
 from .cost import EDIT, Prices
-from .ties import Key, Place
+from .ties import EditableMeasure, Key
 
-IMPOSSIBLE = 1e9  # a tie to nothing
-BAN = 1e6  # for what may be chosen only where there is nothing else
-EASY_LEAP = 4  # semitones
+IMPOSSIBLE = 1e9  # the cost of a tie to nothing
+BAN = 1e6  # the cost of a candidate that may be chosen only if there is no other
+EASY_LEAP = 4  # semitones; a leap over the barline up to this size is free
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One measure's candidates: rows (n, t), the first of `rows` need not be the original; cost (n,)."""
+    """The candidates of one measure."""
 
-    original: Rows  # (t,)
+    original: Rows  # (t,) the measure in the input melody, which need not be a candidate
     rows: Rows  # (n, t)
     cost: Floats  # (n,)
     form: int  # measures of equal `form` get the same candidate; -1 for none
 
 
 class Candidates(Protocol):
-    """What a measure may become."""
+    """Candidates of a measure with their costs."""
 
     @property
     def rows(self) -> Rows: ...  # (n, t)
@@ -46,12 +48,13 @@ class Candidates(Protocol):
 
 
 def choices_of(
-    rows: Sequence[Row | None], places: Iterable[Place], found: Mapping[Key, Candidates], form: bool
+    rows: Sequence[Row | None], measures: Iterable[EditableMeasure], found: Mapping[Key, Candidates], form: bool
 ) -> list[Choice | None]:
-    """A melody's rows, and candidates by the keys of the places where it may change; elsewhere the row is the only
-    candidate. With `form`, measures of one form get the same candidate."""
+    """The choices for every measure of a melody, from its rows and the candidates by the keys of the measures that may
+    change. A measure that may not change has its row as the only candidate. With `form`, measures of one form must get
+    the same candidate."""
     numbers = {key: n for n, key in enumerate(found)}
-    keys = {place.index: place.key for place in places}
+    keys = {measure.index: measure.key for measure in measures}
     choices: list[Choice | None] = []
     for i, row in enumerate(rows):
         if row is None:
@@ -59,23 +62,23 @@ def choices_of(
         elif i not in keys:
             choices.append(Choice(row, row[None], np.zeros(1), -1))
         else:
-            here = found[keys[i]]
-            choices.append(Choice(row, here.rows, here.cost, numbers[keys[i]] if form else -1))
+            candidates = found[keys[i]]
+            choices.append(Choice(row, candidates.rows, candidates.cost, numbers[keys[i]] if form else -1))
     return choices
 
 
 def transition(before: Choice, after: Choice, prices: Prices = EDIT) -> Floats:
-    """(n before, n after): what the barline between them costs."""
+    """(n before, n after): the cost of the barline between each pair of candidates."""
     leaves, enters = ends_in(before.rows)[:, None], after.rows[:, 0].astype(np.int64)[None]
-    left, entered = int(ends_in(before.original[None])[0]), int(after.original[0])
+    ending_before, entered = int(ends_in(before.original[None])[0]), int(after.original[0])
     both = (leaves >= FIRST_PITCH) & (enters >= FIRST_PITCH)
     gap = np.abs(enters - leaves)
-    had = abs(entered - left) if left >= FIRST_PITCH and entered >= FIRST_PITCH else 0
+    had = abs(entered - ending_before) if ending_before >= FIRST_PITCH and entered >= FIRST_PITCH else 0
     cost = np.where(both, prices.wide_barline * np.maximum(gap - max(had, EASY_LEAP), 0), 0.0)
     cost += np.where(both & (gap == 0) & (had > 0), prices.struck_again, 0.0)
     held = enters == HOLD
     if entered == HOLD:
-        cost += np.where(held, np.where(leaves == left, 0.0, prices.moved_tie), prices.broken_tie)
+        cost += np.where(held, np.where(leaves == ending_before, 0.0, prices.moved_tie), prices.broken_tie)
     else:
         cost += np.where(held, prices.new_tie, 0.0)
     nothing_to_tie = held & (leaves < FIRST_PITCH) & (leaves != HOLD)
@@ -84,46 +87,47 @@ def transition(before: Choice, after: Choice, prices: Prices = EDIT) -> Floats:
 
 
 def joins(choices: Sequence[Choice | None]) -> list[Floats | None]:
-    """What every barline costs: to be handed to `best_path` where only the candidates' own costs change."""
+    """The costs of all barlines. Pass them to `best_path` to solve several times with different costs of candidates."""
     return [transition(a, b) if a is not None and b is not None else None for a, b in itertools.pairwise(choices)]
 
 
 def best_path(choices: Sequence[Choice | None], steps: Sequence[Floats | None] | None = None) -> list[int]:
-    """Which candidate of each measure; 0 for None, a measure that passes through and joins nothing."""
+    """The index of the best candidate of each measure. For None, a measure that arvae cannot read, the index is 0."""
     steps = joins(choices) if steps is None else steps
     costs: list[Floats] = [np.zeros(1) if choice is None else choice.cost.astype(np.float64) for choice in choices]
     repeated = _repeated(choices)
     while True:
         settled, through = costs, _min_marginals(costs, steps) if repeated else []
         for at in repeated.values():
-            settled = _fixed(settled, at, np.sum([through[i] for i in at], axis=0))
+            settled = _with_choice(settled, at, np.sum([through[i] for i in at], axis=0))
         path = _viterbi(settled, steps)
-        parted = next((form for form, at in repeated.items() if len({path[i] for i in at}) > 1), None)
-        if parted is None:
+        split = next((form for form, at in repeated.items() if len({path[i] for i in at}) > 1), None)
+        if split is None:
             return path
-        at = repeated.pop(parted)  # it chooses before the others, what can stand in all its places
-        costs = _fixed(costs, at, _jointly(at, costs, steps))
+        at = repeated.pop(split)  # this form now chooses first, among candidates that fit all its measures at once
+        costs = _with_choice(costs, at, _joint_costs(at, costs, steps))
 
 
 def _repeated(choices: Sequence[Choice | None]) -> dict[int, list[int]]:
-    """Where every form stands that occurs more than once."""
-    places: dict[int, list[int]] = {}
+    """The indices of the measures of each form that occurs more than once."""
+    measures: dict[int, list[int]] = {}
     for i, choice in enumerate(choices):
         if choice is not None and choice.form >= 0:
-            places.setdefault(choice.form, []).append(i)
-    return {form: at for form, at in places.items() if len(at) > 1}
+            measures.setdefault(choice.form, []).append(i)
+    return {form: at for form, at in measures.items() if len(at) > 1}
 
 
-def _fixed(costs: Sequence[Floats], at: Sequence[int], price: Floats) -> list[Floats]:
-    """The costs with those of all but the candidate of least `price` raised, in all places of a form."""
+def _with_choice(costs: Sequence[Floats], at: Sequence[int], price: Floats) -> list[Floats]:
+    """The costs after a form has chosen: in all its measures, every candidate but the one with the least `price` is
+    banned."""
     raised = BAN * (np.arange(len(price)) != np.argmin(price))
-    places = set(at)
-    return [cost + raised if i in places else cost for i, cost in enumerate(costs)]
+    measures = set(at)
+    return [cost + raised if i in measures else cost for i, cost in enumerate(costs)]
 
 
-def _jointly(at: Sequence[int], costs: Sequence[Floats], steps: Sequence[Floats | None]) -> Floats:
-    """For each candidate of a form, the cost of the best path that has it in all its places. What is best in each
-    place, the others being free, may be what cannot stand beside itself."""
+def _joint_costs(at: Sequence[int], costs: Sequence[Floats], steps: Sequence[Floats | None]) -> Floats:
+    """For each candidate of a form, the cost of the best path that has it in all measures of the form. The sum of its
+    best paths through the single measures can be wrong, because a candidate may not join with itself."""
     prices = []
     for candidate in range(len(costs[at[0]])):
         fixed = list(costs)
@@ -152,7 +156,7 @@ def _viterbi(costs: Sequence[Floats], steps: Sequence[Floats | None]) -> list[in
 
 
 def _sweep(costs: Sequence[Floats], steps: Sequence[Floats | None]) -> tuple[list[Floats], list[Ints]]:
-    """Cheapest cost up to each candidate, and which candidate before it that comes from."""
+    """For each candidate, the cost of the cheapest path up to it, and the candidate before it on that path."""
     totals: list[Floats] = []
     origins: list[Ints] = []
     for i, cost in enumerate(costs):

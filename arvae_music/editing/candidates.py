@@ -1,4 +1,8 @@
-"""Candidates for measures, and how the best of them are picked."""
+"""Candidates for measures, and functions that select the best of them.
+
+A group is one distinct measure of the melody. Candidates of all groups lie in the same arrays, and `group` (n,) gives
+the group of each. A candidate's nats are its surprise: the negative log-probability of its tokens under the model.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +22,8 @@ class Pool:
     rows: Rows  # (n, t)
     values: Floats  # (n, k)
     cost: Floats  # (n,)
-    nats: Floats  # (n,) surprise to the model
-    hit: Mask  # (n,) whether it misses nothing
+    nats: Floats  # (n,) surprise under the model
+    hit: Mask  # (n,) whether the candidate meets every request
 
     def take(self, at: Array) -> Pool:
         return Pool(self.group[at], self.rows[at], self.values[at], self.cost[at], self.nats[at], self.hit[at])
@@ -29,22 +33,48 @@ class Pool:
         return Pool(**{name: np.concatenate([mine[name], theirs[name]]) for name in mine})
 
     def best(self, count: int) -> Pool:
-        """The `count` cheapest of each group."""
-        return self.take(_first_of(self.group, self.cost, count))
+        """The `count` cheapest candidates of each group."""
+
+        return self.take(_cheapest(self.group, self.cost, count))
 
 
-def _nth(pool: Pool, n: int, groups: int) -> Floats:
-    """(groups,) what the nth best of each group costs, of a pool sorted by group, then cost; infinite where there are
-    not as many."""
+@dataclass(frozen=True)
+class Unevaluated:
+    """Candidates whose attributes have not been measured and whose surprise is a guess."""
+
+    group: Ints  # (n,)
+    rows: Rows  # (n, t)
+    nats: Floats  # (n,) guessed surprise
+    token_cost: Floats  # (n,) the cost of their tokens, see Search._token_prices
+    key: npt.NDArray[np.uint64]  # (n,) hashes of group and row
+
+    def take(self, at: Array) -> Unevaluated:
+        return Unevaluated(self.group[at], self.rows[at], self.nats[at], self.token_cost[at], self.key[at])
+
+
+@dataclass(frozen=True)
+class Parents:
+    """Candidates that the model has evaluated, and that small changes start from."""
+
+    pool: Pool
+    key: npt.NDArray[np.uint64]  # (n,) hashes of group and row
+    changed: Ints  # (n,) how many ticks differ from the original
+    token_cost: Floats  # (n,) the cost of their tokens
+    table: Floats  # (n, t, v) log-probabilities
+
+
+def _nth_cost(pool: Pool, n: int, groups: int) -> Floats:
+    """(groups,) the cost of the nth best candidate of each group; infinite for a group with fewer candidates. The pool
+    must be sorted by group, then cost."""
     count = np.bincount(pool.group, minlength=groups)
-    found = np.full(groups, np.inf)
+    costs = np.full(groups, np.inf)
     enough = count >= n
-    found[enough] = pool.cost[(np.cumsum(count) - count + n - 1)[enough]]
-    return found
+    costs[enough] = pool.cost[(np.cumsum(count) - count + n - 1)[enough]]
+    return costs
 
 
-def _rank(group: Array) -> Ints:
-    """(n,) sorted groups -> (n,) how many of the same group stand before."""
+def _rank_in_group(group: Array) -> Ints:
+    """(n,) sorted groups -> (n,) the position of each element in its group, from 0."""
     if len(group) == 0:
         return np.zeros(0, dtype=np.int64)
     new = np.ones(len(group), dtype=np.bool_)
@@ -55,41 +85,41 @@ def _rank(group: Array) -> Ints:
 
 
 @dataclass(frozen=True)
-class Found:
-    """Candidates with their model's view: which group, what they cost, how surprising they are."""
+class Archive:
+    """The candidates that an exploration has collected (explore.py)."""
 
-    group: Ints
-    rows: Rows
-    cost: Floats
-    niche: Ints
-    nats: Floats
-    table: Float32s  # (n, t, v)
+    group: Ints  # (n,)
+    rows: Rows  # (n, t)
+    cost: Floats  # (n,)
+    niche: Ints  # (n,) candidates compete only within their niche, such as the number of changed notes
+    nats: Floats  # (n,) surprise under the model
+    table: Float32s  # (n, t, v) the model's log-probabilities
 
-    def take(self, at: Array) -> Found:
-        return Found(**{name: value[at] for name, value in vars(self).items()})
+    def take(self, at: Array) -> Archive:
+        return Archive(**{name: value[at] for name, value in vars(self).items()})
 
-    def join(self, other: Found) -> Found:
+    def join(self, other: Archive) -> Archive:
         theirs = vars(other)
-        return Found(**{name: np.concatenate([value, theirs[name]]) for name, value in vars(self).items()})
+        return Archive(**{name: np.concatenate([value, theirs[name]]) for name, value in vars(self).items()})
 
 
-def _different(group: Ints, rows: Rows) -> Ints:
-    """Indices of the candidates without those that come again, in order."""
+def _unique(group: Ints, rows: Rows) -> Ints:
+    """Indices of the candidates without duplicates, in order."""
     key = np.column_stack([group, rows])
     first: Ints = np.sort(np.unique(key, axis=0, return_index=True)[1])
     return first
 
 
-def _first_of(group: Ints, cost: Floats, count: int) -> Ints:
-    """Indices of the `count` cheapest of each group."""
+def _cheapest(group: Ints, cost: Floats, count: int) -> Ints:
+    """Indices of the `count` cheapest candidates of each group."""
     order = np.lexsort((cost, group))
-    chosen: Ints = order[_rank(group[order]) < count]
+    chosen: Ints = order[_rank_in_group(group[order]) < count]
     return chosen
 
 
-def _drawn(group: Ints, count: int, random: np.random.Generator) -> Ints:
-    """Indices of `count` of each group, chosen at random."""
-    return np.sort(_first_of(group, random.random(len(group)), count))
+def _sampled(group: Ints, count: int, random: np.random.Generator) -> Ints:
+    """Indices of `count` candidates of each group, chosen at random."""
+    return np.sort(_cheapest(group, random.random(len(group)), count))
 
 
 _MIX = np.random.default_rng(0).integers(1, 1 << 62, size=1024, dtype=np.uint64) | np.uint64(1)

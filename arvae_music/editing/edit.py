@@ -9,8 +9,11 @@ is the paper's plain traversal: it takes one decode for each measure and serves 
 measure that already meets the request, so that an edit of zero returns the melody as it was. A silent measure stays
 silent unless the request names a value (`=8notes`).
 
-What the user keeps goes before what the user requests: where both cannot be, the kept attributes stay, the measure gets
-the nearest value that allows it, and `EditResult.missed` counts it.
+Kept attributes have priority over requests. Where a measure cannot satisfy both, the kept attributes stay, the measure
+gets the nearest possible value, and `EditResult.missed` counts the measure.
+
+Words: an sd is one standard deviation of an attribute in the model's corpus. The grain is the smallest step of an
+attribute, such as one note. A tick is the smallest step in time (24 in a measure of 4/4).
 
 The engine sees attributes as black boxes and the model through `runtime.Runtime`. It knows nothing of files.
 """
@@ -39,28 +42,28 @@ from .candidates import Pool
 from .cost import Judge, Problem, judge_of
 from .locks import Locks, expect_room
 from .search import Search
-from .ties import Place, bound_together, find_each, leave_of, tie_of
+from .ties import EditableMeasure, bound_together, ending_of, find_each, tie_of
 
 Mode = Literal["guided", "latent"]
 
-DIGITS = 9  # decimals that reports keep: what lies below is rounding noise
-PROPOSALS = 64  # per measure
+DIGITS = 9  # decimals that reports keep; further decimals are rounding noise
+PROPOSALS = 64  # decoded candidates of each measure
 SILENT = "empty measures"  # why a measure is skipped
 UNKNOWN_METER = "meter not supported by the model:"  # another reason, with the meter
 CHUNK = 64  # measures searched at a time: memory stays flat however long the melody is
-OVERSHOOTS = (0.7, 1.0, 1.4, 2.0)  # of the requested step in the code
-BONUSES = (1.0, 2.5, 4.0, 6.0)  # logits for the original's token
-TEMPERATURES = (0.0, 0.5, 0.8, 1.1)
+OVERSHOOTS = (0.7, 1.0, 1.4, 2.0)  # factors of the requested step of the latent code
+BONUSES = (1.0, 2.5, 4.0, 6.0)  # added to the logit of the original's token
+TEMPERATURES = (0.0, 0.5, 0.8, 1.1)  # of the sampling
 
 
 @dataclass(frozen=True)
 class EditRequest:
     targets: Mapping[str, Target]
-    keep: frozenset[str] = frozenset()  # attributes that go before the targets and never move; latent: only their codes
+    keep: frozenset[str] = frozenset()  # attributes that must not move, not even for a target; latent: only their codes
     locks: frozenset[str] = frozenset()  # see locks.py
     bars: Sequence[tuple[int, int | None]] | None = None  # measure numbers; None: all
     mode: Mode = "guided"
-    form: bool = True  # measures that are the same are edited the same
+    form: bool = True  # repeated measures get the same edit
     strength: float = 1.0  # largest share of a measure that may change
     proposals: int = PROPOSALS
     seed: int = 0
@@ -91,10 +94,10 @@ class BarResult:
     number: int
     meter: Meter
     before: Floats
-    asked: Floats  # what the request names; NaN where it names nothing
-    wanted: Floats  # the same, limited to values that occur in the model's corpus
+    asked: Floats  # (k,) the requested values; NaN where nothing is requested
+    wanted: Floats  # (k,) the same, clamped to the values that occur in the model's corpus
     achieved: Floats
-    hits: Mask  # (k,) within half a grain of the wanted value; True where none is wanted
+    hits: Mask  # (k,) whether the value is within half a grain of the wanted one; True where none is wanted
     changed: bool
 
     @property
@@ -108,12 +111,13 @@ class BarResult:
 
     @property
     def exact(self) -> Mask:
-        """(k,) which have the requested value and not only the nearest in the corpus; True where none was requested."""
+        """(k,) where the requested value is met, and not only the nearest value of the corpus; True where nothing was
+        requested."""
         return self.hits & ~self.clamped
 
     @property
     def short(self) -> Mask:
-        """(k,) where the request is a change by less than half a grain, so that the old value is the nearest."""
+        """(k,) where the request is a change by less than half a grain, so that keeping the old value meets it."""
         stays = np.abs(self.achieved - self.before) < 1e-9
         return self.exact & stays & ~np.isnan(self.asked) & (np.abs(self.asked - self.before) > 1e-9)
 
@@ -127,7 +131,7 @@ class EditResult:
 
     @property
     def missed(self) -> int:
-        """In how many measures the request is not met: what is kept or locked goes before what is requested."""
+        """How many measures do not meet the request, because kept attributes and locks have priority over it."""
         return sum(not bar.hit for bar in self.bars)
 
     def mean(self, part: str, k: int, sizes: Floats) -> float:
@@ -140,23 +144,23 @@ class EditResult:
 
 
 def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
-    """Meet the request where it can be met; the other attributes that the model knows move as little as possible.
+    """Meet the request where possible, and move the model's other attributes as little as possible.
 
-    Raises CheckpointError for an attribute that the model does not know, UsageError for one that it only
-    measures in latent mode.
+    Raises CheckpointError for an attribute that the model does not know, and UsageError in latent mode for an attribute
+    without a latent dimension.
     """
-    asked = [model.metadata.scale(name) for name in [*request.targets, *request.keep]]
-    for scale in asked:
+    named = [model.metadata.scale(name) for name in [*request.targets, *request.keep]]
+    for scale in named:
         if scale.dimension == NOT_CARRIED and request.mode == "latent":
             raise UsageError(f"the model has no latent dimension for {scale.name}", remedy='use mode="guided"')
-    model = model.restricted({*model.metadata.carried, *(scale.name for scale in asked)})
+    model = model.restricted({*model.metadata.carried, *(scale.name for scale in named)})
     tasks, skipped = _tasks(melody, request, model)
-    places = [task.place for task in tasks if task.open]
-    rows = _latent(places, model) if request.mode == "latent" else _guided(melody, places, request, model)
-    differ = [place for place in places if not np.array_equal(rows[place.index], place.row)]
-    changed = melody.with_rows({place.index: rows[place.index] for place in differ})
-    values = evaluate_bars(model.specs, changed, [task.place.index for task in tasks])
-    results = tuple(_result(task, changed, values[task.place.index], model) for task in tasks)
+    measures = [task.measure for task in tasks if task.open]
+    rows = _latent(measures, model) if request.mode == "latent" else _guided(melody, measures, request, model)
+    differ = [measure for measure in measures if not np.array_equal(rows[measure.index], measure.row)]
+    changed = melody.with_rows({measure.index: rows[measure.index] for measure in differ})
+    values = evaluate_bars(model.specs, changed, [task.measure.index for task in tasks])
+    results = tuple(_result(task, changed, values[task.measure.index], model) for task in tasks)
     return EditResult(changed, model.metadata.names, results, skipped)
 
 
@@ -167,16 +171,16 @@ def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
 class _Task:
     """One selected measure."""
 
-    place: Place  # its aim is the values wanted of it
+    measure: EditableMeasure  # its goal is the wanted values (k,)
     number: int
     before: Floats  # (k,)
-    asked: Floats  # (k,) NaN where free
-    open: bool  # whether there is anything to do
+    asked: Floats  # (k,) the requested values; NaN where nothing is requested
+    open: bool  # whether the measure does not meet the request yet
 
     @property
     def silent(self) -> bool:
-        """Nothing sounds in it, from the barline on."""
-        row = self.place.row
+        """Whether nothing sounds in the measure, not even a note that is tied into it."""
+        row = self.measure.row
         return bool(row[0] == REST) and not onsets(row).any()
 
 
@@ -210,15 +214,14 @@ def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Ta
             editable.discard(i)
         else:
             tasks.append(task)
-    changing = {task.place.index for task in tasks if task.open}
+    changing = {task.measure.index for task in tasks if task.open}
     # A measure that already meets the request stays as it is, so the note that is tied into it must stay too.
-    return [
-        replace(task, place=_bound(task.place, melody, editable, changing)) for task in tasks
-    ], skipped
+    return [replace(task, measure=_with_ties(task.measure, melody, editable, changing)) for task in tasks], skipped
 
 
-def _bound(place: Place, melody: Melody, editable: set[int], changing: set[int]) -> Place:
-    return replace(place, tie=tie_of(melody, place.index, editable), leave=leave_of(melody, place.index, changing))
+def _with_ties(measure: EditableMeasure, melody: Melody, editable: set[int], changing: set[int]) -> EditableMeasure:
+    tie, ending = tie_of(melody, measure.index, editable), ending_of(melody, measure.index, changing)
+    return replace(measure, tie=tie, ending=ending)
 
 
 def _task(melody: Melody, i: int, before: Floats, request: EditRequest, model: Model) -> _Task:
@@ -235,96 +238,99 @@ def _task(melody: Melody, i: int, before: Floats, request: EditRequest, model: M
     off = ~model.hits(bar.meter, before, wanted)
     kept = [k for k, name in enumerate(model.metadata.names) if name in request.keep]
     wanted[kept] = before[kept]
-    return _Task(Place(i, bar.meter, bar.tokens, wanted), bar.number, before, asked, bool(off.any()))
+    return _Task(EditableMeasure(i, bar.meter, bar.tokens, wanted), bar.number, before, asked, bool(off.any()))
 
 
 def _result(task: _Task, changed: Melody, achieved: Floats, model: Model) -> BarResult:
-    place = task.place
-    row = changed.bars[place.index].tokens
-    hits = model.hits(place.meter, achieved, place.aim)
-    same = row is not None and np.array_equal(row, place.row)
+    measure = task.measure
+    row = changed.bars[measure.index].tokens
+    hits = model.hits(measure.meter, achieved, measure.goal)
+    same = row is not None and np.array_equal(row, measure.row)
     return BarResult(
-        place.index, task.number, place.meter, task.before, task.asked, place.aim, achieved, hits, not same
+        measure.index, task.number, measure.meter, task.before, task.asked, measure.goal, achieved, hits, not same
     )
 
 
 # ------------------------------------------------------------------------------------ latent
 
 
-def _latent(places: Sequence[Place], model: Model) -> dict[int, Row]:
+def _latent(measures: Sequence[EditableMeasure], model: Model) -> dict[int, Row]:
     rows: dict[int, Row] = {}
-    for meter in sorted({place.meter for place in places}):
-        here = [place for place in places if place.meter == meter]
-        originals, wanted = np.stack([place.row for place in here]), np.stack([place.aim for place in here])
+    for meter in sorted({measure.meter for measure in measures}):
+        of_meter = [measure for measure in measures if measure.meter == meter]
+        originals = np.stack([measure.row for measure in of_meter])
+        wanted = np.stack([measure.goal for measure in of_meter])
         before = evaluate(model.specs, originals, meter)
         z = model.moved(model.runtime.encode(originals, meter), before, wanted, meter)
-        for place, row in zip(here, decode(model.runtime, z, meter), strict=True):
-            rows[place.index] = _joined(row, place)
+        for measure, row in zip(of_meter, decode(model.runtime, z, meter), strict=True):
+            rows[measure.index] = _joined(row, measure)
     return rows
 
 
-def _joined(row: Row, place: Place) -> Row:
-    """The decode with its ends made to fit the measures that are not edited; the decoder knows nothing of these."""
-    if place.tie == -1 and row[0] == HOLD:
-        row[0] = place.row[0] if place.row[0] != HOLD else REST
-    if place.tie == 1:
+def _joined(row: Row, measure: EditableMeasure) -> Row:
+    """Change the first and last tokens of a decode so that ties to measures that are not edited stay intact. The
+    decoder does not see those measures."""
+    if measure.tie == -1 and row[0] == HOLD:
+        row[0] = measure.row[0] if measure.row[0] != HOLD else REST
+    if measure.tie == 1:
         row[0] = HOLD
-    if place.leave == HOLD:
+    if measure.ending == HOLD:
         row[:] = HOLD
-    elif place.leave > HOLD and ends_in(row[None])[0] != place.leave:
+    elif measure.ending > HOLD and ends_in(row[None])[0] != measure.ending:
         events = np.flatnonzero(row != HOLD)
-        row[events[-1] if len(events) else np.flatnonzero(place.row == place.leave)[-1]] = place.leave
+        row[events[-1] if len(events) else np.flatnonzero(measure.row == measure.ending)[-1]] = measure.ending
     return row
 
 
 # ------------------------------------------------------------------------------------ guided
 
 
-def _guided(melody: Melody, places: Sequence[Place], request: EditRequest, model: Model) -> dict[int, Row]:
+def _guided(melody: Melody, measures: Sequence[EditableMeasure], request: EditRequest, model: Model) -> dict[int, Row]:
     locks = Locks(request.locks, *compass_of(melody.rows))
     kept = np.array([name in request.keep for name in model.metadata.names], dtype=np.bool_)
 
-    def search(some: Sequence[Place], meter: Meter, _start: int) -> list[Pool]:
+    def search(some: Sequence[EditableMeasure], meter: Meter, _start: int) -> list[Pool]:
         judge = judge_of(model, meter, locks, request.strength)
-        # What is kept stays as it is: half a grain of rhythm would be another rhythm.
+        # Kept attributes get no tolerance: a rhythm that differs by half a grain is a different rhythm.
         judge = replace(judge, tolerance=np.where(kept, ROUNDING, judge.tolerance))
         pools = _searched(some, judge, request, model)
         if not kept.any():
             return pools
-        # Where nothing meets the whole request, a second search never gives up what is kept.
+        # Where no candidate meets the whole request, a second search drops candidates that change a kept attribute.
         strict = replace(judge, kept=kept)
         missed = [g for g, pool in enumerate(pools) if not pool.hit.any()]
         again = _searched([some[g] for g in missed], strict, request, model) if missed else []
         for g, pool in zip(missed, again, strict=True):
             pools[g] = pool
-        return [pool.take(strict.keeps(pool.values, place.aim)) for place, pool in zip(some, pools, strict=True)]
+        return [pool.take(strict.keeps(pool.values, measure.goal)) for measure, pool in zip(some, pools, strict=True)]
 
-    places = bound_together(places) if request.form else places
-    choices = choices_of(melody.rows, places, find_each(places, CHUNK, search), request.form)
+    measures = bound_together(measures) if request.form else measures
+    choices = choices_of(melody.rows, measures, find_each(measures, CHUNK, search), request.form)
     path = best_path(choices)
-    return {i: choice.rows[path[i]] for i in (place.index for place in places) if (choice := choices[i]) is not None}
+    indices = (measure.index for measure in measures)
+    return {i: choice.rows[path[i]] for i in indices if (choice := choices[i]) is not None}
 
 
-def _searched(places: Sequence[Place], judge: Judge, request: EditRequest, model: Model) -> list[Pool]:
-    """The best candidates of each of some places of one meter."""
-    meter = places[0].meter
+def _searched(measures: Sequence[EditableMeasure], judge: Judge, request: EditRequest, model: Model) -> list[Pool]:
+    """The best candidates of each measure. All measures have one meter."""
+    meter = measures[0].meter
     problem = Problem(
         meter,
-        np.stack([place.row for place in places]),
-        np.stack([place.aim for place in places]),
-        np.array([place.tie for place in places], dtype=np.int8),
-        np.array([place.leave for place in places]),
+        np.stack([measure.row for measure in measures]),
+        np.stack([measure.goal for measure in measures]),
+        np.array([measure.tie for measure in measures], dtype=np.int8),
+        np.array([measure.ending for measure in measures]),
     )
     search = Search(problem, judge, model.runtime)
     if request.proposals:
         before = search.original
         search.add(*propose(problem.rows, before, problem.wanted, meter, request.proposals, request.seed, model))
     pool = search.run()
-    return [pool.take(pool.group == g) for g in range(len(places))]
+    return [pool.take(pool.group == g) for g in range(len(measures))]
 
 
 def expect_editable(result: EditResult, where: str) -> None:
-    """Raises InputError, with the reasons, where none of the selected measures can be edited. `where` is the file."""
+    """Raises InputError, with the reasons, if none of the selected measures can be edited. `where` names the file."""
     if result.bars or set(result.skipped) <= {SILENT}:
         return
     reasons = ", ".join(f"{reason} ({count})" for reason, count in result.skipped.items())
@@ -347,18 +353,20 @@ def propose(
 ) -> tuple[Ints, Rows]:
     """(m, t) measures -> (m * count,) which measure each proposal is for, and (m * count, t) the proposals.
 
-    `count` decodes of each, over a range of overshoots, bonuses for the original's tokens, and temperatures.
+    Each measure gets `count` decodes. They run through all combinations of an overshoot (a factor of the requested step
+    of the latent code), a bonus for the original's tokens and a temperature.
     """
-    way = np.arange(count)
+    number = np.arange(count)
     overshoot = np.tile(np.array(OVERSHOOTS), len(rows))
-    bonus = np.array(BONUSES, dtype=np.float32)[way // len(OVERSHOOTS) % len(BONUSES)]
-    heat = np.array(TEMPERATURES, dtype=np.float32)[way // (len(OVERSHOOTS) * len(BONUSES)) % len(TEMPERATURES)]
+    bonus = np.array(BONUSES, dtype=np.float32)[number // len(OVERSHOOTS) % len(BONUSES)]
+    of_temperature = number // (len(OVERSHOOTS) * len(BONUSES)) % len(TEMPERATURES)
+    temperature = np.array(TEMPERATURES, dtype=np.float32)[of_temperature]
     each = np.repeat(np.arange(len(rows)), len(OVERSHOOTS))
-    still = model.runtime.encode(rows, meter)
-    step = model.moved(still, before, wanted, meter) - still
-    z = still[each] + overshoot.astype(np.float32)[:, None] * step[each]
+    original = model.runtime.encode(rows, meter)
+    step = model.moved(original, before, wanted, meter) - original
+    z = original[each] + overshoot.astype(np.float32)[:, None] * step[each]
     group = np.repeat(np.arange(len(rows)), count)
-    point = group * len(OVERSHOOTS) + np.tile(way % len(OVERSHOOTS), len(rows))
-    noise = np.tile(gumbel(seed, meter.ticks, count) * heat[:, None], (1, len(rows), 1))
+    point = group * len(OVERSHOOTS) + np.tile(number % len(OVERSHOOTS), len(rows))
+    noise = np.tile(gumbel(seed, meter.ticks, count) * temperature[:, None], (1, len(rows), 1))
     decoded = decode(model.runtime, z, meter, rows[group], np.tile(bonus, len(rows)), noise, point)
     return group, decoded

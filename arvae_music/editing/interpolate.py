@@ -3,22 +3,21 @@
     path = interpolate([a, b], steps=8, model=model)      # path.melodies: a, six between, b
     path = interpolate([a, b, c], steps=8, model=model)   # a ... b ... c: fifteen
 
-The ends (and whatever melody stands between ends) are the inputs, note for note. In between, every step has in
-every measure the attribute values that lie on the straight line between the ends' (as near as whole notes and
-semitones allow), never goes back behind the step before it, and is about as far from that as the step before was
-from its own predecessor (`gap`: onsets made and unmade, and by how much pitches move).
+The input melodies are part of the path, note for note. The melodies between two of them are the steps. In every measure
+of a step, each attribute lies on the straight line between its values in the two ends, as near as whole notes and
+semitones allow. No attribute goes back behind the step before. All steps are about equally large; `gap` measures the
+size of a step by the onsets that are added or removed and by how far pitches move.
 
-How. Each pair of measures is encoded. The latent dimensions of attributes go along a straight line, in the
-attribute's value; the others along an arc (slerp, Shoemake 1985): a straight line between two points of a
-Gaussian in many dimensions runs through its middle, where every measure is an average one. Decodes at each
-point, and walks (explore.py) that start from these and mix in the ends' beats, are candidates; they are priced by
-the distance from the line, by the attributes and by how surprising the model finds them. A best path through the
-measures (best_path.py) is chosen step by step, so that barlines join. Pairs of measures that are the same stay the
-same.
+How. Each pair of measures is encoded. The latent dimensions of attributes move along a straight line in the attribute's
+value. The other dimensions move along an arc (slerp, Shoemake 1985), because a straight line between two points of a
+Gaussian in many dimensions runs through its middle, which decodes to an average measure. The candidates are decodes at
+each point and what an exploration (explore.py) finds that starts from these and copies beats of both ends. The cost of
+a candidate is its distance from the line, from the wanted attributes, and its surprise under the model. For each step,
+a best path (best_path.py) chooses the measures that join best over the barlines. Repeated pairs of measures stay equal.
 
-matching.py says what must fit between the melodies, and makes the rest fit. Tokens are key-normalised, so that degrees
-of the scale are interpolated. The key goes from the first's to the last's the shorter way round the circle of fifths,
-so that each step is near the one before; the register goes with it, in whole octaves.
+matching.py lists what must agree between the melodies, and makes the rest agree. Tokens are relative to the key, so
+that degrees of the scale are interpolated. The key moves from the first to the last along the shorter way round the
+circle of fifths, so that each step is near the one before. The register moves with it in whole octaves.
 """
 
 from __future__ import annotations
@@ -42,23 +41,23 @@ from ..networks.model import Model
 from .best_path import BAN, Choice, best_path, choices_of, joins
 from .cost import INTERPOLATION, Judge, awkward, judge_of
 from .edit import BarResult, EditResult
-from .explore import CHUNK, LEEWAY, Walk
+from .explore import CHUNK, LEEWAY, Explorer
 from .matching import match
-from .ties import Key, Place, canonical, find_each
+from .ties import EditableMeasure, Key, canonical, find_each
 
 STEPS = 8
 FEWEST_STEPS = 3
 DECODES = 16  # of each point
-ROUNDS = 6
+ROUNDS = 6  # of the exploration
 POOL = 16  # candidates of each measure at each step
-NEARLY_PARALLEL = 1e-3  # radians: an arc is a line
+NEARLY_PARALLEL = 1e-3  # radians; with a smaller angle between the ends, the arc is a straight line
 FIFTH = 7  # semitones
 
-BONUSES = (0.0, 1.0, 2.0, 3.5)  # logits for an end's token
-TEMPERATURES = (0.0, 0.4, 0.7, 1.0)
-NOTHING = 1e-9
+BONUSES = (0.0, 1.0, 2.0, 3.5)  # added to the logit of an end's token
+TEMPERATURES = (0.0, 0.4, 0.7, 1.0)  # of the sampling
+EPSILON = 1e-9
 
-MOST_NATS = 5.0  # a candidate that is less surprising than the ends by more gains no more: it is dull
+MOST_NATS = 5.0  # the largest gain for being less surprising than the ends: a very unsurprising measure is dull
 
 
 @dataclass(frozen=True)
@@ -72,9 +71,10 @@ class Interpolation:
 def interpolate(
     melodies: Sequence[Melody], model: Model, steps: int = STEPS, *, form: bool = True, seed: int = 0
 ) -> Interpolation:
-    """`steps` melodies from each to the next, both included. Their names stand in messages.
+    """Interpolate from each melody to the next in `steps` melodies, which include both ends.
 
-    Raises UsageError for fewer than two melodies or three steps, InputError where they do not fit each other.
+    Raises UsageError for fewer than two melodies or three steps, InputError for melodies that do not fit each other.
+    The messages contain the names of the melodies.
     """
     if len(melodies) < 2:
         raise UsageError("interpolation needs at least two melodies", remedy="name two or more")
@@ -89,7 +89,8 @@ def interpolate(
 
 
 def results(path: Interpolation, model: Model) -> list[EditResult]:
-    """Every melody as an edit of the first: before, asked (the line between the ends around it), achieved."""
+    """Every melody as an edit of the first. `asked` has the values on the straight line between the two inputs around
+    the melody."""
     model = model.restricted(model.metadata.carried)
     values = [evaluate_bars(model.specs, melody, melody.editable) for melody in path.melodies]
     made = []
@@ -112,7 +113,8 @@ def results(path: Interpolation, model: Model) -> list[EditResult]:
 
 
 def gap(one: Rows, other: Rows) -> Floats:
-    """(..., t) twice -> (...) ticks' worth: 1 for an event made or unmade, up to 1 for how far a pitch moves."""
+    """(..., t) twice -> (...) the distance between rows, in ticks: 1 for each tick where an event is added or removed,
+    and 0.25 to 1 for each note whose pitch changes, by how far it moves."""
     both = onsets(one) & onsets(other)
     moved = np.minimum(np.abs(one.astype(np.int64) - other), OCTAVE) / OCTAVE
     each: Floats = np.where(both, moved * 0.75 + 0.25 * (one != other), one != other).sum(axis=-1)
@@ -123,19 +125,19 @@ def gap(one: Rows, other: Rows) -> Floats:
 
 
 def _between(one: Melody, other: Melody, model: Model, steps: int, form: bool, seed: int) -> list[Melody]:
-    """The steps that lie between two melodies, without these."""
+    """The melodies between two melodies, without the two."""
     model = model.restricted(model.metadata.carried)
-    places = [
-        Place(i, a.meter, a.tokens, np.stack([a.tokens, b.tokens]))
+    measures = [
+        EditableMeasure(i, a.meter, a.tokens, np.stack([a.tokens, b.tokens]))
         for i, (a, b) in enumerate(zip(one.bars, other.bars, strict=True))
         if a.meter is not None and a.tokens is not None and b.tokens is not None
     ]
     melodies = []
     for step in range(1, steps - 1):
-        walk = partial(_walk, model=model, step=step, steps=steps, seed=seed)
-        rows = _chosen(places, find_each(places, CHUNK, walk), form)
+        candidates = partial(_candidates, model=model, step=step, steps=steps, seed=seed)
+        rows = _chosen(measures, find_each(measures, CHUNK, candidates), form)
         clean = canonical(rows, range(len(rows)))
-        places = [replace(place, row=clean[i]) for i, place in enumerate(places)]
+        measures = [replace(measure, row=clean[i]) for i, measure in enumerate(measures)]
         fifths, shift = _key(one, other, step / (steps - 1))
         bars = tuple(replace(bar, tokens=clean[i]) for i, bar in enumerate(one.bars))
         melodies.append(replace(one, bars=bars, shift=shift, fifths=fifths))
@@ -143,112 +145,122 @@ def _between(one: Melody, other: Melody, model: Model, steps: int, form: bool, s
 
 
 def _key(one: Melody, other: Melody, share: float) -> tuple[int, int]:
-    """Key signature and shift at a share of the way; exactly the ends' own at 0 and 1."""
-    way = (other.fifths - one.fifths + 6) % OCTAVE - 6
-    fifths = one.fifths + round(share * way)
+    """The key signature (in fifths) and the transposition (in semitones) at a share of the way between two melodies. At
+    the shares 0 and 1 they are those of the melodies."""
+    number = (other.fifths - one.fifths + 6) % OCTAVE - 6
+    fifths = one.fifths + round(share * number)
     shift = one.shift + share * (other.shift - one.shift)
     to_c = (one.shift - FIFTH * (fifths - one.fifths)) % OCTAVE
     octaves = round((shift - to_c) / OCTAVE)
     return (fifths + 5) % OCTAVE - 5, to_c + OCTAVE * octaves
 
 
-def _walk(
-    places: Sequence[Place], meter: Meter, start: int, model: Model, step: int, steps: int, seed: int
+def _candidates(
+    measures: Sequence[EditableMeasure], meter: Meter, start: int, model: Model, step: int, steps: int, seed: int
 ) -> list[Choice]:
-    return _Step(places, meter, model, step, steps, [seed, step, meter.code, start]).candidates()
+    return _Step(measures, meter, model, step, steps, [seed, step, meter.code, start]).candidates()
 
 
 class _Step:
     """Candidates for the next step of some measures of one meter."""
 
     def __init__(
-        self, places: Sequence[Place], meter: Meter, model: Model, step: int, steps: int, seed: Sequence[int]
+        self,
+        measures: Sequence[EditableMeasure],
+        meter: Meter,
+        model: Model,
+        step: int,
+        steps: int,
+        seed: Sequence[int],
     ) -> None:
         self.meter, self.model, self.seed = meter, model, list(seed)
         self.judge: Judge = judge_of(model, meter, prices=INTERPOLATION)
         self.random = np.random.default_rng(self.seed)
         self.share = step / (steps - 1)
-        self.one, self.other = np.stack([place.aim for place in places], axis=1)
-        self.now = np.stack([place.row for place in places])
+        self.one, self.other = np.stack([measure.goal for measure in measures], axis=1)
+        self.now = np.stack([measure.row for measure in measures])
         self.values = [self.judge.values(rows, meter) for rows in (self.one, self.other, self.now)]
         self.wanted = self.values[0] + self.share * (self.values[1] - self.values[0])
         self.low, self.high = np.minimum(*self.values[1:]), np.maximum(*self.values[1:])
-        self.left = gap(self.now, self.other)
-        self.due = self.left / (steps - step)  # of what is left, one step's share
+        self.left = gap(self.now, self.other)  # (g,) the distance that is left to the end
+        self.due = self.left / (steps - step)  # (g,) the share of this step
         likely = [surprise(log_probabilities(model.runtime, rows, meter), rows) for rows in (self.one, self.other)]
         self.usual = likely[0] + self.share * (likely[1] - likely[0])
-        self.clumsy = np.maximum(awkward(self.one, meter, INTERPOLATION), awkward(self.other, meter, INTERPOLATION))
+        self.awkwardness = np.maximum(*(awkward(rows, meter, INTERPOLATION) for rows in (self.one, self.other)))
         both = np.concatenate([self.one, self.other], axis=1)
         lowest, highest = compass_of(both)
         self.pitches = pitches_for(both, lowest - LEEWAY, highest + LEEWAY)
 
     def candidates(self) -> list[Choice]:
-        """What each measure may become next, cheapest first."""
+        """The candidates for the next step of each measure, cheapest first."""
         guides = np.concatenate([self._decodes(), self.one[:, None], self.other[:, None]], axis=1)
-        found = Walk(
+        found = Explorer(
             self.meter, self.now, guides, self.pitches, self.price,
             self.model.runtime, self.random, POOL,
         ).run(ROUNDS)  # fmt: skip
         made = []
         for group in range(len(self.now)):
-            here = found.take(found.group == group)
-            here = here.take(np.argsort(here.cost, kind="stable"))
-            made.append(Choice(self.now[group], *self._with_stay(group, here.rows, here.cost), -1))
+            of_group = found.take(found.group == group)
+            of_group = of_group.take(np.argsort(of_group.cost, kind="stable"))
+            made.append(Choice(self.now[group], *self._with_unchanged(group, of_group.rows, of_group.cost), -1))
         return made
 
-    def _with_stay(self, group: int, rows: Rows, cost: Floats) -> tuple[Rows, Floats]:
-        """Staying is always a candidate; for a measure that is what it will be, the only one."""
+    def _with_unchanged(self, group: int, rows: Rows, cost: Floats) -> tuple[Rows, Floats]:
+        """Add the unchanged measure to the candidates. It is the only candidate if the measure already equals the
+        end."""
         now = self.now[group : group + 1]
         if self.left[group] == 0:
             return now, np.zeros(1)
         if (rows == now).all(axis=1).any():
             return rows, cost
-        own, _ = self.price(np.array([group]), now, self.usual[group : group + 1])
-        return np.concatenate([rows, now]), np.concatenate([cost, own])
+        cost_now, _ = self.price(np.array([group]), now, self.usual[group : group + 1])
+        return np.concatenate([rows, now]), np.concatenate([cost, cost_now])
 
     def point(self) -> Floats:
-        """(g, z) attributes on a straight line, in value; the rest on an arc."""
+        """(g, z) the latent points of this step: attributes on a straight line in value, other dimensions on an arc."""
         runtime, scales = self.model.runtime, self.model.metadata.scales
         start, end = (runtime.encode(rows, self.meter) for rows in (self.one, self.other))
         z = slerp(start, end, self.share)
         for k, scale in enumerate(scales):
             first, last, on_line = (scale.code(values[:, k]) for values in (*self.values[:2], self.wanted))
-            # A measure's code is its own, not the calibration's mean: it goes as large a part of its way as that.
+            # The code of a measure differs from the calibrated code of its value. The code moves by the same share of
+            # its way as the calibrated code does.
             part = np.where(first == last, self.share, (on_line - first) / np.where(first == last, 1.0, last - first))
             d = scale.dimension
             z[:, d] = start[:, d] + part * (end[:, d] - start[:, d])
         return z
 
     def _decodes(self) -> Rows:
-        """(g, DECODES, t), with a bonus for the tokens of one end or the other, beat by beat by lot."""
+        """(g, DECODES, t) decodes with a bonus for the tokens of one end. For each beat, chance chooses the end."""
         groups = len(self.now)
         z = np.repeat(self.point(), DECODES, axis=0).astype(np.float32)
         beat = np.arange(self.meter.ticks) // TICKS_PER_BEAT
         late = self.random.random((len(z), self.meter.beats))[:, beat] < self.share
         toward = np.where(late, np.repeat(self.other, DECODES, axis=0), np.repeat(self.one, DECODES, axis=0))
-        way = np.tile(np.arange(DECODES), groups)
-        bonus = np.array(BONUSES, dtype=np.float32)[way % len(BONUSES)]
-        heat = np.array(TEMPERATURES, dtype=np.float32)[way // len(BONUSES) % len(TEMPERATURES)]
-        noise = np.tile(gumbel(self.seed[0], self.meter.ticks, DECODES), (1, groups, 1)) * heat[:, None]
+        number = np.tile(np.arange(DECODES), groups)
+        bonus = np.array(BONUSES, dtype=np.float32)[number % len(BONUSES)]
+        temperature = np.array(TEMPERATURES, dtype=np.float32)[number // len(BONUSES) % len(TEMPERATURES)]
+        noise = np.tile(gumbel(self.seed[0], self.meter.ticks, DECODES), (1, groups, 1)) * temperature[:, None]
         rows = decode(self.model.runtime, z, self.meter, toward, bonus, noise)
         return rows.reshape(groups, DECODES, -1)
 
     def price(self, group: Ints, rows: Rows, nats: Floats) -> tuple[Floats, Ints]:
+        """(n,) the cost of each candidate as the next step, and (n,) its niche, which is the same for all."""
         values = self.judge.values(rows, self.meter)
         off = np.abs(values - self.wanted[group]) / self.judge.sd
         cost = INTERPOLATION.miss * np.maximum(off - self.judge.tolerance, 0).sum(axis=1)
         back = np.maximum(self.low[group] - values, 0) + np.maximum(values - self.high[group], 0)
-        cost += np.where(back > NOTHING, INTERPOLATION.back + back / self.judge.sd, 0.0).sum(axis=1)
+        cost += np.where(back > EPSILON, INTERPOLATION.back + back / self.judge.sd, 0.0).sum(axis=1)
         due, moved = self.due[group], gap(rows, self.now[group])
         cost += INTERPOLATION.uneven * np.abs(moved - due) + INTERPOLATION.stuck * np.minimum(due, 1.0) * (moved == 0)
         cost += INTERPOLATION.away * np.abs(gap(rows, self.other[group]) - (self.left[group] - due))
         cost += INTERPOLATION.nat * np.maximum(nats - self.usual[group], -MOST_NATS)
-        cost += np.maximum(awkward(rows, self.meter, INTERPOLATION) - self.clumsy[group], 0)
+        cost += np.maximum(awkward(rows, self.meter, INTERPOLATION) - self.awkwardness[group], 0)
         return cost, np.zeros(len(rows), dtype=np.int64)
 
 
 def slerp(start: Floats, end: Floats, share: float) -> Floats:
-    """(n, z) twice -> (n, z): along the great circle in direction, along a line in length."""
+    """(n, z) twice -> (n, z): the direction moves along the great circle, and the length along a straight line."""
     lengths = [np.linalg.norm(side, axis=1, keepdims=True) for side in (start, end)]
     one, other = (side / np.maximum(length, 1e-9) for side, length in zip((start, end), lengths, strict=True))
     angle = np.arccos(np.clip((one * other).sum(axis=1, keepdims=True), -1, 1))
@@ -261,15 +273,15 @@ def slerp(start: Floats, end: Floats, share: float) -> Floats:
     return result
 
 
-def _chosen(places: Sequence[Place], found: Mapping[Key, Choice], form: bool) -> list[Row]:
-    """The candidates that join best; not what was, nor what will be at the end, where there is anything between."""
-    found_here = choices_of([place.row for place in places], places, found, form)
-    choices = [choice for choice in found_here if choice is not None]
+def _chosen(measures: Sequence[EditableMeasure], found: Mapping[Key, Choice], form: bool) -> list[Row]:
+    """The rows of the candidates that join best. They equal neither the step before nor the end if that is possible."""
+    of_melody = choices_of([measure.row for measure in measures], measures, found, form)
+    choices = [choice for choice in of_melody if choice is not None]
     rows, _ = _best(choices)
-    if _moves(places, rows):
+    if _differs_from_both(measures, rows):
         return rows
-    others = [_best(_denied(places, choices, i)) for i in range(len(places))]
-    fine = [(cost, i) for i, (other, cost) in enumerate(others) if cost < BAN and _moves(places, other)]
+    others = [_best(_denied(measures, choices, i)) for i in range(len(measures))]
+    fine = [(cost, i) for i, (other, cost) in enumerate(others) if cost < BAN and _differs_from_both(measures, other)]
     return others[min(fine)[1]][0] if fine else rows
 
 
@@ -283,16 +295,18 @@ def _best(choices: Sequence[Choice]) -> tuple[list[Row], float]:
     return [choice.rows[c] for choice, c in zip(choices, path, strict=True)], cost
 
 
-def _denied(places: Sequence[Place], choices: Sequence[Choice], i: int) -> list[Choice]:
-    """Where measure i, and those of its form, may be neither what they are nor what they will be."""
-    there = np.stack([places[i].row, places[i].aim[1]])
-    same = (choices[i].rows[:, None] == there).all(axis=2).any(axis=1)
+def _denied(measures: Sequence[EditableMeasure], choices: Sequence[Choice], i: int) -> list[Choice]:
+    """The choices with a ban: measure i and its repetitions may equal neither the step before nor the end."""
+    banned = np.stack([measures[i].row, measures[i].goal[1]])
+    same = (choices[i].rows[:, None] == banned).all(axis=2).any(axis=1)
     denied = replace(choices[i], cost=choices[i].cost + BAN * same)
     return [denied if k == i or 0 <= choice.form == denied.form else choice for k, choice in enumerate(choices)]
 
 
-def _moves(places: Sequence[Place], rows: Sequence[Row]) -> bool:
-    return _differ(rows, [place.row for place in places]) and _differ(rows, [place.aim[1] for place in places])
+def _differs_from_both(measures: Sequence[EditableMeasure], rows: Sequence[Row]) -> bool:
+    """Whether the rows differ from the step before and from the end."""
+    before, end = [measure.row for measure in measures], [measure.goal[1] for measure in measures]
+    return _differ(rows, before) and _differ(rows, end)
 
 
 def _differ(rows: Sequence[Row], others: Sequence[Row]) -> bool:

@@ -1,7 +1,7 @@
 """Locks: rules that every candidate for a measure must obey. Candidates that break one are never used.
 
-    onsets    every note and rest starts where it did; only pitches may change
-    pitches   the succession of pitches stays (immediate repeats count once); notes may be repeated, merged or moved
+    onsets    every note and rest keeps its start; only pitches may change
+    pitches   the sequence of pitches stays (immediate repeats count once); notes may be repeated, merged or moved
     key       no new note lies outside the melody's key (the seven notes of its signature)
     range     no note lies above the melody's highest note or below its lowest
     first     the first note of each measure keeps its place and pitch
@@ -44,13 +44,13 @@ class Locks:
     highest: int = 1 << 14
 
     def allow(self, originals: Array, candidates: Array) -> Mask:
-        """(n, t) the measure each candidate comes from, (n, t) the candidates -> (n,)."""
+        """(n, t) originals and (n, t) their candidates -> (n,) whether each candidate obeys the locks."""
         fine = np.ones(len(candidates), dtype=np.bool_)
         for name in sorted(self.names):
-            fine &= self._one(name, originals, candidates)
+            fine &= self._obeys(name, originals, candidates)
         return fine
 
-    def _one(self, name: str, originals: Array, candidates: Array) -> Mask:
+    def _obeys(self, name: str, originals: Array, candidates: Array) -> Mask:
         fine: Mask
         if name == "onsets":
             fine = np.all(_kinds(originals) == _kinds(candidates), axis=1)
@@ -68,12 +68,12 @@ class Locks:
 
 
 def parse(names: Iterable[str]) -> frozenset[str]:
-    """`["key,range", "first"]` -> the set. Raises UsageError."""
+    """`["key,range", "first"]` -> the set of the three names. Raises UsageError for a lock that does not exist."""
     found = [part.strip() for name in names for part in name.split(",") if part.strip()]
     for name in found:
         if name not in NAMES:
             close = difflib.get_close_matches(name, NAMES, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(NAMES)}"
+            hint = f"did you mean {close[0]}?" if close else f"the locks are {', '.join(NAMES)}"
             raise UsageError(f"there is no lock {name!r}", remedy=hint)
     return frozenset(found)
 
@@ -91,12 +91,12 @@ def expect_room(locks: Collection[str], attributes: Collection[str]) -> None:
 
 
 def _kinds(rows: Array) -> Array:
-    """HOLD, REST, or FIRST_PITCH for any note."""
+    """The kind of each token: HOLD, REST, or FIRST_PITCH for every note."""
     return np.minimum(rows, FIRST_PITCH)
 
 
 def succession(rows: Array) -> npt.NDArray[np.uint64]:
-    """(n, t) -> (n,) a hash of the pitches in order, immediate repeats once."""
+    """(n, t) -> (n,) a hash of the sequence of pitches, in which immediate repeats count once."""
     code = np.zeros(len(rows), dtype=np.uint64)
     last = np.zeros(len(rows), dtype=rows.dtype)
     for column in rows.T:
@@ -107,9 +107,9 @@ def succession(rows: Array) -> npt.NDArray[np.uint64]:
 
 
 def _end_note(rows: Array, last: bool) -> Ints:
-    """(n, t) -> (n,) place and pitch of the first or last note in one number; -1 for a measure without."""
+    """(n, t) -> (n,) tick and pitch of the first or last note in one number; -1 for a measure without notes."""
     notes = onsets(rows)
     ticks = rows.shape[1]
-    place = ticks - 1 - notes[:, ::-1].argmax(axis=1) if last else notes.argmax(axis=1)
-    token = rows[np.arange(len(rows)), place].astype(np.int64)
-    return np.where(notes.any(axis=1), place * 1000 + token, -1)
+    tick = ticks - 1 - notes[:, ::-1].argmax(axis=1) if last else notes.argmax(axis=1)
+    token = rows[np.arange(len(rows)), tick].astype(np.int64)
+    return np.where(notes.any(axis=1), tick * 1000 + token, -1)

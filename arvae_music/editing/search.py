@@ -2,21 +2,22 @@
 
 Attributes are black boxes: rows go in, values come out. The search keeps a beam, which is a few candidates for every
 measure. It starts from the original and the model's proposals and improves them by small changes: one tick gets
-another token, or one onset moves to another tick. Where a candidate still misses, a note is given up for another, or
-all notes of a pitch move; where a new note does not fit, it moves together with another. The search ends when every
-candidate in the beam has been tried, or costs so much more than the best hit that it cannot matter.
+another token, or one onset moves to another tick. Larger changes serve special cases. If a candidate misses the
+request, the search also removes one note and adds another, or changes the pitch of all notes of one pitch. If a new
+note does not fit the measure, it moves together with another note. The search ends when it has tried to improve every
+candidate in the beam, or when the others cost so much more than the best hit that they cannot win.
 
-cost.Prices names what counts. Four words of it:
+cost.Prices lists all terms of the cost. Four words in it:
 
-    miss        how far a wanted attribute is off, in sd (standard deviations in the model's corpus). A value within
-                half a grain is a hit; the grain is the smallest difference that counts, such as one note
-    drift       how far the other attributes move, in sd. An attribute that correlates with a wanted one (by rho in
-                the corpus) weighs 1 - rho^2, since it may move along
-    tick        the smallest step in time; a tick is changed if its token is another
-    nats        how surprising a measure is to the model
+    miss        how far a requested attribute is from its value, in sd (standard deviations in the model's corpus). A
+                value within half a grain is a hit; the grain is the smallest step of an attribute, such as one note
+    drift       how far the other attributes move, in sd. If an attribute correlates with a requested one (by rho in
+                the corpus), its drift is weighted by 1 - rho^2, because it may move along
+    tick        the smallest step in time; a tick is changed if its token differs from the original's
+    nats        how surprising a measure is to the model: the negative log-probability of its tokens
 
-One pass of the model over a candidate says how likely every other token would be at every tick, so that only the
-likely ones need to be measured.
+One pass of the model over a candidate gives the probability of every other token at every tick. The search uses these
+to guess which changes are plausible, and measures only those.
 
 Shapes: g groups (distinct measures, all of one meter), n candidates, t ticks, k attributes, v vocabulary.
 """
@@ -26,22 +27,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from ..arrays import Array, Floats, Ints, Mask, Rows
 from ..music.keys import OCTAVE
 from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, ends_in, onsets
-from ..networks.decoding import Beliefs, surprise
+from ..networks.decoding import ProbabilityCache, surprise
 from ..networks.runtime import Runtime
-from .candidates import _MIX, Pool, _fingerprint, _keys, _nth, _rank
+from .candidates import _MIX, Parents, Pool, Unevaluated, _fingerprint, _keys, _nth_cost, _rank_in_group
 from .cost import Judge, Problem
-from .taste import crooked, fitting, leaps, repeats
+from .taste import fitting, leaps, mixed_beats, repeats
 from .ties import opening_allowed
 
-ALIKE = 2  # candidates that miss by the same values, at most
+ALIKE = 2  # at most so many candidates that miss by the same values
 MENDING = (-2, -1, 1, 2)  # semitones by which a note that does not fit is moved
-LIKELY = 6  # times as many candidates are looked at closely as may be taken
-REACH = 7  # semitones beyond the melody's compass that a note may go
+LIKELY = 6  # so many times more candidates get the full price than may stay
+REACH = 7  # semitones by which a new note may exceed the melody's compass (its lowest to its highest note)
 
 
 @dataclass(frozen=True)
@@ -49,39 +49,14 @@ class Effort:
     """How hard to search."""
 
     beam: int = 6  # candidates that are improved at a time
-    kept: int = 12  # candidates that are handed on
-    rounds: int = 14  # at most; most measures need as many as ticks must change, and one more
-    favourites: int = 6  # pitches tried where no note starts
-    slack: float = 3.0  # cost beyond the best hit from which nothing is worth a look; a barline seldom costs more
-
-
-@dataclass(frozen=True)
-class _Moves:
-    """Candidates of which only the tokens have been looked at."""
-
-    group: Ints  # (n,)
-    rows: Rows  # (n, t)
-    nats: Floats  # (n,) guessed surprise
-    spent: Floats  # (n,) what their tokens cost
-    key: npt.NDArray[np.uint64]  # (n,)
-
-    def take(self, at: Array) -> _Moves:
-        return _Moves(self.group[at], self.rows[at], self.nats[at], self.spent[at], self.key[at])
-
-
-@dataclass(frozen=True)
-class _Parents:
-    """Candidates that the model has judged, about to be changed."""
-
-    pool: Pool
-    key: npt.NDArray[np.uint64]  # (n,)
-    changed: Ints  # (n,) ticks
-    spent: Floats  # (n,) what their tokens cost
-    table: Floats  # (n, t, v) log-probabilities
+    kept: int = 12  # candidates in the result
+    rounds: int = 14  # at most; a measure usually needs one round for each tick that must change, and one more
+    favourites: int = 6  # pitches tried where no note starts: the most probable ones
+    slack: float = 3.0  # candidates that cost this much more than the best hit are dropped; barlines seldom cost more
 
 
 class Search:
-    """One problem, one judge, one model."""
+    """The search for one problem (measures of one meter and their goals) with one judge (attributes and prices)."""
 
     def __init__(self, problem: Problem, judge: Judge, runtime: Runtime, effort: Effort | None = None) -> None:
         self.problem, self.judge, self.runtime = problem, judge, runtime
@@ -90,44 +65,46 @@ class Search:
         self.drift = judge.prices.drift * judge.drift_weights(problem.wanted) / judge.sd
         self.pitches = self._pitches()
         self.repeats, self.leaps = repeats(problem.rows), leaps(problem.rows)
-        self.crooked, self.fitting = crooked(problem.rows, problem.meter), fitting(problem.rows)
-        self.tokens = self._tokens()
-        self.beliefs = Beliefs(runtime, problem.meter)
-        beats = self.beliefs.beats(problem.rows)
-        self.nats = surprise(self.beliefs.at(beats), problem.rows)
+        self.mixed_beats, self.fitting = mixed_beats(problem.rows, problem.meter), fitting(problem.rows)
+        self.token_prices = self._token_prices()
+        self.probabilities = ProbabilityCache(runtime, problem.meter)
+        beats = self.probabilities.beats(problem.rows)
+        self.nats = surprise(self.probabilities.at(beats), problem.rows)
         group = np.arange(len(problem.rows))
-        cost, hit = self._attributes(group, self.original)
+        cost, hit = self._attribute_cost(group, self.original)
         self.first = Pool(group, problem.rows, self.original, cost, self.nats, hit)
-        self._keep(self.first)
-        self.judged: dict[int, Ints] = {}  # the beats, to `beliefs`, of every candidate that the model has judged
-        self.expanded: set[int] = set()
+        self._set_pool(self.first)
+        # By key, the indices into `probabilities` of the beats of every candidate that the model has evaluated.
+        self.evaluated: dict[int, Ints] = {}
+        self.improved: set[int] = set()  # the keys of the candidates whose small changes have been tried
         self._remember(self.first, beats)
 
     def add(self, group: Ints, rows: Rows) -> None:
-        """Put proposals into the pool; what breaks a lock is dropped."""
-        self._admit(_Moves(group, rows, self.nats[group], self._spent(group, rows), _keys(group, rows)))
+        """Add proposals to the pool, without those that break a lock."""
+        self._admit(Unevaluated(group, rows, self.nats[group], self._token_cost(group, rows), _keys(group, rows)))
 
     def run(self) -> Pool:
-        """Improve the pool until nothing helps; the best `effort.kept` of each group, best first."""
-        # The originals first: proposals that hit would crowd them out, and a hit may be one small change away.
-        self._admit(self._moves(self.first))
+        """Improve the pool until no change helps. Returns the `effort.kept` best candidates of each group, in order."""
+        # Changes of the originals come first: a hit may be one small change away from an original, but proposals that
+        # hit would push the originals out of the beam.
+        self._admit(self._small_changes(self.first))
         for _ in range(self.effort.rounds):
-            beam = self._varied(self.pool, self.effort.beam)
-            live = beam.take(self._open(beam))
+            beam = self._diverse_best(self.pool, self.effort.beam)
+            live = beam.take(self._worth_improving(beam))
             if len(live.group) == 0:
                 break
-            self._admit(self._moves(live))
+            self._admit(self._small_changes(live))
         return self.pool
 
     # ------------------------------------------------------------------------------ prices
 
     def price(self, group: Ints, rows: Rows, values: Floats, nats: Floats) -> Floats:
-        """(n,) what each candidate costs."""
-        tokens = self._spent(group, rows) + self.judge.prices.nat * (nats - self.nats[group])
-        return tokens + self._attributes(group, values)[0] + self._taste(group, rows)
+        """(n,) the total cost of each candidate."""
+        tokens = self._token_cost(group, rows) + self.judge.prices.nat * (nats - self.nats[group])
+        return tokens + self._attribute_cost(group, values)[0] + self._context_cost(group, rows)
 
-    def _attributes(self, group: Ints, values: Floats) -> tuple[Floats, Mask]:
-        """(n,) what missing and drifting costs, and (n,) whether nothing is missed."""
+    def _attribute_cost(self, group: Ints, values: Floats) -> tuple[Floats, Mask]:
+        """(n,) the cost of misses and drift, and (n,) whether the candidate meets every request."""
         prices = self.judge.prices
         misses = self.judge.misses(values, self.problem.wanted[group])
         missed = (misses > 0).sum(axis=1)
@@ -136,16 +113,16 @@ class Search:
         cost += np.einsum("nk,nk->n", off, self.drift[group])
         return cost, missed == 0
 
-    def _taste(self, group: Ints, rows: Rows) -> Floats:
-        """(n,) what tokens cost by what they stand beside."""
+    def _context_cost(self, group: Ints, rows: Rows) -> Floats:
+        """(n,) the cost of new leaps, of new beats that mix thirds with quarters, and of new repeated notes."""
         prices = self.judge.prices
         cost = prices.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
-        cost += prices.crooked * np.maximum(crooked(rows, self.problem.meter) - self.crooked[group], 0)
+        cost += prices.mixed_beats * np.maximum(mixed_beats(rows, self.problem.meter) - self.mixed_beats[group], 0)
         total: Floats = cost + prices.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
         return total
 
-    def _tokens(self) -> Floats:
-        """(g, t, v) what each token costs by itself, wherever else the candidate differs from the original."""
+    def _token_prices(self) -> Floats:
+        """(g, t, v) the cost of each token at each tick, which does not depend on the other tokens."""
         prices, old, new = self.judge.prices, self.problem.rows[:, :, None], np.arange(VOCABULARY)
         cost = prices.tick + prices.rest * (new == REST)
         cost = cost + prices.semitone * np.abs(new - old) * (onsets(new) & onsets(old))
@@ -154,87 +131,95 @@ class Search:
         each: Floats = np.where(new == old, 0.0, cost)
         return each
 
-    def _spent(self, group: Ints, rows: Rows) -> Floats:
-        """(n,) what the tokens of each candidate cost."""
+    def _token_cost(self, group: Ints, rows: Rows) -> Floats:
+        """(n,) the summed cost of each candidate's tokens."""
         ticks = rows.shape[1]
-        total: Floats = self.tokens.take((group[:, None] * ticks + np.arange(ticks)) * VOCABULARY + rows).sum(axis=1)
+        at = (group[:, None] * ticks + np.arange(ticks)) * VOCABULARY + rows
+        total: Floats = self.token_prices.take(at).sum(axis=1)
         return total
 
     def _fits(self, group: Ints, rows: Rows) -> Mask:
-        """(n, t) whether a note of that pitch belongs in its measure."""
+        """(n, t) whether a note of this pitch fits the measure; see taste.fitting."""
         fits: Mask = self.fitting[group[:, None], rows]
         return fits
 
-    def _admit(self, moves: _Moves) -> None:
-        """Price candidates by guessed surprise, the promising ones again by the model's, into the pool; what breaks a
-        lock is dropped."""
-        values = self.judge.values(moves.rows, self.problem.meter)
-        cost, hit = self._attributes(moves.group, values)
-        cost += moves.spent + self.judge.prices.nat * (moves.nats - self.nats[moves.group])
-        at = np.flatnonzero(cost <= self.full[moves.group])
-        at = at[self._unseen(moves.take(at))]
-        at = at[self._allowed(moves.group[at], moves.rows[at])]
+    def _admit(self, children: Unevaluated) -> None:
+        """Add candidates to the pool, without those that break a lock.
+
+        Their cost is first computed with the guessed surprise. The model then computes the exact surprise of the most
+        promising ones.
+        """
+        values = self.judge.values(children.rows, self.problem.meter)
+        cost, hit = self._attribute_cost(children.group, values)
+        cost += children.token_cost + self.judge.prices.nat * (children.nats - self.nats[children.group])
+        at = np.flatnonzero(cost <= self.pool_limits[children.group])
+        at = at[self._unseen(children.take(at))]
+        at = at[self._allowed(children.group[at], children.rows[at])]
         if self.judge.kept is not None:
-            at = at[self.judge.keeps(values[at], self.problem.wanted[moves.group[at]])]
-        pool = Pool(moves.group[at], moves.rows[at], values[at], cost[at], moves.nats[at], hit[at])
-        pool = self._varied(pool, 2 * LIKELY * self.effort.beam, LIKELY)  # taste is dear to look at, and seldom decides
-        pool = replace(pool, cost=pool.cost + self._taste(pool.group, pool.rows))
-        promising = self._varied(pool, 2 * self.effort.beam)
+            at = at[self.judge.keeps(values[at], self.problem.wanted[children.group[at]])]
+        pool = Pool(children.group[at], children.rows[at], values[at], cost[at], children.nats[at], hit[at])
+        # The context cost takes long to compute and seldom decides, so it comes after this selection.
+        pool = self._diverse_best(pool, 2 * LIKELY * self.effort.beam, LIKELY)
+        pool = replace(pool, cost=pool.cost + self._context_cost(pool.group, pool.rows))
+        promising = self._diverse_best(pool, 2 * self.effort.beam)
         if len(promising.group) == 0:
             return
-        beats = self.beliefs.beats(promising.rows)
-        nats = surprise(self.beliefs.at(beats), promising.rows)
-        dearer = self.judge.prices.nat * (nats - promising.nats)  # all else is priced already
-        exact = replace(promising, nats=nats, cost=promising.cost + dearer)
+        beats = self.probabilities.beats(promising.rows)
+        nats = surprise(self.probabilities.at(beats), promising.rows)
+        correction = self.judge.prices.nat * (nats - promising.nats)  # of the cost with the guessed surprise
+        exact = replace(promising, nats=nats, cost=promising.cost + correction)
         self._remember(exact, beats)
-        self._keep(self._varied(self.pool.join(exact), self.effort.kept))
+        self._set_pool(self._diverse_best(self.pool.join(exact), self.effort.kept))
 
-    def _keep(self, pool: Pool) -> None:
+    def _set_pool(self, pool: Pool) -> None:
         self.pool = pool
         hits, groups = pool.take(pool.hit), len(self.problem.rows)
-        self.full = _nth(hits, self.effort.kept, groups)  # what costs more cannot come into the pool
-        self.limits = _nth(hits, 1, groups) + self.effort.slack
+        self.pool_limits = _nth_cost(hits, self.effort.kept, groups)  # (g,) what costs more than this is dropped
+        self.hit_limits = _nth_cost(hits, 1, groups) + self.effort.slack
 
-    def _unseen(self, moves: _Moves) -> Ints:
-        """Indices of those that the model has not judged, each once: by its best guess."""
-        known = np.sort(np.fromiter(self.judged, dtype=np.uint64, count=len(self.judged)))
-        order = np.argsort(moves.key)
-        key = moves.key[order]
+    def _unseen(self, children: Unevaluated) -> Ints:
+        """Indices of the candidates that the model has not evaluated yet. Of several equal ones, the one with the least
+        guessed surprise is taken."""
+        known = np.sort(np.fromiter(self.evaluated, dtype=np.uint64, count=len(self.evaluated)))
+        order = np.argsort(children.key)
+        key = children.key[order]
         fresh = known.take(np.searchsorted(known, key), mode="clip") != key
         twin = np.zeros(len(key), dtype=np.bool_)
         twin[1:] = key[1:] == key[:-1]
         twin[:-1] |= twin[1:]
         alone, twins = order[fresh & ~twin], order[fresh & twin]
-        twins = twins[np.lexsort((moves.nats[twins], moves.key[twins]))]
-        first: Ints = np.sort(np.concatenate([alone, twins[_rank(moves.key[twins]) == 0]]))
+        twins = twins[np.lexsort((children.nats[twins], children.key[twins]))]
+        first: Ints = np.sort(np.concatenate([alone, twins[_rank_in_group(children.key[twins]) == 0]]))
         return first
 
     def _remember(self, pool: Pool, beats: Ints) -> None:
-        self.judged.update(zip(_keys(pool.group, pool.rows).tolist(), beats, strict=True))
+        self.evaluated.update(zip(_keys(pool.group, pool.rows).tolist(), beats, strict=True))
 
-    def _open(self, beam: Pool) -> Mask:
-        """(n,) which have not been improved on yet, and may lead to something."""
-        new = np.array([key not in self.expanded for key in _keys(beam.group, beam.rows).tolist()], dtype=np.bool_)
-        return new & self._near(beam.group, self._changed(beam.group, beam.rows), beam.nats)
+    def _worth_improving(self, beam: Pool) -> Mask:
+        """(n,) which candidates have not been improved yet and may still lead to a better one."""
+        new = np.array([key not in self.improved for key in _keys(beam.group, beam.rows).tolist()], dtype=np.bool_)
+        return new & self._promising(beam.group, self._changed(beam.group, beam.rows), beam.nats)
 
     def _changed(self, group: Ints, rows: Rows) -> Ints:
         """(n,) how many ticks differ from the original."""
         count: Ints = (rows != self.problem.rows[group]).sum(axis=1)
         return count
 
-    def _near(self, group: Ints, changed: Array, nats: Floats) -> Mask:
-        """(n,) groups, ticks changed, nats -> which may be as good as the best that hits: with what they cost at least,
-        whatever their attributes are."""
+    def _promising(self, group: Ints, changed: Array, nats: Floats) -> Mask:
+        """(n,) groups, changed ticks and nats -> (n,) which candidates may still compete with the best hit. The changed
+        ticks and the surprise give a lower bound of the cost, whatever the attributes are."""
         prices = self.judge.prices
-        near: Mask = prices.tick * changed + prices.nat * (nats - self.nats[group]) <= self.limits[group]
-        return near
+        promising: Mask = prices.tick * changed + prices.nat * (nats - self.nats[group]) <= self.hit_limits[group]
+        return promising
 
-    def _varied(self, pool: Pool, count: int, alike: int = 1) -> Pool:
-        """The best `count` of each group; of those with as many notes that miss by the same values no more than
-        `alike` times ALIKE: what leads to the target may lie behind many that are nearer to it, and all stuck at one
-        value."""
+    def _diverse_best(self, pool: Pool, count: int, alike: int = 1) -> Pool:
+        """The best `count` candidates of each group.
+
+        Of candidates with the same number of notes that miss by the same values, at most `alike` * ALIKE are taken.
+        Otherwise many similar candidates, all stuck at one value, could push out the one that leads to the request.
+        """
         hits = pool.take(pool.hit).best(count)
-        at = np.flatnonzero(~pool.hit & (pool.cost <= _nth(hits, count, len(self.problem.rows))[pool.group]))
+        at = np.flatnonzero(~pool.hit & (pool.cost <= _nth_cost(hits, count, len(self.problem.rows))[pool.group]))
         if len(at) == 0:
             return hits
         asked = ~np.isnan(self.problem.wanted).all(axis=0)
@@ -243,58 +228,64 @@ class Search:
         notes = onsets(pool.rows[at]).sum(axis=1, keepdims=True)
         label = _fingerprint(np.hstack([off.view(np.int64), notes, pool.group[at, None]]))
         order = np.lexsort((pool.cost[at], label))
-        few = at[order[_rank(label[order]) < alike * ALIKE]]
+        few = at[order[_rank_in_group(label[order]) < alike * ALIKE]]
         return hits.join(pool.take(few)).best(count)
 
     # ------------------------------------------------------------------------------ small changes
 
-    def _moves(self, beam: Pool) -> _Moves:
-        """Every small change of the beam's rows."""
+    def _small_changes(self, beam: Pool) -> Unevaluated:
+        """All candidates that one change of a row in the beam makes, without the hopeless ones."""
         keys = _keys(beam.group, beam.rows)
-        self.expanded.update(keys.tolist())
-        table = self.beliefs.at(np.stack([self.judged[key] for key in keys.tolist()]))
-        of = _Parents(beam, keys, self._changed(beam.group, beam.rows), self._spent(beam.group, beam.rows), table)
-        kinds = [self._altered(of, *self._single(beam, table)), self._altered(of, *self._shifted(beam))]
+        self.improved.update(keys.tolist())
+        table = self.probabilities.at(np.stack([self.evaluated[key] for key in keys.tolist()]))
+        changed, token_cost = self._changed(beam.group, beam.rows), self._token_cost(beam.group, beam.rows)
+        parents = Parents(beam, keys, changed, token_cost, table)
+        kinds = [
+            self._with_tokens(parents, *self._token_changes(beam, table)),
+            self._with_tokens(parents, *self._onset_shifts(beam)),
+        ]
         at = np.flatnonzero(~beam.hit)
         if len(at):
-            parent, *changes = self._exchanged(beam.take(at), table[at])
-            kinds.append(self._altered(of, at[parent], *changes))
-            parent, rows, nats = self._repitched(beam.take(at), table[at])
-            kinds.append(self._whole(beam.group[at[parent]], rows, nats))
-        parent, rows, nats = self._mended(beam, table)
-        kinds.append(self._whole(beam.group[parent], rows, nats))
+            parent, *changes = self._note_exchanges(beam.take(at), table[at])
+            kinds.append(self._with_tokens(parents, at[parent], *changes))
+            parent, rows, nats = self._pitch_changes(beam.take(at), table[at])
+            kinds.append(self._from_rows(beam.group[at[parent]], rows, nats))
+        parent, rows, nats = self._paired_moves(beam, table)
+        kinds.append(self._from_rows(beam.group[parent], rows, nats))
         parts = [vars(kind) for kind in kinds]
-        return _Moves(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+        return Unevaluated(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
-    def _altered(self, of: _Parents, parent: Ints, *changes: tuple[Ints, Ints]) -> _Moves:
-        """Children of `parent` (n,), each with some ticks' tokens (n,) replaced: those worth a look. Most are not, so
-        that what they cost is reckoned from their parents' before they are made."""
-        beam, ticks = of.pool, of.pool.rows.shape[1]
-        group, nats, spent, key = beam.group[parent], beam.nats[parent], of.spent[parent], of.key[parent]
-        changed = of.changed[parent]
+    def _with_tokens(self, parents: Parents, parent: Ints, *changes: tuple[Ints, Ints]) -> Unevaluated:
+        """The promising children of `parent` (n,). Each pair of `changes` gives a tick (n,) and its new token (n,).
+
+        Most children are hopeless. Their cost is therefore computed from their parents' before any row is made.
+        """
+        beam, ticks = parents.pool, parents.pool.rows.shape[1]
+        group, nats, key = beam.group[parent], beam.nats[parent], parents.key[parent]
+        changed, token_cost = parents.changed[parent], parents.token_cost[parent]
         for tick, token in changes:
             old, original = beam.rows.take(parent * ticks + tick), self.problem.rows.take(group * ticks + tick)
-            believed, priced = (parent * ticks + tick) * VOCABULARY, (group * ticks + tick) * VOCABULARY
-            nats += of.table.take(believed + old) - of.table.take(believed + token)
-            spent += self.tokens.take(priced + token) - self.tokens.take(priced + old)
+            in_table, in_prices = (parent * ticks + tick) * VOCABULARY, (group * ticks + tick) * VOCABULARY
+            nats += parents.table.take(in_table + old) - parents.table.take(in_table + token)
+            token_cost += self.token_prices.take(in_prices + token) - self.token_prices.take(in_prices + old)
             changed += (token != original).astype(np.int64) - (old != original)
             key += (token - old).astype(np.uint64) * _MIX[tick]
-        near = self._near(group, changed, nats)
-        near &= spent + self.judge.prices.nat * (nats - self.nats[group]) <= self.full[group]
-        rows = beam.rows[parent[near]]
+        promising = self._promising(group, changed, nats)
+        promising &= token_cost + self.judge.prices.nat * (nats - self.nats[group]) <= self.pool_limits[group]
+        rows = beam.rows[parent[promising]]
         for tick, token in changes:
-            rows[np.arange(len(rows)), tick[near]] = token[near]
-        return _Moves(group[near], rows, nats[near], spent[near], key[near])
+            rows[np.arange(len(rows)), tick[promising]] = token[promising]
+        return Unevaluated(group[promising], rows, nats[promising], token_cost[promising], key[promising])
 
-    def _whole(self, group: Ints, rows: Rows, nats: Floats) -> _Moves:
-        """Candidates that were made without reckoning: those worth a look."""
-        near = self._near(group, self._changed(group, rows), nats)
-        group, rows = group[near], rows[near]
-        return _Moves(group, rows, nats[near], self._spent(group, rows), _keys(group, rows))
+    def _from_rows(self, group: Ints, rows: Rows, nats: Floats) -> Unevaluated:
+        """The promising ones of some whole rows, whose token cost is not known yet."""
+        promising = self._promising(group, self._changed(group, rows), nats)
+        group, rows = group[promising], rows[promising]
+        return Unevaluated(group, rows, nats[promising], self._token_cost(group, rows), _keys(group, rows))
 
-    def _single(self, beam: Pool, table: Floats) -> tuple[Ints, tuple[Ints, Ints]]:
-        """One tick's token replaced: any pitch in reach where a note starts, the model's favourites elsewhere,
-        a HOLD or a REST in the place of a note, a HOLD in the place of a rest."""
+    def _token_changes(self, beam: Pool, table: Floats) -> tuple[Ints, tuple[Ints, Ints]]:
+        """Replace the token of one tick. A note gets any pitch in reach, HOLD or REST; a rest gets HOLD or one of the
+        most probable pitches; a held tick gets one of the most probable pitches."""
         started = onsets(beam.rows)
         reach = np.broadcast_to(self.pitches, (*beam.rows.shape, VOCABULARY)).copy()
         liked = np.where(reach, table, -np.inf)
@@ -307,8 +298,8 @@ class Search:
         parent, tick, token = np.nonzero(reach)
         return parent, (tick, token)
 
-    def _shifted(self, beam: Pool) -> tuple[Ints, tuple[Ints, Ints], tuple[Ints, Ints]]:
-        """One onset moved to a tick between its neighbours, its old place held."""
+    def _onset_shifts(self, beam: Pool) -> tuple[Ints, tuple[Ints, Ints], tuple[Ints, Ints]]:
+        """Move one onset to another tick between its neighbouring events. Its old tick becomes HOLD."""
         _b, ticks = beam.rows.shape
         events = beam.rows != HOLD
         index = np.where(events, np.arange(ticks), -1)
@@ -316,19 +307,20 @@ class Search:
         parent, old = np.nonzero(onsets(beam.rows))
         parent, old = parent[old > 0], old[old > 0]
         to = np.arange(ticks)[None]
-        held = ~events[parent]
-        own = before[parent] == old[:, None]
+        free = ~events[parent]
+        own_length = before[parent] == old[:, None]  # the ticks through which the note itself sounds
         previous = before[parent, old - 1]
         earlier = (before[parent] == previous[:, None]) & (to < old[:, None])
-        which, new = np.nonzero(held & (own | earlier) & (to > 0))
+        which, new = np.nonzero(free & (own_length | earlier) & (to > 0))
         parent, old = parent[which], old[which]
         return parent, (old, np.full(len(old), HOLD)), (new, beam.rows[parent, old].astype(np.int64))
 
-    # Of a measure that still misses, two bolder changes: each is worth nothing until all of it is done, so that
-    # small steps never come to it.
+    # Two larger changes serve measures that still miss the request. Half of such a change gains nothing, so that single
+    # small changes never arrive at it.
 
-    def _exchanged(self, beam: Pool, table: Floats) -> tuple[Ints, tuple[Ints, Ints], tuple[Ints, Ints]]:
-        """One note given up, and another, the model's favourite there, struck on any free tick."""
+
+    def _note_exchanges(self, beam: Pool, table: Floats) -> tuple[Ints, tuple[Ints, Ints], tuple[Ints, Ints]]:
+        """Remove one note, and add another on a free tick with the most probable pitch there."""
         parent, old = np.nonzero(onsets(beam.rows))
         parent, old = parent[old > 0], old[old > 0]
         which, new = np.nonzero(beam.rows[parent] == HOLD)
@@ -337,14 +329,14 @@ class Search:
         favourite = np.where(self.pitches, table, -np.inf).argmax(axis=2)
         return parent, (old, np.full(len(old), HOLD)), (new, favourite[parent, new])
 
-    def _repitched(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
-        """All notes of one pitch moved to another, an octave away at most."""
-        there = np.zeros((len(beam.rows), VOCABULARY), dtype=np.bool_)
-        np.put_along_axis(there, beam.rows.astype(np.int64), True, axis=1)
-        there[:, :FIRST_PITCH] = False
+    def _pitch_changes(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
+        """Move all notes of one pitch to another pitch, at most an octave away."""
+        present = np.zeros((len(beam.rows), VOCABULARY), dtype=np.bool_)
+        np.put_along_axis(present, beam.rows.astype(np.int64), True, axis=1)
+        present[:, :FIRST_PITCH] = False
         near = np.abs(np.arange(VOCABULARY)[:, None] - np.arange(VOCABULARY)) <= OCTAVE
         np.fill_diagonal(near, False)
-        parent, old, new = np.nonzero(there[:, :, None] & near & self.pitches)
+        parent, old, new = np.nonzero(present[:, :, None] & near & self.pitches)
         rows = beam.rows[parent]
         where = rows == old[:, None]
         rows = np.where(where, new[:, None], rows).astype(np.int16)
@@ -352,18 +344,18 @@ class Search:
         change = table[parent[every], ticks, old[:, None]] - table[parent[every], ticks, new[:, None]]
         return parent, rows, beam.nats[parent] + np.where(where, change, 0).sum(axis=1)
 
-    def _mended(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
-        """A new note that does not fit moved to where it does, and another, or all of a pitch, by the same interval:
-        what is between them stays."""
+    def _paired_moves(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:
+        """Move a new note that does not fit to a pitch that does, together with another note, or with all notes of that
+        other note's pitch. Both move by the same interval, so that the interval between them stays."""
         new = onsets(beam.rows) & (beam.rows != self.problem.rows[beam.group])
-        parent, foul = np.nonzero(new & ~self._fits(beam.group, beam.rows))
+        parent, unfitting = np.nonzero(new & ~self._fits(beam.group, beam.rows))
         which, other, step = np.nonzero(np.repeat(onsets(beam.rows)[parent, :, None], len(MENDING), axis=2))
-        pair = foul[which] != other
+        pair = unfitting[which] != other
         which, other, step = which[pair], other[pair], step[pair]
-        parent, foul, interval = parent[which], foul[which], np.array(MENDING, dtype=np.int16)[step]
+        parent, unfitting, interval = parent[which], unfitting[which], np.array(MENDING, dtype=np.int16)[step]
         ticks, rows = np.arange(beam.rows.shape[1]), beam.rows[parent]
         alike = rows == rows[np.arange(len(rows)), other][:, None]
-        moved = np.concatenate([ticks == other[:, None], alike]) | np.tile(ticks == foul[:, None], (2, 1))
+        moved = np.concatenate([ticks == other[:, None], alike]) | np.tile(ticks == unfitting[:, None], (2, 1))
         parent, rows, interval = np.tile(parent, 2), np.tile(rows, (2, 1)), np.tile(interval, 2)
         fresh = np.clip(rows + interval[:, None] * moved, 0, VOCABULARY - 1)
         fine = np.all(self._fits(beam.group[parent], fresh) | ~moved, axis=1)
@@ -378,13 +370,13 @@ class Search:
             fine &= (rows != original).mean(axis=1) <= self.judge.limit
         notes = onsets(rows) & (rows != original)
         fine &= np.all(self.pitches.take(rows) | ~notes, axis=1)
-        leave = self.problem.leave[group]
-        if (leave >= 0).any():
-            fine &= (leave < 0) | (ends_in(rows) == leave)
+        ending = self.problem.ending[group]
+        if (ending >= 0).any():
+            fine &= (ending < 0) | (ends_in(rows) == ending)
         return fine & self.judge.locks.allow(original, rows)
 
     def _pitches(self) -> Mask:
-        """(v,) which pitches a new note may have: the melody's compass and REACH around it."""
+        """(v,) which pitches a new note may have: at most REACH outside the melody's compass."""
         tokens = np.arange(VOCABULARY)
         locks = self.judge.locks
         inside: Mask = tokens >= max(FIRST_PITCH, locks.lowest - REACH)

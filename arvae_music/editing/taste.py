@@ -1,4 +1,4 @@
-"""Counts of what few musicians would write. cost.py prices what a candidate has more of than its original.
+"""Counts of features that few musicians would write, such as sharp leaps. cost.py prices each additional one.
 
 Shapes: n rows of one meter, t ticks.
 """
@@ -12,13 +12,13 @@ from ..music.keys import DIATONIC, OCTAVE, pitch_class
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.tokens import FIRST_PITCH, HOLD, VOCABULARY
 
-ALTERED = {1: 0, 3: 2, 6: 5, 8: 7, 10: 11}  # pitch classes outside the key (C/a), and what they are altered from
-STAMP = 1 << VOCABULARY.bit_length()  # tick * STAMP + token: both in one number
-SHARP_LEAP = 9  # semitones: a larger interval inside a measure is a leap out of nowhere
+ALTERED = {1: 0, 3: 2, 6: 5, 8: 7, 10: 11}  # pitch class outside C major / A minor -> the note that it alters
+STAMP = 1 << VOCABULARY.bit_length()  # tick * STAMP + token holds both in one number
+SHARP_LEAP = 9  # semitones; a larger interval inside a measure is a sharp leap
 
 
-def crooked(rows: Rows, meter: Meter) -> Ints:
-    """(n, t) -> (n,) how many beats mix thirds with quarters."""
+def mixed_beats(rows: Rows, meter: Meter) -> Ints:
+    """(n, t) -> (n,) how many beats have onsets both on a third and on a quarter of the beat. 0 in compound meters."""
     if meter.compound:
         return np.zeros(len(rows), dtype=np.int64)
     events = np.ascontiguousarray((rows != HOLD).T).reshape(meter.beats, TICKS_PER_BEAT, len(rows))
@@ -28,25 +28,25 @@ def crooked(rows: Rows, meter: Meter) -> Ints:
 
 
 def fitting(rows: Rows) -> Mask:
-    """(n, t) -> (n, v) the pitches that a new note may have in each measure and sound as if it belonged there.
+    """(n, t) -> (n, v) the pitches with which a new note fits each measure.
 
-    They are the key's, in any octave, without those that the measure alters (F where it has F sharp) and has not
-    besides: the one beside the other sounds wrong, and the altered one would be a second note outside the key.
+    They are the notes of the key in any octave. If the measure has an altered note (F sharp) and not its natural (F),
+    the natural does not fit, because the two sound wrong side by side.
     """
-    every = np.arange(VOCABULARY)
-    own = np.zeros((len(rows), OCTAVE), dtype=np.bool_)
+    tokens = np.arange(VOCABULARY)
+    present = np.zeros((len(rows), OCTAVE), dtype=np.bool_)
     at, tick = np.nonzero(rows >= FIRST_PITCH)
-    own[at, pitch_class(rows[at, tick])] = True
-    altered = np.zeros_like(own)
-    for raised, natural in ALTERED.items():
-        altered[:, natural] = own[:, raised]
+    present[at, pitch_class(rows[at, tick])] = True
+    altered = np.zeros_like(present)
+    for alteration, natural in ALTERED.items():
+        altered[:, natural] = present[:, alteration]
     diatonic = np.isin(np.arange(OCTAVE), DIATONIC)
-    fits: Mask = (diatonic & ~(altered & ~own))[:, pitch_class(every)] & (every >= FIRST_PITCH)
+    fits: Mask = (diatonic & ~(altered & ~present))[:, pitch_class(tokens)] & (tokens >= FIRST_PITCH)
     return fits
 
 
 def largest_leap(rows: Rows) -> Ints:
-    """(n, t) -> (n,) semitones between successive notes, at most."""
+    """(n, t) -> (n,) the largest interval between successive notes, in semitones."""
     latest = np.zeros(len(rows), dtype=np.int64)
     largest = np.zeros(len(rows), dtype=np.int64)
     for column in rows.T.astype(np.int64):
@@ -57,22 +57,23 @@ def largest_leap(rows: Rows) -> Ints:
 
 
 def leaps(rows: Rows) -> Ints:
-    """(n, t) -> (n,) semitones beyond SHARP_LEAP, over all intervals between successive notes."""
-    before, here = _before(rows, rows >= FIRST_PITCH), rows[:, 1:]
-    beyond = np.maximum(np.abs(here - before) - SHARP_LEAP, 0) * ((here >= FIRST_PITCH) & (before > 0))
+    """(n, t) -> (n,) the semitones beyond SHARP_LEAP, summed over all intervals between successive notes."""
+    before, current = _latest_before(rows, rows >= FIRST_PITCH), rows[:, 1:]
+    beyond = np.maximum(np.abs(current - before) - SHARP_LEAP, 0) * ((current >= FIRST_PITCH) & (before > 0))
     total: Ints = beyond.sum(axis=1)
     return total
 
 
 def repeats(rows: Rows) -> Ints:
-    """(n, t) -> (n,) how many notes have the pitch of the note before them, in the measure."""
-    here = rows[:, 1:]
-    count: Ints = ((here == _before(rows, rows != HOLD)) & (here >= FIRST_PITCH)).sum(axis=1)
+    """(n, t) -> (n,) how many notes of the measure directly repeat the pitch before them, without a rest between."""
+    current = rows[:, 1:]
+    count: Ints = ((current == _latest_before(rows, rows != HOLD)) & (current >= FIRST_PITCH)).sum(axis=1)
     return count
 
 
-def _before(rows: Rows, counted: Mask) -> Rows:
-    """(n, t) twice -> (n, t - 1) at each tick but the first, the latest token before it that is counted; 0 for none."""
+def _latest_before(rows: Rows, counted: Mask) -> Rows:
+    """(n, t) twice -> (n, t - 1): for each tick after the first, the latest counted token before it; 0 if there is
+    none."""
     ticks = np.arange(0, rows.shape[1] * STAMP, STAMP, dtype=np.int16)
     stamped = (rows + ticks) * counted  # later is larger
     return np.maximum.accumulate(stamped[:, :-1], axis=1) & np.int16(STAMP - 1)

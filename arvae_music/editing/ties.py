@@ -1,7 +1,7 @@
-"""Measures that may change, and what binds each to its neighbours: ties over barlines, and measures that repeat it.
+"""Measures that may change, and their bonds: ties over the barlines, and other measures that repeat them.
 
-Measures are of one form where they are the same and the same is wanted of them; they get the same candidates and, where
-the caller keeps the form, the same new row.
+Measures have the same form if their rows and their goals are equal. If the caller keeps the form, such measures get the
+same new row.
 """
 
 from __future__ import annotations
@@ -23,55 +23,62 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Place:
-    """One measure that may change, where it stands in its melody."""
+class EditableMeasure:
+    """One measure of a melody that may change."""
 
-    index: int  # of the measure
+    index: int  # of the measure in the melody
     meter: Meter
     row: Row  # (t,)
-    aim: Array  # what is wanted of it: (k,) attribute values, or (2, t) the two ends of an interpolation
-    tie: int = 0  # see tie_of
-    leave: int = -1  # see leave_of
+    goal: Array  # (k,) wanted attribute values, or (2, t) the two ends of an interpolation
+    tie: int = 0  # whether the first tick must or must not be tied, see tie_of
+    ending: int = -1  # the token that must sound at the end, see ending_of
 
     @property
     def form(self) -> Key:
-        """Equal for measures that are the same and of which the same is wanted."""
-        return (self.meter, self.row.tobytes(), self.aim.tobytes())
+        """Equal for measures with the same row and goal."""
+        return (self.meter, self.row.tobytes(), self.goal.tobytes())
 
     @property
     def key(self) -> Key:
-        """Equal for those that are also bound to their neighbours in the same way: they have the same candidates."""
-        return (*self.form, self.tie, self.leave)
+        """Equal for measures that also have the same ties to their neighbours, and so the same candidates."""
+        return (*self.form, self.tie, self.ending)
 
 
-def bound_together(places: Sequence[Place]) -> list[Place]:
-    """The places with what binds one to its neighbours binding all of its form, so that one candidate suits them all:
-    nothing may be tied into the first measure of a melody, and then nothing into a measure that repeats it."""
+def bound_together(measures: Sequence[EditableMeasure]) -> list[EditableMeasure]:
+    """Give all measures of a form the restrictions of each of them, so that one candidate suits them all. For example,
+    no note can be tied into the first measure of a melody, and then none may be tied into a measure that repeats it."""
     bound: dict[Key, tuple[int, int]] = {}
-    for place in places:
-        # Of one row, ties are 0 and -1, or 0 and 1; what it leaves is -1 or what it ends in.
-        tie, leave = bound.get(place.form, (0, -1))
-        bound[place.form] = (tie or place.tie, max(leave, place.leave))
-    return [replace(place, tie=bound[place.form][0], leave=bound[place.form][1]) for place in places]
+    for measure in measures:
+        # The ties of equal rows are 0 and -1, or 0 and 1. Their ending is -1 or the token that sounds at their end.
+        tie, ending = bound.get(measure.form, (0, -1))
+        bound[measure.form] = (tie or measure.tie, max(ending, measure.ending))
+    return [replace(measure, tie=bound[measure.form][0], ending=bound[measure.form][1]) for measure in measures]
 
 
 def find_each(
-    places: Iterable[Place], most: int, find: Callable[[Sequence[Place], Meter, int], Iterable[T]]
+    measures: Iterable[EditableMeasure], most: int, find: Callable[[Sequence[EditableMeasure], Meter, int], Iterable[T]]
 ) -> dict[Key, T]:
-    """What `find` returns for each distinct place, by its key. It is called with at most `most` places of one meter at
-    a time, so that memory stays flat however long the melody is, and with how many of that meter came before."""
-    distinct = list({place.key: place for place in places}.values())
+    """Call `find` for all distinct measures, and return its results by the measures' keys.
+
+    `find` gets at most `most` measures of one meter at a time, so that memory stays flat however long the melody is.
+    Its other arguments are the meter and how many measures of that meter came before.
+    """
+    distinct = list({measure.key: measure for measure in measures}.values())
     found: dict[Key, T] = {}
-    for meter in sorted({place.meter for place in distinct}):
-        here = [place for place in distinct if place.meter == meter]
-        for start in range(0, len(here), most):
-            chunk = here[start : start + most]
-            found.update(zip((place.key for place in chunk), find(chunk, meter, start), strict=True))
+    for meter in sorted({measure.meter for measure in distinct}):
+        of_meter = [measure for measure in distinct if measure.meter == meter]
+        for start in range(0, len(of_meter), most):
+            chunk = of_meter[start : start + most]
+            found.update(zip((measure.key for measure in chunk), find(chunk, meter, start), strict=True))
     return found
 
 
 def tie_of(melody: Melody, i: int, editable: set[int]) -> int:
-    """1: tick 0 must stay tied (what it is tied to is not ours to cut); -1: there is nothing to tie to; else 0."""
+    """Whether a measure's first tick may be tied to the measure before.
+
+    1: it must stay tied, because the note comes from a measure that is not edited. -1: it cannot be tied, because no
+    note sounds before it. 0: both are possible.
+    """
     row = melody.bars[i].tokens
     assert row is not None
     previous = melody.bars[i - 1].tokens if i else None
@@ -82,9 +89,9 @@ def tie_of(melody: Melody, i: int, editable: set[int]) -> int:
     return 0 if ends_in(previous[None])[0] >= FIRST_PITCH else -1
 
 
-def leave_of(melody: Melody, i: int, editable: set[int]) -> int:
-    """What must sound at the end, since a measure that is not edited goes on with it, at once or after measures
-    that are one tie; -1: anything."""
+def ending_of(melody: Melody, i: int, editable: set[int]) -> int:
+    """The token that must sound at the end of a measure, because a measure that is not edited continues it. Between the
+    two, there may be edited measures that only hold the note. -1: any token may sound."""
     row, after = melody.bars[i].tokens, i + 1
     assert row is not None
     while after in editable and not np.any(melody.bars[after].tokens):  # HOLD is 0
@@ -96,15 +103,14 @@ def leave_of(melody: Melody, i: int, editable: set[int]) -> int:
 
 
 def canonical(rows: Sequence[Row | None], changed: Container[int]) -> dict[int, Row]:
-    """The changed ones of consecutive rows written as reading would give them.
-
-    No rest within a rest, and a measure that opens in silence opens with REST.
+    """The changed ones of consecutive rows in the form that reading a file would give them: no REST follows a rest
+    within a measure, and a measure that begins in silence begins with REST.
     """
     result: dict[int, Row] = {}
     silent = True
     for i, row in enumerate(rows):
         if row is None:
-            silent = False  # what sounds at its end is not known
+            silent = False  # nobody knows what sounds at the end of this measure
             continue
         if i not in changed:
             events = np.flatnonzero(row != HOLD)
@@ -122,6 +128,6 @@ def canonical(rows: Sequence[Row | None], changed: Container[int]) -> dict[int, 
 
 
 def opening_allowed(candidates: Array, tie: npt.NDArray[np.int8]) -> Mask:
-    """Whether tick 0 suits what comes before; `tie` (n,): -1 nothing to tie to, 0 free, 1 the tie must stay."""
+    """(n, t) candidates and their `tie` (n,), see tie_of -> (n,) whether tick 0 suits the measure before."""
     held = candidates[:, 0] == HOLD
     return np.where(tie == 1, held, np.where(tie == -1, ~held, True))

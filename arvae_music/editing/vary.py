@@ -3,22 +3,23 @@
     request = VaryRequest(EditRequest({}), count=16, amount=0.5)
     result = vary(melody, request, model)     # result.variations: melody, amount; result.base
 
-What stays. Every attribute that the model knows keeps its value in every measure, as do those in `keep`: exactly, which
-means to the note and to the semitone, or within half a grain (0.05 sd) where the attribute is continuous. With
+What stays. Every attribute that the model knows keeps its value in every measure, and so does every attribute in
+`keep`. Counts stay to the note and intervals to the semitone; a continuous attribute stays within half a grain, the
+smallest step of an attribute (half of it is 0.05 sd, where an sd is a standard deviation in the model's corpus). With
 targets, the melody is edited first (edit.py), and the variations keep the values of the edited melody.
 
-Amount. The share of the notes, in the measures that may change, that are not where they were at the pitch they
-had: 0.5 replaces every second note. Where the number of notes changes, the larger of the notes gone and the notes
-come counts. It is an average over the melody, met as nearly as whole notes allow; what a variation has is
-in `Variation.amount`. The same share between two variations is their distance.
+Amount. The share of the notes that get another pitch or another onset, in the measures that may change: 0.5 replaces
+every second note. If the number of notes changes, the larger of the removed and the added notes counts. The amount is
+an average over the melody and is met as nearly as whole notes allow; `Variation.amount` is the amount of one variation.
+The distance between two variations is the same share, counted between them.
 
-How. For every distinct measure a walk (explore.py) from decodes of its latent point, moved where no attribute
-lies, collects measures that keep the attributes, at all distances up to the amount and a little beyond. The
-variations are then best paths through these (best_path.py): one after the other, each as far as it can be from the
-nearest of those before it, none twice. The first is the one that the model finds most natural. Measures that are
-the same stay the same (form).
+How. Each distinct measure is explored by random changes (explore.py). The exploration starts from decodes of the
+measure's latent point, shifted in the dimensions that belong to no attribute. It collects measures that keep the
+attributes, at all distances up to the amount and a little beyond. Each variation is a best path through the collected
+measures (best_path.py). The first is the most natural one for the model. Each further one lies as far as possible from
+the nearest variation before it. No variation occurs twice. Repeated measures stay equal (form).
 
-A melody of few notes may not have so many variations: then there are fewer, and `VaryResult.short` says so.
+A melody of few notes may have fewer variations than requested; then `VaryResult.short` is greater than 0.
 """
 
 from __future__ import annotations
@@ -39,31 +40,31 @@ from ..networks.decoding import decode
 from ..networks.model import Model
 from ..vae.scales import NOT_CARRIED
 from .best_path import BAN, best_path, choices_of, joins
-from .candidates import Found
+from .candidates import Archive
 from .cost import VARIATION, Judge, awkward, judge_of
 from .edit import EditRequest, EditResult, edit
-from .explore import CHUNK, LEEWAY, Walk
+from .explore import CHUNK, LEEWAY, Explorer
 from .locks import Locks
 from .taste import largest_leap
-from .ties import Key, Place, bound_together, canonical, find_each, leave_of, opening_allowed, tie_of
+from .ties import EditableMeasure, Key, bound_together, canonical, ending_of, find_each, opening_allowed, tie_of
 
 COUNT, AMOUNT = 16, 0.5
-RADII = (0.6, 1.0, 1.5)  # of the moves in the free latent dimensions, in posterior units
-BONUSES = (0.0, 1.0, 2.5)  # logits for the original's token
-SEEDS = 24  # decodes of each measure that the walk starts from
-WIDTH = 12  # candidates kept of each measure at each distance, while walking
-POOL = 40  # of each measure, to choose from
-BEYOND = 0.3  # share of a measure's notes beyond the amount that may change in it
+RADII = (0.6, 1.0, 1.5)  # standard deviations of the random shifts in the latent dimensions without an attribute
+BONUSES = (0.0, 1.0, 2.5)  # added to the logit of the original's token
+DECODES = 24  # decodes of each measure that the exploration starts from
+WIDTH = 12  # candidates that the exploration keeps of each measure at each distance
+POOL = 40  # candidates of each measure to choose from
+BEYOND = 0.3  # a single measure may exceed the amount by this share of its notes
 
-PULLS = 5  # times that the nearest of the others are made to weigh more
-AMOUNT_STEPS = 6  # of the bisection for the amount
-SETTLED = 0.015  # of the amount: near enough
-FULL_PULL = 6.0  # cost per note by which the amount can be pulled, at most
+REWEIGHTINGS = 5  # how often the nearest of the earlier variations get more weight
+AMOUNT_STEPS = 6  # steps of the bisection for the amount
+SETTLED = 0.015  # the bisection ends when the amount is this close
+MOST_PULL = 6.0  # the largest pull: the cost or gain per changed note that brings a path to the amount
 
 
 @dataclass(frozen=True)
 class VaryRequest:
-    editing: EditRequest  # made first; its measures, locks, form and seed hold for the variations too
+    editing: EditRequest  # applied first; its measures, locks, form and seed hold for the variations too
     count: int = COUNT
     amount: float = AMOUNT
 
@@ -79,7 +80,7 @@ class Variation:
     """`result` says what was requested and achieved in each measure, as for an edit."""
 
     result: EditResult
-    amount: float  # share of the base's notes that are others
+    amount: float  # share of the base's notes that differ
 
     @property
     def melody(self) -> Melody:
@@ -88,42 +89,45 @@ class Variation:
 
 @dataclass(frozen=True)
 class VaryResult:
-    base: EditResult  # what the variations are of: the melody itself, or edited to the targets
+    base: EditResult  # the melody that is varied: the input, or the input edited to the targets
     variations: tuple[Variation, ...]
-    wanted: int
+    wanted: int  # how many variations were requested
 
     @property
     def short(self) -> int:
-        """By how many the variations fall short of the requested number."""
+        """How many of the requested variations are missing."""
         return self.wanted - len(self.variations)
 
 
 def vary(melody: Melody, request: VaryRequest, model: Model) -> VaryResult:
-    """Raises CheckpointError for an attribute that the model does not know, UsageError for no such measures."""
+    """Make variations of a melody.
+
+    Raises CheckpointError for an attribute that the model does not know, UsageError if the request selects no measure.
+    """
     base = edit(melody, request.editing, model)
-    known = model.restricted(base.names)
-    places = _places(base)
+    restricted = model.restricted(base.names)
+    measures = _editable_measures(base)
     locks = Locks(request.editing.locks, *compass_of(base.melody.rows))
 
-    def collect(some: Sequence[Place], meter: Meter, start: int) -> list[_Pool]:
+    def collect(some: Sequence[EditableMeasure], meter: Meter, start: int) -> list[_Pool]:
         seed = [request.editing.seed, meter.code, start]
-        return _Collector(some, meter, locks, request.amount, known, seed).pools()
+        return _Collector(some, meter, locks, request.amount, restricted, seed).pools()
 
-    ensemble = _Ensemble(base.melody, places, find_each(places, CHUNK, collect), request)
+    ensemble = _Ensemble(base.melody, measures, find_each(measures, CHUNK, collect), request)
     variations = []
     for _ in range(request.count):
         chosen = ensemble.next()
         if chosen is None:
             break
-        variations.append(_variation(base, chosen, ensemble.amount_of(chosen), ensemble.pools, known))
+        variations.append(_variation(base, chosen, ensemble.amount_of(chosen), ensemble.pools, restricted))
     return VaryResult(base, tuple(variations), request.count)
 
 
 def notes_apart(one: Rows, other: Rows) -> Ints:
-    """(..., t) twice -> (...) notes gone or notes come, whichever are more."""
+    """(..., t) twice -> (...) how many notes were removed or added, whichever number is larger."""
     differ = one != other
-    gone, come = (onsets(one) & differ).sum(axis=-1), (onsets(other) & differ).sum(axis=-1)
-    more: Ints = np.maximum(gone, come)
+    removed, added = (onsets(one) & differ).sum(axis=-1), (onsets(other) & differ).sum(axis=-1)
+    more: Ints = np.maximum(removed, added)
     return more
 
 
@@ -132,93 +136,100 @@ def notes_apart(one: Rows, other: Rows) -> Ints:
 
 @dataclass(frozen=True)
 class _Pool:
-    """What one distinct measure may become: the base's row first."""
+    """The candidates for one distinct measure. The first is the measure itself, as in the base."""
 
     rows: Rows  # (n, t)
-    cost: Floats  # (n,) surprise and taste
-    apart: Ints  # (n, n) notes
-    notes: int  # of the base's row
+    cost: Floats  # (n,) surprise and awkwardness
+    apart: Ints  # (n, n) how many notes differ between two candidates
+    notes: int  # how many notes the measure has in the base
 
 
-def _places(base: EditResult) -> list[Place]:
-    """The measures that may change, to keep the attributes that they have."""
+def _editable_measures(base: EditResult) -> list[EditableMeasure]:
+    """The measures that may change. The goal of each is to keep its attributes."""
     melody, editable = base.melody, {bar.index for bar in base.bars}
-    places = []
+    measures = []
     for bar in base.bars:
         row = melody.bars[bar.index].tokens
         if row is not None:
-            tie, leave = tie_of(melody, bar.index, editable), leave_of(melody, bar.index, editable)
-            places.append(Place(bar.index, bar.meter, row, bar.achieved, tie, leave))
-    return bound_together(places)
+            tie, ending = tie_of(melody, bar.index, editable), ending_of(melody, bar.index, editable)
+            measures.append(EditableMeasure(bar.index, bar.meter, row, bar.achieved, tie, ending))
+    return bound_together(measures)
 
 
 class _Collector:
-    """Walks from some measures of one meter, and keeps what keeps their attributes."""
+    """Explores some measures of one meter, and collects candidates that keep their attributes."""
 
     def __init__(
-        self, places: Sequence[Place], meter: Meter, locks: Locks, amount: float, model: Model, seed: Sequence[int]
+        self,
+        measures: Sequence[EditableMeasure],
+        meter: Meter,
+        locks: Locks,
+        amount: float,
+        model: Model,
+        seed: Sequence[int],
     ) -> None:
         self.meter, self.locks, self.amount, self.model = meter, locks, amount, model
         self.judge: Judge = judge_of(model, meter, locks, prices=VARIATION)
         self.random = np.random.default_rng(list(seed))
-        self.rows = np.stack([place.row for place in places])
-        self.wanted = np.stack([place.aim for place in places])
-        self.tie = np.array([place.tie for place in places], dtype=np.int8)
-        self.leave = np.array([place.leave for place in places])
+        self.rows = np.stack([measure.row for measure in measures])
+        self.wanted = np.stack([measure.goal for measure in measures])
+        self.tie = np.array([measure.tie for measure in measures], dtype=np.int8)
+        self.ending = np.array([measure.ending for measure in measures])
         self.notes = onsets(self.rows).sum(axis=1)
         self.leaps = largest_leap(self.rows)
-        self.clumsy = awkward(self.rows, meter, VARIATION)
+        self.awkwardness = awkward(self.rows, meter, VARIATION)
         self.pitches = pitches_for(self.rows, locks.lowest - LEEWAY, locks.highest + LEEWAY)
-        self.farthest = np.ceil(np.minimum(amount + BEYOND, 1.0) * self.notes)
+        self.most_apart = np.ceil(np.minimum(amount + BEYOND, 1.0) * self.notes)
 
     def pools(self) -> list[_Pool]:
-        walk = Walk(
+        explorer = Explorer(
             self.meter, self.rows, self._decodes(), self.pitches, self.price,
             self.model.runtime, self.random, WIDTH, self.allow,
         )  # fmt: skip
-        found = walk.run()
+        found = explorer.run()
         values = self.judge.values(found.rows, self.meter)
         exact = ~self.judge.misses(values, self.wanted[found.group]).any(axis=1)
         exact &= self.allow(found.group, found.rows)
-        own = walk.original_nats
-        return [self._pool(g, found.take(exact & (found.group == g)), own[g]) for g in range(len(self.rows))]
+        original_nats = explorer.original_nats
+        return [self._pool(g, found.take(exact & (found.group == g)), original_nats[g]) for g in range(len(self.rows))]
 
     def _decodes(self) -> Rows:
-        """(g, SEEDS, t) decodes of each measure's latent point, moved where no attribute lies."""
-        runtime, count = self.model.runtime, SEEDS
+        """(g, DECODES, t) decodes of each measure's latent point, shifted in the dimensions without an attribute."""
+        runtime, count = self.model.runtime, DECODES
         z = np.repeat(runtime.encode(self.rows, self.meter), count, axis=0)
         free = np.ones(runtime.latent, dtype=np.bool_)
         free[[s.dimension for s in self.model.metadata.scales if s.dimension != NOT_CARRIED]] = False
-        way = np.tile(np.arange(count), len(self.rows))
-        radius = np.array(RADII)[way % len(RADII)][:, None]
-        step = self.random.standard_normal(z.shape) * radius * free
-        bonus = np.array(BONUSES, dtype=np.float32)[way // len(RADII) % len(BONUSES)]
+        number = np.tile(np.arange(count), len(self.rows))
+        radius = np.array(RADII)[number % len(RADII)][:, None]
+        shift = self.random.standard_normal(z.shape) * radius * free
+        bonus = np.array(BONUSES, dtype=np.float32)[number // len(RADII) % len(BONUSES)]
         originals = np.repeat(self.rows, count, axis=0)
-        rows = decode(runtime, (z + step).astype(np.float32), self.meter, originals, bonus)
+        rows = decode(runtime, (z + shift).astype(np.float32), self.meter, originals, bonus)
         return rows.reshape(len(self.rows), count, -1)
 
     def allow(self, group: Ints, rows: Rows) -> Mask:
-        """What suits the locks and the neighbours."""
-        leave, ends = self.leave[group], ends_in(rows)
-        fine: Mask = opening_allowed(rows, self.tie[group]) & ((leave < 0) | (ends == leave) | (ends == HOLD))
+        """(n,) whether a candidate obeys the locks and keeps the ties to its neighbours."""
+        ending, ends = self.ending[group], ends_in(rows)
+        fine: Mask = opening_allowed(rows, self.tie[group]) & ((ending < 0) | (ends == ending) | (ends == HOLD))
         return fine & self.locks.allow(self.rows[group], rows)
 
     def price(self, group: Ints, rows: Rows, nats: Floats) -> tuple[Floats, Ints]:
-        """What a candidate costs while walking; its niche is how many notes are others."""
+        """(n,) the cost of each candidate during the exploration, and (n,) its niche: how many of its notes differ."""
         misses = self.judge.misses(self.judge.values(rows, self.meter), self.wanted[group])
         apart = notes_apart(self.rows[group], rows)
-        cost = VARIATION.miss * misses.sum(axis=1) + VARIATION.nat * nats + self._clumsiness(group, rows)
+        cost = VARIATION.miss * misses.sum(axis=1) + VARIATION.nat * nats + self._awkwardness(group, rows)
         cost += VARIATION.new_silence * np.abs((rows == REST).sum(axis=1) - (self.rows[group] == REST).sum(axis=1))
-        return np.where(apart > self.farthest[group], np.inf, cost), apart
+        return np.where(apart > self.most_apart[group], np.inf, cost), apart
 
-    def _clumsiness(self, group: Ints, rows: Rows) -> Floats:
-        """What is worse to sing or play than the original."""
+    def _awkwardness(self, group: Ints, rows: Rows) -> Floats:
+        """(n,) the cost of what is harder to sing or play than the original."""
         leap = VARIATION.wider * np.maximum(largest_leap(rows) - self.leaps[group], 0)
-        worse: Floats = leap + np.maximum(awkward(rows, self.meter, VARIATION) - self.clumsy[group], 0)
+        worse: Floats = leap + np.maximum(awkward(rows, self.meter, VARIATION) - self.awkwardness[group], 0)
         return worse
 
-    def _pool(self, g: int, found: Found, own_nats: float) -> _Pool:
-        """The base's row and POOL others, at all distances, each good and unlike those before it."""
+    def _pool(self, g: int, found: Archive, original_nats: float) -> _Pool:
+        """The base's row and at most POOL candidates. Each is the best by its cost and its distance from those
+        before."""
         row = self.rows[g]
         found = found.take((found.niche > 0) & (found.rows != row).any(axis=1))
         apart = notes_apart(found.rows[:, None], found.rows[None])
@@ -232,7 +243,7 @@ class _Collector:
             chosen.append(int(score.argmin()))
             nearest = np.minimum(nearest, apart[:, chosen[-1]])
         rows = np.concatenate([row[None], found.rows[chosen]])
-        cost = np.concatenate([[VARIATION.nat * own_nats], found.cost[chosen]])
+        cost = np.concatenate([[VARIATION.nat * original_nats], found.cost[chosen]])
         return _Pool(rows, cost, notes_apart(rows[:, None], rows[None]), int(self.notes[g]))
 
 
@@ -240,32 +251,32 @@ class _Collector:
 
 
 class _Ensemble:
-    """The variations chosen so far, as which candidate of every measure."""
+    """The variations chosen so far. Each is a path: the index of a measure -> the index of its candidate."""
 
     def __init__(
-        self, melody: Melody, places: Sequence[Place], found: Mapping[Key, _Pool], request: VaryRequest
+        self, melody: Melody, measures: Sequence[EditableMeasure], found: Mapping[Key, _Pool], request: VaryRequest
     ) -> None:
-        pools = {place.index: found[place.key] for place in places}
+        pools = {measure.index: found[measure.key] for measure in measures}
         self.pools, self.amount = pools, request.amount
-        self.choices = choices_of(melody.rows, places, found, request.editing.form)
+        self.choices = choices_of(melody.rows, measures, found, request.editing.form)
         self.joins = joins(self.choices)
         self.closing = _closing(pools)
         self.notes = max(sum(pool.notes for pool in pools.values()), 1)
         self.chosen: list[dict[int, int]] = []
         self.seen: set[tuple[bytes, ...]] = set()
-        self._see(dict.fromkeys(pools, 0))
+        self._remember(dict.fromkeys(pools, 0))
         self.pull = 0.0
 
     def next(self) -> dict[int, int] | None:
-        """One more, by index of the measure; None where there is no other."""
+        """Choose one more variation. Returns its path, or None if there is no other variation."""
         weights = np.full(len(self.chosen), 1.0 / max(len(self.chosen), 1))
         best: dict[int, int] | None = None
         widest = -1.0
-        for _ in range(PULLS if self.chosen else 1):
+        for _ in range(REWEIGHTINGS if self.chosen else 1):
             path = self._at_amount(weights)
             gaps = np.array([self._apart(path, other) for other in self.chosen])
             width = float(gaps.min()) if len(gaps) else 0.0
-            if width > widest and not self._known(path):
+            if width > widest and not self._is_chosen(path):
                 best, widest = path, width
             if len(gaps):
                 weights = weights * np.exp(-4 * (gaps - gaps.min()) / max(float(gaps.max() - gaps.min()), 0.05))
@@ -273,7 +284,7 @@ class _Ensemble:
         best = best or self._another(weights)
         if best is not None:
             self.chosen.append(best)
-            self._see(best)
+            self._remember(best)
         return best
 
     def amount_of(self, path: Mapping[int, int]) -> float:
@@ -283,9 +294,10 @@ class _Ensemble:
         return sum(int(self.pools[i].apart[c, other[i]]) for i, c in one.items()) / self.notes
 
     def _at_amount(self, weights: Floats) -> dict[int, int]:
-        """The best path of the amount: every note that is another costs or pays what it takes."""
+        """The best path whose amount is the requested one. A bisection finds the cost per changed note (the pull) that
+        brings the path there."""
         costs = self._costs(weights)
-        low, high = -FULL_PULL, FULL_PULL
+        low, high = -MOST_PULL, MOST_PULL
         path = self._path(costs, self.pull)
         for _ in range(AMOUNT_STEPS):
             off = self.amount_of(path) - self.amount
@@ -316,33 +328,33 @@ class _Ensemble:
         return {i: path[i] for i in self.pools}
 
     def _another(self, weights: Floats) -> dict[int, int] | None:
-        """A path that is not among the chosen: one measure is denied what it had, until it is."""
+        """A path that has not been chosen yet. One measure after the other is denied the candidates of chosen paths."""
         costs = self._costs(weights)
         for pool in {id(pool): pool for pool in self.pools.values()}.values():
-            here = [i for i, other in self.pools.items() if other is pool]
-            denied = {i: cost.copy() if i in here else cost for i, cost in costs.items()}
+            of_pool = [i for i, other in self.pools.items() if other is pool]
+            denied = {i: cost.copy() if i in of_pool else cost for i, cost in costs.items()}
             for _ in range(len(pool.rows)):
                 path = self._path(denied, self.pull)
-                if not self._known(path):
+                if not self._is_chosen(path):
                     return path
-                for i in here:
+                for i in of_pool:
                     denied[i][path[i]] += BAN
         return None
 
-    def _see(self, path: Mapping[int, int]) -> None:
-        self.seen.add(self._sound(path))
+    def _remember(self, path: Mapping[int, int]) -> None:
+        self.seen.add(self._notes_of(path))
 
-    def _known(self, path: Mapping[int, int]) -> bool:
-        return self._sound(path) in self.seen
+    def _is_chosen(self, path: Mapping[int, int]) -> bool:
+        return self._notes_of(path) in self.seen
 
-    def _sound(self, path: Mapping[int, int]) -> tuple[bytes, ...]:
-        """The notes, without where they end."""
+    def _notes_of(self, path: Mapping[int, int]) -> tuple[bytes, ...]:
+        """The onsets and pitches of a path. Two variations that differ only in the lengths of notes count as equal."""
         rows = (self.pools[i].rows[c] for i, c in path.items())
         return tuple(np.where(onsets(row), row, HOLD).tobytes() for row in rows)
 
 
 def _closing(pools: Mapping[int, _Pool]) -> dict[int, Floats]:
-    """What the candidates of the last measure with a note cost for ending on another pitch."""
+    """The cost of ending the melody on another pitch, for each candidate of the last measure that has a note."""
     for i in sorted(pools, reverse=True):
         pool = pools[i]
         if pool.notes:

@@ -4,9 +4,9 @@ A request names a value that one attribute of one measure should take. The value
 same meter: within each meter all values of an attribute are permuted among the measures. They are therefore distributed
 as in the corpus, and a measure can have them. There are two modes of answering a request:
 
-    latent   the paper's traversal: encode the measure, move the code of the attribute to that of the value (the codes
-    of
-             the others move to the nearest combination, vae/combinations.py), and decode once, the most likely tokens
+    latent   the paper's traversal: encode the measure, move the code of the attribute to that of the value, and decode
+             the most likely tokens once. The codes of the other attributes move to the nearest combination
+             (vae/combinations.py)
     guided   the edit engine (editing/edit.py), as users run it: it searches among many decodes
 
 In guided mode each measure is edited alone, between measures that are not edited, so that a note tied into it stays.
@@ -46,6 +46,7 @@ from ..vae.scales import STRONG
 from ..vae.statistics import mean
 from . import metrics
 
+# model, measures (m, 1 + width), their values (m, k), the attribute's index, requested values (m,) -> edited measures
 Answer = Callable[[Model, Rows, Floats, int, Floats], Rows]
 
 STEPS = np.linspace(0.02, 0.98, 9)  # the quantiles that a traversal requests
@@ -55,7 +56,7 @@ STEPS = np.linspace(0.02, 0.98, 9)  # the quantiles that a traversal requests
 class Outcome:
     """Requests for one attribute and their results. Values are in the order of the model's attributes."""
 
-    asked: int  # the number of the requested attribute
+    attribute: int  # the index of the requested attribute
     requested: Floats  # (m,) requested values
     inputs: Rows  # (m, 1 + width) measures before
     outputs: Rows  # (m, 1 + width) measures after
@@ -64,12 +65,12 @@ class Outcome:
 
     def take(self, at: Array) -> Outcome:
         """The outcomes of some of the requests."""
-        arrays = {name: value[at] for name, value in vars(self).items() if name != "asked"}
+        arrays = {name: value[at] for name, value in vars(self).items() if name != "attribute"}
         return replace(self, **arrays)
 
     @property
     def realised(self) -> Floats:
-        return self.after[:, self.asked]
+        return self.after[:, self.attribute]
 
     @property
     def meters(self) -> Rows:
@@ -88,19 +89,19 @@ def draw(inputs: Rows, values: Floats, random: np.random.Generator) -> Floats:
     return drawn
 
 
-def outcome(model: Model, inputs: Rows, asked: int, requested: Floats, answer: Answer) -> Outcome:
-    """The outcome of requesting the (m,) values `requested` for attribute number `asked`; NaN makes no request."""
+def outcome(model: Model, inputs: Rows, attribute: int, requested: Floats, answer: Answer) -> Outcome:
+    """The outcome of requesting the (m,) values `requested` for the attribute of that index; NaN makes no request."""
     given = ~np.isnan(requested)
     inputs, requested = inputs[given], requested[given]
     before = evaluate_mixed(model.specs, inputs)
-    outputs = answer(model, inputs, before, asked, requested) if len(inputs) else inputs.copy()
-    return Outcome(asked, requested, inputs, outputs, before, evaluate_mixed(model.specs, outputs))
+    outputs = answer(model, inputs, before, attribute, requested) if len(inputs) else inputs.copy()
+    return Outcome(attribute, requested, inputs, outputs, before, evaluate_mixed(model.specs, outputs))
 
 
-def latent(model: Model, inputs: Rows, before: Floats, asked: int, requested: Floats) -> Rows:
-    """The most likely decode of the moved codes: an `Answer`."""
+def latent(model: Model, inputs: Rows, before: Floats, attribute: int, requested: Floats) -> Rows:
+    """Answer requests with the most likely decode of the shifted codes. This function is an `Answer`."""
     wanted = np.full(before.shape, np.nan)
-    wanted[:, asked] = requested
+    wanted[:, attribute] = requested
     outputs = inputs.copy()
     for meter, at in by_meter(inputs):
         z = model.runtime.encode(inputs[at, 1 : 1 + meter.ticks], meter)
@@ -110,17 +111,17 @@ def latent(model: Model, inputs: Rows, before: Floats, asked: int, requested: Fl
 
 @dataclass(frozen=True)
 class Guided:
-    """The edit engine's answer: an `Answer`."""
+    """Answers requests with the edit engine. An instance is an `Answer`."""
 
     proposals: int
     seed: int
 
-    def __call__(self, model: Model, inputs: Rows, before: Floats, asked: int, requested: Floats) -> Rows:
-        scale = model.metadata.scales[asked]
+    def __call__(self, model: Model, inputs: Rows, before: Floats, attribute: int, requested: Floats) -> Rows:
+        scale = model.metadata.scales[attribute]
         amounts = ((requested - scale.mean) / scale.sd).tolist()
         target = Target(tuple((float(i), Change("set", amount)) for i, amount in enumerate(amounts)), curve=True)
         request = EditRequest({scale.name: target}, proposals=self.proposals, seed=self.seed)
-        edited = edit(_apart(inputs), request, model).melody
+        edited = edit(_separated(inputs), request, model).melody
         outputs = inputs.copy()
         for row, bar in zip(outputs, edited.bars[::2], strict=True):
             assert bar.tokens is not None
@@ -128,8 +129,9 @@ class Guided:
         return outputs
 
 
-def _apart(inputs: Rows) -> Melody:
-    """The measures as one melody, numbered from 0, with a measure that cannot be edited after each."""
+def _separated(inputs: Rows) -> Melody:
+    """The measures as one melody, numbered from 0. After each follows a measure that cannot be edited, which separates
+    them."""
     bars: list[Bar] = []
     for i, row in enumerate(inputs):
         meter = Meter.from_code(int(row[0]))
@@ -138,9 +140,9 @@ def _apart(inputs: Rows) -> Melody:
     return Melody("requests", tuple(bars), 0, 0)
 
 
-def traversals(model: Model, inputs: Rows, asked: int, levels: Floats, answer: Answer) -> Outcome:
+def traversals(model: Model, inputs: Rows, attribute: int, levels: Floats, answer: Answer) -> Outcome:
     """The outcome of m * s requests: each measure is requested to take each of its (m, s) `levels`."""
-    return outcome(model, np.repeat(inputs, levels.shape[1], axis=0), asked, levels.reshape(-1), answer)
+    return outcome(model, np.repeat(inputs, levels.shape[1], axis=0), attribute, levels.reshape(-1), answer)
 
 
 def levels(inputs: Rows, values: Floats) -> Floats:
@@ -151,33 +153,33 @@ def levels(inputs: Rows, values: Floats) -> Floats:
     return table
 
 
-def open_requests(model: Model, found: Outcome) -> Mask:
+def open_requests(model: Model, results: Outcome) -> Mask:
     """(m,) whether each request differs from the value before by more than half a grain."""
-    return np.abs(found.before[:, found.asked] - found.requested) > _tolerance(model, found)
+    return np.abs(results.before[:, results.attribute] - results.requested) > _tolerance(model, results)
 
 
-def hits(model: Model, found: Outcome) -> Mask:
+def hits(model: Model, results: Outcome) -> Mask:
     """(m,) whether each request is met within half a grain."""
-    return np.abs(found.realised - found.requested) <= _tolerance(model, found)
+    return np.abs(results.realised - results.requested) <= _tolerance(model, results)
 
 
-def _tolerance(model: Model, found: Outcome) -> Floats:
-    tolerance = np.zeros(len(found.requested))
-    for meter, at in by_meter(found.inputs):
-        tolerance[at] = (model.tolerance(meter) * model.sd)[found.asked]
+def _tolerance(model: Model, results: Outcome) -> Floats:
+    tolerance = np.zeros(len(results.requested))
+    for meter, at in by_meter(results.inputs):
+        tolerance[at] = (model.tolerance(meter) * model.sd)[results.attribute]
     return tolerance
 
 
-def summary(model: Model, found: Outcome, steps: Outcome | None = None) -> dict[str, float]:
+def summary(model: Model, results: Outcome, steps: Outcome | None = None) -> dict[str, float]:
     """The figures of one attribute, as this module's docstring explains. `steps` are traversals, for `monotone`."""
-    k, sd = found.asked, model.sd
-    wanting = open_requests(model, found)
-    changed = found.take(wanting)
+    k, sd = results.attribute, model.sd
+    is_open = open_requests(model, results)
+    changed = results.take(is_open)
     kept = metrics.content(changed.inputs[:, 1:], changed.outputs[:, 1:], FIRST_PITCH, PAD)
     figures = {
-        "rho": metrics.grouped_spearman(found.requested, found.realised, found.meters),
-        "exact": mean(hits(model, found)[wanting]),
-        "error": mean(np.abs(found.realised - found.requested)) / sd[k],
+        "rho": metrics.grouped_spearman(results.requested, results.realised, results.meters),
+        "exact": mean(hits(model, results)[is_open]),
+        "error": mean(np.abs(results.realised - results.requested)) / sd[k],
     }
     if steps is not None:
         shape = (-1, len(STEPS))
@@ -185,10 +187,10 @@ def summary(model: Model, found: Outcome, steps: Outcome | None = None) -> dict[
     figures |= kept._asdict()
     moved = metrics.drift(changed.before, changed.after, sd)
     unrelated = np.abs(np.array(model.metadata.correlation)[k]) < STRONG
-    rhos = np.array([_drift_rho(found, j) for j in range(len(sd))])
+    rhos = np.array([_drift_rho(results, j) for j in range(len(sd))])
     figures["drift_sd"] = mean(moved[unrelated])
     figures["drift_rho"] = mean(rhos[unrelated])
-    plain = [abs(metrics.grouped_spearman(found.requested, column, found.meters)) for column in found.after.T]
+    plain = [abs(metrics.grouped_spearman(results.requested, column, results.meters)) for column in results.after.T]
     figures["drift_plain"] = mean(np.array(plain)[unrelated])
     for j, name in enumerate(model.metadata.names):
         if j != k:
@@ -196,5 +198,5 @@ def summary(model: Model, found: Outcome, steps: Outcome | None = None) -> dict[
     return figures
 
 
-def _drift_rho(found: Outcome, other: int) -> float:
-    return metrics.drift_rho(found.requested, found.before[:, other], found.after[:, other], found.meters)
+def _drift_rho(results: Outcome, other: int) -> float:
+    return metrics.drift_rho(results.requested, results.before[:, other], results.after[:, other], results.meters)

@@ -220,8 +220,8 @@ class _Run:
             drawn = np.concatenate([control.draw(inputs, values, random) for _ in range(times)])
             inputs = np.tile(inputs, (times, 1))
         answer = self._answer(mode)
-        ask = range(len(self.names))
-        return tuple(control.outcome(self.model, inputs, k, drawn[:, k], answer) for k in ask)
+        attributes = range(len(self.names))
+        return tuple(control.outcome(self.model, inputs, k, drawn[:, k], answer) for k in attributes)
 
     def _steps(self, coded: Coded, mode: Mode) -> tuple[Outcome, ...]:
         at = spread(len(coded.inputs), self.options.traversals)
@@ -239,21 +239,21 @@ class _Run:
     ) -> dict[str, dict[str, Figures]]:
         found: dict[str, dict[str, Figures]] = {"all": {}, "unseen": {}}
         for name, one, traversed in zip(self.names, outcomes, steps, strict=True):
-            fresh = ~_among(one.inputs, coded.inputs[coded.seen])
+            unseen = ~_contained_in(one.inputs, coded.inputs[coded.seen])
             found["all"][name] = control.summary(self.model, one, traversed)
-            found["unseen"][name] = control.summary(self.model, one.take(fresh))
+            found["unseen"][name] = control.summary(self.model, one.take(unseen))
         return found
 
     # ------------------------------------------------------------------------ leakage
 
     def _leakage(self, coded: Coded) -> dict[str, Figures]:
-        new = ~_among(self.train.inputs.astype(np.int16), coded.inputs)
+        new = ~_contained_in(self.train.inputs.astype(np.int16), coded.inputs)
         fit = self._coded(self.train.take(new), self.options.probe_rows)
         free = [d for d in range(coded.mean.shape[1]) if d not in self.dimensions]
         found: dict[str, Figures] = {}
         for k, name in enumerate(self.names):
-            known, judged = ((part.mean[:, free], part.values[:, k]) for part in (fit, coded))
-            figures = probes(known, judged, self.options.seed, coded.pieces)
+            known, tested = ((part.mean[:, free], part.values[:, k]) for part in (fit, coded))
+            figures = probes(known, tested, self.options.seed, coded.pieces)
             along = np.abs(np.array(self.model.metadata.code_correlation)[k]) >= STRONG
             alone = np.arange(len(self.names)) == k
             figures["intervention"] = 1 - self._first_order(coded, k, alone)
@@ -261,11 +261,11 @@ class _Run:
             found[name] = figures
         return found
 
-    def _first_order(self, coded: Coded, k: int, handed: Mask) -> float:
-        """Var(E[a | codes]) / Var(a) of attribute k, if only the codes of the `handed` attributes are from one measure
-        and all other dimensions are from another."""
+    def _first_order(self, coded: Coded, k: int, from_donor: Mask) -> float:
+        """Var(E[a | codes]) / Var(a) of attribute k. Only the codes of the attributes `from_donor` come from one
+        measure (the donor); all other dimensions come from another (the context)."""
         random, count = self._random(3), self.options.contexts
-        dims = np.array(self.dimensions)[handed]
+        dims = np.array(self.dimensions)[from_donor]
         found, weights = [], []
         for meter, at in by_meter(coded.inputs):
             if len(at) < 4 or (len(at) < metrics.LEAST_GROUP and len(at) < len(coded.inputs)):
@@ -294,12 +294,12 @@ class _Run:
             packed = np.full((count, coded.inputs.shape[1]), PAD, dtype=np.int16)
             packed[:, 0], packed[:, 1 : 1 + meter.ticks] = meter.code, decode(self.model.runtime, z, meter)
             rows.append(packed)
-        made = np.concatenate(rows)
+        decoded = np.concatenate(rows)
         return {
-            "valid": mean(spelt(made)),
-            "distinct": len(np.unique(made, axis=0)) / len(made),
-            "new": mean(~_among(made, self.known.inputs.astype(np.int16))),
-            "in_key": _in_key(made),
+            "valid": mean(spelt(decoded)),
+            "distinct": len(np.unique(decoded, axis=0)) / len(decoded),
+            "new": mean(~_contained_in(decoded, self.known.inputs.astype(np.int16))),
+            "in_key": _in_key(decoded),
             "corpus_in_key": _in_key(coded.inputs),
         }
 
@@ -307,14 +307,14 @@ class _Run:
 _MODES: tuple[Mode, ...] = ("latent", "guided")
 
 
-def _among(rows: Rows, others: Rows) -> Mask:
+def _contained_in(rows: Rows, others: Rows) -> Mask:
     """(n, 1 + width) rows and (m, 1 + width) others -> (n,) whether each row is among the others."""
     known = {row.tobytes() for row in others}
     return np.array([row.tobytes() in known for row in rows], dtype=np.bool_)
 
 
 def spelt(inputs: Rows) -> Mask:
-    """(n,) whether each packed measure is spelt as in a corpus, where no rest starts while another one lasts."""
+    """(n,) whether each packed measure is valid, which means that no rest follows a rest, as in every corpus."""
     fine = np.ones(len(inputs), dtype=np.bool_)
     for meter, at in by_meter(inputs):
         rows = inputs[at, 1 : 1 + meter.ticks]

@@ -13,8 +13,8 @@ from .sections import PROBED, Figures
 LOWER_IS_BETTER = frozenset(
     ("drift", "drift_plain", "drift_sd", "error", "leakage", "intervention", "intervention_with", "kl")
 )
-_KEPT = ("error", "drift_plain", "drift_sd", "onset_f1", "pitches", "ticks")  # of control.summary
-_CONTROL = ("control", "control_mean", "exact", "exact_mean", "drift", *_KEPT)
+_MEANS = ("error", "drift_plain", "drift_sd", "onset_f1", "pitches", "ticks")  # of control.summary
+_CONTROL = ("control", "control_mean", "exact", "exact_mean", "drift", *_MEANS)
 
 
 def lower_is_better(name: str) -> bool:
@@ -77,7 +77,7 @@ def _control_headline(by_attribute: Mapping[str, Figures], prefix: str) -> Figur
         f"{prefix}exact_mean": mean([one["exact"] for one in each]),
         f"{prefix}drift": mean([one["drift_rho"] for one in each]),
     }
-    for key in _KEPT:
+    for key in _MEANS:
         found[f"{prefix}{key}"] = mean([one[key] for one in each])
     if all("monotone" in one for one in each):
         found[f"{prefix}monotone"] = _worst([one["monotone"] for one in each])
@@ -94,10 +94,10 @@ def _worst(values: list[float]) -> float:
 def of_encoder(representation: Mapping[str, Figures]) -> Figures:
     """The figures of the strict protocol, with MIG and SAP also as shares of the oracle's, and, with the prefix
     `paper.`, those of the paper's protocol."""
-    mine, ceiling = representation["strict"], representation["strict, oracle"]
-    found = dict(mine)
+    strict, oracle = representation["strict"], representation["strict, oracle"]
+    found = dict(strict)
     for name in ("mig", "sap"):
-        found[f"{name}_of_oracle"] = mine[name] / ceiling[name] if ceiling[name] > 0 else float("nan")
+        found[f"{name}_of_oracle"] = strict[name] / oracle[name] if oracle[name] > 0 else float("nan")
     return found | {f"paper.{name}": value for name, value in representation["paper's protocol"].items()}
 
 

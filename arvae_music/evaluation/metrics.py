@@ -121,11 +121,11 @@ def modularity(information: Floats) -> Floats:
 def published(codes: Floats, values: Floats, bins: int = BINS) -> Scores:
     """(n, z) sampled codes, (n, k) attribute values -> scores as in Pati & Lerch (2020)."""
     information = mutual_information(codes, values, bins)
-    best, every = information.argmax(axis=0), np.arange(values.shape[1])
+    best, columns = information.argmax(axis=0), np.arange(values.shape[1])
     explained = np.square(correlations(codes, values))
     orders = np.abs(correlations(ranked(codes), ranked(values)))
     return Scores(
-        explained[best, every],
+        explained[best, columns],
         modularity(information),
         _gaps(information, best) / _or_nan(entropies(values, bins)),
         _gaps(explained, explained.argmax(axis=0)),
@@ -135,26 +135,27 @@ def published(codes: Floats, values: Floats, bins: int = BINS) -> Scores:
 
 def strict(codes: Floats, values: Floats, dimensions: Sequence[int], bins: int = BINS) -> Scores:
     """(n, z) posterior means, (n, k) values, the k regularised dimensions -> scores of these dimensions."""
-    own, every = np.asarray(dimensions), np.arange(values.shape[1])
+    regularised, columns = np.asarray(dimensions), np.arange(values.shape[1])
     information = mutual_information(codes, values, bins)
     explained = np.square(correlations(codes, values))
     orders = correlations(ranked(codes), ranked(values))
     return Scores(
-        explained[own, every],
-        modularity(information[own]),
-        _gaps(information, own) / _or_nan(entropies(values, bins)),
-        _gaps(explained, own),
-        orders[own, every],
+        explained[regularised, columns],
+        modularity(information[regularised]),
+        _gaps(information, regularised) / _or_nan(entropies(values, bins)),
+        _gaps(explained, regularised),
+        orders[regularised, columns],
     )
 
 
-def _gaps(table: Floats, own: Ints) -> Floats:
-    """(z, k) -> (k,): the value of an attribute's own dimension minus the best of the others (0 if there is none)."""
-    every = np.arange(table.shape[1])
+def _gaps(table: Floats, dimensions: Ints) -> Floats:
+    """(z, k) -> (k,): the value of each attribute's `dimensions` dimension minus the best value of the other
+    dimensions, or 0 if there is none."""
+    columns = np.arange(table.shape[1])
     others = table.copy()
-    others[own, every] = -np.inf
+    others[dimensions, columns] = -np.inf
     next_best = others.max(axis=0)
-    result: Floats = table[own, every] - np.where(np.isneginf(next_best), 0.0, next_best)
+    result: Floats = table[dimensions, columns] - np.where(np.isneginf(next_best), 0.0, next_best)
     return result
 
 
@@ -199,8 +200,8 @@ def prior_match(means: Floats, log_variances: Floats, reach: float = 8.0, points
     grid = np.linspace(-edge, edge, points)
     density = np.zeros(points)
     for at in range(0, len(centres), 512):
-        here = (grid - centres[at : at + 512, None]) / spreads[at : at + 512, None]
-        density += (np.exp(-0.5 * here**2) / spreads[at : at + 512, None]).sum(axis=0)
+        distances = (grid - centres[at : at + 512, None]) / spreads[at : at + 512, None]
+        density += (np.exp(-0.5 * distances**2) / spreads[at : at + 512, None]).sum(axis=0)
     density /= len(centres) * np.sqrt(2 * np.pi)
     log_prior = -0.5 * (grid**2 + np.log(2 * np.pi))
     step = float(grid[1] - grid[0])
@@ -213,7 +214,8 @@ def prior_match(means: Floats, log_variances: Floats, reach: float = 8.0, points
 
 
 def drift(before: Floats, after: Floats, sd: Floats) -> Floats:
-    """(n, k) values before and after, (k,) -> (k,) mean absolute change in sd; NaN without examples or sd."""
+    """(n, k) values before and after, (k,) standard deviations -> (k,) mean absolute change in sd; NaN without
+    examples, or where the sd is 0."""
     if len(before) == 0:
         return np.full(len(sd), np.nan)
     result: Floats = np.abs(after - before).mean(axis=0) / _or_nan(sd)
@@ -221,7 +223,8 @@ def drift(before: Floats, after: Floats, sd: Floats) -> Floats:
 
 
 def drift_rho(requested: Floats, before: Floats, after: Floats, groups: Array) -> float:
-    """|rank correlation| of a request with what became of ANOTHER attribute, as MuseMorphose reports it.
+    """|rank correlation| of the requests for one attribute with the resulting values of ANOTHER, as MuseMorphose
+    reports it.
 
     Requests are drawn at random, so any correlation with the other attribute's value BEFORE the edit is chance. The
     part of it that survives in the value afterwards is subtracted. The figure is
@@ -234,8 +237,8 @@ def drift_rho(requested: Floats, before: Floats, after: Floats, groups: Array) -
 
 
 def monotonicity(requested: Floats, realised: Floats) -> float:
-    """(n, s) traversals -> their mean rank correlation: 1 when a higher request always gives more, 0 when nothing
-    moves."""
+    """(n, s) traversals -> their mean rank correlation: 1 if a higher request always gives a higher value, 0 if no
+    value changes."""
     return mean([spearman(wanted, got) for wanted, got in zip(requested, realised, strict=True)])
 
 
@@ -254,9 +257,9 @@ def content(before: Array, after: Array, first_onset: int, absent: int) -> Conte
     """
     if len(before) == 0:
         return Content(float("nan"), float("nan"), float("nan"))
-    here, there = before >= first_onset, after >= first_onset
-    both = here & there
-    total = here.sum(axis=1) + there.sum(axis=1)
+    old_onsets, new_onsets = before >= first_onset, after >= first_onset
+    both = old_onsets & new_onsets
+    total = old_onsets.sum(axis=1) + new_onsets.sum(axis=1)
     f1 = np.where(total > 0, 2 * both.sum(axis=1) / np.maximum(total, 1), 1.0)
     same = before == after
     pitches = float(same[both].mean()) if both.any() else float("nan")

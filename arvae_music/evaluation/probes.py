@@ -1,7 +1,9 @@
 """Leakage: how well fresh probes predict an attribute from latent dimensions that should not encode it.
 
-Shapes: n and m examples, d dimensions. R2 is 1 - residual / variance of held-out rows: below 0 where a probe does worse
+A probe is a small regression model. R2 is 1 - residual / variance of held-out rows; it is below 0 if a probe does worse
 than the mean. scikit-learn is imported when a probe is fitted, since that takes a second.
+
+Shapes: n and m examples, d dimensions.
 """
 
 from __future__ import annotations
@@ -21,28 +23,28 @@ EPOCHS, ROWS = 120, 300_000  # an MLP runs EPOCHS epochs, or as many as make ROW
 
 
 def probes(
-    fit: tuple[Floats, Floats], judge: tuple[Floats, Floats], seed: int = 0, pieces: Array | None = None
+    train: tuple[Floats, Floats], test: tuple[Floats, Floats], seed: int = 0, pieces: Array | None = None
 ) -> dict[str, float]:
-    """`probe_r2` of every kind; and `crossed_r2` of `judge`, if its (n,) pieces are given."""
-    found: dict[str, float] = {kind: probe_r2(fit, judge, kind, seed) for kind in PROBES}
+    """`probe_r2` of every kind of probe, and also `crossed_r2` of `test`, if its (n,) `pieces` are given."""
+    found: dict[str, float] = {kind: probe_r2(train, test, kind, seed) for kind in PROBES}
     if pieces is not None:
-        found |= {f"{kind}_crossed": crossed_r2(*judge, pieces, kind, seed) for kind in PROBES}
+        found |= {f"{kind}_crossed": crossed_r2(*test, pieces, kind, seed) for kind in PROBES}
     return found
 
 
-def probe_r2(fit: tuple[Floats, Floats], judge: tuple[Floats, Floats], kind: Probe = "mlp", seed: int = 0) -> float:
-    """R2 on `judge` of a fresh probe that is fitted on `fit`; both are codes (n, d) and values (n,).
+def probe_r2(train: tuple[Floats, Floats], test: tuple[Floats, Floats], kind: Probe = "mlp", seed: int = 0) -> float:
+    """R2 on `test` of a fresh probe that is fitted on `train`; both are codes (n, d) and values (n,).
 
     `mlp` has two hidden layers of 64 units and stops early, `boosting` is histogram gradient boosting; both are
-    scikit-learn's. The two sets should hold different pieces. The result is NaN where the values of `judge` are
-    constant, and 0 where there is no dimension to predict from.
+    scikit-learn's. The two sets should hold different pieces. The result is NaN if the values of `test` are constant,
+    and 0 if there is no dimension to predict from.
     """
-    (codes, values), (new_codes, new_values) = fit, judge
+    (codes, values), (new_codes, new_values) = train, test
     if len(new_values) < 2 or np.ptp(new_values) == 0 or len(values) < FEWEST:
         return float("nan")
     if codes.shape[1] == 0 or np.ptp(values) == 0:
         return 0.0
-    return _r2(new_values, _predicted(fit, new_codes, kind, seed))
+    return _r2(new_values, _predicted(train, new_codes, kind, seed))
 
 
 def crossed_r2(codes: Floats, values: Floats, pieces: Array, kind: Probe = "mlp", seed: int = 0) -> float:
@@ -67,9 +69,9 @@ def _r2(values: Floats, predicted: Floats) -> float:
     return 1 - float(np.square(values - predicted).mean() / np.var(values))
 
 
-def _predicted(fit: tuple[Floats, Floats], new_codes: Floats, kind: Probe, seed: int) -> Floats:
-    """(m, d) codes -> (m,) predictions of a fresh probe that is fitted on `fit`."""
-    codes, values = fit
+def _predicted(train: tuple[Floats, Floats], new_codes: Floats, kind: Probe, seed: int) -> Floats:
+    """(m, d) codes -> (m,) predictions of a fresh probe that is fitted on `train`."""
+    codes, values = train
     centre, spread = codes.mean(axis=0), np.maximum(codes.std(axis=0), 1e-6)
     level, scale = float(values.mean()), max(float(values.std()), 1e-12)
     from sklearn.exceptions import ConvergenceWarning

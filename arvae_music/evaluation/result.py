@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .control import Outcome
 
 Mode = Literal["latent", "guided"]
-_SHOWN = ("measures", "control", "guided.exact_mean", "drift", "leakage")  # figures of the headline in the short repr
+_IN_REPR = ("measures", "control", "guided.exact_mean", "drift", "leakage")  # figures of the headline in the short repr
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +70,11 @@ class Evaluation:
         return {**PUBLISHED.get(str(self.about.get("corpus")), {}), **PUBLISHED_CONTROL}
 
     def to_json(self) -> dict[str, Any]:
-        own = {name: value for name, value in vars(self).items() if name != "evidence"}
-        return {**own, "published": self.published}
+        fields = {name: value for name, value in vars(self).items() if name != "evidence"}
+        return {**fields, "published": self.published}
 
     def __repr__(self) -> str:
-        return short_repr(self.about, self.headline, _SHOWN)
+        return short_repr(self.about, self.headline, _IN_REPR)
 
     def _repr_html_(self) -> str:
         """The paper's metrics as a table, for notebooks."""

@@ -1,4 +1,10 @@
-"""Keys: finding one from notes and a signature, and which tokens lie in it."""
+"""Keys: find the key of a melody from its notes and its key signature, and tell which tokens lie in the key.
+
+A key signature is a number of fifths: sharps are positive, flats negative. Melodies are normalised to the signature
+without sharps or flats, which C major and A minor share (C/a).
+
+Shapes: n notes or rows, t ticks, g groups (distinct measures), v vocabulary.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +17,22 @@ from ..arrays import Array, Float64s, Ints, Mask, Row, Rows
 from .tokens import CENTRE, FIRST_PITCH, LOWEST, VOCABULARY, onsets
 
 OCTAVE = 12  # semitones
-MOST_STEPS = 3  # of the scale, that a run goes up or down
+MOST_STEPS = 3  # the largest number of scale steps by which an exploration transposes a run of notes
 _LETTERS = "FCGDAEB"  # in the order of fifths
 
 # Krumhansl & Kessler (1982), the probe-tone profiles, from the tonic upwards.
 _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 _MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 DIATONIC = (0, 2, 4, 5, 7, 9, 11)  # pitch classes of C major: normalised melodies are in C/a
-PROFILE = 0.1  # what a correlation with a key profile counts beside a share of the notes
-SIGNATURE_DOUBT = 0.12  # of the notes: a signature with so many more outside its scale is not believed
+PROFILE = 0.1  # the weight of the correlation with a key profile; the share of notes in the scale has weight 1
+SIGNATURE_DOUBT = 0.12  # a signature is wrong if the share of notes in the estimated scale is larger by this much
 
 
 def choose_shift(pitches: Iterable[int], weights: Iterable[float], fifths: int | None) -> int:
-    """Semitones to add so that the key is C/a and the weighted median lies nearest CENTRE.
+    """The semitones to add so that the key becomes C/a and the median pitch, weighted by duration, lies nearest CENTRE.
 
-    `fifths` is the key signature's (sharps positive). It is believed unless the notes fit another diatonic
-    scale far better (many programs write C major by default); without one the key is estimated.
+    `fifths` is the key signature. It is used unless the notes fit another diatonic scale far better, because many
+    programs write C major by default. Without a signature, the key is estimated.
     """
     pitch = np.fromiter(pitches, dtype=np.int64)
     weight = np.fromiter(weights, dtype=np.float64)
@@ -37,15 +43,17 @@ def choose_shift(pitches: Iterable[int], weights: Iterable[float], fifths: int |
     order = np.argsort(pitch, kind="stable")
     total = np.cumsum(weight[order])
     median = int(pitch[order][np.searchsorted(total, total[-1] / 2)])
-    octaves = (CENTRE - median - to_c + 6) // 12  # round() would take halves up or down by the octave
+    octaves = (CENTRE - median - to_c + 6) // 12  # round() would round halves to even octaves
     return to_c + 12 * octaves
 
 
 def believed_fifths(pitch: Ints, weight: Float64s, fifths: int | None) -> int:
-    """The key signature to normalise by: the given one unless the notes contradict it, else the estimate."""
+    """(n,) MIDI pitches and durations -> the key signature to normalise by. It is the given one, or the estimate if
+    none is given or the notes contradict it."""
     if len(pitch) == 0:
         return fifths or 0
-    # Seen from the first note, so that a tie (tritones, whole tones) falls alike in every transposition.
+    # Pitch classes are counted from the first note, so that every transposition of an ambiguous melody (tritones, whole
+    # tones) gets the same result.
     first = int(pitch[0])
     classes = np.bincount((pitch - first) % 12, weights=weight, minlength=12).astype(np.float64)
     estimate = estimate_fifths(classes)
@@ -58,27 +66,28 @@ def believed_fifths(pitch: Ints, weight: Float64s, fifths: int | None) -> int:
 
 
 def _inside(classes: Float64s, fifths: int) -> float:
-    """How much of a pitch-class distribution lies in the diatonic scale of a key signature."""
+    """The weight of the pitch classes (12,) that lie in the diatonic scale of a key signature."""
     return float(sum(classes[(c + 7 * fifths) % 12] for c in DIATONIC))
 
 
 def estimate_fifths(classes: Float64s) -> int:
-    """(12,) weights of pitch classes -> key signature in -5 .. 6: of its scale's share of the notes, and PROFILE times
-    the correlation with a key profile of it (Krumhansl & Schmuckler 1990), the largest sum.
+    """(12,) weights of pitch classes -> the most likely key signature, from -5 to 6.
 
-    A profile alone prefers a scale whose tonic is heard much to one that has all the notes: it finds the signature of
-    .61 of the Bach sopranos and .86 of the folk tunes, this .75 and .92.
+    The score of a signature is the share of the notes that lie in its scale, plus PROFILE times the correlation with a
+    key profile of it (Krumhansl & Schmuckler 1990). A profile alone prefers a scale whose tonic is frequent to a scale
+    that contains all the notes. It finds the signature of 0.61 of the Bach sopranos and 0.86 of the folk tunes; this
+    score finds 0.75 and 0.92.
     """
     signatures, profiles = _profiles()
     centred = classes - classes.mean()
     scores = profiles @ (centred / max(float(np.sqrt(centred @ centred)), 1e-12))
     shares = np.array([_inside(classes, fifths) for fifths in signatures]) / max(float(classes.sum()), 1e-9)
-    return signatures[int(np.round(shares + PROFILE * scores, 12).argmax())]  # of equal ones the first
+    return signatures[int(np.round(shares + PROFILE * scores, 12).argmax())]  # the first of equal scores
 
 
 @lru_cache(maxsize=1)
 def _profiles() -> tuple[tuple[int, ...], Float64s]:
-    """The key signatures, major and minor by turns, and (24, 12) their profiles, standardised."""
+    """The signatures of the 24 keys, major and minor in turn, and their standardised profiles (24, 12)."""
     signatures, profiles = [], []
     for fifths in range(-5, 7):
         tonic = 7 * fifths % 12
@@ -91,12 +100,12 @@ def _profiles() -> tuple[tuple[int, ...], Float64s]:
 
 
 def in_key(tokens: Array) -> Mask:
-    """Whether a pitch token lies in the key; False for HOLD and REST."""
+    """Whether each token is a pitch of the key C/a; False for HOLD and REST. Same shape as `tokens`."""
     return _IN_KEY.take(tokens)
 
 
 def pitch_class(tokens: Array) -> Array:
-    """Of pitch tokens: semitones above C, in a normalised melody."""
+    """The pitch classes of pitch tokens: semitones above C in the normalised melody. Same shape as `tokens`."""
     return (tokens - FIRST_PITCH + LOWEST) % OCTAVE
 
 
@@ -105,19 +114,21 @@ _IN_KEY = (_EVERY >= FIRST_PITCH) & np.isin(pitch_class(_EVERY), DIATONIC)
 
 
 def pitch_name(pitch: int, fifths: int = 0) -> str:
-    """A MIDI pitch as people write it in a key (60 is C4): `F#4`, `Bb3`. `fifths` is the key signature.
+    """The name of a MIDI pitch in a key, such as `F#4` or `Bb3`; 60 is C4. `fifths` is the key signature.
 
-    The key's own notes, and outside it the accidentals nearest on the line of fifths: in C, Eb to G#.
+    Notes outside the key get the spelling that is nearest on the line of fifths: in C major, these are Eb, Bb, F#, C#
+    and G#.
     """
-    place = next(p for p in range(fifths - 3, fifths + 9) if 7 * p % 12 == pitch % 12)
-    accidental = (place + 1) // 7  # sharps positive
+    fifth = next(p for p in range(fifths - 3, fifths + 9) if 7 * p % 12 == pitch % 12)
+    accidental = (fifth + 1) // 7  # sharps positive
     sign = "#" * accidental if accidental > 0 else "b" * -accidental
-    return f"{_LETTERS[(place + 1) % 7]}{sign}{(pitch - accidental) // 12 - 1}"
+    return f"{_LETTERS[(fifth + 1) % 7]}{sign}{(pitch - accidental) // 12 - 1}"
 
 
 @lru_cache(maxsize=1)
 def scale_steps() -> Rows:
-    """(v, 2 MOST_STEPS + 1): the token some steps of the scale away; notes outside it go by semitone pairs."""
+    """(v, 2 MOST_STEPS + 1): for each token, the tokens that lie -MOST_STEPS to MOST_STEPS scale steps away. The first
+    step of a note outside the scale leads to the nearest note of the scale in that direction."""
     tokens = np.arange(VOCABULARY)
     table = np.repeat(tokens[:, None], 2 * MOST_STEPS + 1, axis=1)
     scale = np.flatnonzero(in_key(tokens))
@@ -134,16 +145,17 @@ def scale_steps() -> Rows:
 
 
 def compass_of(rows: Iterable[Row | None]) -> tuple[int, int]:
-    """The lowest and the highest pitch token of some measures (None for one that cannot be read); the lowest token
-    twice where there is no note."""
+    """The compass of a melody: the lowest and the highest pitch token of its measures. None stands for a measure that
+    arvae cannot read. Without notes, both are FIRST_PITCH."""
     pitches = [token for row in rows if row is not None for token in row[onsets(row)].tolist()]
     return min(pitches, default=FIRST_PITCH), max(pitches, default=FIRST_PITCH)
 
 
 def pitches_for(rows: Rows, lowest: int, highest: int) -> Mask:
-    """(g, t) originals and a compass of tokens -> (g, v): the key's notes in it, and what each measure has."""
+    """(g, t) measures and a compass of tokens -> (g, v) the pitches that a new version of each measure may have: the
+    notes of the key within the compass, and the pitches that the measure has already."""
     tokens = np.arange(VOCABULARY)
     inside = in_key(tokens) & (tokens >= lowest) & (tokens <= highest)
-    own = (rows[:, :, None] == tokens).any(axis=1) & (tokens >= FIRST_PITCH)
-    result: Mask = inside[None] | own
+    present = (rows[:, :, None] == tokens).any(axis=1) & (tokens >= FIRST_PITCH)
+    result: Mask = inside[None] | present
     return result

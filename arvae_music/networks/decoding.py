@@ -99,14 +99,14 @@ def log_probabilities(runtime: Runtime, rows: Array, meter: Meter, z: Float32s |
     `z` (m, z) are the latent points to decode from; None means z = 0.
     """
     if z is None:
-        return Beliefs(runtime, meter)(rows)
+        return ProbabilityCache(runtime, meter)(rows)
     state = runtime.start(z, meter).by_beats()
     previous, sounding = _inputs(rows)
     place = np.arange(meter.beats) * len(rows) + np.arange(len(rows))[:, None]
     return _read(runtime, state.take(place.reshape(-1)), previous, sounding).reshape(*rows.shape, VOCABULARY)
 
 
-class Beliefs:
+class ProbabilityCache:
     """Log-probabilities of measures of one meter at z = 0, cached by beat.
 
     The probabilities of a beat depend only on its own tokens, the token before it and the pitch that sounds when it

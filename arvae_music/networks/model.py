@@ -20,7 +20,7 @@ from ..vae.metadata import Metadata
 from ..vae.normal_scores import NormalScores
 from ..vae.scales import Scale
 from ..vae.statistics import sampled
-from .numpy_runtime import Flow, Freed, NumpyRuntime
+from .numpy_runtime import Flow, NumpyRuntime, WithFlow
 from .runtime import GivenCodes, Runtime, Wrapped
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def prepare(checkpoint: Checkpoint, runtime: Callable[[Checkpoint], Runtime] = N
     specs = checkpoints.specs_of(scales, find_attribute)
     whole = _measuring(runtime(checkpoint), scales, specs)
     if checkpoint.metadata.dims.get("flow_layers"):
-        whole = Freed(whole, Flow(checkpoint))
+        whole = WithFlow(whole, Flow(checkpoint))
     return Model(whole, checkpoint.metadata, specs, checkpoint)
 
 

@@ -150,7 +150,7 @@ def _conditions(codes: Float32s, meter: Meter) -> Float32s:
 
 
 @dataclass(frozen=True)
-class Freed(Wrapped):
+class WithFlow(Wrapped):
     """A Runtime whose latent points have u instead of z in the dimensions of its flow (vae/flow.py)."""
 
     flow: Flow

@@ -1,4 +1,4 @@
-"""Batches: `run_batch` goes on after an input fails, prints a summary, and returns the exit code."""
+"""Batches: `run_batch` works through many inputs, also if some of them fail, and prints a summary at the end."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def run_batch(
     fail: Callable[[str, str], None] | None = None,
     jobs: int = 1,
 ) -> int:
-    """Call `work` on every item and `then` on each result, in the items' order; return the exit code. `fail` gets the
-    name of an item that failed, and the reason.
+    """Call `work` on every item and `then` on each result, in the items' order. Returns the exit code.
 
     `work` returns False for an item that it skips. With more than one job it runs in other processes (`parallel`);
-    `then` always runs in this one. The error of a single item is raised. Among several items, one whose input or
-    output fails is reported and the others go on; an error in the request or the model concerns all, and is raised.
+    `then` always runs in this one. If an item's input or output fails, `fail` gets its name and the reason, and the
+    batch continues. An error in the request or the model concerns all items and is raised, as is any error of a single
+    item.
     """
     if not items:
         raise UsageError("nothing to do", remedy="name at least one input")
@@ -55,7 +55,7 @@ def run_batch(
         for item, outcome in zip(items, track(results, "arvae", len(items)), strict=True):
             if outcome.problem is not None:
                 failed.append(name(item))
-                message = _told(outcome.problem, outcome.trace, name(item))
+                message = _failure_message(outcome.problem, outcome.trace, name(item))
                 common.complain(message)
                 if fail is not None:
                     fail(name(item), message)
@@ -64,24 +64,24 @@ def run_batch(
             done += outcome.value is not False
             if then is not None and outcome.value is not False:
                 then(cast("R", outcome.value))
-    _sum_up(done, skipped, failed)
+    _summarise(done, skipped, failed)
     return 1 if failed else 0
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a command reports of one input's result."""
+class ItemReport:
+    """A command's report on the result of one input."""
 
     lines: list[str]
     data: list[dict[str, Any]]  # the objects of --json
     on_stdout: bool = False  # whether the file went to stdout, so that the lines go to stderr
-    made: Sequence[Any] = ()  # what the command concludes with: rows of a manifest, or cards
-    flaws: list[str] = field(default_factory=list)  # what --strict does not accept
+    made: Sequence[Any] = ()  # rows of a manifest, or cards of a contact sheet, which `conclude` writes at the end
+    flaws: list[str] = field(default_factory=list)  # reasons why --strict does not accept the result
 
 
-def run_told(
+def run_and_report(
     items: Sequence[T],
-    work: Callable[[T], Told | Literal[False]],
+    work: Callable[[T], ItemReport | Literal[False]],
     jobs: int | None,
     *,
     name: Callable[[T], str],
@@ -89,23 +89,23 @@ def run_told(
     streams: bool = False,
     conclude: Callable[[list[Any]], None] | None = None,
 ) -> int:
-    """`run_batch`, reporting each result as lines, or all of them as JSON; then `conclude` with all that was made, if
-    anything was. With `streams`, stdin or stdout is used, which only this process has. Returns the exit code, which is
-    1 too where a result has flaws."""
+    """Run a batch (`run_batch`), and print each result as lines, or all of them as JSON. `conclude` then gets all
+    `made` objects, if there are any. `streams` says that stdin or stdout is used, which only this process has. Returns
+    the exit code, which is also 1 if a result has flaws."""
     from .parallel import workers
 
     done: list[dict[str, Any]] = []
     made: list[Any] = []
     flawed = False
 
-    def then(result: Told) -> None:
+    def then(result: ItemReport) -> None:
         nonlocal flawed
         made.extend(result.made)
         if json:
             done.extend(result.data)
         else:
-            tell = common.say if result.on_stdout else common.report
-            tell("\n".join([*([""] if len(items) > 1 else []), *result.lines]))
+            print_lines = common.say if result.on_stdout else common.report
+            print_lines("\n".join([*([""] if len(items) > 1 else []), *result.lines]))
         for flaw in result.flaws:
             flawed = True
             common.complain(flaw)
@@ -125,7 +125,7 @@ def failing(rows: list[dict[str, Any]], key: str = "input") -> Callable[[str, st
     return lambda name, message: rows.append({key: name, "error": message})
 
 
-def _told(problem: Exception, trace: str, name: str) -> str:
+def _failure_message(problem: Exception, trace: str, name: str) -> str:
     """The message for an item that failed. Raises an error that concerns all items."""
     if isinstance(problem, (InputError, OutputError)):
         return problem.on_command_line if problem.where else f"{name}: {problem.on_command_line}"
@@ -136,7 +136,7 @@ def _told(problem: Exception, trace: str, name: str) -> str:
     return f"{name}: a bug in arvae: {type(problem).__name__}: {problem}; --debug shows where"
 
 
-def _sum_up(done: int, skipped: int, failed: Sequence[str]) -> None:
+def _summarise(done: int, skipped: int, failed: Sequence[str]) -> None:
     counts = [
         f"{done} done",
         f"{skipped} skipped" if skipped else "",

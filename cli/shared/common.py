@@ -1,6 +1,7 @@
-"""What the commands share: option types, and printing. sliders.py has the options about attributes, groups.py lets a
-command take several options as one dataclass, sources.py reads inputs, placing.py writes outputs, and batches.py works
-through many files.
+"""Option types and printing, which all commands share.
+
+sliders.py has the options about attributes, groups.py lets a command take several options as one dataclass, sources.py
+reads inputs, placing.py writes outputs, and batches.py works through many files.
 
 `say` and `warn` print on stderr, `report` prints a result for people on stdout; all three are silent with --quiet.
 `print_json` and `console` always print on stdout.
@@ -64,25 +65,27 @@ def _quarters(text: str) -> Fraction:
 
 # ------------------------------------------------------------------------------------ option types
 
-HOLD, HOW = "What stays", "How"
+STAYS, HOW = "What stays", "How"
 
 in_input = partial(typer.Option, rich_help_panel="Input")
 in_output = partial(typer.Option, rich_help_panel="Output")
 in_how = partial(typer.Option, rich_help_panel=HOW)
-in_hold = partial(typer.Option, rich_help_panel=HOLD)
+in_stays = partial(typer.Option, rich_help_panel=STAYS)
 
 FILES = "MIDI files, scores (ABC, MusicXML, kern), folders with -r, or globs; - is stdin."
-PLACE = "A file, a folder/, a template with {stem} {edit} {seed} {n}, or - for stdout."
+SINGLE_FILES = "MIDI files, scores (ABC, MusicXML, kern), or globs; - is stdin."
+PLACE = "A file, a folder/, a name with {stem} {edit} {seed} {n} to fill in, or - for stdout."
 MODEL = "A model's name (arvae models list) or file.  [default: auto, the model that reconstructs the melody best]"
 RUNS = "Library that runs the model: numpy, or PyTorch (slower to start, same result)."
 PICKUP = "Length of the incomplete measure at the start, in quarter notes: 1, 0.5, 1/3; 0 is none."
 MODES = "guided searches for the requested values; latent decodes once, as in the paper."
 
 Inputs = Annotated[list[str], typer.Argument(metavar="FILE", help=FILES)]
+SingleInputs = Annotated[list[str], typer.Argument(metavar="FILE", help=SINGLE_FILES)]
 Output = Annotated[str | None, in_output("--output", "-o", metavar="PLACE", help=PLACE)]
-Overwrite = Annotated[bool, in_output("--overwrite", help="Replace files that exist.")]
-SkipExisting = Annotated[bool, in_output("--skip-existing", help="Skip outputs that exist.")]
-DryRun = Annotated[bool, in_output("--dry-run", help="Report what would be done, and write nothing.")]
+Overwrite = Annotated[bool, in_output("--overwrite", help="Replace existing files.")]
+SkipExisting = Annotated[bool, in_output("--skip-existing", help="Skip outputs that exist already.")]
+DryRun = Annotated[bool, in_output("--dry-run", help="Report the result, and write nothing.")]
 Json = Annotated[bool, in_output("--json", help="Print the result as JSON.")]
 Jobs = Annotated[
     int | None,
@@ -107,7 +110,7 @@ Channel = Annotated[
 Pickup = Annotated[Fraction | None, in_input("--pickup", parser=_quarters, metavar="QUARTERS", help=PICKUP)]
 Keep = Annotated[
     list[str] | None,
-    in_hold(
+    in_stays(
         metavar="NAME", help="An attribute that must not change (repeatable, or a,b).",
         autocompletion=completion.attributes,
     ),

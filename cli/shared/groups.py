@@ -21,7 +21,7 @@ from typing import Any, get_type_hints
 
 
 def flat(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The command, taking each field of its dataclasses as a parameter of its own, in their place."""
+    """The command as a function that takes each field of a dataclass parameter as a parameter of its own."""
     parameters = inspect.signature(command, eval_str=True).parameters.values()
     groups: dict[str, Any] = {one.name: one.annotation for one in parameters if is_dataclass(one.annotation)}
     if not groups:

@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 
 HELP = ("-h", "--help")
 COMMANDS_PACKAGE = __package__.rpartition(".")[0]  # arvae_music.cli: one module a command
-UNCONFIGURED = ("config", "doctor")  # they report what is wrong when the settings cannot be read
+UNCONFIGURED = ("config", "doctor")  # they run without readable settings, and report what is wrong with them
 PICTURE = ".png"
 HEADING, NAME, PLAIN = "\x1b[1m", "\x1b[36m", "\x1b[0m"  # bold, cyan, reset
 
 
 def colour(text: str, code: str) -> str:
-    """`text` in colour where stdout is a terminal that shows colours, and the user does not object (NO_COLOR)."""
+    """`text` in colour if stdout is a terminal that shows colours and the user has not set NO_COLOR."""
     plain = not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return text if plain else f"{code}{text}{PLAIN}"
 
 
 class PlainCommand(TyperCommand):
-    """A command whose --help has its options in sections, without types where a metavar says more."""
+    """A command whose --help lists the options in sections. If an option has a metavar, its type is left out."""
 
     examples: Sequence[tuple[str, str]] = ()
 
@@ -87,7 +87,8 @@ class PlainGroup(TyperGroup):
 
 
 class LazyGroup(TyperGroup):
-    """Finds commands in `table`. While `listing`, it gives stand-ins with a name and a help line only."""
+    """Finds commands in `table`. During shell completion (`listing`), it does not import them, and returns commands
+    that have only a name and a help line."""
 
     table: Mapping[str, Entry]
     help_text: str  # of `arvae --help`
@@ -115,7 +116,7 @@ class LazyGroup(TyperGroup):
         formatter.write(self.help_text + "\n")
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
-        typed, args = args[0], moved(args)
+        typed, args = args[0], with_image_command(args)
         name = args[0]
         if name not in self.table and not name.startswith("-"):
             close = difflib.get_close_matches(name, self.table, n=1)
@@ -129,8 +130,8 @@ class LazyGroup(TyperGroup):
         return found
 
 
-def moved(args: list[str]) -> list[str]:
-    """The words of a command line, with those about images sent to `arvae image`, where their commands live today."""
+def with_image_command(args: list[str]) -> list[str]:
+    """The words of a command line. `image` is added before commands about images, which formerly had no such group."""
     pictures = any(
         word.lower().endswith(PICTURE) and before not in ("-o", "--output")
         for before, word in itertools.pairwise(args)
@@ -140,7 +141,7 @@ def moved(args: list[str]) -> list[str]:
 
 
 def load(name: str, entry: Entry) -> Any:
-    """Import a command. A function is one command, a Typer a group of them."""
+    """Import a command. A function is a single command, and a Typer object is a group of commands."""
     module_name, _, attribute = entry.target.partition(":")
     module = importlib.import_module(module_name, COMMANDS_PACKAGE)
     found, examples = getattr(module, attribute), getattr(module, "EXAMPLES", ())
@@ -176,7 +177,7 @@ def defaults(name: str, command: Any, rest: list[str]) -> dict[str, Any]:
 
 
 def root(table: Mapping[str, Entry], help_text: str, *, completion: bool) -> Any:
-    """The root group. `main` takes `--debug` off the line before.
+    """The root group. `main` removes `--debug` from the command line before.
 
     typer imports pydantic (a tenth of a second) for every option but a boolean with a default (see words.py). Therefore
     typer's own completion options are added only with `completion`, and --help is an option of our own.

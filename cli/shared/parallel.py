@@ -1,8 +1,9 @@
-"""The work of a batch on all cores: results in the order of the inputs, whatever became of each.
+"""Run the work of a batch on all cores. Each input has one outcome, a result or an error, in the order of the inputs.
 
-`workers` decides how many processes are worth starting: a few files are done before workers have started. An interrupt
-or a termination ends the workers at once. Files are written completely or not at all, so that no partial file is left.
-A worker that dies, because of a strange file or too little memory, fails only its own input, and another replaces it.
+`workers` decides how many processes are worth starting, because a few files are finished before workers have started.
+An interrupt or a termination ends the workers at once. Files are written completely or not at all, so that no partial
+file is left. If a worker dies, because of a strange file or too little memory, only its own input fails, and a new
+worker replaces it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ DIED = "the process that worked on it died (out of memory?)"
 
 @dataclass(frozen=True)
 class Outcome(Generic[R]):
-    """What became of an input: a value, or the exception and its traceback as text."""
+    """The outcome of one input: a value, or the exception and its traceback as text."""
 
     value: R | None = None
     problem: Exception | None = None
@@ -35,7 +36,8 @@ class Outcome(Generic[R]):
 
 
 def workers(jobs: int | None, count: int) -> int:
-    """The number of processes for `count` inputs: `jobs` where it is given, else as many as pay; 1 is this process."""
+    """The number of processes for `count` inputs: `jobs` if it is given, and otherwise as many as save time. 1 means
+    that this process does the work."""
     if jobs is not None:
         return min(jobs, count)
     return min(cores(), count // 2) if count >= FEWEST else 1

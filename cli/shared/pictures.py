@@ -12,7 +12,7 @@ from ...errors import UsageError
 from ...system import inputs, outputs
 from ...system.inputs import Place
 from ...system.outputs import Planned
-from . import common, placing
+from . import common, completion, placing
 
 if TYPE_CHECKING:
     from ...images.model import ImageModel
@@ -20,12 +20,20 @@ if TYPE_CHECKING:
 
 SUFFIX = ".png"
 Pictures = Annotated[
-    list[str], typer.Argument(metavar="FILE", help="PNG files, grey, white on black, of the model's size; or globs.")
+    list[str], typer.Argument(metavar="FILE", help="Grey PNG files, white on black, of the model's size; or globs.")
+]
+MODEL = "A model's name (arvae models list) or file.  [default: the bundled model for images of this size]"
+Model = Annotated[
+    str | None,
+    typer.Option("--model", "-m", metavar="NAME|FILE", help=MODEL, autocompletion=completion.image_models),
 ]
 
 
 def model_for(name: str | None, place: Place) -> ImageModel:
-    """The named model, or the packaged one for images of this one's size. Raises CheckpointError and InputError."""
+    """The named model, or without a name the bundled model for images of the size of `place`.
+
+    Raises CheckpointError, and InputError for a file that is not a PNG image.
+    """
     from ...images.model import named
     from ...images.pictures import size_of
 
@@ -42,7 +50,7 @@ def expand(arguments: Sequence[str]) -> list[Place]:
 
 
 def plan(requests: Sequence[outputs.Request], writing: common.Writing, *suffixes: str) -> list[Planned]:
-    """The places of the outputs, which are PNG files or have one of the `suffixes`."""
+    """The planned outputs, which are PNG files or have one of the `suffixes`."""
     template, allowed = f"{{stem}}.{{edit}}{SUFFIX}", (SUFFIX, *suffixes)
     plans = outputs.plan_outputs(requests, writing.output, **writing.existing, template=template, suffixes=allowed)
     placing.refuse_streams(plans, writing)
@@ -50,10 +58,10 @@ def plan(requests: Sequence[outputs.Request], writing: common.Writing, *suffixes
 
 
 def finish(plan: Planned, image: bytes, lines: Sequence[str], data: Row, writing: common.Writing) -> None:
-    """Write the image, unless it is a dry run, and report on it: `data` as JSON, or `lines`."""
+    """Write the image, unless this is a dry run. Then print `data` as JSON with --json, and otherwise `lines`."""
     if not writing.dry_run:
         placing.write_output(plan, image)
     if writing.json:
         common.print_json({**data, "output": None if writing.dry_run else str(plan.place)})
     else:
-        placing.teller([plan])("\n".join([*lines, placing.wrote(plan.place, writing.dry_run)]))
+        placing.printer_for([plan])("\n".join([*lines, placing.wrote(plan.place, writing.dry_run)]))

@@ -42,7 +42,7 @@ def wrote(place: Place | str, dry_run: bool) -> str:
     return f"{'would write' if dry_run else 'wrote'} {'stdout' if place == '-' else place}"
 
 
-def teller(plans: Sequence[Planned]) -> Callable[[str], None]:
+def printer_for(plans: Sequence[Planned]) -> Callable[[str], None]:
     """The function that prints the report: on stderr where a file goes to stdout."""
     return common.say if any(plan.place == "-" for plan in plans) else common.report
 

@@ -1,4 +1,4 @@
-"""The options about sliders: attributes and their targets, and what an edit leaves as it is."""
+"""The options about sliders: the targets of attributes, and the parts of a melody that must stay."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...errors import UsageError
 from . import common, completion
 
 PANEL = "Sliders"
-LOCKS = "Never change the onsets, pitches, key, range, first or last note (repeatable, or a,b)."
+LOCKS = "Never change these: onsets, pitches, key, range, first or last note (repeatable, or a,b)."
 
 Set = Annotated[
     list[str] | None,
@@ -24,10 +24,10 @@ Set = Annotated[
 ]  # fmt: skip
 Bars = Annotated[
     list[str] | None,
-    common.in_hold(metavar="1-4,7,12-", help="Only these measures (repeatable).  [default: all]"),
+    common.in_stays(metavar="1-4,7,12-", help="Only these measures (repeatable).  [default: all]"),
 ]
-Lock = Annotated[list[str] | None, common.in_hold(metavar="NAME", help=LOCKS, autocompletion=completion.locks)]
-Form = Annotated[bool, common.in_hold("--form/--no-form", help="Edit repeated measures in the same way.")]
+Lock = Annotated[list[str] | None, common.in_stays(metavar="NAME", help=LOCKS, autocompletion=completion.locks)]
+Form = Annotated[bool, common.in_stays("--form/--no-form", help="Edit repeated measures in the same way.")]
 
 # The option of an attribute is `--name TARGET`, where its field has the attribute's name.
 _of_measures = partial(typer.Option, metavar="TARGET", rich_help_panel=PANEL)
@@ -40,7 +40,7 @@ class MelodySliders:
     """The attributes of measures that have an option of their own."""
 
     density: Annotated[str | None, _of_measures(help="Notes in a measure (unit: notes).")] = None
-    rhythm: Annotated[str | None, _of_measures(help="Rhythmic complexity (unit: pt, percent of the largest).")] = None
+    rhythm: Annotated[str | None, _of_measures(help="Rhythmic complexity (unit: pt, percent of the maximum).")] = None
     range: Annotated[str | None, _of_measures(help="Highest minus lowest pitch (unit: st, semitones).")] = None
     contour: Annotated[str | None, _of_measures(help="Last minus first pitch (unit: st).")] = None
     syncopation: Annotated[str | None, _of_measures(help="Notes held over strong beats (unit: levels).")] = None
@@ -60,7 +60,7 @@ class ImageSliders:
     width: Annotated[str | None, _of_digits(help="Width (unit: px).")] = None
     height: Annotated[str | None, _of_digits(help="Height (unit: px).")] = None
     shape: Annotated[str | None, _of_sprites(help="=1raw square, =2raw ellipse, =3raw heart.")] = None
-    scale: Annotated[str | None, _of_sprites(help="Size (unit: pt).")] = None
+    scale: Annotated[str | None, _of_sprites(help="Size (unit: pt, percent).")] = None
     orientation: Annotated[str | None, _of_sprites(help="Angle (unit: deg).")] = None
     x: Annotated[str | None, _of_sprites(help="Distance from the left (unit: px).")] = None
     y: Annotated[str | None, _of_sprites(help="Distance from the top (unit: px).")] = None
@@ -68,7 +68,7 @@ class ImageSliders:
 
 @dataclass(frozen=True)
 class Kept:
-    """What an edit leaves as it is."""
+    """The parts of a melody that an edit must not change."""
 
     bars: Bars = None
     keep: common.Keep = None
@@ -77,15 +77,15 @@ class Kept:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """As arguments of `Model.request`."""
+        """The same as arguments of `Model.request`."""
         names = common.split_names(self.keep)
         return {"bars": joined(self.bars), "keep": names, "lock": self.lock or [], "form": self.form}
 
 
-def chosen(sliders: object, pairs: Sequence[str] | None) -> dict[str, str]:
-    """Name -> target: the fields of `sliders` that are given, and `pairs`, the NAME=TARGET of --set.
+def targets_from(sliders: object, pairs: Sequence[str] | None) -> dict[str, str]:
+    """The targets by attribute name, from the fields of `sliders` and from `pairs`, the NAME=TARGET texts of --set.
 
-    Raises UsageError for a pair that is none, and for a name that is given twice.
+    Raises UsageError for a text that is not NAME=TARGET, and for a name that is given twice.
     """
     found = {name: target for name, target in vars(sliders).items() if target is not None}
     for pair in pairs or []:
@@ -99,5 +99,5 @@ def chosen(sliders: object, pairs: Sequence[str] | None) -> dict[str, str]:
 
 
 def joined(bars: Sequence[str] | None) -> str | None:
-    """The measures of a repeatable --bars, as one selection."""
+    """All values of a repeatable --bars as one text."""
     return ",".join(bars) if bars else None

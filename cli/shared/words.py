@@ -1,8 +1,8 @@
-"""Reads plain words of the command line without pydantic.
+"""Convert simple values of the command line without pydantic.
 
-typer reads every value through pydantic, whose import takes a sixth of the time of a whole edit. Text, a number within
-its bounds, and a value with a parser of its own need none of it. Every other value, and every wrong one, is left to
-typer, so that values and messages stay the same.
+typer converts every value with pydantic, whose import takes a sixth of the time of a whole edit. Simple values do not
+need it: text, a number within its bounds, and a value with a parser of its own. All other values, and all wrong ones,
+are left to typer, so that results and messages stay the same.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class NotPlainError(Exception):
-    """The value is left to typer."""
+    """The value is not simple, and typer must convert it."""
 
 
 def quicken(parameter: Any) -> Any:
-    """The parameter (or None), changed so that it reads plain words itself."""
+    """The parameter (or None), changed so that it converts simple values itself."""
     if parameter is None or "process_value" in vars(parameter):
         return parameter
     usual: Callable[[Any, Any], Any] = parameter.process_value
@@ -37,7 +37,7 @@ def quicken(parameter: Any) -> Any:
 
 
 def plain(parameter: Any, value: Any) -> Any:
-    """The value of a word, of a list of words, or of a default. Raises NotPlainError."""
+    """Convert a word, a list of words, or a default. Raises NotPlainError for a value that is not simple."""
     described = getattr(parameter, "type_descriptor", None)  # of typer 0.28 and later
     several = parameter.multiple or parameter.nargs == -1
     if described is None or (parameter.required and value in (None, (), [])):

@@ -72,7 +72,7 @@ def test_build_once_then_info(run, tunes, cache):
 
     again = run("corpus", "build", tunes)
     assert again.returncode == 0
-    assert "is there already" in again.stderr
+    assert "is built already" in again.stderr
     assert path.stat().st_mtime_ns == written
     assert run("corpus", "build", tunes, "--rebuild", "-j", 1, "--quiet").stderr == ""
     assert path.stat().st_mtime_ns > written

@@ -176,7 +176,7 @@ def test_a_run_that_is_over_is_left_alone(run: Call, work: Path):
     before = {path.name: path.read_bytes() for path in (work / "parts").iterdir()}
     again = run("train", "tunes", "--resume", "-o", "parts")
     assert again.returncode == 0
-    assert "nothing to go on with" in again.stderr
+    assert "nothing to resume" in again.stderr
     assert before == {path.name: path.read_bytes() for path in (work / "parts").iterdir()}
 
 

@@ -12,7 +12,7 @@ from strategies import rows as any_rows
 
 from arvae_music.arrays import Row
 from arvae_music.editing.cost import EDIT, VARIATION, awkward
-from arvae_music.editing.taste import SHARP_LEAP, crooked, fitting, largest_leap, leaps, repeats
+from arvae_music.editing.taste import SHARP_LEAP, fitting, largest_leap, leaps, mixed_beats, repeats
 from arvae_music.music.meter import Meter
 from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, token_of
 
@@ -45,14 +45,14 @@ def test_repeats_note_by_note(found: list[Row]):
 
 
 @given(FOUND)
-def test_crooked_beats_one_by_one(found: list[Row]):
+def test_mixed_beats_one_by_one(found: list[Row]):
     rows = np.array(found)
     expected = []
     for row in found:
         beats = [{tick for tick in range(6) if row[6 * beat + tick] != HOLD} for beat in range(2)]
         expected.append(sum(bool(beat & {2, 4}) and bool(beat & {1, 3, 5}) for beat in beats))
-    assert crooked(rows, TWO).tolist() == expected
-    assert not crooked(rows, COMPOUND).any()  # sixths of a beat are all of one kind
+    assert mixed_beats(rows, TWO).tolist() == expected
+    assert not mixed_beats(rows, COMPOUND).any()  # sixths of a beat are all of one kind
 
 
 @pytest.mark.parametrize(

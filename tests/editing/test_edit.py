@@ -15,7 +15,7 @@ from strategies import Tune, tunes
 import arvae_music
 from arvae_music.arrays import Row
 from arvae_music.editing.edit import EditRequest, _tasks
-from arvae_music.editing.ties import Place, bound_together
+from arvae_music.editing.ties import EditableMeasure, bound_together
 from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.library import Model
 from arvae_music.music.attributes import AttributeSpec
@@ -501,20 +501,20 @@ def test_a_black_box_that_fails_says_whose_it_is():
 def test_measures_of_a_form_are_bound_alike():
     """Nothing may be tied into the first measure: nor, then, into those that repeat it, or they would part."""
     melody = melody_of(*PHRASE, *PHRASE)
-    places = places_of(melody)
-    assert [place.tie for place in places] == [-1] + [0] * 7
-    bound = bound_together(places)
-    assert [place.tie for place in bound] == [-1, 0, 0, 0] * 2
-    assert [place.key for place in bound[:4]] == [place.key for place in bound[4:]]
+    measures = measures_of(melody)
+    assert [measure.tie for measure in measures] == [-1] + [0] * 7
+    bound = bound_together(measures)
+    assert [measure.tie for measure in bound] == [-1, 0, 0, 0] * 2
+    assert [measure.key for measure in bound[:4]] == [measure.key for measure in bound[4:]]
     tied = melody_of(PHRASE[0], row({6: 74}), PHRASE[0], PHRASE[1])  # bars 1 and 3 alone: the first is tied out of
-    places = places_of(tied, bars="1,3")
-    assert [place.leave for place in places] == [token_of(77), -1]
-    assert [place.leave for place in bound_together(places)] == [token_of(77)] * 2
+    measures = measures_of(tied, bars="1,3")
+    assert [measure.ending for measure in measures] == [token_of(77), -1]
+    assert [measure.ending for measure in bound_together(measures)] == [token_of(77)] * 2
 
 
-def places_of(melody: Melody, **options: str) -> list[Place]:
+def measures_of(melody: Melody, **options: str) -> list[EditableMeasure]:
     tasks, _ = _tasks(melody, bach().request({"density": "+2notes"}, **options), bach())
-    return [task.place for task in tasks]
+    return [task.measure for task in tasks]
 
 
 # ------------------------------------------------------------------------------------ whatever the melody

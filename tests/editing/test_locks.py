@@ -105,7 +105,7 @@ def test_parse():
 
 
 @pytest.mark.parametrize(
-    ("name", "remedy"), [("onset", "did you mean onsets?"), ("xyz", f"there are {', '.join(NAMES)}")]
+    ("name", "remedy"), [("onset", "did you mean onsets?"), ("xyz", f"the locks are {', '.join(NAMES)}")]
 )
 def test_an_unknown_lock(name: str, remedy: str):
     with pytest.raises(UsageError, match="there is no lock") as raised:

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 import arvae_music
 from arvae_music.arrays import Row
-from arvae_music.editing.candidates import Pool, _keys, _nth
+from arvae_music.editing.candidates import Pool, Unevaluated, _keys, _nth_cost
 from arvae_music.editing.cost import Judge, Prices, Problem, judge_of
 from arvae_music.editing.locks import Locks
-from arvae_music.editing.search import REACH, Effort, Search, _Moves
+from arvae_music.editing.search import REACH, Effort, Search
 from arvae_music.library import Model
 from arvae_music.music.attributes import PAPER, evaluate
 from arvae_music.music.keys import in_key
@@ -66,8 +66,11 @@ def price(asked: Problem, row: list[int], by: Judge, nats: float | None = None) 
 
 ROW = [C, HOLD, HOLD, D, HOLD, HOLD, E, HOLD, HOLD, HOLD, HOLD, HOLD]
 NOTHING = dict.fromkeys(
-    ("miss", "missed", "drift", "tick", "semitone", "nat", "outside", "rest", "leap", "crooked", "tie", "repeat"), 0.0
-)
+    (
+        "miss", "missed", "drift", "tick", "semitone", "nat", "outside", "rest", "leap", "mixed_beats", "tie", "repeat",
+    ),
+    0.0,
+)  # fmt: skip
 
 
 def changed(**ticks: int) -> list[int]:
@@ -100,9 +103,9 @@ def test_the_original_costs_what_it_misses():
         ("outside", changed(t3=FIS), 1),
         ("outside", changed(t3=FIS, t9=FIS), 2),
         ("outside", changed(t9=G), 0),
-        ("crooked", changed(t2=E, t3=HOLD), 0),  # thirds alone
-        ("crooked", changed(t2=E), 1),  # a third and two quarters
-        ("crooked", changed(t1=E, t2=REST, t3=HOLD, t8=D, t11=D), 2),
+        ("mixed_beats", changed(t2=E, t3=HOLD), 0),  # thirds alone
+        ("mixed_beats", changed(t2=E), 1),  # a third and two quarters
+        ("mixed_beats", changed(t1=E, t2=REST, t3=HOLD, t8=D, t11=D), 2),
         ("rest", changed(t3=REST, t9=REST), 2),
         ("rest", changed(t3=HOLD), 0),
         ("leap", changed(t9=C - 8), 3),  # a twelfth down, nine are easy
@@ -179,7 +182,7 @@ def test_of_equal_candidates_the_best_guess_counts_once_and_none_that_the_model_
     one, other = changed(t9=G), changed(t9=F)
     rows = np.array([one, other, one, ROW, one, other], dtype=np.int16)
     group, guess = np.array([0, 0, 0, 0, 1, 1]), np.array([3.0, 2.0, 1.0, 0.0, 5.0, 4.0])
-    moves = _Moves(group, rows, guess, guess, _keys(group, rows))
+    moves = Unevaluated(group, rows, guess, guess, _keys(group, rows))
     assert made._unseen(moves).tolist() == [1, 2, 4, 5]
     made.add(group[:1], rows[:1])
     assert made._unseen(moves).tolist() == [1, 4, 5]
@@ -188,16 +191,17 @@ def test_of_equal_candidates_the_best_guess_counts_once_and_none_that_the_model_
 def test_what_costs_more_than_a_hit_whatever_its_attributes_are_is_not_looked_at():
     """Of a measure that has what is wanted: every change costs its ticks, and no attribute can make that good."""
     made = search(problem([ROW], {}), judge(tick=10.0, nat=0.0))
-    assert len(made._moves(made.first).rows) == 0
-    assert len(search(problem([ROW], {}), judge(tick=2.9, nat=0.0))._moves(made.first).rows) > 100
-    assert len(search(problem([ROW], {"density": 1.0}), judge(tick=10.0, nat=0.0))._moves(made.first).rows) > 100
+    assert len(made._small_changes(made.first).rows) == 0
+    assert len(search(problem([ROW], {}), judge(tick=2.9, nat=0.0))._small_changes(made.first).rows) > 100
+    denser = search(problem([ROW], {"density": 1.0}), judge(tick=10.0, nat=0.0))
+    assert len(denser._small_changes(made.first).rows) > 100
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), max_size=30), st.integers(1, 4))
 def test_what_the_nth_best_of_each_group_costs(drawn: list[tuple[int, int]], n: int):
     group, cost = (np.array([pair[part] for pair in sorted(drawn)], dtype=np.int64) for part in range(2))
     none = np.zeros((len(group), 1))
-    found = _nth(Pool(group, none.astype(np.int16), none, cost.astype(np.float64), none[:, 0], cost == 0), n, 3)
+    found = _nth_cost(Pool(group, none.astype(np.int16), none, cost.astype(np.float64), none[:, 0], cost == 0), n, 3)
     for g in range(3):
         own = cost[group == g]
         assert found[g] == (own[n - 1] if len(own) >= n else np.inf)
@@ -206,12 +210,12 @@ def test_what_the_nth_best_of_each_group_costs(drawn: list[tuple[int, int]], n: 
 def test_what_costs_more_than_a_pool_full_of_hits_is_not_looked_at():
     """Every fifth of a semitone is a hit here; the pool takes the two nearest, and then none that is farther."""
     made = search(problem([ROW], {}), judge(**{**NOTHING, "semitone": 1.0}), Effort(kept=2))
-    assert made.full.tolist() == [np.inf]
+    assert made.pool_limits.tolist() == [np.inf]
     rows = np.array([changed(t6=pitch) for pitch in (F, G)], dtype=np.int16)
     made.add(np.zeros(2, dtype=np.int64), rows)
     assert made.pool.cost.tolist() == [0, 1]
-    assert made.full.tolist() == [1]
-    assert made._moves(made.first).spent.max() == 1
+    assert made.pool_limits.tolist() == [1]
+    assert made._small_changes(made.first).token_cost.max() == 1
 
 
 @pytest.mark.parametrize("wanted", [{"density": 5 / 12}, {"contour": 5 / 26, "density": 2 / 12}, {"rhythm": 0.6}])
@@ -233,13 +237,13 @@ def test_what_is_reckoned_from_a_parent_is_what_the_whole_candidate_is(row: list
     made = search(problem([ROW, row], {"density": 6 / 12, "contour": 4 / 26}))
     parents = np.array([ROW, data.draw(st.permutations(row))], dtype=np.int16)
     made.add(np.arange(2), parents)
-    moves = made._moves(made.pool)
-    np.testing.assert_allclose(moves.spent, made._spent(moves.group, moves.rows), atol=1e-9)
+    moves = made._small_changes(made.pool)
+    np.testing.assert_allclose(moves.token_cost, made._token_cost(moves.group, moves.rows), atol=1e-9)
     assert np.array_equal(moves.key, _keys(moves.group, moves.rows))
 
 
 def moved(made: Search) -> tuple[npt.NDArray[np.int64], Row, npt.NDArray[np.floating]]:
-    moves = made._moves(made.pool.best(6))
+    moves = made._small_changes(made.pool.best(6))
     moves = moves.take(made._allowed(moves.group, moves.rows))
     return moves.group, moves.rows, moves.nats
 
@@ -259,29 +263,29 @@ def test_a_measure_that_misses_also_exchanges_notes_and_moves_pitches_together()
 def test_a_new_note_outside_the_key_is_mended_together_with_another():
     """F sharp up to G, or down to F, and another note by as much, so that the interval between them stays."""
     made = search(problem([ROW], {}), effort=Effort(slack=np.inf))
-    foul = changed(t9=FIS)
-    made.add(np.zeros(1, dtype=np.int64), np.array([foul], dtype=np.int16))
-    _, rows, _ = made._mended(made.pool.take(made.pool.cost > 0), np.zeros((1, 12, VOCABULARY), dtype=np.float32))
+    unfitting = changed(t9=FIS)
+    made.add(np.zeros(1, dtype=np.int64), np.array([unfitting], dtype=np.int16))
+    _, rows, _ = made._paired_moves(made.pool.take(made.pool.cost > 0), np.zeros((1, 12, VOCABULARY), dtype=np.float32))
     expected = [
         changed(t9=F, t6=E - 1), changed(t9=F, t0=C - 1), changed(t9=G, t6=F), changed(t9=E, t3=C), changed(t9=E, t6=D),
         changed(t9=E, t0=C - 2), changed(t9=FIS + 2, t0=D), changed(t9=FIS + 2, t3=E), changed(t9=FIS + 2, t6=FIS),
     ]  # fmt: skip
     white = [row for row in expected if all(in_key(np.array([token for token in row if token >= FIRST_PITCH])))]
     assert {tuple(row) for row in rows.tolist()} == {tuple(row) for row in white}
-    kept, fine = problem([foul], {}), changed(t9=G)  # what was there already is nobody's mistake
-    for original, candidate in ((kept, foul), (problem([ROW], {}), fine)):
+    kept, fine = problem([unfitting], {}), changed(t9=G)  # what was there already is nobody's mistake
+    for original, candidate in ((kept, unfitting), (problem([ROW], {}), fine)):
         pool = search(original).first
         pool = replace(pool, rows=np.array([candidate], dtype=np.int16))
-        assert len(search(original)._mended(pool, np.zeros((1, 12, VOCABULARY), dtype=np.float32))[1]) == 0
+        assert len(search(original)._paired_moves(pool, np.zeros((1, 12, VOCABULARY), dtype=np.float32))[1]) == 0
 
 
 def test_all_notes_of_a_pitch_are_mended_with_a_new_one():
     """C, C and F sharp: up by one, all of them, and by two neither is white."""
     twice = [C, HOLD, HOLD, C, HOLD, HOLD, E, *[HOLD] * 5]
     made = search(problem([twice], {}), effort=Effort(slack=np.inf))
-    foul = [*twice[:9], FIS, HOLD, HOLD]
-    made.add(np.zeros(1, dtype=np.int64), np.array([foul], dtype=np.int16))
-    _, rows, _ = made._mended(made.pool.take(made.pool.cost > 0), np.zeros((1, 12, VOCABULARY), dtype=np.float32))
+    unfitting = [*twice[:9], FIS, HOLD, HOLD]
+    made.add(np.zeros(1, dtype=np.int64), np.array([unfitting], dtype=np.int16))
+    _, rows, _ = made._paired_moves(made.pool.take(made.pool.cost > 0), np.zeros((1, 12, VOCABULARY), dtype=np.float32))
     down = [C - 1, HOLD, HOLD, C - 1, HOLD, HOLD, E, HOLD, HOLD, F, HOLD, HOLD]
     assert down in rows.tolist()
     assert [down[0], *twice[1:9], F, HOLD, HOLD] in rows.tolist()  # or one of them
@@ -289,14 +293,14 @@ def test_all_notes_of_a_pitch_are_mended_with_a_new_one():
 
 def test_a_mended_moves_guess_is_what_goes_minus_what_comes():
     made = search(problem([ROW], {}), effort=Effort(slack=np.inf))
-    foul = np.array([changed(t9=FIS)], dtype=np.int16)
-    made.add(np.zeros(1, dtype=np.int64), foul)
+    unfitting = np.array([changed(t9=FIS)], dtype=np.int16)
+    made.add(np.zeros(1, dtype=np.int64), unfitting)
     beam = made.pool.take(made.pool.cost > 0)
     table = np.random.default_rng(0).standard_normal((1, 12, VOCABULARY)).astype(np.float32)
-    parent, rows, nats = made._mended(beam, table)
+    parent, rows, nats = made._paired_moves(beam, table)
     assert len(rows) == len(parent) > 1
     for row, guess in zip(rows, nats, strict=True):
-        change = sum(table[0, t, foul[0, t]] - table[0, t, row[t]] for t in np.flatnonzero(row != foul[0]))
+        change = sum(table[0, t, unfitting[0, t]] - table[0, t, row[t]] for t in np.flatnonzero(row != unfitting[0]))
         assert guess == pytest.approx(beam.nats[0] + change, abs=1e-4)
 
 

@@ -17,7 +17,7 @@ from arvae_music.library import Model
 from arvae_music.music.attributes import PAPER, evaluate
 from arvae_music.music.meter import Meter
 from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, START, token_of
-from arvae_music.networks.decoding import Beliefs, _distinct
+from arvae_music.networks.decoding import ProbabilityCache, _distinct
 from arvae_music.networks.model import Model as EngineModel
 from arvae_music.vae.combinations import Combinations
 from arvae_music.vae.metadata import Metadata
@@ -133,9 +133,9 @@ MEASURES = st.lists(
 @given(st.lists(MEASURES, min_size=1, max_size=3))
 def test_what_is_known_of_beats_is_what_the_decoder_says_of_each_measure(asked: list[np.ndarray]):
     meter, runtime = Meter(2, compound=True), model().runtime
-    beliefs = Beliefs(runtime, meter)
+    cache = ProbabilityCache(runtime, meter)
     for rows in asked:
-        for row, table in zip(rows, beliefs(rows), strict=True):
+        for row, table in zip(rows, cache(rows), strict=True):
             state, sounding = runtime.nowhere(meter), HOLD
             for tick, previous in enumerate([START, *row[:-1].tolist()]):
                 sounding = sounding if previous in (HOLD, START) else previous
@@ -146,7 +146,7 @@ def test_what_is_known_of_beats_is_what_the_decoder_says_of_each_measure(asked: 
         (at, 0 if at == 0 else row[5], sounds(row[:6]) if at else 0, *row[6 * at : 6 * at + 5].tolist())
         for rows in asked for row in rows for at in range(2)
     }  # fmt: skip
-    assert len(beliefs.tables) == len(beats)
+    assert len(cache.tables) == len(beats)
 
 
 def sounds(row: np.ndarray) -> int:

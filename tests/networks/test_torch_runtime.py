@@ -16,7 +16,7 @@ from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.music.meter import Meter, all_meters
 from arvae_music.networks import model
 from arvae_music.networks.decoding import decode, gumbel, log_probabilities
-from arvae_music.networks.numpy_runtime import Freed, NumpyRuntime
+from arvae_music.networks.numpy_runtime import NumpyRuntime, WithFlow
 from arvae_music.networks.runtime import GivenCodes, Runtime
 from arvae_music.networks.torch_runtime import TorchRuntime
 from arvae_music.vae import checkpoint
@@ -83,7 +83,7 @@ def test_every_meter_and_no_rows_at_all(meter: Meter, runtimes: tuple[Runtime, R
 
 def innermost(runtime: Runtime) -> Runtime:
     """What runs the networks: a flow and exact codes are the same around both."""
-    while isinstance(runtime, Freed | GivenCodes):
+    while isinstance(runtime, WithFlow | GivenCodes):
         runtime = runtime.inner
     return runtime
 
