@@ -35,7 +35,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import Array, Float64s, Ints
-from ..music.keys import choose_shift
+from ..music.keys import MAJOR_KEYS, choose_shift
 from ..music.melody import Bar, Melody
 from ..music.meter import TICKS_PER_BEAT
 from ..music.tokens import FIRST_PITCH, HOLD, LOWEST, REST, VOCABULARY
@@ -306,25 +306,6 @@ def _places(start: Ints, reasons: list[str | None], beats: Beats, snapped: Snapp
     return span, np.where(free, -1, tick), np.where(free, 0.0, deviation)
 
 
-_KEYS = (
-    "Cb",
-    "Gb",
-    "Db",
-    "Ab",
-    "Eb",
-    "Bb",
-    "F",
-    "C",
-    "G",
-    "D",
-    "A",
-    "E",
-    "B",
-    "F#",
-    "C#",
-)  # from seven flats
-
-
 def _key(shift: int, fifths: int | None) -> tuple[int, str]:
     """The key signature that a shift normalises, and a text that tells where it comes from."""
     used = (5 * shift + 5) % 12 - 5  # -5 .. 6; 5 semitones up undo a fifth
@@ -332,4 +313,4 @@ def _key(shift: int, fifths: int | None) -> tuple[int, str]:
         return used, "estimated"
     if (used - fifths) % 12 == 0:
         return fifths, "key signature"
-    return used, f"estimated against the key signature {_KEYS[fifths + 7]}"
+    return used, f"estimated against the key signature {MAJOR_KEYS[fifths + 7]}"
