@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ def extract(work: Work) -> Extracted:
     if suffix in MIDI_SUFFIXES:
         return _extract_midi(work)
     if suffix in ABC_SUFFIXES:
-        title, parts = abc.read_tune(_tunes(work.path)[work.tune or 0])
+        title, parts = abc.read_tune(abc.tunes_of(work.path)[work.tune or 0])
     else:
         title, parts = read_parts(work.path, work.path.name)
     if not any(part.sounds for part in parts):
@@ -85,14 +85,9 @@ def _melody(parts: Sequence[Part], where: str) -> Part:
     return parts[voices.choose(candidates, None, None, where)[0].track]
 
 
-@lru_cache(maxsize=4)  # the works of a file come one after the other
-def _tunes(path: Path) -> list[str]:
-    return abc.split_collection(abc.read_text(path))
-
-
 def _count_tunes(path: Path) -> int:
     try:
-        return len(_tunes(path))
+        return len(abc.tunes_of(path))
     except OSError:
         return 1  # opening it fails again when the work is read, and is then counted
 

@@ -165,7 +165,7 @@ def test_a_collection_is_split_and_its_header_shared(tmp_path):
     assert spelled(tunes[1]) == ["62" + " -" * 11]
     assert abc.split_collection("K:C\nC4|") == ["K:C\nC4|"]
     (tmp_path / "latin.abc").write_bytes("T:Bäuerin".encode("latin-1"))
-    assert abc.read_text(tmp_path / "latin.abc") == "T:Bäuerin"
+    assert abc.tunes_of(tmp_path / "latin.abc") == ["T:Bäuerin"]
 
 
 @pytest.mark.parametrize("at", range(3, 4000, 500))
@@ -175,7 +175,7 @@ def test_abc_tokens_and_music21s_streams_agree(at):
     from music21 import converter
 
     work = folk.works()[at]
-    text = "%abc-2.1\n" + abc.split_collection(abc.read_text(work.path))[work.tune]
+    text = "%abc-2.1\n" + abc.tunes_of(work.path)[work.tune]
     ours = abc.read_tune(text)[1][0]
     theirs = notation.read_part(converter.parse(text, format="abc", forceSource=True).parts[0])
     assert notation.tied(ours.sounds) == notation.tied(theirs.sounds)
