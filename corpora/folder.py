@@ -24,8 +24,8 @@ from ..io.notation import Part
 from ..io.quantise import melody_of
 from ..io.scores import read_parts
 from ..music.melody import Melody
-from .corpus import Bar, Corpus, Extracted, Tune, Work
-from .extraction import NO_NOTES, SILENT, extract_tune, is_silent, no_measure_fits
+from .corpus import Bar, Corpus, Extracted, Work
+from .extraction import NO_NOTES, SILENT, extract_tune, is_silent, tune_of
 
 DESCRIPTION = "your MIDI files and scores in {}"
 LICENCE = "that of your files, which arvae does not know"
@@ -143,7 +143,4 @@ def _of_melody(melody: Melody, work: Work, title: str) -> Extracted:
             skips[SILENT] += 1
         else:
             bars.append(Bar(bar.number, bar.meter, bar.tokens))
-    if not bars:
-        return Extracted(rejected=no_measure_fits(skips))
-    tune = Tune(work.id, title, work.path.name, melody.shift, melody.fifths, tuple(bars))
-    return Extracted(tune, skips)
+    return tune_of(work, title, melody.shift, melody.fifths, bars, skips)
