@@ -108,7 +108,7 @@ def _extract_midi(work: Work) -> Extracted:
     start, end, pitch = notes[chosen]
     melody, _ = melody_of(
         work.path.stem,
-        np.stack([start, end, pitch, np.zeros_like(pitch)], axis=1),
+        np.stack([start, end, pitch], axis=1),
         score.ticks_per_quarter,
         sorted((s.time, s.numerator, s.denominator) for s in score.time_signatures if s.numerator > 0),
         _fifths(score, int(start[0])),

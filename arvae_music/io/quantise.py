@@ -33,8 +33,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from ..arrays import Array, Float64s, Ints
+from ..arrays import Float64s, Ints
 from ..music.keys import MAJOR_KEYS, choose_shift
 from ..music.melody import Bar, Melody
 from ..music.meter import TICKS_PER_BEAT
@@ -71,15 +72,6 @@ OUT_OF_RANGE = "pitch out of range"
 _REST_TICKS = (np.array([0, 3, 6]), TRIPLE_TICKS, np.array([0, 2, 4, 6]))  # duple, triple, compound
 
 
-class TickNote(NamedTuple):
-    """A note of a file: start and end in file ticks, MIDI pitch, velocity."""
-
-    start: int
-    end: int
-    pitch: int
-    velocity: int
-
-
 @dataclass(frozen=True)
 class Placements:
     """The measure and tick of each note, in the order of the input.
@@ -108,7 +100,7 @@ class _Notes(NamedTuple):
 
 def melody_of(
     name: str,
-    notes: Sequence[TickNote] | Array,
+    notes: npt.ArrayLike,
     ticks_per_quarter: int,
     signatures: Sequence[Signature],
     fifths: int | None,
@@ -119,14 +111,14 @@ def melody_of(
 ) -> tuple[Melody, Placements]:
     """Make a melody from notes, and return it with the position of each note.
 
-    `notes` may also be an (n, 4) integer array with the columns of TickNote. `signatures` are (file tick, numerator,
+    `notes` (n, 3) are start and end in file ticks, and MIDI pitch. `signatures` are (file tick, numerator,
     denominator). `fifths` is the key signature, sharps positive; None estimates it. The melody covers `length` file
     ticks, and every note. `pickup` is the length of the incomplete measure at the start in quarter notes; None detects
     it. `tolerance` is in beats; None chooses it. Without notes the measures are silent. Raises InputError for a piece
     that is too long to be music.
     """
     tpq = ticks_per_quarter
-    table = np.asarray(notes, dtype=np.int64).reshape(-1, 4)
+    table = np.asarray(notes, dtype=np.int64).reshape(-1, 3)
     order = np.lexsort((table[:, 2], table[:, 0]))
     start, end = table[order, 0] * UNITS, table[order, 1] * UNITS
     played = _Notes(start, np.maximum(end, start + 1), table[order, 2])
