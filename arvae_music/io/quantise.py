@@ -28,7 +28,7 @@ so that large corpora can be read. `tokens.cut` does the same for one measure of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -42,19 +42,17 @@ from ..music.meter import TICKS_PER_BEAT
 from ..music.tokens import FIRST_PITCH, HOLD, LOWEST, REST, VOCABULARY
 from .barlines import INCOMPLETE, PICKUP, UNITS, Signature, Span, find_pickup, spans
 from .snapping import (
-    ALL_TICKS,
     COMPOUND,
     COMPOUND_BEAT,
     NO_GRID,
     SIMPLE,
-    SIMPLE_BEAT,
     TRIPLE_TICKS,
     Beats,
     Snapped,
     all_beats,
     lateness,
-    nearest_of,
     nominal_places,
+    on_any_tick,
     snap,
     within,
 )
@@ -158,11 +156,10 @@ def _trim(measures: list[Span], beats: Beats, snapped: Snapped, last: int, offse
     measures = measures[: keep + 1]
     final = measures[-1]
     if offset and final.reason is None and last < final.end - eighth:
-        measures[-1] = Span(final.number, final.signature, final.start, final.end, final.meter, INCOMPLETE)
+        measures[-1] = replace(final, reason=INCOMPLETE)
     count = int(np.searchsorted(beats.span, keep, "right"))
     cells = int(beats.cell[count]) if count < len(beats.cell) else beats.cells
-    start, kind, span, in_span, cell = (array[:count] for array in beats[:5])
-    return measures, Beats(start, kind, span, in_span, cell, cells, beats.unit)
+    return measures, Beats(*(array[:count] for array in beats[:5]), cells, beats.unit)
 
 
 def _ends(
@@ -173,16 +170,12 @@ def _ends(
     following = np.append(cell, beats.cells)[follower]
     beat, fraction = within(time, beats)
     kind = beats.kind[beat]
-    simple, simple_error = nearest_of(fraction, SIMPLE, ALL_TICKS, 12)
-    compound, compound_error = nearest_of(fraction, COMPOUND, ALL_TICKS, 18)
-    error = np.where(kind == SIMPLE_BEAT, simple_error * 12, compound_error * 18)
+    tick, error = on_any_tick(fraction, kind)
     counted = kind != NO_GRID
     counted[chords] = counted[chords - 1] = False  # a second voice may be played differently
     near = np.abs(error[counted]) <= max(12 * NOTATED_QUARTERS, UNITS / beats.unit)
     notated = bool(near.mean() >= NOTATED_SHARE) if len(near) else True
-    if notated:
-        tick = np.where(kind == COMPOUND_BEAT, compound, simple)
-    else:
+    if not notated:
         nominal = nominal_places(beats, snapped)
         silence = np.append(nominal, _end_of(beats))[follower] - time
         beat, tick = _rests(np.maximum(time - round(OVERSHOOT_QUARTERS * 12 * beats.unit), nominal + 1), beats, snapped)
