@@ -159,7 +159,8 @@ def _trim(measures: list[Span], beats: Beats, snapped: Snapped, last: int, offse
         measures[-1] = replace(final, reason=INCOMPLETE)
     count = int(np.searchsorted(beats.span, keep, "right"))
     cells = int(beats.cell[count]) if count < len(beats.cell) else beats.cells
-    return measures, Beats(*(array[:count] for array in beats[:5]), cells, beats.unit)
+    start, kind, span, in_span, cell = (array[:count] for array in beats[:5])
+    return measures, Beats(start, kind, span, in_span, cell, cells, beats.unit)
 
 
 def _ends(
