@@ -135,7 +135,7 @@ def melody_of(
     notated, end_cell = _ends(played.end - late, follower, chords, beats, snapped, limit)
     shift = choose_shift(played.pitch, played.end - played.start, fifths)
     token = played.pitch + shift - LOWEST + FIRST_PITCH
-    row = _row(end_cell, token, measures, beats, snapped)
+    row = _row(snapped.cell, end_cell, token, beats)
     reasons = _reasons(played, chords, token, measures, beats, snapped, limit)
     melody = Melody(name, _bars(measures, row, reasons, beats), shift, *_key(shift, fifths))
     in_order = np.empty_like(order)
@@ -150,7 +150,7 @@ def melody_of(
 def _trim(measures: list[Span], beats: Beats, snapped: Snapped, last: int, offset: int) -> tuple[list[Span], Beats]:
     """Drop the last measures if no note begins in them and less than an eighth of the piece lies in them."""
     eighth = 6 * beats.unit
-    keep = int(beats.span[snapped.beat].max(initial=0))
+    keep = int(snapped.span.max(initial=0))
     while keep + 1 < len(measures) and measures[keep + 1].start < last - eighth:
         keep += 1
     measures = measures[: keep + 1]
@@ -167,8 +167,7 @@ def _ends(
     time: Ints, follower: Ints, chords: Ints, beats: Beats, snapped: Snapped, tolerance: float
 ) -> tuple[bool, Ints]:
     """Whether the file is notated, and the cell (n,) before which each note ends, at most its `follower`'s cell."""
-    cell = beats.cell[snapped.beat] + snapped.tick
-    following = np.append(cell, beats.cells)[follower]
+    following = np.append(snapped.cell, beats.cells)[follower]
     beat, fraction = within(time, beats)
     kind = beats.kind[beat]
     tick, error = on_any_tick(fraction, kind)
@@ -186,7 +185,7 @@ def _ends(
     end = beats.cell[beat] + tick
     if not notated:
         end = np.where(silence < REST_QUARTERS * 12 * beats.unit, following, end)
-    return notated, np.minimum(np.maximum(end, cell + 1), np.maximum(following, cell))
+    return notated, np.minimum(np.maximum(end, snapped.cell + 1), np.maximum(following, snapped.cell))
 
 
 def _end_of(beats: Beats) -> int:
@@ -206,9 +205,8 @@ def _rests(time: Ints, beats: Beats, snapped: Snapped) -> tuple[Ints, Ints]:
     return beat, np.select(which, [compound, triple], duple)
 
 
-def _row(end_cell: Ints, token: Ints, measures: list[Span], beats: Beats, snapped: Snapped) -> Ints:
+def _row(cell: Ints, end_cell: Ints, token: Ints, beats: Beats) -> Ints:
     """The tokens of all cells. Pitches out of range are not checked here, but in `_reasons`."""
-    cell = beats.cell[snapped.beat] + snapped.tick
     row = np.full(beats.cells + 1, HOLD)  # one more cell, for rests after the end
     row[end_cell] = REST
     row[cell] = token
@@ -231,14 +229,13 @@ def _reasons(
 ) -> list[str | None]:
     """The first reason why each measure passes through, or None for a measure that can be read."""
     reasons = [span.reason for span in measures]
-    cell = beats.cell[snapped.beat] + snapped.tick
-    span = beats.span[snapped.beat]
+    span = snapped.span
     reach = _reach(played, chords, beats)
     for first, until in zip(span[chords].tolist(), reach.tolist(), strict=True):
         for i in range(first, until + 1):
             reasons[i] = reasons[i] or TWO_AT_ONCE
     gridded = beats.kind[snapped.beat] != NO_GRID
-    twice = np.diff(cell, prepend=-1) == 0
+    twice = np.diff(snapped.cell, prepend=-1) == 0
     for i in np.flatnonzero(gridded & (twice | (snapped.error > tolerance))).tolist():
         beat = int(beats.in_span[snapped.beat[i]]) + 1
         reasons[span[i]] = reasons[span[i]] or f"{OFF_GRID} at beat {beat}"
@@ -285,11 +282,10 @@ def _bars(measures: list[Span], row: Ints, reasons: list[str | None], beats: Bea
 
 def _places(start: Ints, reasons: list[str | None], beats: Beats, snapped: Snapped) -> tuple[Ints, Ints, Float64s]:
     """Measure, tick in the measure, and deviation in units of every note, sorted by start."""
-    span = beats.span[snapped.beat]
-    free = np.array([reason is not None for reason in reasons])[span]
+    free = np.array([reason is not None for reason in reasons])[snapped.span]
     tick = snapped.tick + TICKS_PER_BEAT * beats.in_span[snapped.beat]
     deviation = start - nominal_places(beats, snapped)
-    return span, np.where(free, -1, tick), np.where(free, 0.0, deviation)
+    return snapped.span, np.where(free, -1, tick), np.where(free, 0.0, deviation)
 
 
 def _key(shift: int, fifths: int | None) -> tuple[int, str]:

@@ -48,6 +48,8 @@ class Snapped(NamedTuple):
 
     beat: Ints  # (n,) of the tick
     tick: Ints  # (n,) within the beat
+    cell: Ints  # (n,) its index in the row of all ticks
+    span: Ints  # (n,) index of its measure
     error: Float64s  # (n,) distance from the tick in beats
     triple: Mask  # (beats,) whether a note begins on a third of the beat
 
@@ -154,7 +156,8 @@ def _onto_next(
     at_barline = free & (following - time <= tolerance * 12 * beats.unit)
     tick = np.where((tick == TICKS_PER_BEAT) & (error > tolerance), TICKS_PER_BEAT - 1, tick)
     over = np.where(free, at_barline, tick == TICKS_PER_BEAT)
-    return Snapped(beat + over, np.where(free | over, 0, tick), np.where(free, 0.0, error), triple)
+    beat, tick = beat + over, np.where(free | over, 0, tick)
+    return Snapped(beat, tick, beats.cell[beat] + tick, beats.span[beat], np.where(free, 0.0, error), triple)
 
 
 def nominal_places(beats: Beats, snapped: Snapped) -> Ints:
