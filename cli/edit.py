@@ -79,8 +79,9 @@ def edit(
         seed=seed,
     )
     label = outputs.label(request.targets)
+    folders = inputs.folders_in(files)
     requests = [
-        outputs.Request(place, label, seed, n, inputs.below(place, files)) for n, place in enumerate(places, 1)
+        outputs.Request(place, label, seed, n, inputs.below(place, folders)) for n, place in enumerate(places, 1)
     ]
     plans = outputs.plan_outputs(requests, writing.output, **writing.existing)
     folder = None if writing.dry_run or len(plans) < 2 else folder_of(writing.output)

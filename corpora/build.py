@@ -20,14 +20,13 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
-from pathlib import Path
 
 from ..errors import ArvaeError, CorpusError
 from ..system.machine import cores
 from ..system.processes import Died, surviving
 from ..version import __version__
 from . import store
-from .corpus import Corpus, Extracted, Tune, Work
+from .corpus import Corpus, Extracted, Progress, Tune, Work
 
 BATCH = 8  # works that a process gets at a time, about a third of a second of work
 COPY = "the same as another tune"
@@ -35,19 +34,8 @@ CRASH = "crashes the process that reads it"
 EXAMPLES = 5  # rejected works named for each reason
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How many works are done. Only the last report has the `path` of the corpus."""
-
-    done: int
-    total: int
-    tunes: int
-    measures: int
-    path: Path | None = None
-
-
 def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> Iterator[Progress]:
-    """Build `corpus` in the cache, and report after every batch. The last report has the path.
+    """Build `corpus` in the cache, and report after every batch.
 
     Raises CorpusError if it is already built (unless `rebuild`), if no measure of it can be used, or if the workers
     die.
@@ -58,8 +46,7 @@ def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> 
     if not works:
         raise CorpusError(f"corpus {corpus.name!r} has no scores", where=corpus.source)
     batches = [works[at : at + BATCH] for at in range(0, len(works), BATCH)]
-    path = store.path_of(corpus.name)
-    with store.writing(path) as writer:
+    with store.writing(store.path_of(corpus.name)) as writer:
         tally = _Tally(corpus, writer)
         yield tally.report(len(works))
         with contextlib.closing(_run(corpus.extract, batches, min(jobs or cores(), len(batches)))) as results:
@@ -70,7 +57,6 @@ def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> 
             reasons = ", ".join(f"{reason} ({n})" for reason, n in tally.rejected.most_common(3))
             raise CorpusError(f"no measure of {corpus.name!r} can be used: {reasons}", where=corpus.source)
         writer.finish(tally.facts())
-    yield tally.report(len(works), path)
 
 
 def is_built(corpus: Corpus) -> bool:
@@ -132,8 +118,8 @@ class _Tally:
         if len(named) < EXAMPLES:
             named.append(work.id)
 
-    def report(self, total: int, path: Path | None = None) -> Progress:
-        return Progress(self.done, total, self.tunes, self.measures, path)
+    def report(self, total: int) -> Progress:
+        return Progress(self.done, total, self.measures)
 
     def facts(self) -> store.Facts:
         from importlib import metadata

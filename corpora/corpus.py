@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ..arrays import Row
 from ..music.meter import Meter
@@ -66,3 +67,11 @@ class Corpus:
     bibtex: str
     works: Callable[[], Sequence[Work]]
     extract: Callable[[Work], Extracted]
+
+
+class Progress(NamedTuple):
+    """The progress of a build: works or digits done, their total, and the measures found (0 for digits)."""
+
+    done: int
+    total: int
+    measures: int = 0

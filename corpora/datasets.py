@@ -16,18 +16,10 @@ from ..training.recipe import Data
 from ..vae.examples import Examples, Split, split
 
 if TYPE_CHECKING:
-    from .corpus import Corpus
+    from .corpus import Corpus, Progress
     from .morpho_mnist import Source
 
 MNIST = "mnist"  # morpho_mnist.NAME, without importing that module
-
-
-class Step(NamedTuple):
-    """The progress of a build: works or digits done, their total, and the measures found (0 for digits)."""
-
-    done: int
-    total: int
-    measures: int = 0
 
 
 class Buildable(NamedTuple):
@@ -36,7 +28,7 @@ class Buildable(NamedTuple):
     name: str
     source: Corpus | Source
 
-    def build(self, jobs: int | None = None, rebuild: bool = False) -> Iterator[Step]:
+    def build(self, jobs: int | None = None, rebuild: bool = False) -> Iterator[Progress]:
         """Build it in `jobs` processes, by default one for each core. A corpus of scores that is already built needs
         `rebuild`.
 
@@ -47,11 +39,8 @@ class Buildable(NamedTuple):
         from .corpus import Corpus
 
         if isinstance(self.source, Corpus):
-            for step in builder.build(self.source, jobs=jobs, rebuild=rebuild):
-                yield Step(step.done, step.total, step.measures)
-        else:
-            for done, total in morpho_mnist.build(self.source, jobs, self.name):
-                yield Step(done, total)
+            return builder.build(self.source, jobs=jobs, rebuild=rebuild)
+        return morpho_mnist.build(self.source, jobs, self.name)
 
     def lines(self) -> list[str]:
         """The size of the built corpus, and its path. Raises CorpusError if it is not built."""

@@ -39,9 +39,15 @@ def extract_tune(part: Part, work: Work, title: str) -> Extracted:
     signed = _fifths(part.measures)
     shift = choose_shift(pitches.tolist(), lengths.tolist(), signed)
     bars, skips = _bars(joined(part.measures), notes, shift)
+    return tune_of(work, title, shift, believed_fifths(pitches, lengths, signed), bars, skips)
+
+
+def tune_of(
+    work: Work, title: str, shift: int, fifths: int, bars: Sequence[Bar], skips: Counter[str]
+) -> Extracted:
+    """The tune of the measures `bars`; `rejected` if there are none, by the most frequent reason in `skips`."""
     if not bars:
-        return Extracted(rejected=no_measure_fits(skips))
-    fifths = believed_fifths(pitches, lengths, signed)
+        return Extracted(rejected=f"no measure fits the grid: mostly {skips.most_common(1)[0][0]}")
     return Extracted(Tune(work.id, title, work.path.name, shift, fifths, tuple(bars)), skips)
 
 
@@ -117,8 +123,3 @@ def _cut(measure: Measure, notes: Sequence[Timed], shift: int) -> tuple[Row | No
 def is_silent(tokens: Row) -> bool:
     """Whether nothing sounds in the measure. A note that is held over from the one before counts as sounding."""
     return bool(tokens[0] == REST and not onsets(tokens).any())
-
-
-def no_measure_fits(skips: Counter[str]) -> str:
-    """The reason why a work has no tune."""
-    return f"no measure fits the grid: mostly {skips.most_common(1)[0][0]}"

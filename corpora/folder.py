@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ from ..io.notation import Part
 from ..io.quantise import melody_of
 from ..io.scores import read_parts
 from ..music.melody import Melody
-from .corpus import Bar, Corpus, Extracted, Tune, Work
-from .extraction import NO_NOTES, SILENT, extract_tune, is_silent, no_measure_fits
+from .corpus import Bar, Corpus, Extracted, Work
+from .extraction import NO_NOTES, SILENT, extract_tune, is_silent, tune_of
 
 DESCRIPTION = "your MIDI files and scores in {}"
 LICENCE = "that of your files, which arvae does not know"
@@ -68,7 +68,7 @@ def extract(work: Work) -> Extracted:
     if suffix in MIDI_SUFFIXES:
         return _extract_midi(work)
     if suffix in ABC_SUFFIXES:
-        title, parts = abc.read_tune(_tunes(work.path)[work.tune or 0])
+        title, parts = abc.read_tune(abc.tunes_of(work.path)[work.tune or 0])
     else:
         title, parts = read_parts(work.path, work.path.name)
     if not any(part.sounds for part in parts):
@@ -85,14 +85,9 @@ def _melody(parts: Sequence[Part], where: str) -> Part:
     return parts[voices.choose(candidates, None, None, where)[0].track]
 
 
-@lru_cache(maxsize=4)  # the works of a file come one after the other
-def _tunes(path: Path) -> list[str]:
-    return abc.split_collection(abc.read_text(path))
-
-
 def _count_tunes(path: Path) -> int:
     try:
-        return len(_tunes(path))
+        return len(abc.tunes_of(path))
     except OSError:
         return 1  # opening it fails again when the work is read, and is then counted
 
@@ -113,7 +108,7 @@ def _extract_midi(work: Work) -> Extracted:
     start, end, pitch = notes[chosen]
     melody, _ = melody_of(
         work.path.stem,
-        np.stack([start, end, pitch, np.zeros_like(pitch)], axis=1),
+        np.stack([start, end, pitch], axis=1),
         score.ticks_per_quarter,
         sorted((s.time, s.numerator, s.denominator) for s in score.time_signatures if s.numerator > 0),
         _fifths(score, int(start[0])),
@@ -148,7 +143,4 @@ def _of_melody(melody: Melody, work: Work, title: str) -> Extracted:
             skips[SILENT] += 1
         else:
             bars.append(Bar(bar.number, bar.meter, bar.tokens))
-    if not bars:
-        return Extracted(rejected=no_measure_fits(skips))
-    tune = Tune(work.id, title, work.path.name, melody.shift, melody.fifths, tuple(bars))
-    return Extracted(tune, skips)
+    return tune_of(work, title, melody.shift, melody.fifths, bars, skips)

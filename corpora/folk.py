@@ -11,7 +11,6 @@ other meters. A work is one tune of a file, so that a broken tune does not affec
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 from ..io import abc
@@ -59,19 +58,14 @@ def works() -> list[Work]:
     for collection in COLLECTIONS:
         for path in sorted((Path(getCorpusFilePath()) / collection).glob("*.abc")):
             name = f"{NAME}/{collection}/{path.stem}"
-            found += (Work(path, f"{name}#{tune}", tune) for tune in range(len(_tunes(path))))
+            found += (Work(path, f"{name}#{tune}", tune) for tune in range(len(abc.tunes_of(path))))
     return found
-
-
-@lru_cache(maxsize=4)  # the works of a file come one after the other
-def _tunes(path: Path) -> list[str]:
-    return abc.split_collection(abc.read_text(path))
 
 
 def extract(work: Work) -> Extracted:
     """One tune: its first voice."""
     assert work.tune is not None
-    title, parts = abc.read_tune(_tunes(work.path)[work.tune])
+    title, parts = abc.read_tune(abc.tunes_of(work.path)[work.tune])
     return extract_tune(parts[0], work, title or work.id) if parts else Extracted(rejected=NO_NOTES)
 
 

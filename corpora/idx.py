@@ -90,11 +90,7 @@ def _bytes(file: BinaryIO, path: Path, size: int) -> bytes:
     try:
         return file.read(size)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path, error: Exception) -> InputError:
-    return _wrong(path, f"its gzip data is damaged or cut off ({error})", AGAIN)
+        raise _wrong(path, f"its gzip data is damaged or cut off ({error})", AGAIN) from error
 
 
 def _wrong(path: Path, what: str, remedy: str) -> InputError:

@@ -15,14 +15,12 @@ import numpy as np
 
 from ..arrays import Ints
 from ..errors import CorpusError
-from ..images import attributes
 from ..images.attributes import evaluate, find
 from ..music.attributes import each_once
 from ..vae.examples import Examples, joined
 from . import morpho_mnist, sprites
 
 NAMES = (sprites.NAME, morpho_mnist.NAME)
-ATTRIBUTES = {sprites.NAME: attributes.SPRITES, morpho_mnist.NAME: attributes.DIGITS}
 DESCRIPTIONS = {sprites.NAME: sprites.DESCRIPTION, morpho_mnist.NAME: morpho_mnist.DESCRIPTION}
 BIBTEX = {sprites.NAME: sprites.BIBTEX, morpho_mnist.NAME: morpho_mnist.BIBTEX}
 BATCH = 512  # images measured at a time

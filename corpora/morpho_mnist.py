@@ -55,6 +55,7 @@ from ..system.processes import in_order
 from ..vae.examples import Examples, LazyRows
 from ..version import __version__
 from . import idx
+from .corpus import Progress
 
 NAME = "mnist"
 DESCRIPTION = "MNIST's handwritten digits with their morphometry"
@@ -223,10 +224,10 @@ def table_path(name: str = NAME) -> Path:
     return folder_of_cache() / f"{name}.parquet"
 
 
-def build(source: Source, jobs: int | None = None, name: str = NAME) -> Iterator[tuple[int, int]]:
+def build(source: Source, jobs: int | None = None, name: str = NAME) -> Iterator[Progress]:
     """Build the digits of `source` into the cache, replacing an earlier build.
 
-    Yields (digits done, digits in all) after each batch. Raises InputError for files that are not MNIST's, and
+    Reports after each batch. Raises InputError for files that are not MNIST's, and
     CorpusError if the cache cannot be written.
     """
     folder = folder_of_cache()
@@ -245,7 +246,7 @@ def build(source: Source, jobs: int | None = None, name: str = NAME) -> Iterator
         temporary.unlink(missing_ok=True)
 
 
-def _build(source: Source, temporary: Path, name: str, jobs: int) -> Iterator[tuple[int, int]]:
+def _build(source: Source, temporary: Path, name: str, jobs: int) -> Iterator[Progress]:
     labels, pieces, tables, content = list[Any](), list[int](), list[Any](), hashlib.sha256()
     pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(source.count, SIDE, SIDE))
 
@@ -260,12 +261,12 @@ def _build(source: Source, temporary: Path, name: str, jobs: int) -> Iterator[tu
             pieces.extend(_piece(image) for image in images)
             yield from (images[at : at + BATCH] for at in range(0, len(images), BATCH))
 
-    yield 0, source.count
+    yield Progress(0, source.count)
     done = 0
     for table in _measured(batches(), jobs):
         tables.append(table)
         done += len(table)
-        yield done, source.count
+        yield Progress(done, source.count)
     pixels.flush()
     kept = folder_of_cache() / f"{name}.{content.hexdigest()[:16]}.npy"
     open_up(temporary)

@@ -25,6 +25,7 @@ import math
 import numpy as np
 
 from ..arrays import Array, Bytes, Float32s, Float64s, Mask
+from ..images.attributes import SPRITES
 from ..images.sprites import ELLIPSE, HEART_CENTRE, HEART_SIZE, MARGIN, SIDE, SIZE, SPAN
 from ..vae.examples import Examples, LazyRows
 
@@ -39,7 +40,6 @@ BIBTEX = """@misc{matthey2017dsprites,
   year   = {2017}
 }"""
 
-NAMES = ("shape", "scale", "orientation", "x", "y")
 SIZES = (3, 6, 40, 32, 32)
 COUNT = math.prod(SIZES)
 VALUES = (
@@ -54,7 +54,7 @@ BLOCK = 256  # images drawn at a time, so few that their windows fit into the pr
 
 
 def factors(indices: Array) -> Float64s:
-    """(n,) indices -> (n, 5) values of the factors `NAMES`. Raises ValueError for an index outside the set."""
+    """(n,) indices -> (n, 5) values of the factors SPRITES. Raises ValueError for an index outside the set."""
     columns = np.unravel_index(np.asarray(indices, dtype=np.int64), SIZES)
     return np.stack([values[at] for values, at in zip(VALUES, columns, strict=True)], axis=-1)
 
@@ -118,4 +118,4 @@ def rows() -> LazyRows:
 def examples() -> Examples:
     """The whole set: 15 MB of factors, and images that are drawn when read. Each image is its own piece in a split."""
     indices = np.arange(COUNT)
-    return Examples(rows(), factors(indices).astype(np.float32), NAMES, indices)
+    return Examples(rows(), factors(indices).astype(np.float32), SPRITES, indices)

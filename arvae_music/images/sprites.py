@@ -89,12 +89,9 @@ def _moments(white: Mask) -> tuple[Float64s, Float64s, Float64s, dict[tuple[int,
     area = raw[:, 0, 0]
     whole = np.maximum(area, 1)
     x, y = raw[:, 0, 1] / whole, raw[:, 1, 0] / whole
-    central = {
-        (p, q): _shifted(raw / whole[:, None, None], p, q, x, y)
-        for p, q in product(range(ORDER + 1), repeat=2)
-        if p + q <= ORDER
-    }
     pairs = [(p, q) for p, q in product(range(ORDER + 1), repeat=2) if p + q <= ORDER]
+    means = raw / whole[:, None, None]
+    central = {(p, q): _shifted(means, p, q, x, y) for p, q in pairs}
     height, width = white.shape[1:]
     return area, x + width / 2, y + height / 2, {(p, q): _complex(central, p, q) for p, q in pairs}
 

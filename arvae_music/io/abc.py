@@ -1,7 +1,8 @@
 """ABC text as notated parts.
 
-    read_text, decoded   the text of a file
-    split_collection     the tunes of a file, each with the header that all of them share
+    tunes_of             the tunes of a file, each with the header that all of them share
+    decoded              bytes as text
+    split_collection     the tunes of a text
     read_tune            title and parts of one tune; each voice ("V:", "[V:1]") is a part
 
 music21 turns the text into tokens (key, accidentals, broken rhythm, tuplets, ties), and measures are read from these
@@ -19,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +34,10 @@ _VOICE_NAME = re.compile(r'(?:name|nm)\s*=\s*"([^"]*)"')
 _TUNE = re.compile(r"^(?=[ \t]*X[ \t]*:)", re.MULTILINE)
 
 
-def read_text(path: Path) -> str:
-    """The text of an ABC file."""
-    return decoded(path.read_bytes())
+@lru_cache(maxsize=4)  # the works of a corpus from the same file come one after the other
+def tunes_of(path: Path) -> list[str]:
+    """The tunes of an ABC file, in order. Raises OSError."""
+    return split_collection(decoded(path.read_bytes()))
 
 
 def decoded(data: bytes) -> str:

@@ -25,7 +25,7 @@ later, or that have less than FEWEST_MEASURES, keep the barlines of the file.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -100,8 +100,7 @@ def spans(signatures: Sequence[Signature], tpq: int, last: int, pickup: int | No
         if stretch.end is not None and stretch.end > last:
             break
     if found[0].number == 0:
-        first = found[0]
-        found[0] = Span(0, first.signature, first.start, first.end, first.meter, PICKUP)
+        found[0] = replace(found[0], reason=PICKUP)
     return found
 
 

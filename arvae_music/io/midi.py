@@ -52,7 +52,7 @@ from .midi_events import (
     parse_track,
     split,
 )
-from .quantise import OFF_GRID, TWO_AT_ONCE, Placements, TickNote, melody_of
+from .quantise import OFF_GRID, TWO_AT_ONCE, Placements, melody_of
 from .splice import splice
 from .voices import Candidate, Found
 
@@ -110,7 +110,7 @@ class Song:
         own_notes = [note for note in notes[index] if note.channel == chosen.channel - 1]
         melody, placements = melody_of(
             Path(where).stem,
-            [TickNote(note.start, note.end, note.pitch, note.velocity) for note in own_notes],
+            [(note.start, note.end, note.pitch) for note in own_notes],
             parts.ticks_per_quarter,
             _signatures([tracks[index]] if parts.format == INDEPENDENT_TRACKS else tracks),
             _fifths(tracks, index, own_notes[0].start, parts.format),
@@ -166,7 +166,7 @@ class Song:
             at = bar.start + delay if signatures else 0
             if not signatures or signatures[-1][1:] != (numerator, denominator):
                 signatures.append((at, numerator, denominator))
-        notes = [TickNote(note.start + delay, note.end + delay, note.pitch, note.velocity) for note in self._notes]
+        notes = [(note.start + delay, note.end + delay, note.pitch) for note in self._notes]
         melody, _ = melody_of(
             self.melody.name, notes, self.ticks_per_quarter, signatures, self.melody.fifths, bars[-1].end + delay,
             pickup=Fraction(0),

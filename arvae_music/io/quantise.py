@@ -28,32 +28,31 @@ so that large corpora can be read. `tokens.cut` does the same for one measure of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from ..arrays import Array, Float64s, Ints
-from ..music.keys import choose_shift
+from ..arrays import Float64s, Ints
+from ..music.keys import MAJOR_KEYS, choose_shift
 from ..music.melody import Bar, Melody
 from ..music.meter import TICKS_PER_BEAT
 from ..music.tokens import FIRST_PITCH, HOLD, LOWEST, REST, VOCABULARY
 from .barlines import INCOMPLETE, PICKUP, UNITS, Signature, Span, find_pickup, spans
 from .snapping import (
-    ALL_TICKS,
     COMPOUND,
     COMPOUND_BEAT,
     NO_GRID,
     SIMPLE,
-    SIMPLE_BEAT,
     TRIPLE_TICKS,
     Beats,
     Snapped,
     all_beats,
     lateness,
-    nearest_of,
     nominal_places,
+    on_any_tick,
     snap,
     within,
 )
@@ -69,15 +68,6 @@ OFF_GRID = "off-grid rhythm"
 OUT_OF_RANGE = "pitch out of range"
 
 _REST_TICKS = (np.array([0, 3, 6]), TRIPLE_TICKS, np.array([0, 2, 4, 6]))  # duple, triple, compound
-
-
-class TickNote(NamedTuple):
-    """A note of a file: start and end in file ticks, MIDI pitch, velocity."""
-
-    start: int
-    end: int
-    pitch: int
-    velocity: int
 
 
 @dataclass(frozen=True)
@@ -108,7 +98,7 @@ class _Notes(NamedTuple):
 
 def melody_of(
     name: str,
-    notes: Sequence[TickNote] | Array,
+    notes: npt.ArrayLike,
     ticks_per_quarter: int,
     signatures: Sequence[Signature],
     fifths: int | None,
@@ -119,14 +109,14 @@ def melody_of(
 ) -> tuple[Melody, Placements]:
     """Make a melody from notes, and return it with the position of each note.
 
-    `notes` may also be an (n, 4) integer array with the columns of TickNote. `signatures` are (file tick, numerator,
+    `notes` (n, 3) are start and end in file ticks, and MIDI pitch. `signatures` are (file tick, numerator,
     denominator). `fifths` is the key signature, sharps positive; None estimates it. The melody covers `length` file
     ticks, and every note. `pickup` is the length of the incomplete measure at the start in quarter notes; None detects
     it. `tolerance` is in beats; None chooses it. Without notes the measures are silent. Raises InputError for a piece
     that is too long to be music.
     """
     tpq = ticks_per_quarter
-    table = np.asarray(notes, dtype=np.int64).reshape(-1, 4)
+    table = np.asarray(notes, dtype=np.int64).reshape(-1, 3)
     order = np.lexsort((table[:, 2], table[:, 0]))
     start, end = table[order, 0] * UNITS, table[order, 1] * UNITS
     played = _Notes(start, np.maximum(end, start + 1), table[order, 2])
@@ -145,7 +135,7 @@ def melody_of(
     notated, end_cell = _ends(played.end - late, follower, chords, beats, snapped, limit)
     shift = choose_shift(played.pitch, played.end - played.start, fifths)
     token = played.pitch + shift - LOWEST + FIRST_PITCH
-    row = _row(end_cell, token, measures, beats, snapped)
+    row = _row(snapped.cell, end_cell, token, beats)
     reasons = _reasons(played, chords, token, measures, beats, snapped, limit)
     melody = Melody(name, _bars(measures, row, reasons, beats), shift, *_key(shift, fifths))
     in_order = np.empty_like(order)
@@ -160,13 +150,13 @@ def melody_of(
 def _trim(measures: list[Span], beats: Beats, snapped: Snapped, last: int, offset: int) -> tuple[list[Span], Beats]:
     """Drop the last measures if no note begins in them and less than an eighth of the piece lies in them."""
     eighth = 6 * beats.unit
-    keep = int(beats.span[snapped.beat].max(initial=0))
+    keep = int(snapped.span.max(initial=0))
     while keep + 1 < len(measures) and measures[keep + 1].start < last - eighth:
         keep += 1
     measures = measures[: keep + 1]
     final = measures[-1]
     if offset and final.reason is None and last < final.end - eighth:
-        measures[-1] = Span(final.number, final.signature, final.start, final.end, final.meter, INCOMPLETE)
+        measures[-1] = replace(final, reason=INCOMPLETE)
     count = int(np.searchsorted(beats.span, keep, "right"))
     cells = int(beats.cell[count]) if count < len(beats.cell) else beats.cells
     start, kind, span, in_span, cell = (array[:count] for array in beats[:5])
@@ -177,20 +167,15 @@ def _ends(
     time: Ints, follower: Ints, chords: Ints, beats: Beats, snapped: Snapped, tolerance: float
 ) -> tuple[bool, Ints]:
     """Whether the file is notated, and the cell (n,) before which each note ends, at most its `follower`'s cell."""
-    cell = beats.cell[snapped.beat] + snapped.tick
-    following = np.append(cell, beats.cells)[follower]
+    following = np.append(snapped.cell, beats.cells)[follower]
     beat, fraction = within(time, beats)
     kind = beats.kind[beat]
-    simple, simple_error = nearest_of(fraction, SIMPLE, ALL_TICKS, 12)
-    compound, compound_error = nearest_of(fraction, COMPOUND, ALL_TICKS, 18)
-    error = np.where(kind == SIMPLE_BEAT, simple_error * 12, compound_error * 18)
+    tick, error = on_any_tick(fraction, kind)
     counted = kind != NO_GRID
     counted[chords] = counted[chords - 1] = False  # a second voice may be played differently
     near = np.abs(error[counted]) <= max(12 * NOTATED_QUARTERS, UNITS / beats.unit)
     notated = bool(near.mean() >= NOTATED_SHARE) if len(near) else True
-    if notated:
-        tick = np.where(kind == COMPOUND_BEAT, compound, simple)
-    else:
+    if not notated:
         nominal = nominal_places(beats, snapped)
         silence = np.append(nominal, _end_of(beats))[follower] - time
         beat, tick = _rests(np.maximum(time - round(OVERSHOOT_QUARTERS * 12 * beats.unit), nominal + 1), beats, snapped)
@@ -200,7 +185,7 @@ def _ends(
     end = beats.cell[beat] + tick
     if not notated:
         end = np.where(silence < REST_QUARTERS * 12 * beats.unit, following, end)
-    return notated, np.minimum(np.maximum(end, cell + 1), np.maximum(following, cell))
+    return notated, np.minimum(np.maximum(end, snapped.cell + 1), np.maximum(following, snapped.cell))
 
 
 def _end_of(beats: Beats) -> int:
@@ -220,9 +205,8 @@ def _rests(time: Ints, beats: Beats, snapped: Snapped) -> tuple[Ints, Ints]:
     return beat, np.select(which, [compound, triple], duple)
 
 
-def _row(end_cell: Ints, token: Ints, measures: list[Span], beats: Beats, snapped: Snapped) -> Ints:
+def _row(cell: Ints, end_cell: Ints, token: Ints, beats: Beats) -> Ints:
     """The tokens of all cells. Pitches out of range are not checked here, but in `_reasons`."""
-    cell = beats.cell[snapped.beat] + snapped.tick
     row = np.full(beats.cells + 1, HOLD)  # one more cell, for rests after the end
     row[end_cell] = REST
     row[cell] = token
@@ -245,14 +229,13 @@ def _reasons(
 ) -> list[str | None]:
     """The first reason why each measure passes through, or None for a measure that can be read."""
     reasons = [span.reason for span in measures]
-    cell = beats.cell[snapped.beat] + snapped.tick
-    span = beats.span[snapped.beat]
+    span = snapped.span
     reach = _reach(played, chords, beats)
     for first, until in zip(span[chords].tolist(), reach.tolist(), strict=True):
         for i in range(first, until + 1):
             reasons[i] = reasons[i] or TWO_AT_ONCE
     gridded = beats.kind[snapped.beat] != NO_GRID
-    twice = np.diff(cell, prepend=-1) == 0
+    twice = np.diff(snapped.cell, prepend=-1) == 0
     for i in np.flatnonzero(gridded & (twice | (snapped.error > tolerance))).tolist():
         beat = int(beats.in_span[snapped.beat[i]]) + 1
         reasons[span[i]] = reasons[span[i]] or f"{OFF_GRID} at beat {beat}"
@@ -299,30 +282,10 @@ def _bars(measures: list[Span], row: Ints, reasons: list[str | None], beats: Bea
 
 def _places(start: Ints, reasons: list[str | None], beats: Beats, snapped: Snapped) -> tuple[Ints, Ints, Float64s]:
     """Measure, tick in the measure, and deviation in units of every note, sorted by start."""
-    span = beats.span[snapped.beat]
-    free = np.array([reason is not None for reason in reasons])[span]
+    free = np.array([reason is not None for reason in reasons])[snapped.span]
     tick = snapped.tick + TICKS_PER_BEAT * beats.in_span[snapped.beat]
     deviation = start - nominal_places(beats, snapped)
-    return span, np.where(free, -1, tick), np.where(free, 0.0, deviation)
-
-
-_KEYS = (
-    "Cb",
-    "Gb",
-    "Db",
-    "Ab",
-    "Eb",
-    "Bb",
-    "F",
-    "C",
-    "G",
-    "D",
-    "A",
-    "E",
-    "B",
-    "F#",
-    "C#",
-)  # from seven flats
+    return snapped.span, np.where(free, -1, tick), np.where(free, 0.0, deviation)
 
 
 def _key(shift: int, fifths: int | None) -> tuple[int, str]:
@@ -332,4 +295,4 @@ def _key(shift: int, fifths: int | None) -> tuple[int, str]:
         return used, "estimated"
     if (used - fifths) % 12 == 0:
         return fifths, "key signature"
-    return used, f"estimated against the key signature {_KEYS[fifths + 7]}"
+    return used, f"estimated against the key signature {MAJOR_KEYS[fifths + 7]}"

@@ -1,7 +1,7 @@
 """Read scores (ABC, MusicXML, kern) as songs: music21 reads the score, which is converted to MIDI and read by `midi`.
 
     read_any(source, ...)     a MIDI file or a score, whichever it is
-    read_score(path, ...)     a score
+    read_parts(path, ...)     the parts of a MusicXML or kern file
 
 `notation` explains how parts and barlines are converted, and `abc` how ABC is read. Notes and key signatures of
 MusicXML and kern files are read at sounding pitch, with names, programs and tempo marks. Grace notes, chord symbols and
@@ -42,15 +42,37 @@ def read_any(
     """
     data = source if isinstance(source, bytes) else read_bytes(Path(source))
     where = name or ("standard input" if isinstance(source, bytes) else str(source))
-    if data[:4] in (b"MThd", b"RIFF") or not data:
-        return Song.read(data, name=where, track=track, channel=channel, pickup=pickup, tolerance=tolerance)
+    if data and data[:4] not in (b"MThd", b"RIFF"):
+        path = None if isinstance(source, bytes) else Path(source)
+        data, short = to_midi(_parts(data, path, where))
+        pickup = short if pickup is None else pickup
+    return Song.read(data, name=where, track=track, channel=channel, pickup=pickup, tolerance=tolerance)
+
+
+def _parts(data: bytes, path: Path | None, where: str) -> list[Part]:
+    """The parts of a score, from the bytes of its file and the file's path, if it has one. Raises InputError."""
     suffix = _suffix(data, where)
-    if not isinstance(source, bytes) and Path(source).suffix.lower() in FORMATS:
-        return read_score(Path(source), name=where, track=track, channel=channel, pickup=pickup, tolerance=tolerance)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"score{suffix}")
-        path.write_bytes(data)
-        return read_score(path, name=where, track=track, channel=channel, pickup=pickup, tolerance=tolerance)
+    if path is not None and path.suffix.lower() in FORMATS:
+        suffix = path.suffix.lower()
+    else:
+        path = None
+    try:
+        if suffix == ABC:
+            parts = _abc_parts(data, where)
+        elif path is not None:
+            parts = read_parts(path, where)[1]
+        else:  # music21 tells the formats of files by their suffixes
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, f"score{suffix}")
+                path.write_bytes(data)
+                parts = read_parts(path, where)[1]
+    except InputError:
+        raise
+    except Exception as error:  # music21's parsers raise many kinds of exceptions
+        raise InputError(_parser_message(error), where=where, remedy="check it in a notation program") from error
+    if not parts:
+        raise InputError("it has no measures", where=where, remedy="check it in a notation program")
+    return parts
 
 
 def _suffix(data: bytes, where: str) -> str:
@@ -69,35 +91,6 @@ def _suffix(data: bytes, where: str) -> str:
         where=where,
         remedy=f"give a MIDI file, or a score in one of the formats {' '.join(FORMATS)}",
     )
-
-
-def read_score(
-    path: Path | str,
-    *,
-    name: str | None = None,
-    track: int | str | None = None,
-    channel: int | None = None,
-    pickup: Fraction | None = None,
-    tolerance: Fraction | None = None,
-) -> Song:
-    """Read a score. `track` is the number or name of a part. `Song.write` gives a MIDI file. Raises InputError."""
-    where = name or str(path)
-    data = read_bytes(Path(path))
-    if not data.strip():
-        raise InputError("it is empty", where=where)
-    try:
-        parts = _abc_parts(data, where) if Path(path).suffix.lower() == ABC else read_parts(Path(path), where)[1]
-    except InputError:
-        raise
-    except Exception as error:  # music21's parsers raise many kinds of exceptions
-        raise InputError(_parser_message(error), where=where, remedy="check it in a notation program") from error
-    if not parts:
-        raise InputError("it has no measures", where=where, remedy="check it in a notation program")
-    midi, short = to_midi(parts)
-    return Song.read(
-        midi, name=where, track=track, channel=channel,
-        pickup=short if pickup is None else pickup, tolerance=tolerance,
-    )  # fmt: skip
 
 
 def _parser_message(error: Exception) -> str:

@@ -48,6 +48,8 @@ class Snapped(NamedTuple):
 
     beat: Ints  # (n,) of the tick
     tick: Ints  # (n,) within the beat
+    cell: Ints  # (n,) its index in the row of all ticks
+    span: Ints  # (n,) index of its measure
     error: Float64s  # (n,) distance from the tick in beats
     triple: Mask  # (beats,) whether a note begins on a third of the beat
 
@@ -81,6 +83,16 @@ def nearest_of(fraction: Float64s, places: Ints, ticks: Ints, per_beat: int) -> 
     return ticks[nearest], distance[np.arange(len(nearest)), nearest] / per_beat
 
 
+def on_any_tick(fraction: Float64s, kind: Ints) -> tuple[Ints, Float64s]:
+    """The nearest of all ticks of beats of these kinds, and the distance from it in twelfths of a quarter note."""
+    simple, simple_error = nearest_of(fraction, SIMPLE, ALL_TICKS, 12)
+    compound, compound_error = nearest_of(fraction, COMPOUND, ALL_TICKS, 18)
+    return (
+        np.where(kind == COMPOUND_BEAT, compound, simple),
+        np.where(kind == SIMPLE_BEAT, simple_error * 12, compound_error * 18),
+    )
+
+
 def lateness(start: Ints, beats: Beats) -> tuple[int, float]:
     """How many units the whole file is late (negative if early), and the tolerance for its onsets."""
     beat, fraction = within(start, beats)
@@ -88,9 +100,7 @@ def lateness(start: Ints, beats: Beats) -> tuple[int, float]:
     fraction, kind = fraction[kind != NO_GRID], kind[kind != NO_GRID]
     if len(kind) == 0:
         return 0, EXACT_TOLERANCE
-    _, simple = nearest_of(fraction, SIMPLE, ALL_TICKS, 12)
-    _, compound = nearest_of(fraction, COMPOUND, ALL_TICKS, 18)
-    off = np.where(kind == SIMPLE_BEAT, simple * 12, compound * 18) * beats.unit
+    off = on_any_tick(fraction, kind)[1] * beats.unit
     ordered = np.sort(off)
     low, middle, high = (ordered[-(-len(off) * quarter // 4) - 1] for quarter in (1, 2, 3))  # np.quantile is slow
     agreed = high - low <= max(UNITS, abs(middle)) and low * high > 0
@@ -146,7 +156,8 @@ def _onto_next(
     at_barline = free & (following - time <= tolerance * 12 * beats.unit)
     tick = np.where((tick == TICKS_PER_BEAT) & (error > tolerance), TICKS_PER_BEAT - 1, tick)
     over = np.where(free, at_barline, tick == TICKS_PER_BEAT)
-    return Snapped(beat + over, np.where(free | over, 0, tick), np.where(free, 0.0, error), triple)
+    beat, tick = beat + over, np.where(free | over, 0, tick)
+    return Snapped(beat, tick, beats.cell[beat] + tick, beats.span[beat], np.where(free, 0.0, error), triple)
 
 
 def nominal_places(beats: Beats, snapped: Snapped) -> Ints:

@@ -30,6 +30,7 @@ note lasts longer.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -118,7 +119,7 @@ class _Manner:
         index = {place: i for i, place in at if place[1] >= 0}
         self.before = {(n.measure, n.tick): (n, index[n.measure, n.tick]) for n in melody.notes}
         known = [i for _, i in self.before.values()]
-        self.releases = [(notes[i].start, notes[i].off) for i in known]
+        self.releases = sorted((notes[i].start, off) for i in known if (off := notes[i].off) is not None)
         self.places: Float64s = np.array([self.place(*place) for place in self.before])
         self.deviations: Float64s = placements.deviation[known]
         self.velocities: Float64s = np.array([notes[i].velocity for i in known], dtype=float)
@@ -178,8 +179,9 @@ class _Manner:
 
     def release(self, start: int) -> int | None:
         """The index of the nearest neighbour's note-off, which the note-off of a new note resembles."""
-        known = [(abs(at - start), off) for at, off in self.releases if off is not None]
-        return min(known)[1] if known else None
+        at = bisect_left(self.releases, (start, 0))
+        near = self.releases[max(at - 1, 0) : at + 1]
+        return min(near, key=lambda one: (abs(one[0] - start), one[1]))[1] if near else None
 
 
 def _untouchable(

@@ -19,6 +19,7 @@ from .tokens import CENTRE, FIRST_PITCH, LOWEST, VOCABULARY, onsets
 OCTAVE = 12  # semitones
 MOST_STEPS = 3  # the largest number of scale steps by which an exploration transposes a run of notes
 _LETTERS = "FCGDAEB"  # in the order of fifths
+MAJOR_KEYS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")  # from seven flats
 
 # Krumhansl & Kessler (1982), the probe-tone profiles, from the tonic upwards.
 _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)

@@ -25,7 +25,7 @@ from ..editing.edit import DIGITS, SILENT, BarResult, EditRequest, EditResult
 from ..io.midi import DEFAULT_TEMPO, Song
 from ..io.midi_events import TEMPO, parse_track, split
 from ..music.attributes import AttributeSpec, evaluate
-from ..music.keys import pitch_name
+from ..music.keys import MAJOR_KEYS, pitch_name
 from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.sliders import to_json
@@ -33,7 +33,6 @@ from ..networks.model import Model
 from .manifest import attribute_rows
 
 LISTED = 12  # the most measures that a line lists
-MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")  # 7 flats upwards
 MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
 MICROSECONDS = 60e6  # in a minute: a MIDI tempo is microseconds per quarter note
 
@@ -271,7 +270,7 @@ def bar_rows(measures: Sequence[Mapping[str, Any]], specs: Sequence[AttributeSpe
 def key_name(fifths: int) -> str:
     """The major and the minor key of a signature, which does not tell them apart."""
     count = f"{abs(fifths)} {'sharp' if fifths > 0 else 'flat'}{'s' if abs(fifths) > 1 else ''}"
-    keys = f"{MAJOR[fifths + 7]} major or {MINOR[fifths + 7]} minor"
+    keys = f"{MAJOR_KEYS[fifths + 7]} major or {MINOR[fifths + 7]} minor"
     return f"{keys} ({count})" if fifths else keys
 
 

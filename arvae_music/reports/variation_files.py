@@ -20,7 +20,7 @@ from ..io.midi import Song
 from ..io.scores import read_any
 from ..networks.model import Model
 from ..system.files import write_whole
-from ..system.inputs import Place, below
+from ..system.inputs import Place, below, folders_in
 from ..system.outputs import Planned, Request, label, plan_outputs
 from .contact_sheet import Card, make_card
 from .manifest import Row, entry_of_edit
@@ -75,8 +75,9 @@ class Variations:
 
         Raises what `plan_outputs` raises."""
         template = "{stem}.{edit}.{n:02}.mid" if self.varied else "{stem}.{edit}.mid"
+        folders = folders_in(arguments)
         wanted = [
-            Request(place, label(request.editing.targets) or "vary", request.editing.seed, n, below(place, arguments))
+            Request(place, label(request.editing.targets) or "vary", request.editing.seed, n, below(place, folders))
             for place in places
             for request in self.requests
             for n in range(1, request.count + 1 if self.varied else 2)

@@ -1,7 +1,8 @@
 """Find the input files of a batch: folders, globs and names become one list of files.
 
     expand_inputs(["tunes"], recursive=True)     [Path("tunes/a.mid"), Path("tunes/b/c.mid")]
-    below(Path("tunes/b/c.mid"), ["tunes"])      Path("b"), the sub-folder to keep in an output folder
+    below(Path("tunes/b/c.mid"), folders_in(["tunes"]))
+                                                 Path("b"), the sub-folder to keep in an output folder
 
 `-` stands for standard input.
 """
@@ -78,13 +79,15 @@ def _inside(folder: Path, recursive: bool) -> list[Place]:
     return list(files)
 
 
-def below(place: Place, arguments: Sequence[str]) -> Path:
-    """The sub-folder of an input, relative to the folder in `arguments`; empty for a file that was named directly."""
-    for argument in arguments:
-        root = Path(argument).expanduser()
-        if place != "-" and root.is_dir() and root in Path(place).parents:
-            return Path(place).parent.relative_to(root)
-    return Path()
+def folders_in(arguments: Sequence[str]) -> list[Path]:
+    """Those of the arguments that are folders."""
+    return [path for path in (Path(argument).expanduser() for argument in arguments) if path.is_dir()]
+
+
+def below(place: Place, folders: Sequence[Path]) -> Path:
+    """The sub-folder of an input, relative to the first of `folders` that holds it; empty if none does."""
+    parents = () if place == "-" else Path(place).parents
+    return next((Path(place).parent.relative_to(folder) for folder in folders if folder in parents), Path())
 
 
 def _similar(path: Path) -> str:

@@ -49,18 +49,8 @@ def make_plan(
         raise UsageError(f"there is no {names} for {corpus}", remedy="leave it out")
     _refuse_idle(objective, given)
     options = options | {name: value for name, value in given.items() if value is not None}
-    training = TrainingOptions(
-        epochs=options["epochs"],
-        minutes=minutes,
-        objective=objective,
-        beta=options["beta"],
-        gamma=options["gamma"],
-        delta=options["delta"],
-        batch=options["batch"],
-        learning_rate=options["learning_rate"],
-        clip=options["clip"],
-        seed=seed,
-    )
+    own = {name: options[name] for name in ("epochs", "beta", "gamma", "delta", "batch", "learning_rate", "clip")}
+    training = TrainingOptions(**own, minutes=minutes, objective=objective, seed=seed)
     room_for(len(attributes), options["latent"])  # some networks cannot even be made
     dims = domain.dims(corpus, {**options, "objective": objective, "attributes": attributes})
     return Plan(corpus, attributes, dims, training, options["mix"] or 0.0)

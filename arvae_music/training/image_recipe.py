@@ -54,11 +54,6 @@ def to_checkpoint(
     )
 
 
-def origin_of(name: str) -> str:
-    """The origin that a checkpoint stores: "" for a built-in attribute, otherwise the user's module:function."""
-    return "" if name in BUILT_IN else name
-
-
 class Images:
     """The domain of images: a row is an image."""
 
@@ -95,7 +90,7 @@ class Images:
     def checkpoint(
         self, plan: Plan, data: Data, trainer: Trainer, training: dict[str, Any], provenance: dict[str, Any]
     ) -> Checkpoint:
-        origins = [origin_of(name) for name in plan.attributes]
+        origins = ["" if name in BUILT_IN else name for name in plan.attributes]
         return to_checkpoint(
             trainer.model, plan.dims, data.split.train, origins, training, provenance, trainer.objective.carriage
         )

@@ -93,11 +93,6 @@ def to_checkpoint(
     )  # fmt: skip
 
 
-def origin_of(name: str) -> str:
-    """The origin that a checkpoint stores: "" for a built-in attribute, otherwise the user's module:function."""
-    return "" if name in BUILT_IN else name
-
-
 def with_gains(checkpoint: Checkpoint, held_out: Examples) -> Checkpoint:
     """The checkpoint with gains for its attributes with a latent dimension, measured on `held_out`."""
     model = prepare(checkpoint)
@@ -175,7 +170,7 @@ class Measures:
             plan.dims,
             data.split.train,
             [find(name) for name in plan.attributes],
-            [origin_of(name) for name in plan.attributes],
+            ["" if name in BUILT_IN else name for name in plan.attributes],
             {**training, "mix": plan.mix},
             provenance,
             trainer.objective.carriage,

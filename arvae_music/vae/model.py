@@ -173,11 +173,6 @@ def restored(checkpoint: Checkpoint, build: Callable[[dict[str, Any]], ArVae]) -
     return model.eval()
 
 
-def posterior_means(model: ArVae, inputs: Any) -> Float64s:
-    """(n, ...) rows -> (n, z) posterior means."""
-    return posteriors(model, inputs)[0]
-
-
 @torch.no_grad()
 def posteriors(model: ArVae, inputs: Any) -> tuple[Float64s, Float64s]:
     """(n, ...) rows, an array or LazyRows -> posterior means and log-variances, (n, z) each."""

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from arvae_music.corpora import images, morpho_mnist
+from arvae_music.corpora.corpus import Progress
 from arvae_music.errors import CorpusError, InputError, UsageError
 from arvae_music.images import digits
 from arvae_music.vae.examples import split
@@ -54,7 +55,7 @@ def write(tmp_path: Path) -> Write:
     return made
 
 
-def build(source: morpho_mnist.Source, jobs: int = 1) -> list[tuple[int, int]]:
+def build(source: morpho_mnist.Source, jobs: int = 1) -> list[Progress]:
     return list(morpho_mnist.build(source, jobs))
 
 
@@ -62,7 +63,7 @@ def build(source: morpho_mnist.Source, jobs: int = 1) -> list[tuple[int, int]]:
 def test_a_folder_is_built_and_read_back(write: Write, packed: bool, cache: Path) -> None:
     pictures, labels = drawn(12), np.arange(12) % 10
     source = morpho_mnist.from_folder(write(pictures, labels, packed=packed))
-    assert build(source) == [(0, 12), (12, 12)]
+    assert build(source) == [Progress(0, 12), Progress(12, 12)]
     found = morpho_mnist.load()
     assert (found.examples.inputs[:] == pictures).all()
     assert found.labels.tolist() == labels.tolist()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from midi_files import FOUR, exact, heard, row
 
 from arvae_music.errors import InputError
-from arvae_music.io.quantise import OFF_GRID, OUT_OF_RANGE, TWO_AT_ONCE, Placements, TickNote, melody_of
+from arvae_music.io.quantise import OFF_GRID, OUT_OF_RANGE, TWO_AT_ONCE, Placements, melody_of
 from arvae_music.music.melody import Melody
 from arvae_music.music.meter import Meter, all_meters
 from arvae_music.music.tokens import Timed, cut, onsets
@@ -33,7 +33,7 @@ def melody(
     tolerance: Fraction | None = None,
 ) -> tuple[Melody, Placements]:
     """Of (start, end, pitch) in quarter notes."""
-    ticks = [TickNote(round(s * tpq), round(e * tpq), p, 80) for s, e, p in notes]
+    ticks = [(round(s * tpq), round(e * tpq), p) for s, e, p in notes]
     return melody_of(
         "m",
         ticks,
@@ -109,7 +109,7 @@ def test_placements_lead_back_to_the_notes(
     for i, meter in enumerate(meters):
         numerator, denominator = (int(part) for part in meter.name.split("/"))
         signatures.append((int(sum(m.quarters for m in meters[:i]) * tpq), numerator, denominator))
-    ticks = [TickNote(n.start, n.end, n.pitch, n.velocity) for n in notes]
+    ticks = [(n.start, n.end, n.pitch) for n in notes]
     length = int(sum(m.quarters for m in meters) * tpq)
     found, placements = melody_of("m", ticks[::-1], tpq, signatures, None, length, pickup=NO_PICKUP)
     assert heard(found.rows, found.shift) == heard(rows, 0)
@@ -338,7 +338,7 @@ def test_odd_resolutions(tpq: int) -> None:
 )
 def test_the_key_and_where_it_comes_from(fifths: int | None, key: int, origin: str) -> None:
     scale = [62, 64, 66, 67, 69, 71, 73, 74, 69, 66, 62, 62]
-    notes = [TickNote(i * TPQ, (i + 1) * TPQ, pitch, 80) for i, pitch in enumerate(scale)]
+    notes = [(i * TPQ, (i + 1) * TPQ, pitch) for i, pitch in enumerate(scale)]
     found, _ = melody_of("m", notes, TPQ, [], fifths, 0, pickup=NO_PICKUP)
     assert (found.fifths, found.key_origin) == (key, origin)
     assert found.shift % 12 == 10

@@ -11,7 +11,7 @@ import pytest
 from midi_files import heard, row
 
 from arvae_music.errors import InputError
-from arvae_music.io.scores import read_any, read_score
+from arvae_music.io.scores import read_any
 from arvae_music.music.meter import Meter
 
 REEL = """X:1
@@ -99,7 +99,7 @@ def test_parts_by_name_in_musicxml() -> None:
     from music21 import corpus
 
     path = corpus.getWork("bwv66.6")
-    song = read_score(path)
+    song = read_any(path)
     assert (song.found.name, song.found.why) == ("Soprano", "chosen by its name")
     assert [c.name for c in song.candidates] == ["Soprano", "Alto", "Tenor", "Bass"]
     assert song.pickup == 1
@@ -176,7 +176,7 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such file"):
         read_any(tmp_path / "none.abc")
     with pytest.raises(InputError, match="it is a directory"):
-        read_score(tmp_path)
-    (tmp_path / "empty.krn").write_text("\n")
+        read_any(tmp_path)
+    (tmp_path / "empty.krn").touch()
     with pytest.raises(InputError, match="it is empty"):
-        read_score(tmp_path / "empty.krn")
+        read_any(tmp_path / "empty.krn")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from arvae_music.errors import OutputError, UsageError
-from arvae_music.system.inputs import expand_inputs
+from arvae_music.system.inputs import below, expand_inputs, folders_in
 from arvae_music.system.outputs import Planned, Request, fill, plan_outputs, safe_name
 
 
@@ -30,6 +30,13 @@ def songs(work: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def names(arguments: list[str], *, recursive: bool = False) -> list[str]:
     return [Path(place).as_posix() for place in expand_inputs(arguments, recursive=recursive)]
+
+
+def test_an_input_keeps_its_sub_folder_of_the_first_named_folder_that_holds_it(songs: Path) -> None:
+    folders = folders_in(["a.mid", "deep", "deep/er"])
+    assert folders == [Path("deep"), Path("deep/er")]
+    places = (Path("deep/er/d.abc"), Path("deep/c.MID"), Path("a.mid"), "-")
+    assert [below(place, folders) for place in places] == [Path("er"), Path(), Path(), Path()]
 
 
 def test_globs_are_expanded_by_the_program_sorted_and_once(songs: Path) -> None:

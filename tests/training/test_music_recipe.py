@@ -20,7 +20,7 @@ from arvae_music.training.calibration import find_dimensions
 from arvae_music.training.music_recipe import combinations_of, to_checkpoint
 from arvae_music.vae.checkpoint import read, write
 from arvae_music.vae.examples import Examples
-from arvae_music.vae.model import posterior_means
+from arvae_music.vae.model import posteriors
 from arvae_music.vae.normal_scores import Codes
 from arvae_music.vae.scales import NOT_CARRIED
 
@@ -61,7 +61,7 @@ def test_found_attributes_rise_with_their_codes(seed: int):
     own = made.metadata.scales[:4]
     dimensions = [scale.dimension for scale in own]
     assert len(set(dimensions)) == 4
-    codes = posterior_means(from_checkpoint(made), TRAIN.inputs)[:, dimensions]
+    codes = posteriors(from_checkpoint(made), TRAIN.inputs)[0][:, dimensions]
     for k, scale in enumerate(own):
         assert scale.codes[0] < scale.codes[-1]
         assert scale.code_sd == pytest.approx(codes[:, k].std(), rel=1e-4)
