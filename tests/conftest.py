@@ -14,6 +14,7 @@ from arvae_music.music import tokens
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does, before numpy is loaded
 
+import forked
 import mido
 import numpy as np
 import pytest
@@ -63,9 +64,19 @@ def work(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[forked.Server]:
+    with forked.Server(tmp_path_factory.mktemp("forks")) as server:
+        yield server
+
+
 @pytest.fixture
-def run_arvae(home: dict[str, str], work: Path) -> Run:
-    """`run_arvae(*words, stdin=b"", env={}, timeout=120)`: a real process in `work`; its stdout and stderr as text."""
+def run_arvae(home: dict[str, str], work: Path, fork_server: forked.Server) -> Run:
+    """`run_arvae(*words, stdin=b"", env={}, timeout=120, fresh=False)`: a process in `work`; its streams as text.
+
+    It is a fork of a process that has loaded all modules. With `fresh`, and where the environment changes how Python
+    starts, it is a Python of its own, as a user starts it: each command has a test with one.
+    """
 
     def run(
         *words: object,
@@ -73,15 +84,14 @@ def run_arvae(home: dict[str, str], work: Path) -> Run:
         env: dict[str, str] | None = None,
         cwd: Path = work,
         timeout: float = 120,
+        fresh: bool = False,
     ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "arvae_music.cli", *map(str, words)],
-            input=stdin,
-            capture_output=True,
-            cwd=cwd,
-            env={**home, **(env or {})},
-            timeout=timeout,
-        )
+        whole, line = {**home, **(env or {})}, [str(word) for word in words]
+        if fresh or not hasattr(os, "fork") or any(name.startswith("PYTHON") for name in env or {}):
+            command = [sys.executable, "-m", "arvae_music.cli", *line]
+            done = subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, env=whole, timeout=timeout)
+        else:
+            done = fork_server.run(line, stdin, cwd, whole, timeout)
         texts = (stream.decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr))
         return subprocess.CompletedProcess(done.args, done.returncode, *texts)
 
