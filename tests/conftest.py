@@ -13,6 +13,7 @@ from typing import Any
 from arvae_music.music import tokens
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does, before numpy is loaded
+os.environ.pop("COLUMNS", None)  # tables are as wide as off a terminal; a worker of pytest-xdist has it
 
 import forked
 import mido
@@ -51,7 +52,6 @@ def home(tmp_path: Path) -> dict[str, str]:
     """Environment variables with an empty home, configuration and cache folder, and without the user's settings."""
     places = {"HOME": "home", "XDG_CONFIG_HOME": "config", "XDG_CACHE_HOME": "cache", "LOCALAPPDATA": "local"}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARVAE_", "_ARVAE"))}
-    kept.pop("COLUMNS", None)
     kept.pop("NO_COLOR", None)
     return {**kept, **{name: str(tmp_path / folder) for name, folder in places.items()}}
 
@@ -86,14 +86,9 @@ def run_arvae(home: dict[str, str], work: Path, fork_server: forked.Server) -> R
         timeout: float = 120,
         fresh: bool = False,
     ) -> subprocess.CompletedProcess[str]:
-        whole, line = {**home, **(env or {})}, [str(word) for word in words]
-        if fresh or not hasattr(os, "fork") or any(name.startswith("PYTHON") for name in env or {}):
-            command = [sys.executable, "-m", "arvae_music.cli", *line]
-            done = subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, env=whole, timeout=timeout)
-        else:
-            done = fork_server.run(line, stdin, cwd, whole, timeout)
-        texts = (stream.decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr))
-        return subprocess.CompletedProcess(done.args, done.returncode, *texts)
+        fresh = fresh or any(name.startswith("PYTHON") for name in env or {})
+        runner = forked.start if fresh else fork_server.run
+        return runner(words, cwd, {**home, **(env or {})}, stdin, timeout)
 
     return run
 

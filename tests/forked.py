@@ -1,7 +1,7 @@
 """A process that has loaded everything and runs `arvae` in forks of itself, which start in milliseconds.
 
 A fork is a real process: it has its own working folder, environment, streams and exit code. Only the start of Python
-and the imports are spared. `Server.run` starts it; where there is no fork (Windows), conftest starts Python instead.
+and the imports are spared. Where there is no fork (Windows), each command starts a Python of its own.
 """
 
 from __future__ import annotations
@@ -16,11 +16,26 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 # Not pyarrow: it starts threads, which do not survive a fork.
 HEAVY = ("PIL.Image", "matplotlib.backends.backend_agg", "music21", "scipy.stats", "symusic", "torch")
+
+
+def start(
+    words: Sequence[object], cwd: Path, env: dict[str, str], stdin: bytes = b"", timeout: float = 300
+) -> subprocess.CompletedProcess[str]:
+    """`arvae words` in a Python of its own, as a user starts it."""
+    command = [sys.executable, "-m", "arvae_music.cli", *map(str, words)]
+    done = subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, env=env, timeout=timeout)
+    return _as_text(done)
+
+
+def _as_text(done: subprocess.CompletedProcess[bytes]) -> subprocess.CompletedProcess[str]:
+    texts = (stream.decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, *texts)
 
 
 class Server:
@@ -31,19 +46,21 @@ class Server:
         self.process: subprocess.Popen[str] | None = None
 
     def run(
-        self, words: list[str], stdin: bytes, cwd: Path, env: dict[str, str], timeout: float
-    ) -> subprocess.CompletedProcess[bytes]:
+        self, words: Sequence[object], cwd: Path, env: dict[str, str], stdin: bytes = b"", timeout: float = 300
+    ) -> subprocess.CompletedProcess[str]:
         """`arvae words` in a fork. One that takes longer than `timeout` seconds is killed by SIGALRM."""
+        if not hasattr(os, "fork"):
+            return start(words, cwd, env, stdin, timeout)
         streams = [self.folder / name for name in ("stdin", "stdout", "stderr")]
         streams[0].write_bytes(stdin)
-        wish = {"words": words, "streams": [str(path) for path in streams], "cwd": str(cwd), "env": env}
+        wish = {"words": [str(word) for word in words], "streams": [str(path) for path in streams], "cwd": str(cwd)}
         process = self.process = self.process or self._start()
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps({**wish, "timeout": timeout}) + "\n")
+        process.stdin.write(json.dumps({**wish, "env": env, "timeout": timeout}) + "\n")
         process.stdin.flush()
         code = int(process.stdout.readline())
-        return subprocess.CompletedProcess(words, code, streams[1].read_bytes(), streams[2].read_bytes())
+        return _as_text(subprocess.CompletedProcess(words, code, streams[1].read_bytes(), streams[2].read_bytes()))
 
     def _start(self) -> subprocess.Popen[str]:
         """It has a home of its own, since libraries read their settings when they are imported, and one thread, since
