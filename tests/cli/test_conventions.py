@@ -152,6 +152,13 @@ def test_interrupt_is_exit_130(home: dict[str, str], work: Path) -> None:
     assert said.decode() == "arvae: interrupted\n"
 
 
+def test_interrupt_is_exit_130_in_text_that_is_executed_too(run_arvae: Run, melody: Path) -> None:
+    """As when Ctrl-C comes while a dataclass is made: Python remembers it, and ended by the signal."""
+    (melody.parent / "mine.py").write_text("exec('raise KeyboardInterrupt')\n")
+    done = run_arvae("inspect", melody, "-a", "mine:broken", fresh=True)
+    assert (done.returncode, done.stderr) == (130, "arvae: interrupted\n")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX pipes")
 def test_a_reader_that_goes_away_is_no_complaint(home: dict[str, str], work: Path) -> None:
     write_melody(work / "melody.mid", tuple(range(48, 84)) * 50)
