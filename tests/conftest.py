@@ -13,6 +13,8 @@ from typing import Any
 from arvae_music.music import tokens
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does, before numpy is loaded
+if "PYTEST_XDIST_WORKER" in os.environ:  # one core for each worker
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("COLUMNS", None)  # tables are as wide as off a terminal; a worker of pytest-xdist has it
 
 import forked
