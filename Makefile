@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 TYPES := build/types
 PYTEST ?=
+# Files are divided among this many processes; WORKERS=0 runs them in one.
+WORKERS ?= 2
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: demo test fast slow lint types unit clean help
@@ -30,7 +32,7 @@ slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check .

@@ -44,6 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
         with raising_terminated():
             return _run(words, debug)
     except KeyboardInterrupt:
+        # If Ctrl-C came in an exec() of text, as of each dataclass, Python would end by the signal, whatever main
+        # returns. The next exec() resets that.
+        exec("")
         print("arvae: interrupted", file=sys.stderr)
         return INTERRUPTED
     except Terminated:

@@ -13,7 +13,11 @@ from typing import Any
 from arvae_music.music import tokens
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does, before numpy is loaded
+if "PYTEST_XDIST_WORKER" in os.environ:  # one core for each worker
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop("COLUMNS", None)  # tables are as wide as off a terminal; a worker of pytest-xdist has it
 
+import forked
 import mido
 import numpy as np
 import pytest
@@ -50,7 +54,6 @@ def home(tmp_path: Path) -> dict[str, str]:
     """Environment variables with an empty home, configuration and cache folder, and without the user's settings."""
     places = {"HOME": "home", "XDG_CONFIG_HOME": "config", "XDG_CACHE_HOME": "cache", "LOCALAPPDATA": "local"}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARVAE_", "_ARVAE"))}
-    kept.pop("COLUMNS", None)
     kept.pop("NO_COLOR", None)
     return {**kept, **{name: str(tmp_path / folder) for name, folder in places.items()}}
 
@@ -63,9 +66,19 @@ def work(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[forked.Server]:
+    with forked.Server(tmp_path_factory.mktemp("forks")) as server:
+        yield server
+
+
 @pytest.fixture
-def run_arvae(home: dict[str, str], work: Path) -> Run:
-    """`run_arvae(*words, stdin=b"", env={}, timeout=120)`: a real process in `work`; its stdout and stderr as text."""
+def run_arvae(home: dict[str, str], work: Path, fork_server: forked.Server) -> Run:
+    """`run_arvae(*words, stdin=b"", env={}, timeout=120, fresh=False)`: a process in `work`; its streams as text.
+
+    It is a fork of a process that has loaded all modules. With `fresh`, and where the environment changes how Python
+    starts, it is a Python of its own, as a user starts it: each command has a test with one.
+    """
 
     def run(
         *words: object,
@@ -73,17 +86,11 @@ def run_arvae(home: dict[str, str], work: Path) -> Run:
         env: dict[str, str] | None = None,
         cwd: Path = work,
         timeout: float = 120,
+        fresh: bool = False,
     ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "arvae_music.cli", *map(str, words)],
-            input=stdin,
-            capture_output=True,
-            cwd=cwd,
-            env={**home, **(env or {})},
-            timeout=timeout,
-        )
-        texts = (stream.decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr))
-        return subprocess.CompletedProcess(done.args, done.returncode, *texts)
+        fresh = fresh or any(name.startswith("PYTHON") for name in env or {})
+        runner = forked.start if fresh else fork_server.run
+        return runner(words, cwd, {**home, **(env or {})}, stdin, timeout)
 
     return run
 

@@ -34,7 +34,7 @@ def test_a_folder_is_built_into_the_same_corpus(tmp_path: Path) -> None:
 
 
 def test_by_several_processes_too(run_arvae: Run, tmp_path: Path) -> None:
-    done = run_arvae(*BUILD, "-j", "2", env={"ARVAE_CACHE": str(tmp_path / "cache")})
+    done = run_arvae(*BUILD, "-j", "2", env={"ARVAE_CACHE": str(tmp_path / "cache")}, fresh=True)
     assert done.returncode == 0, done.stderr
     (path,) = (tmp_path / "cache").rglob("*.parquet")
     assert golden.contents(path) == EXPECTED["corpus"]

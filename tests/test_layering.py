@@ -248,7 +248,7 @@ def test_a_command_loads_only_what_it_uses(words: tuple[str, ...], home: dict[st
 @pytest.mark.process
 def test_every_command_in_the_table_exists_and_has_help(run_arvae: Run) -> None:
     for command in COMMANDS:
-        done = run_arvae(command, "--help")
+        done = run_arvae(command, "--help", fresh=True)  # which loads only what the command imports
         assert (done.returncode, done.stderr) == (0, ""), command
         assert done.stdout.startswith(f"Usage: arvae {command}")
 

@@ -52,9 +52,16 @@ def combinations_of(train: Examples, specs: Sequence[AttributeSpec]) -> Combinat
         some = rows[random.integers(0, len(rows), MIXED_ROWS)]
         nothing = np.zeros((len(some), 0), dtype=np.float32)
         parts.append(Mixer([], 1.0, crossing, moving=0.0)(some, nothing, random)[0])
-    found = np.unique(np.concatenate(parts), axis=0)
+    found = _distinct_rows(np.concatenate(parts))
     values = evaluate_mixed(every, found)
     return Combinations(found[:, 0].astype(np.int64), values).thinned(MOST, len(specs))
+
+
+def _distinct_rows(rows: Rows) -> Rows:
+    """The distinct rows of (n, ticks) int16 rows in ascending order, as of `np.unique(rows, axis=0)`, but faster."""
+    unsigned = (rows.astype(np.int32) + 2**15).astype(">u2")  # which sort as their bytes do
+    keys = unsigned.view(f"S{2 * rows.shape[1]}")[:, 0]
+    return rows[np.unique(keys, return_index=True)[1]]
 
 
 def _others(specs: Sequence[AttributeSpec]) -> list[AttributeSpec]:

@@ -1,4 +1,4 @@
-"""The conventions that every command keeps, by real processes; and the naming and batching they share."""
+"""The conventions that every command keeps, by processes; and the naming and batching they share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from arvae_music.system.outputs import Planned, Request
 
 @pytest.mark.parametrize("words", [("--help",), ("-h",), ("--version",), ("inspect", "--help")])
 def test_asking_for_help_succeeds_on_stdout(run_arvae: Run, words: tuple[str, ...]) -> None:
-    done = run_arvae(*words)
+    done = run_arvae(*words, fresh=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("\n")
 
@@ -86,7 +86,7 @@ def test_json_names_what_failed(run_arvae: Run, melody: Path, work: Path) -> Non
 
 
 def test_all_missing_inputs_are_named_at_once(run_arvae: Run, melody: Path) -> None:
-    done = run_arvae("inspect", "one.mid", "melody.mid", "two.mid")
+    done = run_arvae("inspect", "one.mid", "melody.mid", "two.mid", fresh=True)
     assert done.returncode == 2
     assert "one.mid" in done.stderr
     assert "two.mid" in done.stderr
@@ -96,7 +96,7 @@ def test_an_input_that_fails_is_exit_1_and_the_others_are_done(run_arvae: Run, w
     write_melody(work / "a.mid")
     (work / "b.mid").write_bytes(b"no MIDI at all")
     write_melody(work / "c.mid")
-    done = run_arvae("inspect", "a.mid", "b.mid", "c.mid")
+    done = run_arvae("inspect", "a.mid", "b.mid", "c.mid", fresh=True)
     assert done.returncode == 1
     assert "a.mid" in done.stdout
     assert "c.mid" in done.stdout
@@ -113,7 +113,7 @@ def test_quiet_leaves_stdout_empty_and_errors_in_place(run_arvae: Run, melody: P
 
 def test_a_bug_is_one_line_and_a_traceback_with_debug_wherever_it_stands(run_arvae: Run, melody: Path) -> None:
     (melody.parent / "mine.py").write_text("raise ZeroDivisionError('oh')\n")  # nothing expects this of an import
-    plain = run_arvae("inspect", melody, "-a", "mine:broken")
+    plain = run_arvae("inspect", melody, "-a", "mine:broken", fresh=True)
     assert plain.returncode == 70
     assert plain.stderr.count("\n") == 1
     assert "--debug" in plain.stderr
@@ -152,6 +152,13 @@ def test_interrupt_is_exit_130(home: dict[str, str], work: Path) -> None:
     assert said.decode() == "arvae: interrupted\n"
 
 
+def test_interrupt_is_exit_130_in_text_that_is_executed_too(run_arvae: Run, melody: Path) -> None:
+    """As when Ctrl-C comes while a dataclass is made: Python remembers it, and ended by the signal."""
+    (melody.parent / "mine.py").write_text("exec('raise KeyboardInterrupt')\n")
+    done = run_arvae("inspect", melody, "-a", "mine:broken", fresh=True)
+    assert (done.returncode, done.stderr) == (130, "arvae: interrupted\n")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX pipes")
 def test_a_reader_that_goes_away_is_no_complaint(home: dict[str, str], work: Path) -> None:
     write_melody(work / "melody.mid", tuple(range(48, 84)) * 50)
@@ -162,7 +169,7 @@ def test_a_reader_that_goes_away_is_no_complaint(home: dict[str, str], work: Pat
 
 @pytest.mark.parametrize("command", [("config", "show"), ("models", "list"), ("inspect", "melody.mid")])
 def test_json_is_json_and_alone_on_stdout(run_arvae: Run, melody: Path, command: tuple[str, ...]) -> None:
-    done = run_arvae(*command, "--json")
+    done = run_arvae(*command, "--json", fresh=True)
     assert json.loads(done.stdout) is not None
     quiet = run_arvae(*command, "--json", "--quiet")
     assert json.loads(quiet.stdout) is not None  # asked for: --quiet is about messages
@@ -180,7 +187,8 @@ def test_off_a_terminal_there_is_no_colour_and_no_progress_bar(run_arvae: Run, w
 
 
 def test_commands_are_completed_without_importing_them(run_arvae: Run) -> None:
-    done = run_arvae(env={"_ARVAE_COMPLETE": "complete_bash", "COMP_WORDS": "arvae ins", "COMP_CWORD": "1"})
+    words = {"_ARVAE_COMPLETE": "complete_bash", "COMP_WORDS": "arvae ins", "COMP_CWORD": "1"}
+    done = run_arvae(env=words, fresh=True)
     assert done.stdout.split() == ["inspect"]
 
 

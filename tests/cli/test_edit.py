@@ -1,4 +1,4 @@
-"""`arvae edit` and batches as real processes: files, exit codes, seeds, and what is left alone."""
+"""`arvae edit` and batches as processes of their own: files, exit codes, seeds, and what is left alone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from arvae_music.io.midi import Song
 
 def test_an_edit_is_written_beside_its_input_and_reported(arvae: Run, melody: Path, work: Path) -> None:
     before = melody.read_bytes()
-    done = arvae("edit", melody, "--density", "+2notes")
+    done = arvae("edit", melody, "--density", "+2notes", fresh=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert "density" in done.stdout
     assert "2 of 2 measures" in done.stdout

@@ -11,20 +11,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forked import Server
 
 Result = subprocess.CompletedProcess[str]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("ARVAE_", "_ARVAE"))}
 
 
-def arvae(folder: Path, *words: object) -> Result:
+def python(folder: Path, *words: object) -> Result:
+    """A Python of its own, in `folder`."""
     return subprocess.run(
-        [sys.executable, "-m", "arvae_music.cli", *map(str, words)],
+        [sys.executable, *map(str, words)],
         capture_output=True,
         text=True,
         cwd=folder,
-        env={**CLEAN, "ARVAE_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"},
+        env=environment(folder),
         timeout=300,
     )
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {**CLEAN, "ARVAE_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
 
 
 def write_tunes(path: Path, count: int) -> None:
@@ -37,29 +43,31 @@ def write_tunes(path: Path, count: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, fork_server: Server) -> Path:
     """A folder with the corpus `tunes`, and the run `small` of a model of it."""
     place = tmp_path_factory.mktemp("evaluate")
     (place / "tunes").mkdir()
     write_tunes(place / "tunes" / "all.abc", 120)
-    built = arvae(place, "corpus", "build", "tunes", "-j", 1)
+    built = fork_server.run(["corpus", "build", "tunes", "-j", 1], place, environment(place))
     assert built.returncode == 0, built.stderr
     shape = ("--latent", 8, "--hidden", 16, "--tick-hidden", 8)
-    trained = arvae(place, "train", "tunes", "-o", "small", "--epochs", 4, "--batch", 32, *shape, "-q")
+    training = ["train", "tunes", "-o", "small", "--epochs", 4, "--batch", 32, *shape, "-q"]
+    trained = fork_server.run(training, place, environment(place))
     assert trained.returncode == 0, trained.stderr
     return place
 
 
 @pytest.fixture(scope="module")
-def run(folder: Path) -> Callable[..., Result]:
-    return lambda *words: arvae(folder, "evaluate", *words)
+def run(folder: Path, fork_server: Server) -> Callable[..., Result]:
+    return lambda *words: fork_server.run(["evaluate", *words], folder, environment(folder))
 
 
 @pytest.fixture(scope="module")
-def judged(run: Callable[..., Result], folder: Path) -> Result:
-    """With JSON, a page, a threshold that holds and two that do not."""
-    return run(
-        "small", "--quick", "--json", "--html", "page.html", "--seed", 3,
+def judged(folder: Path) -> Result:
+    """By a Python of its own, with JSON, a page, a threshold that holds and two that do not."""
+    return python(
+        folder, "-m", "arvae_music.cli", "evaluate", "small",
+        "--quick", "--json", "--html", "page.html", "--seed", 3,
         "--fail-under", "valid=0", "--fail-under", "guided.control=1.5", "--fail-over", "leakage.density=-9",
     )  # fmt: skip
 
@@ -140,14 +148,7 @@ def test_python_gets_the_same_evaluation(folder, judged):
         "found = evaluate(sys.argv[1], seed=3, quick=True)\n"
         "print(json.dumps([found.headline, repr(found), found._repr_html_()]))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, "small"],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env={**CLEAN, "ARVAE_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"},
-        timeout=300,
-    )
+    done = python(folder, "-c", program, "small")
     assert done.returncode == 0, done.stderr
     headline, short, table = json.loads(done.stdout)
     expected = {name: value for name, value in json.loads(judged.stdout)["headline"].items() if value is not None}

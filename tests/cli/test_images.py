@@ -1,4 +1,4 @@
-"""The commands on images, as real processes and in this one: training, building, and what goes wrong."""
+"""The commands on images, as processes and in this one: training, building, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_what_only_music_has_is_refused(run: Call, work: Path, option: tuple[str
     assert not (work / "runs").exists()
 
 
-# ------------------------------------------------------------------------------------ pictures, in real processes
+# ------------------------------------------------------------------------------------ pictures
 
 
 def picture(
@@ -78,7 +78,8 @@ def size_of(path: Path) -> tuple[int, int]:
 
 def test_edit_writes_a_picture_and_says_what_came_of_it(run_arvae: Run, work: Path) -> None:
     picture(work / "digit.png")
-    done = run_arvae("image", "edit", "digit.png", "--thickness", "+1", "--slant", "-10deg", "-o", "out.png")
+    words = ("image", "edit", "digit.png", "--thickness", "+1", "--slant", "-10deg", "-o", "out.png")
+    done = run_arvae(*words, fresh=True)
     assert done.returncode == 0, done.stderr
     assert "thickness" in done.stdout
     assert "wrote out.png" in done.stdout
@@ -211,7 +212,7 @@ def test_requests_that_make_no_sense(
 def test_interpolate_writes_a_strip_or_a_gif(run_arvae: Run, work: Path) -> None:
     picture(work / "a.png")
     picture(work / "b.png", lean=-4)
-    done = run_arvae("image", "interpolate", "a.png", "b.png", "--steps", "5")
+    done = run_arvae("image", "interpolate", "a.png", "b.png", "--steps", "5", fresh=True)
     assert done.returncode == 0, done.stderr
     assert size_of(work / "a-b.5-steps.png") == (4 * (5 * 30 + 2), 4 * (30 + 2))
     assert run_arvae("image", "interpolate", "a.png", "b.png", "--steps", "4", "-o", "way.gif").returncode == 0
@@ -223,7 +224,7 @@ def test_interpolate_writes_a_strip_or_a_gif(run_arvae: Run, work: Path) -> None
 
 
 def test_traverse_draws_attributes_by_steps(run_arvae: Run, work: Path) -> None:
-    done = run_arvae("image", "traverse", "mnist", "--steps", "6")
+    done = run_arvae("image", "traverse", "mnist", "--steps", "6", fresh=True)
     assert done.returncode == 0, done.stderr
     width, height = size_of(work / "mnist.traverse.png")
     assert height == 4 * (6 * 30 + 2)

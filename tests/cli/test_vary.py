@@ -1,4 +1,4 @@
-"""`arvae vary`, `interpolate` and `demo` as real processes: what is written, and that it is what it says."""
+"""`arvae vary`, `interpolate` and `demo` as processes of their own: what is written, and that it is what it says."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def notes(path: Path) -> list[tuple[int, int, int]]:
 
 def test_variations_with_manifest_and_sheet(arvae: Run, work: Path) -> None:
     source = rich_file(work / "rich.mid")
-    done = arvae("vary", source, "-n", "4", "--seed", "4")
+    done = arvae("vary", source, "-n", "4", "--seed", "4", fresh=True)
     assert done.returncode == 0
     folder = work / "rich.variations"
     names = sorted(files_in(folder))
@@ -153,7 +153,7 @@ def two(work: Path) -> tuple[Path, Path]:
 
 
 def test_steps_are_files_whose_ends_are_the_inputs(arvae: Run, two: tuple[Path, Path], work: Path) -> None:
-    assert arvae("interpolate", *two, "--steps", "4").returncode == 0
+    assert arvae("interpolate", *two, "--steps", "4", fresh=True).returncode == 0
     folder = work / "a-b.steps"
     songs = [Song.read(folder / f"a-b.0{n}.mid") for n in (1, 2, 3, 4)]
     pitches = [[n.pitch for n in song.melody.notes] for song in songs]
@@ -231,7 +231,7 @@ def test_melodies_that_do_not_fit_are_refused_with_the_reason(arvae: Run, work: 
 
 
 def test_the_demo_writes_a_melody_its_edit_and_both_pictures(arvae: Run, work: Path) -> None:
-    done = arvae("demo", "-o", "shown")
+    done = arvae("demo", "-o", "shown", fresh=True)
     assert (done.returncode, done.stderr) == (0, "")
     folder = work / "shown"
     found = files_in(folder)

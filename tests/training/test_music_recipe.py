@@ -17,7 +17,7 @@ from arvae_music.networks.hierarchical import build, from_checkpoint, mirrored
 from arvae_music.networks.model import prepare
 from arvae_music.networks.numpy_runtime import NumpyRuntime
 from arvae_music.training.calibration import find_dimensions
-from arvae_music.training.music_recipe import combinations_of, to_checkpoint
+from arvae_music.training.music_recipe import _distinct_rows, combinations_of, to_checkpoint
 from arvae_music.vae.checkpoint import read, write
 from arvae_music.vae.examples import Examples
 from arvae_music.vae.model import posteriors
@@ -163,3 +163,8 @@ def test_what_no_code_carries_does_not_decide_which_combination_is_nearest():
     moved = made.moved(z, before, wanted, groups=groups)
     np.testing.assert_array_equal(made.moved(z, other, wanted, groups=groups), moved)
     assert (moved != 0).any()
+
+
+def test_distinct_rows_are_those_of_numpy_in_its_order():
+    rows = np.random.default_rng(0).integers(-2, 2, (500, 4)).astype(np.int16) * 301
+    np.testing.assert_array_equal(_distinct_rows(rows), np.unique(rows, axis=0))
