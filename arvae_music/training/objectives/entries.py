@@ -41,7 +41,7 @@ ENTRIES: dict[str, Entry] = {
     "beta-tcvae": Entry("beta_tcvae", "found", "Chen et al. (2018)", 1e-3, 0.005, "total correlation"),
     "conditional": Entry("conditional", "given", "Sohn et al. (2015)", 1e-3, 0.0, NOTHING),
     "fader": Entry("fader", "given", "Lample et al. (2017)", 1e-3, 0.03, "the adversarial term"),
-    "glsr-vae": Entry("glsr_vae", "trained", "Hadjeres et al. (2017)", 1e-3, 0.03, "the distance of d attribute / d code from 1"),
+    "glsr-vae": Entry("glsr_vae", "trained", "Hadjeres et al. (2017)", 1e-3, 0.03, "the distance of the slope from 1"),
 }
 
 
