@@ -197,9 +197,8 @@ def _download(address: str) -> bytes:
         with urllib.request.urlopen(address, timeout=60) as answer:
             return gzip.decompress(answer.read())
     except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:  # OSError includes URLError, timeouts
-        raise CorpusError(
-            f"cannot be downloaded ({error})", where=address, remedy=f"try again later, or {OWN_FILES}"
-        ) from error
+        remedy = f"try again later, or {OWN_FILES}"
+        raise CorpusError(f"cannot be downloaded ({error})", where=address, remedy=remedy) from error
 
 
 # ------------------------------------------------------------------------------------ building
@@ -236,9 +235,8 @@ def build(source: Source, jobs: int | None = None, name: str = NAME) -> Iterator
         handle, part = tempfile.mkstemp(dir=folder, prefix=f".{name}.", suffix=".part")
         os.close(handle)
     except OSError as error:
-        raise CorpusError(
-            f"cannot be written ({error.strerror})", where=str(folder), remedy="set ARVAE_CACHE to another folder"
-        ) from error
+        remedy = "set ARVAE_CACHE to another folder"
+        raise CorpusError(f"cannot be written ({error.strerror})", where=str(folder), remedy=remedy) from error
     temporary = Path(part)
     try:
         yield from _build(source, temporary, name, jobs or machine.cores())

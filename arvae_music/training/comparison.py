@@ -130,7 +130,7 @@ def page(
             "",
             markdown(cells(runs, published)),
             "",
-            "Every run by itself:",
+            "Each run separately:",
             "",
             markdown(cells_of_runs(runs)),
             "",

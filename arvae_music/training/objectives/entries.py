@@ -40,8 +40,8 @@ ENTRIES: dict[str, Entry] = {
     "factor-vae": Entry("factor_vae", "found", "Kim & Mnih (2018)", 1e-3, 0.01, "total correlation"),
     "beta-tcvae": Entry("beta_tcvae", "found", "Chen et al. (2018)", 1e-3, 0.005, "total correlation"),
     "conditional": Entry("conditional", "given", "Sohn et al. (2015)", 1e-3, 0.0, NOTHING),
-    "fader": Entry("fader", "given", "Lample et al. (2017)", 1e-3, 0.03, "what the adversary sees"),
-    "glsr-vae": Entry("glsr_vae", "trained", "Hadjeres et al. (2017)", 1e-3, 0.03, "the slope's distance from 1"),
+    "fader": Entry("fader", "given", "Lample et al. (2017)", 1e-3, 0.03, "the adversarial term"),
+    "glsr-vae": Entry("glsr_vae", "trained", "Hadjeres et al. (2017)", 1e-3, 0.03, "the distance of the slope from 1"),
 }
 
 
