@@ -48,9 +48,9 @@ class ArvaeError(Exception):
         return self._with(self.remedy and as_options(self.remedy))
 
     def _with(self, remedy: str | None) -> str:
-        place = f"{self.where}: " if self.where else ""
-        mend = f"; {remedy}" if remedy else ""
-        return f"{place}{self.what}{mend}"
+        where_text = f"{self.where}: " if self.where else ""
+        remedy_text = f"; {remedy}" if remedy else ""
+        return f"{where_text}{self.what}{remedy_text}"
 
 
 def as_options(remedy: str) -> str:

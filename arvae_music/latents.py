@@ -43,74 +43,74 @@ class Latents:
 
 def from_melody(melody: Melody, model: Model) -> Latents:
     """Encode a melody, without the measures that arvae cannot read or whose meter the model does not support."""
-    supported = [found for found in melody.by_meter() if found[0].name in model.metadata.meters]
-    at = sorted(i for _, here, _ in supported for i in here)
-    place = {i: n for n, i in enumerate(at)}
-    mean = np.zeros((len(at), model.runtime.latent), dtype=np.float32)
-    codes = np.zeros(len(at), dtype=np.int64)
-    for meter, found, rows in supported:
-        here = [place[i] for i in found]
-        mean[here], codes[here] = model.runtime.encode(rows, meter), meter.code
-    carried = (scale for scale in model.metadata.scales if scale.dimension != NOT_CARRIED)
-    return Latents(mean, np.array(at, dtype=np.int64), codes, {scale.name: scale.dimension for scale in carried})
+    supported = [group for group in melody.by_meter() if group[0].name in model.metadata.meters]
+    measures = sorted(i for _, indices, _ in supported for i in indices)
+    position = {i: n for n, i in enumerate(measures)}
+    mean = np.zeros((len(measures), model.runtime.latent), dtype=np.float32)
+    codes = np.zeros(len(measures), dtype=np.int64)
+    for meter, indices, rows in supported:
+        at = [position[i] for i in indices]
+        mean[at], codes[at] = model.runtime.encode(rows, meter), meter.code
+    dimensions = {scale.name: scale.dimension for scale in model.metadata.scales if scale.dimension != NOT_CARRIED}
+    return Latents(mean, np.array(measures, dtype=np.int64), codes, dimensions)
 
 
-def onto(
+def to_melody(
     latents: Latents | npt.ArrayLike, melody: Melody | None, meters: str | Sequence[str] | None, model: Model
 ) -> Melody:
-    """Decode latent points, onto a melody if one is given; see `Model.decode`."""
+    """Decode latent points into `melody`, or into a new melody if it is None; see `Model.decode`."""
     mean = np.asarray(latents.mean if isinstance(latents, Latents) else latents, dtype=np.float32)
     if mean.ndim != 2 or mean.shape[1] != model.runtime.latent:
         raise UsageError(
             f"the latent points have the shape {mean.shape}",
             remedy=f"give the shape (measures, {model.runtime.latent})",
         )
-    at = latents.measures.tolist() if isinstance(latents, Latents) else list(range(len(mean)))
-    grid = _meters(latents, melody, meters, at, len(mean))
-    unsupported = [meter.name for meter in grid if meter.name not in model.metadata.meters]
+    measures = latents.measures.tolist() if isinstance(latents, Latents) else list(range(len(mean)))
+    meter_of = _meters(latents, melody, meters, measures, len(mean))
+    unsupported = [meter.name for meter in meter_of if meter.name not in model.metadata.meters]
     if unsupported:
         raise UsageError(
             f"the model does not support {unsupported[0]}", remedy=f"it supports {', '.join(model.metadata.meters)}"
         )
     rows: dict[int, Row] = {}
-    for meter in set(grid):
-        here = [n for n, other in enumerate(grid) if other == meter]
-        rows.update(zip(here, decode(model.runtime, mean[here], meter), strict=True))
+    for meter in set(meter_of):
+        at = [n for n, other in enumerate(meter_of) if other == meter]
+        rows.update(zip(at, decode(model.runtime, mean[at], meter), strict=True))
     if melody is None:
-        bars = tuple(Bar(n + 1, meter.name, 0, 0, meter, rows[n]) for n, meter in enumerate(grid))
+        bars = tuple(Bar(n + 1, meter.name, 0, 0, meter, rows[n]) for n, meter in enumerate(meter_of))
         return Melody("decoded", bars, 0, 0)
-    return melody.with_rows({i: rows[n] for n, i in enumerate(at)})
+    return melody.with_rows({i: rows[n] for n, i in enumerate(measures)})
 
 
 def _meters(
     latents: Latents | npt.ArrayLike,
     melody: Melody | None,
     meters: str | Sequence[str] | None,
-    at: Sequence[int],
+    measures: Sequence[int],
     count: int,
 ) -> list[Meter]:
     """The meter of each latent point. Raises UsageError if a meter is missing or differs from the melody's."""
     if isinstance(latents, Latents) and meters is None:
-        found: list[Meter | None] = [Meter.from_code(int(code)) for code in latents.meters]
+        known: list[Meter | None] = [Meter.from_code(int(code)) for code in latents.meters]
     elif meters is not None:
         try:
-            found = [Meter.parse(name) for name in ([meters] * count if isinstance(meters, str) else meters)]
+            known = [Meter.parse(name) for name in ([meters] * count if isinstance(meters, str) else meters)]
         except ValueError as error:
             raise UsageError(str(error), remedy='write meters="4/4"') from None
     elif melody is not None:
-        found = [melody.bars[i].meter for i in at if i < len(melody.bars)]
+        known = [melody.bars[i].meter for i in measures if i < len(melody.bars)]
     else:
         raise UsageError("the meters of the measures are missing", remedy='give meters="4/4"')
-    grid = [meter for meter in found if meter is not None]
-    if len(grid) != count:
+    result = [meter for meter in known if meter is not None]
+    if len(result) != count:
         raise UsageError(
-            f"{count} latent points have {len(grid)} meters", remedy="give one meter for each latent point"
+            f"{count} latent points have {len(result)} meters", remedy="give one meter for each latent point"
         )
     if melody is not None:
-        for i, meter in zip(at, grid, strict=True):
+        for i, meter in zip(measures, result, strict=True):
             if i >= len(melody.bars) or melody.bars[i].tokens is None or melody.bars[i].meter != meter:
                 raise UsageError(
                     f"the melody has no measure in {meter.name} at index {i}",
                     remedy="give the melody that was encoded, or no melody",
                 )
-    return grid
+    return result

@@ -32,7 +32,7 @@ from .editing.locks import parse as parse_locks
 from .editing.vary import AMOUNT, COUNT, VaryRequest
 from .errors import CheckpointError, UsageError
 from .io.midi import Song
-from .latents import Latents, from_melody, onto
+from .latents import Latents, from_melody, to_melody
 from .music.melody import Melody
 from .music.sliders import Target, numbers_in, parse
 from .networks.decoding import decode, log_probabilities
@@ -143,7 +143,7 @@ class Model(EngineModel):
         )  # fmt: skip
         melody, song = parts_of(melody)
         with one_thread():
-            return results.edited(editing.edit(melody, request, self), melody, self, song)
+            return results.edit_result(editing.edit(melody, request, self), melody, self, song)
 
     def vary(
         self,
@@ -179,7 +179,7 @@ class Model(EngineModel):
         melody, song = parts_of(melody)
         with one_thread():
             found = varying.vary(melody, VaryRequest(request, count, amount), self)
-            return results.varied(found, melody, self, song)
+            return results.vary_result(found, melody, self, song)
 
     def interpolate(
         self, melodies: Sequence[Melody | Song], steps: int = STEPS, *, form: bool = True, seed: int = 0
@@ -190,7 +190,7 @@ class Model(EngineModel):
         """
         with one_thread():
             path = interpolating.interpolate([parts_of(one)[0] for one in melodies], self, steps, form=form, seed=seed)
-            return results.interpolated(path, interpolating.results(path, self), self)
+            return results.interpolation_result(path, interpolating.results(path, self), self)
 
     def encode(self, melody: Melody | Song) -> Latents:
         """Encode the measures that the model can read.
@@ -215,7 +215,7 @@ class Model(EngineModel):
         not support.
         """
         with one_thread():
-            return onto(latents, None if melody is None else parts_of(melody)[0], meters, self)
+            return to_melody(latents, None if melody is None else parts_of(melody)[0], meters, self)
 
 
 def parts_of(melody: Melody | Song) -> tuple[Melody, Song | None]:
@@ -255,23 +255,23 @@ def load(model: str | Path = AUTO, melody: Melody | None = None, runtime: str = 
     for a model that cannot be read, UsageError for a runtime that does not exist.
     """
     if str(model) != AUTO:
-        return _known(model, runtime)
+        return _loaded(model, runtime)
     if melody is None:
-        return _known(_packaged()[0], runtime)
+        return _loaded(_packaged()[0], runtime)
     return choose(melody, runtime)[0]
 
 
 def choose(melody: Melody, runtime: str = RUNTIMES[0]) -> tuple[Model, float]:
     """The bundled model that reconstructs a melody best, and its `fit`. Raises CheckpointError, UsageError."""
-    fitting, most = None, -1.0
-    for candidate in (_known(name, runtime) for name in _packaged()):
+    best, best_share = None, -1.0
+    for candidate in (_loaded(name, runtime) for name in _packaged()):
         share = fit(candidate, melody)
-        if share > most:
-            fitting, most = candidate, share
+        if share > best_share:
+            best, best_share = candidate, share
         if share == 1:  # no other can be better
             break
-    assert fitting is not None
-    return fitting, most
+    assert best is not None
+    return best, best_share
 
 
 def _packaged() -> list[str]:
@@ -281,7 +281,7 @@ def _packaged() -> list[str]:
     return names
 
 
-def _known(model: str | Path, runtime: str) -> Model:
+def _loaded(model: str | Path, runtime: str) -> Model:
     """Load a model, from the cache unless its file has changed: a running training rewrites the file."""
     if runtime not in RUNTIMES:
         raise UsageError(f"there is no runtime {runtime!r}", remedy=f"give {' or '.join(RUNTIMES)}")

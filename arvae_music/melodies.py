@@ -114,9 +114,9 @@ def edit(
     Raises UsageError for an invalid request, InputError for a melody that cannot be read, CheckpointError for a model
     that cannot be used.
     """
-    found, trained = _ready(melody, model, runtime, track, channel)
+    opened, trained = _ready(melody, model, runtime, track, channel)
     return trained.edit(
-        found,
+        opened,
         targets,
         density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
         pitch=pitch, repetition=repetition, steps=steps, keep=keep, lock=lock, bars=bars,
@@ -155,9 +155,9 @@ def vary(
 
     `amount` is the share of the notes that differ, from 0 to 1. `edit` explains the other parameters and the errors.
     """
-    found, trained = _ready(melody, model, runtime, track, channel)
+    opened, trained = _ready(melody, model, runtime, track, channel)
     return trained.vary(
-        found,
+        opened,
         count,
         targets,
         density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
@@ -181,9 +181,9 @@ def interpolate(
     Raises UsageError for melodies that do not fit together, InputError for one that cannot be read, CheckpointError for
     a model that cannot be used.
     """
-    found = [_opened(melody) for melody in melodies]
-    trained = _model(model, found[0] if found else None, runtime)
-    return trained.interpolate(found, steps, form=form, seed=seed)
+    opened = [_opened(melody) for melody in melodies]
+    trained = _model(model, opened[0] if opened else None, runtime)
+    return trained.interpolate(opened, steps, form=form, seed=seed)
 
 
 def inspect(
@@ -198,16 +198,18 @@ def inspect(
     `attributes` are names, or "module:function" for your own. Raises InputError for a melody that cannot be read,
     UsageError for an attribute that does not exist.
     """
-    found = _opened(melody, track, channel)
+    opened = _opened(melody, track, channel)
     specs = tuple(find_attribute(name) for name in attributes)
-    return results.inspected(found.melody, specs, found) if isinstance(found, Song) else results.inspected(found, specs)
+    if isinstance(opened, Song):
+        return results.inspection(opened.melody, specs, opened)
+    return results.inspection(opened, specs)
 
 
 def _ready(
     melody: MelodyLike, model: str | Path | Model, runtime: str, track: int | str | None, channel: int | None
 ) -> tuple[Melody | Song, Model]:
-    found = _opened(melody, track, channel)
-    return found, _model(model, found, runtime)
+    opened = _opened(melody, track, channel)
+    return opened, _model(model, opened, runtime)
 
 
 def _model(model: str | Path | Model, melody: Melody | Song | None, runtime: str) -> Model:

@@ -115,8 +115,8 @@ class EditResult(engine.EditResult):
 
     def __repr__(self) -> str:
         changed = sum(bar.changed for bar in self.bars)
-        moved = [str(self[name]) for name in self if self[name].asked is not None]
-        requests = f"; {', '.join(moved)}" if moved else ""
+        requested = [str(self[name]) for name in self if self[name].asked is not None]
+        requests = f"; {', '.join(requested)}" if requested else ""
         return f"<EditResult of {self.melody.name!r}: {changed} of {len(self.bars)} measures changed{requests}>"
 
     def _repr_html_(self) -> str:
@@ -218,7 +218,7 @@ def frame(rows: list[dict[str, Any]]) -> pandas.DataFrame:
     return pandas.DataFrame(rows)
 
 
-def edited(result: engine.EditResult, original: Melody, model: Model, song: Song | None = None) -> EditResult:
+def edit_result(result: engine.EditResult, original: Melody, model: Model, song: Song | None = None) -> EditResult:
     """Add the units of the model's attributes to a result of the editing engine."""
     specs = [model.specs[model.metadata.names.index(name)] for name in result.names]
     sizes = np.array([[spec.unit.size(bar.meter) for spec in specs] for bar in result.bars])
@@ -234,23 +234,24 @@ def edited(result: engine.EditResult, original: Melody, model: Model, song: Song
     )
 
 
-def varied(result: varying.VaryResult, original: Melody, model: Model, song: Song | None = None) -> VaryResult:
+def vary_result(result: varying.VaryResult, original: Melody, model: Model, song: Song | None = None) -> VaryResult:
     """Add the units of the model's attributes to the variations of the editing engine."""
     variations = tuple(
-        Variation(edited(variation.result, original, model, song), variation.amount) for variation in result.variations
+        Variation(edit_result(variation.result, original, model, song), variation.amount)
+        for variation in result.variations
     )
-    return VaryResult(edited(result.base, original, model, song), variations, result.wanted)
+    return VaryResult(edit_result(result.base, original, model, song), variations, result.wanted)
 
 
-def interpolated(
-    path: interpolating.Interpolation, found: Iterable[engine.EditResult], model: Model
+def interpolation_result(
+    path: interpolating.Interpolation, edits: Iterable[engine.EditResult], model: Model
 ) -> Interpolation:
-    """Add units to an interpolation. `found` has each melody of the path as an edit of the first."""
-    results = tuple(edited(result, path.melodies[0], model) for result in found)
+    """Add units to an interpolation. `edits` has each melody of the path as an edit of the first."""
+    results = tuple(edit_result(result, path.melodies[0], model) for result in edits)
     return Interpolation(path.melodies, path.ends, results)
 
 
-def inspected(melody: Melody, specs: tuple[AttributeSpec, ...], song: Song | None = None) -> Inspection:
+def inspection(melody: Melody, specs: tuple[AttributeSpec, ...], song: Song | None = None) -> Inspection:
     """Measure the attributes of every measure, in their units."""
     values = np.full((len(melody.bars), len(specs)), np.nan)
     for meter, at, rows in melody.by_meter():

@@ -39,8 +39,12 @@ Corpus = Annotated[str | None, common.corpus_option("A built corpus.  [default: 
 Html = Annotated[Path | None, common.in_output("--html", metavar="FILE", help="Write a report with plots.")]
 
 _threshold = partial(typer.Option, metavar="NAME=X", rich_help_panel="Thresholds")
-Under = Annotated[list[str] | None, _threshold(help="Exit with 1 if this figure is lower (repeatable).")]
-Over = Annotated[list[str] | None, _threshold(help="Exit with 1 if this figure is higher, as for drift (repeatable).")]
+Under = Annotated[
+    list[str] | None, _threshold(help="Exit with 1 if this figure, such as control, is lower (repeatable).")
+]
+Over = Annotated[
+    list[str] | None, _threshold(help="Exit with 1 if this figure, such as drift, is higher (repeatable).")
+]
 
 
 def evaluate(

@@ -48,12 +48,12 @@ class Candidates(Protocol):
 
 
 def choices_of(
-    rows: Sequence[Row | None], measures: Iterable[EditableMeasure], found: Mapping[Key, Candidates], form: bool
+    rows: Sequence[Row | None], measures: Iterable[EditableMeasure], candidates_of: Mapping[Key, Candidates], form: bool
 ) -> list[Choice | None]:
     """The choices for every measure of a melody, from its rows and the candidates by the keys of the measures that may
     change. A measure that may not change has its row as the only candidate. With `form`, measures of one form must get
     the same candidate."""
-    numbers = {key: n for n, key in enumerate(found)}
+    numbers = {key: n for n, key in enumerate(candidates_of)}
     keys = {measure.index: measure.key for measure in measures}
     choices: list[Choice | None] = []
     for i, row in enumerate(rows):
@@ -62,7 +62,7 @@ def choices_of(
         elif i not in keys:
             choices.append(Choice(row, row[None], np.zeros(1), -1))
         else:
-            candidates = found[keys[i]]
+            candidates = candidates_of[keys[i]]
             choices.append(Choice(row, candidates.rows, candidates.cost, numbers[keys[i]] if form else -1))
     return choices
 
@@ -76,12 +76,12 @@ def transition(before: Choice, after: Choice, prices: Prices = EDIT) -> Floats:
     had = abs(entered - ending_before) if ending_before >= FIRST_PITCH and entered >= FIRST_PITCH else 0
     cost = np.where(both, prices.wide_barline * np.maximum(gap - max(had, EASY_LEAP), 0), 0.0)
     cost += np.where(both & (gap == 0) & (had > 0), prices.struck_again, 0.0)
-    held = enters == HOLD
+    tied = enters == HOLD
     if entered == HOLD:
-        cost += np.where(held, np.where(leaves == ending_before, 0.0, prices.moved_tie), prices.broken_tie)
+        cost += np.where(tied, np.where(leaves == ending_before, 0.0, prices.moved_tie), prices.broken_tie)
     else:
-        cost += np.where(held, prices.new_tie, 0.0)
-    nothing_to_tie = held & (leaves < FIRST_PITCH) & (leaves != HOLD)
+        cost += np.where(tied, prices.new_tie, 0.0)
+    nothing_to_tie = tied & (leaves < FIRST_PITCH) & (leaves != HOLD)
     result: Floats = np.where(nothing_to_tie, IMPOSSIBLE, cost)
     return result
 

@@ -194,13 +194,13 @@ class _Step:
     def candidates(self) -> list[Choice]:
         """The candidates for the next step of each measure, cheapest first."""
         guides = np.concatenate([self._decodes(), self.one[:, None], self.other[:, None]], axis=1)
-        found = Explorer(
+        archive = Explorer(
             self.meter, self.now, guides, self.pitches, self.price,
             self.model.runtime, self.random, POOL,
         ).run(ROUNDS)  # fmt: skip
         made = []
         for group in range(len(self.now)):
-            of_group = found.take(found.group == group)
+            of_group = archive.take(archive.group == group)
             of_group = of_group.take(np.argsort(of_group.cost, kind="stable"))
             made.append(Choice(self.now[group], *self._with_unchanged(group, of_group.rows, of_group.cost), -1))
         return made
@@ -273,9 +273,9 @@ def slerp(start: Floats, end: Floats, share: float) -> Floats:
     return result
 
 
-def _chosen(measures: Sequence[EditableMeasure], found: Mapping[Key, Choice], form: bool) -> list[Row]:
+def _chosen(measures: Sequence[EditableMeasure], choice_of: Mapping[Key, Choice], form: bool) -> list[Row]:
     """The rows of the candidates that join best. They equal neither the step before nor the end if that is possible."""
-    of_melody = choices_of([measure.row for measure in measures], measures, found, form)
+    of_melody = choices_of([measure.row for measure in measures], measures, choice_of, form)
     choices = [choice for choice in of_melody if choice is not None]
     rows, _ = _best(choices)
     if _differs_from_both(measures, rows):

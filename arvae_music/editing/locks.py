@@ -69,13 +69,13 @@ class Locks:
 
 def parse(names: Iterable[str]) -> frozenset[str]:
     """`["key,range", "first"]` -> the set of the three names. Raises UsageError for a lock that does not exist."""
-    found = [part.strip() for name in names for part in name.split(",") if part.strip()]
-    for name in found:
+    parsed = [part.strip() for name in names for part in name.split(",") if part.strip()]
+    for name in parsed:
         if name not in NAMES:
             close = difflib.get_close_matches(name, NAMES, n=1)
             hint = f"did you mean {close[0]}?" if close else f"the locks are {', '.join(NAMES)}"
             raise UsageError(f"there is no lock {name!r}", remedy=hint)
-    return frozenset(found)
+    return frozenset(parsed)
 
 
 def expect_room(locks: Collection[str], attributes: Collection[str]) -> None:

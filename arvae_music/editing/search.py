@@ -222,9 +222,9 @@ class Search:
         at = np.flatnonzero(~pool.hit & (pool.cost <= _nth_cost(hits, count, len(self.problem.rows))[pool.group]))
         if len(at) == 0:
             return hits
-        asked = ~np.isnan(self.problem.wanted).all(axis=0)
-        wanted = self.problem.wanted[:, asked][pool.group[at]]
-        off = np.where(np.isnan(wanted), 0.0, pool.values[at][:, asked] - np.nan_to_num(wanted)).round(6) + 0.0
+        requested = ~np.isnan(self.problem.wanted).all(axis=0)
+        wanted = self.problem.wanted[:, requested][pool.group[at]]
+        off = np.where(np.isnan(wanted), 0.0, pool.values[at][:, requested] - np.nan_to_num(wanted)).round(6) + 0.0
         notes = onsets(pool.rows[at]).sum(axis=1, keepdims=True)
         label = _fingerprint(np.hstack([off.view(np.int64), notes, pool.group[at, None]]))
         order = np.lexsort((pool.cost[at], label))

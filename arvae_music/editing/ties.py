@@ -64,13 +64,13 @@ def find_each(
     Its other arguments are the meter and how many measures of that meter came before.
     """
     distinct = list({measure.key: measure for measure in measures}.values())
-    found: dict[Key, T] = {}
+    results: dict[Key, T] = {}
     for meter in sorted({measure.meter for measure in distinct}):
         of_meter = [measure for measure in distinct if measure.meter == meter]
         for start in range(0, len(of_meter), most):
             chunk = of_meter[start : start + most]
-            found.update(zip((measure.key for measure in chunk), find(chunk, meter, start), strict=True))
-    return found
+            results.update(zip((measure.key for measure in chunk), find(chunk, meter, start), strict=True))
+    return results
 
 
 def tie_of(melody: Melody, i: int, editable: set[int]) -> int:
@@ -129,5 +129,5 @@ def canonical(rows: Sequence[Row | None], changed: Container[int]) -> dict[int, 
 
 def opening_allowed(candidates: Array, tie: npt.NDArray[np.int8]) -> Mask:
     """(n, t) candidates and their `tie` (n,), see tie_of -> (n,) whether tick 0 suits the measure before."""
-    held = candidates[:, 0] == HOLD
-    return np.where(tie == 1, held, np.where(tie == -1, ~held, True))
+    tied = candidates[:, 0] == HOLD
+    return np.where(tie == 1, tied, np.where(tie == -1, ~tied, True))

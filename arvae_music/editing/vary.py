@@ -186,12 +186,13 @@ class _Collector:
             self.meter, self.rows, self._decodes(), self.pitches, self.price,
             self.model.runtime, self.random, WIDTH, self.allow,
         )  # fmt: skip
-        found = explorer.run()
-        values = self.judge.values(found.rows, self.meter)
-        exact = ~self.judge.misses(values, self.wanted[found.group]).any(axis=1)
-        exact &= self.allow(found.group, found.rows)
+        archive = explorer.run()
+        values = self.judge.values(archive.rows, self.meter)
+        exact = ~self.judge.misses(values, self.wanted[archive.group]).any(axis=1)
+        exact &= self.allow(archive.group, archive.rows)
         original_nats = explorer.original_nats
-        return [self._pool(g, found.take(exact & (found.group == g)), original_nats[g]) for g in range(len(self.rows))]
+        groups = range(len(self.rows))
+        return [self._pool(g, archive.take(exact & (archive.group == g)), original_nats[g]) for g in groups]
 
     def _decodes(self) -> Rows:
         """(g, DECODES, t) decodes of each measure's latent point, shifted in the dimensions without an attribute."""
@@ -227,23 +228,23 @@ class _Collector:
         worse: Floats = leap + np.maximum(awkward(rows, self.meter, VARIATION) - self.awkwardness[group], 0)
         return worse
 
-    def _pool(self, g: int, found: Archive, original_nats: float) -> _Pool:
+    def _pool(self, g: int, archive: Archive, original_nats: float) -> _Pool:
         """The base's row and at most POOL candidates. Each is the best by its cost and its distance from those
         before."""
         row = self.rows[g]
-        found = found.take((found.niche > 0) & (found.rows != row).any(axis=1))
-        apart = notes_apart(found.rows[:, None], found.rows[None])
-        share = found.niche / max(int(self.notes[g]), 1)
-        merit = found.cost + VARIATION.even * self.notes[g] * np.square(share - self.amount)
+        archive = archive.take((archive.niche > 0) & (archive.rows != row).any(axis=1))
+        apart = notes_apart(archive.rows[:, None], archive.rows[None])
+        share = archive.niche / max(int(self.notes[g]), 1)
+        merit = archive.cost + VARIATION.even * self.notes[g] * np.square(share - self.amount)
         chosen: list[int] = []
-        nearest = np.full(len(found.rows), float(self.notes[g]))
-        while len(chosen) < min(POOL, len(found.rows)):
+        nearest = np.full(len(archive.rows), float(self.notes[g]))
+        while len(chosen) < min(POOL, len(archive.rows)):
             score = merit - VARIATION.unlike * nearest
             score[chosen] = np.inf
             chosen.append(int(score.argmin()))
             nearest = np.minimum(nearest, apart[:, chosen[-1]])
-        rows = np.concatenate([row[None], found.rows[chosen]])
-        cost = np.concatenate([[VARIATION.nat * original_nats], found.cost[chosen]])
+        rows = np.concatenate([row[None], archive.rows[chosen]])
+        cost = np.concatenate([[VARIATION.nat * original_nats], archive.cost[chosen]])
         return _Pool(rows, cost, notes_apart(rows[:, None], rows[None]), int(self.notes[g]))
 
 
@@ -254,11 +255,11 @@ class _Ensemble:
     """The variations chosen so far. Each is a path: the index of a measure -> the index of its candidate."""
 
     def __init__(
-        self, melody: Melody, measures: Sequence[EditableMeasure], found: Mapping[Key, _Pool], request: VaryRequest
+        self, melody: Melody, measures: Sequence[EditableMeasure], pool_of: Mapping[Key, _Pool], request: VaryRequest
     ) -> None:
-        pools = {measure.index: found[measure.key] for measure in measures}
+        pools = {measure.index: pool_of[measure.key] for measure in measures}
         self.pools, self.amount = pools, request.amount
-        self.choices = choices_of(melody.rows, measures, found, request.editing.form)
+        self.choices = choices_of(melody.rows, measures, pool_of, request.editing.form)
         self.joins = joins(self.choices)
         self.closing = _closing(pools)
         self.notes = max(sum(pool.notes for pool in pools.values()), 1)

@@ -147,11 +147,11 @@ def evaluate_mixed(specs: Sequence[AttributeSpec], inputs: Array) -> Float64s:
 
 
 def evaluate_bars(specs: Sequence[AttributeSpec], melody: Melody, at: Iterable[int]) -> dict[int, Float64s]:
-    """Indices of measures -> the values (k,) of each that has tokens. Measures of one meter are measured together."""
-    found: dict[int, Float64s] = {}
-    for meter, here, rows in melody.by_meter(at):
-        found.update(zip(here, evaluate(specs, rows, meter), strict=True))
-    return found
+    """The values (k,) of the measures whose indices are `at`, by index. Measures without tokens are left out."""
+    values: dict[int, Float64s] = {}
+    for meter, indices, rows in melody.by_meter(at):  # all measures of one meter at once, which is faster
+        values.update(zip(indices, evaluate(specs, rows, meter), strict=True))
+    return values
 
 
 # ----------------------------------------------------------------------------------- the functions
@@ -379,7 +379,7 @@ def each_once(specs: Sequence[N]) -> list[N]:
 
 
 def _as_spec(found: object, name: str, origin: str) -> AttributeSpec:
-    """What was imported, as an AttributeSpec: a bare function is given the unit `raw`."""
+    """The imported object as an AttributeSpec. A plain function gets the unit `raw`."""
     if isinstance(found, AttributeSpec):
         return found
     if not callable(found):

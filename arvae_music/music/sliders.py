@@ -42,7 +42,7 @@ _FORMS = "write +1.5, -2notes, +10%, =8notes, x1.5, or a ramp over measures, 1:+
 
 
 class Slider(Protocol):
-    """What a target is read for: an attribute of measures, or of images."""
+    """An attribute that has targets: one of measures, or of images."""
 
     @property
     def name(self) -> str: ...
@@ -79,7 +79,7 @@ class Target:
 
     @property
     def absolute(self) -> bool:
-        """Whether it names the value itself, not a change of the present one."""
+        """Whether the target names a value (=8notes), and not a change of the present value."""
         return self.points[0][1].kind == "set"
 
     def expect_measures(self, first: int) -> None:
@@ -98,7 +98,8 @@ class Target:
         return np.interp(np.asarray(numbers, dtype=np.float64), at, [change.amount for _, change in self.points])
 
     def wanted(self, now: Floats, numbers: npt.ArrayLike, unit: float, mean: float, sd: float) -> Floats:
-        """(n,) raw values now -> (n,) raw values wanted; `unit` is the raw size of the attribute's unit."""
+        """(n,) present raw values -> (n,) requested raw values. `unit` is the raw size of the attribute's unit, `mean`
+        and `sd` are the attribute's statistics in the model's corpus."""
         change, amount = self.points[0][1], self.amounts(numbers)
         if change.kind == "times":
             return now * amount
@@ -154,12 +155,12 @@ def _change(part: str, text: str, spec: Slider) -> Change:
 
 
 def _suggested(number: float, unit: str, spec: Slider) -> str:
-    """What a number without a sign may have meant."""
+    """The remedy for a number without a sign: the forms that the user may have meant."""
     if unit == PERCENT:
         return f"did you mean +{number:g}%, or x{number / 100:g}?"
     if unit == SD:
-        own = f"{number:g}{spec.unit.names[0]}"
-        return f"did you mean +{own}, ={own} or +{number:g} (standard deviations)?"
+        value = f"{number:g}{spec.unit.names[0]}"
+        return f"did you mean +{value}, ={value} or +{number:g} (standard deviations)?"
     return f"did you mean +{number:g}{unit} or ={number:g}{unit}?"
 
 
@@ -210,6 +211,7 @@ def numbers_in(selection: str) -> list[tuple[int, int | None]]:
 
 
 def selected(ranges: Sequence[tuple[int, int | None]], number: int) -> bool:
+    """Whether a measure number lies in one of the ranges."""
     return any(first <= number and (last is None or number <= last) for first, last in ranges)
 
 
@@ -247,9 +249,9 @@ def to_json(targets: dict[str, Target]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Unit:
-    """The unit that people speak in: `names` are accepted after a number, the first is printed.
+    """The musical unit of an attribute. All `names` are accepted after a number, and the first is printed.
 
-    `size(meter)` is how much of the raw attribute one unit is: 1 note in 4/4 is 1/24 of density.
+    `size(meter)` is the raw value of one unit: one note in 4/4 is a density of 1/24.
     """
 
     names: tuple[str, ...]
@@ -257,7 +259,7 @@ class Unit:
 
 
 def imported(path: str) -> object:
-    """What `module:function` names, the module importable from the working folder too. Raises UsageError."""
+    """Import `module:function`, also from a module in the working folder. Raises UsageError if that fails."""
     module_name, _, function_name = path.partition(":")
     folder = str(Path.cwd())
     if folder not in sys.path:

@@ -172,8 +172,8 @@ class MeasureDecoder(nn.Module):
     def log_prob(self, z: Tensor, inputs: Tensor) -> Tensor:
         """(p, z), (b, 1 + width) -> (b,) the log-probability that `sample` draws each row."""
         rows = layout(inputs)
-        beliefs, tokens = self._forced(z, inputs, rows, 0.0)
-        return spread(beliefs.log_prob(tokens).sum(dim=0)[:, None], rows).sum(dim=(1, 2))
+        predicted, tokens = self._forced(z, inputs, rows, 0.0)
+        return spread(predicted.log_prob(tokens).sum(dim=0)[:, None], rows).sum(dim=(1, 2))
 
     def _forced(self, z: Tensor, inputs: Tensor, rows: Layout, dropout: float) -> Decoding:
         previous, sounding = context(inputs, rows)

@@ -134,13 +134,13 @@ class Flow:
         return np.concatenate([codes, z], axis=1)
 
     def _layer(self, i: int, x: Float32s, conditions: Float32s) -> tuple[Float32s, Float32s]:
-        moved = self.used if i == 0 else (self.side == i % 2).astype(np.float32)
-        y = np.concatenate([x * (1 - moved), conditions], axis=1)
+        transformed = self.used if i == 0 else (self.side == i % 2).astype(np.float32)
+        y = np.concatenate([x * (1 - transformed), conditions], axis=1)
         for part in (0, 2, 4):  # of nn.Sequential; tanh between them
             y = _linear(self.weights, f"flow.nets.{i}.{part}", np.tanh(y) if part else y)
-        shift, scale = y[:, : len(moved)], y[:, len(moved) :]
-        bounded: Float32s = MOST * np.tanh(scale / MOST) * moved
-        return shift * moved, bounded
+        shift, scale = y[:, : len(transformed)], y[:, len(transformed) :]
+        bounded: Float32s = MOST * np.tanh(scale / MOST) * transformed
+        return shift * transformed, bounded
 
 
 def _conditions(codes: Float32s, meter: Meter) -> Float32s:

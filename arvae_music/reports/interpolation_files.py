@@ -1,5 +1,5 @@
-"""The files of an interpolation: their places, what is read of each input, the MIDI of every step, and the rows of the
-manifest."""
+"""The files of an interpolation: their paths, the melodies of the inputs, the MIDI data of every step, and the rows of
+the manifest."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def plan(
     overwrite: bool = False,
     skip_existing: bool = False,
 ) -> list[Planned]:
-    """The place of every step, named after the inputs, or with `one` of the single file.
+    """Choose the path of every step, named after the inputs, or with `one` the path of the single file.
 
-    Raises what `plan_outputs` raises, and UsageError where many files would go to stdout."""
+    Raises the errors of `plan_outputs`, and UsageError if many files would go to stdout."""
     stems = ["stdin" if place == "-" else Path(place).stem for place in places]
     name = "-".join(stems[:NAMED]) + (f"-and-{len(stems) - NAMED}-more" if len(stems) > NAMED else "")
     source = Path(name) if places[0] == "-" else Path(places[0]).parent / name
@@ -54,7 +54,7 @@ def plan(
 
 
 def step_lines(rows: Sequence[Row], ends: Sequence[int]) -> list[str]:
-    """The report: a table of every step's attributes; `ends` are the steps that are inputs, from 0."""
+    """The report: a table of the attributes of every step. `ends` are the indices of the steps that are inputs."""
     lines = ["step   " + "".join(f"{attribute['name']:>16}" for attribute in rows[0]["attributes"])]
     for row in rows:
         cells = (f"{a['achieved']:.3g} {a['unit']}" for a in row["attributes"])
@@ -64,7 +64,7 @@ def step_lines(rows: Sequence[Row], ends: Sequence[int]) -> list[str]:
 
 
 def input_of(song: Song, bars: str | None) -> Melody:
-    """The melody in full measures: all of it, or the measures of a selection such as `1-4,7`, numbered anew."""
+    """The melody of a song in full measures: all of them, or a selection such as `1-4,7`, which is numbered anew."""
     melody = replace(song.whole(), name=song.name)
     if bars is None:
         return melody
@@ -74,10 +74,10 @@ def input_of(song: Song, bars: str | None) -> Melody:
 
 
 def midi_files(melodies: Sequence[Melody], ends: Sequence[int], songs: Sequence[Song], one: bool) -> list[bytes]:
-    """Every step as a MIDI file, or with `one` a single file of all steps; `ends` are the steps that are inputs.
+    """Every step as a MIDI file, or with `one` a single file of all steps. `ends` are the indices of the inputs.
 
-    Tempo and instrument are the first input's;
-    velocities run in straight lines from one input's median to the next one's."""
+    Tempo and instrument are those of the first input. The velocity moves in a straight line from one input's median to
+    the next one's."""
     line = np.interp(range(len(melodies)), ends, [song.velocity for song in songs])
     steps = list(zip(melodies, map(round, line.tolist()), strict=True))
     look: dict[str, Any] = {"tempo": songs[0].tempo, "program": songs[0].found.program or 0}
@@ -85,7 +85,7 @@ def midi_files(melodies: Sequence[Melody], ends: Sequence[int], songs: Sequence[
 
 
 def _midi(steps: Sequence[tuple[Melody, int]], look: dict[str, Any]) -> bytes:
-    """Melodies with their velocities, one after another."""
+    """One MIDI file of melodies, each with its velocity, one after another."""
     bars = [(melody, velocity, bar) for melody, velocity in steps for bar in melody.bars]
     return new_midi(
         [bar.tokens for _, _, bar in bars],
@@ -101,7 +101,7 @@ def _midi(steps: Sequence[tuple[Melody, int]], look: dict[str, Any]) -> bytes:
 def step_rows(
     results: Sequence[EditResult], files: Sequence[str], source: str, model: Model, seed: int
 ) -> list[Row]:
-    """The manifest's row of every step, which requests the values on the line between the inputs around it."""
+    """The manifest's row of every step. The requested values lie on a straight line between the inputs around it."""
     rows = []
     for n, (file, result) in enumerate(zip(files, results, strict=True), 1):
         targets = dict.fromkeys(result.names, f"step {n} of {len(files)}")

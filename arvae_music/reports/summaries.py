@@ -1,14 +1,14 @@
 """Summaries of edits and of files, as data for JSON and as lines of text.
 
-    edit_lines(song, result, request, model)    the report of an edit: a table of attributes, and the measures left
-    unchanged edit_json(song, result, request, model)     the same as plain data, with every measure flaws(result,
-    request)                      the reasons why an edit is not exact describe(song, specs)                       a
-    file's voices, key, meters, tempi, and the attributes of its measures file_lines(song, description)
-    the same as lines of text, without the tables of voices and measures
+    edit_lines(result, request, model)          the report of an edit: a table of attributes, and the unchanged measures
+    edit_json(song, result, request, model)     the same as plain data, with every measure
+    flaws(result, request)                      the reasons why an edit is not exact
+    describe(song, specs)                       a file's voices, key, meters, tempi, and the attributes of its measures
+    file_lines(song, description)               the same as lines of text, without the tables of voices and measures
 
-Values are in the attributes' units. `requested` is the value of the target. `goal` is the nearest value that
-the measure can have: within the range of the corpus, and a whole number where the attribute counts something (notes,
-semitones). A measure is exact when it reaches its goal and the request lies within the range of the corpus.
+Values are in the attributes' units. `requested` is the value of the target. `goal` is the nearest value that the
+measure can have: within the range of the corpus, and a whole number if the attribute counts something (notes,
+semitones). A measure is exact if it reaches its goal and the request lies within the range of the corpus.
 """
 
 from __future__ import annotations
@@ -50,19 +50,24 @@ def melody_line(song: Song) -> str:
 def edit_lines(result: EditResult, request: EditRequest, model: Model, title: str | None = None) -> list[str]:
     """The report of an edit: the requested attributes first. `title` is the model's name in the report."""
     rows = attribute_rows(result, request.targets, request.keep, model)
-    free = [row for row in rows if row["asked"] is None]
+    not_requested = [row for row in rows if row["asked"] is None]
     lines = [f"{'':11} {'before':>9} {'requested':>9} {'goal':>9} {'achieved':>9}"]
     lines += [_requested_line(row, result, request, model) for row in rows if row["name"] in request.targets]
     lines += [_requested_line(row, result, request, model) for row in rows if row["name"] in request.keep]
-    lines += ["not requested:"] if free else []
-    lines += [f"{row['name']:11} {row['before']:9.3g} {'':19} {row['achieved']:9.3g}  {row['unit']}" for row in free]
-    if _rounded(result, model):
+    lines += ["not requested:"] if not_requested else []
+    lines += [
+        f"{row['name']:11} {row['before']:9.3g} {'':19} {row['achieved']:9.3g}  {row['unit']}" for row in not_requested
+    ]
+    if _has_rounded_goal(result, model):
         lines.append("the goal is the nearest value that each measure can have, such as a whole number of notes")
     lines += _changes(result)
     for text, bars in (
-        ("the request lies outside the range of the corpus and was clamped to it", _where(result, lambda b: b.clamped)),
-        ("the request is less than half a step, so nothing changed", _where(result, lambda b: b.short)),
-        ("the goal was not reached; the nearest value found was taken", _where(result, lambda b: ~b.hits)),
+        (
+            "the request lies outside the range of the corpus and was clamped to it",
+            _bars_where(result, lambda b: b.clamped),
+        ),
+        ("the request is less than half a step, so nothing changed", _bars_where(result, lambda b: b.short)),
+        ("the goal was not reached; the nearest value found was taken", _bars_where(result, lambda b: ~b.hits)),
     ):
         lines += [f"{text}: {_numbers(bars)}"] if bars else []
     lines += _idle_locks(result, request)
@@ -74,7 +79,7 @@ def _requested_line(row: dict[str, Any], result: EditResult, request: EditReques
     k, spec = result.names.index(row["name"]), _spec(row["name"], model)
     goal = float(np.mean([goal_of(bar, k, spec) / spec.unit.size(bar.meter) for bar in result.bars])) + 0.0
     requested = "keep" if kept else f"{row['asked']:.3g}"
-    hits = row["measures"] - len(_moved(result, k)) if kept else row["hits"]
+    hits = row["measures"] - len(_measures_with_change(result, k)) if kept else row["hits"]
     verdict = f"{'unchanged' if kept else 'exact'} in {hits} of {row['measures']} measures"
     numbers = f"{row['before']:9.3g} {requested:>9} {goal:9.3g} {row['achieved']:9.3g}"
     return f"{row['name']:11} {numbers}  {row['unit']:6} {verdict}"
@@ -87,7 +92,7 @@ def _spec(name: str, model: Model) -> AttributeSpec:
 def goal_of(bar: BarResult, k: int, spec: AttributeSpec) -> float:
     """The raw value nearest to the request that the measure can have; NaN without a request.
 
-    Halfway between two whole numbers both are as near, and the achieved one is the goal.
+    If the request lies halfway between two whole numbers, both are equally near, and the achieved one is the goal.
     """
     wanted, achieved = float(bar.wanted[k]), float(bar.achieved[k])
     unit = _whole_unit(spec, bar.meter)
@@ -97,12 +102,12 @@ def goal_of(bar: BarResult, k: int, spec: AttributeSpec) -> float:
 
 
 def _whole_unit(spec: AttributeSpec, meter: Meter) -> float | None:
-    """The attribute's unit where its values are whole numbers of it."""
+    """The raw size of the attribute's unit if all its values are whole numbers of units, otherwise None."""
     unit = spec.unit.size(meter)
     return unit if spec.grain is not None and math.isclose(spec.grain(meter), unit) else None
 
 
-def _rounded(result: EditResult, model: Model) -> bool:
+def _has_rounded_goal(result: EditResult, model: Model) -> bool:
     """Whether a goal differs from the (clamped) request, so that the report has to explain it."""
     specs = [(k, _spec(name, model)) for k, name in enumerate(result.names)]
     return any(
@@ -115,19 +120,19 @@ def _rounded(result: EditResult, model: Model) -> bool:
 def _changes(result: EditResult) -> list[str]:
     """How many of all measures changed, and why the others did not."""
     total, changed = len(result.melody.bars), sum(bar.changed for bar in result.bars)
-    still = [bar for bar in result.bars if not bar.changed]
+    unchanged = [bar for bar in result.bars if not bar.changed]
     left = {
         **result.skipped,
         "not selected": total - len(result.bars) - sum(result.skipped.values()),
-        "already as requested": sum(bar.hit for bar in still),
-        "no better measure found": sum(not bar.hit for bar in still),
+        "already as requested": sum(bar.hit for bar in unchanged),
+        "no better measure found": sum(not bar.hit for bar in unchanged),
     }
     reasons = [f"{count} {reason}" if count < total - changed else reason for reason, count in left.items() if count]
     line = f"{changed} of {total} measures changed"
     return [f"{line}; {total - changed} left alone: {'; '.join(reasons)}" if reasons else line]
 
 
-def _where(result: EditResult, mask: Callable[[BarResult], Any]) -> list[BarResult]:
+def _bars_where(result: EditResult, mask: Callable[[BarResult], Any]) -> list[BarResult]:
     return [bar for bar in result.bars if mask(bar).any()]
 
 
@@ -144,8 +149,8 @@ def _idle_locks(result: EditResult, request: EditRequest) -> list[str]:
     return [f"nothing changed: no measure meets the request within --lock {','.join(sorted(request.locks))}"]
 
 
-def _moved(result: EditResult, k: int) -> list[BarResult]:
-    """The measures in which an attribute changed at all."""
+def _measures_with_change(result: EditResult, k: int) -> list[BarResult]:
+    """The measures in which attribute k changed."""
     return [bar for bar in result.bars if abs(bar.achieved[k] - bar.before[k]) > 1e-9]
 
 
@@ -155,7 +160,7 @@ def flaws(result: EditResult, request: EditRequest) -> list[str]:
     for name in (*request.targets, *sorted(request.keep)):
         k = result.names.index(name)
         kept = name in request.keep
-        bars = _moved(result, k) if kept else [bar for bar in result.bars if not bar.exact[k]]
+        bars = _measures_with_change(result, k) if kept else [bar for bar in result.bars if not bar.exact[k]]
         flaw = "changed in spite of --keep" if kept else "is not exact"
         found += [f"{name} {flaw}: {_numbers(bars)}"] if bars else []
     found += [f"{count} measures cannot be edited: {why}" for why, count in result.skipped.items() if why != SILENT]
@@ -163,7 +168,7 @@ def flaws(result: EditResult, request: EditRequest) -> list[str]:
 
 
 def edit_json(song: Song, result: EditResult, request: EditRequest, model: Model) -> dict[str, Any]:
-    """Everything that is known of an edit, as plain data."""
+    """An edit as plain data: the request, the model, and the values of all attributes in every measure."""
     return {
         "targets": to_json(dict(request.targets)),
         "keep": sorted(request.keep),
@@ -208,7 +213,7 @@ class Change:
 
 
 def describe(song: Song, specs: Sequence[AttributeSpec]) -> dict[str, Any]:
-    """Everything that is known of a song, as plain data."""
+    """A song as plain data: its voices, key, pickup, meters, tempi and measures."""
     melody = song.melody
     return {
         "file": song.name,
@@ -217,7 +222,7 @@ def describe(song: Song, specs: Sequence[AttributeSpec]) -> dict[str, Any]:
         "key": {"name": key_name(melody.fifths), "fifths": melody.fifths, "origin": melody.key_origin},
         "shift": melody.shift,
         "pickup": song.pickup,
-        "meters": _changed((bar.number, bar.signature) for bar in melody.bars),
+        "meters": _change_points((bar.number, bar.signature) for bar in melody.bars),
         "tempi": tempi(song),
         "untouched": sum(bar.reason is not None for bar in melody.bars),
         "bars": bars(melody, specs),
@@ -225,15 +230,15 @@ def describe(song: Song, specs: Sequence[AttributeSpec]) -> dict[str, Any]:
 
 
 def file_lines(song: Song, description: Mapping[str, Any]) -> list[str]:
-    """What `describe` found of a whole file, one line for each thing."""
+    """The description of a file as lines of text: its melody, key, meters, tempi, pickup and measures."""
     melody, untouched = song.melody, description["untouched"]
-    given = ", ".join(f"{change.value:g} from bar {change.bar}" for change in description["tempi"])
+    tempi_text = ", ".join(f"{change.value:g} from bar {change.bar}" for change in description["tempi"])
     rest = f"; an edit leaves {untouched} of them untouched" if untouched else ""
     lines = {
         "melody": melody_line(song),
         "key": f"{description['key']['name']}, {melody.key_origin}; normalised by {melody.shift:+d} semitones",
         "meter": ", ".join(f"{change.value} from bar {change.bar}" for change in description["meters"]),
-        "tempo": given or f"{DEFAULT_TEMPO:g}, because the file gives none",
+        "tempo": tempi_text or f"{DEFAULT_TEMPO:g}, because the file gives none",
         "pickup": _quarters(song.pickup) if song.pickup else "none",
         "measures": f"{len(melody.bars)}{rest}",
     }
@@ -268,14 +273,14 @@ def bar_rows(measures: Sequence[Mapping[str, Any]], specs: Sequence[AttributeSpe
 
 
 def key_name(fifths: int) -> str:
-    """The major and the minor key of a signature, which does not tell them apart."""
+    """The names of the major and the minor key that share a key signature."""
     count = f"{abs(fifths)} {'sharp' if fifths > 0 else 'flat'}{'s' if abs(fifths) > 1 else ''}"
     keys = f"{MAJOR_KEYS[fifths + 7]} major or {MINOR[fifths + 7]} minor"
     return f"{keys} ({count})" if fifths else keys
 
 
-def _changed(values: Iterable[tuple[int, str | float]]) -> list[Change]:
-    """The first value, and each that differs from the one before."""
+def _change_points(values: Iterable[tuple[int, str | float]]) -> list[Change]:
+    """The first value, and every later value that differs from the one before it."""
     found: list[Change] = []
     for bar, value in values:
         if not found or value != found[-1].value:
@@ -284,7 +289,7 @@ def _changed(values: Iterable[tuple[int, str | float]]) -> list[Change]:
 
 
 def tempi(song: Song) -> list[Change]:
-    """The tempo changes, at most one for each measure: a ritardando may have hundreds."""
+    """The tempo changes, at most one for each measure, because a ritardando may have hundreds."""
     parts = split(song.write(song.melody.rows), song.name)
     tracks = [parse_track(parts.track(i), song.name).events for i in range(len(parts.tracks))]
     events = sorted((event.tick, event.meta(TEMPO)) for events in tracks for event in events if event.meta(TEMPO))
@@ -292,7 +297,7 @@ def tempi(song: Song) -> list[Change]:
     for tick, payload in events:
         bar = next((bar.number for bar in reversed(song.melody.bars) if bar.start <= tick), 0)
         by_bar[bar] = round(MICROSECONDS / max(int.from_bytes(payload or b"", "big"), 1), 2)
-    return _changed(by_bar.items())
+    return _change_points(by_bar.items())
 
 
 def bars(melody: Melody, specs: Sequence[AttributeSpec]) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
-"""The files of variations, or of a grid of edits: their places, their making, and their rows in the manifest.
+"""Write the files of variations, or of a grid of edits.
 
     job = Variations(requests, varied=True, folder=Path("out"))
-    items = job.plan([Path("a.mid")])                         the places of all files
-    cards, lines = job.make(items[0], song, model)            writes the files; their cards, and a report
+    items = job.plan([Path("a.mid")])                         choose the paths of all files
+    cards, lines = job.make(items[0], song, model)            write the files; return their cards and the report
 
-`write_index` of contact_sheet then writes the manifest and the page that shows and plays the files.
+`contact_sheet.write_index` then writes the manifest and the page that shows and plays the files.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from .manifest import Row, entry_of_edit
 class Item:
     """An input and its outputs."""
 
-    place: Place
-    plans: tuple[Planned, ...]  # point by point, variation by variation
+    place: Place  # the input
+    plans: tuple[Planned, ...]  # for each point of the grid, all its variations
 
 
 def folder_for(output: str | None, places: Sequence[Place]) -> Path:
@@ -53,7 +53,7 @@ def folder_for(output: str | None, places: Sequence[Place]) -> Path:
 
 @dataclass(frozen=True)
 class Variations:
-    """What is made of each input: `count` variations for each request, or without `varied` each request's edit itself.
+    """The job for all inputs. With `varied`, each request makes its `count` variations; otherwise it makes its edit.
 
     `earlier` are the rows of a manifest in `folder`, by file. With `dry_run` nothing is written."""
 
@@ -71,9 +71,9 @@ class Variations:
         overwrite: bool = False,
         skip_existing: bool = False,
     ) -> list[Item]:
-        """The place of every output. The sub-folders of those `arguments` that are folders are kept.
+        """Choose the path of every output. Inputs found in a folder of `arguments` keep their sub-folders.
 
-        Raises what `plan_outputs` raises."""
+        Raises the errors of `plan_outputs`."""
         template = "{stem}.{edit}.{n:02}.mid" if self.varied else "{stem}.{edit}.mid"
         folders = folders_in(arguments)
         wanted = [
@@ -91,9 +91,9 @@ class Variations:
         return [Item(place, tuple(plans[place])) for place in places]
 
     def make(self, item: Item, song: Song, model: Model) -> tuple[list[Card], list[str]]:
-        """Write an input's files, except those to skip; return their cards, and the report's line on each request.
+        """Write the files of an input, except those to skip. Returns their cards, and the lines of the report.
 
-        Raises InputError where nothing can be edited, or no variation keeps what must stay."""
+        Raises InputError if no measure can be edited, or if no variation keeps everything that must stay."""
         cards: list[Card] = []
         lines: list[str] = []
         each = len(item.plans) // len(self.requests)
@@ -115,7 +115,7 @@ class Variations:
         return cards, lines
 
     def recall(self, item: Item, song: Song) -> list[Card] | None:
-        """The cards of an input whose files all exist and are to be skipped, drawn from the files; otherwise None."""
+        """The cards of an input if all its files exist and are skipped, drawn from these files; otherwise None."""
         rows = [self.earlier.get(self._name(plan)) if plan.skip else None for plan in item.plans]
         found = [row for row in rows if row is not None]
         if len(found) < len(rows):
@@ -130,7 +130,7 @@ class Variations:
     def _results(
         self, song: Song, request: VaryRequest, model: Model
     ) -> tuple[list[tuple[EditResult, float | None]], int]:
-        """Results with the shares of notes replaced, and how many variations are missing."""
+        """The results, each with the share of its notes that differ, and how many variations are missing."""
         if not self.varied:
             result = edit(song.melody, request.editing, model)
             expect_editable(result, song.name)
@@ -152,7 +152,7 @@ class Variations:
 
 
 def request_lines(request: VaryRequest, rows: Sequence[Row], short: int) -> list[str]:
-    """The report's lines on one request; `short` is how many variations are missing."""
+    """The lines of the report for one request. `short` is the number of missing variations."""
     targets = request.editing.targets
     head = f"{label(targets)}: " if targets else ""
     shares = [row["amount"] for row in rows if row["amount"] is not None]
@@ -161,5 +161,5 @@ def request_lines(request: VaryRequest, rows: Sequence[Row], short: int) -> list
     amount = f"; on average {mean} of the notes differ from the original" if shares else ""
     lines = [f"{head}{len(rows)} of {len(rows) + short} files; {exact}{amount}; seed {request.editing.seed}"]
     if short:
-        lines.append(f"{head}only {len(rows)} different variations exist at this --amount, with what must stay")
+        lines.append(f"{head}only {len(rows)} different variations at this --amount keep everything that must stay")
     return lines

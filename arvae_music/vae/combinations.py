@@ -62,8 +62,8 @@ class Combinations:
 
         `before` and `wanted` are (m, k) raw values, NaN in `wanted` for an attribute without a request; `sd` is the
         (k,) unit of each attribute, `groups` the (m,) groups of the measures. Returns (m, k) values: those of `wanted`
-        where they were requested, otherwise those of the combination with the smallest weighted sum of squares, in sd,
-        which may also be the measure's own.
+        where they were requested, otherwise those of the combination with the smallest weighted sum of squares, in sd.
+        The measure's present values count as a combination too.
         """
         requested = ~np.isnan(wanted)
         weights = np.where(requested, REQUESTED, 1.0) / sd
@@ -71,13 +71,13 @@ class Combinations:
         found: Floats = goal.copy()
         for group in np.unique(groups).tolist():
             at = np.flatnonzero(groups == group)
-            known = self._by_group.get(group, self.values[:0])
-            for rows in np.split(at, range(CHUNK, len(at), CHUNK)) if len(known) else ():
-                far = np.zeros((len(rows), len(known)))
-                for k, column in enumerate(known.T):  # no (m, n, k) temporaries
-                    far += np.square((column - goal[rows, k, None]) * weights[rows, k, None])
-                best = far.argmin(axis=1)
-                own = np.square((before[rows] - goal[rows]) * weights[rows]).sum(axis=1)
-                nearer = far[np.arange(len(rows)), best] < own
-                found[rows] = np.where(nearer[:, None] & ~requested[rows], known[best], found[rows])
+            combinations = self._by_group.get(group, self.values[:0])
+            for rows in np.split(at, range(CHUNK, len(at), CHUNK)) if len(combinations) else ():
+                distances = np.zeros((len(rows), len(combinations)))
+                for k, column in enumerate(combinations.T):  # column by column, which needs no (m, n, k) array
+                    distances += np.square((column - goal[rows, k, None]) * weights[rows, k, None])
+                best = distances.argmin(axis=1)
+                own_distance = np.square((before[rows] - goal[rows]) * weights[rows]).sum(axis=1)
+                nearer = distances[np.arange(len(rows)), best] < own_distance
+                found[rows] = np.where(nearer[:, None] & ~requested[rows], combinations[best], found[rows])
         return found

@@ -62,23 +62,22 @@ class Metadata:
         overshoot: Floats | float = 1.0,
         groups: Ints | None = None,
     ) -> Floats:
-        """Latent points whose attribute codes are moved from the values `before` to those `wanted`.
+        """Shift latent points so that their attribute codes move from those of `before` to those of `wanted`.
 
         `z` are (m, z) latent points, `before` and `wanted` (m, k) raw values, NaN in `wanted` for a free attribute,
         which no request names; `groups` are (m,) codes of meters. The step of a requested attribute is multiplied by
-        its gain, and every step by `overshoot`, a number or (m,) numbers.
+        its gain, and every step by `overshoot`, a number or (m,) numbers. Returns the shifted points (m, z).
 
-        Free attributes move too: to the nearest combination (combinations.py), or, if the model has no table of
-        combinations, by their conditional mean if they are strongly correlated with a requested attribute.
+        Free attributes move too. They move to the nearest combination (combinations.py). If the model has no table of
+        combinations, those that are strongly correlated with a requested attribute move to their conditional mean.
         """
         if self.combinations is not None and groups is not None:
-            # An attribute without a latent dimension and without a request takes no part.
-            carried = np.array([scale.dimension != NOT_CARRIED for scale in self.scales])
-            at = np.flatnonzero(carried | ~np.isnan(wanted).all(axis=0))
+            # An attribute that has neither a latent dimension nor a request is ignored.
+            has_dimension = np.array([scale.dimension != NOT_CARRIED for scale in self.scales])
+            at = np.flatnonzero(has_dimension | ~np.isnan(wanted).all(axis=0))
             sd = np.array([self.scales[k].sd for k in at])
-            together = self.combinations.take(at.tolist()).nearest(before[:, at], wanted[:, at], sd, groups)
             after = before.copy()
-            after[:, at] = together
+            after[:, at] = self.combinations.take(at.tolist()).nearest(before[:, at], wanted[:, at], sd, groups)
             steps = self._steps(before, after)
         else:
             steps = self._steps(before, wanted)
@@ -89,11 +88,11 @@ class Metadata:
             steps += np.where(np.isnan(wanted), steps @ slopes, 0.0)
         gains = np.array([scale.gain for scale in self.scales])
         steps = np.where(np.isnan(wanted), steps, steps * gains)
-        moved, steps = z.copy(), (np.multiply(overshoot, steps.T).T).astype(z.dtype)
+        shifted, steps = z.copy(), (np.multiply(overshoot, steps.T).T).astype(z.dtype)
         for k, scale in enumerate(self.scales):
             if scale.dimension != NOT_CARRIED:
-                moved[:, scale.dimension] += steps[:, k]
-        return moved
+                shifted[:, scale.dimension] += steps[:, k]
+        return shifted
 
     def _steps(self, before: Floats, after: Floats) -> Floats:
         """(m, k) raw values before and after -> the (m, k) steps of their codes, 0 where a value is NaN."""
@@ -103,12 +102,12 @@ class Metadata:
                 steps[:, k] = np.nan_to_num(scale.code(after[:, k]) - scale.code(before[:, k]))
         return steps
 
-    def clamped(self, asked: Floats, before: Floats) -> Floats:
+    def clamped(self, requested: Floats, before: Floats) -> Floats:
         """(k,) requested values, clamped to the range of the corpus, which is widened to include the present values
         `before`. NaN stays NaN."""
         ends = np.array([(scale.quantiles[0], scale.quantiles[-1]) for scale in self.scales])
-        found: Floats = np.clip(asked, np.minimum(ends[:, 0], before), np.maximum(ends[:, 1], before))
-        return found
+        result: Floats = np.clip(requested, np.minimum(ends[:, 0], before), np.maximum(ends[:, 1], before))
+        return result
 
     def scale(self, name: str) -> Scale:
         """The scale of an attribute. Raises CheckpointError, which names the model's attributes, if it has none."""

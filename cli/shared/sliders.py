@@ -18,7 +18,7 @@ LOCKS = "Never change these: onsets, pitches, key, range, first or last note (re
 Set = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="NAME=TARGET", help="Any attribute that the model knows (repeatable).",
+        "--set", metavar="NAME=TARGET", help="Any attribute of the model (repeatable).",
         rich_help_panel=PANEL, autocompletion=completion.settable,
     ),
 ]  # fmt: skip
@@ -59,7 +59,7 @@ class ImageSliders:
     slant: Annotated[str | None, _of_digits(help="Slant to the right (unit: deg).")] = None
     width: Annotated[str | None, _of_digits(help="Width (unit: px).")] = None
     height: Annotated[str | None, _of_digits(help="Height (unit: px).")] = None
-    shape: Annotated[str | None, _of_sprites(help="=1raw square, =2raw ellipse, =3raw heart.")] = None
+    shape: Annotated[str | None, _of_sprites(help="Shape: =1raw is a square, =2raw an ellipse, =3raw a heart.")] = None
     scale: Annotated[str | None, _of_sprites(help="Size (unit: pt, percent).")] = None
     orientation: Annotated[str | None, _of_sprites(help="Angle (unit: deg).")] = None
     x: Annotated[str | None, _of_sprites(help="Distance from the left (unit: px).")] = None

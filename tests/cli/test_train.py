@@ -136,7 +136,7 @@ def test_ctrl_c_leaves_a_usable_model(run: Call, monkeypatch: pytest.MonkeyPatch
     stopped = run("train", "tunes", "--epochs", 2, *SMALL[:-1], "-o", "parts")
     assert stopped.returncode == 130
     assert f"stopped at step {at + 1}" in stopped.stderr
-    assert "`arvae train tunes -o parts --resume` goes on" in stopped.stderr
+    assert "`arvae train tunes -o parts --resume` continues the run" in stopped.stderr
     assert checkpoint.read("parts").metadata.training["steps"] == at + 1
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # Ctrl-C is Python's own again
 

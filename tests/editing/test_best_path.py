@@ -71,7 +71,7 @@ def every_path(found: list[Choice | None]):
 
 
 @given(st.lists(st.none() | choices(), max_size=5))
-def test_it_costs_what_the_cheapest_of_all_paths_costs(found: list[Choice | None]):
+def test_the_best_path_costs_as_much_as_the_cheapest_of_all_paths(found: list[Choice | None]):
     path = best_path(found)
     assert len(path) == len(found)
     assert all(i == 0 for i, c in zip(path, found, strict=True) if c is None)
@@ -80,7 +80,7 @@ def test_it_costs_what_the_cheapest_of_all_paths_costs(found: list[Choice | None
 
 
 @given(st.data())
-def test_measures_of_one_form_get_the_candidate_that_is_best_for_them_together(data):
+def test_repeated_measures_get_the_candidate_with_the_least_total_cost(data):
     shared, other = data.draw(choices(form=0)), data.draw(choices())
     found = data.draw(st.permutations([shared, shared, other, data.draw(st.none() | choices(form=1))]))
     at = [i for i, c in enumerate(found) if c is shared]
@@ -105,7 +105,7 @@ def test_measures_of_one_form_get_the_candidate_that_is_best_for_them_together(d
 
 
 @given(st.data())
-def test_forms_that_cannot_stand_beside_each_other_choose_again(data):
+def test_forms_whose_choices_do_not_join_choose_again(data):
     """The cheaper candidate of one ends in silence, that of the other begins with a tie."""
     low, high = data.draw(COSTS), data.draw(COSTS)
     ends = choice([[C, 0, REST], [C, 0, D]], [0.0, low], 0, original=[C, 0, 0])
@@ -118,14 +118,14 @@ def test_forms_that_cannot_stand_beside_each_other_choose_again(data):
         assert first == second
 
 
-def test_a_tie_to_nothing_is_worse_than_a_form_that_parts():
+def test_an_impossible_tie_costs_more_than_unequal_repeated_measures():
     either = choice([[HOLD, 0, C], [D, 0, REST]], form=0, original=[D, 0, C])
     silent, tied = choice([[C, 0, REST]]), choice([[HOLD, D, 0]])
     found = [silent, either, None, either, tied]
     assert best_path(found) == [0, 1, 0, 0, 0]
 
 
-def test_without_a_form_each_place_takes_its_own_best():
+def test_without_form_each_measure_takes_its_own_best_candidate():
     """The same two candidates: C or high; the neighbours pull one way and the other."""
     low, high = choice([[C, C, C]]), choice([[HIGH, HIGH, HIGH]], original=[C, C, C])
     either = choice([[C, 0, 0], [HIGH, 0, 0]], [0.0, 0.1], original=[C, 0, 0])
@@ -135,12 +135,12 @@ def test_without_a_form_each_place_takes_its_own_best():
     assert path[1] == path[4]
 
 
-def test_no_measures_and_measures_that_pass_through():
+def test_no_measures_and_unreadable_measures():
     assert best_path([]) == []
     assert best_path([None, None]) == [0, 0]
 
 
-def test_a_tie_out_of_a_rest_is_never_chosen_while_there_is_another_way():
+def test_a_tie_after_a_rest_is_chosen_only_if_there_is_no_other_path():
     silent = choice([[REST, 0, 0]])
     tied = choice([[HOLD, 0, 0], [D, 0, 0]], [0.0, 50.0])
     assert best_path([silent, tied]) == [0, 1]
@@ -163,13 +163,13 @@ def test_a_tie_out_of_a_rest_is_never_chosen_while_there_is_another_way():
         (([C, 0, 0], [C, REST, 0]), ([D, 0, 0], [HIGH, 0, 0]), 0),  # after a rest any leap is fine
     ],
 )
-def test_barlines_by_hand(before, after, expected: float):
+def test_the_cost_of_barlines_equals_values_by_hand(before, after, expected: float):
     a, b = (choice([candidate], original=original) for original, candidate in (before, after))
     (cost,) = joins([a, b])
     assert float(cost[0, 0]) == pytest.approx(expected)
 
 
-def test_a_forms_own_cost_counts_once():
+def test_the_cost_of_a_repeated_candidate_counts_once_per_measure():
     """A candidate that is worth its price is taken, also by a sum over the places of its form."""
     pull = choice([[HIGH, 0, 0]], original=[C, 0, 0])  # far from C: a leap, priced per semitone
     leap = EDIT.wide_barline * (HIGH - C - 4)

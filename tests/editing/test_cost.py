@@ -31,21 +31,21 @@ def intervals(row: Row) -> list[int]:
 
 
 @given(FOUND)
-def test_leaps_interval_by_interval(found: list[Row]):
+def test_leaps_equals_a_loop_over_intervals(found: list[Row]):
     rows = np.array(found)
     assert leaps(rows).tolist() == [sum(max(i - SHARP_LEAP, 0) for i in intervals(row)) for row in found]
     assert largest_leap(rows).tolist() == [max(intervals(row), default=0) for row in found]
 
 
 @given(FOUND)
-def test_repeats_note_by_note(found: list[Row]):
+def test_repeats_equals_a_loop_over_notes(found: list[Row]):
     for row, count in zip(found, repeats(np.array(found)), strict=True):
         events = [token for token in row.tolist() if token != HOLD]
         assert count == sum(a == b and a >= FIRST_PITCH for a, b in itertools.pairwise(events))
 
 
 @given(FOUND)
-def test_mixed_beats_one_by_one(found: list[Row]):
+def test_mixed_beats_equals_a_loop_over_beats(found: list[Row]):
     rows = np.array(found)
     expected = []
     for row in found:

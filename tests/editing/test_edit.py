@@ -116,7 +116,7 @@ def test_a_request_for_no_change_returns_the_same_melody(tune: Tune):
         assert all(bar.hit for bar in result.bars)
 
 
-def test_what_a_measure_has_already_is_left_alone():
+def test_a_measure_that_already_meets_the_request_is_unchanged():
     melody = melody_of(*PHRASE)
     result = bach().edit(melody, density="=4notes", proposals=FAST)
     assert same(result.melody, melody, but=(2, 4))
@@ -168,7 +168,7 @@ def test_standard_deviations_are_the_corpus():
         assert abs(len(pitches(after)) - asked) <= 0.5 + 1e-6
 
 
-def test_no_more_changes_than_must_when_one_note_is_enough():
+def test_one_added_note_changes_nothing_else():
     """C C D E to a contour of nine semitones: proposals that get there by two notes must not hide the one."""
     melody = melody_of(row({0: 72, 6: 72, 12: 74, 18: 76}))
     result = bach().edit(melody, contour="=9st")
@@ -206,7 +206,7 @@ def test_other_measures_stay(mode: str):
     assert any(bar.changed for bar in result.bars)
 
 
-def test_bars_that_there_are_not():
+def test_measures_that_do_not_exist_are_refused():
     with pytest.raises(UsageError, match="no measure of the melody is selected; its measures are 1 to 16"):
         bach().edit(ode(), bars="40-", density=1)
 
@@ -223,7 +223,7 @@ def test_a_kept_attribute_stays_while_another_moves():
 
 
 @pytest.mark.parametrize("model", [bach, folk])
-def test_what_is_kept_goes_before_what_is_requested(model):
+def test_kept_attributes_have_priority_over_requests(model):
     """More notes make the rhythm more complex: where both cannot be, the rhythm stays."""
     result = model().edit(ode(), density="+2notes", keep=["rhythm"], proposals=FAST)
     for before, after in zip(ode().rows, result.melody.rows, strict=True):
@@ -243,7 +243,7 @@ def test_a_ramp_from_measure_0_needs_a_pickup():
     assert (result.bars[8].asked[k] - result.bars[8].before[k]) * 24 == pytest.approx(2)
 
 
-def test_measures_that_are_the_same_stay_the_same():
+def test_repeated_measures_get_the_same_edit():
     """Ode to Joy, AABA: edited, still."""
     result = bach().edit(ode(), bars="1-16", density="+2notes", proposals=FAST)
     seen: dict[bytes, set[bytes]] = {}
@@ -267,7 +267,7 @@ def test_strength_is_the_largest_share_of_ticks_that_changes():
 @pytest.mark.parametrize(
     ("option", "what"), [({"strength": 0.0}, "strength"), ({"strength": 1.1}, "strength"), ({"proposals": -1}, "-1")]
 )
-def test_requests_out_of_bounds(option: dict[str, float], what: str):
+def test_requests_with_invalid_numbers_are_refused(option: dict[str, float], what: str):
     with pytest.raises(UsageError, match=what):
         EditRequest({}, **option)
 
@@ -282,7 +282,7 @@ def test_one_seed_one_result():
 
 
 @pytest.mark.parametrize("form", [True, False])
-def test_a_measure_alone_comes_out_as_among_others(form: bool):
+def test_the_edit_of_a_measure_does_not_depend_on_the_others(form: bool):
     """Between measures that pass through no barline has a say."""
     between = [tokens for measure in (*PHRASE, *(r[::1] for r in ode().rows[:6])) for tokens in (measure, None)]
     melody = melody_of(*between)
@@ -303,7 +303,7 @@ TIED = melody_of(row({0: 72, 12: 76}), row({0: 74}), row({6: 77, 12: 79}))  # th
 
 @pytest.mark.parametrize("mode", ["guided", "latent"])
 @pytest.mark.parametrize("text", ["=0notes", "=5notes", "=8notes"])
-def test_a_tie_into_an_edited_measure_from_one_that_is_not_stays(mode: str, text: str):
+def test_a_tie_from_an_unedited_measure_stays(mode: str, text: str):
     result = bach().edit(TIED, bars="3", density=text, mode=mode, proposals=FAST)
     assert same(result.melody, TIED, but=(3,))
     assert result.melody.bars[2].tokens[0] == HOLD
@@ -311,21 +311,21 @@ def test_a_tie_into_an_edited_measure_from_one_that_is_not_stays(mode: str, text
 
 @pytest.mark.parametrize("mode", ["guided", "latent"])
 @pytest.mark.parametrize("text", ["=0notes", "=5notes", "=8notes"])
-def test_a_tie_out_of_an_edited_measure_into_one_that_is_not_sounds_the_same_pitch(mode: str, text: str):
+def test_a_tie_into_an_unedited_measure_keeps_its_pitch(mode: str, text: str):
     result = bach().edit(TIED, bars="2", density=text, mode=mode, proposals=FAST)
     assert same(result.melody, TIED, but=(2,))
     assert sounding_into(result.melody, 2) == 74
 
 
 @pytest.mark.parametrize("mode", ["guided", "latent"])
-def test_a_measure_that_is_one_long_tie_between_two_others_stays_one(mode: str):
+def test_a_measure_that_only_holds_a_note_between_unedited_measures_stays(mode: str):
     melody = melody_of(row({0: 74}), row({}), row({12: 79}))
     result = bach().edit(melody, bars="2", density="=6notes", mode=mode, proposals=FAST)
     assert same(result.melody, melody)
 
 
 @pytest.mark.parametrize("mode", ["guided", "latent"])
-def test_what_is_tied_through_an_edited_measure_is_kept_from_its_start(mode: str):
+def test_a_note_held_through_an_edited_measure_keeps_its_pitch(mode: str):
     melody = melody_of(row({0: 72, 18: 74}), row({}), row({12: 79}))
     for text in ("=1notes", "=6notes"):
         result = bach().edit(melody, bars="1-2", contour="=7st", density=text, mode=mode, proposals=FAST)
@@ -359,7 +359,7 @@ def test_nothing_is_tied_to_silence(text: str):
 # ------------------------------------------------------------------------------------ small and odd
 
 
-def test_measures_that_do_not_fit_pass_through_with_their_reasons():
+def test_unreadable_measures_are_skipped_with_their_reasons():
     melody = melody_of(PHRASE[0], None, row({0: 72, 6: 74}, TWO), PHRASE[1], None)
     result = bach().edit(melody, density="+2notes", proposals=FAST)
     assert same(result.melody, melody, but=(1, 4))
@@ -381,18 +381,18 @@ def test_a_measure_of_silence_stays_silent(text: str):
 
 
 @pytest.mark.parametrize("meter", [FOUR, THREE])
-def test_a_number_of_notes_may_be_asked_of_silence(meter: Meter):
+def test_a_silent_measure_can_get_an_absolute_number_of_notes(meter: Meter):
     result = bach().edit(melody_of(row({0: REST}, meter)), density="=2notes", proposals=FAST)
     assert len(pitches(result.melody.rows[0])) == 2
     assert result.skipped == {}
 
 
-def test_what_sounds_on_into_a_measure_is_not_silence():
+def test_a_measure_with_a_held_note_is_not_silent():
     result = bach().edit(melody_of(row({0: 72}), row({})), density="+1notes", proposals=FAST)
     assert [len(pitches(tokens)) for tokens in result.melody.rows] == [2, 1]
 
 
-def test_the_tie_into_a_measure_that_has_what_is_asked_keeps_its_pitch():
+def test_a_tie_into_a_measure_that_already_meets_the_request_keeps_its_pitch():
     melody = melody_of(row({0: 72, 12: 76}), row({6: 77, 12: 79, 15: 77, 18: 76}))  # the second has its four notes
     result = bach().edit(melody, density="=4notes", contour="=4st", bars="1", proposals=FAST)
     both = bach().edit(melody, density="=4notes", proposals=FAST)
@@ -421,7 +421,7 @@ def test_an_edit_with_no_proposals_still_searches():
 # ------------------------------------------------------------------------------------ latent
 
 
-def test_the_bare_traversal_moves_the_attribute_on_the_whole():
+def test_the_latent_mode_moves_the_attribute_on_average():
     means = []
     for text in ("-2", "+2"):
         result = bach().edit(ode(), density=text, mode="latent")
@@ -435,7 +435,7 @@ def test_the_bare_traversal_moves_the_attribute_on_the_whole():
 
 
 @pytest.mark.parametrize("option", [{"lock": ["key"]}, {"strength": 0.5}])
-def test_the_bare_traversal_does_not_pretend_to_hold_a_lock(option: dict[str, object]):
+def test_the_latent_mode_refuses_locks(option: dict[str, object]):
     with pytest.raises(UsageError, match='without lock and strength; use mode="guided"'):
         bach().edit(ode(), density=1, mode="latent", **option)
 
@@ -443,7 +443,7 @@ def test_the_bare_traversal_does_not_pretend_to_hold_a_lock(option: dict[str, ob
 # ------------------------------------------------------------------------------------ attributes
 
 
-def test_an_attribute_that_is_only_measured_works_guided_and_is_refused_latent():
+def test_an_attribute_without_a_dimension_works_in_guided_mode_only():
     melody = melody_of(*PHRASE)
     result = bach().edit(melody, syncopation="=2levels", proposals=FAST)
     assert result.names == ("rhythm", "range", "density", "contour", "syncopation")
@@ -484,7 +484,7 @@ def with_attribute(function) -> Model:
     return replace(model, metadata=metadata, specs=(*model.specs, spec))
 
 
-def test_a_black_box_is_met_as_any_other():
+def test_a_users_attribute_is_edited_like_a_built_in_one():
     """How many ticks after the middle start a note: nothing in arvae knows."""
     model = with_attribute(lambda rows, meter: (rows[:, meter.ticks // 2 :] > REST).sum(axis=1).astype(float))
     result = model.edit(melody_of(*PHRASE), targets={"own": "=4raw"}, proposals=FAST)
@@ -492,13 +492,13 @@ def test_a_black_box_is_met_as_any_other():
         assert (tokens[12:] > REST).sum() == 4
 
 
-def test_a_black_box_that_fails_says_whose_it_is():
+def test_the_error_of_a_users_attribute_names_it():
     model = with_attribute(lambda rows, meter: np.full(len(rows), np.nan))
     with pytest.raises(UsageError, match="attribute 'own' is nan"):
         model.edit(melody_of(*PHRASE), {"own": 1})
 
 
-def test_measures_of_a_form_are_bound_alike():
+def test_repeated_measures_get_the_same_ties():
     """Nothing may be tied into the first measure: nor, then, into those that repeat it, or they would part."""
     melody = melody_of(*PHRASE, *PHRASE)
     measures = measures_of(melody)
@@ -522,7 +522,7 @@ def measures_of(melody: Melody, **options: str) -> list[EditableMeasure]:
 
 @settings(max_examples=25)
 @given(tunes(largest=4), st.sampled_from(["guided", "latent"]), st.integers(0, 3), st.sampled_from([-2, -1, 1, 2]))
-def test_what_is_not_selected_sounds_as_before(tune: Tune, mode: str, number: int, step: float):
+def test_unselected_measures_sound_as_before(tune: Tune, mode: str, number: int, step: float):
     """Tick by tick, ties into it and out of it included: notes of other measures keep their pitches and places."""
     melody = of_tune(tune)
     here = min(number, len(melody.bars) - 1)
@@ -560,7 +560,7 @@ FIGURES = (
     st.sampled_from(["density", "contour", "rhythm"]),
     st.sampled_from(["-1", "+1.2"]),
 )
-def test_form_survives_wherever_a_measure_stands(order: list[int], name: str, text: str):
+def test_repeated_measures_stay_equal_at_any_position(order: list[int], name: str, text: str):
     """First, after a rest, before a tie: what is the same stays the same."""
     sounding = [FIGURES[at] for at in order]
     if order[0] == len(FIGURES) - 1:
@@ -569,8 +569,8 @@ def test_form_survives_wherever_a_measure_stands(order: list[int], name: str, te
 
 
 @pytest.mark.parametrize("order", [(2, 0, 5, 5, 2, 0, 5), (1, 2, 5, 5, 1, 2, 5), (5, 1, 2, 5, 5, 1, 2)])
-def test_forms_that_parted_once(order: tuple[int, ...]):
-    """The first measure cannot be tied into, its repeat after a rest neither, another could."""
+def test_repeated_measures_get_one_edit_in_every_order(order: tuple[int, ...]):
+    """No note can be tied into the first measure, nor into its repeat after a rest, but into another repeat one can."""
     assert ways(melody_of(*(FIGURES[at] for at in order)), "contour", "-1") == 1
 
 

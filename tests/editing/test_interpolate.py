@@ -120,7 +120,7 @@ def test_steps_move_evenly_and_none_is_its_neighbour(model: Model) -> None:
             assert in_key(here[onsets(here)]).all()
 
 
-def test_pairs_of_measures_that_are_the_same_stay_the_same(model: Model) -> None:
+def test_repeated_pairs_of_measures_stay_equal(model: Model) -> None:
     for melody in model.interpolate([A, B], 5).melodies:
         assert np.array_equal(melody.rows[0], melody.rows[2])  # type: ignore[arg-type]
 
@@ -136,7 +136,7 @@ def test_a_path_goes_through_every_melody(model: Model) -> None:
     assert middle.achieved.tolist() == pytest.approx(middle.asked.tolist())
 
 
-def test_nothing_lies_between_a_melody_and_itself(model: Model) -> None:
+def test_all_steps_from_a_melody_to_itself_equal_it(model: Model) -> None:
     for melody in model.interpolate([A, A], 3).melodies:
         assert notes(melody) == notes(A)
 
@@ -151,14 +151,14 @@ def test_the_seed_decides(model: Model) -> None:
 # ------------------------------------------------------------------------- what is made to fit
 
 
-def test_the_shorter_is_played_again(model: Model) -> None:
+def test_the_shorter_melody_is_repeated(model: Model) -> None:
     short = melody_of(B.rows[:3], "short")
     a, b = match([A, short], model)
     assert len(a.bars) == len(b.bars) == 4
     assert np.array_equal(b.rows[3], short.rows[0])  # type: ignore[arg-type]
 
 
-def test_a_note_tied_into_the_first_measure_is_struck_when_it_comes_again(model: Model) -> None:
+def test_a_note_tied_into_the_first_measure_starts_anew_when_the_melody_repeats(model: Model) -> None:
     opening = row(FOUR, t0=None, t18=67)
     tied = row(FOUR, t6=69)
     short = melody_of([opening, tied], "short", first=0)
@@ -183,7 +183,7 @@ def test_keys_go_round_the_circle_of_fifths_and_registers_by_octaves() -> None:
 
 
 @given(st.integers(-6, 6), st.integers(-6, 6), st.integers(-2, 2), st.integers(-2, 2))
-def test_the_ends_keys_are_their_own(one: int, other: int, low: int, high: int) -> None:
+def test_the_ends_keep_their_keys(one: int, other: int, low: int, high: int) -> None:
     first = Melody("a", A.bars, -7 * one % 12 + 12 * low, one)
     last = Melody("b", B.bars, -7 * other % 12 + 12 * high, other)
     for share, melody in ((0.0, first), (1.0, last)):
@@ -209,7 +209,7 @@ def test_meters_that_differ_are_refused_by_name_and_measure(model: Model) -> Non
         model.interpolate([A, three])
 
 
-def test_measures_that_pass_through_are_named(model: Model) -> None:
+def test_unreadable_measures_are_named(model: Model) -> None:
     broken = melody_of([A.rows[0], None, A.rows[1], None], "c.mid")
     with pytest.raises(InputError, match=r"c.mid: measures 2, 4 cannot be interpolated: two notes at once"):
         model.interpolate([A, broken])
@@ -217,7 +217,7 @@ def test_measures_that_pass_through_are_named(model: Model) -> None:
     assert [bar.number for bar in part.bars] == [1, 3]
 
 
-def test_requests_that_make_no_sense(model: Model) -> None:
+def test_invalid_requests_are_refused(model: Model) -> None:
     with pytest.raises(UsageError):
         model.interpolate([A])
     with pytest.raises(UsageError):
@@ -253,7 +253,7 @@ def test_a_file_may_change_its_key_from_measure_to_measure() -> None:
     assert [p + 2 for p in pitches[:4]] == pitches[4:]
 
 
-def test_a_file_is_as_loud_and_in_the_signature_it_is_told() -> None:
+def test_a_file_has_the_given_velocity_and_time_signature() -> None:
     data = new_midi([A.rows[0]] * 3, [FOUR] * 3, velocity=[80, 50, 50], signatures=["4/4", "4/4", "2/2"])
     track = mido.merge_tracks(mido.MidiFile(file=io.BytesIO(data)).tracks)
     assert [m.velocity for m in track if m.type == "note_on"] == [80] * 4 + [50] * 8

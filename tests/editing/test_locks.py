@@ -56,12 +56,12 @@ def allowed(name: str, candidate: list[int], original: list[int] = ORIGINAL, **c
         ("last", [C, HOLD, E, REST, HOLD, D], False),
     ],
 )
-def test_examples(name: str, candidate: list[int], expected: bool):
+def test_each_lock_on_examples(name: str, candidate: list[int], expected: bool):
     assert allowed(name, candidate) is expected
     assert allowed(name, ORIGINAL)
 
 
-def test_a_note_outside_the_key_may_stay_but_not_come():
+def test_the_key_lock_allows_old_notes_outside_the_key_but_no_new_ones():
     assert allowed("key", [CIS, HOLD, E, HOLD], [CIS, HOLD, D, HOLD])
     assert not allowed("key", [HOLD, CIS, E, HOLD], [CIS, HOLD, D, HOLD])
 
@@ -73,25 +73,25 @@ def test_range_is_the_melodys_compass():
     assert allowed("range", [REST, HOLD, HOLD, HOLD], lowest=C, highest=E)
 
 
-def test_a_measure_without_notes_keeps_its_first_note_by_having_none():
+def test_the_first_and_last_locks_keep_a_measure_without_notes_empty():
     for name in ("first", "last"):
         assert allowed(name, [HOLD, REST], [REST, HOLD])
         assert not allowed(name, [C, HOLD], [REST, HOLD])
 
 
-def test_no_lock_allows_everything_and_all_hold_together():
+def test_without_locks_all_is_allowed_and_several_locks_apply_together():
     one, other = np.array([ORIGINAL], dtype=np.int16), np.array([[REST, G, G, G, G, CIS]], dtype=np.int16)
     assert Locks().allow(one, other).all()
     assert Locks(frozenset(NAMES), C, E).allow(one, one).all()
     assert Locks(frozenset(NAMES)).allow(one[:0], one[:0]).shape == (0,)
 
 
-def test_in_key_is_the_white_keys():
+def test_in_key_accepts_the_white_keys():
     white = [t for t in range(2, VOCABULARY) if pitch_of(t) % 12 in (0, 2, 4, 5, 7, 9, 11)]
     assert np.flatnonzero(in_key(np.arange(VOCABULARY))).tolist() == white
 
 
-def test_barline_helpers():
+def test_opening_allowed_and_ends_in():
     made = np.array([[C, HOLD], [HOLD, HOLD], [D, REST]], dtype=np.int16)
     assert ends_in(made).tolist() == [C, HOLD, REST]
     assert opening_allowed(made, np.array([0, 0, 0], dtype=np.int8)).tolist() == [True, True, True]
@@ -119,7 +119,7 @@ def test_an_unknown_lock(name: str, remedy: str):
 @pytest.mark.parametrize(("names", "frozen"), FROZEN)
 @settings(max_examples=60)
 @given(st.data())
-def test_what_is_frozen_cannot_change(names: set[str], frozen: tuple[str, ...], data: st.DataObject):
+def test_frozen_attributes_cannot_change(names: set[str], frozen: tuple[str, ...], data: st.DataObject):
     """Measures that differ as far as the locks let them."""
     meter = Meter(3)
     original = data.draw(rows(meter))
@@ -141,13 +141,13 @@ def test_what_is_frozen_cannot_change(names: set[str], frozen: tuple[str, ...], 
     [(["onsets"], "density"), (["onsets", "key"], "rhythm"), (["onsets"], "syncopation"), (["pitches"], "range"),
      (["pitches"], "contour"), (["first,last"], "contour"), (["onsets,pitches"], "steps")],
 )  # fmt: skip
-def test_a_request_that_a_lock_leaves_no_room_is_refused(locks: list[str], target: str):
+def test_a_request_for_a_frozen_attribute_is_refused(locks: list[str], target: str):
     with pytest.raises(UsageError, match=f"{target} cannot change while") as raised:
         bach().request({target: "+1"}, lock=locks)
     assert f"leave out {target}=... or lock=" in raised.value.remedy
 
 
-def test_requests_that_a_lock_leaves_room_are_not_refused():
+def test_requests_for_other_attributes_are_accepted():
     for locks, targets in (({"onsets"}, "contour range pitch steps"), ({"pitches"}, "density rhythm pitch repetition"),
                            ({"first"}, "contour"), ({"key", "range"}, " ".join(BUILT_IN))):  # fmt: skip
         expect_room(locks, targets.split())

@@ -83,7 +83,7 @@ def changed(**ticks: int) -> list[int]:
 # ------------------------------------------------------------------------------------ prices
 
 
-def test_the_original_costs_what_it_misses():
+def test_the_cost_of_the_original_is_that_of_its_misses():
     asked = problem([ROW], {"density": 5 / 12})
     density_sd = model().metadata.scale("density").sd
     expected = Prices().miss * (2 / 12) / density_sd + Prices().missed
@@ -119,17 +119,17 @@ def test_the_original_costs_what_it_misses():
         ("repeat", changed(t9=G), 0),
     ],
 )
-def test_each_weight_by_hand(weight: str, row: list[int], expected: float):
+def test_each_price_equals_a_value_by_hand(weight: str, row: list[int], expected: float):
     by = judge(**{**NOTHING, weight: 1.0})
     assert price(problem([ROW], {}), row, by, nats=7.0 if weight == "nat" else 0.0) == pytest.approx(expected)
 
 
-def test_repeats_that_go_are_no_gain():
+def test_removing_a_repeated_note_is_no_gain():
     row = changed(t3=C)
     assert price(problem([row], {}), ROW, judge(**{**NOTHING, "repeat": 1.0})) == 0
 
 
-def test_drift_by_hand():
+def test_drift_equals_a_value_by_hand():
     """One note fewer, contour asked for: density drifts by 1/12, weighed by 1 - rho^2; rhythm and range likewise."""
     asked, row = problem([ROW], {"contour": 4 / 26}), changed(t3=HOLD)
     names, related = model().metadata.names, np.array(model().metadata.correlation) ** 2
@@ -143,20 +143,20 @@ def test_drift_by_hand():
     assert price(asked, row, judge(**{**NOTHING, "drift": 1.0})) == pytest.approx(expected)
 
 
-def test_drift_weights_are_products_over_all_that_is_asked():
+def test_drift_weights_are_products_over_all_requested_attributes():
     related = np.array([[1.0, 0.5, 0.2], [0.5, 1.0, 0.0], [0.2, 0.0, 1.0]])
     by = replace(judge(), related=related)
     wanted = np.array([[1.0, np.nan, np.nan], [1.0, np.nan, 1.0], [np.nan, np.nan, np.nan]])
     np.testing.assert_allclose(by.drift_weights(wanted), [[0, 0.5, 0.8], [0, 0.5, 0], [1, 1, 1]])
 
 
-def test_half_a_grain_off_is_a_hit_and_more_is_a_miss_by_all_of_it():
+def test_a_value_within_half_a_grain_is_a_hit_and_beyond_it_a_full_miss():
     by = replace(judge(), sd=np.array([2.0]), tolerance=np.array([0.25]))
     values, wanted = np.array([[4.0], [4.5], [4.6], [3.4], [9.0]]), np.array([[4.0], [4.0], [4.0], [4.0], [np.nan]])
     np.testing.assert_allclose(by.misses(values, wanted), [[0], [0], [0.3], [0.3], [0]])
 
 
-def test_leaps_that_go_are_no_gain_and_those_that_stay_cost_nothing():
+def test_removing_a_leap_is_no_gain_and_keeping_it_costs_nothing():
     by, wild = judge(**{**NOTHING, "leap": 1.0}), changed(t9=C - 8)
     assert price(problem([wild], {}), ROW, by) == 0
     assert price(problem([wild], {}), changed(t9=C - 8, t3=E), by) == 0
@@ -166,7 +166,7 @@ def test_leaps_that_go_are_no_gain_and_those_that_stay_cost_nothing():
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), max_size=30), st.integers(1, 4))
-def test_the_best_are_the_cheapest_of_each_group(drawn: list[tuple[int, int]], count: int):
+def test_best_takes_the_cheapest_candidates_of_each_group(drawn: list[tuple[int, int]], count: int):
     group, cost = (np.array([pair[part] for pair in drawn], dtype=np.int64) for part in range(2))
     rows = np.arange(2 * len(drawn), dtype=np.int16).reshape(-1, 2)
     pool = Pool(group, rows, np.zeros((len(rows), 1)), cost.astype(np.float64), np.zeros(len(rows)), cost == 0)
@@ -177,7 +177,7 @@ def test_the_best_are_the_cheapest_of_each_group(drawn: list[tuple[int, int]], c
     assert np.all(np.diff(found.group) >= 0)
 
 
-def test_of_equal_candidates_the_best_guess_counts_once_and_none_that_the_model_has_judged():
+def test_equal_candidates_are_evaluated_once_with_the_least_guessed_surprise():
     made = search(problem([ROW, ROW], {"density": 4 / 12}))
     one, other = changed(t9=G), changed(t9=F)
     rows = np.array([one, other, one, ROW, one, other], dtype=np.int16)
@@ -188,7 +188,7 @@ def test_of_equal_candidates_the_best_guess_counts_once_and_none_that_the_model_
     assert made._unseen(moves).tolist() == [1, 4, 5]
 
 
-def test_what_costs_more_than_a_hit_whatever_its_attributes_are_is_not_looked_at():
+def test_changes_that_cannot_compete_with_the_best_hit_are_dropped():
     """Of a measure that has what is wanted: every change costs its ticks, and no attribute can make that good."""
     made = search(problem([ROW], {}), judge(tick=10.0, nat=0.0))
     assert len(made._small_changes(made.first).rows) == 0
@@ -198,7 +198,7 @@ def test_what_costs_more_than_a_hit_whatever_its_attributes_are_is_not_looked_at
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), max_size=30), st.integers(1, 4))
-def test_what_the_nth_best_of_each_group_costs(drawn: list[tuple[int, int]], n: int):
+def test_nth_cost_of_each_group(drawn: list[tuple[int, int]], n: int):
     group, cost = (np.array([pair[part] for pair in sorted(drawn)], dtype=np.int64) for part in range(2))
     none = np.zeros((len(group), 1))
     found = _nth_cost(Pool(group, none.astype(np.int16), none, cost.astype(np.float64), none[:, 0], cost == 0), n, 3)
@@ -207,7 +207,7 @@ def test_what_the_nth_best_of_each_group_costs(drawn: list[tuple[int, int]], n: 
         assert found[g] == (own[n - 1] if len(own) >= n else np.inf)
 
 
-def test_what_costs_more_than_a_pool_full_of_hits_is_not_looked_at():
+def test_changes_that_cost_more_than_a_full_pool_of_hits_are_dropped():
     """Every fifth of a semitone is a hit here; the pool takes the two nearest, and then none that is farther."""
     made = search(problem([ROW], {}), judge(**{**NOTHING, "semitone": 1.0}), Effort(kept=2))
     assert made.pool_limits.tolist() == [np.inf]
@@ -219,7 +219,7 @@ def test_what_costs_more_than_a_pool_full_of_hits_is_not_looked_at():
 
 
 @pytest.mark.parametrize("wanted", [{"density": 5 / 12}, {"contour": 5 / 26, "density": 2 / 12}, {"rhythm": 0.6}])
-def test_what_looks_dear_before_its_taste_is_known_would_not_have_been_taken(
+def test_selection_before_the_context_cost_does_not_change_the_result(
     wanted: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ):
     asked = problem([ROW, changed(t4=G)], wanted)
@@ -233,7 +233,7 @@ def test_what_looks_dear_before_its_taste_is_known_would_not_have_been_taken(
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([HOLD, HOLD, REST, C, E, FIS]), min_size=12, max_size=12), st.data())
-def test_what_is_reckoned_from_a_parent_is_what_the_whole_candidate_is(row: list[int], data: st.DataObject):
+def test_costs_computed_from_a_parent_equal_those_of_the_whole_row(row: list[int], data: st.DataObject):
     made = search(problem([ROW, row], {"density": 6 / 12, "contour": 4 / 26}))
     parents = np.array([ROW, data.draw(st.permutations(row))], dtype=np.int16)
     made.add(np.arange(2), parents)
@@ -248,7 +248,7 @@ def moved(made: Search) -> tuple[npt.NDArray[np.int64], Row, npt.NDArray[np.floa
     return moves.group, moves.rows, moves.nats
 
 
-def test_a_measure_that_misses_also_exchanges_notes_and_moves_pitches_together():
+def test_a_measure_that_misses_also_gets_note_exchanges_and_pitch_changes():
     twice = changed(t6=D)  # C, D, D
     small = {row.tobytes() for row in moved(search(problem([twice], {}), effort=Effort(slack=np.inf)))[1]}
     bold = [row for row in moved(search(problem([twice], {"density": 0.9})))[1] if row.tobytes() not in small]
@@ -260,7 +260,7 @@ def test_a_measure_that_misses_also_exchanges_notes_and_moves_pitches_together()
     assert all((row >= FIRST_PITCH).sum() == 3 for row in exchanged)
 
 
-def test_a_new_note_outside_the_key_is_mended_together_with_another():
+def test_a_new_note_outside_the_key_moves_together_with_another_note():
     """F sharp up to G, or down to F, and another note by as much, so that the interval between them stays."""
     made = search(problem([ROW], {}), effort=Effort(slack=np.inf))
     unfitting = changed(t9=FIS)
@@ -279,7 +279,7 @@ def test_a_new_note_outside_the_key_is_mended_together_with_another():
         assert len(search(original)._paired_moves(pool, np.zeros((1, 12, VOCABULARY), dtype=np.float32))[1]) == 0
 
 
-def test_all_notes_of_a_pitch_are_mended_with_a_new_one():
+def test_all_notes_of_a_pitch_move_together_with_a_new_note():
     """C, C and F sharp: up by one, all of them, and by two neither is white."""
     twice = [C, HOLD, HOLD, C, HOLD, HOLD, E, *[HOLD] * 5]
     made = search(problem([twice], {}), effort=Effort(slack=np.inf))
@@ -291,7 +291,7 @@ def test_all_notes_of_a_pitch_are_mended_with_a_new_one():
     assert [down[0], *twice[1:9], F, HOLD, HOLD] in rows.tolist()  # or one of them
 
 
-def test_a_mended_moves_guess_is_what_goes_minus_what_comes():
+def test_the_guessed_surprise_of_a_paired_move_is_the_difference_of_its_tokens():
     made = search(problem([ROW], {}), effort=Effort(slack=np.inf))
     unfitting = np.array([changed(t9=FIS)], dtype=np.int16)
     made.add(np.zeros(1, dtype=np.int64), unfitting)
@@ -304,7 +304,7 @@ def test_a_mended_moves_guess_is_what_goes_minus_what_comes():
         assert guess == pytest.approx(beam.nats[0] + change, abs=1e-4)
 
 
-def test_a_move_is_one_tick_or_one_note_that_moves():
+def test_a_small_change_is_one_tick_or_one_note_that_moves():
     asked = problem([ROW, changed(t6=REST)], {})  # nothing is missed: small changes alone
     group, rows, _ = moved(search(asked, effort=Effort(slack=np.inf)))
     singles, shifts = set(), set()
@@ -335,7 +335,7 @@ def test_a_move_is_one_tick_or_one_note_that_moves():
 
 
 @pytest.mark.parametrize("row", [ROW, changed(t9=D)])
-def test_a_moves_guess_leaves_out_only_what_comes_after(row: list[int]):
+def test_the_guessed_surprise_ignores_only_the_tokens_after_a_change(row: list[int]):
     """By hand, from the table of the original: what goes minus what comes, tick by tick; bold changes too."""
     asked = problem([row], {"density": 0.5})
     made = search(asked)
@@ -346,7 +346,7 @@ def test_a_moves_guess_leaves_out_only_what_comes_after(row: list[int]):
         assert guess == pytest.approx(made.nats[0] + change, abs=1e-3)
 
 
-def test_a_moves_guess_is_the_models_own_for_its_last_tick():
+def test_the_guessed_surprise_is_exact_for_a_change_of_the_last_tick():
     """At the last tick nothing comes after: the guess is exact."""
     asked = problem([ROW], {"density": 0.5})
     made = search(asked)
@@ -365,7 +365,7 @@ def test_a_moves_guess_is_the_models_own_for_its_last_tick():
         (0, E, lambda row: [token for token in row if token != HOLD][-1:] == [E]),
     ],
 )
-def test_barlines_bind_what_is_tried(tie: int, leave: int, fine):
+def test_ties_restrict_the_candidates(tie: int, leave: int, fine):
     row = changed(t0=HOLD) if tie == 1 else ROW
     asked = problem([row], {"density": 0.5}, tie=tie, leave=leave)
     made = search(asked)
@@ -395,13 +395,13 @@ def test_no_more_ticks_change_than_the_limit():
 # ------------------------------------------------------------------------------------ the search
 
 
-def test_nothing_to_do_is_nothing_done():
+def test_a_measure_that_meets_the_request_stays_the_best_candidate():
     found = search(problem([ROW], {"density": 3 / 12})).run()
     assert found.rows[0].tolist() == ROW
     assert found.cost[0] == 0
 
 
-def test_results_are_sorted_different_and_priced_by_the_models_own_surprise():
+def test_results_are_sorted_distinct_and_priced_by_the_exact_surprise():
     asked = problem([ROW, changed(t3=F)], {"density": 5 / 12, "contour": 2 / 26})
     made = search(asked)
     found = made.run()
@@ -471,7 +471,7 @@ def test_a_proposal_that_is_better_is_taken_and_one_that_breaks_a_lock_never():
     assert bad not in found
 
 
-def test_proposals_that_hit_do_not_crowd_out_what_is_nearer():
+def test_proposals_that_hit_do_not_push_out_nearer_candidates():
     """E to G at the end is all it takes, however many others there are."""
     asked = problem([ROW], {"contour": 7 / 26})
     alone = search(asked).run()

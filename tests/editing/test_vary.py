@@ -111,14 +111,14 @@ def test_the_amount_is_met(model: Model, amount: float) -> None:
     assert max(shares) - min(shares) < 0.4
 
 
-def test_they_are_far_apart(model: Model) -> None:
+def test_variations_are_far_apart(model: Model) -> None:
     chosen = [v.melody for v in model.vary(EIGHT, 8, amount=0.5).variations]
     distances = [changed_share(one, other) for one, other in itertools.combinations(chosen, 2)]
     assert min(distances) > 0.1
     assert np.mean(distances) > 0.4
 
 
-def test_measures_that_are_the_same_stay_the_same(model: Model) -> None:
+def test_repeated_measures_stay_equal(model: Model) -> None:
     for variation in model.vary(EIGHT, 4, amount=0.8).variations:
         rows = variation.melody.rows
         assert np.array_equal(rows[0], rows[4])
@@ -126,7 +126,7 @@ def test_measures_that_are_the_same_stay_the_same(model: Model) -> None:
     assert any(not np.array_equal(v.melody.rows[0], v.melody.rows[4]) for v in free)
 
 
-def test_only_the_measures_that_were_named_change_and_the_others_pass(model: Model) -> None:
+def test_only_the_selected_measures_change(model: Model) -> None:
     rows = [*EIGHT.rows]
     rows[2] = None
     melody = melody_of(rows)
@@ -169,14 +169,14 @@ def test_with_a_target_the_edited_melody_is_varied(model: Model) -> None:
 # ------------------------------------------------------------------------- many, few, none
 
 
-def test_a_measure_with_few_variations_gives_as_many_as_there_are(model: Model) -> None:
+def test_a_measure_with_few_variations_gives_fewer_than_requested(model: Model) -> None:
     one = melody_of([row(FOUR, t0=67, t12=71)])
     result = model.vary(one, 60, lock=["onsets", "key", "range"])
     assert 0 <= len(result.variations) < 60
     assert result.short == 60 - len(result.variations)
 
 
-def test_what_cannot_change_has_no_variations(model: Model) -> None:
+def test_a_melody_that_cannot_change_has_no_variations(model: Model) -> None:
     assert model.vary(melody_of([row(FOUR, t0=None)]), 3).short == 3
     assert model.vary(melody_of([None]), 3).short == 3
 
@@ -189,13 +189,13 @@ def test_the_seed_decides(model: Model) -> None:
     assert rows(1) != rows(2)
 
 
-def test_the_first_ones_do_not_depend_on_how_many_follow(model: Model) -> None:
+def test_the_first_variations_do_not_depend_on_the_count(model: Model) -> None:
     few, many = model.vary(EIGHT, 2).variations, model.vary(EIGHT, 5).variations
     assert all(same_notes(a.melody, b.melody) for a, b in zip(few, many, strict=False))
 
 
 @pytest.mark.parametrize(("count", "amount"), [(0, 0.5), (3, 0.0), (3, 1.5), (3, -1.0)])
-def test_requests_that_make_no_sense(count: int, amount: float) -> None:
+def test_invalid_requests_are_refused(count: int, amount: float) -> None:
     with pytest.raises(UsageError):
         VaryRequest(EditRequest({}), count, amount)
 

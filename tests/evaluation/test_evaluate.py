@@ -162,7 +162,7 @@ def error_of(model: Model, name: str) -> float:
     return control.summary(model, control.outcome(model, PART.inputs, k, drawn[:, k], control.latent))["error"]
 
 
-def test_a_decoder_that_takes_less_than_the_step_gets_a_gain():
+def test_a_decoder_that_moves_an_attribute_too_little_gets_a_gain():
     model = model_of(Timid(obeys=True), TRAIN)
     found = music_recipe.measured_gains(model, PART)
     assert found["contour"] > 1
@@ -170,7 +170,7 @@ def test_a_decoder_that_takes_less_than_the_step_gets_a_gain():
     assert error_of(with_gain(model, "contour", found["contour"]), "contour") < error_of(model, "contour")
 
 
-def test_a_decoder_that_takes_the_whole_step_or_none_is_left_as_it_is():
+def test_a_decoder_that_moves_an_attribute_fully_or_not_at_all_gets_no_gain():
     assert music_recipe.measured_gains(model_of(Known(obeys=True), TRAIN), PART) == dict.fromkeys(NAMES, 1.0)
     assert music_recipe.measured_gains(model_of(Known(obeys=False), TRAIN), PART) == dict.fromkeys(NAMES, 1.0)
     assert music_recipe.measured_gains(model_of(Timid(obeys=True), TRAIN), PART.take(np.arange(40))) == {}
@@ -179,7 +179,7 @@ def test_a_decoder_that_takes_the_whole_step_or_none_is_left_as_it_is():
 # ------------------------------------------------------------------------- what is found
 
 
-def test_a_decoder_that_obeys(obedient):
+def test_a_decoder_that_follows_the_codes_has_perfect_control(obedient):
     found = obedient.headline
     assert found["control"] > 0.98
     assert found["monotone"] > 0.98
@@ -191,7 +191,7 @@ def test_a_decoder_that_obeys(obedient):
     assert (found["tokens"], found["events"], found["measures"], found["valid"]) == (1, 1, 1, 1)
 
 
-def test_a_deaf_decoder_has_the_same_encoder_metrics_and_is_found_out(obedient, deaf):
+def test_a_decoder_that_ignores_the_codes_has_no_control_but_the_same_encoder_metrics(obedient, deaf):
     found = deaf.headline
     for name in ("interpretability", "scc", "paper.interpretability", "paper.scc", "measures"):
         assert found[name] == pytest.approx(obedient.headline[name], abs=0.02)
@@ -202,12 +202,12 @@ def test_a_deaf_decoder_has_the_same_encoder_metrics_and_is_found_out(obedient, 
     assert found["intervention"] > 0.95
 
 
-def test_the_guided_mode_reaches_what_a_deaf_decoder_does_not(deaf):
+def test_the_guided_mode_meets_requests_even_if_the_decoder_ignores_the_codes(deaf):
     assert deaf.headline["guided.control"] > 0.9
     assert deaf.headline["guided.exact"] > 0.9
 
 
-def test_what_a_deaf_decoder_changes_is_nothing(deaf):
+def test_a_decoder_that_ignores_the_codes_changes_nothing(deaf):
     for figures in deaf.control["latent"]["all"].values():
         assert figures["onset_f1"] == figures["pitches"] == figures["ticks"] == 1
         assert figures["drift_sd"] == figures["drift_rho"] == 0
@@ -222,7 +222,7 @@ def test_the_oracle_is_the_attributes_themselves(obedient):
     )
 
 
-def test_counts_and_what_is_unseen():
+def test_counts_and_unseen_measures():
     doubled = Examples(
         np.concatenate([PART.inputs, PART.inputs[:9], TRAIN.inputs[:5]]),
         np.concatenate([PART.attributes, PART.attributes[:9], TRAIN.attributes[:5]]),
@@ -291,7 +291,7 @@ def test_a_single_attribute_is_enough():
     assert tuple(found.headline) == headline_names(("contour",))
 
 
-def test_what_does_not_fit_is_refused():
+def test_examples_that_do_not_fit_the_model_are_refused():
     model = model_of(Known(obeys=True), TRAIN, ("contour",))
     with pytest.raises(ValueError, match="examples have"):
         evaluate_model(model, TRAIN, PART, FEW)
@@ -299,7 +299,7 @@ def test_what_does_not_fit_is_refused():
         evaluate_model(model_of(Known(obeys=True), TRAIN), TRAIN, PART.take([]), FEW)
 
 
-def test_the_headline_is_announced(obedient):
+def test_headline_names_lists_the_whole_headline(obedient):
     assert tuple(obedient.headline) == headline_names(NAMES)
     assert lower_is_better("leakage.density")
     assert lower_is_better("guided.unseen.drift_sd")
@@ -342,7 +342,7 @@ def test_levels_are_values_of_the_measures_meter():
     assert (np.diff(table, axis=1) >= 0).all()
 
 
-def test_a_request_for_what_is_there_already_is_no_hit():
+def test_a_request_for_the_present_value_does_not_count_as_exact():
     """They are left out of `exact`: a decoder that copies would look as if it obeyed."""
     model = model_of(Known(obeys=False), TRAIN)
     outcome = control.outcome(model, PART.inputs, 0, PART.attributes[:, 0].astype(float), control.latent)
@@ -371,7 +371,7 @@ def test_requests_that_cannot_be_drawn_are_left_out():
 
 
 @given(st.lists(st.sampled_from([HOLD, HOLD, REST, BASE, BASE + 2]), min_size=12, max_size=12))
-def test_spelt_is_what_survives_the_way_through_notes(tokens):
+def test_valid_measures_survive_conversion_to_notes_and_back(tokens):
     tokens[0] = tokens[0] or REST  # what is tied into the measure is not in its row
     meter = Meter(2)
     row = np.array(tokens, dtype=np.int16)
@@ -409,7 +409,7 @@ def test_the_page_needs_nothing_from_elsewhere(deaf):
     assert html.count("<svg") == 2 * len(NAMES)
 
 
-def test_scores_are_engraved_where_verovio_is_there(obedient):
+def test_scores_are_engraved_if_verovio_is_installed(obedient):
     pytest.importorskip("verovio")
     html = evaluation_page.page(obedient, model_of(Known(obeys=True), TRAIN))
     assert html.count("data:image/svg+xml;base64,") == 2 * len(NAMES)

@@ -166,7 +166,7 @@ def test_noise_scores_nothing():
         assert all(abs(value) < 0.03 for value in found.values()), found
 
 
-def test_strict_does_not_let_another_dimension_stand_in():
+def test_strict_scores_only_the_regularised_dimension():
     codes = noise(1000, 4)
     values = codes[:, [3, 2]]  # carried, but not where they belong
     assert metrics.published(codes, values).means()["scc"] == 1
@@ -191,7 +191,7 @@ def test_constant_attributes_have_no_score_and_do_not_spoil_the_others():
     assert scores.means()["scc"] == 1
 
 
-def test_constant_codes_inform_of_nothing():
+def test_constant_codes_score_zero():
     codes = np.zeros((50, 3))
     scores = metrics.published(codes, noise(50, 2))
     assert scores.means() == dict.fromkeys(scores._fields, 0.0)
@@ -215,7 +215,7 @@ def test_a_probe_finds_what_leaks_and_nothing_in_noise(kind):
     assert probe_r2((codes, noise(1500, seed=2)), (new, noise(500, seed=3)), kind) < 0.1
 
 
-def test_probes_with_nothing_to_tell():
+def test_probes_without_enough_data_are_nan_or_zero():
     codes = noise(100, 3)
     assert math.isnan(probe_r2((codes, codes[:, 0]), (codes, np.ones(100))))
     assert probe_r2((codes[:, :0], codes[:, 0]), (codes[:, :0], codes[:, 0])) == 0
@@ -243,7 +243,7 @@ def test_a_crossed_probe_sees_what_training_rows_do_not_show():
     assert set(probes(fit, judge)) == set(PROBES)
 
 
-def test_crossed_probes_with_nothing_to_tell():
+def test_crossed_probes_without_enough_data_are_nan_or_zero():
     codes = noise(100, 3)
     assert math.isnan(crossed_r2(codes, np.ones(100), np.arange(100)))
     assert math.isnan(crossed_r2(codes, codes[:, 0], np.zeros(100)))
@@ -286,7 +286,7 @@ def test_overlap_and_kl_of_a_normal_are_the_closed_ones(mean, sd):
     assert match.kl == pytest.approx(math.log(1 / sd) + (sd**2 + mean**2) / 2 - 0.5, rel=0.05)
 
 
-def test_a_dimension_that_never_moves_is_far_from_the_prior():
+def test_a_constant_dimension_is_far_from_the_prior():
     match = metrics.prior_match(np.zeros(100), np.full(100, -10.0))
     assert match.overlap < 0.05
     assert match.kl > 2
@@ -303,7 +303,7 @@ def test_drift_in_sd():
     assert np.isnan(metrics.drift(before[:0], after[:0], np.ones(2))).all()
 
 
-def test_drift_rho_is_nothing_where_nothing_moved_and_everything_where_it_followed():
+def test_drift_rho_is_0_for_an_unchanged_attribute_and_1_for_one_that_follows():
     requested, before, meters = noise(60), noise(60, seed=1), np.full(60, 8)
     assert abs(statistics.spearman(requested, before)) > 0.01  # by chance, and it does not count
     assert metrics.drift_rho(requested, before, before, meters) == pytest.approx(0, abs=1e-12)

@@ -83,7 +83,7 @@ def test_a_code_moves_by_what_the_calibration_says():
     np.testing.assert_allclose(again[:, 2], [2.0, -1.0])
 
 
-def test_what_correlates_strongly_goes_along_by_its_conditional_mean():
+def test_strongly_correlated_codes_move_to_their_conditional_mean():
     z = np.zeros((1, 6), dtype=np.float32)
     before, wanted = np.zeros((1, 2)), np.array([[1.0, NAN]])
     moved = made_up(rho=0.8).metadata.moved(z, before, wanted)
@@ -94,7 +94,7 @@ def test_what_correlates_strongly_goes_along_by_its_conditional_mean():
     assert both[0].tolist() == pytest.approx([0, 0, 2, 0, -3, 0])  # asked for itself: nothing goes along
 
 
-def test_the_code_of_what_is_asked_moves_by_the_gain_what_goes_along_does_not():
+def test_the_gain_applies_to_the_requested_code_only():
     known = Combinations(np.array([8]), np.array([[1.0, 4.0]]))
     made = made_up(rho=0.8)
     scales = tuple(replace(scale, gain=1.5) for scale in made.metadata.scales)
@@ -103,7 +103,7 @@ def test_the_code_of_what_is_asked_moves_by_the_gain_what_goes_along_does_not():
     np.testing.assert_allclose(moved, [[0, 0, 3, 0, 12, 0]], rtol=1e-6)
 
 
-def test_what_must_goes_along_to_the_nearest_combination():
+def test_the_other_codes_move_to_the_nearest_combination():
     known = Combinations(np.array([8, 8]), np.array([[1.0, 4.0], [3.0, 5.0]]))
     made = made_up(rho=0.8)
     made = replace(made, metadata=replace(made.metadata, combinations=known))
@@ -131,7 +131,7 @@ MEASURES = st.lists(
 
 @settings(deadline=None)
 @given(st.lists(MEASURES, min_size=1, max_size=3))
-def test_what_is_known_of_beats_is_what_the_decoder_says_of_each_measure(asked: list[np.ndarray]):
+def test_the_probability_cache_equals_the_decoder_on_each_measure(asked: list[np.ndarray]):
     meter, runtime = Meter(2, compound=True), model().runtime
     cache = ProbabilityCache(runtime, meter)
     for rows in asked:
@@ -155,7 +155,7 @@ def sounds(row: np.ndarray) -> int:
 
 
 @given(st.lists(st.integers(0, 60)))
-def test_distinct_numbers_are_numpys(numbers: list[int]):
+def test_distinct_equals_numpys_unique(numbers: list[int]):
     keys = np.array(numbers, dtype=np.int64)
     at, which = _distinct(keys)
     assert np.array_equal(np.sort(keys[at]), np.unique(keys))
@@ -190,7 +190,7 @@ def test_seeds_differ_and_repeat():
     assert np.array_equal(one[:cold], other[:cold])
 
 
-def test_they_go_where_they_are_asked_to_and_keep_the_melody():
+def test_proposals_move_towards_the_request_and_stay_similar_to_the_melody():
     k = model().metadata.names.index("density")
     before, up = asked(density=1.5)
     _, down = asked(density=-1.5)

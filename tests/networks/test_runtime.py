@@ -155,7 +155,7 @@ def test_no_rows_have_no_codes_and_no_tokens(meter: Meter, ours: NumpyRuntime):
 
 
 @pytest.mark.parametrize("ticks", [0, 4, 6, 11], ids=lambda n: f"after {n}")  # within a beat and between two
-def test_rows_taken_from_a_decode_go_on_as_they_would_have(ticks: int, ours: NumpyRuntime):
+def test_rows_taken_from_a_state_continue_unchanged(ticks: int, ours: NumpyRuntime):
     meter, at = Meter(2, compound=True), np.array([2, 0, 2, 1])
     z = np.random.default_rng(8).standard_normal((3, ours.latent)).astype(np.float32)
     tokens = rows_of(meter, 3).astype(np.int64)

@@ -91,7 +91,7 @@ def test_every_file_has_a_card_with_rolls_values_and_playback(rows_and_cards: tu
     assert ("title", "Variations of <a & b>") in reader.texts
 
 
-def test_what_files_are_called_cannot_do_anything(rows_and_cards: tuple[list[Any], list[Card]]) -> None:
+def test_file_names_are_escaped(rows_and_cards: tuple[list[Any], list[Card]]) -> None:
     _, cards = rows_and_cards
     text = page(cards, HOSTILE, HOSTILE)
     reader = read(text)
@@ -138,7 +138,7 @@ def test_notes_in_quarters_with_a_measure_that_passes_through() -> None:
     assert timed(melody) == [[0, 3, 67], [3, 1, 69], [round(8 + 1 / 3, 4), round(1 / 6, 4), 60]]
 
 
-def test_a_sheet_of_thousands_shows_the_first_and_says_so(rows_and_cards: tuple[list[Any], list[Card]]) -> None:
+def test_a_sheet_of_thousands_of_files_shows_the_first(rows_and_cards: tuple[list[Any], list[Card]]) -> None:
     card = rows_and_cards[1][1]
     reader = read(page([Card(card.row, "", [], [], 120)] * (MOST + 5), "x"))
     assert len(reader.all("article")) == MOST

@@ -134,7 +134,7 @@ def test_a_card_has_the_sliders_and_the_figures(model: checkpoint.Checkpoint, ju
         ({"weights": {"flow": 1.0}}, "decoder and flow"),
     ],
 )
-def test_a_card_says_what_went_on_learning(model: checkpoint.Checkpoint, more: dict[str, Any], last: str):
+def test_a_card_lists_later_training_rounds(model: checkpoint.Checkpoint, more: dict[str, Any], last: str):
     done = {"minutes": 0.0, "flow_minutes": 7.0, "decoder_minutes": 15.0, "batch": 1024, **more}
     whole = {"minutes": 12.5, "flow_minutes": 0.0, "batch": 512}  # from before there was more to say
     trained = replace(model, metadata=replace(model.metadata, training={"refined": [whole, done]}))

@@ -46,7 +46,7 @@ def boxes(text: str) -> list[ET.Element]:
     return [box for box in found if (box.findtext(f"{SVG}title") or "").startswith("bar")]
 
 
-def test_kept_new_and_removed_are_told_apart() -> None:
+def test_kept_new_and_removed_notes_look_different() -> None:
     before = melody(QUARTERS)
     after = before.with_rows({0: row(FOUR, {0: 72, 6: 75, 12: 76, 15: 79, 18: 77})})
     assert sorted(tips(rolls.svg(before, after))) == [

@@ -20,7 +20,7 @@ def nearest(before: list[float], wanted: list[float], group: int = 8, known: Com
     return found
 
 
-def test_what_cannot_stay_goes_along_to_what_there_is():
+def test_values_that_cannot_stay_move_to_an_existing_combination():
     assert nearest([7.0, 7.0], [NAN, 2.0]) == [2.0, 2.0]
     assert nearest([-7.0, 7.0], [NAN, 2.0]) == [-2.0, 2.0]
 
@@ -30,7 +30,7 @@ def test_only_a_measures_own_meter_counts():
     assert nearest([7.0, 7.0], [NAN, 2.0], group=4) == [7.0, 2.0]  # none is known: all else stays
 
 
-def test_what_is_asked_for_stays_as_it_is_asked():
+def test_requested_values_are_kept_exactly():
     assert nearest([7.0, 7.0], [NAN, 2.4]) == [2.0, 2.4]
     assert nearest([7.0, 7.0], [3.0, 2.4]) == [3.0, 2.4]
 
@@ -44,7 +44,7 @@ def tables(draw: st.DrawFn) -> tuple[Combinations, np.ndarray, np.ndarray]:
 
 
 @given(tables())
-def test_nothing_asked_moves_nothing(case: tuple[Combinations, np.ndarray, np.ndarray]):
+def test_without_a_request_nothing_moves(case: tuple[Combinations, np.ndarray, np.ndarray]):
     known, before, groups = case
     free = np.full(before.shape, NAN)
     np.testing.assert_array_equal(known.nearest(before, free, np.ones(before.shape[1]), groups), before)

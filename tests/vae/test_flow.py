@@ -10,7 +10,7 @@ from arvae_music.evaluation.probes import probe_r2
 from arvae_music.music.meter import Meter
 from arvae_music.networks.decoding import decode
 from arvae_music.networks.hierarchical import MeasureDims, build
-from arvae_music.networks.numpy_runtime import Flow, Freed, NumpyRuntime
+from arvae_music.networks.numpy_runtime import Flow, NumpyRuntime, WithFlow
 from arvae_music.networks.torch_runtime import TorchRuntime
 from arvae_music.vae import checkpoint, metadata
 from arvae_music.vae.flow import FAR, UNUSED, ConditionalFlow
@@ -29,7 +29,7 @@ def stirred(size: int = 5, conditions: int = 3, layers: int = 4) -> ConditionalF
 
 @pytest.mark.parametrize("layers", [1, 2, 5])
 @pytest.mark.parametrize("narrow", [None, [1.0, 0.0, 1.0, 1.0, 0.01], [0.0, 0.0, 1.0, 0.0, 0.0]])
-def test_there_and_back_is_where_one_was(layers: int, narrow: list[float] | None):
+def test_the_inverse_of_the_flow_restores_its_input(layers: int, narrow: list[float] | None):
     flow, conditions = stirred(layers=layers), torch.randn(7, 3).double()
     if narrow is not None:
         flow.narrow(torch.tensor(narrow))
@@ -40,7 +40,7 @@ def test_there_and_back_is_where_one_was(layers: int, narrow: list[float] | None
     assert (u[:, flow.side == UNUSED] == 0).all()
 
 
-def test_its_volume_is_the_jacobians():
+def test_the_log_determinant_is_that_of_the_jacobian():
     flow, conditions, z = stirred(), torch.randn(1, 3).double(), torch.randn(1, 5).double()
     jacobian = torch.autograd.functional.jacobian(lambda x: flow.inverse(x, conditions)[0][0], z)[:, 0]
     torch.testing.assert_close(flow.inverse(z, conditions)[1][0], torch.linalg.slogdet(jacobian).logabsdet)
@@ -51,7 +51,7 @@ def test_a_new_flow_changes_nothing():
     torch.testing.assert_close(flow.inverse(z, torch.randn(6, 2))[0], z)
 
 
-def test_what_is_far_out_costs_in_proportion_and_the_rest_its_likelihood():
+def test_the_loss_is_the_likelihood_and_linear_for_outliers():
     flow = ConditionalFlow(2, 1, 8, 2)
     far = torch.tensor([[1e4, 0.0]], requires_grad=True)
     (slope,) = torch.autograd.grad(flow.loss(far, torch.zeros(1, 1)), far)
@@ -60,7 +60,7 @@ def test_what_is_far_out_costs_in_proportion_and_the_rest_its_likelihood():
     assert float(flow.loss(near, torch.zeros(50, 1)).detach()) == pytest.approx(float(near.square().sum(1).mean() / 4))
 
 
-def test_fitted_it_frees_the_others_of_the_condition():
+def test_a_fitted_flow_makes_the_other_dimensions_independent_of_the_conditions():
     """Others whose mean and spread go with the condition: a probe reads it from them, and not from u."""
     torch.manual_seed(0)
     code = torch.randn(3000, 1)
@@ -101,10 +101,10 @@ def stirred_model(
 
 
 @pytest.mark.parametrize("name", ["4/4", "6/8", "3/4"])
-def test_numpy_frees_and_binds_as_pytorch_does(name: str):
+def test_the_numpy_flow_equals_the_pytorch_flow(name: str):
     meter = Meter.parse(name)
     model, made = stirred_model(9, layers=3, seed=1, narrow=[1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
-    runtime = Freed(NumpyRuntime(made), Flow(made))
+    runtime = WithFlow(NumpyRuntime(made), Flow(made))
     rows = np.full((4, 1 + 24), -1, dtype=np.int16)
     rows[:, 0], rows[:, 1 : 1 + meter.ticks] = meter.code, 0
     rows[:, 1], rows[1:, 4], rows[2:, 7] = 20, 25, 30
@@ -119,7 +119,7 @@ def test_numpy_frees_and_binds_as_pytorch_does(name: str):
     torch.testing.assert_close(bound, mean, atol=2e-5, rtol=1e-4)
     plain = NumpyRuntime(made).start(np.zeros((1, 9), dtype=np.float32), meter)
     assert np.array_equal(runtime.nowhere(meter).beats, plain.beats)  # where training decodes from no measure
-    theirs = Freed(TorchRuntime(made), Flow(made))
+    theirs = WithFlow(TorchRuntime(made), Flow(made))
     np.testing.assert_allclose(theirs.encode(rows[:, 1 : 1 + meter.ticks], meter), found, atol=2e-5)
     assert np.array_equal(decode(theirs, found, meter), decode(runtime, found, meter))
 
@@ -133,7 +133,7 @@ def test_the_noise_of_a_freed_dimension_is_stretched_with_it():
     noise = np.random.default_rng(0).standard_normal((20_000, 4)) * np.exp(0.5 * log_variance[0, 2:])
     points = np.hstack([np.tile(mean[:, :2], (len(noise), 1)), mean[:, 2:] + noise]).astype(np.float32)
     spread = flow.freed(points, meter)[0][:, 2:].std(axis=0)
-    found = np.exp(0.5 * Freed(inner, flow).posterior(row, meter)[1][0, 2:])
+    found = np.exp(0.5 * WithFlow(inner, flow).posterior(row, meter)[1][0, 2:])
     np.testing.assert_allclose(found, spread, rtol=0.03)
     assert np.abs(found / np.exp(0.5 * log_variance[0, 2:]) - 1).max() > 0.1
 
@@ -150,5 +150,5 @@ def test_a_point_of_the_posterior_is_drawn_before_it_is_freed():
         mean, log_variance = (part[0, used] for part in bare.posterior(rows[:1], meter))
         np.testing.assert_allclose(drawn.mean(axis=0)[used], mean, atol=4 * np.exp(log_variance.max() / 2) / 70)
         np.testing.assert_allclose(drawn.std(axis=0)[used], np.exp(log_variance / 2), rtol=0.05)
-        found = Freed(bare, flow).drawn(rows, meter, np.random.default_rng(0))
+        found = WithFlow(bare, flow).drawn(rows, meter, np.random.default_rng(0))
         np.testing.assert_allclose(flow.bound(found, meter), drawn, atol=1e-4)
