@@ -37,7 +37,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,7 @@ from ..system.processes import in_order
 from ..vae.examples import Examples, LazyRows
 from ..version import __version__
 from . import idx
-from .corpus import Progress
+from .corpus import Progress, hashed
 
 NAME = "mnist"
 DESCRIPTION = "MNIST's handwritten digits with their morphometry"
@@ -256,7 +255,7 @@ def _build(source: Source, temporary: Path, name: str, jobs: int) -> Iterator[Pr
             done += len(images)
             content.update(images.tobytes())
             labels.append(digit)
-            pieces.extend(_piece(image) for image in images)
+            pieces.extend(hashed(image.tobytes()) for image in images)
             yield from (images[at : at + BATCH] for at in range(0, len(images), BATCH))
 
     yield Progress(0, source.count)
@@ -274,11 +273,6 @@ def _build(source: Source, temporary: Path, name: str, jobs: int) -> Iterator[Pr
     for other in folder_of_cache().glob(f"{name}.*.npy"):
         if other != kept:
             other.unlink(missing_ok=True)
-
-
-def _piece(image: Bytes) -> int:
-    """63 bits of a hash of the pixels."""
-    return int.from_bytes(blake2b(image.tobytes(), digest_size=8).digest(), "big") >> 1
 
 
 def _measured(batches: Iterator[Bytes], jobs: int) -> Iterator[Float64s]:

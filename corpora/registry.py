@@ -15,7 +15,6 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from ..music.meter import MAX_TICKS, Meter
 from ..music.tokens import PAD, by_meter
 from ..vae.examples import Examples
 from . import store
-from .corpus import Corpus
+from .corpus import Corpus, hashed
 from .store import Facts
 
 
@@ -204,5 +203,5 @@ def _packed(table: Any) -> Rows:
 
 @lru_cache(maxsize=1 << 16)
 def piece_number(piece: str) -> int:
-    """The number that stands for a piece's id in arrays: 63 bits of a hash, the same on every machine."""
-    return int.from_bytes(blake2b(piece.encode(), digest_size=8).digest(), "big") >> 1
+    """The number that stands for a piece's id in arrays."""
+    return hashed(piece.encode())

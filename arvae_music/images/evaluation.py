@@ -241,7 +241,8 @@ class _Run:
         part = coded.examples.take(at)
         truth, z = self.digits(part), coded.sampled(self._random(3))[at]
         kept = []
-        for d in _informed(coded.sampled(self._random(1)), coded.values):
+        information = statistics.mutual_information(coded.sampled(self._random(1)), coded.values)
+        for d in information.argmax(axis=0):  # the dimension that tells most about each attribute, as published
             traversed = np.repeat(z, len(TRAVERSED), axis=0)
             traversed[:, d] = np.tile(TRAVERSED, len(z))
             same = classifier.classify(self.model.draw(traversed)) == np.repeat(truth, len(TRAVERSED))
@@ -262,12 +263,6 @@ class _Run:
             known, judged = ((part.mean[:, self.free], part.values[:, k]) for part in (fit, coded))
             found[name] = probes(known, judged, self.options.seed)
         return found
-
-
-def _informed(codes: Floats, values: Floats) -> list[int]:
-    """The dimension with the most mutual information about each attribute, as published."""
-    best: list[int] = statistics.mutual_information(codes, values).argmax(axis=0).tolist()
-    return best
 
 
 def _blocks(count: int, size: int = 512) -> list[Ints]:

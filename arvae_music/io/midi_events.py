@@ -58,29 +58,21 @@ class Event(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Chunk:
-    kind: bytes
-    start: int  # where its body begins in the file
-    end: int
-
-
-@dataclass(frozen=True)
 class Split:
     """A file's bytes, its header fields, and the positions of its tracks."""
 
     data: bytes
     format: int
     ticks_per_quarter: int
-    tracks: tuple[Chunk, ...]
+    tracks: tuple[slice, ...]  # where the bodies of their chunks lie
 
     def track(self, index: int) -> bytes:
-        chunk = self.tracks[index]
-        return self.data[chunk.start : chunk.end]
+        return self.data[self.tracks[index]]
 
     def with_track(self, index: int, body: bytes) -> bytes:
         """The file with a new body for one track; all other bytes stay as they were."""
-        chunk = self.tracks[index]
-        data = self.data[: chunk.start - 4] + struct.pack(">I", len(body)) + body + self.data[chunk.end :]
+        own = self.tracks[index]
+        data = self.data[: own.start - 4] + struct.pack(">I", len(body)) + body + self.data[own.stop :]
         if data[:4] != b"RIFF":
             return data
         sizes = [int.from_bytes(data[at : at + 4], "little") + len(data) - len(self.data) for at in (4, 16)]
@@ -125,21 +117,21 @@ def split(data: bytes, where: str) -> Split:
         )
     if division == 0:
         raise InputError("it has no ticks in a quarter note", where=where, remedy="export it again")
-    tracks = tuple(chunk for chunk in _chunks(data, at + 8 + length, truncated) if chunk.kind == b"MTrk")
+    tracks = tuple(_tracks(data, at + 8 + length, truncated))
     if len(tracks) < count:
         raise truncated
     return Split(data, form, division, tracks)
 
 
-def _chunks(data: bytes, at: int, truncated: InputError) -> Iterable[Chunk]:
+def _tracks(data: bytes, at: int, truncated: InputError) -> Iterable[slice]:
+    """Where the bodies of the track chunks lie. Other bytes, also those after the last chunk, may be anything."""
     while at + 8 <= len(data):
-        kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "big")
-        if at + 8 + length > len(data):
-            if kind == b"MTrk":
+        body = slice(at + 8, at + 8 + int.from_bytes(data[at + 4 : at + 8], "big"))
+        if data[at : at + 4] == b"MTrk":
+            if body.stop > len(data):
                 raise truncated
-            return  # trailing bytes that are not a chunk
-        yield Chunk(kind, at + 8, at + 8 + length)
-        at += 8 + length
+            yield body
+        at = body.stop
 
 
 def _variable(data: bytes, at: int) -> tuple[int, int]:

@@ -138,7 +138,7 @@ def test_other_chunks_are_copied(name: str) -> None:
     ours = song.found.track - 1
     first, second = before.tracks[ours], after.tracks[ours]
     grown = len(written) - len(data)
-    assert data[first.end :] == written[second.end :]
+    assert data[first.stop :] == written[second.stop :]
     start = 20 if name == "rmi" else 0
     assert data[start : first.start - 4] == written[start : second.start - 4]
     if name == "rmi":
