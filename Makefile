@@ -6,8 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 TYPES := build/types
 PYTEST ?=
-# Files are divided among this many processes; WORKERS=0 runs them in one.
-WORKERS ?= 2
+# WORKERS=2 divides the files of tests among two processes; 0 runs them in one.
+WORKERS ?= 0
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: demo test fast slow lint types unit clean help
