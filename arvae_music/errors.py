@@ -15,6 +15,7 @@ inputs. 2 is an invalid request, configuration or output; the command does nothi
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # The parameters that remedies give a value, and the options that are not called `--NAME`. (`NAME=...` is always a
 # parameter.)
@@ -63,6 +64,14 @@ def _option(match: re.Match[str]) -> str:
     name = unset or given
     option, value = _OPTIONS.get(name, f"--{name.replace('_', '-')}"), text or number
     return f"{option} {value}" if value else option
+
+
+def nearest_or(name: str, known: Iterable[str], otherwise: str) -> str:
+    """The remedy for an unknown name: the one of the known names that it resembles, or else `otherwise`."""
+    import difflib  # only an error needs it
+
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else otherwise
 
 
 class InputError(ArvaeError):

@@ -11,7 +11,6 @@ with another one, and so the piece stays in the same part of a split (`examples.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Array, Ints, Rows
-from ..errors import CorpusError
+from ..errors import CorpusError, nearest_or
 from ..music.attributes import AttributeSpec, evaluate_mixed
 from ..music.meter import MAX_TICKS, Meter
 from ..music.tokens import PAD, by_meter
@@ -63,10 +62,7 @@ def find(name_or_folder: str | Path, name: str | None = None) -> Corpus:
 
 
 def _hint(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"did you mean {close[0]}?"
-    return f"the known ones are {', '.join(known)}; or name a folder of MIDI files and scores"
+    return nearest_or(name, known, f"the known ones are {', '.join(known)}; or name a folder of MIDI files and scores")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

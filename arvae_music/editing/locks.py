@@ -14,7 +14,6 @@ Shapes: n candidates, t ticks.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -22,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Array, Ints, Mask
-from ..errors import UsageError
+from ..errors import UsageError, nearest_or
 from ..music.keys import in_key
 from ..music.tokens import FIRST_PITCH, onsets
 
@@ -72,9 +71,8 @@ def parse(names: Iterable[str]) -> frozenset[str]:
     parsed = [part.strip() for name in names for part in name.split(",") if part.strip()]
     for name in parsed:
         if name not in NAMES:
-            close = difflib.get_close_matches(name, NAMES, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"the locks are {', '.join(NAMES)}"
-            raise UsageError(f"there is no lock {name!r}", remedy=hint)
+            remedy = nearest_or(name, NAMES, f"the locks are {', '.join(NAMES)}")
+            raise UsageError(f"there is no lock {name!r}", remedy=remedy)
     return frozenset(parsed)
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import UsageError
+from ..errors import UsageError, nearest_or
 from .headline import lower_is_better
 
 NEAREST = 3  # names that a message about an unknown figure suggests
@@ -52,8 +52,6 @@ def parse_thresholds(under: Sequence[str], over: Sequence[str], known: Sequence[
 
 
 def _suggestion(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"did you mean {close[0]}?"
     nearest = ", ".join(difflib.get_close_matches(name, known, n=NEAREST, cutoff=0))
-    return f"the nearest are {nearest}; `arvae evaluate MODEL --json` lists all figures under \"headline\""
+    every = f"the nearest are {nearest}; `arvae evaluate MODEL --json` lists all figures under \"headline\""
+    return nearest_or(name, known, every)

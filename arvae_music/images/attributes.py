@@ -12,7 +12,6 @@ An attribute of your own is a function from pictures to (n,) floats, named with 
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Array, Float64s
-from ..errors import UsageError
+from ..errors import UsageError, nearest_or
 from ..music.sliders import Unit, imported
 from . import digits, sprites
 
@@ -114,9 +113,8 @@ def find(name: str) -> ImageAttribute:
         return BUILT_IN[name]
     if ":" in name:
         return _own(imported(name), name)
-    close = difflib.get_close_matches(name, BUILT_IN, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(BUILT_IN)}, or give module:function"
-    raise UsageError(f"unknown attribute of images {name!r}", remedy=hint)
+    remedy = nearest_or(name, BUILT_IN, f"there are {', '.join(BUILT_IN)}, or give module:function")
+    raise UsageError(f"unknown attribute of images {name!r}", remedy=remedy)
 
 
 def _own(found: object, origin: str) -> ImageAttribute:

@@ -36,7 +36,6 @@ under the entry point group `arvae.attributes`. Wrap it in an `AttributeSpec` to
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -47,7 +46,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 
 from ..arrays import Array, Float64s, Mask, Rows
-from ..errors import UsageError
+from ..errors import UsageError, nearest_or
 from .meter import Meter
 from .sliders import Unit, imported
 from .tokens import CENTRE, FIRST_PITCH, LOWEST, VOCABULARY, by_meter, onsets
@@ -354,9 +353,8 @@ def find(name: str) -> AttributeSpec:
                 remedy="repair or uninstall the package that registers it",
             ) from error
         return replace(_as_spec(found, name, point.value), name=name)  # `find` must find it again by its name
-    close = difflib.get_close_matches(name, names(), n=1)
     known = f"give one of {', '.join(names())}, or your own as module:function"
-    raise UsageError(f"unknown attribute {name!r}", remedy=f"did you mean {close[0]}?" if close else known)
+    raise UsageError(f"unknown attribute {name!r}", remedy=nearest_or(name, names(), known))
 
 
 class Named(Protocol):

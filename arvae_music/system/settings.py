@@ -15,7 +15,6 @@ later command replace files.
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -23,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import UsageError, nearest_or
 
 Scalar = str | int | bool | None
 
@@ -203,8 +202,7 @@ def _from_environment(environment: Mapping[str, str], problems: list[str]) -> di
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"the known ones are {', '.join(known)}"
+    return nearest_or(name, known, f"the known ones are {', '.join(known)}")
 
 
 def _relative_to(folder: Path, key: Key, value: Scalar) -> Scalar:

@@ -14,7 +14,6 @@ engine can move those too, by measuring candidates. All statistics are of the tr
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ..arrays import Floats
-from ..errors import CheckpointError, UsageError
+from ..errors import CheckpointError, UsageError, nearest_or
 from ..system.files import write_whole
 from ..version import __version__
 from .combinations import Combinations
@@ -209,9 +208,8 @@ def find(model: str | Path) -> Path:
     if packaged.is_file():
         return packaged
     known = packaged_names()
-    close = difflib.get_close_matches(str(model), known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"name a file, a run folder, or one of: {', '.join(known)}"
-    raise CheckpointError(f"there is no model {str(model)!r}", remedy=hint)
+    remedy = nearest_or(str(model), known, f"name a file, a run folder, or one of: {', '.join(known)}")
+    raise CheckpointError(f"there is no model {str(model)!r}", remedy=remedy)
 
 
 def packaged_names(kind: str | None = None) -> list[str]:

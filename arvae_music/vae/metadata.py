@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import Floats, Ints
-from ..errors import CheckpointError
+from ..errors import CheckpointError, nearest_or
 from .scales import NOT_CARRIED, STRONG, Scale
 
 if TYPE_CHECKING:
@@ -114,6 +113,5 @@ class Metadata:
         for scale in self.scales:
             if scale.name == name:
                 return scale
-        close = difflib.get_close_matches(name, self.names, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"it was trained with {', '.join(self.names)}"
-        raise CheckpointError(f"the model has no attribute {name!r}", remedy=hint)
+        remedy = nearest_or(name, self.names, f"it was trained with {', '.join(self.names)}")
+        raise CheckpointError(f"the model has no attribute {name!r}", remedy=remedy)

@@ -7,7 +7,6 @@ The settings become the options' defaults (typer's `default_map`), so that --hel
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import itertools
 import os
@@ -20,7 +19,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
-from ...errors import UsageError
+from ...errors import UsageError, nearest_or
 from ...system import settings
 from . import common
 from .groups import flat
@@ -119,8 +118,7 @@ class LazyGroup(TyperGroup):
         typed, args = args[0], with_image_command(args)
         name = args[0]
         if name not in self.table and not name.startswith("-"):
-            close = difflib.get_close_matches(name, self.table, n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"the commands are {', '.join(self.table)}"
+            remedy = nearest_or(name, self.table, f"the commands are {', '.join(self.table)}")
             raise UsageError(f"no command {name!r}", remedy=remedy)
         found = super().resolve_command(ctx, args)
         if not ctx.resilient_parsing:

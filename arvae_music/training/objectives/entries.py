@@ -10,11 +10,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Literal
 
-from ...errors import UsageError
+from ...errors import UsageError, nearest_or
 
 Carriage = Literal["trained", "given", "found"]
 DEFAULT = "ar-vae"
@@ -49,6 +48,5 @@ def entry(name: str) -> Entry:
     """The summary of an objective. Raises UsageError, which suggests the nearest name, if there is none."""
     if name in ENTRIES:
         return ENTRIES[name]
-    close = difflib.get_close_matches(name, ENTRIES, n=1)
-    remedy = f"did you mean {close[0]}?" if close else f"there are {', '.join(ENTRIES)}"
+    remedy = nearest_or(name, ENTRIES, f"there are {', '.join(ENTRIES)}")
     raise UsageError(f"there is no objective {name!r}", remedy=remedy)
