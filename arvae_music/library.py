@@ -18,11 +18,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from . import results
 from .editing import edit as editing
 from .editing import interpolate as interpolating
 from .editing import vary as varying
@@ -32,7 +31,6 @@ from .editing.locks import parse as parse_locks
 from .editing.vary import AMOUNT, COUNT, VaryRequest
 from .errors import CheckpointError, UsageError
 from .io.midi import Song
-from .latents import Latents, from_melody, to_melody
 from .music.melody import Melody
 from .music.sliders import Target, numbers_in, parse
 from .networks.decoding import decode, log_probabilities
@@ -40,8 +38,11 @@ from .networks.model import AUTO as AUTO
 from .networks.model import Model as EngineModel
 from .networks.model import prepare
 from .networks.runtime import RUNTIMES as RUNTIMES
-from .results import EditResult, Interpolation, VaryResult
 from .vae import checkpoint as checkpoints
+
+if TYPE_CHECKING:
+    from .latents import Latents
+    from .results import EditResult, Interpolation, VaryResult
 
 Request = float | str | Target  # +1.5, "+2notes", "=8notes", "x1.5", a curve as text, or a parsed Target
 
@@ -142,6 +143,8 @@ class Model(EngineModel):
             mode=mode, form=form, strength=strength, proposals=proposals, seed=seed,
         )  # fmt: skip
         melody, song = parts_of(melody)
+        from . import results  # the command line has reports of its own
+
         with one_thread():
             return results.edit_result(editing.edit(melody, request, self), melody, self, song)
 
@@ -177,6 +180,8 @@ class Model(EngineModel):
             mode=mode, form=form, strength=strength, proposals=proposals, seed=seed,
         )  # fmt: skip
         melody, song = parts_of(melody)
+        from . import results
+
         with one_thread():
             found = varying.vary(melody, VaryRequest(request, count, amount), self)
             return results.vary_result(found, melody, self, song)
@@ -188,6 +193,8 @@ class Model(EngineModel):
 
         Raises UsageError for melodies that do not fit together; editing/interpolate.py states the conditions.
         """
+        from . import results
+
         with one_thread():
             path = interpolating.interpolate([parts_of(one)[0] for one in melodies], self, steps, form=form, seed=seed)
             return results.interpolation_result(path, interpolating.results(path, self), self)
@@ -197,6 +204,8 @@ class Model(EngineModel):
 
         The result holds their posterior means, (m, z). `latents["density"]` is the code of one attribute, (m,).
         """
+        from .latents import from_melody
+
         with one_thread():
             return from_melody(parts_of(melody)[0], self)
 
@@ -214,6 +223,8 @@ class Model(EngineModel):
         measures, or one for each. Raises UsageError for shapes that do not fit, and for meters that the model does
         not support.
         """
+        from .latents import to_melody
+
         with one_thread():
             return to_melody(latents, None if melody is None else parts_of(melody)[0], meters, self)
 
