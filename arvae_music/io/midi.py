@@ -3,6 +3,7 @@
     song = Song.read("song.mid", track="Vocals")
     song.found.why                      a sentence that explains which voice was chosen
     song.melody                         the measures of the melody; see music/melody.py
+    song.others                         all other notes of the file, as arrays
     song.write(rows)                    the bytes of the file with new token rows in the measures that have tokens
 
 Reading: `midi_events` splits the bytes, `voices` chooses the melody, and `quantise` cuts it into measures. The time
@@ -31,6 +32,7 @@ from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.tokens import notes_of
 from . import voices
+from .accompaniment import Accompaniment, accompaniment_of
 from .barlines import Signature
 from .midi_events import (
     END_OF_TRACK,
@@ -76,6 +78,7 @@ class Song:
     found: Found
     candidates: tuple[Candidate, ...]
     placements: Placements  # the measure and tick of each note of the melody, in the file's order
+    others: Accompaniment = field(repr=False, compare=False)  # the notes that are not the melody's
     _split: Split = field(repr=False)
     _track: Track = field(repr=False)  # the melody's
     _notes: tuple[FileNote, ...] = field(repr=False)  # the melody's
@@ -120,7 +123,11 @@ class Song:
         )
         _check(melody, placements, f"{where}, {chosen.label}")
         found = Found(chosen.track, chosen.name, chosen.channel, chosen.program, why)
-        return cls(where, melody, found, tuple(candidates), placements, parts, parsed[index], tuple(own_notes))
+        together = slice(index, index + 1) if parts.format == INDEPENDENT_TRACKS else slice(None)
+        others = accompaniment_of(
+            tracks[together], notes[together], (index - (together.start or 0), [note.on for note in own_notes])
+        )
+        return cls(where, melody, found, tuple(candidates), placements, others, parts, parsed[index], tuple(own_notes))
 
     def __repr__(self) -> str:
         return f"<Song {self.name!r}: track {self.found.track}, {len(self.melody.bars)} measures>"
