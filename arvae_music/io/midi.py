@@ -141,6 +141,11 @@ class Song:
         return self.placements.pickup
 
     @property
+    def notes(self) -> tuple[FileNote, ...]:
+        """The melody's notes in the file, in the order of their onsets."""
+        return self._notes
+
+    @property
     def ticks_per_quarter(self) -> int:
         return self._split.ticks_per_quarter
 

@@ -1,0 +1,268 @@
+"""A second reader of MIDI files, independent of arvae, that checks what an edit did to a file. It is not a program.
+
+`parse` reads the chunks and the events of all tracks and lists every deviation from the Standard MIDI File 1.0
+specification. `differences` compares a file before and after an edit. Only notes of the melody in the edited measures
+may differ; everything else must be the same, byte for byte.
+
+The reader takes no shortcut of arvae's: it pairs notes itself, keeps running status itself, and does not import arvae.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+END = (0xFF, 0x2F)
+MACBINARY = 128  # bytes of the header that old Macintosh programs put before a file
+DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
+
+
+@dataclass(frozen=True)
+class OracleEvent:
+    tick: int
+    data: bytes  # with its status byte
+
+    @property
+    def is_note(self) -> bool:
+        return self.data[0] >> 4 in (0x8, 0x9)
+
+    @property
+    def channel(self) -> int:
+        return self.data[0] & 0x0F
+
+
+@dataclass(frozen=True)
+class OracleNote:
+    start: int
+    end: int | None  # None if no note-off follows
+    pitch: int
+    channel: int
+    velocity: int
+
+
+@dataclass
+class OracleFile:
+    """What a file holds. `flaws` has each deviation from the standard in a few words."""
+
+    form: int = 0
+    division: int = 0
+    tracks: list[list[OracleEvent]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)  # the bytes of each track's chunk
+    tails: list[bytes] = field(default_factory=list)  # the bytes of each track after its last readable event
+    outside: bytes = b""  # all other bytes of the file, without the sizes of the tracks and of a RIFF wrapper
+    flaws: list[str] = field(default_factory=list)
+
+    def notes(self, track: int) -> list[OracleNote]:
+        """The notes of a track in the order of their onsets. The first note-off ends the oldest note of its pitch."""
+        found: list[OracleNote] = []
+        waiting: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for event in self.tracks[track]:
+            if not event.is_note:
+                continue
+            key = (event.channel, event.data[1])
+            if event.data[0] >> 4 == 0x9 and event.data[2]:
+                waiting[key].append(len(found))
+                found.append(OracleNote(event.tick, None, event.data[1], event.channel, event.data[2]))
+            elif waiting[key]:
+                i = waiting[key].pop(0)
+                found[i] = OracleNote(found[i].start, event.tick, *(found[i].pitch, found[i].channel, found[i].velocity))
+        return found
+
+    @property
+    def has_pitched_line(self) -> bool:
+        """Whether at least four notes outside the channel of the drums begin at different times on one channel."""
+        return any(
+            len({n.start for n in self.notes(i) if n.channel == channel}) >= 4
+            for i in range(len(self.tracks))
+            for channel in range(16)
+            if channel != 9
+        )
+
+
+def parse(data: bytes) -> OracleFile:
+    """Read a file as far as it can be read. Raises ValueError for bytes without a MIDI header."""
+    found = OracleFile()
+    at, sizes = _header_at(data, found)
+    if data[at : at + 4] != b"MThd" or len(data) < at + 14:
+        raise ValueError("no MIDI header")
+    length = int.from_bytes(data[at + 4 : at + 8], "big")
+    found.form, count, found.division = (int.from_bytes(data[i : i + 2], "big") for i in range(at + 8, at + 14, 2))
+    if length != 6 or found.form > 2:
+        found.flaws.append("odd header")
+    if found.division >= 0x8000 or not found.division:
+        found.flaws.append("no ticks in a quarter note")
+    end = min(sizes, len(data))
+    outside, place = [data[: at + 8 + length]], at + 8 + length
+    while place + 8 <= end:
+        body = data[place + 8 : place + 8 + int.from_bytes(data[place + 4 : place + 8], "big")]
+        if data[place : place + 4] == b"MTrk":
+            if place + 8 + int.from_bytes(data[place + 4 : place + 8], "big") > end:
+                found.flaws.append("cut track")
+                body = data[place + 8 : end]
+            _read_track(body, found)
+            outside.append(b"MTrk")
+        else:
+            outside.append(data[place : place + 8] + body)
+            if not data[place : place + 4].isalnum():
+                found.flaws.append("bytes between the chunks")
+        place += 8 + int.from_bytes(data[place + 4 : place + 8], "big")
+    outside.append(data[place:])
+    if place < end:
+        found.flaws.append("bytes after the last chunk")
+    if len(found.tracks) != count:
+        found.flaws.append("another number of tracks than the header says")
+    found.outside = _without_riff_sizes(b"".join(outside))
+    return found
+
+
+def _header_at(data: bytes, found: OracleFile) -> tuple[int, int]:
+    """Where the MIDI header is, and where its file ends."""
+    if data[:4] == b"RIFF" and data[8:12] == b"RMID":
+        if int.from_bytes(data[4:8], "little") + 8 != len(data):
+            found.flaws.append("wrong size of the RIFF file")
+        at = 12
+        while at + 8 <= len(data):
+            size = int.from_bytes(data[at + 4 : at + 8], "little")
+            if data[at : at + 4] == b"data":
+                return at + 8, at + 8 + size
+            at += 8 + size + size % 2
+        raise ValueError("no data chunk")
+    if data[:1] == b"\0" and data[MACBINARY : MACBINARY + 4] == b"MThd":
+        return MACBINARY, len(data)
+    return 0, len(data)
+
+
+def _without_riff_sizes(outside: bytes) -> bytes:
+    if outside[:4] != b"RIFF":
+        return outside
+    at = outside.index(b"MThd")
+    return outside[:4] + outside[8 : at - 4] + outside[at:]
+
+
+def _read_track(body: bytes, found: OracleFile) -> None:
+    events: list[OracleEvent] = []
+    at, tick, status = 0, 0, 0
+    flaws: set[str] = set()
+    try:
+        while at < len(body):
+            begin = at
+            delta, at = _number(body, at)
+            if body[at] >= 0x80:
+                status, at = body[at], at + 1
+            elif status < 0x80 or status >= 0xF0:
+                if not events or status < 0x80:
+                    raise ValueError
+                flaws.add("running status after a meta event or sysex")
+                status = next(e.data[0] for e in reversed(events) if e.data[0] < 0xF0)
+            if status < 0xF0:
+                size = DATA_BYTES[status >> 4]
+                payload = body[at : at + size]
+            elif status in (0xFF, 0xF0, 0xF7):
+                skip = 1 if status == 0xFF else 0
+                size, start = _number(body, at + skip)
+                payload = body[at : start + size]
+                size += start - at
+            else:
+                raise ValueError
+            if len(payload) < size:
+                at = begin
+                raise IndexError
+            if status < 0xF0 and max(payload) > 0x7F:
+                flaws.add("data byte above 127")
+            tick += delta
+            at += size
+            events.append(OracleEvent(tick, bytes([status]) + payload))
+            if (status, payload[0] if payload else 0) == END:
+                break
+    except (IndexError, ValueError, StopIteration):
+        flaws.add("events that cannot be read")
+    if not events or tuple(events[-1].data[:2]) != END:
+        flaws.add("no end of the track")
+    elif at < len(body):
+        flaws.add("bytes after the end of the track")
+    found.flaws += sorted(flaws)
+    found.tracks.append(events)
+    found.bodies.append(body)
+    found.tails.append(body[at:])
+
+
+def _number(body: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for i in range(4):
+        value = value << 7 | body[at + i] & 0x7F
+        if body[at + i] < 0x80:
+            return value, at + i + 1
+    raise ValueError
+
+
+# ---------------------------------------------------------------------------------- comparison
+
+
+def differences(
+    before: OracleFile,
+    after: OracleFile,
+    track: int,
+    melody: Collection[tuple[int, int]],
+    edited: Sequence[tuple[int, int]],
+) -> list[str]:
+    """What an edit changed that it must not change, in a few words each.
+
+    `track` is the index of the melody's track, `melody` has the (onset, pitch) of the melody's notes before the edit,
+    and `edited` the (start, end) of the edited measures. All times are ticks.
+    """
+    found: list[str] = []
+    if len(before.tracks) != len(after.tracks):
+        return ["another number of tracks"]
+    if before.outside != after.outside:
+        found.append("bytes outside the tracks")
+    if before.bodies[:track] + before.bodies[track + 1 :] != after.bodies[:track] + after.bodies[track + 1 :]:
+        found.append("another track")
+    if before.tails[track] != after.tails[track]:
+        found.append("bytes after the last event")
+    if set(after.flaws) - set(before.flaws):
+        found.append(f"new flaws: {', '.join(sorted(set(after.flaws) - set(before.flaws)))}")
+    if _others(before.tracks[track]) != _others(after.tracks[track]):
+        found.append("an event that is not a note")
+    return found + _note_differences(before, after, track, melody, edited)
+
+
+def _others(events: Iterable[OracleEvent]) -> list[OracleEvent]:
+    """All events except notes. The end of the track may move, so that its tick does not count."""
+    return [OracleEvent(0, e.data) if tuple(e.data[:2]) == END else e for e in events if not e.is_note]
+
+
+def _note_differences(
+    before: OracleFile,
+    after: OracleFile,
+    track: int,
+    melody: Collection[tuple[int, int]],
+    edited: Sequence[tuple[int, int]],
+) -> list[str]:
+    old, new = Counter(before.notes(track)), Counter(after.notes(track))
+    gone, added = old - new, new - old
+    slack = before.division / 8
+    found: set[str] = set()
+
+    def inside(tick: int) -> bool:
+        return any(start - slack <= tick <= end + slack for start, end in edited)
+
+    kept = {(n.start, n.pitch, n.channel) for n in added}
+    for note in gone:
+        if (note.start, note.pitch) not in melody:
+            found.add("a note of another voice")
+        elif (note.start, note.pitch, note.channel) not in kept and not inside(note.start):
+            found.add("a note outside the edited measures is gone")
+    known = {(n.start, n.pitch, n.channel): n for n in gone}
+    for note in added:
+        twin = known.get((note.start, note.pitch, note.channel))
+        moved = (note.end, twin.end) if twin else (note.start,)
+        if not any(tick is not None and inside(tick) for tick in moved):
+            found.add("a new or moved note outside the edited measures")
+        if note.end is None:
+            found.add("a new note without an end")
+        elif note.end <= note.start:
+            found.add("a new note without a length")
+        if note.pitch > 127:
+            found.add("a pitch above 127")
+    return sorted(found)
