@@ -28,6 +28,7 @@ import json
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -203,13 +204,14 @@ def _share(title: str, part: int, whole: int) -> str:
     return f"{title:26} {part} of {whole} ({100 * part / max(1, whole):.1f}%)"
 
 
-def _table(title, outcomes, reasons) -> list[str]:  # type: ignore[no-untyped-def]
+def _table(title: str, outcomes: Sequence[Outcome], reasons: Callable[[Outcome], list[str]]) -> list[str]:
     names: dict[str, list[str]] = {}
     for one in outcomes:
         for reason in reasons(one):
             names.setdefault(reason, []).append(one.name)
     rows = sorted(names.items(), key=lambda item: -len(item[1]))
-    return ["", f"{title}:", *(f"  {len(own):4} {reason}: {', '.join(own[:SHOWN])}" for reason, own in rows)] if rows else []
+    lines = [f"  {len(own):4} {reason}: {', '.join(own[:SHOWN])}" for reason, own in rows]
+    return ["", f"{title}:", *lines] if lines else []
 
 
 if __name__ == "__main__":

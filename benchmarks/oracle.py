@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 END = (0xFF, 0x2F)
 MACBINARY = 128  # bytes of the header that old Macintosh programs put before a file
@@ -66,7 +66,7 @@ class OracleFile:
                 found.append(OracleNote(event.tick, None, event.data[1], event.channel, event.data[2]))
             elif waiting[key]:
                 i = waiting[key].pop(0)
-                found[i] = OracleNote(found[i].start, event.tick, *(found[i].pitch, found[i].channel, found[i].velocity))
+                found[i] = replace(found[i], end=event.tick)
         return found
 
     @property

@@ -19,6 +19,7 @@ import numpy as np
 from ..arrays import Row
 from ..io.notation import Measure, Part, tied
 from ..music.keys import believed_fifths, choose_shift
+from ..music.reasons import Reason
 from ..music.tokens import REST, Timed, cut, onsets
 from .corpus import Bar, Extracted, Tune, Work
 
@@ -111,12 +112,12 @@ def _cut(measure: Measure, notes: Sequence[Timed], shift: int) -> tuple[Row | No
     if not measure.signature:
         return None, NO_METER
     if measure.meter is None:
-        return None, f"unsupported meter {measure.signature}"
+        return None, f"{Reason.UNSUPPORTED} {measure.signature}"
     if not measure.complete:
         return None, INCOMPLETE if measure.length < measure.meter.quarters else OVERFULL
     piece = cut(notes, measure.start, measure.meter, shift)
     if piece.tokens is None:
-        return None, piece.reason or ""
+        return None, str(piece.reason)
     return (None, SILENT) if is_silent(piece.tokens) else (piece.tokens, "")
 
 

@@ -24,6 +24,7 @@ from ..io.notation import Part
 from ..io.quantise import melody_of
 from ..io.scores import read_parts
 from ..music.melody import Melody
+from ..music.reasons import Reason
 from .corpus import Bar, Corpus, Extracted, Work
 from .extraction import NO_NOTES, SILENT, extract_tune, is_silent, tune_of
 
@@ -138,7 +139,7 @@ def _of_melody(melody: Melody, work: Work, title: str) -> Extracted:
     skips: Counter[str] = Counter()
     for bar in melody.bars:
         if bar.tokens is None or bar.meter is None:
-            skips[(bar.reason or "").partition(" at ")[0]] += 1  # "off-grid rhythm at beat 3"
+            skips[str(bar.why if bar.reason is Reason.UNSUPPORTED else bar.reason)] += 1
         elif is_silent(bar.tokens):
             skips[SILENT] += 1
         else:

@@ -6,11 +6,12 @@ from midi_files import FOUR, row
 
 from arvae_music.arrays import Row
 from arvae_music.music.melody import Bar, Melody
+from arvae_music.music.reasons import Reason
 
 
 def melody_of(rows: list[Row | None], name: str = "tune") -> Melody:
     bars = [
-        Bar(i + 1, "4/4", 1920 * i, 1920 * (i + 1), FOUR, r, None if r is not None else "two notes at once")
+        Bar(i + 1, "4/4", 1920 * i, 1920 * (i + 1), FOUR, r, None if r is not None else Reason.TWO_AT_ONCE)
         for i, r in enumerate(rows)
     ]
     return Melody(name, tuple(bars), 0, 0)

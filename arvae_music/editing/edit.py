@@ -199,7 +199,7 @@ def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Ta
     editable = set(chosen)
     for i in chosen:
         bar = melody.bars[i]
-        reason = bar.reason
+        reason: str | None = bar.reason
         if bar.meter is not None and reason is None and bar.meter.name not in model.metadata.meters:
             reason = f"{UNKNOWN_METER} {bar.meter.name}"
         if reason is not None:

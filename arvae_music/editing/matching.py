@@ -77,7 +77,7 @@ def _check(melody: Melody, model: Model) -> None:
     if unreadable:
         numbers = ", ".join(str(bar.number) for bar in unreadable[:8]) + (", ..." if len(unreadable) > 8 else "")
         raise InputError(
-            f"measure{'s' if len(unreadable) > 1 else ''} {numbers} cannot be interpolated: {unreadable[0].reason}",
+            f"measure{'s' if len(unreadable) > 1 else ''} {numbers} cannot be interpolated: {unreadable[0].why}",
             where=melody.name,
             remedy="choose other measures with bars=...",
         )

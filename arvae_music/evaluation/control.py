@@ -38,6 +38,7 @@ from ..editing.edit import EditRequest, edit
 from ..music.attributes import evaluate_mixed
 from ..music.melody import Bar, Melody
 from ..music.meter import Meter
+from ..music.reasons import Reason
 from ..music.sliders import Change, Target
 from ..music.tokens import FIRST_PITCH, PAD, by_meter
 from ..networks.decoding import decode
@@ -136,7 +137,7 @@ def _separated(inputs: Rows) -> Melody:
     for i, row in enumerate(inputs):
         meter = Meter.from_code(int(row[0]))
         bars.append(Bar(i, meter.name, 0, 0, meter, row[1 : 1 + meter.ticks]))
-        bars.append(Bar(i, meter.name, 0, 0, reason="apart"))
+        bars.append(Bar(i, meter.name, 0, 0, reason=Reason.APART))
     return Melody("requests", tuple(bars), 0, 0)
 
 

@@ -33,6 +33,7 @@ import numpy as np
 from ..arrays import Float64s, Ints
 from ..errors import InputError
 from ..music.meter import Meter
+from ..music.reasons import Reason
 
 UNITS = 12  # per file tick
 MAX_MEASURES = 20_000  # ten hours at tempo 120; a longer file has a corrupt delta time
@@ -41,11 +42,6 @@ PICKUP_MARGIN = 1.08  # how many times the score of no pickup a pickup must reac
 LONG_PICKUP = 0.2  # share of the score that a pickup of a whole measure would lose; shorter ones in proportion
 LONGEST_AGOGIC = 2.0  # beats: the largest weight of a note in the pickup score; also the weight of the last note
 FEWEST_MEASURES = 3  # measures of the first meter that a melody needs for pickup detection
-
-PICKUP = "pickup"
-UNFINISHED = "unfinished measure"
-INCOMPLETE = "incomplete last measure"
-UNSUPPORTED = "unsupported meter"
 
 Signature = tuple[int, int, int]  # file tick, numerator, denominator
 
@@ -59,7 +55,7 @@ class Span:
     start: int
     end: int
     meter: Meter | None
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,7 @@ def spans(signatures: Sequence[Signature], tpq: int, last: int, pickup: int | No
     for i, stretch in enumerate(stretches):
         start = stretch.start
         if i == 0 and pickup:
-            found.append(Span(0, _text(stretch), 0, pickup, stretch.meter, PICKUP))
+            found.append(Span(0, _text(stretch), 0, pickup, stretch.meter, Reason.PICKUP))
             start = pickup
         if i == 0 and pickup is None and _is_short_first(stretches):
             number = 0
@@ -100,7 +96,7 @@ def spans(signatures: Sequence[Signature], tpq: int, last: int, pickup: int | No
         if stretch.end is not None and stretch.end > last:
             break
     if found[0].number == 0:
-        found[0] = replace(found[0], reason=PICKUP)
+        found[0] = replace(found[0], reason=Reason.PICKUP)
     return found
 
 
@@ -150,7 +146,7 @@ def _is_short_first(stretches: list[_Stretch]) -> bool:
 
 def _measures(stretch: _Stretch, start: int, last: int, tpq: int, number: int, name: str) -> list[Span]:
     meter, text = stretch.meter, _text(stretch)
-    reason = None if meter else f"{UNSUPPORTED} {text}"
+    reason = None if meter else Reason.UNSUPPORTED
     until = last + stretch.length if stretch.end is None else min(stretch.end, last + stretch.length)
     if (until - start) // stretch.length > MAX_MEASURES:
         raise InputError(
@@ -163,7 +159,7 @@ def _measures(stretch: _Stretch, start: int, last: int, tpq: int, number: int, n
         unfinished = stretch.end is not None and end > stretch.end + slack
         if stretch.end is not None and end > stretch.end - slack:
             end = stretch.end
-        found.append(Span(number, text, start, end, meter, reason or (UNFINISHED if unfinished else None)))
+        found.append(Span(number, text, start, end, meter, reason or (Reason.UNFINISHED if unfinished else None)))
         start, number = end, number + 1
     return found
 

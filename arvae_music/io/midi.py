@@ -30,6 +30,7 @@ from ..arrays import Row
 from ..errors import InputError
 from ..music.melody import Melody
 from ..music.meter import Meter
+from ..music.reasons import Reason
 from ..music.tokens import notes_of
 from . import voices
 from .accompaniment import Accompaniment, accompaniment_of
@@ -54,7 +55,7 @@ from .midi_events import (
     parse_track,
     split,
 )
-from .quantise import OFF_GRID, TWO_AT_ONCE, Placements, melody_of
+from .quantise import Placements, melody_of
 from .splice import splice
 from .voices import Candidate, Found
 
@@ -63,9 +64,9 @@ LARGEST_DENOMINATOR = 6  # as a power of two: a 64th
 DEFAULT_TEMPO = 120.0  # quarter notes per minute, for files without a tempo, as in the MIDI standard
 TICKS_PER_QUARTER = 480  # of new files; a multiple of 12, so that the grid is exact
 SIMPLE_CLICK, COMPOUND_CLICK = 24, 36  # MIDI clocks in a quarter and a dotted quarter, for time signature events
-_REMEDIES = {
-    TWO_AT_ONCE: "name a track that plays one note at a time with track=...",
-    OFF_GRID: "quantise it to sixteenths or triplets, or name another track with track=...",
+_REMEDIES: dict[Reason | None, str] = {
+    Reason.TWO_AT_ONCE: "name a track that plays one note at a time with track=...",
+    Reason.OFF_GRID: "quantise it to sixteenths or triplets, or name another track with track=...",
 }
 
 
@@ -239,11 +240,12 @@ def _check(melody: Melody, placements: Placements, where: str) -> None:
     """Raise InputError if no note begins in a measure with tokens."""
     if bool((placements.tick >= 0).any()):
         return
-    reasons = Counter((melody.bars[i].reason or "").partition(" at ")[0] for i in placements.measure.tolist())
-    reason, _ = reasons.most_common(1)[0]
-    first = next(bar for bar in melody.bars if (bar.reason or "").startswith(reason))
+    bars = [melody.bars[i] for i in placements.measure.tolist()]
+    reason, _ = Counter(bar.reason for bar in bars).most_common(1)[0]
+    first = next(bar for bar in bars if bar.reason is reason)
+    which = first.why if reason is Reason.UNSUPPORTED else reason
     raise InputError(
-        f"no measure fits the grid: mostly {reason}, first in measure {first.number}",
+        f"no measure fits the grid: mostly {which}, first in measure {first.number}",
         where=where,
         remedy=_REMEDIES.get(reason, "name another track with track=...; arvae_music.inspect() lists them"),
     )

@@ -39,8 +39,9 @@ from ..arrays import Float64s, Ints
 from ..music.keys import MAJOR_KEYS, choose_shift
 from ..music.melody import Bar, Melody
 from ..music.meter import TICKS_PER_BEAT
+from ..music.reasons import Reason
 from ..music.tokens import FIRST_PITCH, HOLD, LOWEST, REST, VOCABULARY
-from .barlines import INCOMPLETE, PICKUP, UNITS, Signature, Span, find_pickup, spans
+from .barlines import UNITS, Signature, Span, find_pickup, spans
 from .snapping import (
     COMPOUND,
     COMPOUND_BEAT,
@@ -63,10 +64,6 @@ REST_QUARTERS = 0.45  # quarter notes: the shortest rest in a played file, sligh
 OVERSHOOT_QUARTERS = 1 / 8  # quarter notes that a played note may sound into a rest
 LEGATO_QUARTERS = 0.5  # quarter notes: the longest legato overlap
 
-TWO_AT_ONCE = "two notes at once"
-OFF_GRID = "off-grid rhythm"
-OUT_OF_RANGE = "pitch out of range"
-
 _REST_TICKS = (np.array([0, 3, 6]), TRIPLE_TICKS, np.array([0, 2, 4, 6]))  # duple, triple, compound
 
 
@@ -86,6 +83,13 @@ class Placements:
     late: float  # file ticks
     notated: bool
     pickup: Fraction
+
+
+class Problem(NamedTuple):
+    """Why a measure passes through, and the beat (from 1) of an off-grid rhythm."""
+
+    reason: Reason
+    beat: int | None = None
 
 
 class _Notes(NamedTuple):
@@ -123,7 +127,7 @@ def melody_of(
     offset = find_pickup(start, tpq, signatures) if pickup is None else round(pickup * tpq * UNITS)
     last = max(length * UNITS, int(played.end.max(initial=0)))
     measures = spans(signatures, tpq, last, offset or (None if pickup is None else 0), name)
-    if measures[0].reason == PICKUP:
+    if measures[0].reason is Reason.PICKUP:
         offset = measures[0].end  # also if a short first signature marks the pickup
     beats = all_beats(measures, tpq)
     late, usual = lateness(start, beats)
@@ -156,7 +160,7 @@ def _trim(measures: list[Span], beats: Beats, snapped: Snapped, last: int, offse
     measures = measures[: keep + 1]
     final = measures[-1]
     if offset and final.reason is None and last < final.end - eighth:
-        measures[-1] = replace(final, reason=INCOMPLETE)
+        measures[-1] = replace(final, reason=Reason.INCOMPLETE)
     count = int(np.searchsorted(beats.span, keep, "right"))
     cells = int(beats.cell[count]) if count < len(beats.cell) else beats.cells
     start, kind, span, in_span, cell = (array[:count] for array in beats[:5])
@@ -226,21 +230,21 @@ def _reasons(
     beats: Beats,
     snapped: Snapped,
     tolerance: float,
-) -> list[str | None]:
+) -> list[Problem | None]:
     """The first reason why each measure passes through, or None for a measure that can be read."""
-    reasons = [span.reason for span in measures]
+    reasons = [None if span.reason is None else Problem(span.reason) for span in measures]
     span = snapped.span
     reach = _reach(played, chords, beats)
     for first, until in zip(span[chords].tolist(), reach.tolist(), strict=True):
         for i in range(first, until + 1):
-            reasons[i] = reasons[i] or TWO_AT_ONCE
+            reasons[i] = reasons[i] or Problem(Reason.TWO_AT_ONCE)
     gridded = beats.kind[snapped.beat] != NO_GRID
     twice = np.diff(snapped.cell, prepend=-1) == 0
     for i in np.flatnonzero(gridded & (twice | (snapped.error > tolerance))).tolist():
         beat = int(beats.in_span[snapped.beat[i]]) + 1
-        reasons[span[i]] = reasons[span[i]] or f"{OFF_GRID} at beat {beat}"
+        reasons[span[i]] = reasons[span[i]] or Problem(Reason.OFF_GRID, beat)
     for i in np.flatnonzero((token < FIRST_PITCH) | (token >= VOCABULARY)).tolist():
-        reasons[span[i]] = reasons[span[i]] or OUT_OF_RANGE
+        reasons[span[i]] = reasons[span[i]] or Problem(Reason.OUT_OF_RANGE)
     return reasons
 
 
@@ -269,18 +273,18 @@ def _reach(played: _Notes, chords: Ints, beats: Beats) -> Ints:
     return beats.span[np.maximum(beat, 0)]
 
 
-def _bars(measures: list[Span], row: Ints, reasons: list[str | None], beats: Beats) -> tuple[Bar, ...]:
+def _bars(measures: list[Span], row: Ints, reasons: list[Problem | None], beats: Beats) -> tuple[Bar, ...]:
     opening = beats.cell[beats.in_span == 0].tolist()
     tokens = row.astype(np.int16)
     bars = []
     for span, reason, cell in zip(measures, reasons, opening, strict=True):
         own = tokens[cell : cell + span.meter.ticks].copy() if reason is None and span.meter else None
         start, end = (round(at / UNITS) for at in (span.start, span.end))
-        bars.append(Bar(span.number, span.signature, start, end, span.meter, own, reason))
+        bars.append(Bar(span.number, span.signature, start, end, span.meter, own, *(reason or ())))
     return tuple(bars)
 
 
-def _places(start: Ints, reasons: list[str | None], beats: Beats, snapped: Snapped) -> tuple[Ints, Ints, Float64s]:
+def _places(start: Ints, reasons: list[Problem | None], beats: Beats, snapped: Snapped) -> tuple[Ints, Ints, Float64s]:
     """Measure, tick in the measure, and deviation in units of every note, sorted by start."""
     free = np.array([reason is not None for reason in reasons])[snapped.span]
     tick = snapped.tick + TICKS_PER_BEAT * beats.in_span[snapped.beat]

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..arrays import Row, Rows
 from .meter import Meter
+from .reasons import Reason
 from .tokens import TokenNote, notes_of, onsets
 
 
@@ -35,7 +36,8 @@ class Bar:
     end: int  # the next barline, in ticks of the file
     meter: Meter | None = None
     tokens: Row | None = None
-    reason: str | None = None
+    reason: Reason | None = None
+    beat: int | None = None  # the beat, from 1, where the reason applies, if it is only one
 
     def __post_init__(self) -> None:
         if (self.tokens is None) != (self.reason is not None):
@@ -51,8 +53,16 @@ class Bar:
         numerator, _, denominator = self.signature.partition("/")
         return Fraction(4 * int(numerator), int(denominator))
 
+    @property
+    def why(self) -> str | None:
+        """The reason with its details: "off-grid rhythm at beat 3", "unsupported meter 7/8"."""
+        if self.reason is None:
+            return None
+        detail = f" at beat {self.beat}" if self.beat is not None else ""
+        return f"{self.reason}{f' {self.signature}' if self.reason is Reason.UNSUPPORTED else detail}"
+
     def __repr__(self) -> str:
-        content = self.reason if self.tokens is None else f"{int(onsets(self.tokens).sum())} notes start"
+        content = self.why if self.tokens is None else f"{int(onsets(self.tokens).sum())} notes start"
         return f"<Bar {self.number}, {self.signature}: {content}>"
 
 
@@ -109,6 +119,6 @@ class Melody:
         bars = list(self.bars)
         for i, row in changed.items():
             if bars[i].tokens is None:
-                raise ValueError(f"bar {bars[i].number} has no tokens ({bars[i].reason}) and cannot be changed")
+                raise ValueError(f"bar {bars[i].number} has no tokens ({bars[i].why}) and cannot be changed")
             bars[i] = replace(bars[i], tokens=row)
         return replace(self, bars=tuple(bars))

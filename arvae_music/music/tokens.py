@@ -24,6 +24,7 @@ import numpy as np
 
 from ..arrays import Array, Ints, Mask, Row, Rows
 from .meter import Meter
+from .reasons import Reason
 
 HOLD = 0
 REST = 1
@@ -87,7 +88,7 @@ class Cut:
     """What `cut` made of a measure: its (meter.ticks,) tokens, or None and the reason."""
 
     tokens: Row | None
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 def cut(notes: Sequence[Timed], start: Fraction, meter: Meter, shift: int) -> Cut:
@@ -97,8 +98,8 @@ def cut(notes: Sequence[Timed], start: Fraction, meter: Meter, shift: int) -> Cu
     part that covers the measure. `shift` is added to every pitch. Starts and ends must lie exactly on the grid, so
     MIDI files are quantised first. Overlapping notes count as a chord, so the caller trims legato first.
 
-    The result has a reason instead of tokens for "two notes at once", an "off-grid rhythm" (also a note without
-    length), and a "pitch out of range".
+    The result has a reason instead of tokens for two notes at once, an off-grid rhythm (also a note without length),
+    and a pitch out of range.
     """
     end = start + meter.quarters
     row: list[int] = [HOLD] * meter.ticks
@@ -110,19 +111,19 @@ def cut(notes: Sequence[Timed], start: Fraction, meter: Meter, shift: int) -> Cu
         if note.end <= start and note.start < start:
             continue
         if note.end <= note.start:  # it fills no tick: the REST after it would overwrite it
-            return Cut(None, "off-grid rhythm")
+            return Cut(None, Reason.OFF_GRID)
         if note.start < previous_end and previous_end > start:
-            return Cut(None, "two notes at once")
+            return Cut(None, Reason.TWO_AT_ONCE)
         if note.start > silent_from and not _place(row, meter, silent_from - start, REST):
-            return Cut(None, "off-grid rhythm")
+            return Cut(None, Reason.OFF_GRID)
         if note.start >= start:
             if not LOWEST <= note.pitch + shift <= HIGHEST:
-                return Cut(None, "pitch out of range")
+                return Cut(None, Reason.OUT_OF_RANGE)
             if not _place(row, meter, note.start - start, token_of(note.pitch + shift)):
-                return Cut(None, "off-grid rhythm")
+                return Cut(None, Reason.OFF_GRID)
         silent_from = previous_end = note.end
     if silent_from < end and not _place(row, meter, silent_from - start, REST):
-        return Cut(None, "off-grid rhythm")
+        return Cut(None, Reason.OFF_GRID)
     return Cut(np.array(row, dtype=np.int16))
 
 

@@ -271,8 +271,8 @@ class _Stave:
         bar = self.melody.bars[index]
         start, end = self.starts[index - self.first : index - self.first + 2]
         x = self.x(start)
-        if bar.reason is not None:
-            self._draw_untouched(x, self.x(end), bar.reason)
+        if bar.why is not None:
+            self._draw_untouched(x, self.x(end), bar.why)
         elif bar.meter is not None:
             for beat in range(1, bar.meter.beats):
                 at = self.x(start + beat * bar.meter.beat_quarters)

@@ -310,7 +310,7 @@ def bars(melody: Melody, specs: Sequence[AttributeSpec]) -> list[dict[str, Any]]
             "notes": names[i],
             "tokens": bar.tokens,
             "attributes": values.get(i),
-            "reason": bar.reason,
+            "reason": bar.why,
         }
         for i, bar in enumerate(melody.bars)
     ]

@@ -21,6 +21,7 @@ from arvae_music.library import Model
 from arvae_music.music.attributes import AttributeSpec
 from arvae_music.music.melody import Bar, Melody
 from arvae_music.music.meter import Meter
+from arvae_music.music.reasons import Reason
 from arvae_music.music.sliders import Unit
 from arvae_music.music.tokens import HOLD, REST, pitch_of, token_of
 from arvae_music.vae.scales import NOT_CARRIED
@@ -60,7 +61,7 @@ def melody_of(*rows: Row | None) -> Melody:
     for n, tokens in enumerate(rows, 1):
         place = (n, "4/4", 1920 * (n - 1), 1920 * n)
         meter = None if tokens is None else Meter(len(tokens) // 6)
-        bars.append(Bar(*place, meter, tokens, "two notes at once" if tokens is None else None))
+        bars.append(Bar(*place, meter, tokens, Reason.TWO_AT_ONCE if tokens is None else None))
     return Melody("made", tuple(bars), 0, 0)
 
 

@@ -25,6 +25,7 @@ from arvae_music.music.attributes import evaluate
 from arvae_music.music.keys import in_key
 from arvae_music.music.melody import Bar, Melody
 from arvae_music.music.meter import Meter
+from arvae_music.music.reasons import Reason
 from arvae_music.music.sliders import numbers_in
 from arvae_music.music.tokens import HOLD, REST, onsets
 
@@ -41,7 +42,7 @@ def model(tiny_model_path: Path) -> Model:
 
 def melody_of(rows: list[Row | None], name: str = "a", meter: Meter = FOUR, first: int = 1, fifths: int = 0) -> Melody:
     bars = [
-        Bar(first + i, meter.name, 0, 0, meter, r, None if r is not None else "two notes at once")
+        Bar(first + i, meter.name, 0, 0, meter, r, None if r is not None else Reason.TWO_AT_ONCE)
         for i, r in enumerate(rows)
     ]
     return Melody(name, tuple(bars), -7 * fifths % 12, fifths)

@@ -22,8 +22,8 @@ from arvae_music.arrays import Row
 from arvae_music.errors import InputError
 from arvae_music.io.midi import Song, new_midi
 from arvae_music.io.midi_events import END_OF_TRACK, encode_track, parse_track, split
-from arvae_music.io.quantise import TWO_AT_ONCE
 from arvae_music.music.meter import Meter
+from arvae_music.music.reasons import Reason
 from arvae_music.music.tokens import HOLD, REST, notes_of
 
 CHOICE = {"type_0": {"channel": 1}}  # where the test, not the rule, names the melody
@@ -92,7 +92,7 @@ def test_known_hard_files_give_the_tune_and_come_back_unchanged(name: str) -> No
     song = read(data, name)
     expected = heard(TUNE, 0)
     if name == "chord_in_the_middle":
-        assert song.melody.bars[2].reason == TWO_AT_ONCE
+        assert song.melody.bars[2].reason is Reason.TWO_AT_ONCE
         expected[2] = None
     assert heard(song.melody.rows, song.melody.shift)[: len(TUNE)] == expected
     assert song.write(song.melody.rows) == data

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from midi_files import FOUR, exact, heard, row
 
 from arvae_music.errors import InputError
-from arvae_music.io.quantise import OFF_GRID, OUT_OF_RANGE, TWO_AT_ONCE, Placements, melody_of
+from arvae_music.io.quantise import Placements, melody_of
 from arvae_music.music.melody import Melody
 from arvae_music.music.meter import Meter, all_meters
+from arvae_music.music.reasons import Reason
 from arvae_music.music.tokens import Timed, cut, onsets
 
 TPQ = 480
@@ -51,7 +52,7 @@ def sounding(found: Melody) -> list[list[int] | None]:
 
 
 def reasons(found: Melody) -> list[str | None]:
-    return [bar.reason for bar in found.bars]
+    return [bar.why for bar in found.bars]
 
 
 def even(count: int, step: float = 1.0, start: float = 0.0) -> list[tuple[float, float, int]]:
@@ -201,7 +202,7 @@ def test_legato_is_no_chord() -> None:
 def test_two_notes_at_once() -> None:
     """In every measure that they sound together in, and no other."""
     found, placements = melody([*even(16), (5, 9, 40)], length=16)
-    assert reasons(found) == [None, TWO_AT_ONCE, TWO_AT_ONCE, None]
+    assert reasons(found) == [None, Reason.TWO_AT_ONCE, Reason.TWO_AT_ONCE, None]
     assert placements.tick[:4].tolist() == [0, 6, 12, 18]
     assert placements.tick[4:12].tolist() == [-1] * 8
 
@@ -209,21 +210,21 @@ def test_two_notes_at_once() -> None:
 def test_rhythms_off_the_grid_name_the_beat() -> None:
     thirty_seconds = even(8, 0.125, 2)
     found, _ = melody([*even(2), *thirty_seconds, (3, 4, 60), *even(4, 1, 4)], length=8)
-    assert reasons(found) == [f"{OFF_GRID} at beat 3", None]
+    assert reasons(found) == [f"{Reason.OFF_GRID} at beat 3", None]
     quintuplets = [*even(4), *even(5, 0.2, 4), *even(3, 1, 5)]
-    assert reasons(melody(quintuplets)[0]) == [None, f"{OFF_GRID} at beat 1"]
+    assert reasons(melody(quintuplets)[0]) == [None, f"{Reason.OFF_GRID} at beat 1"]
     grace = [*even(4), (4, 4.05, 71), (4.05, 5, 72), *even(3, 1, 5)]
-    assert reasons(melody(grace)[0]) == [None, f"{OFF_GRID} at beat 1"]
+    assert reasons(melody(grace)[0]) == [None, f"{Reason.OFF_GRID} at beat 1"]
 
 
 def test_pitches_out_of_range() -> None:
     found, _ = melody([*even(8), (8, 12, 110)], length=12)
-    assert reasons(found) == [None, None, OUT_OF_RANGE]
+    assert reasons(found) == [None, None, Reason.OUT_OF_RANGE]
 
 
 def test_a_note_that_rings_from_a_chord_is_held() -> None:
     found, _ = melody([(0, 5, 72), (0, 1, 60), (5, 8, 71)])
-    assert reasons(found) == [TWO_AT_ONCE, None]
+    assert reasons(found) == [Reason.TWO_AT_ONCE, None]
     assert sounding(found)[1] == heard([row(FOUR, t6=71)], 0)[0]
 
 

@@ -49,7 +49,7 @@ def test_an_abc_tune_has_its_measures_pickup_and_key() -> None:
     ]
     assert heard(song.melody.rows, song.melody.shift)[:3] == heard(expected, 0)
     assert (song.melody.fifths, song.melody.key_origin) == (2, "key signature")
-    reasons = [bar.reason for bar in song.melody.bars]
+    reasons = [bar.why for bar in song.melody.bars]
     assert reasons[0] == "pickup"
     assert reasons[3] is not None  # a triplet of eighths in 6/8
     assert reasons[3].startswith("off-grid rhythm")
@@ -118,11 +118,11 @@ def test_a_measure_that_a_repeat_parts_is_one_and_a_short_one_passes() -> None:
     short = "X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GAB|cBAG|C4|]\n"
     bars = read_any(short.encode()).melody.bars
     assert [(b.start // 5040, b.end // 5040) for b in bars] == [(0, 4), (4, 7), (7, 11), (11, 15)]
-    assert [b.reason for b in bars] == [None, "unfinished measure", None, None]
+    assert [b.why for b in bars] == [None, "unfinished measure", None, None]
     long = "X:1\nM:3/4\nL:1/4\nK:C\nCDE|GABccBA|cBA|C3|]\n"
     bars = read_any(long.encode()).melody.bars
     assert [b.start // 5040 for b in bars] == [0, 3, 10, 13]
-    assert [b.reason for b in bars] == [None, "unsupported meter 7/4", None, None]
+    assert [b.why for b in bars] == [None, "unsupported meter 7/4", None, None]
 
 
 def test_accidentals_hold_to_the_barline_and_over_ties() -> None:

@@ -11,6 +11,7 @@ import pytest
 import arvae_music
 from arvae_music.errors import UsageError
 from arvae_music.music.meter import Meter
+from arvae_music.music.reasons import Reason
 from arvae_music.music.tokens import HOLD
 
 ODE = Path(arvae_music.__file__).parent / "data" / "ode_to_joy.mid"
@@ -92,7 +93,7 @@ def test_points_of_another_size_or_melody(model, song):
 
 def test_what_cannot_be_read_is_left_out(model, song):
     bars = list(song.melody.bars)
-    bars[1] = replace(bars[1], tokens=None, reason="two notes at once")
+    bars[1] = replace(bars[1], tokens=None, reason=Reason.TWO_AT_ONCE)
     broken = replace(song.melody, bars=tuple(bars))
     latents = model.encode(broken)
     assert latents.measures.tolist() == [0, *range(2, 16)]

@@ -13,6 +13,7 @@ from arvae_music.arrays import Row
 from arvae_music.music import keys
 from arvae_music.music.melody import Bar, Melody
 from arvae_music.music.meter import Meter
+from arvae_music.music.reasons import Reason
 from arvae_music.music.tokens import REST, token_of
 from arvae_music.reports import piano_roll as rolls
 
@@ -120,7 +121,7 @@ def test_a_narrow_pickup_has_a_name_and_a_tip_and_no_words_that_run_over() -> No
 
 def test_an_untouched_measure_says_why() -> None:
     tune = melody(QUARTERS)
-    seven = Bar(2, "7/8", 0, 1, None, None, "unsupported meter")
+    seven = Bar(2, "7/8", 0, 1, None, None, Reason.UNSUPPORTED)
     tune = replace(tune, bars=(*tune.bars, seven))
     assert "unsupported meter" in rolls.svg(tune, tune)
 
