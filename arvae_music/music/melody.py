@@ -62,7 +62,7 @@ class Bar:
         return f"{self.reason}{f' {self.signature}' if self.reason is Reason.UNSUPPORTED else detail}"
 
     def __repr__(self) -> str:
-        content = self.why if self.tokens is None else f"{int(onsets(self.tokens).sum())} notes start"
+        content = self.reason if self.tokens is None else f"{int(onsets(self.tokens).sum())} notes start"
         return f"<Bar {self.number}, {self.signature}: {content}>"
 
 
