@@ -56,7 +56,7 @@ from .midi_events import (
     split,
 )
 from .quantise import Placements, melody_of
-from .splice import splice
+from .splice import Line, splice
 from .voices import Candidate, Found
 
 INDEPENDENT_TRACKS = 2  # the file type
@@ -192,7 +192,8 @@ class Song:
 
         Raises ValueError if a measure without tokens has a row, or a measure with tokens has none.
         """
-        track = splice(self._track, self._notes, self.melody, self.placements, rows, self.ticks_per_quarter)
+        line = Line(self._notes, self.melody, self.placements)
+        track = splice(self._track, [(line, rows)], (), self.ticks_per_quarter)
         if track is None:
             return self._split.data
         return self._split.with_track(self.found.track - 1, encode_track(track))

@@ -26,12 +26,21 @@ A note may ring from a measure that passes through into the next. If the new row
 HOLD, the note ends on the barline. Notes of one pitch never overlap. A new overlap of two pitches is cut to a length
 that `quantise` reads as legato. At equal ticks note-offs come first and note-ons last. The end of the track moves if a
 note lasts longer.
+
+A track may hold other notes than the melody's, on the same channel. They stay. A synthesiser cannot strike a pitch that
+sounds already on a channel, so a new note ends where another note of its pitch begins. Where another note of its pitch
+sounds already, the new note is left out, and the other note stands for it. A track may also hold several lines that are
+edited together, such as a melody in octaves (see `doubles`).
+
+The notes of a line may lie on several channels, as those of an MPE controller or the strings of a guitar do. A note
+that only changes its pitch keeps its channel. A new note takes the channel of the note before it.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -48,8 +57,18 @@ LONGEST_CUT = 0.35  # quarter notes; below an eighth minus quantise.OVERSHOOT_QU
 SHORTEST_SHARE = 0.1  # the least share of its nominal length that a played note keeps
 RELEASE = 64  # velocity of a note-off without a neighbour
 LEGATO_LEFT = 0.9  # how much of the longest legato overlap of `quantise` may remain
+SHORTEST_QUARTERS = 1 / 12  # a new note that another note leaves less room than this is not written
 
 Place = tuple[int, int]  # measure, tick
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of one track as the file plays it: its notes, its measures, and the place of each note in them."""
+
+    notes: Sequence[FileNote]
+    melody: Melody
+    placements: Placements
 
 
 @dataclass(frozen=True)
@@ -60,6 +79,7 @@ class _Sound:
     end: int
     pitch: int
     velocity: int
+    channel: int  # 0 to 15
     note: int | None = None
     ends_anew: bool = False
 
@@ -70,26 +90,79 @@ class _Sound:
 
 def splice(
     track: Track,
-    notes: Sequence[FileNote],
-    melody: Melody,
-    placements: Placements,
-    rows: Sequence[Row | None],
+    lines: Sequence[tuple[Line, Sequence[Row | None]]],
+    held: Iterable[FileNote],
     ticks_per_quarter: int,
 ) -> Track | None:
-    """The track with the notes of `rows` in place of the melody's notes, or None if no note differs.
+    """The track with the notes of the rows in place of each line's notes, or None if no note differs.
 
-    `notes` are the melody's notes in the track, and `placements` has their positions. Raises ValueError for rows that
-    do not fit the melody's measures.
+    `held` are other notes, which stay, on the channels of the lines. Raises ValueError for rows that do not fit the
+    measures of their line.
     """
-    _validate(melody, rows)
-    manner = _Manner(notes, melody, placements, ticks_per_quarter)
-    sounds = [manner.sound(note) for note in notes_of(rows, melody.shift)]
-    sounds += _untouchable(notes, melody, placements, rows, manner)
-    sounds = _separate(sorted(sounds, key=lambda s: (s.start, s.pitch)), placements, ticks_per_quarter)
-    gone = set(range(len(notes))) - {sound.note for sound in sounds}
-    if not gone and not any(sound.changed for sound in sounds):
+    edits: list[_Edit] = []
+    for line, rows in lines:
+        _validate(line.melody, rows)
+        manner = _Manner(line, ticks_per_quarter)
+        sounds = [manner.sound(note) for note in notes_of(rows, line.melody.shift)]
+        sounds += _untouchable(line, rows, manner)
+        sounds = _separate(sorted(sounds, key=lambda s: (s.start, s.pitch)), line.placements, ticks_per_quarter)
+        edits.append(_Edit(line.notes, sounds, manner))
+    busy = _Busy([*held, *(sound for edit in edits for sound in edit.sounds if not sound.changed)])
+    shortest = SHORTEST_QUARTERS * ticks_per_quarter
+    edits = [replace(edit, sounds=busy.with_room(edit.sounds, shortest)) for edit in edits]
+    if not any(edit.differs for edit in edits):
         return None
-    return Track(_rebuild(track.events, notes, sounds, gone, manner), track.tail)
+    return Track(_rebuild(track.events, edits), track.tail)
+
+
+class _Busy:
+    """When each pitch of each channel is sounded by notes that stay, or by new notes before."""
+
+    def __init__(self, notes: Iterable[FileNote | _Sound]) -> None:
+        self.spans: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)  # (channel, pitch) -> start, end
+        for note in notes:
+            self.spans[note.channel, note.pitch].append((note.start, note.end))
+        for spans in self.spans.values():
+            spans.sort()
+
+    def with_room(self, sounds: Sequence[_Sound], shortest: float) -> list[_Sound]:
+        """The sounds of a line. Changed ones are cut or left out where their pitch is sounded already."""
+        kept: list[_Sound] = []
+        for sound in sounds:
+            fitted = self._fitted(sound, shortest) if sound.changed else sound
+            if fitted is not None:
+                kept.append(fitted)
+        return kept
+
+    def _fitted(self, sound: _Sound, shortest: float) -> _Sound | None:
+        spans = self.spans[sound.channel, sound.pitch]
+        after = bisect_right(spans, (sound.start, sound.end))
+        free = all(end <= sound.start for _, end in spans[:after])
+        end = min(sound.end, spans[after][0]) if after < len(spans) else sound.end
+        if sound.note is None and (not free or end - sound.start < min(shortest, sound.end - sound.start)):
+            return None
+        if end < sound.end:
+            sound = replace(sound, end=max(end, sound.start + 1), ends_anew=True)
+        spans.insert(after, (sound.start, sound.end))
+        return sound
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """The new notes of one line, beside the old ones."""
+
+    notes: Sequence[FileNote]
+    sounds: Sequence[_Sound]
+    manner: _Manner
+
+    @property
+    def gone(self) -> set[int]:
+        """The indices of the notes that are removed."""
+        return set(range(len(self.notes))) - {sound.note for sound in self.sounds if sound.note is not None}
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.gone) or any(sound.changed for sound in self.sounds)
 
 
 def _validate(melody: Melody, rows: Sequence[Row | None]) -> None:
@@ -105,14 +178,14 @@ def _validate(melody: Melody, rows: Sequence[Row | None]) -> None:
 class _Manner:
     """How the melody is played. New notes take their timing, length and velocity from it."""
 
-    def __init__(
-        self, notes: Sequence[FileNote], melody: Melody, placements: Placements, ticks_per_quarter: int
-    ) -> None:
+    def __init__(self, line: Line, ticks_per_quarter: int) -> None:
+        notes, melody, placements = line.notes, line.melody, line.placements
         self.notes = notes
         self.bars = melody.bars
         self.tpq = ticks_per_quarter
         meters = {bar.meter for bar in melody.bars if bar.meter is not None}
         self.ticks = {meter: [float(at * ticks_per_quarter) for at in meter.tick_quarters] for meter in meters}
+        self.starts = [note.start for note in notes]
         self.late = placements.late
         self.notated = placements.notated
         at = enumerate(zip(placements.measure.tolist(), placements.tick.tolist(), strict=True))
@@ -146,7 +219,8 @@ class _Manner:
             at = self.place(*place)
             start = max(0, round(at + self._deviation(at)))
             velocity = round(float(np.interp(at, self.places, self.velocities)))
-            return _Sound(start, self.end(start, until, self._share(at)), note.pitch, velocity)
+            channel = self.notes[max(bisect_right(self.starts, start) - 1, 0)].channel
+            return _Sound(start, self.end(start, until, self._share(at)), note.pitch, velocity, channel)
         before, index = self.before[place]
         original = self.notes[index]
         end = original.end
@@ -154,7 +228,8 @@ class _Manner:
             moved = self.end(original.start, until, self._share(self.place(*place)))
             end = moved if abs(moved - end) > self._slack() else end
         kept = index if before.pitch == note.pitch else None
-        return _Sound(original.start, end, note.pitch, original.velocity, kept, end != original.end)
+        anew = end != original.end
+        return _Sound(original.start, end, note.pitch, original.velocity, original.channel, kept, anew)
 
     def _share(self, at: float) -> float:
         """The share of its nominal length that a note at `at` is played."""
@@ -184,18 +259,14 @@ class _Manner:
         return min(near, key=lambda one: (abs(one[0] - start), one[1]))[1] if near else None
 
 
-def _untouchable(
-    notes: Sequence[FileNote],
-    melody: Melody,
-    placements: Placements,
-    rows: Sequence[Row | None],
-    manner: _Manner,
-) -> list[_Sound]:
+def _untouchable(line: Line, rows: Sequence[Row | None], manner: _Manner) -> list[_Sound]:
     """The notes that begin in measures that pass through. They stay, but may have to end earlier in the next one."""
+    notes, placements = line.notes, line.placements
     own = np.flatnonzero(placements.tick < 0).tolist()
-    sounds = {i: _Sound(notes[i].start, notes[i].end, notes[i].pitch, notes[i].velocity, i) for i in own}
+    at = ((i, notes[i]) for i in own)
+    sounds = {i: _Sound(note.start, note.end, note.pitch, note.velocity, note.channel, i) for i, note in at}
     after = _ringing(rows)
-    for measure, until in _ringing(melody.rows).items():
+    for measure, until in _ringing(line.melody.rows).items():
         new = after.get(measure, (measure, 0))
         if new == until:
             continue
@@ -237,27 +308,22 @@ def _separate(sounds: list[_Sound], placements: Placements, ticks_per_quarter: i
     return apart
 
 
-def _rebuild(
-    events: Sequence[Event],
-    notes: Sequence[FileNote],
-    sounds: Sequence[_Sound],
-    gone: set[int],
-    manner: _Manner,
-) -> list[Event]:
+def _rebuild(events: Sequence[Event], edits: Sequence[_Edit]) -> list[Event]:
     """The track's events, without those of removed notes and with those of new and changed ones."""
-    dropped = {event for i in gone for event in (notes[i].on, notes[i].off)}
+    dropped = {event for edit in edits for i in edit.gone for event in (edit.notes[i].on, edit.notes[i].off)}
     offs, ons = [], []
     running = any(event.running for event in events)
-    channel = notes[0].channel
-    for sound in sounds:
-        if sound.note is not None and sound.ends_anew:
-            dropped.add(notes[sound.note].off)
-        if sound.note is None:
-            on = bytes([NOTE_ON | channel, sound.pitch, sound.velocity])
-            ons.append(Event(sound.start, on, running))
-        if sound.changed:
-            model = manner.release(sound.start) if sound.note is None else notes[sound.note].off
-            offs.append(_note_off(sound, channel, events[model] if model is not None else None, running))
+    for edit in edits:
+        for sound in edit.sounds:
+            old = None if sound.note is None else edit.notes[sound.note].off
+            if sound.note is not None and sound.ends_anew:
+                dropped.add(old)
+            if sound.note is None:
+                on = bytes([NOTE_ON | sound.channel, sound.pitch, sound.velocity])
+                ons.append(Event(sound.start, on, running))
+            if sound.changed:
+                model = edit.manner.release(sound.start) if sound.note is None else old
+                offs.append(_note_off(sound, events[model] if model is not None else None, running))
     kept = [event for i, event in enumerate(events) if i not in dropped]
     has_end = bool(kept) and kept[-1].meta(END_OF_TRACK) is not None
     end = kept.pop() if has_end else meta(events[-1].tick, END_OF_TRACK, b"")
@@ -267,6 +333,6 @@ def _rebuild(
     return [*merged, end._replace(tick=max(end.tick, last))]
 
 
-def _note_off(sound: _Sound, channel: int, model: Event | None, running: bool) -> Event:
+def _note_off(sound: _Sound, model: Event | None, running: bool) -> Event:
     data = model.data if model is not None else bytes([NOTE_OFF, 0, RELEASE])
-    return Event(sound.end, bytes([data[0] & 0xF0 | channel, sound.pitch, data[2]]), running)
+    return Event(sound.end, bytes([data[0] & 0xF0 | sound.channel, sound.pitch, data[2]]), running)
