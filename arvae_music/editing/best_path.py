@@ -86,9 +86,11 @@ def transition(before: Choice, after: Choice, prices: Prices = EDIT) -> Floats:
     return result
 
 
-def joins(choices: Sequence[Choice | None]) -> list[Floats | None]:
+def joins(choices: Sequence[Choice | None], prices: Prices = EDIT) -> list[Floats | None]:
     """The costs of all barlines. Pass them to `best_path` to solve several times with different costs of candidates."""
-    return [transition(a, b) if a is not None and b is not None else None for a, b in itertools.pairwise(choices)]
+    return [
+        transition(a, b, prices) if a is not None and b is not None else None for a, b in itertools.pairwise(choices)
+    ]
 
 
 def best_path(choices: Sequence[Choice | None], steps: Sequence[Floats | None] | None = None) -> list[int]:

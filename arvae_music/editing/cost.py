@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ..arrays import Floats, Ints, Mask, Rows
 from ..music.attributes import AttributeSpec, evaluate, syncopation
 from ..music.meter import Meter
+from ..music.tokens import HOLD
 from ..networks.model import Model, misses
 from .locks import Locks
 from .taste import SHARP_LEAP, largest_leap, mixed_beats
@@ -41,6 +42,9 @@ class Prices:
     tick: float = 4.5  # per tick whose token changes
     semitone: float = 0.02  # per semitone by which a note's pitch moves
     tie: float = 4.0  # for a tie into the measure that is broken or made
+    # likeness to the original (likeness.py)
+    curve: float = 0.0  # per octave by which the pitch curve moves on a strong beat
+    dropped: float = 0.0  # per onset on a strong beat that is gone
     # how natural the measure sounds
     nat: float = 0.2  # per nat by which the measure becomes more surprising
     outside: float = 20.0  # per new note that does not fit the measure, see taste.fitting
@@ -71,6 +75,10 @@ class Prices:
 
 
 EDIT = Prices()
+COMPOSED = Prices(
+    drift=0.5, tick=0.0, semitone=0.0, tie=1.0, curve=3.0, dropped=2.0, nat=1.0, outside=0.0, rest=0.0, leap=0.0,
+    mixed_beats=0.0, repeat=0.0, broken_tie=0.0, new_tie=0.0, moved_tie=0.0, wide_barline=0.25, struck_again=0.3,
+)  # of a model in context, whose nats say what sounds natural  # fmt: skip
 VARIATION = Prices(miss=30.0, nat=0.15, mixed_beats=4.0)  # for the exploration, which may pass through misses
 INTERPOLATION = Prices(miss=6.0, mixed_beats=4.0)  # a miss costs little: the line between the ends is only a guide
 
@@ -84,6 +92,12 @@ class Problem:
     wanted: Floats  # (g, k) raw values; NaN where nothing is requested
     tie: npt.NDArray[np.int8]  # (g,) see ties.tie_of
     ending: Ints  # (g,) see ties.ending_of
+    entering: Ints | None = None  # (g,) the token that sounds when the measure begins; None if it is not known
+    fixed: Mask | None = None  # (g, t) ticks whose token must stay
+
+    @property
+    def entering_tokens(self) -> Ints:
+        return np.full(len(self.rows), HOLD) if self.entering is None else self.entering
 
 
 @dataclass(frozen=True)

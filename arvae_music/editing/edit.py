@@ -26,23 +26,19 @@ from typing import Literal
 
 import numpy as np
 
-from ..arrays import Floats, Ints, Mask, Row, Rows
+from ..arrays import Floats, Mask, Row
 from ..errors import InputError, UsageError
 from ..music.attributes import evaluate, evaluate_bars
-from ..music.keys import compass_of
 from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.sliders import Target, selected
 from ..music.tokens import HOLD, REST, ends_in, onsets
-from ..networks.decoding import decode, gumbel
-from ..networks.model import ROUNDING, Model
+from ..networks.decoding import decode
+from ..networks.model import Model
 from ..vae.scales import NOT_CARRIED
-from .best_path import best_path, choices_of
-from .candidates import Pool
-from .cost import Judge, Problem, judge_of
-from .locks import Locks, expect_room
-from .search import Search
-from .ties import EditableMeasure, bound_together, ending_of, find_each, tie_of
+from . import guided
+from .locks import expect_room
+from .ties import EditableMeasure, ending_of, tie_of
 
 Mode = Literal["guided", "latent"]
 
@@ -50,10 +46,6 @@ DIGITS = 9  # decimals that reports keep; further decimals are rounding noise
 PROPOSALS = 64  # decoded candidates of each measure
 SILENT = "empty measures"  # why a measure is skipped
 UNKNOWN_METER = "meter not supported by the model:"  # another reason, with the meter
-CHUNK = 64  # measures searched at a time: memory stays flat however long the melody is
-OVERSHOOTS = (0.7, 1.0, 1.4, 2.0)  # factors of the requested step of the latent code
-BONUSES = (1.0, 2.5, 4.0, 6.0)  # added to the logit of the original's token
-TEMPERATURES = (0.0, 0.5, 0.8, 1.1)  # of the sampling
 
 
 @dataclass(frozen=True)
@@ -67,6 +59,7 @@ class EditRequest:
     strength: float = 1.0  # largest share of a measure that may change
     proposals: int = PROPOSALS
     seed: int = 0
+    free_ends: bool = False  # whether the ends of phrases may change like other notes, see phrases.py
 
     def __post_init__(self) -> None:
         both = sorted(self.keep & set(self.targets))
@@ -156,7 +149,10 @@ def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
     model = model.restricted({*model.metadata.carried, *(scale.name for scale in named)})
     tasks, skipped = _tasks(melody, request, model)
     measures = [task.measure for task in tasks if task.open]
-    rows = _latent(measures, model) if request.mode == "latent" else _guided(melody, measures, request, model)
+    if request.mode == "latent":
+        rows = _latent(measures, model)
+    else:
+        rows = guided.found(guided.setting_of(melody, request, model), measures)
     differ = [measure for measure in measures if not np.array_equal(rows[measure.index], measure.row)]
     changed = melody.with_rows({measure.index: rows[measure.index] for measure in differ})
     values = evaluate_bars(model.specs, changed, [task.measure.index for task in tasks])
@@ -282,53 +278,6 @@ def _joined(row: Row, measure: EditableMeasure) -> Row:
     return row
 
 
-# ------------------------------------------------------------------------------------ guided
-
-
-def _guided(melody: Melody, measures: Sequence[EditableMeasure], request: EditRequest, model: Model) -> dict[int, Row]:
-    locks = Locks(request.locks, *compass_of(melody.rows))
-    kept = np.array([name in request.keep for name in model.metadata.names], dtype=np.bool_)
-
-    def search(some: Sequence[EditableMeasure], meter: Meter, _start: int) -> list[Pool]:
-        judge = judge_of(model, meter, locks, request.strength)
-        # Kept attributes get no tolerance: a rhythm that differs by half a grain is a different rhythm.
-        judge = replace(judge, tolerance=np.where(kept, ROUNDING, judge.tolerance))
-        pools = _searched(some, judge, request, model)
-        if not kept.any():
-            return pools
-        # Where no candidate meets the whole request, a second search drops candidates that change a kept attribute.
-        strict = replace(judge, kept=kept)
-        missed = [g for g, pool in enumerate(pools) if not pool.hit.any()]
-        again = _searched([some[g] for g in missed], strict, request, model) if missed else []
-        for g, pool in zip(missed, again, strict=True):
-            pools[g] = pool
-        return [pool.take(strict.keeps(pool.values, measure.goal)) for measure, pool in zip(some, pools, strict=True)]
-
-    measures = bound_together(measures) if request.form else measures
-    choices = choices_of(melody.rows, measures, find_each(measures, CHUNK, search), request.form)
-    path = best_path(choices)
-    indices = (measure.index for measure in measures)
-    return {i: choice.rows[path[i]] for i in indices if (choice := choices[i]) is not None}
-
-
-def _searched(measures: Sequence[EditableMeasure], judge: Judge, request: EditRequest, model: Model) -> list[Pool]:
-    """The best candidates of each measure. All measures have one meter."""
-    meter = measures[0].meter
-    problem = Problem(
-        meter,
-        np.stack([measure.row for measure in measures]),
-        np.stack([measure.goal for measure in measures]),
-        np.array([measure.tie for measure in measures], dtype=np.int8),
-        np.array([measure.ending for measure in measures]),
-    )
-    search = Search(problem, judge, model.runtime)
-    if request.proposals:
-        before = search.original
-        search.add(*propose(problem.rows, before, problem.wanted, meter, request.proposals, request.seed, model))
-    pool = search.run()
-    return [pool.take(pool.group == g) for g in range(len(measures))]
-
-
 def expect_editable(result: EditResult, where: str) -> None:
     """Raises InputError, with the reasons, if none of the selected measures can be edited. `where` names the file."""
     if result.bars or set(result.skipped) <= {SILENT}:
@@ -340,33 +289,3 @@ def expect_editable(result: EditResult, where: str) -> None:
         where=where,
         remedy="train a model that knows the meter: arvae train" if unknown else "select others with bars=...",
     )
-
-
-def propose(
-    rows: Rows,
-    before: Floats,
-    wanted: Floats,
-    meter: Meter,
-    count: int,
-    seed: int,
-    model: Model,
-) -> tuple[Ints, Rows]:
-    """(m, t) measures -> (m * count,) which measure each proposal is for, and (m * count, t) the proposals.
-
-    Each measure gets `count` decodes. They run through all combinations of an overshoot (a factor of the requested step
-    of the latent code), a bonus for the original's tokens and a temperature.
-    """
-    number = np.arange(count)
-    overshoot = np.tile(np.array(OVERSHOOTS), len(rows))
-    bonus = np.array(BONUSES, dtype=np.float32)[number // len(OVERSHOOTS) % len(BONUSES)]
-    of_temperature = number // (len(OVERSHOOTS) * len(BONUSES)) % len(TEMPERATURES)
-    temperature = np.array(TEMPERATURES, dtype=np.float32)[of_temperature]
-    each = np.repeat(np.arange(len(rows)), len(OVERSHOOTS))
-    original = model.runtime.encode(rows, meter)
-    step = model.moved(original, before, wanted, meter) - original
-    z = original[each] + overshoot.astype(np.float32)[:, None] * step[each]
-    group = np.repeat(np.arange(len(rows)), count)
-    point = group * len(OVERSHOOTS) + np.tile(number % len(OVERSHOOTS), len(rows))
-    noise = np.tile(gumbel(seed, meter.ticks, count) * temperature[:, None], (1, len(rows), 1))
-    decoded = decode(model.runtime, z, meter, rows[group], np.tile(bonus, len(rows)), noise, point)
-    return group, decoded

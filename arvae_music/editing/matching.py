@@ -1,9 +1,9 @@
 """Make melodies match measure by measure, so that they can be interpolated.
 
-    meters     must agree in every measure; otherwise the error names the measures
-    measures   must all be readable; the error names a measure that arvae cannot read
-    pickups    (incomplete first measures) are aligned; a melody without one gets a silent measure
-    lengths    a shorter melody is repeated from measure 1 until the longest ends
+meters     must agree in every measure; otherwise the error names the measures
+measures   must all be readable; the error names a measure that arvae cannot read
+pickups    (incomplete first measures) are aligned; a melody without one gets a silent measure
+lengths    a shorter melody is repeated from measure 1 until the longest ends
 """
 
 from __future__ import annotations

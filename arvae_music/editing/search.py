@@ -31,10 +31,10 @@ import numpy as np
 from ..arrays import Array, Floats, Ints, Mask, Rows
 from ..music.keys import OCTAVE
 from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, ends_in, onsets
-from ..networks.decoding import ProbabilityCache, surprise
-from ..networks.runtime import Runtime
+from ..networks.decoding import Tables, surprise
 from .candidates import _MIX, Parents, Pool, Unevaluated, _fingerprint, _keys, _nth_cost, _rank_in_group
 from .cost import Judge, Problem
+from .likeness import Likeness
 from .taste import fitting, leaps, mixed_beats, repeats
 from .ties import opening_allowed
 
@@ -52,32 +52,41 @@ class Effort:
     kept: int = 12  # candidates in the result
     rounds: int = 14  # at most; a measure usually needs one round for each tick that must change, and one more
     favourites: int = 6  # pitches tried where no note starts: the most probable ones
+    repair: bool = False  # whether only measures without a hit are improved
     slack: float = 3.0  # candidates that cost this much more than the best hit are dropped; barlines seldom cost more
 
 
 class Search:
     """The search for one problem (measures of one meter and their goals) with one judge (attributes and prices)."""
 
-    def __init__(self, problem: Problem, judge: Judge, runtime: Runtime, effort: Effort | None = None) -> None:
-        self.problem, self.judge, self.runtime = problem, judge, runtime
+    def __init__(
+        self,
+        problem: Problem,
+        judge: Judge,
+        tables: Tables,
+        effort: Effort | None = None,
+        requested: Mask | None = None,
+    ) -> None:
+        self.problem, self.judge, self.probabilities = problem, judge, tables
         self.effort = effort or Effort()
         self.original = judge.values(problem.rows, problem.meter)
-        self.drift = judge.prices.drift * judge.drift_weights(problem.wanted) / judge.sd
+        moving = problem.wanted if requested is None else np.where(requested, 0.0, problem.wanted)
+        self.drift = judge.prices.drift * judge.drift_weights(moving) / judge.sd
+        self.likeness = Likeness(problem.meter, problem.rows, problem.entering_tokens)
         self.pitches = self._pitches()
         self.repeats, self.leaps = repeats(problem.rows), leaps(problem.rows)
         self.mixed_beats, self.fitting = mixed_beats(problem.rows, problem.meter), fitting(problem.rows)
         self.token_prices = self._token_prices()
-        self.probabilities = ProbabilityCache(runtime, problem.meter)
-        beats = self.probabilities.beats(problem.rows)
-        self.nats = surprise(self.probabilities.at(beats), problem.rows)
         group = np.arange(len(problem.rows))
+        found = self.probabilities.look(group, problem.rows)
+        self.nats = surprise(self.probabilities.at(found), problem.rows)
         cost, hit = self._attribute_cost(group, self.original)
         self.first = Pool(group, problem.rows, self.original, cost, self.nats, hit)
         self._set_pool(self.first)
-        # By key, the indices into `probabilities` of the beats of every candidate that the model has evaluated.
+        # By key, what `probabilities.look` found for every candidate that the model has evaluated.
         self.evaluated: dict[int, Ints] = {}
         self.improved: set[int] = set()  # the keys of the candidates whose small changes have been tried
-        self._remember(self.first, beats)
+        self._remember(self.first, found)
 
     def add(self, group: Ints, rows: Rows) -> None:
         """Add proposals to the pool, without those that break a lock."""
@@ -118,6 +127,9 @@ class Search:
         prices = self.judge.prices
         cost = prices.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
         cost += prices.mixed_beats * np.maximum(mixed_beats(rows, self.problem.meter) - self.mixed_beats[group], 0)
+        if prices.curve or prices.dropped:
+            cost += prices.curve * self.likeness.curve(group, rows)
+            cost += prices.dropped * self.likeness.dropped(group, rows)
         total: Floats = cost + prices.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
         return total
 
@@ -164,11 +176,11 @@ class Search:
         promising = self._diverse_best(pool, 2 * self.effort.beam)
         if len(promising.group) == 0:
             return
-        beats = self.probabilities.beats(promising.rows)
-        nats = surprise(self.probabilities.at(beats), promising.rows)
+        found = self.probabilities.look(promising.group, promising.rows)
+        nats = surprise(self.probabilities.at(found), promising.rows)
         correction = self.judge.prices.nat * (nats - promising.nats)  # of the cost with the guessed surprise
         exact = replace(promising, nats=nats, cost=promising.cost + correction)
-        self._remember(exact, beats)
+        self._remember(exact, found)
         self._set_pool(self._diverse_best(self.pool.join(exact), self.effort.kept))
 
     def _set_pool(self, pool: Pool) -> None:
@@ -192,12 +204,16 @@ class Search:
         first: Ints = np.sort(np.concatenate([alone, twins[_rank_in_group(children.key[twins]) == 0]]))
         return first
 
-    def _remember(self, pool: Pool, beats: Ints) -> None:
-        self.evaluated.update(zip(_keys(pool.group, pool.rows).tolist(), beats, strict=True))
+    def _remember(self, pool: Pool, found: Ints) -> None:
+        self.evaluated.update(zip(_keys(pool.group, pool.rows).tolist(), found, strict=True))
 
     def _worth_improving(self, beam: Pool) -> Mask:
         """(n,) which candidates have not been improved yet and may still lead to a better one."""
         new = np.array([key not in self.improved for key in _keys(beam.group, beam.rows).tolist()], dtype=np.bool_)
+        if self.effort.repair:
+            met = np.zeros(len(self.problem.rows), dtype=np.bool_)
+            met[self.pool.group[self.pool.hit]] = True
+            new &= ~met[beam.group]
         return new & self._promising(beam.group, self._changed(beam.group, beam.rows), beam.nats)
 
     def _changed(self, group: Ints, rows: Rows) -> Ints:
@@ -318,7 +334,6 @@ class Search:
     # Two larger changes serve measures that still miss the request. Half of such a change gains nothing, so that single
     # small changes never arrive at it.
 
-
     def _note_exchanges(self, beam: Pool, table: Floats) -> tuple[Ints, tuple[Ints, Ints], tuple[Ints, Ints]]:
         """Remove one note, and add another on a free tick with the most probable pitch there."""
         parent, old = np.nonzero(onsets(beam.rows))
@@ -373,6 +388,8 @@ class Search:
         ending = self.problem.ending[group]
         if (ending >= 0).any():
             fine &= (ending < 0) | (ends_in(rows) == ending)
+        if self.problem.fixed is not None:
+            fine &= np.all((rows == original) | ~self.problem.fixed[group], axis=1)
         return fine & self.judge.locks.allow(original, rows)
 
     def _pitches(self) -> Mask:

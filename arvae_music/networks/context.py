@@ -4,7 +4,8 @@
                eight measures
     mode       the pitch class of the tune's last note in the normalised key (0: C, 9: A), or NO_MODE
     entering   the token that sounds over the barline before the measure; REST at the start of a tune
-    after      the first token of the next measure that is not a HOLD: a pitch, REST, or AFTER_END after the last measure
+    after      the first token of the next measure that is not a HOLD: a pitch, REST, or AFTER_END after the last
+               measure
 
 The normalised key has no sharps or flats, so that the mode of a tune follows from its last note.
 
@@ -22,6 +23,7 @@ import numpy as np
 from ..arrays import Ints, Row
 from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT, Meter
 from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, pitch_of
+from .architecture import Shapes
 
 PLACE_LIMIT = 16
 PHRASE = 8
@@ -50,8 +52,8 @@ class ContextDims:
     heads: int = 4
     key: int = 16
     value: int = 16
-    wide: int = 128
-    decoder_hidden: int = 96
+    wide: int = 192
+    decoder_hidden: int = 128
     tick_hidden: int = 128
     dropout: float = 0.2  # of the context, of the memory and of the last layer, in training
 
@@ -124,7 +126,7 @@ def windows(runs: Sequence[tuple[int, int]], width: int) -> list[tuple[int, int,
     return found
 
 
-def weight_shapes(dims: ContextDims) -> dict[str, tuple[int, ...]]:
+def weight_shapes(dims: ContextDims) -> Shapes:
     """The shape of every weight, named as in a checkpoint."""
     d, s = dims, 2 * dims.measure_hidden
     given = d.latent + d.attributes + 1 + d.context
@@ -133,7 +135,8 @@ def weight_shapes(dims: ContextDims) -> dict[str, tuple[int, ...]]:
         "reader.beat_inputs.0": (3 * d.measure_hidden, 2 * d.beat_hidden),
         "reader.beat_inputs.1": (3 * d.measure_hidden, 2 * d.beat_hidden),
         "surroundings.inputs.0": (3 * d.context_hidden, s), "surroundings.inputs.1": (3 * d.context_hidden, s),
-        "surroundings.mix": (d.context, 2 * d.context_hidden + d.side), "surroundings.query": (heads * d.key, d.context),
+        "surroundings.mix": (d.context, 2 * d.context_hidden + d.side),
+        "surroundings.query": (heads * d.key, d.context),
         "posterior_hidden": (d.wide, s + d.context), "to_latent": (2 * d.latent, d.wide + s),
         "decoder.widen": (d.wide, given), "decoder.beat_start": (d.decoder_hidden, d.wide),
         "decoder.beat_input": (3 * d.decoder_hidden, d.wide), "decoder.tick_start": (k, d.wide),
@@ -160,6 +163,6 @@ def weight_shapes(dims: ContextDims) -> dict[str, tuple[int, ...]]:
         "decoder.memory_input": (3 * k, heads * d.value),
     }  # fmt: skip
     matrices = linear | {name: (3 * size, size) for name, size in grus.items()}
-    weights = {f"{name}.weight": shape for name, shape in (matrices | tables).items()}
+    weights: Shapes = {f"{name}.weight": shape for name, shape in (matrices | tables).items()}
     weights |= {f"{name}.bias": shape[:1] for name, shape in matrices.items()}
     return weights | {"surroundings.distance": (heads, 2 * DISTANCES + 1)}

@@ -20,7 +20,7 @@ import numpy as np
 from ..arrays import Array, Float32s, Ints, Mask, Row, Rows
 from ..errors import CheckpointError
 from ..music.meter import MAX_BEATS, TICKS_PER_BEAT, Meter
-from ..music.tokens import HOLD, REST, VOCABULARY
+from ..music.tokens import HOLD, VOCABULARY
 from ..vae.statistics import sampled
 from .context import (
     AFTER_END,
@@ -67,7 +67,9 @@ class Contexts:
     def of(self, at: Sequence[int]) -> Context:
         """The contexts of the measures `at`, which all have one meter."""
         memory = [self.memory[i] for i in at]
-        return Context(self.state[list(at)], np.stack([one for one in memory if one is not None]), self.entering[list(at)])
+        return Context(
+            self.state[list(at)], np.stack([one for one in memory if one is not None]), self.entering[list(at)]
+        )
 
 
 @dataclass
@@ -99,7 +101,9 @@ class ContextRuntime:
             self.dims = ContextDims.from_json(checkpoint.metadata.dims)
         except (KeyError, TypeError, ValueError) as error:
             where = str(checkpoint.path or "the model")
-            raise CheckpointError(f"its dimensions are {checkpoint.metadata.dims}", where=where, remedy="train anew") from error
+            raise CheckpointError(
+                f"its dimensions are {checkpoint.metadata.dims}", where=where, remedy="train anew"
+            ) from error
         _check_shapes(checkpoint, weight_shapes(self.dims))
         self.weights = _transposed(checkpoint.weights)
         for name in ("key", *(f"similar.{i}" for i in range(4))):
@@ -145,7 +149,9 @@ class ContextRuntime:
     def alone(self, meter: Meter, count: int) -> Context:
         """The context of `count` measures of which nothing else is known."""
         w = self.weights
-        side = w["surroundings.entering_table.weight"][UNKNOWN_ENTERING] + w["surroundings.after_table.weight"][AFTER_END]
+        side = (
+            w["surroundings.entering_table.weight"][UNKNOWN_ENTERING] + w["surroundings.after_table.weight"][AFTER_END]
+        )
         side = side + w["surroundings.mode_table.weight"][NO_MODE] + w["surroundings.meter_table.weight"][meter.code]
         for i, code in enumerate(UNKNOWN_PLACES):
             side = side + w[f"surroundings.place_tables.{i}.weight"][code]
@@ -252,7 +258,12 @@ class ContextRuntime:
     # ------------------------------------------------------------------------------ decoder
 
     def start(
-        self, z: Float32s, meter: Meter, context: Context | None = None, which: Ints | None = None, given: Mask | None = None
+        self,
+        z: Float32s,
+        meter: Meter,
+        context: Context | None = None,
+        which: Ints | None = None,
+        given: Mask | None = None,
     ) -> ContextState:
         """The state at the start of decoding (p, z) points.
 

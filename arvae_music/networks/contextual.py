@@ -3,10 +3,10 @@
 The network is hierarchical: ticks make beats, beats make measures, measures make a window of a tune. For measure i:
 
     summary    a bidirectional GRU over the beats of each measure (and one over the ticks of each beat)
-    context    a forward GRU over the summaries of the measures before i, a backward GRU over those after i, the place in
-               the tune and in the phrase, the meter, the mode, and the note after the measure
-    memory     at each tick, the tokens at the same tick of the window's other measures, weighted by attention. A measure
-               gets attention where it lies in the tune (a phrase ago) and where its neighbours resemble those of i
+    context    a forward GRU over the summaries of the measures before i, a backward GRU over those after i, the place
+               in the tune and in the phrase, the meter, the mode, and the note after the measure
+    memory     at each tick, the tokens at the same tick of the window's other measures, weighted by attention. A
+               measure gets attention for its distance (a phrase ago), and where its neighbours resemble those of i
     encoder    summary and context -> posterior of z
     decoder    z and context -> a GRU over the beats -> a GRU over the ticks, which also gets the memory, the tokens
                before it, and from the measure before the pitch that sounds over the barline
@@ -183,7 +183,10 @@ class Surroundings(nn.Module):
         state = torch.tanh(self.mix(torch.cat([before, after, side], dim=2)))
         memory = self._memory(state, summary, window)
         return Context(
-            self.dropout(state).flatten(0, 1), memory.flatten(0, 1), window.entering.flatten(), window.codes.repeat_interleave(m)
+            self.dropout(state).flatten(0, 1),
+            memory.flatten(0, 1),
+            window.entering.flatten(),
+            window.codes.repeat_interleave(m),
         )
 
     def _memory(self, state: Tensor, summary: Tensor, window: Window) -> Tensor:
@@ -195,7 +198,8 @@ class Surroundings(nn.Module):
         tokens = self.values(window.rows) + self.held(_sounding(window))
         values = self.dropout(tokens).reshape(w, m, t, heads, -1).permute(0, 3, 1, 2, 4).reshape(w, heads, m, -1)
         seen = (weights @ values).reshape(w, heads, m, t, -1).permute(0, 2, 3, 1, 4)
-        return seen.reshape(w, m, t, -1)
+        memory: Tensor = seen.reshape(w, m, t, -1)
+        return memory
 
     def _scores(self, state: Tensor, summary: Tensor, window: Window) -> Tensor:
         """(w, heads, m, m): how much attention measure i pays to measure j; none to itself.
@@ -219,7 +223,8 @@ class Surroundings(nn.Module):
         scores = (own + left + right) * d**-0.5
         scores = scores + self.distance[:, gap.clamp(-DISTANCES, DISTANCES) + DISTANCES]
         hidden = (gap == 0) | ~window.here[:, None, None, :]
-        return scores.masked_fill(hidden, MASKED)
+        masked: Tensor = scores.masked_fill(hidden, MASKED)
+        return masked
 
 
 def _sounding(window: Window) -> Tensor:
@@ -250,7 +255,7 @@ class Decoder(nn.Module):
         self.sounding_table = table(VOCABULARY + 2, 3 * k)
         self.memory_input = nn.Linear(dims.heads * dims.value, 3 * k, bias=False)
         self.tick_gru = Gru(k)
-        self.dropout = nn.Dropout(dims.dropout)
+        self.dropout = nn.Dropout(dims.dropout / 2)
         self.to_tokens = nn.Linear(k, VOCABULARY)
 
     def conditions(self, seen: Tensor, context: Context) -> tuple[Tensor, Tensor]:
@@ -268,7 +273,8 @@ class Decoder(nn.Module):
         places = TICKS_PER_BEAT * (context.codes % 2) + torch.arange(TICKS_PER_BEAT, device=seen.device)[:, None]
         parts = parts + self.tick_table(places)
         gates = parts.reshape(t, len(seen), 3 * k) + self.memory_input(context.memory.transpose(0, 1))
-        return gates, torch.tanh(self.tick_start(known))
+        start: Tensor = torch.tanh(self.tick_start(known))
+        return gates, start
 
     def forward(self, seen: Tensor, context: Context, rows: Tensor, dropout: Tensor | float = 0.0) -> Tensor:
         """Teacher-forced logits (t, b, v). `dropout` (b,) is the share of tokens that are hidden from each row."""

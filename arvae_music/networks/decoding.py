@@ -14,13 +14,15 @@ Shapes: m rows, t ticks, v vocabulary, z latent.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 
 from ..arrays import Array, Float32s, Ints, Rows
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.tokens import HOLD, START, VOCABULARY
-from .runtime import Runtime, State
+from .context_runtime import Context, ContextRuntime
+from .runtime import Decoded, Runtime, State
 
 
 def decode(
@@ -37,14 +39,30 @@ def decode(
     `which` (m,) is the index into z that each row decodes, if points are decoded more than once. `bonus` (m,) is added
     to the logit of the token of `originals` (m, t). `noise` (t, m, v) is Gumbel noise times the temperature.
     """
-    steps = _Steps(runtime, runtime.start(z, meter), np.arange(len(z)) if which is None else which)
+    which = np.arange(len(z)) if which is None else which
+    return decode_from(runtime, runtime.start(z, meter), which, meter, originals, bonus, noise)
+
+
+def decode_from(
+    runtime: Runtime,
+    state: Decoded,
+    which: Ints,
+    meter: Meter,
+    originals: Array | None = None,
+    bonus: Float32s | None = None,
+    noise: Float32s | None = None,
+) -> Rows:
+    """The same from a state at the start of decoding p points: `which` (m,) is the point of each row. `bonus` may also
+    be (m, t)."""
+    steps = _Steps(runtime, state, which)
     rows = np.zeros((len(steps.row), meter.ticks), dtype=np.int16)
     every = np.arange(len(rows))
-    previous, sounding = np.full(len(rows), START), np.full(len(rows), HOLD)
+    previous, sounding = np.full(len(rows), START), state.entering[which]
+    each_tick = None if bonus is None else np.broadcast_to(bonus.reshape(len(bonus), -1), rows.shape)
     for tick in range(meter.ticks):
         logits = steps.next(previous, sounding)[steps.row]
-        if originals is not None and bonus is not None:
-            logits[every, originals[:, tick]] += bonus
+        if originals is not None and each_tick is not None:
+            logits[every, originals[:, tick]] += each_tick[:, tick]
         if noise is not None:
             logits += noise[tick]
         previous = logits.argmax(axis=1)
@@ -53,11 +71,23 @@ def decode(
     return rows
 
 
+class Tables(Protocol):
+    """The model's log-probabilities of the tokens of measures. Rows belong to groups: measures of a melody, each with
+    its context."""
+
+    def look(self, group: Ints, rows: Array) -> Ints:
+        """(n,) groups and (n, t) rows -> (n, ...) numbers for `at`."""
+
+    def at(self, found: Ints) -> Float32s:
+        """Numbers -> (n, t, v): the log-probability of every token at each tick, given the row's tokens before it."""
+
+
 class _Steps:
     """The steps of decoding m rows. Rows whose tokens are still the same are computed once."""
 
-    def __init__(self, runtime: Runtime, state: State, which: Ints) -> None:
-        self.runtime, self.state = runtime, state
+    def __init__(self, runtime: Runtime, state: Decoded, which: Ints) -> None:
+        self.runtime = runtime
+        self.state: Decoded = state
         self.row = which  # (m,) index of each row into the computed rows
 
     def next(self, previous: Ints, sounding: Ints) -> Float32s:
@@ -98,12 +128,50 @@ def log_probabilities(runtime: Runtime, rows: Array, meter: Meter, z: Float32s |
 
     `z` (m, z) are the latent points to decode from; None means z = 0.
     """
+    start = runtime.nowhere(meter) if z is None else runtime.start(z, meter)
+    if not isinstance(start, State):
+        return _forced(runtime, start, np.zeros(len(rows), dtype=np.int64) if z is None else np.arange(len(rows)), rows)
     if z is None:
         return ProbabilityCache(runtime, meter)(rows)
-    state = runtime.start(z, meter).by_beats()
+    state = start.by_beats()
     previous, sounding = _inputs(rows)
     place = np.arange(meter.beats) * len(rows) + np.arange(len(rows))[:, None]
     return _read(runtime, state.take(place.reshape(-1)), previous, sounding).reshape(*rows.shape, VOCABULARY)
+
+
+def _forced(runtime: Runtime, state: Decoded, which: Ints, rows: Array) -> Float32s:
+    """Rows (m, t), decoded from the points `which` (m,) of a starting state -> (m, t, v) log-probabilities."""
+    steps = _Steps(runtime, state, which)
+    previous, sounding = np.full(len(rows), START), state.entering[which]
+    table = np.empty((*rows.shape, VOCABULARY), dtype=np.float32)
+    for tick in range(rows.shape[1]):
+        logits = steps.next(previous, sounding)
+        logits -= logits.max(axis=1, keepdims=True)
+        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        table[:, tick] = logits[steps.row]
+        previous = rows[:, tick].astype(np.int64)
+        sounding = np.where(previous == HOLD, sounding, previous)
+    return table
+
+
+class ContextTables:
+    """Log-probabilities of measures of one meter in their contexts, without information about the measures themselves.
+    """
+
+    def __init__(self, runtime: ContextRuntime, meter: Meter, context: Context) -> None:
+        self.runtime, self.meter, self.context = runtime, meter, context
+        self.tables = np.empty((0, meter.ticks, VOCABULARY), dtype=np.float32)
+
+    def at(self, found: Ints) -> Float32s:
+        """Results of `look` (m,) -> log-probabilities (m, t, v)."""
+        return self.tables[found]
+
+    def look(self, group: Ints, rows: Array) -> Ints:
+        """Rows (m, t), each in the context of the number `group` (m,) -> (m,) for `at`."""
+        table = _forced(self.runtime, self.runtime.nowhere(self.meter, self.context), group, rows)
+        first = len(self.tables)
+        self.tables = np.concatenate([self.tables, table])
+        return np.arange(first, len(self.tables))
 
 
 class ProbabilityCache:
@@ -115,19 +183,21 @@ class ProbabilityCache:
 
     def __init__(self, runtime: Runtime, meter: Meter) -> None:
         self.runtime, self.meter = runtime, meter
-        self.state = runtime.nowhere(meter).by_beats()
+        state = runtime.nowhere(meter)
+        assert isinstance(state, State)  # the networks of a measure alone
+        self.state = state.by_beats()
         self.known: dict[int, int] = {}  # from the key of a beat to its index in `tables`
         self.tables = np.empty((0, TICKS_PER_BEAT, VOCABULARY), dtype=np.float32)
 
     def __call__(self, rows: Array) -> Float32s:
         """The same as `log_probabilities` at z = 0."""
-        return self.at(self.beats(rows))
+        return self.at(self.look(np.zeros(len(rows), dtype=np.int64), rows))
 
     def at(self, beats: Ints) -> Float32s:
         """Indices (m, beats) into `tables` -> log-probabilities (m, t, v)."""
         return self.tables[beats].reshape(len(beats), self.meter.ticks, VOCABULARY)
 
-    def beats(self, rows: Array) -> Ints:
+    def look(self, _group: Ints, rows: Array) -> Ints:
         """Rows (m, t) -> indices (m, beats) into `tables`. Beats that are not there yet are computed."""
         previous, sounding = _inputs(rows)
         place = np.tile(np.arange(self.meter.beats), len(rows))

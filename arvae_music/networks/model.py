@@ -20,6 +20,7 @@ from ..vae.metadata import Metadata
 from ..vae.normal_scores import NormalScores
 from ..vae.scales import Scale
 from ..vae.statistics import sampled
+from .context_runtime import ContextRuntime
 from .numpy_runtime import Flow, NumpyRuntime, WithFlow
 from .runtime import GivenCodes, Runtime, Wrapped
 
@@ -92,7 +93,12 @@ def misses(values: Floats, wanted: Floats, sd: Floats, tolerance: Floats) -> Flo
     return np.where(off > tolerance, off, 0.0)  # nothing is greater than NaN
 
 
-def prepare(checkpoint: Checkpoint, runtime: Callable[[Checkpoint], Runtime] = NumpyRuntime) -> Model:
+def _runtime_of(checkpoint: Checkpoint) -> Runtime:
+    """The runtime of the checkpoint's networks: of measures alone, or in their context."""
+    return ContextRuntime(checkpoint) if "context" in checkpoint.metadata.dims else NumpyRuntime(checkpoint)
+
+
+def prepare(checkpoint: Checkpoint, runtime: Callable[[Checkpoint], Runtime] = _runtime_of) -> Model:
     """Make a model from a checkpoint. Raises CheckpointError for a model of images, or of another vocabulary."""
     checkpoints.expect(checkpoint, "measures")
     if checkpoint.metadata.tokens != VOCABULARY_FACTS:

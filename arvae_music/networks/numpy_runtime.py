@@ -14,7 +14,7 @@ from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT, Meter
 from ..music.tokens import VOCABULARY
 from ..vae.statistics import sampled
 from .architecture import MeasureDims, weight_shapes
-from .runtime import LOG_VARIANCE, State, Wrapped
+from .runtime import LOG_VARIANCE, Decoded, State, Wrapped
 
 if TYPE_CHECKING:
     from ..vae.checkpoint import Checkpoint
@@ -164,7 +164,7 @@ class WithFlow(Wrapped):
     def drawn(self, rows: Array, meter: Meter, random: np.random.Generator) -> Float32s:
         return self.flow.freed(self.inner.drawn(rows, meter, random), meter)[0]
 
-    def start(self, z: Float32s, meter: Meter) -> State:
+    def start(self, z: Float32s, meter: Meter) -> Decoded:
         return self.inner.start(self.flow.bound(z, meter), meter)
 
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..arrays import Array, Float32s, Floats
 from ..music.meter import TICKS_PER_BEAT, Meter
+from ..music.tokens import HOLD
 
 RUNTIMES = ("numpy", "torch")  # the libraries that can compute the networks; the first is the default
 LOG_VARIANCE = (-10.0, 4.0)  # bounds of the encoder's log-variance, as in `hierarchical`
@@ -34,6 +35,11 @@ class State:
     tick: int = 0
 
     @property
+    def entering(self) -> Array:
+        """(p,) the token that sounds before the measure of each point, which these networks do not know."""
+        return np.full(self.starts.shape[1], HOLD)
+
+    @property
     def fresh(self) -> bool:
         """Whether a beat begins: then only the latent point, the previous token and the sounding token matter."""
         return self.tick % TICKS_PER_BEAT == 0
@@ -49,6 +55,18 @@ class State:
         return State(self.meter, beats, starts, starts[0], np.arange(starts.shape[1]))
 
 
+class Decoded(Protocol):
+    """The state of decoding rows from latent points: `State`, or context_runtime.ContextState."""
+
+    @property
+    def point(self) -> Array: ...
+    @property
+    def fresh(self) -> bool: ...
+    @property
+    def entering(self) -> Array: ...
+    def take(self, at: Array) -> Any: ...
+
+
 class Runtime(Protocol):
     @property
     def latent(self) -> int: ...
@@ -62,13 +80,13 @@ class Runtime(Protocol):
     def drawn(self, rows: Array, meter: Meter, random: np.random.Generator) -> Float32s:
         """(m, meter.ticks) tokens -> (m, z), a sample of each row's posterior."""
 
-    def start(self, z: Float32s, meter: Meter) -> State:
+    def start(self, z: Float32s, meter: Meter) -> Decoded:
         """The state at the start of decoding (m, z)."""
 
-    def nowhere(self, meter: Meter) -> State:
+    def nowhere(self, meter: Meter) -> Decoded:
         """The state at the start of decoding z = 0, where the decoder is a language model of all measures."""
 
-    def step(self, state: State, previous: Array, sounding: Array) -> Float32s:
+    def step(self, state: Any, previous: Array, sounding: Array) -> Float32s:
         """(m, v) logits of the state's next tick. `previous` is the token before it (START at first), and `sounding`
         the token that sounds: a pitch, REST, or HOLD if it is not known."""
 
@@ -92,13 +110,13 @@ class Wrapped:
     def drawn(self, rows: Array, meter: Meter, random: np.random.Generator) -> Float32s:
         return self.inner.drawn(rows, meter, random)
 
-    def start(self, z: Float32s, meter: Meter) -> State:
+    def start(self, z: Float32s, meter: Meter) -> Decoded:
         return self.inner.start(z, meter)
 
-    def nowhere(self, meter: Meter) -> State:
+    def nowhere(self, meter: Meter) -> Decoded:
         return self.inner.nowhere(meter)
 
-    def step(self, state: State, previous: Array, sounding: Array) -> Float32s:
+    def step(self, state: Any, previous: Array, sounding: Array) -> Float32s:
         return self.inner.step(state, previous, sounding)
 
 

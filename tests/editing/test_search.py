@@ -23,7 +23,7 @@ from arvae_music.music.attributes import PAPER, evaluate
 from arvae_music.music.keys import in_key
 from arvae_music.music.meter import Meter
 from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, token_of
-from arvae_music.networks.decoding import log_probabilities, surprise
+from arvae_music.networks.decoding import ProbabilityCache, log_probabilities, surprise
 
 ONE, TWO = Meter(1), Meter(2)
 C, D, E, F, FIS, G = (token_of(pitch) for pitch in (72, 74, 76, 77, 78, 79))
@@ -53,7 +53,7 @@ def judge(meter: Meter = TWO, locks: Locks = COMPASS, limit: float = 1.0, **pric
 
 
 def search(asked: Problem, by: Judge | None = None, effort: Effort | None = None) -> Search:
-    return Search(asked, by or judge(asked.meter), model().runtime, effort)
+    return Search(asked, by or judge(asked.meter), ProbabilityCache(model().runtime, asked.meter), effort)
 
 
 def price(asked: Problem, row: list[int], by: Judge, nats: float | None = None) -> float:

@@ -1,0 +1,178 @@
+"""The guided edit: candidates for every measure that meet the request, and the best path through them.
+
+`found` returns the new rows of an edit that holds every measure to the request. `whole.py` has the edit that moves the
+mean of the tune.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..arrays import Floats, Ints, Mask, Row, Rows
+from ..music.keys import compass_of
+from ..music.melody import Melody
+from ..music.meter import Meter
+from ..networks.context_runtime import Context, ContextRuntime, Contexts
+from ..networks.decoding import ContextTables, ProbabilityCache, Tables, decode, gumbel
+from ..networks.model import ROUNDING, Model
+from . import compose
+from .best_path import best_path, choices_of, joins
+from .candidates import Pool
+from .cost import COMPOSED, EDIT, Judge, Prices, Problem, judge_of
+from .locks import Locks
+from .phrases import resting
+from .search import Effort, Search
+from .ties import EditableMeasure, bound_together, find_each
+
+if TYPE_CHECKING:
+    from .edit import EditRequest
+
+CHUNK = 64  # measures searched at a time: memory stays flat however long the melody is
+OVERSHOOTS = (0.7, 1.0, 1.4, 2.0)  # factors of the requested step of the latent code
+BONUSES = (1.0, 2.5, 4.0, 6.0)  # added to the logit of the original's token
+TEMPERATURES = (0.0, 0.5, 0.8, 1.1)  # of the sampling
+KEPT = 24  # candidates of a measure that compete for a place in the melody
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything that the searches of one edit share."""
+
+    melody: Melody
+    request: EditRequest
+    model: Model
+    locks: Locks
+    contexts: Contexts | None  # None for a model that knows no context
+    resting: Sequence[Mask | None]  # see phrases.py; empty if the ends of phrases may change
+
+    @property
+    def prices(self) -> Prices:
+        return EDIT if self.contexts is None else COMPOSED
+
+    def judge(self, meter: Meter) -> Judge:
+        """The judge for measures of a meter. Kept attributes get no tolerance: a rhythm that differs by half a grain is
+        a different rhythm."""
+        judge = judge_of(self.model, meter, self.locks, self.request.strength, self.prices)
+        return replace(judge, tolerance=np.where(self.kept, ROUNDING, judge.tolerance))
+
+    @property
+    def kept(self) -> Mask:
+        """(k,) which attributes are kept."""
+        return np.array([name in self.request.keep for name in self.model.metadata.names], dtype=np.bool_)
+
+    def context(self, measures: Sequence[EditableMeasure]) -> Context | None:
+        return None if self.contexts is None else self.contexts.of([measure.index for measure in measures])
+
+    def problem(self, measures: Sequence[EditableMeasure], free: bool = False) -> Problem:
+        """The problem of measures of one meter. With `free`, the ends of phrases may change."""
+        context = self.context(measures)
+        fixed = [self.resting[measure.index] for measure in measures] if self.resting and not free else []
+        return Problem(
+            measures[0].meter,
+            np.stack([measure.row for measure in measures]),
+            np.stack([measure.goal for measure in measures]),
+            np.array([measure.tie for measure in measures], dtype=np.int8),
+            np.array([measure.ending for measure in measures]),
+            None if context is None else context.entering,
+            np.stack([mask for mask in fixed if mask is not None]) if fixed else None,
+        )
+
+    def tables(self, measures: Sequence[EditableMeasure]) -> Tables:
+        """The model's probabilities for measures of one meter, in the order of the groups of a problem."""
+        context, meter = self.context(measures), measures[0].meter
+        if context is None or not isinstance(self.model.runtime, ContextRuntime):
+            return ProbabilityCache(self.model.runtime, meter)
+        return ContextTables(self.model.runtime, meter, context)
+
+    def proposed(self, problem: Problem, before: Floats, wanted: Floats, context: Context | None) -> tuple[Ints, Rows]:
+        """The model's proposals for wanted values (g, k): their groups (n,) and rows (n, t)."""
+        count, seed = self.request.proposals, self.request.seed
+        if context is None:
+            return propose(problem.rows, before, wanted, problem.meter, count, seed, self.model)
+        return compose.propose(problem.rows, before, wanted, problem.meter, context, count, seed, self.model)
+
+
+def setting_of(melody: Melody, request: EditRequest, model: Model) -> Setting:
+    contexts = None
+    if isinstance(model.runtime, ContextRuntime):
+        contexts = model.runtime.contexts(melody.rows, [bar.meter for bar in melody.bars])
+    ends: Sequence[Mask | None] = resting(melody.rows) if contexts is not None and not request.free_ends else []
+    return Setting(melody, request, model, Locks(request.locks, *compass_of(melody.rows)), contexts, ends)
+
+
+def found(setting: Setting, measures: Sequence[EditableMeasure]) -> dict[int, Row]:
+    """The new rows of measures, by their indices: each meets its goal where possible."""
+
+    def search(some: Sequence[EditableMeasure], meter: Meter, _start: int) -> list[Pool]:
+        judge, kept = setting.judge(meter), setting.kept
+        pools = _searched(some, judge, setting)
+        if setting.resting:  # the ends of phrases change only where the request cannot be met otherwise
+            _again(pools, some, judge, setting, free=True)
+        if not kept.any():
+            return pools
+        # Where no candidate meets the whole request, a further search drops candidates that change a kept attribute.
+        strict = replace(judge, kept=kept)
+        _again(pools, some, strict, setting, free=True)
+        return [pool.take(strict.keeps(pool.values, measure.goal)) for measure, pool in zip(some, pools, strict=True)]
+
+    form = setting.request.form
+    measures = bound_together(measures) if form else measures
+    choices = choices_of(setting.melody.rows, measures, find_each(measures, CHUNK, search), form)
+    path = best_path(choices, joins(choices, setting.prices))
+    indices = (measure.index for measure in measures)
+    return {i: choice.rows[path[i]] for i in indices if (choice := choices[i]) is not None}
+
+
+def _again(
+    pools: list[Pool], measures: Sequence[EditableMeasure], judge: Judge, setting: Setting, *, free: bool
+) -> None:
+    """Search again for the measures without a hit, and replace their pools."""
+    missed = [g for g, pool in enumerate(pools) if not pool.hit.any()]
+    if missed:
+        for g, pool in zip(missed, _searched([measures[g] for g in missed], judge, setting, free=free), strict=True):
+            pools[g] = pool
+
+
+def _searched(measures: Sequence[EditableMeasure], judge: Judge, setting: Setting, *, free: bool = False) -> list[Pool]:
+    """The best candidates of each measure. All measures have one meter."""
+    problem, context = setting.problem(measures, free), setting.context(measures)
+    effort = Effort() if context is None else Effort(kept=KEPT, repair=True)
+    search = Search(problem, judge, setting.tables(measures), effort)
+    if setting.request.proposals:
+        search.add(*setting.proposed(problem, search.original, problem.wanted, context))
+    pool = search.run()
+    return [pool.take(pool.group == g) for g in range(len(measures))]
+
+
+def propose(
+    rows: Rows,
+    before: Floats,
+    wanted: Floats,
+    meter: Meter,
+    count: int,
+    seed: int,
+    model: Model,
+) -> tuple[Ints, Rows]:
+    """(m, t) measures -> (m * count,) which measure each proposal is for, and (m * count, t) the proposals.
+
+    Each measure gets `count` decodes. They run through all combinations of an overshoot (a factor of the requested step
+    of the latent code), a bonus for the original's tokens and a temperature.
+    """
+    number = np.arange(count)
+    overshoot = np.tile(np.array(OVERSHOOTS), len(rows))
+    bonus = np.array(BONUSES, dtype=np.float32)[number // len(OVERSHOOTS) % len(BONUSES)]
+    of_temperature = number // (len(OVERSHOOTS) * len(BONUSES)) % len(TEMPERATURES)
+    temperature = np.array(TEMPERATURES, dtype=np.float32)[of_temperature]
+    each = np.repeat(np.arange(len(rows)), len(OVERSHOOTS))
+    original = model.runtime.encode(rows, meter)
+    step = model.moved(original, before, wanted, meter) - original
+    z = original[each] + overshoot.astype(np.float32)[:, None] * step[each]
+    group = np.repeat(np.arange(len(rows)), count)
+    point = group * len(OVERSHOOTS) + np.tile(number % len(OVERSHOOTS), len(rows))
+    noise = np.tile(gumbel(seed, meter.ticks, count) * temperature[:, None], (1, len(rows), 1))
+    decoded = decode(model.runtime, z, meter, rows[group], np.tile(bonus, len(rows)), noise, point)
+    return group, decoded
