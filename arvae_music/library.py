@@ -25,9 +25,9 @@ import numpy.typing as npt
 from .editing import edit as editing
 from .editing import interpolate as interpolating
 from .editing import vary as varying
-from .editing.edit import PROPOSALS, EditRequest, Mode
 from .editing.interpolate import STEPS
 from .editing.locks import parse as parse_locks
+from .editing.request import PROPOSALS, EditRequest, Mode
 from .editing.vary import AMOUNT, COUNT, VaryRequest
 from .errors import CheckpointError, UsageError
 from .io.midi import Song

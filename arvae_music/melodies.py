@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import results
-from .editing.edit import PROPOSALS, Mode
 from .editing.interpolate import STEPS
+from .editing.request import PROPOSALS, Mode
 from .editing.vary import AMOUNT, COUNT
 from .errors import UsageError
 from .io.conversion import new_file

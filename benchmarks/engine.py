@@ -18,7 +18,8 @@ import numpy as np
 
 import arvae_music
 from arvae_music.corpora import registry
-from arvae_music.editing.edit import EditRequest, edit
+from arvae_music.editing.edit import edit
+from arvae_music.editing.request import EditRequest
 from arvae_music.library import Model
 from arvae_music.music import attributes
 from arvae_music.music.melody import Bar, Melody

@@ -19,7 +19,8 @@ from .shared import batches, common, placing, sources
 from .shared.sliders import Kept, MelodySliders, Set, targets_from
 
 if TYPE_CHECKING:
-    from ..editing.edit import EditRequest, EditResult
+    from ..editing.edit import EditResult
+    from ..editing.request import EditRequest
     from ..io.midi import Song
     from ..system.outputs import Planned
 

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 
@@ -31,52 +30,18 @@ from ..errors import InputError, UsageError
 from ..music.attributes import evaluate, evaluate_bars
 from ..music.melody import Melody
 from ..music.meter import Meter
-from ..music.sliders import Target, selected
+from ..music.sliders import selected
 from ..music.tokens import HOLD, REST, ends_in, onsets
 from ..networks.decoding import decode
 from ..networks.model import Model
 from ..vae.scales import NOT_CARRIED
 from . import guided
-from .locks import expect_room
+from .request import EditRequest
 from .ties import EditableMeasure, ending_of, tie_of
 
-Mode = Literal["guided", "latent"]
-
 DIGITS = 9  # decimals that reports keep; further decimals are rounding noise
-PROPOSALS = 64  # decoded candidates of each measure
 SILENT = "empty measures"  # why a measure is skipped
 UNKNOWN_METER = "meter not supported by the model:"  # another reason, with the meter
-
-
-@dataclass(frozen=True)
-class EditRequest:
-    targets: Mapping[str, Target]
-    keep: frozenset[str] = frozenset()  # attributes that must not move, not even for a target; latent: only their codes
-    locks: frozenset[str] = frozenset()  # see locks.py
-    bars: Sequence[tuple[int, int | None]] | None = None  # measure numbers; None: all
-    mode: Mode = "guided"
-    form: bool = True  # repeated measures get the same edit
-    strength: float = 1.0  # largest share of a measure that may change
-    proposals: int = PROPOSALS
-    seed: int = 0
-    free_ends: bool = False  # whether the ends of phrases may change like other notes, see phrases.py
-
-    def __post_init__(self) -> None:
-        both = sorted(self.keep & set(self.targets))
-        if both:
-            raise UsageError(f"{both[0]} cannot be both changed and kept", remedy="leave out one of the two")
-        expect_room(self.locks, self.targets)
-        if not 0 < self.strength <= 1:
-            raise UsageError(
-                f"strength is {self.strength:g}", remedy="give a share of the ticks, above 0 and at most 1"
-            )
-        if self.mode == "latent" and (self.locks or self.strength < 1):
-            raise UsageError(
-                "latent mode takes one decode for each measure, without lock and strength",
-                remedy='use mode="guided", or leave them out',
-            )
-        if self.proposals < 0:
-            raise UsageError(f"{self.proposals} proposals", remedy="give 0 or more")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,11 +24,9 @@ from .candidates import Pool
 from .cost import COMPOSED, EDIT, Judge, Prices, Problem, judge_of
 from .locks import Locks
 from .phrases import resting
+from .request import EditRequest
 from .search import Effort, Search
 from .ties import EditableMeasure, bound_together, find_each
-
-if TYPE_CHECKING:
-    from .edit import EditRequest
 
 CHUNK = 64  # measures searched at a time: memory stays flat however long the melody is
 OVERSHOOTS = (0.7, 1.0, 1.4, 2.0)  # factors of the requested step of the latent code

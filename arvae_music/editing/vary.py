@@ -42,9 +42,10 @@ from ..vae.scales import NOT_CARRIED
 from .best_path import BAN, best_path, choices_of, joins
 from .candidates import Archive
 from .cost import VARIATION, Judge, awkward, judge_of
-from .edit import EditRequest, EditResult, edit
+from .edit import EditResult, edit
 from .explore import CHUNK, LEEWAY, Explorer
 from .locks import Locks
+from .request import EditRequest
 from .taste import largest_leap
 from .ties import EditableMeasure, Key, bound_together, canonical, ending_of, find_each, opening_allowed, tie_of
 

@@ -34,7 +34,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..arrays import Array, Floats, Mask, Rows
-from ..editing.edit import EditRequest, edit
+from ..editing.edit import edit
+from ..editing.request import EditRequest
 from ..music.attributes import evaluate_mixed
 from ..music.melody import Bar, Melody
 from ..music.meter import Meter

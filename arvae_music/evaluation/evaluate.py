@@ -40,7 +40,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats, Ints, Mask, Rows
-from ..editing.edit import PROPOSALS
+from ..editing.request import PROPOSALS
 from ..music.attributes import evaluate, evaluate_mixed
 from ..music.keys import in_key
 from ..music.tokens import FIRST_PITCH, HOLD, PAD, REST, by_meter, onsets, sounding

@@ -28,7 +28,8 @@ from ..system.files import write_whole
 from ..version import __version__
 
 if TYPE_CHECKING:
-    from ..editing.edit import EditRequest, EditResult
+    from ..editing.edit import EditResult
+    from ..editing.request import EditRequest
     from ..networks.model import Model
     from ..system.outputs import Planned
 

@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from ..editing.edit import DIGITS, SILENT, BarResult, EditRequest, EditResult
+from ..editing.edit import DIGITS, SILENT, BarResult, EditResult
+from ..editing.request import EditRequest
 from ..io.midi import DEFAULT_TEMPO, Song
 from ..io.midi_events import TEMPO, parse_track, split
 from ..music.attributes import AttributeSpec, evaluate

@@ -14,7 +14,8 @@ from strategies import Tune, tunes
 
 import arvae_music
 from arvae_music.arrays import Row
-from arvae_music.editing.edit import EditRequest, _tasks
+from arvae_music.editing.edit import _tasks
+from arvae_music.editing.request import EditRequest
 from arvae_music.editing.ties import EditableMeasure, bound_together
 from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.library import Model

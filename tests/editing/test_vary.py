@@ -15,7 +15,7 @@ from midi_files import FOUR, TUNE, row
 from arvae_music import library
 from arvae_music.arrays import Row
 from arvae_music.editing.cost import judge_of
-from arvae_music.editing.edit import EditRequest
+from arvae_music.editing.request import EditRequest
 from arvae_music.editing.ties import canonical
 from arvae_music.editing.vary import VaryRequest
 from arvae_music.errors import CheckpointError, UsageError

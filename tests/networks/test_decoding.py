@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import arvae_music
 from arvae_music.arrays import Row
-from arvae_music.editing.edit import BONUSES, OVERSHOOTS, TEMPERATURES, propose
+from arvae_music.editing.guided import BONUSES, OVERSHOOTS, TEMPERATURES, propose
 from arvae_music.library import Model
 from arvae_music.music.attributes import PAPER, evaluate
 from arvae_music.music.meter import Meter

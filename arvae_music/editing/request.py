@@ -1,0 +1,46 @@
+"""The request of an edit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import UsageError
+from ..music.sliders import Target
+from .locks import expect_room
+
+Mode = Literal["guided", "latent"]
+
+PROPOSALS = 64  # decoded candidates of each measure
+
+
+@dataclass(frozen=True)
+class EditRequest:
+    targets: Mapping[str, Target]
+    keep: frozenset[str] = frozenset()  # attributes that must not move, not even for a target; latent: only their codes
+    locks: frozenset[str] = frozenset()  # see locks.py
+    bars: Sequence[tuple[int, int | None]] | None = None  # measure numbers; None: all
+    mode: Mode = "guided"
+    form: bool = True  # repeated measures get the same edit
+    strength: float = 1.0  # largest share of a measure that may change
+    proposals: int = PROPOSALS
+    seed: int = 0
+    free_ends: bool = False  # whether the ends of phrases may change like other notes, see phrases.py
+
+    def __post_init__(self) -> None:
+        both = sorted(self.keep & set(self.targets))
+        if both:
+            raise UsageError(f"{both[0]} cannot be both changed and kept", remedy="leave out one of the two")
+        expect_room(self.locks, self.targets)
+        if not 0 < self.strength <= 1:
+            raise UsageError(
+                f"strength is {self.strength:g}", remedy="give a share of the ticks, above 0 and at most 1"
+            )
+        if self.mode == "latent" and (self.locks or self.strength < 1):
+            raise UsageError(
+                "latent mode takes one decode for each measure, without lock and strength",
+                remedy='use mode="guided", or leave them out',
+            )
+        if self.proposals < 0:
+            raise UsageError(f"{self.proposals} proposals", remedy="give 0 or more")
