@@ -193,6 +193,11 @@ class Inspection:
         column: Floats = self.values[:, self.names.index(name)]
         return column
 
+    @property
+    def chords(self) -> list[str | None]:
+        """The chords of every measure, such as "C G7"; None where none is known."""
+        return self.melody.chords
+
     def to_frame(self) -> pandas.DataFrame:
         """One row a measure and attribute. Raises UsageError without pandas."""
         rows = [

@@ -1,4 +1,4 @@
-"""`arvae inspect`: a file's voices, the melody and why it was chosen, and the attributes of every measure.
+"""`arvae inspect`: a file's voices, the melody and why it was chosen, the chords, and the attributes of every measure.
 
 Inspect a file before you edit it: the table says which measures arvae cannot read, and `arvae edit` leaves these
 unchanged. `(C4)` is a note that is tied over from the measure before. --json prints an array with an object for each
@@ -76,6 +76,8 @@ def show(song: Song, description: dict[str, Any], specs: Sequence[AttributeSpec]
     bars = Table(box=None)
     for heading in ("bar", "meter", *(f"{spec.name}\n({spec.unit.names[0]})" for spec in specs)):
         bars.add_column(heading, justify="right")
+    if any(bar["chords"] for bar in description["bars"]):
+        bars.add_column("chords")
     bars.add_column("notes")
     for row in bar_rows(description["bars"], specs):
         bars.add_row(*row)

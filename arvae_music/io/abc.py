@@ -24,6 +24,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from . import chord_symbols
+from .chord_symbols import ChordSymbol
 from .notation import Measure, Part, Sound
 
 _VERSION = (2, 1, 0)  # its accidentals hold to the barline
@@ -104,6 +106,7 @@ def _part(name: str, tokens: list[Any]) -> Part:
     measures: list[Measure] = []
     sounds: list[Sound] = []
     tempi: list[tuple[Fraction, float]] = []
+    chords: list[ChordSymbol] = []
     signature, fifths = "", None
     start = at = Fraction(0)
     second = False  # whether the measure begins a second ending
@@ -123,12 +126,14 @@ def _part(name: str, tokens: list[Any]) -> Part:
             elif token.isTempo():
                 tempi += _tempo(token, at)
         elif isinstance(token, abcFormat.ABCNote) and not token.inGrace:
+            chord = chord_symbols.of_abc(token.chordSymbols)
+            chords += [] if chord is None else [(at, chord)]
             end = at + _quarters_of(token)
             tied = token.tie in ("stop", "continue")
             held = _pitches_of(token, held if tied else {})
             sounds += (Sound(at, end, pitch, tied) for pitch in held.values())
             at = end
-    return Part(name, tuple(measures), tuple(sounds), tempi=tuple(tempi))
+    return Part(name, tuple(measures), tuple(sounds), tempi=tuple(tempi), chords=tuple(chords))
 
 
 def _signature_of(token: Any) -> str:

@@ -18,6 +18,7 @@ Writing: `splice` changes only the notes that differ. If no note differs, the fi
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ import numpy as np
 
 from ..arrays import Row
 from ..errors import InputError
+from ..music.harmony import BarHarmony
 from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.reasons import Reason
@@ -35,6 +37,7 @@ from ..music.tokens import notes_of
 from . import voices
 from .accompaniment import Accompaniment, accompaniment_of
 from .barlines import Signature
+from .harmony import Symbols, with_harmony
 from .midi_events import (
     END_OF_TRACK,
     KEY_SIGNATURE,
@@ -94,13 +97,14 @@ class Song:
         channel: int | None = None,
         pickup: Fraction | None = None,
         tolerance: Fraction | None = None,
+        symbols: Symbols = (),
     ) -> Song:
         """Read a MIDI file, or its bytes, and find the melody.
 
         `track` is a number from 1, a track's name, or a part of the name. `channel` is 1 to 16. `pickup` is the length
         in quarter notes of an incomplete measure at the start; None detects it. `tolerance` is explained in
-        `quantise.melody_of`. Raises InputError for bytes that are not a MIDI file, and for a file without a measure
-        that arvae can read.
+        `quantise.melody_of`. `symbols` are chord symbols at ticks of the file. Raises InputError for bytes that are not
+        a MIDI file, and for a file without a measure that arvae can read.
         """
         data = source if isinstance(source, bytes) else read_bytes(Path(source))
         where = name or ("standard input" if isinstance(source, bytes) else str(source))
@@ -128,6 +132,8 @@ class Song:
         others = accompaniment_of(
             tracks[together], notes[together], (index - (together.start or 0), [note.on for note in own_notes])
         )
+        tpq = parts.ticks_per_quarter
+        melody = with_harmony(melody, own_notes, others, tpq, late=placements.late, symbols=symbols)
         return cls(where, melody, found, tuple(candidates), placements, others, parts, parsed[index], tuple(own_notes))
 
     def __repr__(self) -> str:
@@ -145,6 +151,11 @@ class Song:
     def notes(self) -> tuple[FileNote, ...]:
         """The melody's notes in the file, in the order of their onsets."""
         return self._notes
+
+    @property
+    def harmony(self) -> list[BarHarmony | None]:
+        """The harmony of each measure: its chords, and the notes of the other tracks (music/harmony.py)."""
+        return [bar.harmony for bar in self.melody.bars]
 
     @property
     def ticks_per_quarter(self) -> int:
@@ -185,7 +196,14 @@ class Song:
             pickup=Fraction(0),
         )  # fmt: skip
         first = bars[0].number  # 0 is the pickup, as before
-        return replace(melody, bars=tuple(replace(bar, number=first + i) for i, bar in enumerate(melody.bars)))
+        harmonies = itertools.chain((bar.harmony for bar in bars), itertools.repeat(None))
+        return replace(
+            melody,
+            bars=tuple(
+                replace(bar, number=first + i, harmony=harmony)
+                for i, (bar, harmony) in enumerate(zip(melody.bars, harmonies, strict=False))
+            ),
+        )
 
     def write(self, rows: Sequence[Row | None]) -> bytes:
         """The bytes of the file with these token rows: one row for each measure, and None for one without tokens.

@@ -5,7 +5,8 @@
     to_midi     parts -> a type 1 MIDI file
 
 Positions are exact fractions of a quarter note. A measure is as long as its contents, whatever its time signature says.
-Grace notes, chord symbols and unpitched notes are dropped; a chord is several notes that begin together.
+Grace notes and unpitched notes are dropped; a chord is several notes that begin together. Chord symbols are no notes:
+they are read for the harmony (`chord_symbols`).
 
 In the MIDI file every part is a track with the part's name, so that `track` and the choice of the melody work as they
 do for MIDI, and an edit keeps the other parts. TICKS_PER_QUARTER holds triplets, quintuplets and septuplets exactly.
@@ -27,6 +28,8 @@ from typing import Any
 
 from ..music.meter import Meter
 from ..music.tokens import Timed
+from . import chord_symbols
+from .chord_symbols import ChordSymbol
 from .midi_events import (
     END_OF_TRACK,
     KEY_SIGNATURE,
@@ -94,6 +97,7 @@ class Part:
     sounds: tuple[Sound, ...]
     program: int = 0  # General MIDI
     tempi: tuple[tuple[Fraction, float], ...] = ()  # position, quarter notes per minute
+    chords: tuple[ChordSymbol, ...] = ()
 
 
 @lru_cache(maxsize=256)  # a meter computes its grid once for each Meter object
@@ -113,7 +117,8 @@ def read_part(part: Any) -> Part:
     ]
     measures = tuple(_measures(part))
     sounds = (sound for measure in part.getElementsByClass("Measure") for sound in _sounds(measure))
-    return Part(str(part.partName or ""), measures, tuple(sounds), program or 0, tuple(tempi))
+    chords = tuple(chord_symbols.of_part(part))
+    return Part(str(part.partName or ""), measures, tuple(sounds), program or 0, tuple(tempi), chords)
 
 
 def _measures(part: Any) -> Iterator[Measure]:

@@ -4,8 +4,9 @@
     read_parts(path, ...)     the parts of a MusicXML or kern file
 
 `notation` explains how parts and barlines are converted, and `abc` how ABC is read. Notes and key signatures of
-MusicXML and kern files are read at sounding pitch, with names, programs and tempo marks. Grace notes, chord symbols and
-unpitched notes are dropped. Repeats are not unrolled: the measures are those on the page.
+MusicXML and kern files are read at sounding pitch, with names, programs and tempo marks. Chord symbols
+become the song's harmony. Grace notes and unpitched notes are dropped. Repeats are not unrolled: the measures are those
+on the page.
 
 music21 takes a second to import, so it is imported when the first score is read.
 """
@@ -20,8 +21,10 @@ from typing import Any
 
 from ..errors import InputError
 from . import abc
+from .chord_symbols import first_with_symbols
+from .harmony import Symbols
 from .midi import Song, read_bytes
-from .notation import Part, read_part, to_midi
+from .notation import Part, read_part, ticks, to_midi
 
 FORMATS = {".abc": "abc", ".xml": "musicxml", ".musicxml": "musicxml", ".mxl": "musicxml", ".krn": "humdrum"}
 ABC = ".abc"
@@ -42,11 +45,16 @@ def read_any(
     """
     data = source if isinstance(source, bytes) else read_bytes(Path(source))
     where = name or ("standard input" if isinstance(source, bytes) else str(source))
+    symbols: Symbols = []
     if data and data[:4] not in (b"MThd", b"RIFF"):
         path = None if isinstance(source, bytes) else Path(source)
-        data, short = to_midi(_parts(data, path, where))
+        parts = _parts(data, path, where)
+        data, short = to_midi(parts)
         pickup = short if pickup is None else pickup
-    return Song.read(data, name=where, track=track, channel=channel, pickup=pickup, tolerance=tolerance)
+        symbols = [(ticks(at), chord) for at, chord in first_with_symbols(parts)]
+    return Song.read(
+        data, name=where, track=track, channel=channel, pickup=pickup, tolerance=tolerance, symbols=symbols
+    )
 
 
 def _parts(data: bytes, path: Path | None, where: str) -> list[Part]:

@@ -120,10 +120,29 @@ def pitch_name(pitch: int, fifths: int = 0) -> str:
     Notes outside the key get the spelling that is nearest on the line of fifths: in C major, these are Eb, Bb, F#, C#
     and G#.
     """
-    fifth = next(p for p in range(fifths - 3, fifths + 9) if 7 * p % 12 == pitch % 12)
-    accidental = (fifth + 1) // 7  # sharps positive
-    sign = "#" * accidental if accidental > 0 else "b" * -accidental
-    return f"{_LETTERS[(fifth + 1) % 7]}{sign}{(pitch - accidental) // 12 - 1}"
+    letter, accidental = _spelling(pitch, fifths)
+    return f"{letter}{_sign(accidental)}{(pitch - accidental) // 12 - 1}"
+
+
+def class_name(pitch: int, fifths: int = 0) -> str:
+    """The name of a pitch class in a key, such as `F#`. It is spelled as `pitch_name` spells it."""
+    letter, accidental = _spelling(pitch, fifths)
+    return letter + _sign(accidental)
+
+
+def fifth_of(pitch: int, fifths: int = 0) -> int:
+    """The place of a pitch class on the line of fifths, from C, in the spelling that suits a key."""
+    return next(p for p in range(fifths - 3, fifths + 9) if 7 * p % 12 == pitch % 12)
+
+
+def _spelling(pitch: int, fifths: int) -> tuple[str, int]:
+    """The letter of a pitch, and its accidental: sharps are positive."""
+    fifth = fifth_of(pitch, fifths)
+    return _LETTERS[(fifth + 1) % 7], (fifth + 1) // 7
+
+
+def _sign(accidental: int) -> str:
+    return "#" * accidental if accidental > 0 else "b" * -accidental
 
 
 @lru_cache(maxsize=1)

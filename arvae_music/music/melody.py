@@ -18,6 +18,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..arrays import Row, Rows
+from .harmony import BarHarmony
 from .meter import Meter
 from .reasons import Reason
 from .tokens import TokenNote, notes_of, onsets
@@ -38,6 +39,7 @@ class Bar:
     tokens: Row | None = None
     reason: Reason | None = None
     beat: int | None = None  # the beat, from 1, where the reason applies, if it is only one
+    harmony: BarHarmony | None = None  # its chords and accompaniment; None where nothing is known of them
 
     def __post_init__(self) -> None:
         if (self.tokens is None) != (self.reason is not None):
@@ -94,6 +96,11 @@ class Melody:
     def editable(self) -> list[int]:
         """Indices into `bars` of the measures that have tokens."""
         return [i for i, bar in enumerate(self.bars) if bar.tokens is not None]
+
+    @property
+    def chords(self) -> list[str | None]:
+        """The chords of every measure, such as "C G7"; None where none is known."""
+        return [b.harmony.text(self.fifths) if b.harmony is not None and b.harmony.known else None for b in self.bars]
 
     def by_meter(self, at: Iterable[int] | None = None) -> list[tuple[Meter, list[int], Rows]]:
         """The measures that have tokens, or those of them whose indices are `at`, together by their meter: the meter,

@@ -26,6 +26,7 @@ from ..editing.request import EditRequest
 from ..io.midi import DEFAULT_TEMPO, Song
 from ..io.midi_events import TEMPO, parse_track, split
 from ..music.attributes import AttributeSpec, evaluate
+from ..music.harmony import Origin
 from ..music.keys import MAJOR_KEYS, pitch_name
 from ..music.melody import Melody
 from ..music.meter import Meter
@@ -225,6 +226,7 @@ def describe(song: Song, specs: Sequence[AttributeSpec]) -> dict[str, Any]:
         "pickup": song.pickup,
         "meters": _change_points((bar.number, bar.signature) for bar in melody.bars),
         "tempi": tempi(song),
+        "harmony": None if (origin := harmony_origin(melody)) is None else origin.name.lower(),
         "untouched": sum(bar.reason is not None for bar in melody.bars),
         "bars": bars(melody, specs),
     }
@@ -241,9 +243,23 @@ def file_lines(song: Song, description: Mapping[str, Any]) -> list[str]:
         "meter": ", ".join(f"{change.value} from bar {change.bar}" for change in description["meters"]),
         "tempo": tempi_text or f"{DEFAULT_TEMPO:g}, because the file gives none",
         "pickup": _quarters(song.pickup) if song.pickup else "none",
+        "chords": _chords_line(melody),
         "measures": f"{len(melody.bars)}{rest}",
     }
     return [f"{title:9} {line}" for title, line in lines.items() if line]
+
+
+def harmony_origin(melody: Melody) -> Origin | None:
+    """Where the melody's chords come from; None if no chord is known."""
+    return next((bar.harmony.origin for bar in melody.bars if bar.harmony is not None and bar.harmony.known), None)
+
+
+def _chords_line(melody: Melody) -> str:
+    origin = harmony_origin(melody)
+    if origin is None:
+        return "none"
+    known = sum(bar.harmony is not None and bar.harmony.known for bar in melody.bars)
+    return f"from {origin.value}, in {known} of {len(melody.bars)} measures"
 
 
 def _quarters(length: Fraction) -> str:
@@ -263,12 +279,15 @@ def voice_rows(song: Song) -> list[tuple[str, ...]]:
 
 
 def bar_rows(measures: Sequence[Mapping[str, Any]], specs: Sequence[AttributeSpec]) -> list[tuple[str, ...]]:
-    """For each measure of `bars`: number, meter, the value of each attribute, and the notes or why it is untouched."""
+    """For each measure of `bars`: number, meter, the value of each attribute, the chords if any measure has some, and
+    the notes or why it is untouched."""
+    chords = any(bar["chords"] for bar in measures)
     rows: list[tuple[str, ...]] = []
     for bar in measures:
         values = bar["attributes"] or {}
         cells = [f"{values[spec.name]:.4g}" if values else "-" for spec in specs]
         notes = " ".join(bar["notes"]) if bar["reason"] is None else f"untouched: {bar['reason']}"
+        cells += [bar["chords"] or ""] if chords else []
         rows.append((str(bar["number"]), bar["meter"], *cells, notes))
     return rows
 
@@ -303,11 +322,12 @@ def tempi(song: Song) -> list[Change]:
 
 def bars(melody: Melody, specs: Sequence[AttributeSpec]) -> list[dict[str, Any]]:
     """Every measure: its notes by name, its tokens and attributes, or the reason why it cannot be edited."""
-    names, values = note_names(melody), attribute_values(melody, specs)
+    names, values, chords = note_names(melody), attribute_values(melody, specs), melody.chords
     return [
         {
             "number": bar.number,
             "meter": bar.signature,
+            "chords": chords[i],
             "notes": names[i],
             "tokens": bar.tokens,
             "attributes": values.get(i),

@@ -1,0 +1,65 @@
+"""Chord symbols above a score: those of a music21 part (MusicXML `<harmony>`), and the quoted ones of ABC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Any
+
+from ..errors import UsageError
+from ..music.chords import NO_CHORD, Chord
+
+ChordSymbol = tuple[Fraction, Chord]  # in quarter notes from the start of the part
+
+# music21's names of chord kinds, as qualities; others keep their tones, and are named by their root alone
+_KINDS = {
+    "major": "", "minor": "m", "augmented": "aug", "diminished": "dim", "dominant-seventh": "7",
+    "major-seventh": "maj7", "minor-major-seventh": "mMaj7", "minor-seventh": "m7", "augmented-seventh": "aug7",
+    "half-diminished-seventh": "m7b5", "diminished-seventh": "dim7", "seventh-flat-five": "7b5", "major-sixth": "6",
+    "minor-sixth": "m6", "major-ninth": "maj9", "dominant-ninth": "9", "minor-ninth": "m9",
+    "minor-major-ninth": "mMaj9", "dominant-11th": "11", "minor-11th": "m11", "major-11th": "maj11",
+    "major-13th": "maj13", "dominant-13th": "13", "minor-13th": "m13", "suspended-second": "sus2",
+    "suspended-fourth": "sus4", "suspended-fourth-seventh": "7sus4", "power": "5",
+}  # fmt: skip
+_SIGNS = {-1: "b", 1: "#"}
+
+
+def of_part(part: Any) -> Iterator[ChordSymbol]:
+    """The chord symbols of a music21 part, in order, at the pitches that the part has now."""
+    for symbol in part.recurse().getElementsByClass("Harmony"):
+        chord = _chord(symbol)
+        if chord is not None:
+            yield Fraction(symbol.getOffsetInHierarchy(part)), chord
+
+
+def _chord(symbol: Any) -> Chord | None:
+    """A chord of music21; None for a symbol without a root, such as a Roman numeral without a key."""
+    if "NoChord" in symbol.classSet:
+        return NO_CHORD
+    if "ChordSymbol" not in symbol.classSet or not symbol.pitches or symbol.root() is None:
+        return None
+    quality = _KINDS.get(symbol.chordKind, "") + "".join(map(_modification, symbol.getChordStepModifications()))
+    root, bass = symbol.root().pitchClass, symbol.bass().pitchClass
+    return Chord(root, quality, frozenset(pitch.pitchClass for pitch in symbol.pitches), bass)
+
+
+def _modification(change: Any) -> str:
+    sign = _SIGNS.get(round(change.interval.chromatic.semitones) if change.interval is not None else 0, "")
+    if change.modType == "add" and not sign:
+        return f"add{change.degree}"
+    return f"no{change.degree}" if change.modType == "subtract" else f"{sign}{change.degree}"
+
+
+def of_abc(texts: Iterable[str]) -> Chord | None:
+    """The chord among the quoted texts above an ABC note. Other texts, such as `"^slowly"` or `"Fine"`, are none."""
+    for text in texts:
+        try:
+            return Chord.parse(text.strip('" ').partition(";")[0])
+        except UsageError:
+            continue
+    return None
+
+
+def first_with_symbols(parts: Iterable[Any]) -> tuple[ChordSymbol, ...]:
+    """The symbols of the first part that has any. Often every part of a score repeats them."""
+    return next((part.chords for part in parts if part.chords), ())

@@ -1,0 +1,67 @@
+"""Add to a melody the harmony that a file has: its chord symbols, and the notes of its other tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from ..music.chord_reading import Notes, read_chords
+from ..music.chords import Chord
+from ..music.harmony import BarHarmony, ChordAt, Origin, of_chords
+from ..music.melody import Bar, Melody
+from .accompaniment import Accompaniment
+from .midi_events import FileNote
+from .voices import DRUMS
+
+Symbols = Sequence[tuple[int, Chord]]  # chord symbols with the ticks where they stand
+
+
+def with_harmony(
+    melody: Melody,
+    notes: Sequence[FileNote],
+    others: Accompaniment,
+    ticks_per_quarter: int,
+    *,
+    late: float = 0.0,
+    symbols: Symbols = (),
+) -> Melody:
+    """The melody with the harmony of each measure. Chord symbols take precedence over what the other tracks play.
+
+    `notes` are the melody's, and `late` is by how many ticks all notes lie behind the barlines.
+    """
+    table = [(note.start, note.end, note.pitch) for note in notes]
+    start, end, pitch = np.array(table, dtype=np.int64).reshape(-1, 3).T
+    own = Notes(start, end, pitch, np.zeros_like(start), np.zeros_like(start))
+    accompaniment = Notes(others.start, others.end, others.pitch, others.channel, others.program)
+    accompaniment = accompaniment.take(others.channel != DRUMS)
+    found = read_chords(melody.bars, own, accompaniment, ticks_per_quarter, melody.fifths, late)
+    if symbols:
+        named = _of_symbols(melody.bars, sorted(symbols, key=lambda symbol: symbol[0]), ticks_per_quarter)
+        found = [_together(symbol, heard) for symbol, heard in zip(named, found, strict=True)]
+    bars = tuple(replace(bar, harmony=harmony) for bar, harmony in zip(melody.bars, found, strict=True))
+    return replace(melody, bars=bars)
+
+
+def _together(named: BarHarmony | None, heard: BarHarmony | None) -> BarHarmony | None:
+    if named is None or heard is None:
+        return named or heard
+    return heard.with_chords(named)
+
+
+def _of_symbols(bars: Sequence[Bar], symbols: Symbols, tpq: int) -> list[BarHarmony | None]:
+    """The harmony of each measure. A symbol holds until the next one; there is none before the first."""
+    found: list[BarHarmony | None] = []
+    for bar in bars:
+        if bar.meter is None:
+            found.append(None)
+            continue
+        origin = bar.end - bar.meter.quarters * tpq if bar.number == 0 else Fraction(bar.start)  # a pickup ends one
+        before = [chord for tick, chord in symbols if tick <= bar.start]
+        chords: list[ChordAt] = [(Fraction(0), before[-1] if before else None)]
+        inside = [(tick, chord) for tick, chord in symbols if bar.start < tick < bar.end]
+        chords += [((tick - origin) / tpq, chord) for tick, chord in inside]
+        found.append(of_chords(chords, bar.meter, Origin.SYMBOLS) if before or inside else None)
+    return found
