@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ..io.notation import read_part
+from ..io.music21_parts import read_part
 from .corpus import Corpus, Extracted, Work
 from .extraction import extract_tune
 

@@ -79,7 +79,7 @@ def joined(measures: Iterable[Measure]) -> list[Measure]:
 
 def _is_other_half(before: Measure, measure: Measure) -> bool:
     return (
-        not measure.second_ending
+        not measure.later_ending
         and before.meter is not None
         and before.signature == measure.signature
         and before.length < before.meter.quarters

@@ -19,10 +19,10 @@ import numpy as np
 
 from ..arrays import Ints
 from ..errors import CorpusError, InputError
-from ..io import abc, notation, voices
+from ..io import abc, notation, score_midi, voices
 from ..io.notation import Part
 from ..io.quantise import melody_of
-from ..io.scores import read_parts
+from ..io.scores import read_score
 from ..music.melody import Melody
 from ..music.reasons import Reason
 from .corpus import Bar, Corpus, Extracted, Work
@@ -69,18 +69,18 @@ def extract(work: Work) -> Extracted:
     if suffix in MIDI_SUFFIXES:
         return _extract_midi(work)
     if suffix in ABC_SUFFIXES:
-        title, parts = abc.read_tune(abc.tunes_of(work.path)[work.tune or 0])
+        score = abc.read_score(abc.tunes_of(work.path)[work.tune or 0])
     else:
-        title, parts = read_parts(work.path, work.path.name)
-    if not any(part.sounds for part in parts):
+        score = read_score(work.path.read_bytes(), work.path.name, suffix)
+    if not any(part.sounds for part in score.parts):
         return Extracted(rejected=NO_NOTES)
-    return extract_tune(_melody(parts, work.path.name), work, title or work.path.stem)
+    return extract_tune(_melody(score.parts, work.path.name), work, score.title or work.path.stem)
 
 
 def _melody(parts: Sequence[Part], where: str) -> Part:
     candidates = []
     for i, part in enumerate(parts):
-        notes = [(notation.ticks(n.start), notation.ticks(n.end), n.pitch) for n in notation.tied(part.sounds)]
+        notes = [(score_midi.ticks(n.start), score_midi.ticks(n.end), n.pitch) for n in notation.tied(part.sounds)]
         if notes:
             candidates.append(voices.candidate(i, part.name, *np.array(notes, dtype=np.int64).T))
     return parts[voices.choose(candidates, None, None, where)[0].track]

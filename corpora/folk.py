@@ -65,8 +65,8 @@ def works() -> list[Work]:
 def extract(work: Work) -> Extracted:
     """One tune: its first voice."""
     assert work.tune is not None
-    title, parts = abc.read_tune(abc.tunes_of(work.path)[work.tune])
-    return extract_tune(parts[0], work, title or work.id) if parts else Extracted(rejected=NO_NOTES)
+    score = abc.read_score(abc.tunes_of(work.path)[work.tune])
+    return extract_tune(score.parts[0], work, score.title or work.id) if score.parts else Extracted(rejected=NO_NOTES)
 
 
 CORPUS = Corpus(NAME, DESCRIPTION, SOURCE, LICENCE, BIBTEX, works, extract)

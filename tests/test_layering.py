@@ -214,7 +214,7 @@ def test_help_and_version_load_neither_typer_nor_numpy(home: dict[str, str]) -> 
 USES: dict[tuple[str, ...], set[str]] = {
     ("edit", "melody.mid", "--density", "+1", "--roll"): set(),
     ("edit", "melody.mid", "--density", "+1", "--runtime", "torch", "--dry-run"): {"torch"},
-    ("edit", "tune.abc", "--density", "+1"): {"music21"},
+    ("edit", "tune.abc", "--density", "+1"): set(),
     ("vary", "melody.mid", "-n", "2"): set(),
     ("interpolate", "melody.mid", "melody.mid"): set(),
     ("inspect", "melody.mid"): set(),

@@ -1,17 +1,19 @@
-"""Chord symbols above a score: those of a music21 part (MusicXML `<harmony>`), and the quoted ones of ABC."""
+"""Chord symbols above a score: those of MusicXML (`<harmony>`) and of music21 (kern), and the quoted ones of ABC."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
+from xml.etree.ElementTree import Element
 
 from ..errors import UsageError
 from ..music.chords import NO_CHORD, Chord
 
 ChordSymbol = tuple[Fraction, Chord]  # in quarter notes from the start of the part
 
-# music21's names of chord kinds, as qualities; others keep their tones, and are named by their root alone
+# The names of chord kinds in MusicXML and music21, as qualities. Others of music21 keep their tones, and are named by
+# their root alone.
 _KINDS = {
     "major": "", "minor": "m", "augmented": "aug", "diminished": "dim", "dominant-seventh": "7",
     "major-seventh": "maj7", "minor-major-seventh": "mMaj7", "minor-seventh": "m7", "augmented-seventh": "aug7",
@@ -19,8 +21,10 @@ _KINDS = {
     "minor-sixth": "m6", "major-ninth": "maj9", "dominant-ninth": "9", "minor-ninth": "m9",
     "minor-major-ninth": "mMaj9", "dominant-11th": "11", "minor-11th": "m11", "major-11th": "maj11",
     "major-13th": "maj13", "dominant-13th": "13", "minor-13th": "m13", "suspended-second": "sus2",
-    "suspended-fourth": "sus4", "suspended-fourth-seventh": "7sus4", "power": "5",
+    "suspended-fourth": "sus4", "suspended-fourth-seventh": "7sus4", "power": "5", "dominant": "7",
+    "half-diminished": "m7b5", "major-minor": "mMaj7",
 }  # fmt: skip
+_ALTERATIONS = {"-2": "bb", "-1": "b", "1": "#", "2": "##"}
 _SIGNS = {-1: "b", 1: "#"}
 
 
@@ -48,6 +52,38 @@ def _modification(change: Any) -> str:
     if change.modType == "add" and not sign:
         return f"add{change.degree}"
     return f"no{change.degree}" if change.modType == "subtract" else f"{sign}{change.degree}"
+
+
+def of_musicxml(harmony: Element, semitones: int = 0) -> Chord | None:
+    """The chord of a <harmony>, transposed to where the instrument sounds; None if it has no root or kind that arvae
+    knows."""
+    kind = (harmony.findtext("kind") or "").strip()
+    if kind == "none":
+        return NO_CHORD
+    root, bass = _root(harmony.find("root"), "root"), _root(harmony.find("bass"), "bass")
+    if not root or kind not in _KINDS:
+        return None
+    changes = "".join(_degree(degree, kind) for degree in harmony.findall("degree"))
+    try:
+        chord = Chord.parse(f"{root}{_KINDS[kind]}{changes}{'/' if bass else ''}{bass}")
+    except UsageError:
+        return None
+    return chord.transposed(semitones)
+
+
+def _root(element: Element | None, name: str) -> str:
+    if element is None:
+        return ""
+    alter = (element.findtext(f"{name}-alter") or "0").strip()
+    return (element.findtext(f"{name}-step") or "").strip() + _ALTERATIONS.get(alter, "")
+
+
+def _degree(degree: Element, kind: str) -> str:
+    value, change = (degree.findtext(f"degree-{name}", "").strip() for name in ("value", "type"))
+    sign = {"-1": "b", "1": "#"}.get(degree.findtext("degree-alter", "0").strip(), "")
+    if change == "subtract":
+        return f"no{value}"
+    return f"add{value}" if change == "add" and not sign and kind in ("major", "minor") else f"{sign}{value}"
 
 
 def of_abc(texts: Iterable[str]) -> Chord | None:

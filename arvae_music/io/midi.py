@@ -58,6 +58,7 @@ from .midi_events import (
     parse_track,
     split,
 )
+from .notation import Score
 from .quantise import Placements, melody_of
 from .splice import Line, splice
 from .voices import Candidate, Found
@@ -86,6 +87,7 @@ class Song:
     _split: Split = field(repr=False)
     _track: Track = field(repr=False)  # the melody's
     _notes: tuple[FileNote, ...] = field(repr=False)  # the melody's
+    score: Score | None = field(default=None, repr=False)  # that the file was made from; None for a MIDI file
 
     @classmethod
     def read(

@@ -1,33 +1,39 @@
-"""Read scores (ABC, MusicXML, kern) as songs: music21 reads the score, which is converted to MIDI and read by `midi`.
+"""Read scores (ABC, MusicXML, kern) as songs: a score is converted to MIDI and read by `midi`.
 
     read_any(source, ...)     a MIDI file or a score, whichever it is
-    read_parts(path, ...)     the parts of a MusicXML or kern file
+    read_score(...)           a score alone
 
-`notation` explains how parts and barlines are converted, and `abc` how ABC is read. Notes and key signatures of
-MusicXML and kern files are read at sounding pitch, with names, programs and tempo marks. Chord symbols
-become the song's harmony. Grace notes and unpitched notes are dropped. Repeats are not unrolled: the measures are those
-on the page.
+`abc` and `musicxml` read their formats, and music21 reads kern; all give a `notation.Score` at sounding pitch, and
+`score_midi` converts it. Measures are by default those on the page, so that their numbers are the printed ones, and
+each is edited once. With `unfold` they are those that are played: repeats, endings, D.C. and D.S. (`unfold`).
+Chord symbols become the song's harmony. `Song.score` holds the score, with the numbers of both, and with what was left
+out.
 
-music21 takes a second to import, so it is imported when the first score is read.
+music21 takes a second to import, so it is imported when the first kern file is read.
 """
 
 from __future__ import annotations
 
 import tempfile
 import warnings
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from . import abc
+from . import abc, musicxml
 from .chord_symbols import first_with_symbols
-from .harmony import Symbols
 from .midi import Song, read_bytes
-from .notation import Part, read_part, ticks, to_midi
+from .music21_parts import read_part
+from .notation import Score
+from .score_midi import ticks, to_midi
+from .unfold import unfolded, with_counts
 
 FORMATS = {".abc": "abc", ".xml": "musicxml", ".musicxml": "musicxml", ".mxl": "musicxml", ".krn": "humdrum"}
 ABC = ".abc"
+MIDI_MAGIC = (b"MThd", b"RIFF")
+LISTED = 8  # titles that a message names
 
 
 def read_any(
@@ -38,49 +44,53 @@ def read_any(
     channel: int | None = None,
     pickup: Fraction | None = None,
     tolerance: Fraction | None = None,
+    unfold: bool = False,
+    tune: int | None = None,
 ) -> Song:
     """Read a MIDI file or a score. Its first bytes decide which it is, or else the suffix of its name.
 
-    `Song.read` explains the parameters. Raises InputError for a file that cannot be read.
+    `unfold` plays the repeats of a score, and `tune` chooses one of the tunes of an ABC file, from 1. `Song.read`
+    explains the other parameters. Raises InputError for a file that cannot be read.
     """
     data = source if isinstance(source, bytes) else read_bytes(Path(source))
     where = name or ("standard input" if isinstance(source, bytes) else str(source))
-    symbols: Symbols = []
-    if data and data[:4] not in (b"MThd", b"RIFF"):
-        path = None if isinstance(source, bytes) else Path(source)
-        parts = _parts(data, path, where)
-        data, short = to_midi(parts)
-        pickup = short if pickup is None else pickup
-        symbols = [(ticks(at), chord) for at, chord in first_with_symbols(parts)]
-    return Song.read(
+    if not data or data[:4] in MIDI_MAGIC:
+        return Song.read(data, name=where, track=track, channel=channel, pickup=pickup, tolerance=tolerance)
+    suffix = "" if isinstance(source, bytes) else Path(source).suffix.lower()
+    score = read_score(data, where, suffix, tune=tune, unfold=unfold)
+    try:
+        data, short = to_midi(score.parts)
+    except InputError as error:
+        raise InputError(error.what, where=where, remedy=error.remedy) from None
+    pickup = short if pickup is None else pickup
+    symbols = [(ticks(at), chord) for at, chord in first_with_symbols(score.parts)]
+    song = Song.read(
         data, name=where, track=track, channel=channel, pickup=pickup, tolerance=tolerance, symbols=symbols
     )
+    return replace(song, score=score)
 
 
-def _parts(data: bytes, path: Path | None, where: str) -> list[Part]:
-    """The parts of a score, from the bytes of its file and the file's path, if it has one. Raises InputError."""
-    suffix = _suffix(data, where)
-    if path is not None and path.suffix.lower() in FORMATS:
-        suffix = path.suffix.lower()
-    else:
-        path = None
+def read_score(data: bytes, where: str, suffix: str = "", *, tune: int | None = None, unfold: bool = False) -> Score:
+    """Read a score from the bytes of its file. `suffix` is its name's, which decides the format if it is known.
+
+    Every part has measures. Raises InputError.
+    """
+    suffix = suffix if suffix in FORMATS else _suffix(data, where)
     try:
         if suffix == ABC:
-            parts = _abc_parts(data, where)
-        elif path is not None:
-            parts = read_parts(path, where)[1]
-        else:  # music21 tells the formats of files by their suffixes
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder, f"score{suffix}")
-                path.write_bytes(data)
-                parts = read_parts(path, where)[1]
-    except InputError:
-        raise
-    except Exception as error:  # music21's parsers raise many kinds of exceptions
-        raise InputError(_parser_message(error), where=where, remedy="check it in a notation program") from error
-    if not parts:
-        raise InputError("it has no measures", where=where, remedy="check it in a notation program")
-    return parts
+            score = _abc_score(data, where, tune)
+        elif FORMATS[suffix] == "musicxml":
+            score = musicxml.read_score(data, where)
+        else:
+            score = _music21_score(data, suffix, where)
+        score = replace(score, parts=tuple(part for part in score.parts if part.measures))
+        if not score.parts:
+            raise InputError("it has no measures", where=where, remedy="check it in a notation program")
+        return unfolded(score) if unfold else with_counts(score)
+    except InputError as error:
+        if error.where is not None:
+            raise
+        raise InputError(error.what, where=where, remedy=error.remedy) from error
 
 
 def _suffix(data: bytes, where: str) -> str:
@@ -101,33 +111,44 @@ def _suffix(data: bytes, where: str) -> str:
     )
 
 
+def _abc_score(data: bytes, where: str, tune: int | None) -> Score:
+    tunes = abc.split_collection(abc.decoded(data))
+    if tune is None and len(tunes) > 1:
+        titles = ", ".join(f"{n} {abc.title_of(text)!r}" for n, text in enumerate(tunes[:LISTED], 1))
+        more = f" and {len(tunes) - LISTED} more" if len(tunes) > LISTED else ""
+        raise InputError(
+            f"it holds {len(tunes)} tunes", where=where, remedy=f"choose one with tune=...: {titles}{more}"
+        )
+    number = 1 if tune is None else tune
+    if not 1 <= number <= len(tunes):
+        raise InputError(f"it has no tune {number}", where=where, remedy=f"give a number from 1 to {len(tunes)}")
+    return abc.read_score(tunes[number - 1])
+
+
+def _music21_score(data: bytes, suffix: str, where: str) -> Score:
+    """A kern file, at sounding pitch. Raises InputError for a file that music21 cannot read, and one of several scores.
+    """
+    from music21 import converter, stream
+
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")
+        path = Path(folder, f"score{suffix}")  # music21 tells the formats of files by their suffixes
+        path.write_bytes(data)
+        try:
+            score: Any = converter.parse(path, format=FORMATS[suffix], forceSource=True, storePickle=False)
+            if not isinstance(score, stream.Opus):
+                score.toSoundingPitch(inPlace=True)
+                parts = tuple(read_part(part) for part in (list(score.parts) or [score]))
+        except Exception as error:  # music21's parsers raise many kinds of exceptions
+            remedy = "check it in a notation program"
+            raise InputError(_parser_message(error), where=where, remedy=remedy) from error
+    if isinstance(score, stream.Opus):
+        remedy = "write each score to its own file"
+        raise InputError(f"it holds {len(score.scores)} scores", where=where, remedy=remedy)
+    return Score((score.metadata.title if score.metadata is not None else None) or "", parts)
+
+
 def _parser_message(error: Exception) -> str:
     """The first line of music21's error message."""
     lines = str(error).strip().splitlines()
     return f"music21 cannot read it ({lines[0][:120] if lines else type(error).__name__})"
-
-
-def _abc_parts(data: bytes, where: str) -> list[Part]:
-    tunes = abc.split_collection(abc.decoded(data))
-    if len(tunes) != 1:
-        raise InputError(f"it holds {len(tunes)} tunes", where=where, remedy="write each tune to its own file")
-    return abc.read_tune(tunes[0])[1]
-
-
-def read_parts(path: Path, where: str) -> tuple[str, list[Part]]:
-    """The title of a MusicXML or kern file, "" without one, and its parts at sounding pitch.
-
-    Raises InputError for a file of several scores, and music21's exceptions for one that it cannot read.
-    """
-    from music21 import converter, stream
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        score: Any = converter.parse(path, format=FORMATS.get(path.suffix.lower()), forceSource=True, storePickle=False)
-        if isinstance(score, stream.Opus):
-            remedy = "write each score to its own file"
-            raise InputError(f"it holds {len(score.scores)} scores", where=where, remedy=remedy)
-        score.toSoundingPitch(inPlace=True)
-    title = score.metadata.title if score.metadata is not None else None
-    parts = [read_part(part) for part in (list(score.parts) or [score])]
-    return title or "", [part for part in parts if part.measures]

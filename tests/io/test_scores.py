@@ -152,10 +152,10 @@ def test_meters_change_in_a_score(change: str) -> None:
     [
         (b"\x00\x01\x02 no score", "neither a MIDI file nor a score; give a MIDI file, or a score in .*.abc"),
         (b"", "it is empty"),
-        (b"<?xml version='1.0'?><html/>", "music21 cannot read it|no measures|no notes"),
-        (b"PK\x03\x04 not a zip", "music21 cannot read it"),
+        (b"<?xml version='1.0'?><html/>", "it is XML, but not MusicXML"),
+        (b"PK\x03\x04 not a zip", "cannot be read as a compressed score"),
         (b"X:1\nM:4/4\nL:1/4\nK:C\nz4|z4|]\n", "it holds no notes|it has no measures"),
-        (b"X:1\nM:4/4\nK:C\nCDEF|\n\nX:2\nM:4/4\nK:C\nCDEF|\n", "it holds 2 tunes; write each tune to its own file"),
+        (b"X:1\nT:A\nK:C\nCDEF|\n\nX:2\nT:B\nK:C\nCDEF|\n", "2 tunes; choose one with tune=...: 1 'A', 2 'B'"),
     ],
 )
 def test_what_is_no_score_is_said_in_a_sentence(data: bytes, message: str) -> None:
