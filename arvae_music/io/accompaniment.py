@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import Ints
-from .midi_events import PROGRAM, Event, FileNote
+from .midi_events import HIGHEST_DATA, PROGRAM, Event, FileNote
 
 DEFAULT_PROGRAM = 0  # of a channel without a program change: a piano, as in General MIDI
 
@@ -54,7 +54,7 @@ def _programs(tracks: Sequence[Sequence[Event]]) -> dict[int, list[tuple[int, in
     found: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for events in tracks:
         for event in events:
-            if event.kind == PROGRAM:
+            if event.kind == PROGRAM and event.data[1] <= HIGHEST_DATA:
                 found[event.channel].append((event.tick, event.data[1]))
     return {channel: sorted(changes, key=lambda change: change[0]) for channel, changes in found.items()}
 

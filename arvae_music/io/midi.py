@@ -37,6 +37,7 @@ from ..music.tokens import notes_of
 from . import voices
 from .accompaniment import Accompaniment, accompaniment_of
 from .barlines import Signature
+from .contents import Contents, melodic
 from .harmony import Symbols, with_harmony
 from .midi_events import (
     END_OF_TRACK,
@@ -49,16 +50,12 @@ from .midi_events import (
     TRACK_NAME,
     Event,
     FileNote,
-    Split,
-    Track,
     encode_track,
-    file_notes,
     meta,
     new_file,
-    parse_track,
-    split,
 )
 from .notation import Score
+from .notices import Notice
 from .quantise import Placements, melody_of
 from .splice import Line, splice
 from .voices import Candidate, Found
@@ -81,11 +78,10 @@ class Song:
     name: str  # the path, or the name that the caller gave; used in messages
     melody: Melody
     found: Found
-    candidates: tuple[Candidate, ...]
     placements: Placements  # the measure and tick of each note of the melody, in the file's order
     others: Accompaniment = field(repr=False, compare=False)  # the notes that are not the melody's
-    _split: Split = field(repr=False)
-    _track: Track = field(repr=False)  # the melody's
+    notices: tuple[Notice, ...]  # what is odd about the file
+    _contents: Contents = field(repr=False)
     _notes: tuple[FileNote, ...] = field(repr=False)  # the melody's
     score: Score | None = field(default=None, repr=False)  # that the file was made from; None for a MIDI file
 
@@ -110,33 +106,35 @@ class Song:
         """
         data = source if isinstance(source, bytes) else read_bytes(Path(source))
         where = name or ("standard input" if isinstance(source, bytes) else str(source))
-        parts = split(data, where)
-        parsed = [parse_track(parts.track(i), f"{where}, track {i + 1}") for i in range(len(parts.tracks))]
-        tracks = [track.events for track in parsed]
-        notes = [file_notes(events) for events in tracks]
-        candidates = [c for i, own in enumerate(notes) for c in voices.candidates_of(i + 1, tracks[i], own)]
-        chosen, why = voices.choose(candidates, track, channel, where)
+        contents = Contents.read(data, where)
+        form, tracks = contents.split.format, [track.events for track in contents.tracks]
+        chosen, why = voices.choose(contents.candidates, track, channel, where)
         index = chosen.track - 1
-        own_notes = [note for note in notes[index] if note.channel == chosen.channel - 1]
+        own_notes, odd = melodic([note for note in contents.notes[index] if note.channel == chosen.channel - 1])
+        if not own_notes:
+            raise InputError("none of its notes has a length", where=f"{where}, {chosen.label}")
+        damaged = contents.tracks[index].damaged
         melody, placements = melody_of(
             Path(where).stem,
             [(note.start, note.end, note.pitch) for note in own_notes],
-            parts.ticks_per_quarter,
-            _signatures([tracks[index]] if parts.format == INDEPENDENT_TRACKS else tracks),
-            _fifths(tracks, index, own_notes[0].start, parts.format),
+            contents.split.ticks_per_quarter,
+            _signatures([tracks[index]] if form == INDEPENDENT_TRACKS else tracks),
+            _fifths(tracks, index, own_notes[0].start, form),
             tracks[index][-1].tick,
             pickup=pickup,
             tolerance=tolerance,
+            damaged_from=tracks[index][-1].tick if damaged else None,
         )
         _check(melody, placements, f"{where}, {chosen.label}")
         found = Found(chosen.track, chosen.name, chosen.channel, chosen.program, why)
-        together = slice(index, index + 1) if parts.format == INDEPENDENT_TRACKS else slice(None)
+        together = slice(index, index + 1) if form == INDEPENDENT_TRACKS else slice(None)
         others = accompaniment_of(
-            tracks[together], notes[together], (index - (together.start or 0), [note.on for note in own_notes])
+            tracks[together], contents.notes[together], (index - (together.start or 0), [note.on for note in own_notes])
         )
-        tpq = parts.ticks_per_quarter
+        tpq = contents.split.ticks_per_quarter
         melody = with_harmony(melody, own_notes, others, tpq, late=placements.late, symbols=symbols)
-        return cls(where, melody, found, tuple(candidates), placements, others, parts, parsed[index], tuple(own_notes))
+        notices = (*contents.notices, *(notice.on(chosen.track) for notice in odd))
+        return cls(where, melody, found, placements, others, notices, contents, tuple(own_notes))
 
     def __repr__(self) -> str:
         return f"<Song {self.name!r}: track {self.found.track}, {len(self.melody.bars)} measures>"
@@ -150,6 +148,16 @@ class Song:
         return self.placements.pickup
 
     @property
+    def tracks(self) -> list[list[Event]]:
+        """The events of each track of the file."""
+        return [track.events for track in self._contents.tracks]
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """All voices of the file."""
+        return self._contents.candidates
+
+    @property
     def notes(self) -> tuple[FileNote, ...]:
         """The melody's notes in the file, in the order of their onsets."""
         return self._notes
@@ -161,16 +169,15 @@ class Song:
 
     @property
     def ticks_per_quarter(self) -> int:
-        return self._split.ticks_per_quarter
+        return self._contents.split.ticks_per_quarter
 
     @property
     def tempo(self) -> float:
         """The tempo where the melody begins, in quarter notes per minute; DEFAULT_TEMPO if the file has none."""
         start = self._notes[0].start
-        tracks = [self._track.events] if self._split.format == INDEPENDENT_TRACKS else [
-            parse_track(self._split.track(i), self.name).events for i in range(len(self._split.tracks))
-        ]  # fmt: skip
-        found = sorted((e.tick, e.meta(TEMPO) or b"") for events in tracks for e in events if e.meta(TEMPO))
+        own, tracks = self.found.track - 1, self._contents.tracks
+        together = tracks[own : own + 1] if self._contents.split.format == INDEPENDENT_TRACKS else tracks
+        found = sorted((e.tick, e.meta(TEMPO) or b"") for track in together for e in track.events if e.meta(TEMPO))
         if not found:
             return DEFAULT_TEMPO
         data = next((data for tick, data in reversed(found) if tick <= start), found[0][1])
@@ -212,11 +219,12 @@ class Song:
 
         Raises ValueError if a measure without tokens has a row, or a measure with tokens has none.
         """
+        split, index = self._contents.split, self.found.track - 1
+        taken, channel = {note.on for note in self._notes}, self.found.channel - 1
+        held = [note for note in self._contents.notes[index] if note.channel == channel and note.on not in taken]
         line = Line(self._notes, self.melody, self.placements)
-        track = splice(self._track, [(line, rows)], (), self.ticks_per_quarter)
-        if track is None:
-            return self._split.data
-        return self._split.with_track(self.found.track - 1, encode_track(track))
+        track = splice(self._contents.tracks[index], [(line, rows)], held, self.ticks_per_quarter)
+        return split.data if track is None else split.with_track(index, encode_track(track))
 
 
 def read_bytes(path: Path) -> bytes:

@@ -1,13 +1,12 @@
-"""The bytes of a MIDI file: its chunks, and the events of a track with absolute ticks.
+"""The events of a track of a MIDI file, with absolute ticks.
 
 An edit must keep every byte that it does not change. MIDI libraries drop or rewrite some of them (unknown chunks,
-trailing bytes, running status, unusual text encodings), so arvae works on the bytes: `split` finds the chunks,
-`parse_track` reads the one track that changes into events that keep their bytes, `encode_track` writes them again, and
-`with_track` copies all other chunks.
+trailing bytes, running status, unusual text encodings), so arvae works on the bytes: `chunks` finds the tracks,
+`parse_track` reads the one track that changes into events that keep their bytes, and `encode_track` writes them again.
 
-Reading is lenient, as in players. Running status continues after meta events and sysex, where the standard ends it. A
-track may lack its end-of-track event or continue after it. Unknown chunks and trailing bytes are kept. Data that could
-only be guessed raise InputError: a truncated chunk, or a data byte without a status.
+Reading is lenient, as in players, and a `Notice` tells each oddity. Running status continues after meta events and
+sysex, where the standard ends it. A data byte may be above 127: its event keeps it. A track may lack its end-of-track
+event or continue after it. Where a track cannot be read on, its events end, and the bytes that remain are kept.
 
 The code follows the Standard MIDI File 1.0 specification; the tests compare it with mido.
 """
@@ -15,18 +14,21 @@ The code follows the Standard MIDI File 1.0 specification; the tests compare it 
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..errors import InputError
+from .notices import Notice, Oddity
 
 NOTE_OFF, NOTE_ON, PROGRAM = 0x80, 0x90, 0xC0
 META, SYSEX, ESCAPE = 0xFF, 0xF0, 0xF7
-TRACK_NAME, INSTRUMENT_NAME = 0x03, 0x04
+TEXT, TRACK_NAME, INSTRUMENT_NAME = 0x01, 0x03, 0x04
 END_OF_TRACK, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x2F, 0x51, 0x58, 0x59
 LONGEST_VARIABLE = 4  # bytes of a variable-length number
+HIGHEST_DATA = 127
+LAST_TICK = 2**31 - 1  # of a note; no music is as long
 _CHANNEL_DATA = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
 _SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # system common messages are rare in files and may be skipped
 
@@ -37,6 +39,8 @@ class Event(NamedTuple):
     tick: int
     data: bytes
     running: bool = False  # the file left the status byte out
+    loose: bool = False  # and the status is the one before a meta event or sysex, where the standard ends it
+    padding: int = 0  # bytes of its delta time that the number does not need
 
     @property
     def kind(self) -> int:
@@ -58,32 +62,11 @@ class Event(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Split:
-    """A file's bytes, its header fields, and the positions of its tracks."""
-
-    data: bytes
-    format: int
-    ticks_per_quarter: int
-    tracks: tuple[slice, ...]  # where the bodies of their chunks lie
-
-    def track(self, index: int) -> bytes:
-        return self.data[self.tracks[index]]
-
-    def with_track(self, index: int, body: bytes) -> bytes:
-        """The file with a new body for one track; all other bytes stay as they were."""
-        own = self.tracks[index]
-        data = self.data[: own.start - 4] + struct.pack(">I", len(body)) + body + self.data[own.stop :]
-        if data[:4] != b"RIFF":
-            return data
-        sizes = [int.from_bytes(data[at : at + 4], "little") + len(data) - len(self.data) for at in (4, 16)]
-        riff, smf = (struct.pack("<I", size) for size in sizes)
-        return data[:4] + riff + data[8:16] + smf + data[20:]
-
-
-@dataclass(frozen=True)
 class Track:
     events: list[Event]
-    tail: bytes = b""  # bytes of the chunk after the end-of-track event
+    tail: bytes = b""  # bytes of the chunk after the end-of-track event, or after the last event that can be read
+    damaged: bool = False  # whether events in the tail cannot be read
+    notices: tuple[Notice, ...] = ()
 
 
 class FileNote(NamedTuple):
@@ -98,42 +81,6 @@ class FileNote(NamedTuple):
     velocity: int
 
 
-def split(data: bytes, where: str) -> Split:
-    """Find the chunks of a MIDI file. Raises InputError for other, truncated or damaged files, and for SMPTE time."""
-    if not data:
-        raise InputError("it is empty", where=where)
-    at = 20 if data[:4] == b"RIFF" and data[8:16] == b"RMIDdata" else 0  # a .rmi file wraps one
-    if data[at : at + 4] != b"MThd":
-        raise InputError("it is not a MIDI file", where=where, remedy="export it as a Standard MIDI File")
-    truncated = InputError("it is truncated", where=where, remedy="export or download it again")
-    if len(data) < at + 14:
-        raise truncated
-    length, form, count, division = struct.unpack_from(">IHHH", data, at + 4)
-    if form > 2 or length < 6:
-        raise InputError("it is damaged: its header is not valid", where=where, remedy="export it again")
-    if division >= 0x8000:
-        raise InputError(
-            "it counts time in SMPTE frames, without beats", where=where, remedy="export it in ticks"
-        )
-    if division == 0:
-        raise InputError("it has no ticks in a quarter note", where=where, remedy="export it again")
-    tracks = tuple(_tracks(data, at + 8 + length, truncated))
-    if len(tracks) < count:
-        raise truncated
-    return Split(data, form, division, tracks)
-
-
-def _tracks(data: bytes, at: int, truncated: InputError) -> Iterable[slice]:
-    """Where the bodies of the track chunks lie. Other bytes, also those after the last chunk, may be anything."""
-    while at + 8 <= len(data):
-        body = slice(at + 8, at + 8 + int.from_bytes(data[at + 4 : at + 8], "big"))
-        if data[at : at + 4] == b"MTrk":
-            if body.stop > len(data):
-                raise truncated
-            yield body
-        at = body.stop
-
-
 def _variable(data: bytes, at: int) -> tuple[int, int]:
     """A variable-length number and where it ends. Raises IndexError at the end of the data."""
     value = 0
@@ -146,47 +93,68 @@ def _variable(data: bytes, at: int) -> tuple[int, int]:
     raise ValueError("a number longer than four bytes")
 
 
-def variable(value: int) -> bytes:
-    """The variable-length bytes of a number."""
+def _width(value: int) -> int:
+    """How many bytes `variable` needs for a number."""
+    return max(1, -(-value.bit_length() // 7))
+
+
+def variable(value: int, width: int = 1) -> bytes:
+    """The variable-length bytes of a number, at least `width` of them."""
     parts = [value & 0x7F]
-    while value := value >> 7:
+    while (value := value >> 7) or len(parts) < width:
         parts.append(value & 0x7F | 0x80)
     return bytes(reversed(parts))
 
 
-def parse_track(body: bytes, where: str) -> Track:
-    """The events of a track. Raises InputError for a damaged or truncated track."""
+def parse_track(body: bytes) -> Track:
+    """The events of a track, as far as it can be read."""
     events: list[Event] = []
     at, tick, status = 0, 0, 0
-    try:
-        while at < len(body):
-            delta, at = _variable(body, at)
-            tick += delta
-            running = body[at] < 0x80
-            if running and not status:
-                raise ValueError("a data byte with no status before it")
-            here = status if running else body[at]
-            end = _event_end(body, at if running else at + 1, here)
-            if end > len(body):
-                raise IndexError
-            data = bytes([here]) + body[at:end] if running else body[at:end]
-            events.append(Event(tick, data, running))
-            at = end
-            if here < 0xF0:
-                status = here
-                if max(data[1:]) > 0x7F:
-                    raise ValueError("a status byte inside an event")
-            elif here == META and data[1] == END_OF_TRACK:
-                break
-    except IndexError:
-        raise InputError("it ends inside an event", where=where, remedy="export it again") from None
-    except ValueError as error:
-        raise InputError(f"it is damaged ({error})", where=where, remedy="export it again") from None
-    return Track(events, body[at:])
+    fresh = True  # whether running status may continue
+    oddities: dict[Oddity, Notice] = {}
+    ended = False
+    while at < len(body) and not ended:
+        try:
+            delta, begin = _variable(body, at)
+            running = body[begin] < 0x80
+            here = status if running else body[begin]
+            end = _event_end(body, begin if running else begin + 1, here)
+        except (IndexError, ValueError):
+            break
+        if end > len(body) or (here < 0xF0 and tick + delta > LAST_TICK):
+            break
+        tick += delta
+        loose = running and not fresh
+        data = bytes([here]) + body[begin:end] if running else body[begin:end]
+        events.append(Event(tick, data, running, loose, begin - at - _width(delta)))
+        at = end
+        fresh = here < 0xF0
+        if fresh:
+            status = here
+            if max(data[1:]) > 0x7F:
+                _count(oddities, Oddity.DATA_BYTE, tick)
+        if loose:
+            _count(oddities, Oddity.RUNNING_STATUS, tick)
+        ended = here == META and data[1] == END_OF_TRACK
+    rest = len(body) - at
+    if not ended:
+        oddities[Oddity.NO_END] = Notice(Oddity.NO_END)
+        if rest:
+            oddities[Oddity.UNREADABLE] = Notice(Oddity.UNREADABLE, rest, tick)
+    elif rest:
+        oddities[Oddity.AFTER_END] = Notice(Oddity.AFTER_END, rest, tick)
+    return Track(events, body[at:], rest > 0 and not ended, tuple(oddities.values()))
+
+
+def _count(oddities: dict[Oddity, Notice], oddity: Oddity, tick: int) -> None:
+    before = oddities.get(oddity, Notice(oddity, 0, tick))
+    oddities[oddity] = Notice(oddity, before.count + 1, before.tick)
 
 
 def _event_end(body: bytes, at: int, status: int) -> int:
-    """Where an event with this status ends, if its data begin at `at`."""
+    """Where an event with this status ends, if its data begin at `at`. Raises ValueError for a status without one."""
+    if status < 0x80:
+        raise ValueError("a data byte with no status before it")
     if status < 0xF0:
         return at + _CHANNEL_DATA[status & 0xF0]
     if status in (META, SYSEX, ESCAPE):
@@ -198,12 +166,15 @@ def _event_end(body: bytes, at: int, status: int) -> int:
 def encode_track(track: Track) -> bytes:
     """The bytes of a track. Events with running status are written without their status byte where possible."""
     parts: list[bytes] = []
-    tick, status = 0, 0
+    tick, status, channel_status = 0, 0, 0
     for event in track.events:
-        parts.append(variable(event.tick - tick))
+        delta = event.tick - tick
+        parts.append(variable(delta, _width(delta) + event.padding) if event.padding else variable(delta))
         tick = event.tick
-        parts.append(event.data[1:] if event.running and event.data[0] == status else event.data)
+        omitted = event.running and event.data[0] == (channel_status if event.loose else status)
+        parts.append(event.data[1:] if omitted else event.data)
         status = event.data[0] if event.data[0] < 0xF0 else 0
+        channel_status = status or channel_status
     return b"".join([*parts, track.tail])
 
 
@@ -214,24 +185,76 @@ def meta(tick: int, kind: int, payload: bytes) -> Event:
 def file_notes(events: Sequence[Event]) -> list[FileNote]:
     """The notes of a track, in the order of their onsets.
 
-    If a pitch begins again while it sounds, the first note-off ends the first note. A note without a note-off lasts to
-    the end of the track.
+    If a pitch begins again while it sounds, the first note-off ends the first note. If note-offs are missing, so that
+    a note would never end, the note ends where the next one begins on its channel, or at the end of the track. If its
+    note-off stands before its note-on, on the same tick, it has no length.
+    A note-on with a pitch above 127 is no note.
     """
     notes: list[FileNote] = []
-    open_notes: dict[tuple[int, int], deque[int]] = defaultdict(deque)
+    waiting: dict[tuple[int, int], deque[int]] = defaultdict(deque)
+    missing = _missing_note_offs(events)
+    stray: dict[tuple[int, int], tuple[int, int]] = {}  # the last note-off without a note: its tick and index
+    early: dict[int, int] = {}  # notes whose note-off stands before the note-on, on one tick
+    endless: list[int] = []
     last = events[-1].tick if events else 0
+    for index, event in enumerate(events):
+        if event.kind not in (NOTE_ON, NOTE_OFF) or event.data[1] > HIGHEST_DATA:
+            continue
+        pitch, velocity = event.data[1], min(event.data[2], HIGHEST_DATA)
+        own = waiting[event.channel, pitch]
+        if event.kind == NOTE_ON and velocity:
+            if own and index in missing:
+                endless.append(own.popleft())
+            own.append(len(notes))
+            if stray.get((event.channel, pitch), (-1, 0))[0] == event.tick:
+                early[len(notes)] = stray.pop((event.channel, pitch))[1]
+            notes.append(FileNote(index, None, event.channel, event.tick, last, pitch, velocity))
+        elif own:
+            first = own.popleft()
+            notes[first] = notes[first]._replace(off=index, end=event.tick)
+        else:
+            stray[event.channel, pitch] = event.tick, index
+    endless += [i for own in waiting.values() for i in own]
+    for i in early.keys() & set(endless):
+        notes[i] = notes[i]._replace(off=early[i], end=notes[i].start)
+        endless.remove(i)
+    _end_at_the_next(notes, endless)
+    return notes
+
+
+def _missing_note_offs(events: Sequence[Event]) -> set[int]:
+    """The indices of the note-ons before which a note of the same pitch should have ended, but has no note-off.
+
+    Where a pitch begins twice and ends twice, the two notes overlap. Where it never falls silent again until the end of
+    the track, a note-off is missing: it is taken to be missing where the pitch first begins again.
+    """
+    again: dict[tuple[int, int], list[int]] = defaultdict(list)  # note-ons while the pitch sounds, since it was silent
+    depth: dict[tuple[int, int], int] = defaultdict(int)
     for index, event in enumerate(events):
         if event.kind not in (NOTE_ON, NOTE_OFF):
             continue
-        pitch, velocity = event.data[1], event.data[2]
-        waiting = open_notes[event.channel, pitch]
-        if event.kind == NOTE_ON and velocity:
-            waiting.append(len(notes))
-            notes.append(FileNote(index, None, event.channel, event.tick, last, pitch, velocity))
-        elif waiting:
-            first = waiting.popleft()
-            notes[first] = notes[first]._replace(off=index, end=event.tick)
-    return notes
+        key = (event.channel, event.data[1])
+        if event.kind == NOTE_ON and event.data[2]:
+            if depth[key]:
+                again[key].append(index)
+            depth[key] += 1
+        elif depth[key]:
+            depth[key] -= 1
+            if not depth[key]:
+                again[key].clear()
+    return {index for key, left in depth.items() for index in again[key][:left]}
+
+
+def _end_at_the_next(notes: list[FileNote], endless: Sequence[int]) -> None:
+    """End each of these notes where the next note on its channel begins."""
+    starts: dict[int, list[int]] = defaultdict(list)
+    for note in notes:
+        starts[note.channel].append(note.start)
+    for i in endless:
+        own = starts[notes[i].channel]
+        following = bisect_right(own, notes[i].start)
+        if following < len(own):
+            notes[i] = notes[i]._replace(end=own[following])
 
 
 def new_file(tracks: Sequence[Sequence[Event]], ticks_per_quarter: int) -> bytes:

@@ -110,13 +110,15 @@ def melody_of(
     *,
     pickup: Fraction | None = None,
     tolerance: Fraction | None = None,
+    damaged_from: int | None = None,
 ) -> tuple[Melody, Placements]:
     """Make a melody from notes, and return it with the position of each note.
 
     `notes` (n, 3) are start and end in file ticks, and MIDI pitch. `signatures` are (file tick, numerator,
     denominator). `fifths` is the key signature, sharps positive; None estimates it. The melody covers `length` file
     ticks, and every note. `pickup` is the length of the incomplete measure at the start in quarter notes; None detects
-    it. `tolerance` is in beats; None chooses it. Without notes the measures are silent. Raises InputError for a piece
+    it. `tolerance` is in beats; None chooses it. Without notes the measures are silent.
+    Measures that do not end before the file tick `damaged_from` pass through. Raises InputError for a piece
     that is too long to be music.
     """
     tpq = ticks_per_quarter
@@ -129,6 +131,8 @@ def melody_of(
     measures = spans(signatures, tpq, last, offset or (None if pickup is None else 0), name)
     if measures[0].reason is Reason.PICKUP:
         offset = measures[0].end  # also if a short first signature marks the pickup
+    if damaged_from is not None:
+        measures = [_damaged(span) if span.end >= damaged_from * UNITS else span for span in measures]
     beats = all_beats(measures, tpq)
     late, usual = lateness(start, beats)
     limit = usual if tolerance is None else float(tolerance)
@@ -149,6 +153,10 @@ def melody_of(
         measure[in_order], tick[in_order], deviation[in_order] / UNITS, late / UNITS, notated,
         Fraction(offset, UNITS * tpq),
     )  # fmt: skip
+
+
+def _damaged(span: Span) -> Span:
+    return replace(span, reason=span.reason or Reason.DAMAGED)
 
 
 def _trim(measures: list[Span], beats: Beats, snapped: Snapped, last: int, offset: int) -> tuple[list[Span], Beats]:

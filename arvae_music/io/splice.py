@@ -49,7 +49,7 @@ import numpy as np
 from ..arrays import Float64s, Row
 from ..music.melody import Melody
 from ..music.tokens import HOLD, TokenNote, notes_of
-from .midi_events import END_OF_TRACK, NOTE_OFF, NOTE_ON, Event, FileNote, Track, meta
+from .midi_events import END_OF_TRACK, HIGHEST_DATA, NOTE_OFF, NOTE_ON, TEXT, Event, FileNote, Track, meta
 from .quantise import LEGATO_QUARTERS, NOTATED_QUARTERS, Placements
 
 NEAR = 1 / 30  # quarter notes; less than half of a twelfth, the distance between a sixteenth and a triplet
@@ -112,7 +112,7 @@ def splice(
     edits = [replace(edit, sounds=busy.with_room(edit.sounds, shortest)) for edit in edits]
     if not any(edit.differs for edit in edits):
         return None
-    return Track(_rebuild(track.events, edits), track.tail)
+    return replace(track, events=_rebuild(track, edits))
 
 
 class _Busy:
@@ -308,8 +308,12 @@ def _separate(sounds: list[_Sound], placements: Placements, ticks_per_quarter: i
     return apart
 
 
-def _rebuild(events: Sequence[Event], edits: Sequence[_Edit]) -> list[Event]:
-    """The track's events, without those of removed notes and with those of new and changed ones."""
+def _rebuild(track: Track, edits: Sequence[_Edit]) -> list[Event]:
+    """The track's events, without those of removed notes and with those of new and changed ones.
+
+    The last event of a damaged track keeps its tick, because the bytes after it count their time from there.
+    """
+    events = track.events
     dropped = {event for edit in edits for i in edit.gone for event in (edit.notes[i].on, edit.notes[i].off)}
     offs, ons = [], []
     running = any(event.running for event in events)
@@ -325,6 +329,11 @@ def _rebuild(events: Sequence[Event], edits: Sequence[_Edit]) -> list[Event]:
                 model = edit.manner.release(sound.start) if sound.note is None else old
                 offs.append(_note_off(sound, events[model] if model is not None else None, running))
     kept = [event for i, event in enumerate(events) if i not in dropped]
+    if track.damaged:
+        last = events[-1].tick
+        offs = [off._replace(tick=min(off.tick, last)) for off in offs]
+        moved = sorted([*offs, *kept, *ons], key=lambda event: event.tick)
+        return moved if moved and moved[-1].tick == last else [*moved, meta(last, TEXT, b"")]
     has_end = bool(kept) and kept[-1].meta(END_OF_TRACK) is not None
     end = kept.pop() if has_end else meta(events[-1].tick, END_OF_TRACK, b"")
     # The sort is stable: at equal ticks note-offs come first, then the kept events in their order, then note-ons.
@@ -335,4 +344,4 @@ def _rebuild(events: Sequence[Event], edits: Sequence[_Edit]) -> list[Event]:
 
 def _note_off(sound: _Sound, model: Event | None, running: bool) -> Event:
     data = model.data if model is not None else bytes([NOTE_OFF, 0, RELEASE])
-    return Event(sound.end, bytes([data[0] & 0xF0 | sound.channel, sound.pitch, data[2]]), running)
+    return Event(sound.end, bytes([data[0] & 0xF0 | sound.channel, sound.pitch, min(data[2], HIGHEST_DATA)]), running)

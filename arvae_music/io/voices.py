@@ -25,7 +25,7 @@ import numpy as np
 
 from ..arrays import Ints
 from ..errors import InputError
-from .midi_events import INSTRUMENT_NAME, PROGRAM, TRACK_NAME, Event, FileNote
+from .midi_events import HIGHEST_DATA, INSTRUMENT_NAME, PROGRAM, TRACK_NAME, Event, FileNote
 
 DRUMS = 10  # the MIDI channel of drums, counted from 1
 ENOUGH = 0.1  # share of the notes of the voice with the most notes
@@ -98,7 +98,7 @@ def candidates_of(track: int, events: Sequence[Event], notes: Sequence[FileNote]
 
 
 def _program(events: Sequence[Event], channel: int, first_note: int) -> int | None:
-    changes = [e.data[1] for e in events[:first_note] if e.kind == PROGRAM and e.channel == channel]
+    changes = [e.data[1] & HIGHEST_DATA for e in events[:first_note] if e.kind == PROGRAM and e.channel == channel]
     return changes[-1] if changes else None
 
 

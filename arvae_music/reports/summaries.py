@@ -24,7 +24,7 @@ import numpy as np
 from ..editing.edit import DIGITS, SILENT, BarResult, EditResult
 from ..editing.request import EditRequest
 from ..io.midi import DEFAULT_TEMPO, Song
-from ..io.midi_events import TEMPO, parse_track, split
+from ..io.midi_events import TEMPO
 from ..music.attributes import AttributeSpec, evaluate
 from ..music.harmony import Origin
 from ..music.keys import MAJOR_KEYS, pitch_name
@@ -310,9 +310,9 @@ def _change_points(values: Iterable[tuple[int, str | float]]) -> list[Change]:
 
 def tempi(song: Song) -> list[Change]:
     """The tempo changes, at most one for each measure, because a ritardando may have hundreds."""
-    parts = split(song.write(song.melody.rows), song.name)
-    tracks = [parse_track(parts.track(i), song.name).events for i in range(len(parts.tracks))]
-    events = sorted((event.tick, event.meta(TEMPO)) for events in tracks for event in events if event.meta(TEMPO))
+    events = sorted(
+        (event.tick, event.meta(TEMPO)) for events in song.tracks for event in events if event.meta(TEMPO)
+    )
     by_bar: dict[int, float] = {}
     for tick, payload in events:
         bar = next((bar.number for bar in reversed(song.melody.bars) if bar.start <= tick), 0)
