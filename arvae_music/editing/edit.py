@@ -35,7 +35,7 @@ from ..music.tokens import HOLD, REST, ends_in, onsets
 from ..networks.decoding import decode
 from ..networks.model import Model
 from ..vae.scales import NOT_CARRIED
-from . import guided
+from . import guided, whole
 from .request import EditRequest
 from .ties import EditableMeasure, ending_of, tie_of
 
@@ -57,6 +57,7 @@ class BarResult:
     achieved: Floats
     hits: Mask  # (k,) whether the value is within half a grain of the wanted one; True where none is wanted
     changed: bool
+    each: bool = True  # whether this measure alone was to meet the request; otherwise `hits` are of the melody's means
 
     @property
     def hit(self) -> bool:
@@ -77,7 +78,7 @@ class BarResult:
     def short(self) -> Mask:
         """(k,) where the request is a change by less than half a grain, so that keeping the old value meets it."""
         stays = np.abs(self.achieved - self.before) < 1e-9
-        return self.exact & stays & ~np.isnan(self.asked) & (np.abs(self.asked - self.before) > 1e-9)
+        return self.each & self.exact & stays & ~np.isnan(self.asked) & (np.abs(self.asked - self.before) > 1e-9)
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
     model = model.restricted({*model.metadata.carried, *(scale.name for scale in named)})
     tasks, skipped = _tasks(melody, request, model)
     measures = [task.measure for task in tasks if task.open]
+    if not request.each and request.mode == "guided":
+        return _whole(melody, request, model, tasks, skipped)
     if request.mode == "latent":
         rows = _latent(measures, model)
     else:
@@ -123,6 +126,44 @@ def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
     values = evaluate_bars(model.specs, changed, [task.measure.index for task in tasks])
     results = tuple(_result(task, changed, values[task.measure.index], model) for task in tasks)
     return EditResult(changed, model.metadata.names, results, skipped)
+
+
+def _whole(
+    melody: Melody, request: EditRequest, model: Model, tasks: Sequence[_Task], skipped: dict[str, int]
+) -> EditResult:
+    """The edit that moves the mean over the measures of `tasks`."""
+    before = np.array([task.before for task in tasks])
+    goals = np.array([task.asked for task in tasks])
+    requested = ~np.isnan(goals).all(axis=0)
+    grains = np.array([model.grain(task.measure.meter) for task in tasks])
+    tolerance = 0.5 * grains.min(axis=0) * (1 + 1e-6)
+
+    def lacking(values: Floats) -> Mask:
+        return np.where(requested, np.abs((goals - values).sum(axis=0)) > tolerance, False)
+
+    rows: dict[int, Row] = {}
+    sounding = [n for n, task in enumerate(tasks) if not task.silent]
+    if lacking(before).any() and sounding:
+        editable = {tasks[n].measure.index for n in sounding}
+        measures = []
+        for n in sounding:
+            own = tasks[n].measure
+            own = replace(own, goal=np.where(requested, goals[n], own.goal))
+            measures.append(_with_ties(own, melody, editable, editable))
+        rows = whole.found(guided.setting_of(melody, request, model), measures, before[sounding], tolerance)
+    old = melody.rows
+    differ = {i: row for i, row in rows.items() if row.tolist() != np.asarray(old[i]).tolist()}
+    changed = melody.with_rows(differ)
+    values = evaluate_bars(model.specs, changed, [task.measure.index for task in tasks])
+    achieved = np.array([values[task.measure.index] for task in tasks])
+    hits = ~lacking(achieved)
+    results = []
+    for task, after in zip(tasks, achieved, strict=True):
+        own, moved = task.measure, task.measure.index in differ
+        results.append(
+            BarResult(own.index, task.number, own.meter, task.before, task.asked, task.asked, after, hits, moved, False)
+        )
+    return EditResult(changed, model.metadata.names, tuple(results), skipped)
 
 
 # ------------------------------------------------------------------------------------ the request

@@ -32,6 +32,7 @@ CHUNK = 64  # measures searched at a time: memory stays flat however long the me
 OVERSHOOTS = (0.7, 1.0, 1.4, 2.0)  # factors of the requested step of the latent code
 BONUSES = (1.0, 2.5, 4.0, 6.0)  # added to the logit of the original's token
 TEMPERATURES = (0.0, 0.5, 0.8, 1.1)  # of the sampling
+LOOSENESS = 0.7
 KEPT = 24  # candidates of a measure that compete for a place in the melody
 
 
@@ -85,9 +86,16 @@ class Setting:
             return ProbabilityCache(self.model.runtime, meter)
         return ContextTables(self.model.runtime, meter, context)
 
-    def proposed(self, problem: Problem, before: Floats, wanted: Floats, context: Context | None) -> tuple[Ints, Rows]:
-        """The model's proposals for wanted values (g, k): their groups (n,) and rows (n, t)."""
-        count, seed = self.request.proposals, self.request.seed
+    @property
+    def looseness(self) -> float:
+        """Nats of noise on the costs of candidates, by which different seeds find different edits."""
+        return LOOSENESS if self.request.seed else 0.0
+
+    def proposed(
+        self, problem: Problem, before: Floats, wanted: Floats, context: Context | None, count: int
+    ) -> tuple[Ints, Rows]:
+        """`count` proposals of the model for each measure at wanted values (g, k): groups (n,) and rows (n, t)."""
+        seed = self.request.seed
         if context is None:
             return propose(problem.rows, before, wanted, problem.meter, count, seed, self.model)
         return compose.propose(problem.rows, before, wanted, problem.meter, context, count, seed, self.model)
@@ -106,7 +114,7 @@ def found(setting: Setting, measures: Sequence[EditableMeasure]) -> dict[int, Ro
 
     def search(some: Sequence[EditableMeasure], meter: Meter, _start: int) -> list[Pool]:
         judge, kept = setting.judge(meter), setting.kept
-        pools = _searched(some, judge, setting)
+        pools = searched(some, judge, setting)
         if setting.resting:  # the ends of phrases change only where the request cannot be met otherwise
             _again(pools, some, judge, setting, free=True)
         if not kept.any():
@@ -118,10 +126,20 @@ def found(setting: Setting, measures: Sequence[EditableMeasure]) -> dict[int, Ro
 
     form = setting.request.form
     measures = bound_together(measures) if form else measures
-    choices = choices_of(setting.melody.rows, measures, find_each(measures, CHUNK, search), form)
+    pools = find_each(measures, CHUNK, search)
+    if setting.looseness:
+        random = np.random.default_rng(setting.request.seed)
+        pools = {key: _shaken(pool, setting.looseness, random) for key, pool in pools.items()}
+    choices = choices_of(setting.melody.rows, measures, pools, form)
     path = best_path(choices, joins(choices, setting.prices))
     indices = (measure.index for measure in measures)
     return {i: choice.rows[path[i]] for i in indices if (choice := choices[i]) is not None}
+
+
+def _shaken(pool: Pool, looseness: float, random: np.random.Generator) -> Pool:
+    """The hits of a pool, or all of it if it has none, with noise on their costs."""
+    pool = pool.take(pool.hit) if pool.hit.any() else pool
+    return replace(pool, cost=pool.cost - looseness * random.gumbel(size=len(pool.cost)))
 
 
 def _again(
@@ -130,17 +148,17 @@ def _again(
     """Search again for the measures without a hit, and replace their pools."""
     missed = [g for g, pool in enumerate(pools) if not pool.hit.any()]
     if missed:
-        for g, pool in zip(missed, _searched([measures[g] for g in missed], judge, setting, free=free), strict=True):
+        for g, pool in zip(missed, searched([measures[g] for g in missed], judge, setting, free=free), strict=True):
             pools[g] = pool
 
 
-def _searched(measures: Sequence[EditableMeasure], judge: Judge, setting: Setting, *, free: bool = False) -> list[Pool]:
+def searched(measures: Sequence[EditableMeasure], judge: Judge, setting: Setting, *, free: bool = False) -> list[Pool]:
     """The best candidates of each measure. All measures have one meter."""
     problem, context = setting.problem(measures, free), setting.context(measures)
     effort = Effort() if context is None else Effort(kept=KEPT, repair=True)
     search = Search(problem, judge, setting.tables(measures), effort)
     if setting.request.proposals:
-        search.add(*setting.proposed(problem, search.original, problem.wanted, context))
+        search.add(*setting.proposed(problem, search.original, problem.wanted, context, setting.request.proposals))
     pool = search.run()
     return [pool.take(pool.group == g) for g in range(len(measures))]
 

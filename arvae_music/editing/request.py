@@ -26,6 +26,7 @@ class EditRequest:
     strength: float = 1.0  # largest share of a measure that may change
     proposals: int = PROPOSALS
     seed: int = 0
+    each: bool = True  # whether every measure must meet the request, or the mean of the selected measures
     free_ends: bool = False  # whether the ends of phrases may change like other notes, see phrases.py
 
     def __post_init__(self) -> None:
