@@ -25,3 +25,5 @@ Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]  # images: (n, h, w)
 Rows = npt.NDArray[np.int16]  # (n, t) tokens
 Row = npt.NDArray[np.int16]  # (t,) tokens
+
+Shapes = dict[str, tuple[int, ...]]  # the shapes of weights by name

@@ -1,9 +1,9 @@
 """Candidates for measures from a model in context: decodes at the requested attributes, chosen by how they sound.
 
-A model in context (networks/context_runtime.py) proposes rows for every measure in three ways, which trade likeness for
-freedom: it decodes the measure's own latent point with moved attribute codes; the same with noise on the other
-dimensions; and the requested attributes alone, with a bonus for the original's tokens on strong beats. The search then
-measures the proposals. Its cost is the surprise of a measure given its neighbours, plus its distance from the original.
+A model in context (networks/context_runtime.py) proposes rows for every measure in two ways: it decodes the measure's
+own latent point with moved attribute codes, and it decodes the requested attributes alone, with a bonus for the
+original's notes on strong beats. The search then measures the proposals. Its cost is the surprise of a measure given
+its neighbours, plus its distance from the original.
 
 Shapes: g measures of one meter, k attributes, n proposals, t ticks.
 """
@@ -14,15 +14,17 @@ import numpy as np
 
 from ..arrays import Floats, Ints, Mask, Rows
 from ..music.meter import Meter
+from ..music.tokens import onsets
 from ..networks.context_runtime import Context, ContextRuntime
 from ..networks.decoding import decode_from, gumbel
 from ..networks.model import Model
 from .likeness import strengths
 
-STEPS = (1.0, 0.75, 1.3)  # factors of the requested step of the codes
-NOISE = (0.0, 0.6, 1.0)  # standard deviations of the noise on the other dimensions, in their posterior sd and more
-TEMPERATURES = (0.5, 0.7, 0.85, 1.0)
-BONUS = 2.5  # added to the logit of the original's token on the downbeat, and less on weaker beats
+KINDS = (  # factor of the requested step of the codes, whether the other dimensions are given, bonus
+    (1.0, False, 1.0), (1.0, False, 2.5), (1.0, False, 4.0), (1.3, False, 1.0), (1.3, False, 2.5), (1.3, False, 4.0),
+    (1.0, True, 1.0), (1.4, True, 0.0),
+)  # fmt: skip
+TEMPERATURES = (0.6, 0.75, 0.9, 1.0)
 
 
 def propose(
@@ -39,35 +41,20 @@ def propose(
     runtime = model.runtime
     assert isinstance(runtime, ContextRuntime)
     groups, k = len(rows), runtime.attributes
-    random = np.random.default_rng(seed)
     mean, _ = runtime.posterior(rows, meter, context)
     step = model.moved(mean, before, wanted, meter) - mean
-    requested = _requested(wanted, model, k)
-    points, shown, which = [], [], []
+    some = np.concatenate([_requested(wanted, model, k), np.zeros((groups, 1), dtype=np.bool_)], axis=1)
+    points = np.concatenate([mean + factor * step for factor, _, _ in KINDS]).astype(np.float32)
+    shown = np.concatenate([np.ones_like(some) if whole else some for _, whole, _ in KINDS])
     each = np.arange(groups)
-    for factor in STEPS:
-        for noise in NOISE:
-            z = mean + factor * step
-            z[:, k:] += noise * random.standard_normal((groups, z.shape[1] - k)).astype(np.float32)
-            points.append(z)
-            shown.append(np.ones((groups, k + 1), dtype=np.bool_))
-            which.append(each)
-        points.append(mean + factor * step)
-        shown.append(np.concatenate([requested, np.zeros((groups, 1), dtype=np.bool_)], axis=1))
-        which.append(each)
-    kinds = len(points)
-    state = runtime.start(
-        np.concatenate(points).astype(np.float32), meter, context, np.concatenate(which), np.concatenate(shown)
-    )
-    group = np.repeat(each, count)
-    number = np.tile(np.arange(count), groups)
-    kind = number % kinds
-    free = kind % (len(NOISE) + 1) == len(NOISE)
-    bonus = np.where(free[:, None], BONUS * strengths(meter), 0.3 * BONUS * strengths(meter)).astype(np.float32)
-    temperature = np.array(TEMPERATURES, dtype=np.float32)[number // kinds % len(TEMPERATURES)]
-    noise_table = np.tile(gumbel(seed, meter.ticks, count), (1, groups, 1)) * temperature[:, None]
-    decoded = decode_from(runtime, state, kind * groups + group, meter, rows[group], bonus, noise_table)
-    return group, decoded
+    state = runtime.start(points, meter, context, np.tile(each, len(KINDS)), shown)
+    group, number = np.repeat(each, count), np.tile(np.arange(count), groups)
+    kind = number % len(KINDS)
+    strength = np.array([bonus for _, _, bonus in KINDS], dtype=np.float32)[kind]
+    bonus = strength[:, None] * (strengths(meter) * onsets(rows))[group].astype(np.float32)
+    temperature = np.array(TEMPERATURES, dtype=np.float32)[number // len(KINDS) % len(TEMPERATURES)]
+    noise = np.tile(gumbel(seed, meter.ticks, count), (1, groups, 1)) * temperature[:, None]
+    return group, decode_from(runtime, state, kind * groups + group, meter, rows[group], bonus, noise)
 
 
 def _requested(wanted: Floats, model: Model, k: int) -> Mask:

@@ -77,7 +77,7 @@ class Prices:
 EDIT = Prices()
 COMPOSED = Prices(
     drift=0.5, tick=0.0, semitone=0.0, tie=1.0, curve=3.0, dropped=2.0, nat=1.0, outside=0.0, rest=0.0, leap=0.0,
-    mixed_beats=0.0, repeat=0.0, broken_tie=0.0, new_tie=0.0, moved_tie=0.0, wide_barline=0.25, struck_again=0.3,
+    mixed_beats=6.0, repeat=0.0, broken_tie=0.0, new_tie=0.0, moved_tie=0.0, wide_barline=0.25, struck_again=0.3,
 )  # of a model in context, whose nats say what sounds natural  # fmt: skip
 VARIATION = Prices(miss=30.0, nat=0.15, mixed_beats=4.0)  # for the exploration, which may pass through misses
 INTERPOLATION = Prices(miss=6.0, mixed_beats=4.0)  # a miss costs little: the line between the ends is only a guide

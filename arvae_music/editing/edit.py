@@ -27,15 +27,14 @@ import numpy as np
 
 from ..arrays import Floats, Mask, Row
 from ..errors import InputError, UsageError
-from ..music.attributes import evaluate, evaluate_bars
+from ..music.attributes import evaluate_bars
 from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.sliders import selected
-from ..music.tokens import HOLD, REST, ends_in, onsets
-from ..networks.decoding import decode
+from ..music.tokens import REST, onsets
 from ..networks.model import Model
 from ..vae.scales import NOT_CARRIED
-from . import guided, whole
+from . import guided, latent, whole
 from .request import EditRequest
 from .ties import EditableMeasure, ending_of, tie_of
 
@@ -118,7 +117,7 @@ def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
     if not request.each and request.mode == "guided":
         return _whole(melody, request, model, tasks, skipped)
     if request.mode == "latent":
-        rows = _latent(measures, model)
+        rows = latent.found(melody, measures, model)
     else:
         rows = guided.found(guided.setting_of(melody, request, model), measures)
     differ = [measure for measure in measures if not np.array_equal(rows[measure.index], measure.row)]
@@ -234,8 +233,8 @@ def _task(melody: Melody, i: int, before: Floats, request: EditRequest, model: M
     for k, (spec, scale) in enumerate(zip(model.specs, model.metadata.scales, strict=True)):
         if scale.name in request.targets:
             target = request.targets[scale.name]
-            unit = spec.unit.size(bar.meter)
-            asked[k] = target.wanted(before[k : k + 1], [bar.number], unit, scale.mean, scale.sd)[0]
+            unit, (mean, sd) = spec.unit.size(bar.meter), scale.in_meter(bar.meter.name)
+            asked[k] = target.wanted(before[k : k + 1], [bar.number], unit, mean, sd)[0]
     wanted = model.metadata.clamped(asked, before)
     off = ~model.hits(bar.meter, before, wanted)
     kept = [k for k, name in enumerate(model.metadata.names) if name in request.keep]
@@ -251,37 +250,6 @@ def _result(task: _Task, changed: Melody, achieved: Floats, model: Model) -> Bar
     return BarResult(
         measure.index, task.number, measure.meter, task.before, task.asked, measure.goal, achieved, hits, not same
     )
-
-
-# ------------------------------------------------------------------------------------ latent
-
-
-def _latent(measures: Sequence[EditableMeasure], model: Model) -> dict[int, Row]:
-    rows: dict[int, Row] = {}
-    for meter in sorted({measure.meter for measure in measures}):
-        of_meter = [measure for measure in measures if measure.meter == meter]
-        originals = np.stack([measure.row for measure in of_meter])
-        wanted = np.stack([measure.goal for measure in of_meter])
-        before = evaluate(model.specs, originals, meter)
-        z = model.moved(model.runtime.encode(originals, meter), before, wanted, meter)
-        for measure, row in zip(of_meter, decode(model.runtime, z, meter), strict=True):
-            rows[measure.index] = _joined(row, measure)
-    return rows
-
-
-def _joined(row: Row, measure: EditableMeasure) -> Row:
-    """Change the first and last tokens of a decode so that ties to measures that are not edited stay intact. The
-    decoder does not see those measures."""
-    if measure.tie == -1 and row[0] == HOLD:
-        row[0] = measure.row[0] if measure.row[0] != HOLD else REST
-    if measure.tie == 1:
-        row[0] = HOLD
-    if measure.ending == HOLD:
-        row[:] = HOLD
-    elif measure.ending > HOLD and ends_in(row[None])[0] != measure.ending:
-        events = np.flatnonzero(row != HOLD)
-        row[events[-1] if len(events) else np.flatnonzero(measure.row == measure.ending)[-1]] = measure.ending
-    return row
 
 
 def expect_editable(result: EditResult, where: str) -> None:

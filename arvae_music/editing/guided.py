@@ -33,6 +33,7 @@ OVERSHOOTS = (0.7, 1.0, 1.4, 2.0)  # factors of the requested step of the latent
 BONUSES = (1.0, 2.5, 4.0, 6.0)  # added to the logit of the original's token
 TEMPERATURES = (0.0, 0.5, 0.8, 1.1)  # of the sampling
 LOOSENESS = 0.7
+EVALUATED = 40  # candidates of a measure whose surprise is computed at a time
 KEPT = 24  # candidates of a measure that compete for a place in the melody
 
 
@@ -155,7 +156,7 @@ def _again(
 def searched(measures: Sequence[EditableMeasure], judge: Judge, setting: Setting, *, free: bool = False) -> list[Pool]:
     """The best candidates of each measure. All measures have one meter."""
     problem, context = setting.problem(measures, free), setting.context(measures)
-    effort = Effort() if context is None else Effort(kept=KEPT, repair=True)
+    effort = Effort() if context is None else Effort(kept=KEPT, evaluated=EVALUATED, repair=True)
     search = Search(problem, judge, setting.tables(measures), effort)
     if setting.request.proposals:
         search.add(*setting.proposed(problem, search.original, problem.wanted, context, setting.request.proposals))

@@ -50,6 +50,7 @@ class Effort:
 
     beam: int = 6  # candidates that are improved at a time
     kept: int = 12  # candidates in the result
+    evaluated: int = 12  # candidates of a round that the model evaluates
     rounds: int = 14  # at most; a measure usually needs one round for each tick that must change, and one more
     favourites: int = 6  # pitches tried where no note starts: the most probable ones
     repair: bool = False  # whether only measures without a hit are improved
@@ -171,9 +172,9 @@ class Search:
             at = at[self.judge.keeps(values[at], self.problem.wanted[children.group[at]])]
         pool = Pool(children.group[at], children.rows[at], values[at], cost[at], children.nats[at], hit[at])
         # The context cost takes long to compute and seldom decides, so it comes after this selection.
-        pool = self._diverse_best(pool, 2 * LIKELY * self.effort.beam, LIKELY)
+        pool = self._diverse_best(pool, LIKELY * self.effort.evaluated, LIKELY)
         pool = replace(pool, cost=pool.cost + self._context_cost(pool.group, pool.rows))
-        promising = self._diverse_best(pool, 2 * self.effort.beam)
+        promising = self._diverse_best(pool, self.effort.evaluated)
         if len(promising.group) == 0:
             return
         found = self.probabilities.look(promising.group, promising.rows)
@@ -331,8 +332,7 @@ class Search:
         parent, old = parent[which], old[which]
         return parent, (old, np.full(len(old), HOLD)), (new, beam.rows[parent, old].astype(np.int64))
 
-    # Two larger changes serve measures that still miss the request. Half of such a change gains nothing, so that single
-    # small changes never arrive at it.
+    # Two larger changes serve measures that still miss the request. Half of such a change gains nothing.
 
     def _note_exchanges(self, beam: Pool, table: Floats) -> tuple[Ints, tuple[Ints, Ints], tuple[Ints, Ints]]:
         """Remove one note, and add another on a free tick with the most probable pitch there."""

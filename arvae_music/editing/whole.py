@@ -91,7 +91,7 @@ def _levels(setting: Setting, measures: Sequence[EditableMeasure], meter: Meter,
     problem = setting.problem(repeated)
     kept = setting.kept
     judge = replace(judge, kept=kept) if kept.any() else judge
-    search = Search(problem, judge, setting.tables(repeated), Effort(kept=KEPT), requested)
+    search = Search(problem, judge, setting.tables(repeated), Effort(kept=KEPT, evaluated=KEPT), requested)
     count, values = len(measures), search.original[: len(measures)]
     goals = np.stack([measure.goal for measure in measures])
     wanted = np.concatenate([values + factor * (goals - values) for factor in LEVELS])

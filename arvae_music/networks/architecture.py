@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..arrays import Shapes
 from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT
 from ..music.tokens import VOCABULARY
-
-Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)

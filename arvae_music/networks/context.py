@@ -20,10 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Ints, Row
+from ..arrays import Ints, Row, Shapes
 from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT, Meter
 from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, pitch_of
-from .architecture import Shapes
 
 PLACE_LIMIT = 16
 PHRASE = 8

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import Array, Float32s, Ints, Mask, Row, Rows
+from ..arrays import Array, Float32s, Ints, Row, Rows
 from ..errors import CheckpointError
 from ..music.meter import MAX_BEATS, TICKS_PER_BEAT, Meter
 from ..music.tokens import HOLD, VOCABULARY
@@ -35,7 +35,7 @@ from .context import (
     weight_shapes,
     windows,
 )
-from .numpy_runtime import _gru, _linear, _transposed
+from .numpy_layers import gru, linear, transposed
 from .runtime import LOG_VARIANCE
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class ContextRuntime:
                 f"its dimensions are {checkpoint.metadata.dims}", where=where, remedy="train anew"
             ) from error
         _check_shapes(checkpoint, weight_shapes(self.dims))
-        self.weights = _transposed(checkpoint.weights)
+        self.weights = transposed(checkpoint.weights)
         for name in ("key", *(f"similar.{i}" for i in range(4))):
             self.weights[f"surroundings.{name}.weight"] = np.ascontiguousarray(
                 checkpoint.weights[f"surroundings.{name}.weight"].T
@@ -156,7 +156,7 @@ class ContextRuntime:
         for i, code in enumerate(UNKNOWN_PLACES):
             side = side + w[f"surroundings.place_tables.{i}.weight"][code]
         nothing = np.zeros(2 * self.dims.context_hidden, dtype=np.float32)
-        state = np.tanh(_linear(w, "surroundings.mix", np.concatenate([nothing, side])[None]))
+        state = np.tanh(linear(w, "surroundings.mix", np.concatenate([nothing, side])[None]))
         memory = np.zeros((count, meter.ticks, self.dims.heads * self.dims.value), dtype=np.float32)
         return Context(np.repeat(state, count, axis=0), memory, np.full(count, UNKNOWN_ENTERING))
 
@@ -171,7 +171,7 @@ class ContextRuntime:
         side += w["surroundings.mode_table.weight"][place.mode] + w["surroundings.meter_table.weight"][meter.code]
         for i in range(place.places.shape[1]):
             side += w[f"surroundings.place_tables.{i}.weight"][place.places[here, i]]
-        state = np.tanh(_linear(w, "surroundings.mix", np.concatenate([before, after, side], axis=1)))
+        state = np.tanh(linear(w, "surroundings.mix", np.concatenate([before, after, side], axis=1)))
         weights = self._attention(state, summary)
         during = _sounding(rows, place.entering[here])
         tokens = w["surroundings.values.weight"][rows] + w["surroundings.held.weight"][during]
@@ -183,11 +183,11 @@ class ContextRuntime:
     def _side(self, summary: Float32s, side: int) -> Float32s:
         """(m, 2h) summaries -> (m, context_hidden): the state of the GRU next to each measure."""
         steps = summary[::-1] if side else summary
-        gates = _linear(self.weights, f"surroundings.inputs.{side}", steps)
+        gates = linear(self.weights, f"surroundings.inputs.{side}", steps)
         state = np.zeros((1, self.dims.context_hidden), dtype=np.float32)
         states = [state[0]]
         for gate in gates[:-1]:
-            state = _gru(self.weights, f"surroundings.grus.{side}", gate[None], state)
+            state = gru(self.weights, f"surroundings.grus.{side}", gate[None], state)
             states.append(state[0])
         found = np.stack(states)
         return found[::-1] if side else found
@@ -204,7 +204,7 @@ class ContextRuntime:
 
         index = np.arange(m)
         gap = index[None] - index[:, None]
-        scores = split(_linear(w, "surroundings.query", state)) @ project("key").transpose(0, 2, 1)
+        scores = split(linear(w, "surroundings.query", state)) @ project("key").transpose(0, 2, 1)
         left = project("similar.0") @ project("similar.1").transpose(0, 2, 1)
         right = project("similar.2") @ project("similar.3").transpose(0, 2, 1)
         scores[:, 1:, 1:] += left[:, :-1, :-1] * (gap != 1)[1:, 1:]
@@ -230,7 +230,7 @@ class ContextRuntime:
         state = np.zeros((2, len(beats), self.dims.beat_hidden), dtype=np.float32)
         for tick in range(TICKS_PER_BEAT):
             gates = tables[_SIDES, beats[:, [tick, -1 - tick]].T]
-            state = _gru(self.sides, "reader.tick_grus", gates, state)
+            state = gru(self.sides, "reader.tick_grus", gates, state)
         ends = np.concatenate(list(state), axis=1).reshape(len(rows), meter.beats, 2 * self.dims.beat_hidden)
         gates = np.matmul(ends, self.sides["reader.beat_inputs.weight"][:, None])
         gates += self.sides["reader.beat_inputs.bias"][:, None]
@@ -238,15 +238,15 @@ class ContextRuntime:
         state = np.zeros((2, len(rows), self.dims.measure_hidden), dtype=np.float32)
         for beat in range(meter.beats):
             both = np.stack([gates[0, :, beat], gates[1, :, -1 - beat]])
-            state = _gru(self.sides, "reader.beat_grus", both, state)
+            state = gru(self.sides, "reader.beat_grus", both, state)
         return np.concatenate(list(state), axis=1)
 
     def posterior(self, rows: Array, meter: Meter, context: Context | None = None) -> tuple[Float32s, Float32s]:
         """(m, t) tokens -> (m, z) posterior means and log-variances."""
         context = self.alone(meter, len(rows)) if context is None else context
         summary = self._summaries(rows, meter)
-        hidden = np.tanh(_linear(self.weights, "posterior_hidden", np.concatenate([summary, context.state], axis=1)))
-        both = _linear(self.weights, "to_latent", np.concatenate([hidden, summary], axis=1))
+        hidden = np.tanh(linear(self.weights, "posterior_hidden", np.concatenate([summary, context.state], axis=1)))
+        both = linear(self.weights, "to_latent", np.concatenate([hidden, summary], axis=1))
         return both[:, : self.latent], np.clip(both[:, self.latent :], *LOG_VARIANCE)
 
     def encode(self, rows: Array, meter: Meter, context: Context | None = None) -> Float32s:
@@ -263,38 +263,48 @@ class ContextRuntime:
         meter: Meter,
         context: Context | None = None,
         which: Ints | None = None,
-        given: Mask | None = None,
+        given: Float32s | None = None,
     ) -> ContextState:
         """The state at the start of decoding (p, z) points.
 
-        `which` (p,) is the index of each point's context; None for one context a point. `given` (p, k + 1) tells of
-        which attributes, and in the last column whether of the other dimensions, the decoder gets z; None for all.
+        `which` (p,) is the index of each point's context; None for one context a point. `given` (p, k + 1) is 1 for
+        the attributes whose dimensions the decoder gets, and 0 for others; in the last column it is the level of the
+        other dimensions, from 0 (nothing) to 1 (all); None for all. At a level between, the caller mixes z with noise
+        (see `sketched`).
         """
         context = self.alone(meter, len(z)) if context is None else context
         which = np.arange(len(z)) if which is None else which
         k = self.dims.attributes
         shown = np.ones((len(z), k + 1), dtype=np.float32) if given is None else given.astype(np.float32)
-        seen = np.concatenate([z[:, :k] * shown[:, :k], z[:, k:] * shown[:, k:], shown, context.state[which]], axis=1)
-        known = np.tanh(_linear(self.weights, "decoder.widen", seen.astype(np.float32)))
-        gates = _linear(self.weights, "decoder.beat_input", known)
-        state = np.tanh(_linear(self.weights, "decoder.beat_start", known))
+        others = z[:, k:] * (shown[:, k:] > 0)
+        seen = np.concatenate([z[:, :k] * shown[:, :k], others, shown, context.state[which]], axis=1)
+        known = np.tanh(linear(self.weights, "decoder.widen", seen.astype(np.float32)))
+        gates = linear(self.weights, "decoder.beat_input", known)
+        state = np.tanh(linear(self.weights, "decoder.beat_start", known))
         table = self.weights["decoder.beat_table.weight"]
         states = []
         for beat in range(meter.beats):
-            state = _gru(self.weights, "decoder.beat_gru", gates + table[meter.code * MAX_BEATS + beat], state)
+            state = gru(self.weights, "decoder.beat_gru", gates + table[meter.code * MAX_BEATS + beat], state)
             states.append(state)
         memory = context.memory.transpose(1, 0, 2) @ self.weights["decoder.memory_input.weight"]
         places = TICKS_PER_BEAT * int(meter.compound) + np.arange(meter.ticks) % TICKS_PER_BEAT
         memory += self.weights["decoder.tick_table.weight"][places][:, None]
-        hidden = np.tanh(_linear(self.weights, "decoder.tick_start", known))
-        beats = _linear(self.weights, "decoder.tick_input", np.stack(states))
+        hidden = np.tanh(linear(self.weights, "decoder.tick_start", known))
+        beats = linear(self.weights, "decoder.tick_input", np.stack(states))
         return ContextState(meter, beats, memory, which, context.entering[which], hidden, np.arange(len(z)))
+
+    def sketched(self, z: Float32s, level: Float32s, random: np.random.Generator) -> Float32s:
+        """(p, z) points and (p,) levels -> the points with their other dimensions mixed with noise, as in training."""
+        k, mixed = self.dims.attributes, z.copy()
+        noise = random.standard_normal(mixed[:, k:].shape).astype(np.float32)
+        mixed[:, k:] = level[:, None] * z[:, k:] + np.sqrt(1 - level[:, None] ** 2) * noise
+        return mixed
 
     def nowhere(self, meter: Meter, context: Context | None = None) -> ContextState:
         """The state where the decoder gets nothing of z, and is a language model of measures in their contexts."""
         count = 1 if context is None else len(context.state)
         z = np.zeros((count, self.latent), dtype=np.float32)
-        return self.start(z, meter, context, given=np.zeros((count, self.dims.attributes + 1), dtype=np.bool_))
+        return self.start(z, meter, context, given=np.zeros((count, self.dims.attributes + 1), dtype=np.float32))
 
     def step(self, state: ContextState, previous: Array, sounding: Array) -> Float32s:
         """(r, v) logits of the state's next tick; see Runtime.step."""
@@ -305,9 +315,9 @@ class ContextRuntime:
         gates += state.memory[state.tick].take(state.context[state.point], axis=0)
         gates += state.beats[beat, :, : 3 * k].take(state.point, axis=0)
         gates[:, 2 * k :] += state.beats[beat, :, (3 + tick) * k : (4 + tick) * k].take(state.point, axis=0)
-        state.hidden = _gru(self.weights, "decoder.tick_gru", gates, state.hidden)
+        state.hidden = gru(self.weights, "decoder.tick_gru", gates, state.hidden)
         state.tick += 1
-        return _linear(self.weights, "decoder.to_tokens", state.hidden)
+        return linear(self.weights, "decoder.to_tokens", state.hidden)
 
 
 def _sounding(rows: Rows, entering: Ints) -> Ints:

@@ -86,15 +86,23 @@ class Posterior(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What of z the decoder gets: (b, k) and (b, 1), 1 or 0."""
+    """What of z the decoder gets: the dimensions of some attributes, and the others at a level from 0 to 1.
 
-    attributes: Tensor
-    others: Tensor
+    At a level between, the other dimensions are mixed with noise of the prior's variance, so that they are a sketch of
+    the measure.
+    """
+
+    attributes: Tensor  # (b, k) 1 or 0
+    others: Tensor  # (b, 1)
 
     def seen(self, z: Tensor) -> Tensor:
         """(b, z) -> (b, z + k + 1): z without what is not given, and what is given."""
-        k = self.attributes.shape[1]
-        return torch.cat([z[:, :k] * self.attributes, z[:, k:] * self.others, self.attributes, self.others], dim=1)
+        k, level = self.attributes.shape[1], self.others
+        others = level * z[:, k:]
+        if bool(((level > 0) & (level < 1)).any()):
+            noise = ((1 - level**2).clamp(min=0) * (level > 0)).sqrt()
+            others = others + noise * torch.randn_like(others)
+        return torch.cat([z[:, :k] * self.attributes, others, self.attributes, level], dim=1)
 
 
 def table(rows: int, width: int, scale: float = 0.3) -> nn.Embedding:

@@ -155,8 +155,7 @@ def _forced(runtime: Runtime, state: Decoded, which: Ints, rows: Array) -> Float
 
 
 class ContextTables:
-    """Log-probabilities of measures of one meter in their contexts, without information about the measures themselves.
-    """
+    """Log-probabilities of measures of one meter in their contexts, without information about the measures."""
 
     def __init__(self, runtime: ContextRuntime, meter: Meter, context: Context) -> None:
         self.runtime, self.meter, self.context = runtime, meter, context

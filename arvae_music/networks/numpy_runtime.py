@@ -14,6 +14,7 @@ from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT, Meter
 from ..music.tokens import VOCABULARY
 from ..vae.statistics import sampled
 from .architecture import MeasureDims, weight_shapes
+from .numpy_layers import gru, linear, transposed
 from .runtime import LOG_VARIANCE, Decoded, State, Wrapped
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class NumpyRuntime:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         _check_shapes(checkpoint)
-        self.weights = _transposed(checkpoint.weights)
+        self.weights = transposed(checkpoint.weights)
         self.latent = int(checkpoint.metadata.dims["latent"])
         self.used = np.ones(self.latent, dtype=np.float32)
         side = checkpoint.weights.get("flow.side", np.zeros(0))
@@ -40,7 +41,7 @@ class NumpyRuntime:
 
     def posterior(self, rows: Array, meter: Meter) -> tuple[Float32s, Float32s]:
         ends = self._encode_measures(self._encode_beats(rows, meter), meter)
-        both = _linear(self.weights, "encoder.to_latent", np.concatenate(list(ends), axis=1))
+        both = linear(self.weights, "encoder.to_latent", np.concatenate(list(ends), axis=1))
         return both[:, : self.latent] * self.used, np.clip(both[:, self.latent :], *LOG_VARIANCE)
 
     def drawn(self, rows: Array, meter: Meter, random: np.random.Generator) -> Float32s:
@@ -55,7 +56,7 @@ class NumpyRuntime:
         state = np.zeros((2, len(tokens), tables.shape[2] // 3), dtype=np.float32)
         for tick in range(TICKS_PER_BEAT):
             gates = tables[_SIDES, tokens[:, [tick, -1 - tick]].T]
-            state = _gru(self.sides, "encoder.tick_grus", gates, state)
+            state = gru(self.sides, "encoder.tick_grus", gates, state)
         both = np.concatenate(list(state), axis=1)
         return both.reshape(len(rows), meter.beats, both.shape[1])  # -1 would fail without rows
 
@@ -67,23 +68,23 @@ class NumpyRuntime:
         gates += weights["encoder.beat_tables.weight"][:, None, None, meter.code]
         state = np.zeros((2, len(beats), gates.shape[3] // 3), dtype=np.float32)
         for beat in range(meter.beats):
-            state = _gru(weights, "encoder.beat_grus", np.stack([gates[0, :, beat], gates[1, :, -1 - beat]]), state)
+            state = gru(weights, "encoder.beat_grus", np.stack([gates[0, :, beat], gates[1, :, -1 - beat]]), state)
         return state
 
     def start(self, z: Float32s, meter: Meter) -> State:
         if "decoder.widen.weight" in self.weights:
-            z = np.concatenate([z, np.tanh(_linear(self.weights, "decoder.widen", z))], axis=1)
-        constant = _linear(self.weights, "decoder.beat_input", z)
-        state = np.tanh(_linear(self.weights, "decoder.beat_start", z))
+            z = np.concatenate([z, np.tanh(linear(self.weights, "decoder.widen", z))], axis=1)
+        constant = linear(self.weights, "decoder.beat_input", z)
+        state = np.tanh(linear(self.weights, "decoder.beat_start", z))
         table = self.weights["decoder.beat_table.weight"]
         states = []
         for beat in range(meter.beats):
             gates = constant + table[meter.code * MAX_BEATS + beat]
-            state = _gru(self.weights, "decoder.beat_gru", gates, state)
+            state = gru(self.weights, "decoder.beat_gru", gates, state)
             states.append(state)
         beats = np.stack(states)
-        starts = np.tanh(_linear(self.weights, "decoder.tick_start", beats))
-        return State(meter, _linear(self.weights, "decoder.tick_input", beats), starts, starts[0], np.arange(len(z)))
+        starts = np.tanh(linear(self.weights, "decoder.tick_start", beats))
+        return State(meter, linear(self.weights, "decoder.tick_input", beats), starts, starts[0], np.arange(len(z)))
 
     def nowhere(self, meter: Meter) -> State:
         return self.start(np.zeros((1, self.latent), dtype=np.float32), meter)
@@ -99,16 +100,16 @@ class NumpyRuntime:
         if from_beat.shape[1] > 3 * k:
             gates[:, 2 * k :] += from_beat[:, (3 + tick) * k : (4 + tick) * k].take(state.point, axis=0)
         gates += self.weights["decoder.tick_table.weight"][TICKS_PER_BEAT * int(state.meter.compound) + tick]
-        state.hidden = _gru(self.weights, "decoder.tick_gru", gates, state.hidden)
+        state.hidden = gru(self.weights, "decoder.tick_gru", gates, state.hidden)
         state.tick += 1
-        return _linear(self.weights, "decoder.to_tokens", state.hidden)
+        return linear(self.weights, "decoder.to_tokens", state.hidden)
 
 
 class Flow:
     """`flow.ConditionalFlow` in numpy: networks use z, edits use u, which the flow makes independent of the codes."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self.weights = _transposed(checkpoint.weights)
+        self.weights = transposed(checkpoint.weights)
         self.layers = int(checkpoint.metadata.dims["flow_layers"])
         self.codes = int(checkpoint.metadata.dims["attributes"])
         self.side = checkpoint.weights["flow.side"]
@@ -137,7 +138,7 @@ class Flow:
         transformed = self.used if i == 0 else (self.side == i % 2).astype(np.float32)
         y = np.concatenate([x * (1 - transformed), conditions], axis=1)
         for part in (0, 2, 4):  # of nn.Sequential; tanh between them
-            y = _linear(self.weights, f"flow.nets.{i}.{part}", np.tanh(y) if part else y)
+            y = linear(self.weights, f"flow.nets.{i}.{part}", np.tanh(y) if part else y)
         shift, scale = y[:, : len(transformed)], y[:, len(transformed) :]
         bounded: Float32s = MOST * np.tanh(scale / MOST) * transformed
         return shift * transformed, bounded
@@ -168,47 +169,11 @@ class WithFlow(Wrapped):
         return self.inner.start(self.flow.bound(z, meter), meter)
 
 
-def _transposed(weights: Mapping[str, Any]) -> dict[str, Any]:
-    """PyTorch's matrices (out, in) as (in, out), also in memory, which halves the time of products of few rows."""
-    matrices = {name for name in weights if name.replace(".weight", ".bias") in weights and name.endswith(".weight")}
-    return {name: np.ascontiguousarray(value.T) if name in matrices else value for name, value in weights.items()}
-
-
 def _stacked(weights: Mapping[str, Any]) -> dict[str, Any]:
     """The encoder's weights with both directions stacked: (2, ...)."""
     names = {name for name in weights if name.startswith("encoder.") and ".0." in name}
     both = {name.replace(".0.", "."): np.stack([weights[name], weights[name.replace(".0.", ".1.")]]) for name in names}
     return {name: value[:, None] if name.endswith(".bias") else value for name, value in both.items()}
-
-
-def _gru(weights: Mapping[str, Any], name: str, gates: Float32s, state: Float32s) -> Float32s:
-    """One step of a GRU, as in gru.py: (..., m, 3h), (..., m, h) -> (..., m, h)."""
-    h = state.shape[-1]
-    recurrent = np.matmul(state, weights[f"{name}.weight"])
-    recurrent += weights[f"{name}.bias"]
-    switch = gates[..., : 2 * h] + recurrent[..., : 2 * h]
-    _sigmoid(switch)
-    new = switch[..., :h] * recurrent[..., 2 * h :]
-    new += gates[..., 2 * h :]
-    np.tanh(new, out=new)
-    mixed: Float32s = state - new
-    mixed *= switch[..., h:]
-    mixed += new
-    return mixed
-
-
-def _sigmoid(x: Float32s) -> None:
-    """1 / (1 + exp(-x)) in place, computed with tanh, which is faster in numpy."""
-    x *= 0.5
-    np.tanh(x, out=x)
-    x *= 0.5
-    x += 0.5
-
-
-def _linear(weights: Mapping[str, Any], name: str, x: Float32s) -> Float32s:
-    y: Float32s = x @ weights[f"{name}.weight"]
-    y += weights[f"{name}.bias"]
-    return y
 
 
 def _check_shapes(checkpoint: Checkpoint) -> None:

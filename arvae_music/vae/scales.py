@@ -20,6 +20,7 @@ import numpy as np
 from ..arrays import Floats
 
 QUANTILES = 101
+FEWEST = 200  # measures of a meter that has statistics of its own
 KNOTS = 64  # the most that `calibrate` makes
 STRONG = 0.5  # two attributes are strongly correlated from this |correlation| on: their codes move together
 NOT_CARRIED = -1  # the `dimension` of an attribute without a latent dimension: the model only has its statistics
@@ -42,6 +43,7 @@ class Scale:
     spreads: tuple[float, ...] = ()  # if given: the sd of the codes that training drew for each knot
     shares: tuple[float, ...] = ()  # if given: the share of training values up to each knot; () in the oldest models
     near: float = 1.0  # if given: training drew codes this share of the way from the mean to a point of the interval
+    meters: tuple[tuple[str, float, float], ...] = ()  # name, mean and sd of the values in each frequent meter
     gain: float = 1.0  # edits multiply the step of the code by it, because the decoder alone moves the attribute less
 
     @classmethod
@@ -50,7 +52,8 @@ class Scale:
         lists = {key: tuple(float(x) for x in entry[key]) for key in ("quantiles", "values", "codes")}
         for key in ("spreads", "shares"):  # the oldest models lack them
             lists[key] = tuple(float(x) for x in entry.get(key, ()))
-        scale = cls(**{**entry, **lists})
+        meters = tuple((str(name), float(mean), float(sd)) for name, mean, sd in entry.get("meters", ()))
+        scale = cls(**{**entry, **lists, "meters": meters})
         if len(scale.values) != len(scale.codes) or len(scale.values) < 2 or len(scale.quantiles) != QUANTILES:
             raise ValueError(f"calibration of {scale.name}")
         if len(scale.spreads) != (len(scale.codes) if scale.given else 0):
@@ -59,10 +62,16 @@ class Scale:
             raise ValueError(f"shares of {scale.name}")
         lone = (scale.mean, scale.sd, scale.code_sd, scale.gain, scale.near)
         numbers = (*lone, *scale.quantiles, *scale.values, *scale.codes, *scale.spreads, *scale.shares)
+        numbers = (*numbers, *(number for _, mean, sd in meters for number in (mean, sd)))
         rising = all(np.all(np.diff(knots) > 0) for knots in (scale.values, scale.codes))
-        if not (np.isfinite(numbers).all() and rising and min(scale.sd, scale.gain, *scale.spreads, 1) > 0):
+        smallest = min(scale.sd, scale.gain, *scale.spreads, *(sd for *_, sd in meters), 1)
+        if not (np.isfinite(numbers).all() and rising and smallest > 0):
             raise ValueError(f"numbers of {scale.name}")
         return scale
+
+    def in_meter(self, name: str) -> tuple[float, float]:
+        """The mean and sd of the values in a meter; those of all meters if the corpus has too few of its measures."""
+        return next(((mean, sd) for meter, mean, sd in self.meters if meter == name), (self.mean, self.sd))
 
     def code(self, value: Floats | float) -> Floats:
         """Attribute values -> the latent codes that represent them, extrapolated beyond the outer knots."""
@@ -76,6 +85,17 @@ class Scale:
         """The log-variance of the codes of attribute values; only for an attribute that is `given`."""
         spread: Floats = np.interp(value, self.values, self.spreads)
         return 2 * np.log(spread)
+
+
+def with_meters(scale: Scale, values: Floats, meters: Sequence[str]) -> Scale:
+    """The scale with the statistics of (n,) values in each of their meters that has at least FEWEST of them."""
+    of_meter = np.asarray(meters)
+    found = []
+    for name in sorted(set(meters)):
+        own = values[of_meter == name]
+        if len(own) >= FEWEST and own.std() > 0:
+            found.append((name, float(own.mean()), float(own.std())))
+    return replace(scale, meters=tuple(found))
 
 
 def calibrate(name: str, origin: str, dimension: int, values: Floats, codes: Floats) -> Scale:

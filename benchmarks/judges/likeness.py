@@ -68,7 +68,7 @@ def goal_of(model: Model, melody: Melody, ask: Ask) -> Goal:
         bar = melody.bars[index]
         assert bar.meter is not None
         before = values[index]
-        wanted = target.wanted(before, [bar.number], spec.unit.size(bar.meter), scale.mean, scale.sd)
+        wanted = target.wanted(before, [bar.number], spec.unit.size(bar.meter), *scale.in_meter(bar.meter.name))
         ends = [alone.metadata.clamped(np.array([end]), before)[0] for end in (-np.inf, np.inf)]
         table[:, k] = (before[0], wanted[0], *ends, 0.5 * alone.grain(bar.meter)[0])
     return Goal(*table)
