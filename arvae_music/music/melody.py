@@ -13,15 +13,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from ..arrays import Row, Rows
-from .harmony import BarHarmony
 from .meter import Meter
 from .reasons import Reason
 from .tokens import TokenNote, notes_of, onsets
+
+if TYPE_CHECKING:
+    from .harmony import BarHarmony
 
 
 @dataclass(frozen=True, repr=False)
