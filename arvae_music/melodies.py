@@ -20,6 +20,7 @@ from .editing.request import PROPOSALS, Mode
 from .editing.vary import AMOUNT, COUNT
 from .errors import UsageError
 from .io.conversion import new_file
+from .io.lines import TOP, LineName
 from .io.midi import Song
 from .io.scores import read_any
 from .music.attributes import PAPER
@@ -40,14 +41,20 @@ MelodyLike = str | Path | Song | Melody
 
 
 def read(
-    source: str | Path | bytes, *, track: int | str | None = None, channel: int | None = None, name: str | None = None
+    source: str | Path | bytes,
+    *,
+    track: int | str | None = None,
+    channel: int | None = None,
+    voice: LineName | str = TOP,
+    name: str | None = None,
 ) -> Song:
     """Read the melody of a MIDI file or a score, given as a path or as bytes.
 
-    `track` and `channel` choose a voice; without them arvae chooses one, and `song.found.why` explains the choice.
-    `name` replaces the path in messages. Raises InputError for a file without a readable melody.
+    `track` and `channel` choose a track; without them arvae chooses one, and `song.found.why` explains the choice. If
+    it plays several notes at once, `voice` is the melody: "top", "bottom", or a number from 1, the highest. `name`
+    replaces the path in messages. Raises InputError for a file without a readable melody.
     """
-    return read_any(source, name=name, track=track, channel=channel)
+    return read_any(source, name=name, track=track, channel=channel, voice=voice)
 
 
 def save(
@@ -93,6 +100,7 @@ def edit(
     runtime: str = RUNTIMES[0],
     track: int | str | None = None,
     channel: int | None = None,
+    voice: LineName | str = TOP,
 ) -> EditResult:
     """Change attributes of a melody, in every measure or in the measures of `bars` ("1-4,7,12-").
 
@@ -109,12 +117,13 @@ def edit(
     proposals       how many candidates the guided mode decodes for a measure
     seed            the seed of the random generator
     model, runtime  the model and its runtime, as in `library.load`, or a loaded Model
-    track, channel  the voice of a file to edit
+    track, channel  the track of a file to edit
+    voice           the voice of a track that plays several notes at once: "top", "bottom", or a number, 1 the highest
 
     Raises UsageError for an invalid request, InputError for a melody that cannot be read, CheckpointError for a model
     that cannot be used.
     """
-    opened, trained = _ready(melody, model, runtime, track, channel)
+    opened, trained = _ready(melody, model, runtime, track, channel, voice)
     return trained.edit(
         opened,
         targets,
@@ -150,12 +159,13 @@ def vary(
     runtime: str = RUNTIMES[0],
     track: int | str | None = None,
     channel: int | None = None,
+    voice: LineName | str = TOP,
 ) -> VaryResult:
     """Make `count` variations that keep the attributes of a melody. With requests, the variations are of the edit.
 
     `amount` is the share of the notes that differ, from 0 to 1. `edit` explains the other parameters and the errors.
     """
-    opened, trained = _ready(melody, model, runtime, track, channel)
+    opened, trained = _ready(melody, model, runtime, track, channel, voice)
     return trained.vary(
         opened,
         count,
@@ -192,13 +202,14 @@ def inspect(
     *,
     track: int | str | None = None,
     channel: int | None = None,
+    voice: LineName | str = TOP,
 ) -> Inspection:
     """Measure attributes of every measure, in musical units, without a model.
 
     `attributes` are names, or "module:function" for your own. Raises InputError for a melody that cannot be read,
     UsageError for an attribute that does not exist.
     """
-    opened = _opened(melody, track, channel)
+    opened = _opened(melody, track, channel, voice)
     specs = tuple(find_attribute(name) for name in attributes)
     if isinstance(opened, Song):
         return results.inspection(opened.melody, specs, opened)
@@ -206,9 +217,14 @@ def inspect(
 
 
 def _ready(
-    melody: MelodyLike, model: str | Path | Model, runtime: str, track: int | str | None, channel: int | None
+    melody: MelodyLike,
+    model: str | Path | Model,
+    runtime: str,
+    track: int | str | None,
+    channel: int | None,
+    voice: LineName | str,
 ) -> tuple[Melody | Song, Model]:
-    opened = _opened(melody, track, channel)
+    opened = _opened(melody, track, channel, voice)
     return opened, _model(model, opened, runtime)
 
 
@@ -220,12 +236,14 @@ def _model(model: str | Path | Model, melody: Melody | Song | None, runtime: str
     return load(model, melody.melody if isinstance(melody, Song) else melody, runtime)
 
 
-def _opened(melody: MelodyLike, track: int | str | None = None, channel: int | None = None) -> Melody | Song:
+def _opened(
+    melody: MelodyLike, track: int | str | None = None, channel: int | None = None, voice: LineName | str = TOP
+) -> Melody | Song:
     if isinstance(melody, str | Path):
-        return read(melody, track=track, channel=channel)
-    if track is not None or channel is not None:
+        return read(melody, track=track, channel=channel, voice=voice)
+    if track is not None or channel is not None or voice != TOP:
         raise UsageError(
-            "track and channel choose a voice of a file, and this melody is read already",
+            "track, channel and voice choose the melody of a file, and this melody is read already",
             remedy="give them to arvae_music.read",
         )
     return melody

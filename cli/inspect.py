@@ -68,7 +68,7 @@ def show(song: Song, description: dict[str, Any], specs: Sequence[AttributeSpec]
 
     common.report("\n".join([song.name, *(f"  {line}" for line in file_lines(song, description)), ""]))
     if len(song.candidates) > 1:
-        voices = Table("", "track", "channel", "name", "notes", "from", "to", "overlapping", box=None)
+        voices = Table("", "track", "channel", "name", "notes", "from", "to", "overlapping", "score", box=None)
         for row in voice_rows(song):
             voices.add_row(*row)
         common.report(voices)

@@ -20,6 +20,7 @@ import numpy as np
 from ..arrays import Ints
 from ..errors import CorpusError, InputError
 from ..io import abc, notation, score_midi, voices
+from ..io.channels import DRUMS, voice_of
 from ..io.notation import Part
 from ..io.quantise import melody_of
 from ..io.scores import read_score
@@ -78,12 +79,13 @@ def extract(work: Work) -> Extracted:
 
 
 def _melody(parts: Sequence[Part], where: str) -> Part:
-    candidates = []
+    found = []
     for i, part in enumerate(parts):
         notes = [(score_midi.ticks(n.start), score_midi.ticks(n.end), n.pitch) for n in notation.tied(part.sounds)]
         if notes:
-            candidates.append(voices.candidate(i, part.name, *np.array(notes, dtype=np.int64).T))
-    return parts[voices.choose(candidates, None, None, where)[0].track]
+            found.append(voice_of(i, part.name, *np.array(notes, dtype=np.int64).T, program=part.program))
+    candidates = voices.candidates_of(found, score_midi.TICKS_PER_QUARTER)
+    return parts[voices.choose(candidates, None, None, where)[0].candidate.track]
 
 
 def _count_tunes(path: Path) -> int:
@@ -100,12 +102,13 @@ def _extract_midi(work: Work) -> Extracted:
     if score.ticks_per_quarter <= 0:
         raise InputError("it has no ticks in a quarter note", where=work.path.name)
     notes = [_notes(track) for track in score.tracks]
-    candidates = [
-        voices.candidate(i, track.name, *own, channel=voices.DRUMS if track.is_drum else 1)
+    found = [
+        voice_of(i, track.name, *own, channel=DRUMS if track.is_drum else 1, program=int(track.program))
         for i, (track, own) in enumerate(zip(score.tracks, notes, strict=True))
         if len(own[0])
     ]
-    chosen = voices.choose(candidates, None, None, work.path.name)[0].track
+    candidates = voices.candidates_of(found, score.ticks_per_quarter)
+    chosen = voices.choose(candidates, None, None, work.path.name)[0].candidate.track
     start, end, pitch = notes[chosen]
     melody, _ = melody_of(
         work.path.stem,

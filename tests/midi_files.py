@@ -264,9 +264,11 @@ def legato() -> bytes:
     return save([conductor(), track(note_messages(notes, zero=True), END)])
 
 
-def chord_in_the_middle() -> bytes:
-    """Two notes at once in the third bar."""
-    return save([conductor(), track([*tune(), *note_messages([Performed(2 * BAR + 10, 2 * BAR + 1900, 48)])], END)])
+def off_grid_in_the_middle() -> bytes:
+    """A note between the ticks in the third bar."""
+    off = 2 * BAR + 2 * 80
+    events = [(t + 30 if t == off else t, m) for t, m in tune()]
+    return save([conductor(), track(events, END)])
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -313,6 +315,6 @@ KNOWN_HARD: dict[str, Callable[[], bytes]] = {
     build.__name__: build
     for build in (
         type_0, type_1, tempo_and_meter_map, everything_else, one_tick_late, one_tick_late_coarse, legato,
-        chord_in_the_middle, running_status, no_end_of_track, type_2, rmi,
+        off_grid_in_the_middle, running_status, no_end_of_track, type_2, rmi,
     )
 }  # fmt: skip

@@ -13,11 +13,15 @@ from itertools import pairwise
 import numpy as np
 
 from . import voices
+from .channels import syllables_of, voices_of
 from .chunks import Split, split
+from .lines import one_at_a_time
 from .midi_events import INSTRUMENT_NAME, TRACK_NAME, FileNote, Track, file_notes, parse_track
+from .names import text
 from .notices import Notice, Oddity
 from .voices import Candidate
 
+INDEPENDENT_TRACKS = 2  # the type of a file in which each track is a piece of its own
 FAR = 18  # semitones between key switches and the notes of the instrument
 MOST_SWITCHES = 1 / 3  # share of the notes of a voice
 
@@ -39,13 +43,21 @@ class Contents:
         parts = split(data, name)
         tracks = tuple(parse_track(parts.track(i)) for i in range(len(parts.tracks)))
         notes = tuple(file_notes(track.events) for track in tracks)
+        events, independent = [track.events for track in tracks], parts.format == INDEPENDENT_TRACKS
         candidates = tuple(
-            candidate
-            for number, (track, own) in enumerate(zip(tracks, notes, strict=True), start=1)
-            for candidate in voices.candidates_of(number, track.events, own)
+            voices.candidates_of(
+                voices_of(events, notes, independent),
+                parts.ticks_per_quarter,
+                () if independent else syllables_of(events),
+            )
         )
         odd = [notice.on(number) for number, track in enumerate(tracks, start=1) for notice in track.notices]
         return cls(name, parts, tracks, notes, candidates, (*parts.notices, *odd))
+
+    @property
+    def independent(self) -> bool:
+        """Whether each track is a piece of its own."""
+        return self.split.format == INDEPENDENT_TRACKS
 
     @property
     def names(self) -> list[str]:
@@ -53,15 +65,16 @@ class Contents:
         found = []
         for track in self.tracks:
             payloads = [event.meta(kind) for kind in (TRACK_NAME, INSTRUMENT_NAME) for event in track.events]
-            found.append(next((voices.text(payload) for payload in payloads if payload), ""))
+            found.append(next((text(payload) for payload in payloads if payload), ""))
         return found
 
 
-def melodic(notes: list[FileNote]) -> tuple[list[FileNote], list[Notice]]:
+def melodic(notes: list[FileNote], ticks_per_quarter: int) -> tuple[list[FileNote], list[Notice]]:
     """The notes of a voice that are music, and what is odd about the others.
 
     Notes without a length are inaudible. Key switches, with which a player of a sample library chooses a manner of
-    playing, are few notes far below or above all others (FAR, MOST_SWITCHES).
+    playing, are few notes far below or above all others (FAR, MOST_SWITCHES), in a voice that without them plays one
+    note at a time.
     """
     notices = []
     endless = [note for note in notes if note.off is None]
@@ -72,6 +85,8 @@ def melodic(notes: list[FileNote]) -> tuple[list[FileNote], list[Notice]]:
     if silent:
         notices.append(Notice(Oddity.NO_LENGTH, len(silent), silent[0].start))
     low, high = _instrument_range(audible)
+    if not one_at_a_time([note for note in audible if low <= note.pitch <= high], ticks_per_quarter):
+        low, high = 0, 127
     switches = [note for note in audible if not low <= note.pitch <= high]
     if switches:
         notices.append(Notice(Oddity.KEY_SWITCH, len(switches), switches[0].start))

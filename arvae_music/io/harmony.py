@@ -13,8 +13,8 @@ from ..music.chords import Chord
 from ..music.harmony import BarHarmony, ChordAt, Origin, of_chords
 from ..music.melody import Bar, Melody
 from .accompaniment import Accompaniment
+from .channels import DRUMS
 from .midi_events import FileNote
-from .voices import DRUMS
 
 Symbols = Sequence[tuple[int, Chord]]  # chord symbols with the ticks where they stand
 

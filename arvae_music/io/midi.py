@@ -6,7 +6,8 @@
     song.others                         all other notes of the file, as arrays
     song.write(rows)                    the bytes of the file with new token rows in the measures that have tokens
 
-Reading: `midi_events` splits the bytes, `voices` chooses the melody, and `quantise` cuts it into measures. The time
+Reading: `midi_events` splits the bytes, `voices` chooses the voice with the melody, `lines` takes the melody out of a
+voice that plays several notes at once, and `quantise` cuts it into measures. The time
 signatures of all tracks count in files of type 0 and 1. In type 2 the tracks are independent pieces, so only those of
 the melody's track count. The key signature is the one in force where the melody begins; one in the melody's track takes
 precedence over one in another track.
@@ -39,6 +40,8 @@ from .accompaniment import Accompaniment, accompaniment_of
 from .barlines import Signature
 from .contents import Contents, melodic
 from .harmony import Symbols, with_harmony
+from .lines import TOP, LineName, separated, spans_of
+from .lines import parse as parse_line
 from .midi_events import (
     END_OF_TRACK,
     KEY_SIGNATURE,
@@ -58,15 +61,14 @@ from .notation import Score
 from .notices import Notice
 from .quantise import Placements, melody_of
 from .splice import Line, splice
-from .voices import Candidate, Found
+from .voices import Candidate, Choice, Found
 
-INDEPENDENT_TRACKS = 2  # the file type
+MOST_TRIES = 4  # voices that are tried, if no measure of the first ones can be edited
 LARGEST_DENOMINATOR = 6  # as a power of two: a 64th
 DEFAULT_TEMPO = 120.0  # quarter notes per minute, for files without a tempo, as in the MIDI standard
 TICKS_PER_QUARTER = 480  # of new files; a multiple of 12, so that the grid is exact
 SIMPLE_CLICK, COMPOUND_CLICK = 24, 36  # MIDI clocks in a quarter and a dotted quarter, for time signature events
 _REMEDIES: dict[Reason | None, str] = {
-    Reason.TWO_AT_ONCE: "name a track that plays one note at a time with track=...",
     Reason.OFF_GRID: "quantise it to sixteenths or triplets, or name another track with track=...",
 }
 
@@ -93,48 +95,75 @@ class Song:
         name: str | None = None,
         track: int | str | None = None,
         channel: int | None = None,
+        voice: LineName | str = TOP,
         pickup: Fraction | None = None,
         tolerance: Fraction | None = None,
         symbols: Symbols = (),
     ) -> Song:
         """Read a MIDI file, or its bytes, and find the melody.
 
-        `track` is a number from 1, a track's name, or a part of the name. `channel` is 1 to 16. `pickup` is the length
-        in quarter notes of an incomplete measure at the start; None detects it. `tolerance` is explained in
-        `quantise.melody_of`. `symbols` are chord symbols at ticks of the file. Raises InputError for bytes that are not
-        a MIDI file, and for a file without a measure that arvae can read.
+        `track` is a number from 1, a track's name, or a part of the name. `channel` is 1 to 16. `voice` is the line
+        that is the melody where the track plays several notes at once: "top", "bottom", or a number from 1, the
+        highest. `pickup` is the length in quarter notes of an incomplete measure at the start; None detects it.
+        `tolerance` is explained in `quantise.melody_of`. `symbols` are chord symbols at ticks of the file. Raises
+        InputError for bytes that are not a MIDI file, and for a file without a measure that arvae can read.
         """
         data = source if isinstance(source, bytes) else read_bytes(Path(source))
         where = name or ("standard input" if isinstance(source, bytes) else str(source))
+        line = parse_line(voice)
         contents = Contents.read(data, where)
-        form, tracks = contents.split.format, [track.events for track in contents.tracks]
-        chosen, why = voices.choose(contents.candidates, track, channel, where)
+        failures: list[tuple[Choice, InputError]] = []
+        for choice in voices.choose(contents.candidates, track, channel, where)[:MOST_TRIES]:
+            try:
+                song = cls._of(contents, choice, failures, line, pickup, tolerance, symbols)
+            except InputError as error:
+                failures.append((choice, error))
+            else:
+                return song
+        raise failures[0][1]
+
+    @classmethod
+    def _of(
+        cls,
+        contents: Contents,
+        choice: Choice,
+        failures: Sequence[tuple[Choice, InputError]],
+        line: LineName,
+        pickup: Fraction | None,
+        tolerance: Fraction | None,
+        symbols: Symbols,
+    ) -> Song:
+        """The song whose melody is this choice. Raises InputError if arvae can read no measure of it."""
+        chosen, where = choice.candidate, f"{contents.name}, {choice.candidate.label}"
+        tpq, tracks = contents.split.ticks_per_quarter, [track.events for track in contents.tracks]
         index = chosen.track - 1
-        own_notes, odd = melodic([note for note in contents.notes[index] if note.channel == chosen.channel - 1])
-        if not own_notes:
-            raise InputError("none of its notes has a length", where=f"{where}, {chosen.label}")
+        own, odd = melodic([note for note in contents.notes[index] if note.channel + 1 in chosen.channels], tpq)
+        if not own:
+            raise InputError("none of its notes has a length", where=where)
+        separate = separated(own, tpq, line, where)
         damaged = contents.tracks[index].damaged
         melody, placements = melody_of(
-            Path(where).stem,
-            [(note.start, note.end, note.pitch) for note in own_notes],
-            contents.split.ticks_per_quarter,
-            _signatures([tracks[index]] if form == INDEPENDENT_TRACKS else tracks),
-            _fifths(tracks, index, own_notes[0].start, form),
+            Path(contents.name).stem,
+            spans_of(separate.notes, tpq),
+            tpq,
+            _signatures([tracks[index]] if contents.independent else tracks),
+            _fifths(tracks, index, separate.notes[0].start, contents.independent),
             tracks[index][-1].tick,
             pickup=pickup,
             tolerance=tolerance,
             damaged_from=tracks[index][-1].tick if damaged else None,
         )
-        _check(melody, placements, f"{where}, {chosen.label}")
-        found = Found(chosen.track, chosen.name, chosen.channel, chosen.program, why)
-        together = slice(index, index + 1) if form == INDEPENDENT_TRACKS else slice(None)
-        others = accompaniment_of(
-            tracks[together], contents.notes[together], (index - (together.start or 0), [note.on for note in own_notes])
-        )
-        tpq = contents.split.ticks_per_quarter
-        melody = with_harmony(melody, own_notes, others, tpq, late=placements.late, symbols=symbols)
+        _check(melody, placements, where)
+        found = Found(
+            chosen.track, chosen.name, chosen.channel, chosen.program, _why(choice, failures), chosen.channels,
+            separate.voice, len(own) - len(separate.notes),
+        )  # fmt: skip
+        together = slice(index, index + 1) if contents.independent else slice(None)
+        played = {note.on for note in separate.notes}
+        others = accompaniment_of(tracks[together], contents.notes[together], (index - (together.start or 0), played))
+        melody = with_harmony(melody, separate.notes, others, tpq, late=placements.late, symbols=symbols)
         notices = (*contents.notices, *(notice.on(chosen.track) for notice in odd))
-        return cls(where, melody, found, placements, others, notices, contents, tuple(own_notes))
+        return cls(contents.name, melody, found, placements, others, notices, contents, separate.notes)
 
     def __repr__(self) -> str:
         return f"<Song {self.name!r}: track {self.found.track}, {len(self.melody.bars)} measures>"
@@ -176,7 +205,7 @@ class Song:
         """The tempo where the melody begins, in quarter notes per minute; DEFAULT_TEMPO if the file has none."""
         start = self._notes[0].start
         own, tracks = self.found.track - 1, self._contents.tracks
-        together = tracks[own : own + 1] if self._contents.split.format == INDEPENDENT_TRACKS else tracks
+        together = tracks[own : own + 1] if self._contents.independent else tracks
         found = sorted((e.tick, e.meta(TEMPO) or b"") for track in together for e in track.events if e.meta(TEMPO))
         if not found:
             return DEFAULT_TEMPO
@@ -199,7 +228,7 @@ class Song:
             at = bar.start + delay if signatures else 0
             if not signatures or signatures[-1][1:] != (numerator, denominator):
                 signatures.append((at, numerator, denominator))
-        notes = [(note.start + delay, note.end + delay, note.pitch) for note in self._notes]
+        notes = spans_of(self._notes, self.ticks_per_quarter) + np.array([delay, delay, 0])
         melody, _ = melody_of(
             self.melody.name, notes, self.ticks_per_quarter, signatures, self.melody.fifths, bars[-1].end + delay,
             pickup=Fraction(0),
@@ -220,11 +249,20 @@ class Song:
         Raises ValueError if a measure without tokens has a row, or a measure with tokens has none.
         """
         split, index = self._contents.split, self.found.track - 1
-        taken, channel = {note.on for note in self._notes}, self.found.channel - 1
-        held = [note for note in self._contents.notes[index] if note.channel == channel and note.on not in taken]
+        held = self._held(index)
         line = Line(self._notes, self.melody, self.placements)
         track = splice(self._contents.tracks[index], [(line, rows)], held, self.ticks_per_quarter)
         return split.data if track is None else split.with_track(index, encode_track(track))
+
+    def _held(self, index: int) -> list[FileNote]:
+        """The notes of a track that stay, and those of other tracks on the melody's channels."""
+        taken, channels = {note.on for note in self._notes}, {note.channel for note in self._notes}
+        return [
+            note
+            for i, notes in enumerate(self._contents.notes)
+            for note in notes
+            if note.channel in channels and (note.on not in taken if i == index else not self._contents.independent)
+        ]
 
 
 def read_bytes(path: Path) -> bytes:
@@ -239,6 +277,14 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"cannot read it ({error.strerror})", where=str(path)) from None
 
 
+def _why(choice: Choice, failures: Sequence[tuple[Choice, InputError]]) -> str:
+    """The reason for a choice, after those that were tried in vain."""
+    if not failures:
+        return choice.why
+    tried = "; ".join(f"{before.candidate.label} cannot be edited, because {error.what}" for before, error in failures)
+    return f"{tried}; of the others, {choice.why}"
+
+
 def _signatures(tracks: Sequence[Sequence[Event]]) -> list[Signature]:
     """The time signatures of the tracks, sorted by tick. On one tick, the first track comes first."""
     found: list[Signature] = []
@@ -250,9 +296,9 @@ def _signatures(tracks: Sequence[Sequence[Event]]) -> list[Signature]:
     return sorted(found, key=lambda signature: signature[0])
 
 
-def _fifths(tracks: Sequence[Sequence[Event]], index: int, tick: int, form: int) -> int | None:
+def _fifths(tracks: Sequence[Sequence[Event]], index: int, tick: int, independent: bool) -> int | None:
     """The key signature in force at a tick, or else the first one, from the melody's track or else another one."""
-    others = [] if form == INDEPENDENT_TRACKS else [t for i, t in enumerate(tracks) if i != index]
+    others = [] if independent else [t for i, t in enumerate(tracks) if i != index]
     for events in (tracks[index], *others):
         found = [
             (event.tick, int.from_bytes(payload[:1], "big", signed=True))

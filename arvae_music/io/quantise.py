@@ -42,6 +42,7 @@ from ..music.meter import TICKS_PER_BEAT
 from ..music.reasons import Reason
 from ..music.tokens import FIRST_PITCH, HOLD, LOWEST, REST, VOCABULARY
 from .barlines import UNITS, Signature, Span, find_pickup, spans
+from .lines import LEGATO_QUARTERS
 from .snapping import (
     COMPOUND,
     COMPOUND_BEAT,
@@ -62,7 +63,6 @@ NOTATED_SHARE = 0.95  # share of the note ends that must lie on the grid in a no
 NOTATED_QUARTERS = 1 / 50  # quarter notes between the grid and an end on it; never less than a file tick
 REST_QUARTERS = 0.45  # quarter notes: the shortest rest in a played file, slightly less than an eighth
 OVERSHOOT_QUARTERS = 1 / 8  # quarter notes that a played note may sound into a rest
-LEGATO_QUARTERS = 0.5  # quarter notes: the longest legato overlap
 
 _REST_TICKS = (np.array([0, 3, 6]), TRIPLE_TICKS, np.array([0, 2, 4, 6]))  # duple, triple, compound
 

@@ -24,6 +24,7 @@ from typing import Any
 from ..errors import InputError
 from . import abc, musicxml
 from .chord_symbols import first_with_symbols
+from .lines import TOP, LineName
 from .midi import Song, read_bytes
 from .music21_parts import read_part
 from .notation import Score
@@ -42,6 +43,7 @@ def read_any(
     name: str | None = None,
     track: int | str | None = None,
     channel: int | None = None,
+    voice: LineName | str = TOP,
     pickup: Fraction | None = None,
     tolerance: Fraction | None = None,
     unfold: bool = False,
@@ -55,7 +57,9 @@ def read_any(
     data = source if isinstance(source, bytes) else read_bytes(Path(source))
     where = name or ("standard input" if isinstance(source, bytes) else str(source))
     if not data or data[:4] in MIDI_MAGIC:
-        return Song.read(data, name=where, track=track, channel=channel, pickup=pickup, tolerance=tolerance)
+        return Song.read(
+            data, name=where, track=track, channel=channel, voice=voice, pickup=pickup, tolerance=tolerance
+        )
     suffix = "" if isinstance(source, bytes) else Path(source).suffix.lower()
     score = read_score(data, where, suffix, tune=tune, unfold=unfold)
     try:
@@ -65,7 +69,14 @@ def read_any(
     pickup = short if pickup is None else pickup
     symbols = [(ticks(at), chord) for at, chord in first_with_symbols(score.parts)]
     song = Song.read(
-        data, name=where, track=track, channel=channel, pickup=pickup, tolerance=tolerance, symbols=symbols
+        data,
+        name=where,
+        track=track,
+        channel=channel,
+        voice=voice,
+        pickup=pickup,
+        tolerance=tolerance,
+        symbols=symbols,
     )
     return replace(song, score=score)
 

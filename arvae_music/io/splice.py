@@ -49,8 +49,9 @@ import numpy as np
 from ..arrays import Float64s, Row
 from ..music.melody import Melody
 from ..music.tokens import HOLD, TokenNote, notes_of
+from .lines import LEGATO_QUARTERS
 from .midi_events import END_OF_TRACK, HIGHEST_DATA, NOTE_OFF, NOTE_ON, TEXT, Event, FileNote, Track, meta
-from .quantise import LEGATO_QUARTERS, NOTATED_QUARTERS, Placements
+from .quantise import NOTATED_QUARTERS, Placements
 
 NEAR = 1 / 30  # quarter notes; less than half of a twelfth, the distance between a sixteenth and a triplet
 LONGEST_CUT = 0.35  # quarter notes; below an eighth minus quantise.OVERSHOOT_QUARTERS

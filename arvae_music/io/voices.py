@@ -1,42 +1,28 @@
-"""Choose the voice of a MIDI file that is the melody, and explain the choice.
+"""Choose the voice of a file that is the melody, and explain the choice. `channels` tells what a voice is.
 
-A voice is a track and a channel with notes: usually a track in a file of type 1, and a channel in a file of type 0.
 The rules, in order:
 
 1. The user may give `track` and `channel`. A track is a number from 1, its name, or a part of its name that no other
    track with notes has.
 2. Otherwise drums (channel 10) are left out. If one voice remains, it is the melody.
-3. A voice is chosen by its name: first names of melodies (melody, tune, theme, cantus), then of singing (vocal, vox,
-   sing, chant ...), then of parts (soprano, lead, solo). Names of backing voices, and voices that play mostly chords,
-   are passed over.
-4. Otherwise the choice is among the voices with at least ENOUGH of the notes of the busiest one. Of those that play one
-   note at a time, the highest on average is chosen. If there is none, the voice with the fewest simultaneous notes is.
+3. Otherwise the voice with the highest score is the melody (see `ranking`). If arvae can edit no measure of it, the
+   next one is tried, and `Found.why` says so.
+
+If the voice plays several notes at once, a line of it is the melody: see `lines`.
 """
 
 from __future__ import annotations
 
 import difflib
-import re
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Ints
 from ..errors import InputError
-from .midi_events import HIGHEST_DATA, INSTRUMENT_NAME, PROGRAM, TRACK_NAME, Event, FileNote
-
-DRUMS = 10  # the MIDI channel of drums, counted from 1
-ENOUGH = 0.1  # share of the notes of the voice with the most notes
-ONE_VOICED = 0.1  # largest share of overlapping notes in a voice that plays one note at a time
-MOSTLY_CHORDS = 0.5  # larger shares of overlapping notes are chords
-_NAMES = (
-    r"melod|\btune\b|\btheme\b|\bcantus\b",
-    r"vocal|\bvox\b|\bvoice\b|\bvoc\b|\bsing|gesang|\bchant\b|\bcanto\b|\bvoz\b|stimme",
-    r"sopran|\blead\b|\bsolo\b",
-)
-_BACKING = r"back|\bbg\b|\bbv|harmon|choir|chorus"
+from .channels import DRUMS, Voice
+from .lines import LineName
+from .ranking import Feature, Sounding, reasons, scores_of, share_together
 
 
 @dataclass(frozen=True)
@@ -44,7 +30,7 @@ class Candidate:
     """One voice of a file, for choosing and for `arvae inspect`."""
 
     track: int  # from 1
-    channel: int  # from 1
+    channel: int  # from 1; the lowest of `channels`
     name: str  # of the track, or of its instrument; may be empty
     program: int | None  # General MIDI, 0 to 127, at its first note
     notes: int
@@ -52,6 +38,9 @@ class Candidate:
     high: int
     mean: float
     polyphony: float  # share of the notes that begin while another note sounds
+    channels: tuple[int, ...]
+    score: float | None  # how likely it is the melody; None for drums
+    strengths: tuple[str, ...]  # what speaks most for it, compared with the others
 
     @property
     def drums(self) -> bool:
@@ -69,61 +58,54 @@ class Found:
 
     track: int
     name: str
-    channel: int
+    channel: int  # the lowest of `channels`
     program: int | None
+    why: str
+    channels: tuple[int, ...]
+    voice: LineName | None = None  # the line of a track that plays several notes at once; None if it does not
+    stay: int = 0  # how many other notes of these channels of the track stay as they are
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A voice that may be the melody, and a sentence that explains why."""
+
+    at: int  # index into the candidates
+    candidate: Candidate
     why: str
 
 
-def text(payload: bytes) -> str:
-    """The text of a meta event: UTF-8 if it is valid, else Latin-1, as in the MIDI standard."""
-    try:
-        return payload.decode("utf-8").strip(" \0\t\r\n")
-    except UnicodeDecodeError:
-        return payload.decode("latin-1").strip(" \0\t\r\n")
+def candidates_of(voices: Sequence[Voice], ticks_per_quarter: int, syllables: Collection[int] = ()) -> list[Candidate]:
+    """The voices of a piece with their scores. `syllables` are the ticks of the lyrics."""
+    tpq = ticks_per_quarter
+    pitched = [i for i, voice in enumerate(voices) if not voice.drums]
+    sounding = [
+        Sounding(voice.name, voice.program, voice.start / tpq, voice.end / tpq, voice.pitch, voice.velocity)
+        for voice in (voices[i] for i in pitched)
+    ]
+    parts = dict(zip(pitched, scores_of(sounding, [tick / tpq for tick in syllables]), strict=True))
+    ranked = list(parts.values())
+    return [
+        _candidate(voice, parts.get(i), reasons(ranked, pitched.index(i)) if i in parts and len(parts) > 1 else [])
+        for i, voice in enumerate(voices)
+    ]
 
 
-def candidates_of(track: int, events: Sequence[Event], notes: Sequence[FileNote]) -> list[Candidate]:
-    """The voices of one track, by channel. `track` counts from 1."""
-    names = [event.meta(kind) for kind in (TRACK_NAME, INSTRUMENT_NAME) for event in events]
-    name = next((text(payload) for payload in names if payload), "")
-    by_channel: dict[int, list[FileNote]] = defaultdict(list)
-    for note in notes:
-        by_channel[note.channel].append(note)
-    found: list[Candidate] = []
-    for channel, own in sorted(by_channel.items()):
-        start, end, pitch = np.array([(n.start, n.end, n.pitch) for n in own]).T
-        program = _program(events, channel, own[0].on)
-        found.append(candidate(track, name, start, end, pitch, channel=channel + 1, program=program))
-    return found
-
-
-def _program(events: Sequence[Event], channel: int, first_note: int) -> int | None:
-    changes = [e.data[1] & HIGHEST_DATA for e in events[:first_note] if e.kind == PROGRAM and e.channel == channel]
-    return changes[-1] if changes else None
-
-
-def candidate(
-    track: int, name: str, start: Ints, end: Ints, pitch: Ints, *, channel: int = 1, program: int | None = None
-) -> Candidate:
-    """A voice from its notes: start, end and pitch (n,) with n > 0, sorted by start.
-
-    `start` and `end` may be in any unit. `track` and `channel` count from 1.
-    """
-    low, high = int(pitch.min()), int(pitch.max())
-    return Candidate(track, channel, name, program, len(pitch), low, high, float(pitch.mean()), _polyphony(start, end))
-
-
-def _polyphony(start: Ints, end: Ints) -> float:
-    """The share of notes of which more than half overlaps with an earlier note."""
-    before = np.maximum.accumulate(end)[:-1]
-    together = before - start[1:] > (end - start)[1:] / 2
-    return float(together.sum() / len(start))
+def _candidate(voice: Voice, parts: dict[Feature, float] | None, strengths: Sequence[Feature]) -> Candidate:
+    pitch = voice.pitch
+    return Candidate(
+        voice.track, voice.channels[0], voice.name, voice.program,
+        len(pitch), int(pitch.min()), int(pitch.max()), float(np.mean(pitch)),
+        share_together(voice.start, voice.end), voice.channels,
+        None if parts is None else round(sum(parts.values()), 2),
+        tuple(feature.value for feature in strengths),
+    )  # fmt: skip
 
 
 def choose(
     candidates: Sequence[Candidate], track: int | str | None, channel: int | None, where: str
-) -> tuple[Candidate, str]:
-    """The melody among a file's voices, and a sentence that explains the choice. Raises InputError if none fits."""
+) -> list[Choice]:
+    """The voices that may be the melody, the likeliest first. Raises InputError if none fits what the user gave."""
     if not candidates:
         raise InputError("it holds no notes", where=where)
     said: list[str] = []
@@ -134,14 +116,22 @@ def choose(
     if channel is not None:
         pool = _on_channel(pool, channel, where)
         said.append(f"channel {channel}")
-    melodic = [c for c in pool if not c.drums]
     if said and len(pool) == 1:
-        return pool[0], f"you chose {' and '.join(said)}"
+        return [Choice(candidates.index(pool[0]), pool[0], f"you chose {' and '.join(said)}")]
+    melodic = sorted((c for c in pool if not c.drums), key=lambda c: -(c.score or 0.0))
     if not melodic:
         what = "it holds only drums (channel 10)" if track is None else "that track holds only drums"
         raise InputError(what, where=where, remedy="give channel=10 to use them")
-    chosen, why = _best(melodic)
-    return chosen, f"within {' and '.join(said)}, {why}" if said else why  # for instance "within track 2, it is ..."
+    within = f"within {' and '.join(said)}, " if said else ""  # for instance "within track 2, it is ..."
+    if len(melodic) == 1:
+        return [Choice(candidates.index(melodic[0]), melodic[0], f"{within}it is the only voice with notes")]
+    return [Choice(candidates.index(c), c, f"{within}{_why(c, len(melodic))}") for c in melodic]
+
+
+def _why(candidate: Candidate, count: int) -> str:
+    if not candidate.strengths:
+        return f"it is the likeliest of {count} voices"
+    return f"the likeliest of {count} voices: {' and '.join(candidate.strengths)}"
 
 
 def _on_track(candidates: list[Candidate], track: int | str, where: str) -> list[Candidate]:
@@ -169,47 +159,8 @@ def _named(candidates: list[Candidate], name: str) -> list[Candidate]:
 
 
 def _on_channel(candidates: list[Candidate], channel: int, where: str) -> list[Candidate]:
-    own = [c for c in candidates if c.channel == channel]
+    own = [c for c in candidates if channel in c.channels]
     if not own:
-        used = ", ".join(str(n) for n in sorted({c.channel for c in candidates}))
+        used = ", ".join(str(n) for n in sorted({n for c in candidates for n in c.channels}))
         raise InputError(f"there are no notes on channel {channel}", where=where, remedy=f"notes are on channel {used}")
     return own
-
-
-def _best(candidates: list[Candidate]) -> tuple[Candidate, str]:
-    if len(candidates) == 1:
-        return candidates[0], "it is the only voice with notes"
-    for pattern in _NAMES:
-        named = [c for c in candidates if _says(c, pattern)]
-        if named:
-            chosen, _ = _highest(named)
-            return chosen, "chosen by its name"
-    chosen, single = _highest(candidates)
-    count = len(candidates)
-    if single == 0:
-        return chosen, f"of {count} voices, it plays the fewest notes at once"
-    if single == 1:
-        return chosen, f"of {count} voices, only this one plays one note at a time"
-    return chosen, f"of {count} voices, {single} play one note at a time, and this one is the highest"
-
-
-def _says(candidate: Candidate, pattern: str) -> bool:
-    name = candidate.name.casefold()
-    return (
-        re.search(pattern, name) is not None
-        and re.search(_BACKING, name) is None
-        and candidate.polyphony <= MOSTLY_CHORDS
-    )
-
-
-def _highest(candidates: list[Candidate]) -> tuple[Candidate, int]:
-    """The highest voice that plays one note at a time, and how many voices do.
-
-    If none does (0), the voice is the one with the fewest overlapping notes.
-    """
-    most = max(c.notes for c in candidates)
-    enough = [c for c in candidates if c.notes >= ENOUGH * most]
-    single = [c for c in enough if c.polyphony <= ONE_VOICED]
-    if single:
-        return max(single, key=lambda c: c.mean), len(single)
-    return min(enough, key=lambda c: (round(c.polyphony, 1), -c.mean)), 0

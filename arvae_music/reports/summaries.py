@@ -40,10 +40,23 @@ MICROSECONDS = 60e6  # in a minute: a MIDI tempo is microseconds per quarter not
 
 
 def melody_line(song: Song) -> str:
-    """The chosen voice, and why it was chosen."""
+    """The chosen track, why it was chosen, and which of its notes are the melody."""
     found = song.found
     name = f" {found.name!r}" if found.name else ""
-    return f"track {found.track}{name}, channel {found.channel} ({found.why})"
+    chosen = f"track {found.track}{name}, {_channels(found.channels)} ({found.why})"
+    if found.voice is None:
+        return chosen
+    line = f"voice {found.voice}" if isinstance(found.voice, int) else f"the {found.voice} voice"
+    return f"{chosen}; {line} of it, and its {found.stay} other notes stay as they are"
+
+
+def _channels(channels: Sequence[int]) -> str:
+    """`channel 3`, `channels 2 to 5`, `channels 2, 4`."""
+    first, *more = channels
+    if not more:
+        return f"channel {first}"
+    joined = f"{first} to {more[-1]}" if more[-1] - first == len(more) else ", ".join(map(str, channels))
+    return f"channels {joined}"
 
 
 # ------------------------------------------------------------------------------------------ edits
@@ -268,13 +281,14 @@ def _quarters(length: Fraction) -> str:
 
 
 def voice_rows(song: Song) -> list[tuple[str, ...]]:
-    """For each voice: a star if it is the melody, track, channel, name, notes, lowest, highest, share that overlaps."""
+    """For each voice: a star if it is the melody, track, channels, name, notes, lowest, highest, overlaps, score."""
     rows: list[tuple[str, ...]] = []
     for voice in song.candidates:
         star = "*" if (voice.track, voice.channel) == (song.found.track, song.found.channel) else ""
-        numbers = (str(voice.track), "10, drums" if voice.drums else str(voice.channel))
+        channels = "10, drums" if voice.drums else _channels(voice.channels).partition(" ")[2]
         span = (pitch_name(voice.low), pitch_name(voice.high), f"{voice.polyphony:.0%}")
-        rows.append((star, *numbers, voice.name, str(voice.notes), *span))
+        score = "" if voice.score is None else f"{voice.score:.1f}"
+        rows.append((star, str(voice.track), channels, voice.name, str(voice.notes), *span, score))
     return rows
 
 

@@ -107,6 +107,13 @@ Track = Annotated[
 Channel = Annotated[
     int | None, in_input("--channel", min=1, max=16, metavar="N", help="The melody's MIDI channel.")
 ]
+Line = Annotated[
+    str,
+    in_input(
+        "--voice", metavar="top|bottom|N",
+        help="The voice to edit where the track plays several notes at once; 1 is the highest.",
+    ),
+]  # fmt: skip
 Pickup = Annotated[Fraction | None, in_input("--pickup", parser=_quarters, metavar="QUARTERS", help=PICKUP)]
 Keep = Annotated[
     list[str] | None,
@@ -126,6 +133,7 @@ class Voice:
 
     track: Track = None
     channel: Channel = None
+    voice: Line = "top"
     pickup: Pickup = None
 
 

@@ -237,7 +237,7 @@ def _melody(path: Path) -> Any:
 
 def _measures(bars: Sequence[Any]) -> Iterator[str]:
     for bar in bars:
-        tokens = bar.reason if bar.tokens is None else " ".join(map(str, bar.tokens.tolist()))
+        tokens = bar.why if bar.tokens is None else " ".join(map(str, bar.tokens.tolist()))
         yield f"{bar.number} {bar.signature}: {tokens}"
 
 
