@@ -60,7 +60,11 @@ _WORDS: tuple[tuple[Role, str], ...] = (
         r"\bbass(es?|o|i)?\b|bass$|bass(git|guit|dr)|\bbaixo|\bbajo|kontrab|contr[ae]b|\bbasy?\b"
         r"|ヘース|低音|贝斯|貝斯|\bбас|베이스",
     ),
-    (Role.LOWER, r"\bleft|\bl\.?h\b|\blink[se]|gauche|izquierd|esquerd|\bsinistra|左手|лев(ая|ой)|왼손"),
+    (
+        Role.LOWER,
+        r"\bviol(in|ins|ini|ine|inen|ino|on|ons)\.? ?(2|ii)\b|\b2nd\b"
+        r"|\bleft|\bl\.?h\b|\blink[se]|gauche|izquierd|esquerd|\bsinistra|左手|лев(ая|ой)|왼손",
+    ),
     (Role.BACKING, r"string|streicher|\bcordes\b|\barchi\b|cuerda|\bcordas\b|ストリンク|弦|струнн|현악"),
     (
         Role.UPPER,
