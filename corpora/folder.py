@@ -9,7 +9,6 @@ cannot be read, or without a measure that fits the grid, is counted with the rea
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -139,12 +138,10 @@ def _fifths(score: Any, tick: int) -> int | None:
 
 def _of_melody(melody: Melody, work: Work, title: str) -> Extracted:
     bars: list[Bar] = []
-    skips: Counter[str] = Counter()
     for bar in melody.bars:
         if bar.tokens is None or bar.meter is None:
-            skips[str(bar.why if bar.reason is Reason.UNSUPPORTED else bar.reason)] += 1
-        elif is_silent(bar.tokens):
-            skips[SILENT] += 1
+            reason = str(bar.why if bar.reason is Reason.UNSUPPORTED else bar.reason)
         else:
-            bars.append(Bar(bar.number, bar.meter, bar.tokens))
-    return tune_of(work, title, melody.shift, melody.fifths, bars, skips)
+            reason = SILENT if is_silent(bar.tokens) else ""
+        bars.append(Bar(bar.number, bar.meter, bar.tokens, reason))
+    return tune_of(work, title, melody.shift, melody.fifths, bars)

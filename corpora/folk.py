@@ -6,18 +6,17 @@
 
 There are 4,248 tunes: jigs, reels, hornpipes, strathspeys, airs, marches and waltzes. Pati & Lerch (2020) train their
 second model on about 20,000 measures of folk music in 4/4. This corpus has as many in 4/4 and cut time, and more in
-other meters. A work is one tune of a file, so that a broken tune does not affect the others.
+other meters.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
-from ..io import abc
 from .bach import BIBTEX as MUSIC21
 from .bach import LICENCE, SOURCE
 from .corpus import Corpus, Extracted, Work
-from .extraction import NO_NOTES, extract_tune
+from .tunebooks import extract_first_voice, works_of
 
 NAME = "folk"
 DESCRIPTION = "Irish, Scottish and American fiddle tunes: O'Neill's, Ryan's Mammoth Collection, Aird's Airs"
@@ -50,23 +49,14 @@ BIBTEX = f"""{MUSIC21}
 COLLECTIONS = ("oneills1850", "ryansMammoth", "airdsAirs")
 
 
-def works() -> list[Work]:
+def works() -> Sequence[Work]:
     """One work per tune."""
-    from music21.common import getCorpusFilePath
-
-    found: list[Work] = []
-    for collection in COLLECTIONS:
-        for path in sorted((Path(getCorpusFilePath()) / collection).glob("*.abc")):
-            name = f"{NAME}/{collection}/{path.stem}"
-            found += (Work(path, f"{name}#{tune}", tune) for tune in range(len(abc.tunes_of(path))))
-    return found
+    return works_of(NAME, COLLECTIONS)
 
 
 def extract(work: Work) -> Extracted:
     """One tune: its first voice."""
-    assert work.tune is not None
-    score = abc.read_score(abc.tunes_of(work.path)[work.tune])
-    return extract_tune(score.parts[0], work, score.title or work.id) if score.parts else Extracted(rejected=NO_NOTES)
+    return extract_first_voice(work)
 
 
 CORPUS = Corpus(NAME, DESCRIPTION, SOURCE, LICENCE, BIBTEX, works, extract)

@@ -2,18 +2,20 @@
 
     load("bach")          a built corpus; if it is not built, the CorpusError names the command that builds it
     load("bach+folk")     several corpora joined
+    load("all")           all built-in corpora joined
     load("~/midi")        the corpus that was built from this folder
     load("my.parquet")    a corpus file from any place
 
-The number of a piece in `CorpusData.pieces` is a hash of its id. It stays the same when a corpus grows or is joined
-with another one, and so the piece stays in the same part of a split (`examples.split`).
+The number of a piece in `CorpusData.pieces` is a hash of its id, and the number of a cluster that of the piece after
+which the cluster is named. They stay the same when a corpus is joined with another one, and so the piece stays in the
+same part of a split (`examples.split`). Tunes of the training part that have a twin in another corpus' test part are
+left out of the joined corpus (shelves.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +29,23 @@ from ..music.meter import MAX_TICKS, Meter
 from ..music.tokens import PAD, by_meter
 from ..vae.examples import Examples
 from . import store
-from .corpus import Corpus, hashed
+from .corpus import Corpus
+from .shelves import Shelf, WholeTune, open_shelf, without_twins
 from .store import Facts
+
+ALL = "all"  # all built-in corpora, joined
 
 
 def built_in() -> dict[str, Corpus]:
     """The corpora of music that arvae can build itself."""
-    from . import bach, folk
+    from . import bach, essen, folk, misc
 
-    return {corpus.name: corpus for corpus in (bach.CORPUS, folk.CORPUS)}
+    return {corpus.name: corpus for corpus in (bach.CORPUS, folk.CORPUS, essen.CORPUS, misc.CORPUS)}
+
+
+def names_of(corpus: str) -> list[str]:
+    """The names that a text such as "bach+folk" or "all" joins."""
+    return list(built_in()) if corpus == ALL else corpus.split("+")
 
 
 def find(name_or_folder: str | Path, name: str | None = None) -> Corpus:
@@ -75,6 +85,7 @@ class CorpusData:
     facts: tuple[Facts, ...]  # of each of the joined corpora
     inputs: Rows
     pieces: Ints  # (n,) hash of the piece's id
+    clusters: Ints  # (n,) the cluster of the piece, which a split keeps together
     piece_names: dict[int, str]  # its id
     titles: dict[int, str]
     shifts: npt.NDArray[np.int8]  # (n,) semitones: token pitch = sounding pitch + shift
@@ -96,7 +107,13 @@ class CorpusData:
 
     def take(self, at: Array) -> CorpusData:
         """Some of the measures, with the names of all pieces."""
-        return CorpusData(self.facts, self.inputs[at], self.pieces[at], self.piece_names, self.titles, self.shifts[at])
+        return replace(
+            self,
+            inputs=self.inputs[at],
+            pieces=self.pieces[at],
+            clusters=self.clusters[at],
+            shifts=self.shifts[at],
+        )
 
     def examples(self, specs: Sequence[AttributeSpec], meters: Iterable[Meter] | None = None) -> Examples:
         """The input of training: the measures in `meters` (None for all) with their attribute values.
@@ -111,16 +128,33 @@ class CorpusData:
                 missing, present = ", ".join(m.name for m in wanted), ", ".join(self.by_meter())
                 raise CorpusError(f"{self.name} has no measure in {missing}", remedy=f"its meters are {present}")
         values = evaluate_mixed(specs, here.inputs).astype(np.float32)
-        return Examples(here.inputs, values, tuple(spec.name for spec in specs), here.pieces)
+        return Examples(here.inputs, values, tuple(spec.name for spec in specs), here.pieces, here.clusters)
 
 
 def load(name_or_folder: str | Path) -> CorpusData:
-    """Load a built corpus by name, folder or file, or several joined by `+`. Raises CorpusError if it is not built."""
-    text = str(name_or_folder)
-    if "+" in text and not Path(text).expanduser().exists():
-        return concat([load(part) for part in text.split("+")])
-    path = _built_path(text)
-    return _as_data(store.read_table(path), store.read_facts(path))
+    """Load a built corpus by name, folder or file, or several joined by `+`. Raises CorpusError if it is not built, or
+    if one is joined twice."""
+    return concat([_as_data(shelf) for shelf in _shelves(str(name_or_folder))])
+
+
+def tunes(name_or_folder: str | Path) -> Iterator[WholeTune]:
+    """The whole tunes of built corpora in order, with all their measures and the part of the split they are in.
+
+    Takes the same names as `load`, which leaves out the same tunes. Raises CorpusError.
+    """
+    for shelf in _shelves(str(name_or_folder)):
+        yield from shelf.tunes()
+
+
+def _shelves(text: str) -> list[Shelf]:
+    """The files of the corpora that `text` joins."""
+    joins = text == ALL or ("+" in text and not Path(text).expanduser().exists())
+    names = names_of(text) if joins else [text]
+    shelves = [open_shelf(_built_path(name)) for name in names]
+    found = [shelf.facts.name for shelf in shelves]
+    if len(set(found)) != len(found):
+        raise CorpusError(f"{'+'.join(found)} cannot be joined", remedy="name each corpus once")
+    return without_twins(shelves)
 
 
 def load_facts(name_or_folder: str | Path) -> Facts:
@@ -164,26 +198,32 @@ def _built_folder(folder: Path) -> Path:
 
 
 def concat(parts: Sequence[CorpusData]) -> CorpusData:
-    """Join several corpora. Raises CorpusError if one of them occurs twice."""
-    names = [facts.name for part in parts for facts in part.facts]
-    if not parts or len(set(names)) != len(names):
-        raise CorpusError(f"{'+'.join(names) or 'nothing'} cannot be joined", remedy="name each corpus once")
+    """Join several corpora, at least one."""
     return CorpusData(
         facts=tuple(facts for part in parts for facts in part.facts),
         inputs=np.concatenate([part.inputs for part in parts]),
         pieces=np.concatenate([part.pieces for part in parts]),
+        clusters=np.concatenate([part.clusters for part in parts]),
         piece_names={piece: name for part in parts for piece, name in part.piece_names.items()},
         titles={piece: title for part in parts for piece, title in part.titles.items()},
         shifts=np.concatenate([part.shifts for part in parts]),
     )
 
 
-def _as_data(table: Any, facts: Facts) -> CorpusData:
-    ids = table["piece"].to_pylist()
-    pieces = np.array([piece_number(piece) for piece in ids], dtype=np.int64)
-    titles = dict(zip(pieces.tolist(), table["title"].to_pylist(), strict=True))
-    shifts = table["shift"].to_numpy().astype(np.int8)
-    return CorpusData((facts,), _packed(table), pieces, dict(zip(pieces.tolist(), ids, strict=True)), titles, shifts)
+def _as_data(shelf: Shelf) -> CorpusData:
+    """The examples of a corpus file."""
+    table = shelf.examples()
+    tune_of = np.repeat(np.arange(len(shelf.ids)), shelf.examples_of_tunes)
+    present = np.unique(tune_of).tolist()
+    return CorpusData(
+        facts=(shelf.facts,),
+        inputs=_packed(table),
+        pieces=shelf.pieces[tune_of],
+        clusters=shelf.clusters[tune_of],
+        piece_names={int(shelf.pieces[at]): shelf.ids[at] for at in present},
+        titles={int(shelf.pieces[at]): shelf.titles[at] for at in present},
+        shifts=table["shift"].to_numpy().astype(np.int8),
+    )
 
 
 def _packed(table: Any) -> Rows:
@@ -195,9 +235,3 @@ def _packed(table: Any) -> Rows:
     inputs[:, 0] = table["meter"].to_numpy()
     inputs[:, 1:][np.arange(MAX_TICKS) < lengths[:, None]] = flat
     return inputs
-
-
-@lru_cache(maxsize=1 << 16)
-def piece_number(piece: str) -> int:
-    """The number that stands for a piece's id in arrays."""
-    return hashed(piece.encode())

@@ -1,13 +1,22 @@
 """Store built corpora: each is one Parquet file, `<cache>/corpora/<name>.parquet`, with a row for each measure.
 
-    piece      string  the tune's id; a split keeps a piece together
-    title      string
-    source     string  file name
-    measure    int32   number as printed
-    meter      int8    `Meter.code`
-    tokens     list of int8, one for each tick of the meter
-    shift      int8    semitones: token pitch = sounding pitch + shift
-    fifths     int8    key signature from which the tune was transposed to C major or A minor, sharps positive
+    piece        string  the tune's id
+    title        string
+    source       string  file name
+    position     int32   of the measure in the tune, from 0, without gaps
+    measure      int32   number as printed
+    meter        int8    `Meter.code`; 0 for a meter that the grid does not support
+    tokens       list of int8, one for each tick of the meter; empty if the grid cannot hold the measure
+    left_out     string  why the measure is no example of training; "" for an example
+    phrase_ends  list of int8, the ticks where the last notes of phrases begin
+    phrased      int8    1 if the source marks the ends of phrases
+    shift        int8    semitones: token pitch = sounding pitch + shift
+    fifths       int8    key signature from which the tune was transposed to C major or A minor, sharps positive
+    minor        int8    1 if it is in A minor then, 0 if in C major
+
+The rows of a tune are all its measures in order, so that a model can read whole tunes. The metadata of the file have
+the clusters of nearly equal tunes (clusters.py) as JSON: the id of each tune that is in another one's cluster, and the
+id of that other tune, which is the cluster's name. The part of a split that a tune is in follows from this name.
 
 Facts about the whole corpus (`Facts`) are JSON in the metadata of the file. Attributes are not stored: they are fast to
 compute, and users can measure their own attributes on a corpus that is already built.
@@ -21,7 +30,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -35,8 +44,9 @@ from ..system import settings
 from ..system.files import appearing
 from .corpus import Tune
 
-FORMAT = 1  # raise it when the columns, the tokens or the meters change
+FORMAT = 2  # raise it when the columns, the tokens or the meters change
 _KEY = b"arvae"
+_CLUSTERS = b"arvae.clusters"
 SUFFIX = ".parquet"
 ROW_GROUP = 16_384  # measures
 
@@ -81,17 +91,23 @@ def table_of(tunes: Sequence[Tune]) -> Any:
     """
     import pyarrow as pa
 
-    bars = [(tune, bar) for tune in tunes for bar in tune.bars]
-    tokens = [bar.tokens.astype(np.int8).tobytes() for _, bar in bars]
+    bars = [(tune, at, bar) for tune in tunes for at, bar in enumerate(tune.bars)]
+    tokens = [b"" if bar.tokens is None else bar.tokens.astype(np.int8).tobytes() for *_, bar in bars]
+    ends = [bytes(bar.phrase_ends) for *_, bar in bars]
     columns = {
-        "piece": _texts([tune.id for tune, _ in bars]),
-        "title": _texts([tune.title for tune, _ in bars]),
-        "source": _texts([tune.source for tune, _ in bars]),
-        "measure": _numbers(np.array([bar.number for _, bar in bars], np.int32)),
-        "meter": _numbers(np.array([bar.meter.code for _, bar in bars], np.int8)),
-        "tokens": _lists(tokens, _numbers(np.frombuffer(b"".join(tokens), np.int8))),
-        "shift": _numbers(np.array([tune.shift for tune, _ in bars], np.int8)),
-        "fifths": _numbers(np.array([tune.fifths for tune, _ in bars], np.int8)),
+        "piece": _texts([tune.id for tune, *_ in bars]),
+        "title": _texts([tune.title for tune, *_ in bars]),
+        "source": _texts([tune.source for tune, *_ in bars]),
+        "position": _numbers(np.array([at for _, at, _ in bars], np.int32)),
+        "measure": _numbers(np.array([bar.number for *_, bar in bars], np.int32)),
+        "meter": _numbers(np.array([bar.meter.code if bar.meter else 0 for *_, bar in bars], np.int8)),
+        "tokens": _lists(tokens),
+        "left_out": _texts([bar.left_out for *_, bar in bars]),
+        "phrase_ends": _lists(ends),
+        "phrased": _numbers(np.array([tune.phrased for tune, *_ in bars], np.int8)),
+        "shift": _numbers(np.array([tune.shift for tune, *_ in bars], np.int8)),
+        "fifths": _numbers(np.array([tune.fifths for tune, *_ in bars], np.int8)),
+        "minor": _numbers(np.array([tune.minor for tune, *_ in bars], np.int8)),
     }
     return pa.table(columns)
 
@@ -109,10 +125,11 @@ def _texts(texts: Sequence[str]) -> Any:
     return pa.Array.from_buffers(pa.string(), len(texts), [None, _offsets(encoded), pa.py_buffer(b"".join(encoded))])
 
 
-def _lists(rows: Sequence[bytes], items: Any) -> Any:
-    """An array of lists of `items`. The number of bytes of each row is the length of its list."""
+def _lists(rows: Sequence[bytes]) -> Any:
+    """An array of lists of int8, one for each row of bytes."""
     import pyarrow as pa
 
+    items = _numbers(np.frombuffer(b"".join(rows), np.int8))
     return pa.Array.from_buffers(pa.list_(items.type), len(rows), [None, _offsets(rows)], children=[items])
 
 
@@ -143,12 +160,14 @@ class Writer:
         if self.measures >= ROW_GROUP:
             self._flush()
 
-    def finish(self, facts: Facts) -> None:
-        """Write the remaining tunes, and the facts, which are only known at the end."""
+    def finish(self, facts: Facts, clusters: Mapping[str, str]) -> None:
+        """Write the remaining tunes, the facts, and the clusters as `clusters.named` gives them."""
         if self.file is None:
             self._open()
         self._flush()
-        self.file.add_key_value_metadata({_KEY: json.dumps(asdict(facts)).encode()})
+        self.file.add_key_value_metadata(
+            {_KEY: json.dumps(asdict(facts)).encode(), _CLUSTERS: json.dumps(dict(clusters)).encode()}
+        )
 
     def close(self) -> None:
         if self.file is not None:
@@ -177,6 +196,15 @@ def writing(path: Path) -> Iterator[Writer]:
 
 def read_facts(path: Path) -> Facts:
     """Read the facts without the measures. Raises CorpusError for a file that is not a corpus of this format."""
+    return _read_metadata(path)[0]
+
+
+def read_clusters(path: Path) -> dict[str, str]:
+    """The clusters, as `Writer.finish` writes them. Raises CorpusError like `read_facts`."""
+    return _read_metadata(path)[1]
+
+
+def _read_metadata(path: Path) -> tuple[Facts, dict[str, str]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -189,7 +217,8 @@ def read_facts(path: Path) -> Facts:
                 where=str(path),
                 remedy=f"run: arvae corpus build {found['name']}",
             )
-        return Facts(**{field.name: found[field.name] for field in fields(Facts)})
+        facts = Facts(**{field.name: found[field.name] for field in fields(Facts)})
+        return facts, dict(json.loads(metadata[_CLUSTERS]))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise CorpusError(
             "is not a corpus that arvae built, or is damaged",

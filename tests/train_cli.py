@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 from collections.abc import Callable
@@ -28,8 +29,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     tunes = []
     for n in range(40):
-        a = [NOTES[n // 8**i % 8] for i in range(4)]
-        bars = [f"{one}2 {one}{two}" for one, two in zip(a, NOTES, strict=False)]
+        drawn = random.Random(n)  # so that the tunes differ, and a split may separate them
+        bars = ["2 ".join((drawn.choice(NOTES), drawn.choice(NOTES) + drawn.choice(NOTES))) for _ in range(4)]
         tunes.append(f"X:{n + 1}\nT:Tune {n}\nM:2/4\nL:1/8\nK:C\n{'|'.join(bars)}|\n\n")
     (folder / "forty.abc").write_text("".join(tunes))
     patch = pytest.MonkeyPatch()

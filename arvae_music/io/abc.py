@@ -33,7 +33,7 @@ from .abc_fields import (
     parse_tempo,
     parse_transposition,
 )
-from .abc_music import Change, Voice
+from .abc_music import Change, PhraseEnd, Voice
 from .abc_parts import parts_of
 from .notation import LeftOut, Part, Score
 
@@ -77,9 +77,13 @@ def title_of(text: str) -> str:
     return _COMMENT.sub("", found[1]).strip() if found else ""
 
 
-def read_score(text: str) -> Score:
-    """Read one tune. Raises InputError for a rest of very many measures."""
-    tune = _Tune()
+def read_score(text: str, *, lines_are_phrases: bool = False) -> Score:
+    """Read one tune. Raises InputError for a rest of very many measures.
+
+    With `lines_are_phrases`, as in the Essen collection, every line of music is a phrase, and the end of a line at a
+    full measure is a barline.
+    """
+    tune = _Tune(lines_are_phrases=lines_are_phrases)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for n, line in enumerate(lines):
         if not line.strip():
@@ -112,6 +116,7 @@ class _Tune:
     current: str | None = None
     early: list[tuple[str, str]] = field(default_factory=list)  # fields of the body before the first voice
     left_out: Counter[LeftOut] = field(default_factory=Counter)
+    lines_are_phrases: bool = False
 
     @property
     def has_music(self) -> bool:
@@ -243,6 +248,8 @@ class _Tune:
                 voice.field(found["inline"], found["value"])
         if voice is not None:
             voice.end_line(continued=line.endswith("\\"))
+            if self.lines_are_phrases and not line.endswith("\\"):
+                voice.events.append(PhraseEnd())
 
     def score(self) -> Score:
         parts: list[Part] = []

@@ -129,7 +129,12 @@ class Overlay:
     """Go back to the start of the measure, in another voice."""
 
 
-Event = Group | Bar | Change | Rests | Overlay
+@dataclass(frozen=True)
+class PhraseEnd:
+    """The end of a line of music, where lines are phrases. In a full measure it is a barline as well."""
+
+
+Event = Group | Bar | Change | Rests | Overlay | PhraseEnd
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from .abc_fields import Key
-from .abc_music import JUMPS, Bar, Change, Event, Group, Overlay, Rests, Sign, Voice, keep_signs
+from .abc_music import JUMPS, Bar, Change, Event, Group, Overlay, PhraseEnd, Rests, Sign, Voice, keep_signs
 from .chord_symbols import ChordSymbol
 from .notation import Lyric, Marks, Measure, Part, Sound
 
@@ -27,6 +27,7 @@ def parts_of(voice: Voice, meter: str, key: Key) -> list[Part]:
         tuple(builder.tempi),
         tuple(builder.lyrics),
         tuple((at, chord.transposed(voice.transposition.total)) for at, chord in builder.chords),
+        tuple(builder.phrase_ends) or None,
     )
     overlays = [
         Part(f"{voice.name} ({layer + 1})".strip(), measures, tuple(sounds), voice.program)
@@ -47,6 +48,7 @@ class _Builder:
     tempi: list[tuple[Fraction, float]] = field(default_factory=list)
     lyrics: list[Lyric] = field(default_factory=list)
     chords: list[ChordSymbol] = field(default_factory=list)
+    phrase_ends: list[Fraction] = field(default_factory=list)
     at: Fraction = Fraction(0)
     start: Fraction = Fraction(0)  # of the measure
     furthest: Fraction = Fraction(0)  # that any layer reaches
@@ -67,6 +69,10 @@ class _Builder:
         elif isinstance(event, Overlay):
             self.furthest = max(self.at, self.furthest)
             self.at, self.layer = self.start, self.layer + 1
+        elif isinstance(event, PhraseEnd):
+            self.phrase_ends += [sound.end for sound in self.sounds[0][-1:]]
+            if self.signature and self.at - self.start == Fraction(self.signature) * 4:
+                self._bar(Bar())
         else:
             self._change(event)
 

@@ -20,7 +20,15 @@ def read_part(part: Any) -> Part:
     measures = tuple(_measures(part))
     sounds = (sound for measure in part.getElementsByClass("Measure") for sound in _sounds(measure))
     chords = tuple(chord_symbols.of_part(part))
-    return Part(str(part.partName or ""), measures, tuple(sounds), program or 0, tuple(tempi), chords=chords)
+    name, fermatas = str(part.partName or ""), tuple(_fermatas(part)) or None
+    return Part(name, measures, tuple(sounds), program or 0, tuple(tempi), chords=chords, phrase_ends=fermatas)
+
+
+def _fermatas(part: Any) -> Iterator[Fraction]:
+    """The ends of the notes with a fermata. In hymns and chorales they end the phrases."""
+    for note in part.recurse().notes:
+        if any("Fermata" in expression.classSet for expression in note.expressions):
+            yield Fraction(note.getOffsetInHierarchy(part)) + Fraction(note.duration.quarterLength)
 
 
 def _measures(part: Any) -> Iterator[Measure]:

@@ -141,6 +141,7 @@ class Part:
     tempi: tuple[tuple[Fraction, float], ...] = ()  # position, quarter notes per minute
     lyrics: tuple[Lyric, ...] = ()
     chords: tuple[ChordSymbol, ...] = ()  # at sounding pitch
+    phrase_ends: tuple[Fraction, ...] | None = None  # ends of the last notes of phrases; None: the source marks none
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ Shapes: n notes or rows, t ticks, g groups (distinct measures), v vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -26,6 +26,7 @@ _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88
 _MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 DIATONIC = (0, 2, 4, 5, 7, 9, 11)  # pitch classes of C major: normalised melodies are in C/a
 PROFILE = 0.1  # the weight of the correlation with a key profile; the share of notes in the scale has weight 1
+LAST_NOTE = 0.25  # the weight of the last note, as a share of all notes: melodies end on the tonic
 SIGNATURE_DOUBT = 0.12  # a signature is wrong if the share of notes in the estimated scale is larger by this much
 
 
@@ -98,6 +99,24 @@ def _profiles() -> tuple[tuple[int, ...], Float64s]:
     table = np.stack(profiles)
     centred = table - table.mean(axis=1, keepdims=True)
     return tuple(signatures), centred / np.sqrt((centred**2).sum(axis=1, keepdims=True))
+
+
+def is_minor(rows: Sequence[Row]) -> bool:
+    """Whether a normalised melody, the tokens of its measures in order, is in A minor rather than in C major.
+
+    The key profiles decide, by the number of onsets of each pitch class; the last note counts as LAST_NOTE of them.
+    """
+    pitches = np.concatenate([row[onsets(row)] for row in rows]) if rows else np.zeros(0, dtype=np.int64)
+    if not len(pitches):
+        return False
+    classes = pitch_class(pitches)
+    weights = np.bincount(classes, minlength=12) / len(classes)
+    weights[classes[-1]] += LAST_NOTE
+    centred = weights - weights.mean()
+    signatures, profiles = _profiles()
+    major = signatures.index(0)  # the minor key follows
+    scores = profiles[major : major + 2] @ centred
+    return bool(scores[1] > scores[0])
 
 
 def in_key(tokens: Array) -> Mask:

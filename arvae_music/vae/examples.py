@@ -4,10 +4,10 @@ This package does not care what an input is: in music it is a packed row of toke
 picture. It only reads attribute VALUES: an attribute is a column, found by its name in `names`. Inputs that are too
 many for the memory, as images are, are made when they are read (`LazyRows`).
 
-A split distributes whole pieces, because the measures of a tune repeat and vary each other: a test measure whose
-variant was in the training part tests nothing. The part of a piece follows from a hash of its id and the seed. It
-therefore does not depend on the other pieces or their order: when a tune is added to a corpus, all others stay in their
-parts.
+A split distributes whole groups: the pieces, or clusters of nearly equal pieces (corpora/clusters.py). The measures of
+a tune repeat and vary each other, and collections contain variants of a tune. A test measure whose variant was in the
+training part tests nothing. The part of a group follows from a hash of its number and the seed, and does not depend on
+the other groups or their order.
 
 Different tunes may still share measures. `seen_in` says which rows of a test set also occur in the training set, so
 that results can be reported with and without them.
@@ -16,6 +16,7 @@ that results can be reported with and without them.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -26,6 +27,9 @@ import numpy.typing as npt
 
 from ..arrays import Array, Float32s, Float64s, Floats, Ints, Mask
 from ..errors import CorpusError
+
+PARTS = ("train", "valid", "test")
+SHARES = (0.8, 0.1, 0.1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,16 +62,20 @@ class LazyRows:
 class Examples:
     """`inputs` (n, ...), `attributes` (n, k) finite floats, the k `names`, `pieces` (n,) integers.
 
-    Raises ValueError when they do not fit each other.
+    `groups` (n,) integers are what a split keeps together; without them, the pieces. Raises ValueError when they do not
+    fit each other.
     """
 
     inputs: Any  # an array, or LazyRows
     attributes: Float32s
     names: tuple[str, ...]
     pieces: Ints
+    groups: Ints = None  # type: ignore[assignment]  # the pieces, after __post_init__
 
     def __post_init__(self) -> None:
         n = len(self.inputs)
+        if self.groups is None:
+            object.__setattr__(self, "groups", self.pieces)
         if self.attributes.shape != (n, len(self.names)):
             raise ValueError(
                 f"attributes are {self.attributes.shape}, but {n} inputs and {len(self.names)} names "
@@ -77,6 +85,8 @@ class Examples:
             raise ValueError(f"attribute names repeat: {', '.join(self.names)}")
         if self.pieces.shape != (n,) or self.pieces.dtype.kind not in "iu":
             raise ValueError(f"pieces are {self.pieces.dtype} {self.pieces.shape}, not integers ({n},)")
+        if self.groups.shape != (n,):
+            raise ValueError(f"groups are {self.groups.shape}, not ({n},)")
         if not np.isfinite(self.attributes).all():
             row, column = np.argwhere(~np.isfinite(self.attributes))[0]
             raise ValueError(f"attribute {self.names[column]!r} of example {row} is not finite")
@@ -90,7 +100,7 @@ class Examples:
         if at.size == 0:
             at = at.astype(np.int64)
         inputs = self.inputs.take(at) if isinstance(self.inputs, LazyRows) else self.inputs[at]
-        return Examples(inputs, self.attributes[at], self.names, self.pieces[at])
+        return Examples(inputs, self.attributes[at], self.names, self.pieces[at], self.groups[at])
 
     def column(self, name: str) -> Float32s:
         """(n,) values of the attribute `name`. Raises KeyError."""
@@ -117,6 +127,7 @@ def joined(first: Examples, second: Examples) -> Examples:
         np.concatenate([first.attributes, second.attributes]),
         first.names,
         np.concatenate([first.pieces, second.pieces]),
+        np.concatenate([first.groups, second.groups]),
     )
 
 
@@ -127,27 +138,34 @@ class Split:
     test: Examples
 
 
-def split(examples: Examples, shares: Sequence[float] = (0.8, 0.1, 0.1), seed: int = 0) -> Split:
-    """Training, validation and test sets of whole pieces. `shares` are the expected shares of the pieces.
+def split(examples: Examples, shares: Sequence[float] = SHARES, seed: int = 0) -> Split:
+    """Training, validation and test sets of whole groups. `shares` are the expected shares of the groups.
 
-    A part of a hundred pieces may be a few pieces larger or smaller. Raises ValueError unless the shares are three and
-    add up to 1, and CorpusError if chance leaves no piece for training.
+    A part of a hundred groups may be a few groups larger or smaller. Raises ValueError unless the shares are three and
+    add up to 1, and CorpusError if chance leaves no group for training.
     """
     if len(shares) != 3 or min(shares) < 0 or not math.isclose(sum(shares), 1.0, abs_tol=1e-6):
         raise ValueError(f"shares are three parts of 1 (train, valid, test), not {tuple(shares)}")
-    pieces, piece_of = np.unique(examples.pieces, return_inverse=True)
-    places = np.array([_place(int(piece), seed) for piece in pieces.tolist()], dtype=np.float64)[piece_of]
-    bounds = (shares[0], shares[0] + shares[1])
-    part = np.searchsorted(bounds, places, side="right") if len(examples) else np.zeros(0, dtype=np.int64)
-    # Rounding must not give a piece to a part whose share is nothing.
-    part = np.minimum(part, max(i for i, share in enumerate(shares) if share > 0))
+    groups, group_of = np.unique(examples.groups, return_inverse=True)
+    part = np.array([_part_of(int(group), shares, seed) for group in groups.tolist()], dtype=np.int64)[group_of]
     parts = [examples.take(np.flatnonzero(part == i)) for i in range(3)]
     if len(examples) and shares[0] > 0 and len(parts[0]) == 0:
         raise CorpusError(
-            f"{len(pieces)} piece(s) are too few to split into train, valid and test",
+            f"{len(groups)} piece(s) are too few to split into train, valid and test",
             remedy="build a corpus of more pieces, or join it to another with +",
         )
     return Split(*parts)
+
+
+def part_of(group: int) -> str:
+    """The part, one of PARTS, in which `split` puts a group by default."""
+    return PARTS[_part_of(group, SHARES, seed=0)]
+
+
+def _part_of(group: int, shares: Sequence[float], seed: int) -> int:
+    part = bisect_right((shares[0], shares[0] + shares[1]), _place(group, seed))
+    # Rounding must not give a group to a part whose share is nothing.
+    return min(part, max(i for i, share in enumerate(shares) if share > 0))
 
 
 def spread(count: int, most: int) -> Ints:
@@ -160,9 +178,9 @@ def standard(values: Floats) -> tuple[Float64s, Float64s]:
     return values.mean(axis=0, dtype=np.float64), np.maximum(values.std(axis=0, dtype=np.float64), 1e-6)
 
 
-def _place(piece: int, seed: int) -> float:
-    """A number in [0, 1) for a piece, the same on every machine, unlike Python's `hash`."""
-    digest = blake2b(f"{seed}:{piece}".encode(), digest_size=8).digest()
+def _place(group: int, seed: int) -> float:
+    """A number in [0, 1) for a group, the same on every machine, unlike Python's `hash`."""
+    digest = blake2b(f"{seed}:{group}".encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 11) / float(1 << 53)  # 53 bits: exact in a float, never 1.0
 
 

@@ -90,7 +90,8 @@ def test_build_once_then_info(run, tunes, cache):
 def test_list_names_what_can_be_built_and_what_is(run, tunes):
     run("corpus", "build", tunes, "--name", "mine", "-j", 1)
     text = run("corpus", "list").stdout
-    assert [line.split()[0] for line in text.splitlines()[1:]] == ["bach", "folk", "mine", "sprites", "mnist"]
+    names = ["bach", "folk", "essen", "misc", "mine", "sprites", "mnist"]
+    assert [line.split()[0] for line in text.splitlines()[1:]] == names
     listed = {entry["name"]: entry for entry in json.loads(run("corpus", "list", "--json").stdout)}
     assert listed["bach"]["built"] is False
     assert listed["mine"]["facts"]["measures"] == 160

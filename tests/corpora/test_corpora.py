@@ -24,7 +24,7 @@ from arvae_music.io.scores import read_any
 from arvae_music.music.attributes import PAPER, evaluate, find
 from arvae_music.music.meter import MAX_TICKS, Meter
 from arvae_music.music.tokens import HOLD, PAD, REST, pitch_of
-from arvae_music.vae.examples import split
+from arvae_music.vae.examples import PARTS, split
 
 CHORALES = ("bwv66.6", "bwv277", "bwv114.7")
 
@@ -58,7 +58,7 @@ def read(text: str) -> Extracted:
 def spelled(text: str) -> list[str]:
     found = read(text)
     assert found.tune is not None, found.rejected
-    return [spell(bar, found.tune) for bar in found.tune.bars]
+    return [spell(bar, found.tune) for bar in found.tune.examples]
 
 
 # ------------------------------------------------------------------------------------- golden ABC
@@ -149,7 +149,8 @@ def test_a_tune_is_brought_to_c_and_knows_the_way_back():
 
 def test_measures_are_counted_as_people_count():
     pickup = read(HEAD.format("2/4", "C") + "G2|C4|D4|").tune
-    assert [bar.number for bar in pickup.bars] == [1, 2]
+    assert [bar.number for bar in pickup.bars] == [0, 1, 2]
+    assert [bar.number for bar in pickup.examples] == [1, 2]
     assert [bar.number for bar in read(HEAD.format("2/4", "C") + "C4|D4|").tune.bars] == [1, 2]
 
 
@@ -216,12 +217,18 @@ def test_a_music21_part_is_read_exactly():
 def test_bach_by_eye():
     """BWV 66.6, soprano, as printed: f#, in 4/4 with a pickup."""
     found = bach.extract(next(work for work in bach.works() if work.id == "bach/bwv66.6"))
-    rows = [spell(bar, found.tune) for bar in found.tune.bars]
+    rows = [spell(bar, found.tune) for bar in found.tune.examples]
     assert rows[0] == "69 - - - - - 71 - - - - - 73 - - - - - 76 - - - - -"
     assert rows[2] == "69 - - 71 - - 68 - - - - - 66 - - - - - 69 - - - - -"
     assert len(rows) == 8
     assert dict(found.skips) == {extraction.INCOMPLETE: 2}
     assert found.tune.fifths == 3
+    assert found.tune.minor
+    assert found.tune.phrased
+    assert spell(found.tune.bars[0], found.tune) == "z" + " -" * 17 + " 73 - - 71 - -"
+    assert spell(found.tune.bars[-1], found.tune) == "- - - - - - 66 - - 65 - - 66 - - - - - z - - - - -"
+    ends = [(bar.number, *bar.phrase_ends) for bar in found.tune.bars if bar.phrase_ends]
+    assert ends == [(1, 12), (2, 12), (3, 12), (5, 12), (7, 12), (9, 12)]
 
 
 def test_the_soprano_is_found_by_name_and_other_scores_are_left_out():
@@ -391,7 +398,7 @@ def test_every_corpus_fills_its_slots(name):
     [
         ("bach", "'bach' is not built; run: arvae corpus build bach"),
         ("bahc", "no corpus is called 'bahc'; did you mean bach?"),
-        ("zzz", "the known ones are bach, folk; or name a folder"),
+        ("zzz", "the known ones are bach, folk, essen, misc; or name a folder"),
         ("../x", "is not a valid name for a corpus"),
         ("bach+", "is not a valid name for a corpus"),
     ],
@@ -429,6 +436,25 @@ def test_damaged_and_older_files_are_named_and_rebuilt(cache, monkeypatch):
         registry.load("tiny")
     run(tiny("tiny"), jobs=1)
     assert len(registry.load("tiny")) == 30
+
+
+def test_a_file_holds_whole_tunes_in_order():
+    run(three_chorales(), jobs=1)
+    found = {whole.tune.id: whole for whole in registry.tunes("three")}
+    for work in three_chorales().works():
+        built, extracted = found[work.id].tune, bach.extract(work).tune
+        assert (built.title, built.shift, built.fifths, built.minor, built.phrased) == (
+            extracted.title, extracted.shift, extracted.fifths, extracted.minor, extracted.phrased,
+        )  # fmt: skip
+        assert [bar.number for bar in built.bars] == [bar.number for bar in extracted.bars]
+        for one, other in zip(built.bars, extracted.bars, strict=True):
+            assert (one.meter, one.left_out, one.phrase_ends) == (other.meter, other.left_out, other.phrase_ends)
+            assert np.array_equal(one.tokens, other.tokens)
+    data = registry.load("three")
+    parts = split(data.examples([find("density")]))
+    for part in PARTS:
+        ids = {data.piece_names[piece] for piece in getattr(parts, part).pieces.tolist()}
+        assert ids == {whole.tune.id for whole in found.values() if whole.part == part}
 
 
 def test_a_corpus_file_can_be_sent_around(tmp_path):

@@ -36,6 +36,7 @@ from arvae_music.cli.main import main
 FOLDER = Path(__file__).with_name("corpus")
 SCORES, TABLE, BACH = FOLDER / "scores", FOLDER / "expected.json", FOLDER / "bach.json"
 FACTS = ("name", "format", "tunes", "measures", "skips", "rejected", "examples_of_rejected")
+SPELT = ("measure", "meter", "tokens", "left_out")
 MIDI = ("march", "played", "several_tracks", "waltz_with_pickup", "change_of_meter", "format_0")
 
 ABC = {
@@ -183,17 +184,17 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 
 def contents(path: Path) -> dict[str, Any]:
-    """Facts and tunes, a measure as `NUMBER METER: TOKENS`."""
+    """Facts and tunes, a measure as `NUMBER METER: TOKENS (WHY IT IS NO EXAMPLE)`."""
     tunes = {}
     for piece, measures in groupby(rows(path), key=lambda row: str(row["piece"])):
         found = list(measures)
         about = {name: found[0][name] for name in ("title", "source", "shift", "fifths")}
-        tunes[piece] = {**about, "measures": [_spelt(row["measure"], row["meter"], row["tokens"]) for row in found]}
+        tunes[piece] = {**about, "measures": [_spelt(**{name: row[name] for name in SPELT}) for row in found]}
     return {"facts": facts(path), "tunes": tunes}
 
 
-def _spelt(number: int, meter: int, tokens: Sequence[int]) -> str:
-    return f"{number} {meter}: {' '.join(map(str, tokens))}"
+def _spelt(measure: int, meter: int, tokens: Sequence[int], left_out: str) -> str:
+    return f"{measure} {meter}: {' '.join(map(str, tokens))}" + (f" ({left_out})" if left_out else "")
 
 
 def digest(path: Path) -> str:
@@ -201,6 +202,7 @@ def digest(path: Path) -> str:
     found = hashlib.sha256()
     for row in rows(path):
         found.update(f"{row['piece']} {row['measure']} {row['meter']} {row['shift']} {row['fifths']} ".encode())
+        found.update(f"{row['position']} {row['minor']} {row['left_out']} {row['phrase_ends']} ".encode())
         found.update(np.array(row["tokens"], dtype=np.int8).tobytes())
     return found.hexdigest()
 

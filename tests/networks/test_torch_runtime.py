@@ -10,8 +10,9 @@ from conftest import Run
 
 from arvae_music import library
 from arvae_music.arrays import Row
-from arvae_music.corpora import bach, registry
+from arvae_music.corpora import bach
 from arvae_music.corpora.corpus import Work
+from arvae_music.corpora.shelves import piece_number
 from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.music.meter import Meter, all_meters
 from arvae_music.networks import model
@@ -32,7 +33,7 @@ EACH = 8  # decodes of a measure, from sampled points
 def test_works() -> list[Work]:
     """The works whose tunes are in the test part."""
     works = bach.works()
-    pieces = np.array([registry.piece_number(work.id) for work in works])
+    pieces = np.array([piece_number(work.id) for work in works])
     every = Examples(np.arange(len(works))[:, None], np.zeros((len(works), 0), np.float32), (), pieces)
     return [works[at] for at in split(every).test.inputs[:, 0]]
 
