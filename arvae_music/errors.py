@@ -20,10 +20,10 @@ from collections.abc import Iterable
 # The parameters that remedies give a value, and the options that are not called `--NAME`. (`NAME=...` is always a
 # parameter.)
 _PARAMETERS = "|".join((
-    "bars", "channel", "corpus", "count", "device", "grid", "jobs", "learning_rate", "lock", "mode", "model", "one",
-    "output", "overwrite", "path", "rebuild", "recursive", "resume", "skip_existing", "steps", "track",
+    "bars", "channel", "chords", "corpus", "count", "device", "grid", "jobs", "learning_rate", "lock", "mode", "model",
+    "one", "output", "overwrite", "path", "rebuild", "recursive", "resume", "skip_existing", "steps", "track",
 ))  # fmt: skip
-_OPTIONS = {"count": "-n", "jobs": "-j", "output": "-o", "path": "-o", "recursive": "-r"}
+_OPTIONS = {"count": "-n", "harmony": "--ignore-harmony", "jobs": "-j", "output": "-o", "path": "-o", "recursive": "-r"}
 _KEYWORD = re.compile(rf"\b(?:([a-z_]+)=\.\.\.|({_PARAMETERS})=(?:True|\"([^\"]*)\"|(\d+)))")
 _INSPECT = "arvae_music.inspect()"
 

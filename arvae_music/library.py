@@ -31,6 +31,7 @@ from .editing.request import PROPOSALS, EditRequest, Mode
 from .editing.vary import AMOUNT, COUNT, VaryRequest
 from .errors import CheckpointError, UsageError
 from .io.midi import Song
+from .music.chart import parse as parse_chart
 from .music.melody import Melody
 from .music.sliders import Target, numbers_in, parse
 from .networks.decoding import decode, log_probabilities
@@ -82,6 +83,8 @@ class Model(EngineModel):
         bars: str | None = None,
         mode: Mode = "guided",
         form: bool = True,
+        chords: str | None = None,
+        harmony: bool = True,
         strength: float = 1.0,
         proposals: int = PROPOSALS,
         seed: int = 0,
@@ -108,6 +111,8 @@ class Model(EngineModel):
             bars=None if bars is None else numbers_in(bars),
             mode=mode,
             form=form,
+            chords=None if chords is None else parse_chart(chords),
+            harmony=harmony,
             strength=strength,
             proposals=proposals,
             seed=seed,
@@ -131,6 +136,8 @@ class Model(EngineModel):
         bars: str | None = None,
         mode: Mode = "guided",
         form: bool = True,
+        chords: str | None = None,
+        harmony: bool = True,
         strength: float = 1.0,
         proposals: int = PROPOSALS,
         seed: int = 0,
@@ -140,7 +147,7 @@ class Model(EngineModel):
             targets,
             density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
             pitch=pitch, repetition=repetition, steps=steps, keep=keep, lock=lock, bars=bars,
-            mode=mode, form=form, strength=strength, proposals=proposals, seed=seed,
+            mode=mode, form=form, chords=chords, harmony=harmony, strength=strength, proposals=proposals, seed=seed,
         )  # fmt: skip
         melody, song = parts_of(melody)
         from . import results  # the command line has reports of its own
@@ -168,6 +175,8 @@ class Model(EngineModel):
         bars: str | None = None,
         mode: Mode = "guided",
         form: bool = True,
+        chords: str | None = None,
+        harmony: bool = True,
         strength: float = 1.0,
         proposals: int = PROPOSALS,
         seed: int = 0,
@@ -177,7 +186,7 @@ class Model(EngineModel):
             targets,
             density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
             pitch=pitch, repetition=repetition, steps=steps, keep=keep, lock=lock, bars=bars,
-            mode=mode, form=form, strength=strength, proposals=proposals, seed=seed,
+            mode=mode, form=form, chords=chords, harmony=harmony, strength=strength, proposals=proposals, seed=seed,
         )  # fmt: skip
         melody, song = parts_of(melody)
         from . import results
@@ -187,7 +196,14 @@ class Model(EngineModel):
             return results.vary_result(found, melody, self, song)
 
     def interpolate(
-        self, melodies: Sequence[Melody | Song], steps: int = STEPS, *, form: bool = True, seed: int = 0
+        self,
+        melodies: Sequence[Melody | Song],
+        steps: int = STEPS,
+        *,
+        form: bool = True,
+        chords: str | None = None,
+        harmony: bool = True,
+        seed: int = 0,
     ) -> Interpolation:
         """Interpolate from each melody to the next in `steps` melodies, which include both ends.
 
@@ -196,7 +212,10 @@ class Model(EngineModel):
         from . import results
 
         with one_thread():
-            path = interpolating.interpolate([parts_of(one)[0] for one in melodies], self, steps, form=form, seed=seed)
+            path = interpolating.interpolate(
+                [parts_of(one)[0] for one in melodies], self, steps, form=form, seed=seed,
+                chords=None if chords is None else parse_chart(chords), harmony=harmony,
+            )  # fmt: skip
             return results.interpolation_result(path, interpolating.results(path, self), self)
 
     def encode(self, melody: Melody | Song) -> Latents:

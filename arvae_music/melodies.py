@@ -93,6 +93,8 @@ def edit(
     bars: str | None = None,
     mode: Mode = "guided",
     form: bool = True,
+    chords: str | None = None,
+    harmony: bool = True,
     strength: float = 1.0,
     proposals: int = PROPOSALS,
     seed: int = 0,
@@ -112,6 +114,9 @@ def edit(
     lock            parts of the melody that must stay: "key", "onsets", "pitches", "range", "first", "last"
     strength        the largest share of a measure that may change, from 0 to 1
     form            whether repeated measures get the same edit
+    chords          the chords of the melody, as in "C F G7 C" (a chord for each measure) or "C | F G7 | C . Am . | %";
+                    without it, the song's own chord symbols hold, or else the chords that its other tracks play
+    harmony         whether new notes fit the chords and do not clash with the other tracks
     mode            "guided" meets requests exactly where possible; "latent" only shifts the latent code, as the
                     paper does
     proposals       how many candidates the guided mode decodes for a measure
@@ -129,7 +134,7 @@ def edit(
         targets,
         density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
         pitch=pitch, repetition=repetition, steps=steps, keep=keep, lock=lock, bars=bars,
-        mode=mode, form=form, strength=strength, proposals=proposals, seed=seed,
+        mode=mode, form=form, chords=chords, harmony=harmony, strength=strength, proposals=proposals, seed=seed,
     )  # fmt: skip
 
 
@@ -152,6 +157,8 @@ def vary(
     bars: str | None = None,
     mode: Mode = "guided",
     form: bool = True,
+    chords: str | None = None,
+    harmony: bool = True,
     strength: float = 1.0,
     proposals: int = PROPOSALS,
     seed: int = 0,
@@ -172,7 +179,7 @@ def vary(
         targets,
         density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
         pitch=pitch, repetition=repetition, steps=steps, keep=keep, lock=lock, bars=bars,
-        mode=mode, form=form, strength=strength, proposals=proposals, seed=seed,
+        mode=mode, form=form, chords=chords, harmony=harmony, strength=strength, proposals=proposals, seed=seed,
         amount=amount,
     )  # fmt: skip
 
@@ -184,16 +191,20 @@ def interpolate(
     model: str | Path | Model = AUTO,
     runtime: str = RUNTIMES[0],
     form: bool = True,
+    chords: str | None = None,
+    harmony: bool = True,
     seed: int = 0,
 ) -> Interpolation:
     """Interpolate from each melody to the next in `steps` melodies, which include both ends.
+
+    `chords` and `harmony` are explained by `edit`; the chords of the steps are those of both melodies.
 
     Raises UsageError for melodies that do not fit together, InputError for one that cannot be read, CheckpointError for
     a model that cannot be used.
     """
     opened = [_opened(melody) for melody in melodies]
     trained = _model(model, opened[0] if opened else None, runtime)
-    return trained.interpolate(opened, steps, form=form, seed=seed)
+    return trained.interpolate(opened, steps, form=form, chords=chords, harmony=harmony, seed=seed)
 
 
 def inspect(

@@ -63,8 +63,8 @@ def folk_songs(most: int) -> list[Tune]:
     texts = [text for path in sorted(folder.glob("*.abc"))[::3] for text in abc.tunes_of(path)]
     found: list[Tune] = []
     for text in texts[:: max(1, len(texts) // (2 * most))]:  # about half of them have one meter and enough measures
-        title, parts = abc.read_tune(text)
-        tune = _tune(title, parts[0]) if len(parts) == 1 else None
+        score = abc.read_score(text)
+        tune = _tune(score.title, score.parts[0]) if len(score.parts) == 1 else None
         if tune is not None and len(found) < most:
             found.append(tune)
     return found

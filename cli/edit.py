@@ -16,7 +16,7 @@ from ..errors import UsageError
 from ..system import inputs, outputs
 from ..system.outputs import folder_of
 from .shared import batches, common, placing, sources
-from .shared.sliders import Kept, MelodySliders, Set, targets_from
+from .shared.sliders import Harmony, Kept, MelodySliders, Set, targets_from
 
 if TYPE_CHECKING:
     from ..editing.edit import EditResult
@@ -28,6 +28,7 @@ PROPOSALS = 64  # decodes of a measure
 EXAMPLES = (
     ("arvae edit melody.mid --density +2notes", "two more notes in each measure: melody.density+2notes.mid"),
     ("arvae edit melody.mid --pitch +4st --lock key", "a third higher, without notes outside the key"),
+    ('arvae edit melody.mid --density +2notes --chords "C F | G7 C"', "its new notes fit these chords"),
     ("arvae edit melody.mid --density +30% --bars 1-8 --keep contour", "the first eight measures alone"),
     ("arvae edit tunes/ -r --density 1:+0,8:+2 -o denser/", "every file of a folder, denser from measure to measure"),
 )
@@ -48,6 +49,7 @@ def edit(
     sliders: MelodySliders,
     set_: Set = None,
     kept: Kept,
+    harmony: Harmony,
     strength: Strength = 1.0,
     mode: common.Mode = "guided",
     proposals: Proposals = PROPOSALS,
@@ -74,6 +76,7 @@ def edit(
     request = sources.load_model(model, runtime=runtime).request(
         dict(targets),
         **kept.arguments,
+        **harmony.arguments,
         mode=mode,  # type: ignore[arg-type]  # the library checks it and names the modes
         strength=strength,
         proposals=proposals,

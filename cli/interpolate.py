@@ -19,7 +19,7 @@ from ..errors import UsageError
 from ..system import inputs
 from ..system.outputs import Planned
 from .shared import common, placing, sources
-from .shared.sliders import Bars, Form, joined
+from .shared.sliders import Bars, Form, Harmony, joined
 
 if TYPE_CHECKING:
     from ..io.midi import Song
@@ -43,6 +43,7 @@ def interpolate(
     steps: Steps = STEPS,
     bars: Bars = None,
     form: Form = True,
+    harmony: Harmony,
     model: common.Model = None,
     runtime: common.Runtime = common.RUNTIME,
     seed: common.Seed = 0,
@@ -68,7 +69,7 @@ def interpolate(
     songs = [sources.read_song(place, voice) for place in places]
     trained, title = sources.model_for(model, songs[0].melody, runtime)
     melodies = [interpolation_files.input_of(song, joined(bars)) for song in songs]
-    path = trained.interpolate(melodies, steps, form=form, seed=seed)
+    path = trained.interpolate(melodies, steps, form=form, **harmony.arguments, seed=seed)
     names = ["stdout" if plan.place == "-" else Path(plan.place).name for plan in plans]
     files_of_steps = names * len(path.melodies) if one else names
     rows = interpolation_files.step_rows(path.results, files_of_steps, ", ".join(map(str, places)), trained, seed)

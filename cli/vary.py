@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 from ..errors import UsageError
 from ..system import inputs
 from .shared import batches, common, placing, sources
-from .shared.sliders import Kept, MelodySliders, Set, targets_from
+from .shared.sliders import Harmony, Kept, MelodySliders, Set, targets_from
 
 if TYPE_CHECKING:
     from ..reports.contact_sheet import Card
@@ -54,6 +54,7 @@ def vary(
     sliders: MelodySliders,
     set_: Set = None,
     kept: Kept,
+    harmony: Harmony,
     model: common.Model = None,
     runtime: common.Runtime = common.RUNTIME,
     seed: common.Seed = 0,
@@ -79,7 +80,8 @@ def vary(
     both = sorted(set(points[0]) & set(targets))
     if both:
         raise UsageError(f"{both[0]} is in --grid and a slider too", remedy="leave out one of the two")
-    edits = [trained.request({**targets, **point}, **kept.arguments, seed=seed) for point in points]
+    stays = {**kept.arguments, **harmony.arguments}
+    edits = [trained.request({**targets, **point}, **stays, seed=seed) for point in points]
     requests = [VaryRequest(editing, count or COUNT, amount) for editing in edits]
     folder = folder_for(writing.output, places)
     varied = grid is None or count is not None

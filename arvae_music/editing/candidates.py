@@ -6,6 +6,7 @@ the group of each. A candidate's nats are its surprise: the negative log-probabi
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +83,22 @@ def _rank_in_group(group: Array) -> Ints:
     starts = np.flatnonzero(new)
     rank: Ints = np.arange(len(group)) - starts[np.cumsum(new) - 1]
     return rank
+
+
+def _unseen(children: Unevaluated, evaluated: Collection[int]) -> Ints:
+    """Indices of the candidates whose keys are not among the `evaluated` ones. Of several equal ones, the one with the
+    least guessed surprise is taken."""
+    known = np.sort(np.fromiter(evaluated, dtype=np.uint64, count=len(evaluated)))
+    order = np.argsort(children.key)
+    key = children.key[order]
+    fresh = known.take(np.searchsorted(known, key), mode="clip") != key
+    twin = np.zeros(len(key), dtype=np.bool_)
+    twin[1:] = key[1:] == key[:-1]
+    twin[:-1] |= twin[1:]
+    alone, twins = order[fresh & ~twin], order[fresh & twin]
+    twins = twins[np.lexsort((children.nats[twins], children.key[twins]))]
+    first: Ints = np.sort(np.concatenate([alone, twins[_rank_in_group(children.key[twins]) == 0]]))
+    return first
 
 
 @dataclass(frozen=True)

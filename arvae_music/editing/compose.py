@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import Floats, Ints, Mask, Rows
+from ..arrays import Float32s, Floats, Ints, Mask, Rows
 from ..music.meter import Meter
 from ..music.tokens import onsets
 from ..networks.context_runtime import Context, ContextRuntime
@@ -36,8 +36,12 @@ def propose(
     count: int,
     seed: int,
     model: Model,
+    preference: Float32s | None = None,
 ) -> tuple[Ints, Rows]:
-    """(g, t) measures -> (g * count,) which measure each proposal is for, and (g * count, t) the proposals."""
+    """(g, t) measures -> (g * count,) which measure each proposal is for, and (g * count, t) the proposals.
+
+    `preference` (g, t, v) is added to the logits of every token.
+    """
     runtime = model.runtime
     assert isinstance(runtime, ContextRuntime)
     groups, k = len(rows), runtime.attributes
@@ -54,6 +58,8 @@ def propose(
     bonus = strength[:, None] * (strengths(meter) * onsets(rows))[group].astype(np.float32)
     temperature = np.array(TEMPERATURES, dtype=np.float32)[number // len(KINDS) % len(TEMPERATURES)]
     noise = np.tile(gumbel(seed, meter.ticks, count), (1, groups, 1)) * temperature[:, None]
+    if preference is not None:
+        noise += preference[group].transpose(1, 0, 2)
     return group, decode_from(runtime, state, kind * groups + group, meter, rows[group], bonus, noise)
 
 

@@ -13,13 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Floats, Ints, Mask, Rows
+from ..arrays import Float32s, Floats, Ints, Mask, Rows
 from ..music.attributes import AttributeSpec, evaluate, syncopation
 from ..music.meter import Meter
 from ..music.tokens import HOLD
 from ..networks.model import Model, misses
+from .harmony import HarmonyCost, HarmonyPrices
 from .locks import Locks
 from .taste import SHARP_LEAP, largest_leap, mixed_beats
+
+_HARMONY = HarmonyPrices(dissonant=10.0, clash=14.0, unprepared=6.0)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Prices:
     # likeness to the original (likeness.py)
     curve: float = 0.0  # per octave by which the pitch curve moves on a strong beat
     dropped: float = 0.0  # per onset on a strong beat that is gone
+    # chords and accompaniment (harmony.py)
+    harmony: HarmonyPrices = _HARMONY
     # how natural the measure sounds
     nat: float = 0.2  # per nat by which the measure becomes more surprising
     outside: float = 20.0  # per new note that does not fit the measure, see taste.fitting
@@ -78,9 +83,12 @@ EDIT = Prices()
 COMPOSED = Prices(
     drift=0.5, tick=0.0, semitone=0.0, tie=1.0, curve=3.0, dropped=2.0, nat=1.0, outside=0.0, rest=0.0, leap=0.0,
     mixed_beats=6.0, repeat=0.0, broken_tie=0.0, new_tie=0.0, moved_tie=0.0, wide_barline=0.25, struck_again=0.3,
+    harmony=HarmonyPrices(dissonant=6.0, clash=7.0, unprepared=4.0),
 )  # of a model in context, whose nats say what sounds natural  # fmt: skip
-VARIATION = Prices(miss=30.0, nat=0.15, mixed_beats=4.0)  # for the exploration, which may pass through misses
-INTERPOLATION = Prices(miss=6.0, mixed_beats=4.0)  # a miss costs little: the line between the ends is only a guide
+# for the exploration, which may pass through misses
+VARIATION = Prices(miss=30.0, nat=0.15, mixed_beats=4.0, harmony=HarmonyPrices(6.0, 7.0, 4.0))
+# a miss costs little: the line between the ends is only a guide
+INTERPOLATION = Prices(miss=6.0, mixed_beats=4.0, harmony=HarmonyPrices(4.0, 0.0, 2.0))
 
 
 @dataclass(frozen=True)
@@ -94,10 +102,17 @@ class Problem:
     ending: Ints  # (g,) see ties.ending_of
     entering: Ints | None = None  # (g,) the token that sounds when the measure begins; None if it is not known
     fixed: Mask | None = None  # (g, t) ticks whose token must stay
+    harmony: Float32s | None = None  # (g, 2, t, 12) see harmony.py; None if no measure has one
 
     @property
     def entering_tokens(self) -> Ints:
         return np.full(len(self.rows), HOLD) if self.entering is None else self.entering
+
+    def harmony_cost(self, prices: Prices) -> HarmonyCost | None:
+        """The prices of notes that do not fit the chords; None where no chord is known."""
+        if self.harmony is None:
+            return None
+        return HarmonyCost(self.meter, [self.rows], self.harmony, prices.harmony, self.entering)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ import numpy as np
 from ..arrays import Floats, Mask, Row
 from ..errors import InputError, UsageError
 from ..music.attributes import evaluate_bars
+from ..music.chart import with_chart
 from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.sliders import selected
@@ -35,6 +36,7 @@ from ..music.tokens import REST, onsets
 from ..networks.model import Model
 from ..vae.scales import NOT_CARRIED
 from . import guided, latent, whole
+from .harmony import of_bar
 from .request import EditRequest
 from .ties import EditableMeasure, ending_of, tie_of
 
@@ -111,6 +113,8 @@ def edit(melody: Melody, request: EditRequest, model: Model) -> EditResult:
     for scale in named:
         if scale.dimension == NOT_CARRIED and request.mode == "latent":
             raise UsageError(f"the model has no latent dimension for {scale.name}", remedy='use mode="guided"')
+    if request.chords is not None:
+        melody = with_chart(melody, request.chords)
     model = model.restricted({*model.metadata.carried, *(scale.name for scale in named)})
     tasks, skipped = _tasks(melody, request, model)
     measures = [task.measure for task in tasks if task.open]
@@ -239,7 +243,9 @@ def _task(melody: Melody, i: int, before: Floats, request: EditRequest, model: M
     off = ~model.hits(bar.meter, before, wanted)
     kept = [k for k, name in enumerate(model.metadata.names) if name in request.keep]
     wanted[kept] = before[kept]
-    return _Task(EditableMeasure(i, bar.meter, bar.tokens, wanted), bar.number, before, asked, bool(off.any()))
+    harmony = of_bar(bar.harmony, melody.shift) if request.harmony else None
+    measure = EditableMeasure(i, bar.meter, bar.tokens, wanted, harmony=harmony)
+    return _Task(measure, bar.number, before, asked, bool(off.any()))
 
 
 def _result(task: _Task, changed: Melody, achieved: Floats, model: Model) -> BarResult:

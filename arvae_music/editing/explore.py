@@ -25,7 +25,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..arrays import Floats, Ints, Mask, Rows
+from ..arrays import Float32s, Floats, Ints, Mask, Rows
 from ..music.keys import MOST_STEPS, scale_steps
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.tokens import HOLD, onsets
@@ -54,7 +54,7 @@ class Explorer:
 
     `rows` (g, t) are the measures to start from, and `guides` (g, q, t) the measures to copy beats from. `pitches`
     (g, v) says which notes a measure may have, and `allow` may forbid more. `width` is the number of candidates that a
-    niche keeps.
+    niche keeps. `preference` (g, t, v) is added to the log-probabilities of new pitches, see harmony.py.
     """
 
     def __init__(
@@ -68,9 +68,11 @@ class Explorer:
         random: np.random.Generator,
         width: int,
         allow: Allow | None = None,
+        preference: Float32s | None = None,
     ) -> None:
         self.meter, self.runtime, self.random, self.width = meter, runtime, random, width
         self.guides, self.pitches, self.allow, self.price = guides, pitches, allow, price
+        self.preference = preference
         self.groups = len(rows)
         self.archive = self._evaluated(np.arange(self.groups), rows)
         self.original_nats = self.archive.nats
@@ -151,15 +153,17 @@ class Explorer:
         keep = keep[_unique(group[keep], rows[keep])]
         return group[keep], rows[keep], nats[keep]
 
-    def _draw_pitch(self, group: Ints, likely: Floats) -> Ints:
-        """(n, v) log-probabilities -> (n,) a random pitch that the measure may have, for each row."""
-        noise = self.random.gumbel(size=likely.shape)
-        drawn: Ints = np.where(self.pitches[group], INVERSE_TEMPERATURE * likely + noise, -np.inf).argmax(axis=1)
+    def _draw_pitch(self, group: Ints, tick: Ints, likely: Floats) -> Ints:
+        """(n,) ticks and (n, v) log-probabilities -> (n,) a random pitch that the measure may have, for each row."""
+        scores = INVERSE_TEMPERATURE * likely + self.random.gumbel(size=likely.shape)
+        if self.preference is not None:
+            scores += self.preference[group, tick]
+        drawn: Ints = np.where(self.pitches[group], scores, -np.inf).argmax(axis=1)
         return drawn
 
     def _with_new_pitch(self, rows: Rows, group: Ints, table: Floats, parent: Ints) -> Rows:
         index, tick, has_note = self._random_note(rows)
-        token = self._draw_pitch(group, table[parent, tick])
+        token = self._draw_pitch(group, tick, table[parent, tick])
         rows[index, tick] = np.where(has_note, token, rows[index, tick])
         return rows
 
@@ -168,7 +172,7 @@ class Explorer:
         target = _random_index(rows == HOLD, self.random)
         possible = has_note & (rows == HOLD).any(axis=1)
         same = self.random.random(len(rows)) < 0.5  # otherwise the note gets a new pitch too
-        token = np.where(same, rows[index, tick], self._draw_pitch(group, table[parent, target]))
+        token = np.where(same, rows[index, tick], self._draw_pitch(group, target, table[parent, target]))
         rows[index, tick] = np.where(possible, HOLD, rows[index, tick])
         rows[index, target] = np.where(possible, token, rows[index, target])
         return rows

@@ -22,6 +22,7 @@ from . import compose
 from .best_path import best_path, choices_of, joins
 from .candidates import Pool
 from .cost import COMPOSED, EDIT, Judge, Prices, Problem, judge_of
+from .harmony import stacked
 from .locks import Locks
 from .phrases import resting
 from .request import EditRequest
@@ -69,6 +70,7 @@ class Setting:
     def problem(self, measures: Sequence[EditableMeasure], free: bool = False) -> Problem:
         """The problem of measures of one meter. With `free`, the ends of phrases may change."""
         context = self.context(measures)
+        harmonies = [measure.harmony for measure in measures]
         fixed = [self.resting[measure.index] for measure in measures] if self.resting and not free else []
         return Problem(
             measures[0].meter,
@@ -78,6 +80,7 @@ class Setting:
             np.array([measure.ending for measure in measures]),
             None if context is None else context.entering,
             np.stack([mask for mask in fixed if mask is not None]) if fixed else None,
+            stacked(harmonies, measures[0].meter),
         )
 
     def tables(self, measures: Sequence[EditableMeasure]) -> Tables:
@@ -99,7 +102,11 @@ class Setting:
         seed = self.request.seed
         if context is None:
             return propose(problem.rows, before, wanted, problem.meter, count, seed, self.model)
-        return compose.propose(problem.rows, before, wanted, problem.meter, context, count, seed, self.model)
+        harmony = problem.harmony_cost(self.prices)
+        preference = None if harmony is None else harmony.preference
+        return compose.propose(
+            problem.rows, before, wanted, problem.meter, context, count, seed, self.model, preference
+        )
 
 
 def setting_of(melody: Melody, request: EditRequest, model: Model) -> Setting:

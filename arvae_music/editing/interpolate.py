@@ -32,6 +32,7 @@ import numpy as np
 from ..arrays import Floats, Ints, Row, Rows
 from ..errors import UsageError
 from ..music.attributes import evaluate_bars
+from ..music.chart import Chart, with_chart, without_harmony
 from ..music.keys import OCTAVE, compass_of, pitches_for
 from ..music.melody import Melody
 from ..music.meter import TICKS_PER_BEAT, Meter
@@ -42,8 +43,9 @@ from .best_path import BAN, Choice, best_path, choices_of, joins
 from .cost import INTERPOLATION, Judge, awkward, judge_of
 from .edit import BarResult, EditResult
 from .explore import CHUNK, LEEWAY, Explorer
+from .harmony import HarmonyCost, of_bar, stacked
 from .matching import match
-from .ties import EditableMeasure, Key, canonical, find_each
+from .ties import EditableMeasure, Key, canonical, find_each, sharing_harmony
 
 STEPS = 8
 FEWEST_STEPS = 3
@@ -57,6 +59,8 @@ BONUSES = (0.0, 1.0, 2.0, 3.5)  # added to the logit of an end's token
 TEMPERATURES = (0.0, 0.4, 0.7, 1.0)  # of the sampling
 EPSILON = 1e-9
 
+SILENT = np.array([1, 0], dtype=np.float32)[:, None, None]  # of a harmony, leaves out the clashes
+
 MOST_NATS = 5.0  # the largest gain for being less surprising than the ends: a very unsurprising measure is dull
 
 
@@ -69,9 +73,18 @@ class Interpolation:
 
 
 def interpolate(
-    melodies: Sequence[Melody], model: Model, steps: int = STEPS, *, form: bool = True, seed: int = 0
+    melodies: Sequence[Melody],
+    model: Model,
+    steps: int = STEPS,
+    *,
+    form: bool = True,
+    seed: int = 0,
+    chords: Chart | None = None,
+    harmony: bool = True,
 ) -> Interpolation:
     """Interpolate from each melody to the next in `steps` melodies, which include both ends.
+
+    `chords` is a chart for all melodies. Without `harmony`, new notes need not fit the chords.
 
     Raises UsageError for fewer than two melodies or three steps, InputError for melodies that do not fit each other.
     The messages contain the names of the melodies.
@@ -80,7 +93,13 @@ def interpolate(
         raise UsageError("interpolation needs at least two melodies", remedy="name two or more")
     if steps < FEWEST_STEPS:
         raise UsageError(f"{steps} steps hold nothing between the ends", remedy=f"give steps={FEWEST_STEPS} or more")
+    if chords is not None and not harmony:
+        raise UsageError("chords are given and ignored at once", remedy="leave out chords=... or harmony=...")
     matched = match(melodies, model)
+    if chords is not None:
+        matched = [with_chart(melody, chords) for melody in matched]
+    if not harmony:
+        matched = [without_harmony(melody) for melody in matched]
     path = [matched[0]]
     for one, other in itertools.pairwise(matched):
         path += _between(one, other, model, steps, form, seed)
@@ -134,14 +153,30 @@ def _between(one: Melody, other: Melody, model: Model, steps: int, form: bool, s
     ]
     melodies = []
     for step in range(1, steps - 1):
+        measures = _with_harmony(measures, one, other, step / (steps - 1), form)
         candidates = partial(_candidates, model=model, step=step, steps=steps, seed=seed)
         rows = _chosen(measures, find_each(measures, CHUNK, candidates), form)
         clean = canonical(rows, range(len(rows)))
         measures = [replace(measure, row=clean[i]) for i, measure in enumerate(measures)]
         fifths, shift = _key(one, other, step / (steps - 1))
-        bars = tuple(replace(bar, tokens=clean[i]) for i, bar in enumerate(one.bars))
+        # A step is in a file of its own, without the accompaniment, and in another key.
+        bars = tuple(replace(bar, tokens=clean[i], harmony=None) for i, bar in enumerate(one.bars))
         melodies.append(replace(one, bars=bars, shift=shift, fifths=fifths))
     return melodies
+
+
+def _with_harmony(
+    measures: Sequence[EditableMeasure], one: Melody, other: Melody, share: float, form: bool
+) -> list[EditableMeasure]:
+    """The measures with the chords of a step: those of the two melodies, each as certain as the step is near to it.
+    Their accompaniments do not sound in the steps."""
+    mixed = []
+    for measure in measures:
+        ends = [of_bar(melody.bars[measure.index].harmony, melody.shift) for melody in (one, other)]
+        parts = [weight * end for weight, end in zip((1 - share, share), ends, strict=True) if end is not None]
+        chords = np.sum(parts, axis=0).astype(np.float32) * SILENT if parts else None
+        mixed.append(replace(measure, harmony=chords))
+    return sharing_harmony(mixed) if form else mixed
 
 
 def _key(one: Melody, other: Melody, share: float) -> tuple[int, int]:
@@ -188,6 +223,9 @@ class _Step:
         self.usual = likely[0] + self.share * (likely[1] - likely[0])
         self.awkwardness = np.maximum(*(awkward(rows, meter, INTERPOLATION) for rows in (self.one, self.other)))
         both = np.concatenate([self.one, self.other], axis=1)
+        harmony = stacked([measure.harmony for measure in measures], meter)
+        ends = [self.one, self.other]
+        self.harmony = None if harmony is None else HarmonyCost(meter, ends, harmony, INTERPOLATION.harmony)
         lowest, highest = compass_of(both)
         self.pitches = pitches_for(both, lowest - LEEWAY, highest + LEEWAY)
 
@@ -196,7 +234,7 @@ class _Step:
         guides = np.concatenate([self._decodes(), self.one[:, None], self.other[:, None]], axis=1)
         archive = Explorer(
             self.meter, self.now, guides, self.pitches, self.price,
-            self.model.runtime, self.random, POOL,
+            self.model.runtime, self.random, POOL, None, None if self.harmony is None else self.harmony.preference,
         ).run(ROUNDS)  # fmt: skip
         made = []
         for group in range(len(self.now)):
@@ -256,6 +294,8 @@ class _Step:
         cost += INTERPOLATION.away * np.abs(gap(rows, self.other[group]) - (self.left[group] - due))
         cost += INTERPOLATION.nat * np.maximum(nats - self.usual[group], -MOST_NATS)
         cost += np.maximum(awkward(rows, self.meter, INTERPOLATION) - self.awkwardness[group], 0)
+        if self.harmony is not None:
+            cost += self.harmony.price(group, rows)
         return cost, np.zeros(len(rows), dtype=np.int64)
 
 

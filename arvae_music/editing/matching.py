@@ -113,6 +113,6 @@ def _adapted(melody: Melody, melodies: Sequence[Melody], pickup: bool, length: i
             row = _with_first_token(row, _sounding_before(melody, bars.index(bar)))
         end = start + int(bar.meter.quarters * TICKS_PER_QUARTER)
         number = i + (0 if opening else 1)
-        adapted.append(Bar(number, bar.signature, start, end, bar.meter, row))
+        adapted.append(Bar(number, bar.signature, start, end, bar.meter, row, harmony=bar.harmony))
         start = end
     return replace(melody, bars=tuple(adapted))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import UsageError
+from ..music.chart import Chart
 from ..music.sliders import Target
 from .locks import expect_room
 
@@ -27,6 +28,8 @@ class EditRequest:
     proposals: int = PROPOSALS
     seed: int = 0
     each: bool = True  # whether every measure must meet the request, or the mean of the selected measures
+    chords: Chart | None = None  # for the whole melody, instead of the chords that its song has
+    harmony: bool = True  # whether new notes fit the chords
     free_ends: bool = False  # whether the ends of phrases may change like other notes, see phrases.py
 
     def __post_init__(self) -> None:
@@ -42,6 +45,13 @@ class EditRequest:
             raise UsageError(
                 "latent mode takes one decode for each measure, without lock and strength",
                 remedy='use mode="guided", or leave them out',
+            )
+        if self.chords is not None and not self.harmony:
+            raise UsageError("chords are given and ignored at once", remedy="leave out chords=... or harmony=...")
+        if self.chords is not None and self.mode == "latent":
+            raise UsageError(
+                "latent mode takes one decode for each measure, and does not see chords",
+                remedy='use mode="guided", or leave out chords=...',
             )
         if self.proposals < 0:
             raise UsageError(f"{self.proposals} proposals", remedy="give 0 or more")

@@ -32,7 +32,7 @@ from ..arrays import Array, Floats, Ints, Mask, Rows
 from ..music.keys import OCTAVE
 from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, ends_in, onsets
 from ..networks.decoding import Tables, surprise
-from .candidates import _MIX, Parents, Pool, Unevaluated, _fingerprint, _keys, _nth_cost, _rank_in_group
+from .candidates import _MIX, Parents, Pool, Unevaluated, _fingerprint, _keys, _nth_cost, _rank_in_group, _unseen
 from .cost import Judge, Problem
 from .likeness import Likeness
 from .taste import fitting, leaps, mixed_beats, repeats
@@ -77,6 +77,7 @@ class Search:
         self.pitches = self._pitches()
         self.repeats, self.leaps = repeats(problem.rows), leaps(problem.rows)
         self.mixed_beats, self.fitting = mixed_beats(problem.rows, problem.meter), fitting(problem.rows)
+        self.harmony = problem.harmony_cost(judge.prices)
         self.token_prices = self._token_prices()
         group = np.arange(len(problem.rows))
         found = self.probabilities.look(group, problem.rows)
@@ -124,13 +125,16 @@ class Search:
         return cost, missed == 0
 
     def _context_cost(self, group: Ints, rows: Rows) -> Floats:
-        """(n,) the cost of new leaps, of new beats that mix thirds with quarters, and of new repeated notes."""
+        """(n,) the cost of new leaps, of new beats that mix thirds with quarters, of new repeated notes, of a line that
+        leaves the original's, and of one that does not fit the chords."""
         prices = self.judge.prices
         cost = prices.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
         cost += prices.mixed_beats * np.maximum(mixed_beats(rows, self.problem.meter) - self.mixed_beats[group], 0)
         if prices.curve or prices.dropped:
             cost += prices.curve * self.likeness.curve(group, rows)
             cost += prices.dropped * self.likeness.dropped(group, rows)
+        if self.harmony is not None:
+            cost += self.harmony.line(group, rows)
         total: Floats = cost + prices.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
         return total
 
@@ -142,7 +146,7 @@ class Search:
         cost += prices.outside * (onsets(new) & ~self.fitting[:, None])
         cost[:, 0] += prices.tie * ((new == HOLD) != (old[:, 0] == HOLD))
         each: Floats = np.where(new == old, 0.0, cost)
-        return each
+        return each if self.harmony is None else each + self.harmony.token_prices
 
     def _token_cost(self, group: Ints, rows: Rows) -> Floats:
         """(n,) the summed cost of each candidate's tokens."""
@@ -166,7 +170,7 @@ class Search:
         cost, hit = self._attribute_cost(children.group, values)
         cost += children.token_cost + self.judge.prices.nat * (children.nats - self.nats[children.group])
         at = np.flatnonzero(cost <= self.pool_limits[children.group])
-        at = at[self._unseen(children.take(at))]
+        at = at[_unseen(children.take(at), self.evaluated)]
         at = at[self._allowed(children.group[at], children.rows[at])]
         if self.judge.kept is not None:
             at = at[self.judge.keeps(values[at], self.problem.wanted[children.group[at]])]
@@ -189,21 +193,6 @@ class Search:
         hits, groups = pool.take(pool.hit), len(self.problem.rows)
         self.pool_limits = _nth_cost(hits, self.effort.kept, groups)  # (g,) what costs more than this is dropped
         self.hit_limits = _nth_cost(hits, 1, groups) + self.effort.slack
-
-    def _unseen(self, children: Unevaluated) -> Ints:
-        """Indices of the candidates that the model has not evaluated yet. Of several equal ones, the one with the least
-        guessed surprise is taken."""
-        known = np.sort(np.fromiter(self.evaluated, dtype=np.uint64, count=len(self.evaluated)))
-        order = np.argsort(children.key)
-        key = children.key[order]
-        fresh = known.take(np.searchsorted(known, key), mode="clip") != key
-        twin = np.zeros(len(key), dtype=np.bool_)
-        twin[1:] = key[1:] == key[:-1]
-        twin[:-1] |= twin[1:]
-        alone, twins = order[fresh & ~twin], order[fresh & twin]
-        twins = twins[np.lexsort((children.nats[twins], children.key[twins]))]
-        first: Ints = np.sort(np.concatenate([alone, twins[_rank_in_group(children.key[twins]) == 0]]))
-        return first
 
     def _remember(self, pool: Pool, found: Ints) -> None:
         self.evaluated.update(zip(_keys(pool.group, pool.rows).tolist(), found, strict=True))
@@ -305,7 +294,7 @@ class Search:
         most probable pitches; a held tick gets one of the most probable pitches."""
         started = onsets(beam.rows)
         reach = np.broadcast_to(self.pitches, (*beam.rows.shape, VOCABULARY)).copy()
-        liked = np.where(reach, table, -np.inf)
+        liked = np.where(reach, self._liked(beam.group, table), -np.inf)
         favourites = self.effort.favourites
         edge = np.partition(liked, -favourites, axis=2)[:, :, -favourites, None]
         reach &= started[:, :, None] | (liked >= edge)
@@ -314,6 +303,13 @@ class Search:
         np.put_along_axis(reach, beam.rows[:, :, None].astype(np.int64), False, axis=2)
         parent, tick, token = np.nonzero(reach)
         return parent, (tick, token)
+
+    def _liked(self, group: Ints, table: Floats) -> Floats:
+        """(n, t, v) log-probabilities, less the prices of tokens that do not fit the chords, in nats."""
+        if self.harmony is None:
+            return table
+        liked: Floats = table - self.harmony.token_prices[group] / self.judge.prices.nat
+        return liked
 
     def _onset_shifts(self, beam: Pool) -> tuple[Ints, tuple[Ints, Ints], tuple[Ints, Ints]]:
         """Move one onset to another tick between its neighbouring events. Its old tick becomes HOLD."""
@@ -341,7 +337,7 @@ class Search:
         which, new = np.nonzero(beam.rows[parent] == HOLD)
         which, new = which[new > 0], new[new > 0]
         parent, old = parent[which], old[which]
-        favourite = np.where(self.pitches, table, -np.inf).argmax(axis=2)
+        favourite = np.where(self.pitches, self._liked(beam.group, table), -np.inf).argmax(axis=2)
         return parent, (old, np.full(len(old), HOLD)), (new, favourite[parent, new])
 
     def _pitch_changes(self, beam: Pool, table: Floats) -> tuple[Ints, Rows, Floats]:

@@ -13,10 +13,11 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Array, Mask, Row
+from ..arrays import Array, Float32s, Mask, Row
 from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.tokens import FIRST_PITCH, HOLD, REST, ends_in
+from . import harmony
 
 Key = tuple[object, ...]
 T = TypeVar("T")
@@ -32,6 +33,7 @@ class EditableMeasure:
     goal: Array  # (k,) wanted attribute values, or (2, t) the two ends of an interpolation
     tie: int = 0  # whether the first tick must or must not be tied, see tie_of
     ending: int = -1  # the token that must sound at the end, see ending_of
+    harmony: Float32s | None = None  # (2, t, 12) see harmony.py; None if nothing is known of it
 
     @property
     def form(self) -> Key:
@@ -40,8 +42,9 @@ class EditableMeasure:
 
     @property
     def key(self) -> Key:
-        """Equal for measures that also have the same ties to their neighbours, and so the same candidates."""
-        return (*self.form, self.tie, self.ending)
+        """Equal for measures that also have the same harmony and the same ties to their neighbours, and so the same
+        candidates."""
+        return (*self.form, self.tie, self.ending, None if self.harmony is None else self.harmony.tobytes())
 
 
 def bound_together(measures: Sequence[EditableMeasure]) -> list[EditableMeasure]:
@@ -52,7 +55,17 @@ def bound_together(measures: Sequence[EditableMeasure]) -> list[EditableMeasure]
         # The ties of equal rows are 0 and -1, or 0 and 1. Their ending is -1 or the token that sounds at their end.
         tie, ending = bound.get(measure.form, (0, -1))
         bound[measure.form] = (tie or measure.tie, max(ending, measure.ending))
+    measures = sharing_harmony(measures)
     return [replace(measure, tie=bound[measure.form][0], ending=bound[measure.form][1]) for measure in measures]
+
+
+def sharing_harmony(measures: Sequence[EditableMeasure]) -> list[EditableMeasure]:
+    """Give all measures of a form the mean of their harmonies."""
+    found: dict[Key, list[Float32s | None]] = {}
+    for measure in measures:
+        found.setdefault(measure.form, []).append(measure.harmony)
+    means = {form: harmony.mean(harmonies) for form, harmonies in found.items()}
+    return [replace(measure, harmony=means[measure.form]) for measure in measures]
 
 
 def find_each(

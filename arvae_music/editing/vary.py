@@ -44,6 +44,7 @@ from .candidates import Archive
 from .cost import VARIATION, Judge, awkward, judge_of
 from .edit import EditResult, edit
 from .explore import CHUNK, LEEWAY, Explorer
+from .harmony import HarmonyCost, of_bar, stacked
 from .locks import Locks
 from .request import EditRequest
 from .taste import largest_leap
@@ -107,7 +108,7 @@ def vary(melody: Melody, request: VaryRequest, model: Model) -> VaryResult:
     """
     base = edit(melody, request.editing, model)
     restricted = model.restricted(base.names)
-    measures = _editable_measures(base)
+    measures = _editable_measures(base, request.editing.harmony)
     locks = Locks(request.editing.locks, *compass_of(base.melody.rows))
 
     def collect(some: Sequence[EditableMeasure], meter: Meter, start: int) -> list[_Pool]:
@@ -145,7 +146,7 @@ class _Pool:
     notes: int  # how many notes the measure has in the base
 
 
-def _editable_measures(base: EditResult) -> list[EditableMeasure]:
+def _editable_measures(base: EditResult, harmony: bool) -> list[EditableMeasure]:
     """The measures that may change. The goal of each is to keep its attributes."""
     melody, editable = base.melody, {bar.index for bar in base.bars}
     measures = []
@@ -153,7 +154,8 @@ def _editable_measures(base: EditResult) -> list[EditableMeasure]:
         row = melody.bars[bar.index].tokens
         if row is not None:
             tie, ending = tie_of(melody, bar.index, editable), ending_of(melody, bar.index, editable)
-            measures.append(EditableMeasure(bar.index, bar.meter, row, bar.achieved, tie, ending))
+            chords = of_bar(melody.bars[bar.index].harmony, melody.shift) if harmony else None
+            measures.append(EditableMeasure(bar.index, bar.meter, row, bar.achieved, tie, ending, chords))
     return bound_together(measures)
 
 
@@ -180,12 +182,15 @@ class _Collector:
         self.leaps = largest_leap(self.rows)
         self.awkwardness = awkward(self.rows, meter, VARIATION)
         self.pitches = pitches_for(self.rows, locks.lowest - LEEWAY, locks.highest + LEEWAY)
+        harmony = stacked([measure.harmony for measure in measures], meter)
+        self.harmony = None if harmony is None else HarmonyCost(meter, [self.rows], harmony, VARIATION.harmony)
         self.most_apart = np.ceil(np.minimum(amount + BEYOND, 1.0) * self.notes)
 
     def pools(self) -> list[_Pool]:
         explorer = Explorer(
             self.meter, self.rows, self._decodes(), self.pitches, self.price,
             self.model.runtime, self.random, WIDTH, self.allow,
+            None if self.harmony is None else self.harmony.preference,
         )  # fmt: skip
         archive = explorer.run()
         values = self.judge.values(archive.rows, self.meter)
@@ -224,10 +229,10 @@ class _Collector:
         return np.where(apart > self.most_apart[group], np.inf, cost), apart
 
     def _awkwardness(self, group: Ints, rows: Rows) -> Floats:
-        """(n,) the cost of what is harder to sing or play than the original."""
+        """(n,) the cost of what is harder to sing or play than the original, and of what does not fit the chords."""
         leap = VARIATION.wider * np.maximum(largest_leap(rows) - self.leaps[group], 0)
         worse: Floats = leap + np.maximum(awkward(rows, self.meter, VARIATION) - self.awkwardness[group], 0)
-        return worse
+        return worse if self.harmony is None else worse + self.harmony.price(group, rows)
 
     def _pool(self, g: int, archive: Archive, original_nats: float) -> _Pool:
         """The base's row and at most POOL candidates. Each is the best by its cost and its distance from those

@@ -80,6 +80,11 @@ def with_chart(melody: Melody, chart: Chart) -> Melody:
     return replace(melody, bars=tuple(bars))
 
 
+def without_harmony(melody: Melody) -> Melody:
+    """The melody without chords and accompaniment."""
+    return replace(melody, bars=tuple(replace(bar, harmony=None) for bar in melody.bars))
+
+
 def _with_chords(bar: Bar, symbols: Sequence[Chord | None]) -> Bar:
     assert bar.meter is not None
     chords = _divided(symbols, bar.meter, bar.number)

@@ -36,6 +36,7 @@ QUALITIES = {
     "": 0.0, "m": -0.1, "7": -0.6, "m7": -1.0, "maj7": -1.4, "dim": -1.2, "m7b5": -1.2, "dim7": -1.2, "sus4": -1.4,
     "aug": -2.5,
 }  # fmt: skip
+PASSING = {"sus4": 0.8, "aug": 0.2, "dim": 0.1}  # nats for each beat: these chords seldom last
 NO_CHORD_PRIOR = -2.0
 TONE_SHARE = 0.90  # of the notes in a chord that are its tones; the rest is spread over the other pitch classes
 ROOT_SHARE, FIFTH_SHARE = 1.15, 0.95  # how often root and fifth are played, relative to the other tones
@@ -231,7 +232,8 @@ def _emissions(evidence: Float64s, bass: Ints, strength: Ints) -> Float64s:
     """(b, c + 1) the log-probability of the notes of each beat, given each chord."""
     note, lowest = _note_model()
     weight = np.array([0.3, 0.6, 1.0])[strength] * (bass >= 0)  # a walking bass has its root on the strong beats
-    found: Float64s = evidence @ note + weight[:, None] * lowest[bass]
+    passing = [PASSING.get(chord.quality, 0.0) for chord in _chords()]
+    found: Float64s = evidence @ note + weight[:, None] * lowest[bass] - np.array([*passing, 0.0])
     return found
 
 

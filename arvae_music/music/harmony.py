@@ -64,6 +64,12 @@ class BarHarmony:
         clashing: Mask = beside & ~self.sounding
         return clashing
 
+    def normalised(self, shift: int) -> BarHarmony:
+        """The same in the pitch classes of the tokens of a melody with this `shift`."""
+        chords = tuple((at, None if chord is None else chord.transposed(shift)) for at, chord in self.chords)
+        tones, sounding = np.roll(self.tones, shift, axis=1), np.roll(self.sounding, shift, axis=1)
+        return BarHarmony(chords, tones, sounding, self.origin)
+
     def text(self, fifths: int = 0) -> str:
         """The chords as a text, such as `C G7`; `?` is a chord that is not known. The same chord is named once."""
         names = ["?" if chord is None else chord.name(fifths) for _, chord in self.chords]
@@ -96,12 +102,6 @@ def _tones(chord: Chord | None) -> Float32s:
     if chord is None or not chord.classes:
         return np.ones(OCTAVE, dtype=np.float32)
     return np.isin(np.arange(OCTAVE), sorted(chord.classes)).astype(np.float32)
-
-
-def normalised(classes: Float32s | Mask, shift: int) -> Float32s:
-    """(..., 12) values of sounding pitch classes -> the values of the classes that the melody's tokens have."""
-    moved: Float32s = np.roll(classes, shift, axis=-1).astype(np.float32)
-    return moved
 
 
 def beats_of(meter: Meter) -> tuple[Fraction, ...]:

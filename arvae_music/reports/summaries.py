@@ -86,7 +86,8 @@ def edit_lines(result: EditResult, request: EditRequest, model: Model, title: st
     ):
         lines += [f"{text}: {_numbers(bars)}"] if bars else []
     lines += _idle_locks(result, request)
-    return [*lines, f"seed {request.seed}; model: {title or model.name}"]
+    lines += [_harmony_line(result, request)]
+    return [*(line for line in lines if line), f"seed {request.seed}; model: {title or model.name}"]
 
 
 def _requested_line(row: dict[str, Any], result: EditResult, request: EditRequest, model: Model) -> str:
@@ -190,6 +191,7 @@ def edit_json(song: Song, result: EditResult, request: EditRequest, model: Model
         "lock": sorted(request.locks),
         "mode": request.mode,
         "seed": request.seed,
+        "harmony": _harmony_json(result, request),
         "model": {"name": model.name, "digest": model.checkpoint.digest},
         "melody": song.found,
         "attributes": attribute_rows(result, request.targets, request.keep, model),
@@ -265,6 +267,22 @@ def file_lines(song: Song, description: Mapping[str, Any]) -> list[str]:
 def harmony_origin(melody: Melody) -> Origin | None:
     """Where the melody's chords come from; None if no chord is known."""
     return next((bar.harmony.origin for bar in melody.bars if bar.harmony is not None and bar.harmony.known), None)
+
+
+def _harmony_json(result: EditResult, request: EditRequest) -> str | None:
+    """Where the chords come from that the new notes fit; null if they fit none."""
+    origin = harmony_origin(result.melody) if request.harmony and request.mode == "guided" else None
+    return None if origin is None else origin.name.lower()
+
+
+def _harmony_line(result: EditResult, request: EditRequest) -> str:
+    """Which chords the new notes fit; "" if no chord is known, or in latent mode, which does not see them."""
+    origin = harmony_origin(result.melody)
+    if origin is None or request.mode == "latent":
+        return ""
+    if not request.harmony:
+        return f"the chords from {origin.value} were ignored"
+    return f"new notes fit the chords from {origin.value}"
 
 
 def _chords_line(melody: Melody) -> str:

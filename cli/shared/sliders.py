@@ -14,6 +14,7 @@ from . import common, completion
 
 PANEL = "Sliders"
 LOCKS = "Never change these: onsets, pitches, key, range, first or last note (repeatable, or a,b)."
+CHORDS = "The chords: \"C F G7 C\", or \"C | F G7 | %\".  [default: the file's symbols, or what other tracks play]"
 
 Set = Annotated[
     list[str] | None,
@@ -28,6 +29,9 @@ Bars = Annotated[
 ]
 Lock = Annotated[list[str] | None, common.in_stays(metavar="NAME", help=LOCKS, autocompletion=completion.locks)]
 Form = Annotated[bool, common.in_stays("--form/--no-form", help="Edit repeated measures in the same way.")]
+
+Chords = Annotated[str | None, common.in_how(metavar="CHORDS", help=CHORDS)]
+IgnoreHarmony = Annotated[bool, common.in_how("--ignore-harmony", help="Allow new notes that do not fit the chords.")]
 
 # The option of an attribute is `--name TARGET`, where its field has the attribute's name.
 _of_measures = partial(typer.Option, metavar="TARGET", rich_help_panel=PANEL)
@@ -64,6 +68,19 @@ class ImageSliders:
     orientation: Annotated[str | None, _of_sprites(help="Angle (unit: deg).")] = None
     x: Annotated[str | None, _of_sprites(help="Distance from the left (unit: px).")] = None
     y: Annotated[str | None, _of_sprites(help="Distance from the top (unit: px).")] = None
+
+
+@dataclass(frozen=True)
+class Harmony:
+    """The chords that new notes have to fit."""
+
+    chords: Chords = None
+    ignore_harmony: IgnoreHarmony = False
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The same as arguments of `Model.request` and `Model.interpolate`."""
+        return {"chords": self.chords, "harmony": not self.ignore_harmony}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import arvae_music
 from arvae_music.arrays import Row
-from arvae_music.editing.candidates import Pool, Unevaluated, _keys, _nth_cost
+from arvae_music.editing.candidates import Pool, Unevaluated, _keys, _nth_cost, _unseen
 from arvae_music.editing.cost import Judge, Prices, Problem, judge_of
 from arvae_music.editing.locks import Locks
 from arvae_music.editing.search import REACH, Effort, Search
@@ -183,9 +183,9 @@ def test_equal_candidates_are_evaluated_once_with_the_least_guessed_surprise():
     rows = np.array([one, other, one, ROW, one, other], dtype=np.int16)
     group, guess = np.array([0, 0, 0, 0, 1, 1]), np.array([3.0, 2.0, 1.0, 0.0, 5.0, 4.0])
     moves = Unevaluated(group, rows, guess, guess, _keys(group, rows))
-    assert made._unseen(moves).tolist() == [1, 2, 4, 5]
+    assert _unseen(moves, made.evaluated).tolist() == [1, 2, 4, 5]
     made.add(group[:1], rows[:1])
-    assert made._unseen(moves).tolist() == [1, 4, 5]
+    assert _unseen(moves, made.evaluated).tolist() == [1, 4, 5]
 
 
 def test_changes_that_cannot_compete_with_the_best_hit_are_dropped():
