@@ -30,7 +30,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch and scikit-learn are imported
@@ -40,7 +40,6 @@ from judges import tunes
 from judges.court import court_of, fit_chords, judge
 from judges.engines import ENGINES, PER_MEASURE, Engine, Setting
 from judges.likeness import Ask
-from judges.matching import is_inner
 from judges.notation import side_by_side
 from judges.report import Report
 from judges.tunes import Tune
@@ -52,6 +51,8 @@ from arvae_music.music.attributes import PAPER
 from arvae_music.music.melody import Melody
 from arvae_music.system import machine as processor
 
+FEW = 60  # tunes; in the task `fourth`, fewer are edited COPIES times, in other measures each time
+COPIES = 4
 QUICK = {"engines": "guided,shuffled", "steps": "+1.5", "tasks": "fourth,every", "tunes": 100, "chords": ""}
 
 
@@ -88,7 +89,8 @@ def request(tune: Tune, model: Model, name: str, step: float, task: str, seed: i
     bars = tune.melody.bars
     known = [i for i in tune.editable if (meter := bars[i].meter) is not None and meter.name in model.metadata.meters]
     if task == "fourth":
-        known = [i for i in known if i % 4 == tune.number % 4 and is_inner(tune.melody, i)]
+        inner = set(tune.inner)
+        known = [i for i in known if i % 4 == tune.number % 4 and i in inner]
     return Ask(name, step, tuple(known), task != "mean", seed)
 
 
@@ -111,24 +113,26 @@ def main() -> None:
         print("\n\n".join(printed(bench, some, requests, options.engines[0], options.tasks[0])))
         return
     others = [name for name in registry.built_in() if name in registry.built() and name != options.corpus]
-    court = court_of(options.corpus, own, others, options.part)
-    before = court.bits([tune.melody for tune in judged])
+    court = court_of(options.corpus, own, others, judged)
     facts = {
         "command": " ".join(["python", "benchmarks/naturalness.py", *sys.argv[1:]]),
         "model": f"{model.name} ({model.checkpoint.digest})",
         "tunes": f"{len(judged)} of {options.corpus}, {options.part} part",
-        "judges trained on": f"tunes of {', '.join([options.corpus, *others])} that no model was trained on",
+        "judges trained on": f"the other half of the held-out tunes of {', '.join([options.corpus, *others])}",
         "seed": options.seed,
     }
     report = Report(f"Naturalness of edits: {options.corpus}, model {model.name}", facts, options.seed)
     log(f"{len(judged)} tunes, judges ready")
     for task in options.tasks:
+        copies = COPIES if task == "fourth" and len(judged) < FEW else 1
+        some = [replace(tune, number=tune.number + k) for tune in judged for k in range(copies)]
+        before = court.bits(some, [tune.melody for tune in some])
         for name, step in requests:
-            asks = bench.asks(judged, name, step, task)
+            asks = bench.asks(some, name, step, task)
             for engine in options.engines:
-                after, seconds = bench.edits(judged, asks, engine, task)
+                after, seconds = bench.edits(some, asks, engine, task)
                 tests = task == "fourth" or not options.quick
-                cell = judge(judged, asks, after, before, court, model, options.seed, tests)
+                cell = judge(some, asks, after, before, court, model, options.seed, tests, copies)
                 cell.seconds = seconds
                 report.cells[task, asks[0].label, engine] = cell
                 log(f"{task}, {asks[0].label}, {engine}")

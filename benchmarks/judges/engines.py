@@ -86,14 +86,15 @@ ENGINES: dict[str, Callable[[Setting], Engine]] = {
 
 
 # These move each measure by the request, also where the mean of the tune was requested.
-PER_MEASURE = frozenset(ENGINES)
+PER_MEASURE = frozenset({"latent", "random", "unedited"})
 
 
 def _edited(tune: Tune, ask: Ask, *, model: Model, mode: str = "guided", proposals: int = PROPOSALS) -> Melody:
     numbers = [tune.melody.bars[i].number for i in ask.at]
     request = model.request({ask.name: ask.step}, mode=mode, proposals=proposals, seed=ask.seed)  # type: ignore[arg-type]
     with one_thread():
-        return edit(tune.melody, replace(request, bars=[(number, number) for number in numbers]), model).melody
+        bars = [(number, number) for number in numbers]
+        return edit(tune.melody, replace(request, bars=bars, each=ask.each or mode == "latent"), model).melody
 
 
 # ------------------------------------------------------------------------------------ counts

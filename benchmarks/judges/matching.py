@@ -4,7 +4,8 @@ A measure of few notes is easily told from one of many, edited or not. So every 
 one of the same meter that has the same number of notes, range and contour, and as many onsets on and between the beats,
 each in the middle of its own two neighbours. Every real measure is used once.
 
-    triples(melody)               every measure that has two readable neighbours of its own meter
+    is_inner(melody, at)          whether a measure has two readable neighbours of its own meter
+    triple(melody, at, ...)       such a measure with its neighbours
     Pool.of(...).match(triples)   a real triple for each; None where the corpus has none
 """
 
@@ -38,12 +39,12 @@ class Triple(NamedTuple):
 
 
 def is_inner(melody: Melody, at: int) -> bool:
-    """Whether the measure `at` and its two neighbours are readable measures of one meter, and whole."""
+    """Whether the measure `at` and its two neighbours are readable measures of one meter, and no upbeat."""
     if not 0 < at < len(melody.bars) - 1:
         return False
     three = melody.bars[at - 1 : at + 2]
     same = all(bar.tokens is not None and bar.meter == three[1].meter for bar in three)
-    return same and three[0].number != 0  # the silence of a pickup is no music to compare with
+    return same and three[0].number != 0  # the silence of an upbeat is no music to compare with
 
 
 def triple(melody: Melody, at: int, tune: int, cluster: int) -> Triple:
@@ -52,13 +53,6 @@ def triple(melody: Melody, at: int, tune: int, cluster: int) -> Triple:
     meter = melody.bars[at].meter
     assert before is not None and row is not None and after is not None and meter is not None  # noqa: PT018
     return Triple(before, row, after, meter, tune, cluster)
-
-
-def triples(melody: Melody, tune: int, cluster: int) -> list[Triple]:
-    """All inner measures of a melody that have notes."""
-    inner = [i for i in range(len(melody.bars)) if is_inner(melody, i)]
-    found = [triple(melody, i, tune, cluster) for i in inner]
-    return [one for one in found if onsets(one.row).any()]
 
 
 def keys_of(some: Sequence[Triple]) -> list[Key]:

@@ -28,7 +28,7 @@ from .ngram import LENGTHS, STEPS, pitch_step
 Floats = npt.NDArray[np.float64]
 
 WIDTH = 128  # of the state
-EPOCHS = 24
+EPOCHS = 18
 BATCH = 24  # tunes
 RATE = 3e-3
 DROPOUT = 0.3

@@ -20,7 +20,8 @@ TASKS = {
 # From the name of a figure to its head in the tables.
 MAIN = {
     "exact": "met", "exact_mean": "mean met", "onsets_kept": "onsets kept", "curve": "pitch curve",
-    "identical": "unchanged", "auc": "AUC", "auc_inside": "AUC inside", "ngram": "bits n-gram", "gru": "bits GRU",
+    "identical": "unchanged", "matched": "matched", "auc": "AUC",
+    "auc_inside": "AUC inside", "ngram": "bits n-gram", "gru": "bits GRU",
 }  # fmt: skip
 PHRASES = {
     "pickup": "pickup silence", "final": "final note", "ends": "phrase ends", "leaps": "leaps", "loose": "unresolved",
@@ -57,7 +58,7 @@ class Report:
     def figures(self, task: str, engine: str, request: str | None = None) -> dict[str, Figure]:
         """All figures of an engine, each with its interval; with `/` those after the edit divided by those before."""
         cells = self.of(task, engine, request)
-        draws = drawn_tunes(cells[0].tunes, self.seed)
+        draws = drawn_tunes(cells[0].tunes, self.seed, cells[0].copies)
         names = list(dict.fromkeys(name for cell in cells for name in cell.names))
         found = {name: mean(cells, name, draws) for name in names}
         for name in names:
@@ -109,7 +110,7 @@ class Report:
     def compared(self, task: str, engines: Sequence[str]) -> dict[str, dict[str, Figure]]:
         """How much larger each figure of COMPARED is for the first engine than for each of the others."""
         first = self.of(task, engines[0])
-        draws = drawn_tunes(first[0].tunes, self.seed)
+        draws = drawn_tunes(first[0].tunes, self.seed, first[0].copies)
         names = [name for name in COMPARED if name in first[0].names]
         return {
             other: {name: difference(first, self.of(task, other), name, draws) for name in names}

@@ -45,6 +45,7 @@ class Cell:
     """All figures of one engine for one request: sums of each tune (t, 2), and the two-sample tests."""
 
     tunes: int
+    copies: int = 1  # how often every tune is there, in succession; copies are resampled together
     shares: dict[str, Floats] = field(default_factory=dict)
     tests: dict[str, TwoSample] = field(default_factory=dict)
     seconds: float = 0.0
@@ -73,9 +74,10 @@ def _ratio(sums: Floats) -> Floats:
     return np.where(below != 0, above / np.where(below == 0, 1, below), np.nan)
 
 
-def drawn_tunes(tunes: int, seed: int, draws: int = DRAWS) -> Ints:
-    """(b, t) resampled tunes."""
-    return np.random.default_rng(seed).integers(0, tunes, (draws, tunes))
+def drawn_tunes(tunes: int, seed: int, copies: int = 1, draws: int = DRAWS) -> Ints:
+    """(b, t) resampled tunes. The `copies` of a tune, which lie in succession, are resampled together."""
+    one = np.random.default_rng(seed).integers(0, tunes // copies, (draws, tunes // copies))
+    return (one[:, :, None] * copies + np.arange(copies)).reshape(draws, -1)
 
 
 def mean(cells: Sequence[Cell], name: str, draws: Ints) -> Figure:
@@ -105,12 +107,17 @@ def difference(one: Sequence[Cell], other: Sequence[Cell], name: str, draws: Int
 
 
 def _figure(values: Sequence[float | Floats], draws: Sequence[Floats]) -> Figure:
-    with np.errstate(all="ignore"):
-        drawn = np.nanmean(np.stack(draws), axis=0) if len(draws) else np.full(1, np.nan)
-        value = float(np.nanmean(values)) if len(values) and not np.isnan(values).all() else float("nan")
+    drawn, value = _mean(np.stack(draws)), _mean(np.array(values, dtype=np.float64)[:, None])[0]
     kept = drawn[~np.isnan(drawn)]
     low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if len(kept) else (np.nan, np.nan)
-    return Figure(value, float(low), float(high))
+    return Figure(float(value), float(low), float(high))
+
+
+def _mean(table: Floats) -> Floats:
+    """(r, b) -> (b,) the mean over the r requests that have a value; NaN if none has."""
+    there = ~np.isnan(table)
+    count = there.sum(axis=0)
+    return np.where(count > 0, np.where(there, table, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
 
 
 def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,15 +1,13 @@
 """Whole tunes for the judges: their measures with upbeats, the ends of their phrases, and who may see which of them.
 
-A judge must not be trained on what it judges, nor on what a model under judgement was trained on. So the tunes that the
-models' training never sees, the validation and test parts of the split (vae/examples.py), are divided again, by a hash
-of the cluster, so that nearly equal tunes stay together:
+A judge of likelihood must not be trained on what it judges, nor on what a model under judgement was trained on. So the
+tunes that the models' training never sees, the validation and test parts of the split (vae/examples.py), are divided
+into two halves, by a hash of the cluster, so that nearly equal tunes stay together. Each half is judged by judges that
+were trained on the other one. They are joined by at most MOST_OTHERS tunes of the same half of each other built corpus,
+without tunes that have a twin among the judged ones, because a tenth of a small corpus teaches a judge little.
 
-    jury        half of the validation tunes and half of the test tunes: they train the judges of likelihood
-    valid       the rest of the validation tunes: for choosing between engines
-    test        the rest of the test tunes: for judging what was chosen
-
-The jury of a corpus is joined with those of the other built corpora, because half a fifth of a small corpus teaches a
-judge little. Real measures to compare with come from all tunes of the corpus but the judged ones.
+An engine is chosen on validation tunes and judged on test tunes. Real measures to compare with come from all other
+parts of the corpus.
 """
 
 from __future__ import annotations
@@ -22,22 +20,25 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from arvae_music.corpora import bach, registry, store
+from arvae_music.corpora import bach, corpus, registry, store
+from arvae_music.corpora.clusters import clusters_of, sketch_of
+from arvae_music.corpora.shelves import WholeTune
 from arvae_music.errors import ArvaeError
 from arvae_music.io.midi import Song
-from arvae_music.io.notation import to_midi
-from arvae_music.io.scores import read_any, read_parts
+from arvae_music.io.scores import read_any
 from arvae_music.music.melody import Bar, Melody
 from arvae_music.music.meter import Meter
+from arvae_music.music.reasons import Reason
 from arvae_music.music.tokens import onsets
 from arvae_music.system.files import write_whole
-from arvae_music.vae.examples import Examples, split, spread
+from arvae_music.vae.examples import spread
 
 from .chords import Bits, harmony_of
-from .phrases import Place, usual_ends
+from .matching import Triple, is_inner, triple
+from .phrases import Place, last_note, usual_ends
 
-JURY = "jury"
 FEWEST_MEASURES = 6
+MOST_OTHERS = 200  # tunes of another corpus that train a judge
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +49,9 @@ class Tune:
     name: str
     melody: Melody
     cluster: int
-    part: str  # train, jury, valid or test
+    part: str  # train, valid or test
     ends: tuple[Place, ...]  # the last notes of phrases, without the last of the tune
+    partial: frozenset[int] = frozenset()  # measures that silence fills up: an upbeat, a short last measure
     song: Song | None = None
     harmony: Sequence[Bits | None] | None = None
 
@@ -59,30 +61,40 @@ class Tune:
         bars = self.melody.bars
         return [i for i, bar in enumerate(bars) if bar.tokens is not None and onsets(bar.tokens).any()]
 
+    @property
+    def half(self) -> int:
+        """0 or 1: in which half of the held-out tunes it is."""
+        return blake2b(f"half:{self.cluster}".encode(), digest_size=1).digest()[0] % 2
 
-def load(corpus: str, part: str | None = None) -> list[Tune]:
-    """The tunes of a built corpus, or of one part of it. Raises CorpusError."""
-    table = store.read_table(store.path_of(corpus))
-    names, numbers = table["piece"].to_pylist(), table["measure"].to_pylist()
-    meters, tokens = table["meter"].to_pylist(), table["tokens"].to_pylist()
-    shifts, fifths = table["shift"].to_pylist(), table["fifths"].to_pylist()
-    rows: dict[str, list[int]] = {}
-    for i, name in enumerate(names):
-        rows.setdefault(name, []).append(i)
-    clusters = {name: registry.piece_number(name) for name in rows}
-    parts = _parts(list(clusters.values()))
-    found = []
-    for number, (name, at) in enumerate(rows.items()):
-        if part not in (None, parts[clusters[name]]):
-            continue
-        bars = []
-        for i in at:
-            meter = Meter.from_code(meters[i])
-            bars.append(Bar(numbers[i], meter.name, 0, 0, meter, np.array(tokens[i], dtype=np.int16)))
-        melody = renumbered(Melody(name, tuple(bars), shifts[at[0]], fifths[at[0]]))
-        ends = tuple(usual_ends(melody))
-        found.append(Tune(number, name, melody, clusters[name], parts[clusters[name]], ends))
-    return found
+    @property
+    def inner(self) -> list[int]:
+        """The measures with notes that stand between two whole measures of their own meter."""
+        near = {i + step for i in self.partial for step in (-1, 0, 1)}
+        return [i for i in self.editable if i not in near and is_inner(self.melody, i)]
+
+    def triples(self) -> list[Triple]:
+        return [triple(self.melody, i, self.number, self.cluster) for i in self.inner]
+
+
+def load(corpus: str) -> list[Tune]:
+    """The tunes of a built corpus. Raises CorpusError."""
+    return [_tune(number, whole) for number, whole in enumerate(registry.tunes(corpus))]
+
+
+def _tune(number: int, whole: WholeTune) -> Tune:
+    tune = whole.tune
+    melody = renumbered(Melody(tune.id, tuple(map(_bar, tune.bars)), tune.shift, tune.fifths))
+    final = last_note(melody)
+    marked = [(i, tick) for i, bar in enumerate(tune.bars) for tick in bar.phrase_ends if bar.tokens is not None]
+    ends = [place for place in marked if place != final] if tune.phrased else usual_ends(melody)
+    partial = frozenset(i for i, bar in enumerate(tune.bars) if bar.tokens is not None and bar.left_out)
+    return Tune(number, tune.id, melody, whole.cluster, whole.part, tuple(ends), partial)
+
+
+def _bar(bar: corpus.Bar) -> Bar:
+    signature = "4/4" if bar.meter is None else bar.meter.name
+    reason = None if bar.tokens is not None else Reason.UNSUPPORTED if bar.meter is None else Reason.OFF_GRID
+    return Bar(bar.number, signature, 0, 0, bar.meter, bar.tokens, reason)
 
 
 def renumbered(melody: Melody) -> Melody:
@@ -91,36 +103,34 @@ def renumbered(melody: Melody) -> Melody:
     return replace(melody, bars=tuple(replace(bar, number=first + i) for i, bar in enumerate(melody.bars)))
 
 
-def _parts(clusters: Sequence[int]) -> dict[int, str]:
-    """The part of each cluster."""
-    numbers = np.unique(np.array(clusters, dtype=np.int64))
-    empty = np.zeros((len(numbers), 0), dtype=np.float32)
-    halves = split(Examples(empty, empty, (), numbers))
-    found = dict.fromkeys(numbers.tolist(), "train")
-    for part in ("valid", "test"):
-        for cluster in getattr(halves, part).pieces.tolist():
-            found[cluster] = JURY if _is_juror(cluster) else part
-    return found
+def without_twins(some: Sequence[Tune], judged: Sequence[Tune]) -> list[Tune]:
+    """The tunes that are no near equals of a judged one. Clusters are those of one corpus each; this compares tunes of
+    different corpora."""
+    sketches = [
+        sketch_of([bar.tokens for bar in tune.melody.bars if bar.tokens is not None]) for tune in (*judged, *some)
+    ]
+    joint = clusters_of(sketches).tolist()
+    taken = set(joint[: len(judged)])
+    return [tune for tune, cluster in zip(some, joint[len(judged) :], strict=True) if cluster not in taken]
 
 
-def _is_juror(cluster: int) -> bool:
-    return bool(blake2b(f"jury:{cluster}".encode(), digest_size=1).digest()[0] % 2)
-
-
-def training_rows(tunes: Sequence[Tune]) -> dict[Meter, npt.NDArray[np.int16]]:
+def training_rows(some: Sequence[Tune]) -> dict[Meter, npt.NDArray[np.int16]]:
     """The measures (m, t) of the training tunes, by meter."""
     rows: dict[Meter, list[npt.NDArray[np.int16]]] = {}
-    for tune in tunes:
+    for tune in some:
         for bar in tune.melody.bars if tune.part == "train" else ():
             if bar.meter is not None and bar.tokens is not None:
                 rows.setdefault(bar.meter, []).append(bar.tokens)
-    return {meter: np.stack(some) for meter, some in rows.items()}
+    return {meter: np.stack(of_meter) for meter, of_meter in rows.items()}
 
 
 def chosen(tunes: Sequence[Tune], part: str, most: int | None = None) -> list[Tune]:
     """The tunes of a part that are long enough to be judged, one of each cluster; at most `most`, evenly spread."""
-    one_each = {tune.cluster: tune for tune in reversed(tunes) if tune.part == part}
-    found = [tune for tune in one_each.values() if len(tune.editable) >= FEWEST_MEASURES][::-1]
+    one_each: dict[int, Tune] = {}
+    for tune in tunes:
+        if tune.part == part:
+            one_each.setdefault(tune.cluster, tune)
+    found = [tune for tune in one_each.values() if len(tune.editable) >= FEWEST_MEASURES]
     return [found[i] for i in spread(len(found), most).tolist()] if most else found
 
 
@@ -154,14 +164,15 @@ def _song(path: Path) -> Song | None:
 def _chorale(path: Path, piece: str) -> Song | None:
     """A chorale with all voices. It is converted once, and then read from the cache."""
     kept = store.cache_folder().parent / "judges" / f"{piece.replace('/', '-')}.mid"
-    if not kept.is_file():
-        data, _ = to_midi(read_parts(path, str(path))[1])
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, data, overwrite=True)
     try:
-        return Song.read(kept.read_bytes(), name=piece, track="Soprano")
+        if kept.is_file():
+            return Song.read(kept.read_bytes(), name=piece, track="Soprano")
+        song = read_any(path, name=piece, track="Soprano")
     except ArvaeError:
         return None
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(kept, song.write(song.melody.rows), overwrite=True)
+    return song
 
 
 def of_song(song: Song, number: int) -> Tune | None:

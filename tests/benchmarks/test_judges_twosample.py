@@ -12,7 +12,12 @@ matching, features, twosample = judges("matching"), judges("features"), judges("
 
 
 def _triples(tunes: list, first: int = 0) -> list:
-    return [one for i, tune in enumerate(tunes) for one in matching.triples(tune, first + i, first + i)]
+    return [
+        matching.triple(tune, at, first + i, first + i)
+        for i, tune in enumerate(tunes)
+        for at in range(len(tune.bars))
+        if matching.is_inner(tune, at)
+    ]
 
 
 def test_inner_measures_have_two_readable_neighbours_of_their_meter():
@@ -24,8 +29,7 @@ def test_inner_measures_have_two_readable_neighbours_of_their_meter():
 
 def test_the_key_has_the_attribute_values():
     tune = melody(quarters(60), row("60 - - 67 - - 64 - - - - - 62"), quarters(64))
-    (only,) = matching.triples(tune, 0, 0)
-    assert matching.keys_of([only]) == [(Meter(4).code, 4, 7, 2, 3)]
+    assert matching.keys_of([matching.triple(tune, 1, 0, 0)]) == [(Meter(4).code, 4, 7, 2, 3)]
 
 
 def test_matches_are_equal_in_their_values_and_never_used_twice():
