@@ -82,6 +82,8 @@ class Model(EngineModel):
         lock: str | Iterable[str] = (),
         bars: str | None = None,
         mode: Mode = "guided",
+        each: bool = False,
+        free_ends: bool = False,
         form: bool = True,
         chords: str | None = None,
         harmony: bool = True,
@@ -110,6 +112,8 @@ class Model(EngineModel):
             locks=parse_locks(_words(lock)),
             bars=None if bars is None else numbers_in(bars),
             mode=mode,
+            each=each,
+            free_ends=free_ends,
             form=form,
             chords=None if chords is None else parse_chart(chords),
             harmony=harmony,
@@ -135,6 +139,8 @@ class Model(EngineModel):
         lock: str | Iterable[str] = (),
         bars: str | None = None,
         mode: Mode = "guided",
+        each: bool = False,
+        free_ends: bool = False,
         form: bool = True,
         chords: str | None = None,
         harmony: bool = True,
@@ -147,7 +153,8 @@ class Model(EngineModel):
             targets,
             density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
             pitch=pitch, repetition=repetition, steps=steps, keep=keep, lock=lock, bars=bars,
-            mode=mode, form=form, chords=chords, harmony=harmony, strength=strength, proposals=proposals, seed=seed,
+            mode=mode, each=each, free_ends=free_ends, form=form, chords=chords, harmony=harmony,
+            strength=strength, proposals=proposals, seed=seed,
         )  # fmt: skip
         melody, song = parts_of(melody)
         from . import results  # the command line has reports of its own
@@ -174,6 +181,8 @@ class Model(EngineModel):
         lock: str | Iterable[str] = (),
         bars: str | None = None,
         mode: Mode = "guided",
+        each: bool = False,
+        free_ends: bool = False,
         form: bool = True,
         chords: str | None = None,
         harmony: bool = True,
@@ -186,7 +195,8 @@ class Model(EngineModel):
             targets,
             density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
             pitch=pitch, repetition=repetition, steps=steps, keep=keep, lock=lock, bars=bars,
-            mode=mode, form=form, chords=chords, harmony=harmony, strength=strength, proposals=proposals, seed=seed,
+            mode=mode, each=each, free_ends=free_ends, form=form, chords=chords, harmony=harmony,
+            strength=strength, proposals=proposals, seed=seed,
         )  # fmt: skip
         melody, song = parts_of(melody)
         from . import results

@@ -92,6 +92,8 @@ def edit(
     lock: str | Iterable[str] = (),
     bars: str | None = None,
     mode: Mode = "guided",
+    each: bool = False,
+    free_ends: bool = False,
     form: bool = True,
     chords: str | None = None,
     harmony: bool = True,
@@ -104,7 +106,7 @@ def edit(
     channel: int | None = None,
     voice: LineName | str = TOP,
 ) -> EditResult:
-    """Change attributes of a melody, in every measure or in the measures of `bars` ("1-4,7,12-").
+    """Change attributes of a melody, or of its measures `bars` ("1-4,7,12-").
 
     melody          a file, a Song or a Melody
     density, ...    a request for that attribute: a number, which counts standard deviations of the model's corpus, or a
@@ -113,6 +115,9 @@ def edit(
     keep            attributes that must keep their values
     lock            parts of the melody that must stay: "key", "onsets", "pitches", "range", "first", "last"
     strength        the largest share of a measure that may change, from 0 to 1
+    each            whether every measure must meet the request. By default the mean of the selected measures moves by
+                    what is requested, and each measure takes the share that suits it
+    free_ends       whether the last notes of phrases, and the silence before an upbeat, may change like other notes
     form            whether repeated measures get the same edit
     chords          the chords of the melody, as in "C F G7 C" (a chord for each measure) or "C | F G7 | C . Am . | %";
                     without it, the song's own chord symbols hold, or else the chords that its other tracks play
@@ -134,7 +139,8 @@ def edit(
         targets,
         density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
         pitch=pitch, repetition=repetition, steps=steps, keep=keep, lock=lock, bars=bars,
-        mode=mode, form=form, chords=chords, harmony=harmony, strength=strength, proposals=proposals, seed=seed,
+        mode=mode, each=each, free_ends=free_ends, form=form, chords=chords, harmony=harmony,
+        strength=strength, proposals=proposals, seed=seed,
     )  # fmt: skip
 
 
@@ -156,6 +162,8 @@ def vary(
     lock: str | Iterable[str] = (),
     bars: str | None = None,
     mode: Mode = "guided",
+    each: bool = False,
+    free_ends: bool = False,
     form: bool = True,
     chords: str | None = None,
     harmony: bool = True,
@@ -179,7 +187,8 @@ def vary(
         targets,
         density=density, rhythm=rhythm, range=range, contour=contour, syncopation=syncopation,
         pitch=pitch, repetition=repetition, steps=steps, keep=keep, lock=lock, bars=bars,
-        mode=mode, form=form, chords=chords, harmony=harmony, strength=strength, proposals=proposals, seed=seed,
+        mode=mode, each=each, free_ends=free_ends, form=form, chords=chords, harmony=harmony,
+        strength=strength, proposals=proposals, seed=seed,
         amount=amount,
     )  # fmt: skip
 

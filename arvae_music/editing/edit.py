@@ -135,6 +135,8 @@ def _whole(
     melody: Melody, request: EditRequest, model: Model, tasks: Sequence[_Task], skipped: dict[str, int]
 ) -> EditResult:
     """The edit that moves the mean over the measures of `tasks`."""
+    if not tasks:
+        return EditResult(melody, model.metadata.names, (), skipped)
     before = np.array([task.before for task in tasks])
     goals = np.array([task.asked for task in tasks])
     requested = ~np.isnan(goals).all(axis=0)

@@ -27,7 +27,7 @@ class EditRequest:
     strength: float = 1.0  # largest share of a measure that may change
     proposals: int = PROPOSALS
     seed: int = 0
-    each: bool = True  # whether every measure must meet the request, or the mean of the selected measures
+    each: bool = False  # whether every measure must meet the request, rather than the mean of the selected measures
     chords: Chart | None = None  # for the whole melody, instead of the chords that its song has
     harmony: bool = True  # whether new notes fit the chords
     free_ends: bool = False  # whether the ends of phrases may change like other notes, see phrases.py

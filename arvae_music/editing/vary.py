@@ -382,7 +382,7 @@ def _variation(
     bars = []
     for bar in base.bars:
         achieved = values[bar.index]
-        wanted = np.where(np.isnan(bar.asked), bar.achieved, bar.wanted)
+        wanted = np.where(np.isnan(bar.asked) | (not bar.each), bar.achieved, bar.wanted)
         hits = model.hits(bar.meter, achieved, wanted)
         new = bar.changed or bar.index in changed
         bars.append(replace(bar, wanted=wanted, achieved=achieved, hits=hits, changed=new))

@@ -59,8 +59,10 @@ def found(setting: Setting, measures: Sequence[EditableMeasure], before: Floats,
     tolerance = tolerance[requested]
     search = _Choice(setting, forms, goal, requested, tolerance)
     chosen = search.run()
-    if not search.met(chosen):
-        forms = _with_rest(setting, bound, forms, search, chosen, requested)
+    for more in (_with_even_shares, _with_rest):
+        if search.met(chosen):
+            break
+        forms = more(setting, bound, forms, search, chosen, requested)
         search = _Choice(setting, forms, goal, requested, tolerance)
         chosen = search.run()
     return {i: form.rows[c] for form, c in zip(forms, chosen.tolist(), strict=True) for i in form.at}
@@ -248,6 +250,29 @@ class _Choice:
         return cost
 
 
+def _with_even_shares(
+    setting: Setting,
+    measures: Sequence[EditableMeasure],
+    forms: Sequence[Form],
+    choice: _Choice,
+    chosen: Ints,
+    requested: Mask,
+) -> list[Form]:
+    """The forms with further candidates: those that a search finds for each measure's even share of the request."""
+    first = {measure.index: measure for measure in measures}
+    return [_with_search(setting, form, first[form.at[0]], first[form.at[0]].goal) for form in forms]
+
+
+def _with_search(setting: Setting, form: Form, measure: EditableMeasure, goal: Floats) -> Form:
+    """The form with further candidates that a search finds for a goal (k,)."""
+    (pool,) = searched([replace(measure, goal=goal)], setting.judge(measure.meter), setting)
+    new = pool.take(pool.hit & ~(pool.rows[:, None] == form.rows[None]).all(axis=2).any(axis=1))
+    if not len(new.cost):
+        return form
+    rows, values = np.concatenate([form.rows, new.rows]), np.concatenate([form.values, new.values])
+    return Form(form.at, rows, np.concatenate([form.cost, new.cost]), values)
+
+
 def _with_rest(
     setting: Setting,
     measures: Sequence[EditableMeasure],
@@ -264,9 +289,5 @@ def _with_rest(
         form, measure = forms[f], first[forms[f].at[0]]
         goal = np.where(setting.kept, measure.goal, np.nan)
         goal[requested] = form.values[chosen[f]][requested] + rest / choice.times[f]
-        (pool,) = searched([replace(measure, goal=goal)], setting.judge(measure.meter), setting)
-        hits = pool.take(pool.hit)
-        rows = np.concatenate([form.rows, hits.rows])
-        cost, values = np.concatenate([form.cost, hits.cost]), np.concatenate([form.values, hits.values])
-        more[f] = Form(form.at, rows, cost, values)
+        more[f] = _with_search(setting, form, measure, goal)
     return more

@@ -120,9 +120,10 @@ class Guided:
 
     def __call__(self, model: Model, inputs: Rows, before: Floats, attribute: int, requested: Floats) -> Rows:
         scale = model.metadata.scales[attribute]
-        amounts = ((requested - scale.mean) / scale.sd).tolist()
+        meters = [scale.in_meter(Meter.from_code(code).name) for code in inputs[:, 0].tolist()]
+        amounts = [(float(value) - mean) / sd for value, (mean, sd) in zip(requested, meters, strict=True)]
         target = Target(tuple((float(i), Change("set", amount)) for i, amount in enumerate(amounts)), curve=True)
-        request = EditRequest({scale.name: target}, proposals=self.proposals, seed=self.seed)
+        request = EditRequest({scale.name: target}, each=True, proposals=self.proposals, seed=self.seed)
         edited = edit(_separated(inputs), request, model).melody
         outputs = inputs.copy()
         for row, bar in zip(outputs, edited.bars[::2], strict=True):

@@ -82,7 +82,10 @@ def edit_lines(result: EditResult, request: EditRequest, model: Model, title: st
             _bars_where(result, lambda b: b.clamped),
         ),
         ("the request is less than half a step, so nothing changed", _bars_where(result, lambda b: b.short)),
-        ("the goal was not reached; the nearest value found was taken", _bars_where(result, lambda b: ~b.hits)),
+        (
+            "the goal was not reached; the nearest value found was taken",
+            _bars_where(result, lambda b: ~b.hits & b.each),
+        ),
     ):
         lines += [f"{text}: {_numbers(bars)}"] if bars else []
     lines += _idle_locks(result, request)
@@ -97,6 +100,8 @@ def _requested_line(row: dict[str, Any], result: EditResult, request: EditReques
     requested = "keep" if kept else f"{row['asked']:.3g}"
     hits = row["measures"] - len(_measures_with_change(result, k)) if kept else row["hits"]
     verdict = f"{'unchanged' if kept else 'exact'} in {hits} of {row['measures']} measures"
+    if not kept and not request.each and request.mode == "guided":
+        verdict = f"{'exact' if hits else 'not exact'}, the mean of {row['measures']} measures"
     numbers = f"{row['before']:9.3g} {requested:>9} {goal:9.3g} {row['achieved']:9.3g}"
     return f"{row['name']:11} {numbers}  {row['unit']:6} {verdict}"
 
@@ -111,6 +116,8 @@ def goal_of(bar: BarResult, k: int, spec: AttributeSpec) -> float:
     If the request lies halfway between two whole numbers, both are equally near, and the achieved one is the goal.
     """
     wanted, achieved = float(bar.wanted[k]), float(bar.achieved[k])
+    if not bar.each:  # the goal is the mean's
+        return achieved if bar.hits[k] and not math.isnan(wanted) else wanted
     unit = _whole_unit(spec, bar.meter)
     if unit is None or math.isnan(wanted):
         return wanted
@@ -140,8 +147,9 @@ def _changes(result: EditResult) -> list[str]:
     left = {
         **result.skipped,
         "not selected": total - len(result.bars) - sum(result.skipped.values()),
-        "already as requested": sum(bar.hit for bar in unchanged),
-        "no better measure found": sum(not bar.hit for bar in unchanged),
+        "already as requested": sum(bar.hit and bar.each for bar in unchanged),
+        "no better measure found": sum(not bar.hit and bar.each for bar in unchanged),
+        "better as they are": sum(not bar.each for bar in unchanged),
     }
     reasons = [f"{count} {reason}" if count < total - changed else reason for reason, count in left.items() if count]
     line = f"{changed} of {total} measures changed"
@@ -178,7 +186,8 @@ def flaws(result: EditResult, request: EditRequest) -> list[str]:
         kept = name in request.keep
         bars = _measures_with_change(result, k) if kept else [bar for bar in result.bars if not bar.exact[k]]
         flaw = "changed in spite of --keep" if kept else "is not exact"
-        found += [f"{name} {flaw}: {_numbers(bars)}"] if bars else []
+        where = "the mean of the measures" if bars and not kept and not bars[0].each else _numbers(bars)
+        found += [f"{name} {flaw}: {where}"] if bars else []
     found += [f"{count} measures cannot be edited: {why}" for why, count in result.skipped.items() if why != SILENT]
     return [*found, *_idle_locks(result, request)]
 
@@ -342,9 +351,7 @@ def _change_points(values: Iterable[tuple[int, str | float]]) -> list[Change]:
 
 def tempi(song: Song) -> list[Change]:
     """The tempo changes, at most one for each measure, because a ritardando may have hundreds."""
-    events = sorted(
-        (event.tick, event.meta(TEMPO)) for events in song.tracks for event in events if event.meta(TEMPO)
-    )
+    events = sorted((event.tick, event.meta(TEMPO)) for events in song.tracks for event in events if event.meta(TEMPO))
     by_bar: dict[int, float] = {}
     for tick, payload in events:
         bar = next((bar.number for bar in reversed(song.melody.bars) if bar.start <= tick), 0)

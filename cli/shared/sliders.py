@@ -14,7 +14,7 @@ from . import common, completion
 
 PANEL = "Sliders"
 LOCKS = "Never change these: onsets, pitches, key, range, first or last note (repeatable, or a,b)."
-CHORDS = "The chords: \"C F G7 C\", or \"C | F G7 | %\".  [default: the file's symbols, or what other tracks play]"
+CHORDS = 'The chords: "C F G7 C", or "C | F G7 | %".  [default: the file\'s symbols, or what other tracks play]'
 
 Set = Annotated[
     list[str] | None,
@@ -32,6 +32,8 @@ Form = Annotated[bool, common.in_stays("--form/--no-form", help="Edit repeated m
 
 Chords = Annotated[str | None, common.in_how(metavar="CHORDS", help=CHORDS)]
 IgnoreHarmony = Annotated[bool, common.in_how("--ignore-harmony", help="Allow new notes that do not fit the chords.")]
+Each = Annotated[bool, common.in_how("--each", help="Hold every measure to the request, not only the tune's mean.")]
+FreeEnds = Annotated[bool, common.in_stays("--free-ends", help="Let the last notes of phrases change like others.")]
 
 # The option of an attribute is `--name TARGET`, where its field has the attribute's name.
 _of_measures = partial(typer.Option, metavar="TARGET", rich_help_panel=PANEL)
@@ -91,12 +93,21 @@ class Kept:
     keep: common.Keep = None
     lock: Lock = None
     form: Form = True
+    each: Each = False
+    free_ends: FreeEnds = False
 
     @property
     def arguments(self) -> dict[str, Any]:
         """The same as arguments of `Model.request`."""
         names = common.split_names(self.keep)
-        return {"bars": joined(self.bars), "keep": names, "lock": self.lock or [], "form": self.form}
+        return {
+            "bars": joined(self.bars),
+            "keep": names,
+            "lock": self.lock or [],
+            "form": self.form,
+            "each": self.each,
+            "free_ends": self.free_ends,
+        }
 
 
 def targets_from(sliders: object, pairs: Sequence[str] | None) -> dict[str, str]:

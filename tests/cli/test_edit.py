@@ -233,7 +233,7 @@ def test_the_report_counts_every_measure_and_says_why_some_are_left_alone(arvae:
 
 
 def test_the_goal_is_the_nearest_value_that_a_measure_can_have(arvae: Run, melody: Path) -> None:
-    words = ("edit", melody, "--density", "=5.7notes", "--dry-run")
+    words = ("edit", melody, "--density", "=5.7notes", "--each", "--dry-run")
     told = arvae(*words).stdout
     assert re.search(r"density +4 +5\.7 +6 +6 +notes +exact in 2 of 2 measures\n", told)
     assert "the goal is the nearest value that each measure can have" in told
@@ -260,7 +260,8 @@ def test_a_second_bars_adds_measures(arvae: Run, work: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--density", "=100notes"), "density is not exact: measures 1, 2"),
+        (("--density", "=100notes", "--each"), "density is not exact: measures 1, 2"),
+        (("--density", "=100notes"), "density is not exact: the mean of the measures"),
         (("--contour", "=12st", "--lock", "range,first", "--bars", "2"), "no measure meets the request within"),
         (("--density", "+2notes", "--keep", "rhythm", "--mode", "latent"), "rhythm changed in spite of --keep"),
     ],
@@ -585,10 +586,10 @@ def test_what_no_model_has_the_meter_of_is_exit_1_with_nothing_written(arvae: Ru
 
 
 def test_exact_is_what_was_asked_and_not_the_nearest_there_is(arvae: Run, melody: Path) -> None:
-    (found,) = json.loads(arvae("edit", melody, "--density", "=100notes", "--json").stdout)
+    (found,) = json.loads(arvae("edit", melody, "--density", "=100notes", "--each", "--json").stdout)
     density = next(one for one in found["attributes"] if one["name"] == "density")
     assert (density["asked"], density["hits"]) == (100, 0)
     assert all(bar["clamped"] and not bar["hit"] for bar in found["measures"])
-    done = arvae("edit", melody, "--density", "+0.4notes", "-o", "little.mid")
+    done = arvae("edit", melody, "--density", "+0.4notes", "--each", "-o", "little.mid")
     assert "the request is less than half a step, so nothing changed: measures 1, 2" in done.stdout
     assert "nearest" not in done.stdout

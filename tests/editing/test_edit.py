@@ -112,7 +112,7 @@ def test_a_request_for_no_change_returns_the_same_melody(tune: Tune):
     melody = of_tune(tune)
     nothing = {"density": 0, "contour": "+0st", "range": "x1", "rhythm": "+0%"}
     for mode in ("guided", "latent"):
-        result = bach().edit(melody, mode=mode, **nothing)
+        result = bach().edit(melody, mode=mode, each=True, **nothing)
         assert same(result.melody, melody)
         assert not any(bar.changed for bar in result.bars)
         assert all(bar.hit for bar in result.bars)
@@ -120,15 +120,15 @@ def test_a_request_for_no_change_returns_the_same_melody(tune: Tune):
 
 def test_a_measure_that_already_meets_the_request_is_unchanged():
     melody = melody_of(*PHRASE)
-    result = bach().edit(melody, density="=4notes", proposals=FAST)
+    result = bach().edit(melody, density="=4notes", proposals=FAST, each=True)
     assert same(result.melody, melody, but=(2, 4))
     assert [bar.changed for bar in result.bars] == [False, True, False, True]
 
 
 def test_no_targets_and_no_measures():
     assert same(bach().edit(ode()).melody, ode())
-    assert bach().edit(melody_of(), density=1).bars == ()
-    assert bach().edit(melody_of(), density=1, bars="2-").bars == ()
+    assert bach().edit(melody_of(), density=1, each=True).bars == ()
+    assert bach().edit(melody_of(), density=1, bars="2-", each=True).bars == ()
 
 
 # ------------------------------------------------------------------------------------ hits
@@ -148,7 +148,7 @@ def test_no_targets_and_no_measures():
 )
 def test_a_hit_is_within_half_a_grain_as_measured_from_the_notes(name: str, text: str, by_hand):
     melody = melody_of(*PHRASE)
-    result = bach().edit(melody, proposals=FAST, **{name: text})
+    result = bach().edit(melody, proposals=FAST, each=True, **{name: text})
     k = result.names.index(name)
     for before, bar in zip(melody.rows, result.bars, strict=True):
         after, measure = result.melody.bars[bar.index].tokens, MEASURED[name]
@@ -164,7 +164,7 @@ def test_a_hit_is_within_half_a_grain_as_measured_from_the_notes(name: str, text
 
 def test_standard_deviations_are_the_corpus():
     scale = bach().metadata.scale("density")
-    result = bach().edit(melody_of(*PHRASE), density=+1.5, proposals=FAST)
+    result = bach().edit(melody_of(*PHRASE), density=+1.5, proposals=FAST, each=True)
     for before, after in zip(PHRASE, result.melody.rows, strict=True):
         asked = len(pitches(before)) + 1.5 * scale.sd * 24
         assert abs(len(pitches(after)) - asked) <= 0.5 + 1e-6
@@ -173,20 +173,20 @@ def test_standard_deviations_are_the_corpus():
 def test_one_added_note_changes_nothing_else():
     """C C D E to a contour of nine semitones: proposals that get there by two notes must not hide the one."""
     melody = melody_of(row({0: 72, 6: 72, 12: 74, 18: 76}))
-    result = bach().edit(melody, contour="=9st")
+    result = bach().edit(melody, contour="=9st", each=True)
     assert (result.melody.rows[0] != melody.rows[0]).sum() == 1
     assert MEASURED["contour"](result.melody.rows[0]) == 9
 
 
 def test_two_sliders_at_once():
-    result = bach().edit(melody_of(*PHRASE), density="=5notes", contour="=-2st", proposals=FAST)
+    result = bach().edit(melody_of(*PHRASE), density="=5notes", contour="=-2st", proposals=FAST, each=True)
     for after in result.melody.rows:
         assert len(pitches(after)) == 5
         assert MEASURED["contour"](after) == -2
 
 
 def test_a_request_beyond_the_corpus_is_clamped_and_says_so():
-    result = bach().edit(melody_of(*PHRASE), density="=100notes", contour="+1st", proposals=FAST)
+    result = bach().edit(melody_of(*PHRASE), density="=100notes", contour="+1st", proposals=FAST, each=True)
     density, contour = result.names.index("density"), result.names.index("contour")
     most = bach().metadata.scale("density").quantiles[-1]
     for bar in result.bars:
@@ -202,7 +202,7 @@ def test_a_request_beyond_the_corpus_is_clamped_and_says_so():
 
 @pytest.mark.parametrize("mode", ["guided", "latent"])
 def test_other_measures_stay(mode: str):
-    result = bach().edit(ode(), bars="3,5-6", density="=7notes", mode=mode, proposals=FAST)
+    result = bach().edit(ode(), bars="3,5-6", density="=7notes", mode=mode, proposals=FAST, each=True)
     assert same(result.melody, ode(), but=(3, 5, 6))
     assert [bar.number for bar in result.bars] == [3, 5, 6]
     assert any(bar.changed for bar in result.bars)
@@ -210,24 +210,24 @@ def test_other_measures_stay(mode: str):
 
 def test_measures_that_do_not_exist_are_refused():
     with pytest.raises(UsageError, match="no measure of the melody is selected; its measures are 1 to 16"):
-        bach().edit(ode(), bars="40-", density=1)
+        bach().edit(ode(), bars="40-", density=1, each=True)
 
 
 def test_a_kept_attribute_stays_while_another_moves():
     melody = melody_of(*PHRASE)
-    result = bach().edit(melody, density="+2notes", keep=["contour", "range"], proposals=FAST)
+    result = bach().edit(melody, density="+2notes", keep=["contour", "range"], proposals=FAST, each=True)
     for before, after in zip(melody.rows, result.melody.rows, strict=True):
         assert len(pitches(after)) == len(pitches(before)) + 2
         assert MEASURED["contour"](after) == MEASURED["contour"](before)
         assert MEASURED["range"](after) == MEASURED["range"](before)
     with pytest.raises(UsageError, match="density cannot be both changed and kept"):
-        bach().edit(melody, density=1, keep=["density"])
+        bach().edit(melody, density=1, keep=["density"], each=True)
 
 
 @pytest.mark.parametrize("model", [bach, folk])
 def test_kept_attributes_have_priority_over_requests(model):
     """More notes make the rhythm more complex: where both cannot be, the rhythm stays."""
-    result = model().edit(ode(), density="+2notes", keep=["rhythm"], proposals=FAST)
+    result = model().edit(ode(), density="+2notes", keep=["rhythm"], proposals=FAST, each=True)
     for before, after in zip(ode().rows, result.melody.rows, strict=True):
         assert MEASURED["rhythm"](after) == pytest.approx(MEASURED["rhythm"](before), abs=1e-9)
     density, rhythm = result.names.index("density"), result.names.index("rhythm")
@@ -237,9 +237,9 @@ def test_kept_attributes_have_priority_over_requests(model):
 
 def test_a_ramp_from_measure_0_needs_a_pickup():
     with pytest.raises(UsageError, match=r"the melody has no pickup: its first measure is 1; write 1:\+0notes,8:"):
-        bach().edit(ode(), density="0:+0notes,8:+2notes")
+        bach().edit(ode(), density="0:+0notes,8:+2notes", each=True)
     pickup = replace(ode(), bars=tuple(replace(bar, number=bar.number - 1) for bar in ode().bars))
-    result = bach().edit(pickup, density="0:+0notes,8:+2notes", proposals=FAST)
+    result = bach().edit(pickup, density="0:+0notes,8:+2notes", proposals=FAST, each=True)
     k = result.names.index("density")
     assert result.bars[0].asked[k] == result.bars[0].before[k]
     assert (result.bars[8].asked[k] - result.bars[8].before[k]) * 24 == pytest.approx(2)
@@ -247,7 +247,7 @@ def test_a_ramp_from_measure_0_needs_a_pickup():
 
 def test_repeated_measures_get_the_same_edit():
     """Ode to Joy, AABA: edited, still."""
-    result = bach().edit(ode(), bars="1-16", density="+2notes", proposals=FAST)
+    result = bach().edit(ode(), bars="1-16", density="+2notes", proposals=FAST, each=True)
     seen: dict[bytes, set[bytes]] = {}
     rows = [tokens.tobytes() for tokens in ode().rows]
     for before, after in zip(rows, result.melody.rows, strict=True):
@@ -258,11 +258,11 @@ def test_repeated_measures_get_the_same_edit():
 
 def test_strength_is_the_largest_share_of_ticks_that_changes():
     for strength in (0.05, 0.1):
-        result = bach().edit(melody_of(*PHRASE), density="+5notes", strength=strength, proposals=FAST)
+        result = bach().edit(melody_of(*PHRASE), density="+5notes", strength=strength, proposals=FAST, each=True)
         shares = [np.mean(a != b) for a, b in zip(PHRASE, result.melody.rows, strict=True)]
         assert 0 < max(shares) <= strength
         assert not any(bar.hit for bar in result.bars)
-    same_row = bach().edit(melody_of(*PHRASE), density="+5notes", strength=0.01, proposals=FAST)
+    same_row = bach().edit(melody_of(*PHRASE), density="+5notes", strength=0.01, proposals=FAST, each=True)
     assert same(same_row.melody, melody_of(*PHRASE))
 
 
@@ -278,7 +278,9 @@ def test_requests_with_invalid_numbers_are_refused(option: dict[str, float], wha
 
 
 def test_one_seed_one_result():
-    one, again = (bach().edit(ode(), bars="1-4", density=1, contour=1, seed=7, proposals=FAST) for _ in range(2))
+    one, again = (
+        bach().edit(ode(), bars="1-4", density=1, contour=1, seed=7, proposals=FAST, each=True) for _ in range(2)
+    )
     assert same(one.melody, again.melody)
     assert [bar.achieved.tolist() for bar in one.bars] == [bar.achieved.tolist() for bar in again.bars]
 
@@ -289,9 +291,9 @@ def test_the_edit_of_a_measure_does_not_depend_on_the_others(form: bool):
     between = [tokens for measure in (*PHRASE, *(r[::1] for r in ode().rows[:6])) for tokens in (measure, None)]
     melody = melody_of(*between)
     options = {"density": "+2notes", "contour": "+3st", "proposals": FAST, "form": form}
-    together = bach().edit(melody, **options).melody
+    together = bach().edit(melody, each=True, **options).melody
     for bar in melody.bars[::2]:
-        alone = bach().edit(melody, bars=str(bar.number), **options).melody
+        alone = bach().edit(melody, bars=str(bar.number), each=True, **options).melody
         index = bar.number - 1
         assert np.array_equal(alone.bars[index].tokens, together.bars[index].tokens)
         assert same(alone, melody, but=(bar.number,))
@@ -306,7 +308,7 @@ TIED = melody_of(row({0: 72, 12: 76}), row({0: 74}), row({6: 77, 12: 79}))  # th
 @pytest.mark.parametrize("mode", ["guided", "latent"])
 @pytest.mark.parametrize("text", ["=0notes", "=5notes", "=8notes"])
 def test_a_tie_from_an_unedited_measure_stays(mode: str, text: str):
-    result = bach().edit(TIED, bars="3", density=text, mode=mode, proposals=FAST)
+    result = bach().edit(TIED, bars="3", density=text, mode=mode, proposals=FAST, each=True)
     assert same(result.melody, TIED, but=(3,))
     assert result.melody.bars[2].tokens[0] == HOLD
 
@@ -314,7 +316,7 @@ def test_a_tie_from_an_unedited_measure_stays(mode: str, text: str):
 @pytest.mark.parametrize("mode", ["guided", "latent"])
 @pytest.mark.parametrize("text", ["=0notes", "=5notes", "=8notes"])
 def test_a_tie_into_an_unedited_measure_keeps_its_pitch(mode: str, text: str):
-    result = bach().edit(TIED, bars="2", density=text, mode=mode, proposals=FAST)
+    result = bach().edit(TIED, bars="2", density=text, mode=mode, proposals=FAST, each=True)
     assert same(result.melody, TIED, but=(2,))
     assert sounding_into(result.melody, 2) == 74
 
@@ -322,7 +324,7 @@ def test_a_tie_into_an_unedited_measure_keeps_its_pitch(mode: str, text: str):
 @pytest.mark.parametrize("mode", ["guided", "latent"])
 def test_a_measure_that_only_holds_a_note_between_unedited_measures_stays(mode: str):
     melody = melody_of(row({0: 74}), row({}), row({12: 79}))
-    result = bach().edit(melody, bars="2", density="=6notes", mode=mode, proposals=FAST)
+    result = bach().edit(melody, bars="2", density="=6notes", mode=mode, proposals=FAST, each=True)
     assert same(result.melody, melody)
 
 
@@ -330,7 +332,7 @@ def test_a_measure_that_only_holds_a_note_between_unedited_measures_stays(mode: 
 def test_a_note_held_through_an_edited_measure_keeps_its_pitch(mode: str):
     melody = melody_of(row({0: 72, 18: 74}), row({}), row({12: 79}))
     for text in ("=1notes", "=6notes"):
-        result = bach().edit(melody, bars="1-2", contour="=7st", density=text, mode=mode, proposals=FAST)
+        result = bach().edit(melody, bars="1-2", contour="=7st", density=text, mode=mode, proposals=FAST, each=True)
         assert same(result.melody, melody, but=(1,))
         assert sounding_into(result.melody, 2) == 74
 
@@ -347,7 +349,7 @@ def sounding_into(melody: Melody, index: int) -> int | None:
 def test_nothing_is_tied_to_silence(text: str):
     """A HOLD at a barline needs something that sounds: at the start, after a rest, after what passes through."""
     melody = melody_of(row({0: 72, 12: 74}), row({0: 76, 18: REST}), row({0: 74, 6: 76}), None, row({0: 72}))
-    result = bach().edit(melody, density=text, proposals=FAST).melody
+    result = bach().edit(melody, density=text, proposals=FAST, each=True).melody
     silent = True
     for tokens in result.rows:
         if tokens is not None:
@@ -363,11 +365,11 @@ def test_nothing_is_tied_to_silence(text: str):
 
 def test_unreadable_measures_are_skipped_with_their_reasons():
     melody = melody_of(PHRASE[0], None, row({0: 72, 6: 74}, TWO), PHRASE[1], None)
-    result = bach().edit(melody, density="+2notes", proposals=FAST)
+    result = bach().edit(melody, density="+2notes", proposals=FAST, each=True)
     assert same(result.melody, melody, but=(1, 4))
     assert [bar.number for bar in result.bars] == [1, 4]
     assert result.skipped == {"two notes at once": 2, "meter not supported by the model: 2/4": 1}
-    some = bach().edit(melody, bars="1,3", density="+2notes", proposals=FAST)
+    some = bach().edit(melody, bars="1,3", density="+2notes", proposals=FAST, each=True)
     assert some.skipped == {"meter not supported by the model: 2/4": 1}
 
 
@@ -375,7 +377,7 @@ def test_unreadable_measures_are_skipped_with_their_reasons():
 def test_a_measure_of_silence_stays_silent(text: str):
     """A rest is meant: more notes go where there are some, and the report says which measures were left alone."""
     melody = melody_of(PHRASE[0], row({0: REST}), PHRASE[1], row({0: REST}, THREE))
-    result = bach().edit(melody, density=text, proposals=FAST)
+    result = bach().edit(melody, density=text, proposals=FAST, each=True)
     assert same(result.melody, melody, but=(1, 3))
     assert pitches(result.melody.rows[0]) != pitches(PHRASE[0])
     asked = not text.startswith("x") and "%" not in text  # half as many again as none is none
@@ -384,20 +386,20 @@ def test_a_measure_of_silence_stays_silent(text: str):
 
 @pytest.mark.parametrize("meter", [FOUR, THREE])
 def test_a_silent_measure_can_get_an_absolute_number_of_notes(meter: Meter):
-    result = bach().edit(melody_of(row({0: REST}, meter)), density="=2notes", proposals=FAST)
+    result = bach().edit(melody_of(row({0: REST}, meter)), density="=2notes", proposals=FAST, each=True)
     assert len(pitches(result.melody.rows[0])) == 2
     assert result.skipped == {}
 
 
 def test_a_measure_with_a_held_note_is_not_silent():
-    result = bach().edit(melody_of(row({0: 72}), row({})), density="+1notes", proposals=FAST)
+    result = bach().edit(melody_of(row({0: 72}), row({})), density="+1notes", proposals=FAST, each=True)
     assert [len(pitches(tokens)) for tokens in result.melody.rows] == [2, 1]
 
 
 def test_a_tie_into_a_measure_that_already_meets_the_request_keeps_its_pitch():
     melody = melody_of(row({0: 72, 12: 76}), row({6: 77, 12: 79, 15: 77, 18: 76}))  # the second has its four notes
-    result = bach().edit(melody, density="=4notes", contour="=4st", bars="1", proposals=FAST)
-    both = bach().edit(melody, density="=4notes", proposals=FAST)
+    result = bach().edit(melody, density="=4notes", contour="=4st", bars="1", proposals=FAST, each=True)
+    both = bach().edit(melody, density="=4notes", proposals=FAST, each=True)
     for found in (result, both):
         assert same(found.melody, melody, but=(1,))
         assert all(bar.hit for bar in found.bars)
@@ -407,16 +409,16 @@ def test_a_tie_into_a_measure_that_already_meets_the_request_keeps_its_pitch():
 @pytest.mark.parametrize("tokens", [row({0: 72}), row({0: REST, 18: 72}), row({0: 60}, THREE)])
 def test_a_melody_of_one_measure_with_one_note(tokens: Row):
     melody, now = melody_of(tokens), len(pitches(tokens))
-    result = bach().edit(melody, density="+2notes", proposals=FAST)
+    result = bach().edit(melody, density="+2notes", proposals=FAST, each=True)
     assert len(pitches(result.melody.rows[0])) == now + 2
     assert result.melody.rows[0][0] != HOLD
-    emptied = bach().edit(melody, density="=0notes", proposals=FAST)
+    emptied = bach().edit(melody, density="=0notes", proposals=FAST, each=True)
     assert pitches(emptied.melody.rows[0]) == []
     bach().edit(melody, density="+2notes", mode="latent")
 
 
 def test_an_edit_with_no_proposals_still_searches():
-    result = bach().edit(melody_of(*PHRASE), density="+1notes", proposals=0)
+    result = bach().edit(melody_of(*PHRASE), density="+1notes", proposals=0, each=True)
     assert all(bar.hit for bar in result.bars)
 
 
@@ -447,7 +449,7 @@ def test_the_latent_mode_refuses_locks(option: dict[str, object]):
 
 def test_an_attribute_without_a_dimension_works_in_guided_mode_only():
     melody = melody_of(*PHRASE)
-    result = bach().edit(melody, syncopation="=2levels", proposals=FAST)
+    result = bach().edit(melody, syncopation="=2levels", proposals=FAST, each=True)
     assert result.names == ("rhythm", "range", "density", "contour", "syncopation")
     asked = [bar.wanted[-1] for bar in result.bars]
     assert all(bar.achieved[-1] == wanted for bar, wanted in zip(result.bars, asked, strict=True) if bar.hit)
@@ -463,7 +465,7 @@ def test_an_attribute_without_a_dimension_works_in_guided_mode_only():
 def test_an_attribute_that_the_model_does_not_know(name: str, remedy: str):
     for asked in ({"targets": {name: 1}}, {"range": 1, "keep": [name]}):
         with pytest.raises(CheckpointError, match=f"no attribute '{name}'") as raised:
-            bach().edit(ode(), **asked)
+            bach().edit(ode(), each=True, **asked)
         assert raised.value.remedy.startswith(remedy)
 
 
@@ -489,7 +491,7 @@ def with_attribute(function) -> Model:
 def test_a_users_attribute_is_edited_like_a_built_in_one():
     """How many ticks after the middle start a note: nothing in arvae knows."""
     model = with_attribute(lambda rows, meter: (rows[:, meter.ticks // 2 :] > REST).sum(axis=1).astype(float))
-    result = model.edit(melody_of(*PHRASE), targets={"own": "=4raw"}, proposals=FAST)
+    result = model.edit(melody_of(*PHRASE), targets={"own": "=4raw"}, proposals=FAST, each=True)
     for tokens in result.melody.rows:
         assert (tokens[12:] > REST).sum() == 4
 
@@ -497,7 +499,7 @@ def test_a_users_attribute_is_edited_like_a_built_in_one():
 def test_the_error_of_a_users_attribute_names_it():
     model = with_attribute(lambda rows, meter: np.full(len(rows), np.nan))
     with pytest.raises(UsageError, match="attribute 'own' is nan"):
-        model.edit(melody_of(*PHRASE), {"own": 1})
+        model.edit(melody_of(*PHRASE), {"own": 1}, each=True)
 
 
 def test_repeated_measures_get_the_same_ties():
@@ -528,7 +530,7 @@ def test_unselected_measures_sound_as_before(tune: Tune, mode: str, number: int,
     """Tick by tick, ties into it and out of it included: notes of other measures keep their pitches and places."""
     melody = of_tune(tune)
     here = min(number, len(melody.bars) - 1)
-    changed = folk().edit(melody, bars=str(here), density=step, contour=-step, mode=mode, proposals=4).melody
+    changed = folk().edit(melody, bars=str(here), density=step, contour=-step, mode=mode, proposals=4, each=True).melody
     assert same(changed, melody, but=(here,))
     for index, (before, after) in enumerate(zip(heard(melody), heard(changed), strict=True)):
         assert index == here or before == after
@@ -579,7 +581,7 @@ def test_repeated_measures_get_one_edit_in_every_order(order: tuple[int, ...]):
 def ways(melody: Melody, name: str, text: str) -> int:
     """In how many ways one measure was edited, at most."""
     seen: dict[bytes, set[bytes]] = {}
-    edited = bach().edit(melody, proposals=8, **{name: text}).melody
+    edited = bach().edit(melody, proposals=8, each=True, **{name: text}).melody
     for before, after in zip(melody.rows, edited.rows, strict=True):
         seen.setdefault(before.tobytes(), set()).add(after.tobytes())
     return max(map(len, seen.values()))
