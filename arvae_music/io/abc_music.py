@@ -154,6 +154,8 @@ class Voice:
     _velocity: int = VELOCITY
     _altered: dict[tuple[str, int | None], int] = field(default_factory=dict)  # since the barline
     _held: dict[tuple[str, int], int] = field(default_factory=dict)  # pitches that a tie continues
+    _layer: int = 0  # of the overlays in the measure
+    _ties: dict[int, dict[tuple[str, int], int]] = field(default_factory=dict)  # `_held` of the other layers
     _last: Group | None = None  # before a broken rhythm or a tie
     _letters: list[tuple[str, int, int, bool]] = field(default_factory=list)  # of the last group
     _broken: Fraction = Fraction(1)
@@ -249,8 +251,15 @@ class Voice:
 
     # ------------------------------------------------------------------------------------- tokens
 
+    def _to_layer(self, layer: int) -> None:
+        """Continue in another layer of the measure, with the ties that wait there."""
+        self._ties[self._layer] = self._held
+        self._layer, self._held = layer, self._ties.pop(layer, {})
+
     def _bar(self, text: str) -> None:
         self._altered.clear()
+        if self._layer:
+            self._to_layer(0)
         self._broken, self._tuplet = Fraction(1), (Fraction(1), 0)
         before, after = re.match(r"[\[.]?(:*)", text), re.search(r"(:*)\]?$", text)
         assert before is not None
@@ -339,7 +348,8 @@ class Voice:
                 self.left_out[LeftOut.CHORD_SYMBOL] += 1
         elif found["overlay"] is not None:
             self.events.append(Overlay())
-            self._held, self._last, self._altered = {}, None, {}
+            self._last, self._altered = None, {}
+            self._to_layer(self._layer + 1)
         elif found["decoration"] is not None:
             self._decoration(found["decoration"])
         elif found["old"] is not None:

@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
 
 from ..errors import UsageError
 from ..music.chords import NO_CHORD, Chord
+from ..music.keys import class_name
 
 ChordSymbol = tuple[Fraction, Chord]  # in quarter notes from the start of the part
 
 # The names of chord kinds in MusicXML and music21, as qualities. Others of music21 keep their tones, and are named by
 # their root alone.
 _KINDS = {
-    "major": "", "minor": "m", "augmented": "aug", "diminished": "dim", "dominant-seventh": "7",
+    "major": "", "minor": "m", "augmented": "aug", "diminished": "dim", "dominant": "7", "half-diminished": "m7b5",
+    "major-minor": "mMaj7", "dominant-seventh": "7",
     "major-seventh": "maj7", "minor-major-seventh": "mMaj7", "minor-seventh": "m7", "augmented-seventh": "aug7",
     "half-diminished-seventh": "m7b5", "diminished-seventh": "dim7", "seventh-flat-five": "7b5", "major-sixth": "6",
     "minor-sixth": "m6", "major-ninth": "maj9", "dominant-ninth": "9", "minor-ninth": "m9",
     "minor-major-ninth": "mMaj9", "dominant-11th": "11", "minor-11th": "m11", "major-11th": "maj11",
     "major-13th": "maj13", "dominant-13th": "13", "minor-13th": "m13", "suspended-second": "sus2",
-    "suspended-fourth": "sus4", "suspended-fourth-seventh": "7sus4", "power": "5", "dominant": "7",
-    "half-diminished": "m7b5", "major-minor": "mMaj7",
+    "suspended-fourth": "sus4", "suspended-fourth-seventh": "7sus4", "power": "5",
 }  # fmt: skip
+_MUSIC21_ALONE = ("seventh-flat-five", "minor-major-ninth", "suspended-fourth-seventh")
+_NAMES = {  # the names of MusicXML, which come first
+    quality: kind for kind, quality in reversed(_KINDS.items()) if kind not in _MUSIC21_ALONE
+}
 _ALTERATIONS = {"-2": "bb", "-1": "b", "1": "#", "2": "##"}
 _SIGNS = {-1: "b", 1: "#"}
 
@@ -61,11 +66,18 @@ def of_musicxml(harmony: Element, semitones: int = 0) -> Chord | None:
     if kind == "none":
         return NO_CHORD
     root, bass = _root(harmony.find("root"), "root"), _root(harmony.find("bass"), "bass")
-    if not root or kind not in _KINDS:
+    if not root:
+        return None
+    if kind == "other":  # named by its text alone
+        kind_element = harmony.find("kind")
+        quality = "" if kind_element is None else kind_element.get("text", "")
+    elif kind in _KINDS:
+        quality = _KINDS[kind]
+    else:
         return None
     changes = "".join(_degree(degree, kind) for degree in harmony.findall("degree"))
     try:
-        chord = Chord.parse(f"{root}{_KINDS[kind]}{changes}{'/' if bass else ''}{bass}")
+        chord = Chord.parse(f"{root}{quality}{changes}{'/' if bass else ''}{bass}")
     except UsageError:
         return None
     return chord.transposed(semitones)
@@ -84,6 +96,25 @@ def _degree(degree: Element, kind: str) -> str:
     if change == "subtract":
         return f"no{value}"
     return f"add{value}" if change == "add" and not sign and kind in ("major", "minor") else f"{sign}{value}"
+
+
+def to_musicxml(chord: Chord, fifths: int = 0) -> Element:
+    """The <harmony> of a chord, spelled for a key signature."""
+    harmony = Element("harmony")
+    for name, pitch in (("root", chord.root), ("bass", chord.bass if chord.bass != chord.root else None)):
+        if pitch is not None:
+            own = SubElement(harmony, name)
+            spelling = class_name(pitch, fifths)
+            SubElement(own, f"{name}-step").text = spelling[0]
+            if len(spelling) > 1:
+                SubElement(own, f"{name}-alter").text = str(spelling.count("#") - spelling.count("b"))
+    if chord.root is None:
+        root = SubElement(harmony, "root")
+        SubElement(root, "root-step", {"text": ""}).text = "C"
+    kind = Element("kind", {"text": chord.quality})
+    kind.text = "none" if chord.root is None else _NAMES.get(chord.quality, "other")
+    harmony.insert(1, kind)
+    return harmony
 
 
 def of_abc(texts: Iterable[str]) -> Chord | None:

@@ -139,8 +139,14 @@ def pitch_name(pitch: int, fifths: int = 0) -> str:
     Notes outside the key get the spelling that is nearest on the line of fifths: in C major, these are Eb, Bb, F#, C#
     and G#.
     """
+    letter, accidental, octave = spelled(pitch, fifths)
+    return f"{letter}{_sign(accidental)}{octave}"
+
+
+def spelled(pitch: int, fifths: int = 0) -> tuple[str, int, int]:
+    """The letter, the accidental (sharps are positive) and the octave of `pitch_name`: ("F", 1, 4) for F#4."""
     letter, accidental = _spelling(pitch, fifths)
-    return f"{letter}{_sign(accidental)}{(pitch - accidental) // 12 - 1}"
+    return letter, accidental, (pitch - accidental) // 12 - 1
 
 
 def class_name(pitch: int, fifths: int = 0) -> str:
