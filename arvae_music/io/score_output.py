@@ -19,8 +19,9 @@ from ..errors import UsageError
 from ..music.melody import Melody
 from ..music.tokens import notes_of
 from . import abc_writer, musicxml_writer
+from .chunks import split
 from .midi import Song
-from .midi_events import file_notes, parse_track, split
+from .midi_events import file_notes, parse_track
 from .notation import Measure, Part, Score, Sound, joined
 from .score_midi import TICKS_PER_QUARTER
 
@@ -62,7 +63,7 @@ def _edited(song: Song, score: Score, rows: Sequence[Row | None]) -> Score:
             note.pitch,
             velocity=note.velocity,
         )
-        for note in file_notes(parse_track(track, song.name).events)
+        for note in file_notes(parse_track(track).events)
     )
     part = score.parts[index]
     before = {(sound.start, sound.end, sound.pitch): sound for sound in joined(part.sounds)}
