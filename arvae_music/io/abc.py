@@ -23,6 +23,7 @@ from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
+from .abc_events import Change, PhraseEnd
 from .abc_fields import (
     Key,
     Transposition,
@@ -33,7 +34,7 @@ from .abc_fields import (
     parse_tempo,
     parse_transposition,
 )
-from .abc_music import Change, PhraseEnd, Voice
+from .abc_music import Voice
 from .abc_parts import parts_of
 from .notation import LeftOut, Part, Score
 

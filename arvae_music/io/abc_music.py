@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from ..errors import InputError
-from ..music.chords import Chord
 from . import chord_symbols
+from .abc_events import Bar, Change, Event, Group, Overlay, Rests, Sign, ending_numbers
 from .abc_fields import Key, Transposition, parse_key, parse_length, parse_meter, parse_tempo, parse_transposition
-from .notation import DYNAMICS, HIGHEST_PITCH, LOWEST_PITCH, VELOCITY, Jump, LeftOut
+from .notation import DYNAMICS, HIGHEST_PITCH, LOWEST_PITCH, VELOCITY, LeftOut
 
 MOST_RESTS = 10_000  # measures of one multi-measure rest
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -64,77 +63,13 @@ _DECORATIONS = frozenset(  # the names of the standard, without spaces
 _MUSIC = re.compile(r"[A-Ga-gzx0-9/,'_^=()\-\s]+")
 
 
-class Sign(Enum):
-    """Signs that say where to jump, and where."""
-
-    SEGNO = auto()
-    CODA = auto()  # the sign; the first of two is where the coda is left for, the last where it begins
-    TO_CODA = auto()
-    FINE = auto()
-    DA_CAPO = auto()
-    DAL_SEGNO = auto()
-
-
 _SIGNS = {
     "segno": Sign.SEGNO, "coda": Sign.CODA, "dacoda": Sign.TO_CODA, "fine": Sign.FINE,
     "d.c.": Sign.DA_CAPO, "dacapo": Sign.DA_CAPO, "d.c.alcoda": Sign.DA_CAPO, "d.c.alfine": Sign.DA_CAPO,
     "d.s.": Sign.DAL_SEGNO, "dalsegno": Sign.DAL_SEGNO, "d.s.alcoda": Sign.DAL_SEGNO, "d.s.alfine": Sign.DAL_SEGNO,
 }  # fmt: skip
-JUMPS = {Sign.DA_CAPO: Jump.DA_CAPO, Sign.DAL_SEGNO: Jump.DAL_SEGNO}
 _PLACED = ("^", "_", "<", ">", "@", "")  # texts that begin so are no chord symbols
 _ORNAMENTS = ("trill", "mordent", "turn", "roll", "prall", "arpeggio")
-
-
-@dataclass
-class Group:
-    """Notes that begin together, or a rest: what takes time."""
-
-    quarters: Fraction
-    notes: list[tuple[int, Fraction, bool]]  # pitch, length as a share of `quarters`, whether tied to the note before
-    velocity: int = VELOCITY
-    lyric: str = ""
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A barline. `backward` counts how often the repeat that ends here is played; 0 for no repeat."""
-
-    backward: int = 0
-    forward: bool = False
-    double: bool = False
-
-
-@dataclass(frozen=True)
-class Change:
-    """A new meter, key, tempo, part label, ending or chord symbol; or a sign."""
-
-    meter: str | None = None
-    key: Key | None = None
-    tempo: float | None = None
-    label: str = ""
-    ending: tuple[int, ...] = ()
-    sign: Sign | None = None
-    chord: Chord | None = None
-
-
-@dataclass(frozen=True)
-class Rests:
-    """Whole measures of rest."""
-
-    count: int
-
-
-@dataclass(frozen=True)
-class Overlay:
-    """Go back to the start of the measure, in another voice."""
-
-
-@dataclass(frozen=True)
-class PhraseEnd:
-    """The end of a line of music, where lines are phrases. In a full measure it is a barline as well."""
-
-
-Event = Group | Bar | Change | Rests | Overlay | PhraseEnd
 
 
 @dataclass
@@ -387,21 +322,3 @@ def _ratio(text: str) -> Fraction:
     for bottom in bottoms:
         found /= int(bottom or 2) or 1
     return found
-
-
-def ending_numbers(text: str) -> tuple[int, ...]:
-    """The numbers of an ending: "1,3" and "1-3"."""
-    found: list[int] = []
-    for first, last in re.findall(r"(\d{1,3})(?:-(\d{1,3}))?", text):
-        found += range(int(first), int(last or first) + 1)
-    return tuple(dict.fromkeys(found))
-
-
-def keep_signs(voice: Voice) -> None:
-    """Tell the two meanings of a coda sign apart: without "Da Coda", the first of several leads to the last."""
-    at = [i for i, e in enumerate(voice.events) if isinstance(e, Change) and e.sign is Sign.CODA]
-    if len(at) > 1 and not any(isinstance(e, Change) and e.sign is Sign.TO_CODA for e in voice.events):
-        for i in at[:-1]:
-            event = voice.events[i]
-            assert isinstance(event, Change)
-            voice.events[i] = replace(event, sign=Sign.TO_CODA)

@@ -1,4 +1,4 @@
-"""The events of an ABC voice (abc_music.py) as parts: measures, notes and marks with positions."""
+"""The events of an ABC voice (abc_events.py) as parts: measures, notes and marks with positions."""
 
 from __future__ import annotations
 
@@ -6,17 +6,28 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from .abc_events import (
+    JUMPS,
+    Bar,
+    Change,
+    Event,
+    Group,
+    Overlay,
+    PhraseEnd,
+    Rests,
+    Sign,
+    with_coda_signs_told_apart,
+)
 from .abc_fields import Key
-from .abc_music import JUMPS, Bar, Change, Event, Group, Overlay, PhraseEnd, Rests, Sign, Voice, keep_signs
+from .abc_music import Voice
 from .chord_symbols import ChordSymbol
 from .notation import Lyric, Marks, Measure, Part, Sound
 
 
 def parts_of(voice: Voice, meter: str, key: Key) -> list[Part]:
     """The Part of a voice, and one for each overlay. `meter` and `key` are those of the tune's header."""
-    keep_signs(voice)
     builder = _Builder(meter, key)
-    for event in [*voice.events, Bar()]:
+    for event in [*with_coda_signs_told_apart(voice.events), Bar()]:
         builder.add(event)
     measures = tuple(builder.measures)
     own = Part(

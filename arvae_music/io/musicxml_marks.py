@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from xml.etree.ElementTree import Element
 
-from .abc_music import ending_numbers
+from .abc_events import ending_numbers
 from .notation import DYNAMICS, Jump, Marks
 from .tempo_words import tempo_of_words
 
