@@ -19,9 +19,9 @@ from .editing.interpolate import STEPS
 from .editing.request import PROPOSALS, Mode
 from .editing.vary import AMOUNT, COUNT
 from .errors import UsageError
-from .io.conversion import new_file
 from .io.lines import TOP, LineName
 from .io.midi import Song
+from .io.score_output import file_of
 from .io.scores import read_any
 from .music.attributes import PAPER
 from .music.attributes import find as find_attribute
@@ -47,14 +47,17 @@ def read(
     channel: int | None = None,
     voice: LineName | str = TOP,
     name: str | None = None,
+    unfold: bool = False,
+    tune: int | None = None,
 ) -> Song:
     """Read the melody of a MIDI file or a score, given as a path or as bytes.
 
     `track` and `channel` choose a track; without them arvae chooses one, and `song.found.why` explains the choice. If
     it plays several notes at once, `voice` is the melody: "top", "bottom", or a number from 1, the highest. `name`
-    replaces the path in messages. Raises InputError for a file without a readable melody.
+    replaces the path in messages. `unfold` plays the repeats of a score, and `tune` chooses a tune of an ABC file, from
+    1. Raises InputError for a file without a readable melody.
     """
-    return read_any(source, name=name, track=track, channel=channel, voice=voice)
+    return read_any(source, name=name, track=track, channel=channel, voice=voice, unfold=unfold, tune=tune)
 
 
 def save(
@@ -67,9 +70,9 @@ def save(
     if isinstance(song, EditResult):
         return song.save(path, overwrite=overwrite)
     if isinstance(song, Song):
-        data = song.write((song.melody if melody is None else melody).rows)
+        data = file_of(song, song.melody if melody is None else melody, Path(path).suffix)
     else:
-        data = new_file(song if melody is None else melody)
+        data = file_of(song if melody is None else melody, song if melody is None else melody, Path(path).suffix)
     return write_whole(Path(path), data, overwrite=overwrite)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from .arrays import Floats
 from .editing import edit as engine
 from .errors import UsageError
-from .io.conversion import new_file
+from .io.score_output import file_of
 from .music.attributes import AttributeSpec, evaluate
 from .music.melody import Melody
 from .networks.model import Model
@@ -106,12 +106,13 @@ class EditResult(engine.EditResult):
         return frame(rows)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the melody's file with the edited measures, or a new MIDI file for a melody without a file.
+        """Write the melody's file with the edited measures, or a new MIDI file for a melody without a file. The suffix
+        of a score (.musicxml, .mxl, .abc) writes a score.
 
         Raises OutputError if the file exists and `overwrite` is False, or if it cannot be written.
         """
-        data = new_file(self.melody) if self.song is None else self.song.write(self.melody.rows)
-        write_whole(Path(path), data, overwrite=overwrite)
+        song = self.melody if self.song is None else self.song
+        write_whole(Path(path), file_of(song, self.melody, Path(path).suffix), overwrite=overwrite)
 
     def __repr__(self) -> str:
         changed = sum(bar.changed for bar in self.bars)

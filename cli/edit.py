@@ -30,6 +30,7 @@ EXAMPLES = (
     ("arvae edit melody.mid --pitch +4st --lock key", "a third higher, without notes outside the key"),
     ('arvae edit melody.mid --density +2notes --chords "C F | G7 C"', "its new notes fit these chords"),
     ("arvae edit melody.mid --density +30% --bars 1-8 --keep contour", "the first eight measures alone"),
+    ("arvae edit tune.abc --density +1notes -o tune.musicxml", "scores in, and scores out: MusicXML or ABC"),
     ("arvae edit tunes/ -r --density 1:+0,8:+2 -o denser/", "every file of a folder, denser from measure to measure"),
 )
 
@@ -87,7 +88,8 @@ def edit(
     requests = [
         outputs.Request(place, label, seed, n, inputs.below(place, folders)) for n, place in enumerate(places, 1)
     ]
-    plans = outputs.plan_outputs(requests, writing.output, **writing.existing)
+    suffixes = (*inputs.MIDI_SUFFIXES, *outputs.SCORE_SUFFIXES)
+    plans = outputs.plan_outputs(requests, writing.output, **writing.existing, suffixes=suffixes)
     folder = None if writing.dry_run or len(plans) < 2 else folder_of(writing.output)
     if folder is not None:
         from ..reports.manifest import expect_ours
@@ -123,6 +125,7 @@ class _Work:
     def __call__(self, plan: Planned) -> batches.ItemReport | Literal[False]:
         from ..editing.edit import edit as edit_melody
         from ..editing.edit import expect_editable
+        from ..io.score_output import file_of
         from ..reports import summaries
         from ..reports.manifest import entry_of_edit
 
@@ -133,11 +136,12 @@ class _Work:
         result = edit_melody(song.melody, self.request, model)
         expect_editable(result, song.name)
         if not self.writing.dry_run:
-            placing.write_output(plan, song.write(result.melody.rows))
+            placing.write_output(plan, file_of(song, result.melody, placing.suffix_of(plan)))
             if self.roll and plan.place != "-":
                 self._draw(plan, song, result)
         report = summaries.edit_lines(result, self.request, model, title)
-        lines = [f"melody: {summaries.melody_line(song)}", *report, placing.wrote(plan.place, self.writing.dry_run)]
+        melody = [f"melody: {summaries.melody_line(song)}", *summaries.score_lines(song)]
+        lines = [*melody, *report, placing.wrote(plan.place, self.writing.dry_run)]
         data = {"input": str(plan.request.source), "output": None if self.writing.dry_run else str(plan.place)}
         return batches.ItemReport(
             [song.name, *(f"  {line}" for line in lines)],

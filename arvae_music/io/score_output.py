@@ -2,6 +2,7 @@
 
     score_of(song, rows)         the Score of a song with new token rows
     to_file(song, rows, suffix)  the bytes of a score, in the format of a suffix
+    file_of(...)                 the bytes of a score or of a MIDI file, whichever the suffix says
 
 A song that was read from a score keeps all of that score, and the notes of the melody's part are the edited ones. A
 song from a MIDI file gives its melody alone, with its measures, key and tempo: the notes of measures with tokens stand
@@ -18,15 +19,24 @@ from ..arrays import Row
 from ..errors import UsageError
 from ..music.melody import Melody
 from ..music.tokens import notes_of
+from ..system.outputs import SCORE_SUFFIXES
 from . import abc_writer, musicxml_writer
 from .chunks import split
+from .conversion import new_file
 from .midi import Song
 from .midi_events import file_notes, parse_track
-from .notation import Measure, Part, Score, Sound, joined
+from .notation import Marks, Measure, Part, Score, Sound, joined
 from .score_midi import TICKS_PER_QUARTER
 
-SUFFIXES = (".musicxml", ".xml", ".mxl", ".abc")
+SUFFIXES = SCORE_SUFFIXES
 _GRIDS = (8, 12)  # parts of a quarter note to which notes outside the grid are rounded
+
+
+def file_of(song: Song | Melody, melody: Melody, suffix: str) -> bytes:
+    """`song` with the measures of `melody`: as a score if the suffix is that of one, or else as a MIDI file."""
+    if suffix.lower() in SUFFIXES:
+        return to_file(song, melody.rows, suffix)
+    return song.write(melody.rows) if isinstance(song, Song) else new_file(melody)
 
 
 def to_file(song: Song | Melody, rows: Sequence[Row | None], suffix: str) -> bytes:
@@ -73,6 +83,8 @@ def _edited(song: Song, score: Score, rows: Sequence[Row | None]) -> Score:
     lyrics = tuple(lyric for lyric in part.lyrics if lyric.start in starts)
     parts = [*score.parts]
     parts[index] = replace(part, sounds=sounds, lyrics=lyrics)
+    if score.unfolded:  # its repeats are written out
+        parts = [replace(one, measures=tuple(replace(m, marks=Marks()) for m in one.measures)) for one in parts]
     return replace(score, parts=tuple(parts))
 
 

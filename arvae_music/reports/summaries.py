@@ -39,6 +39,22 @@ MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", 
 MICROSECONDS = 60e6  # in a minute: a MIDI tempo is microseconds per quarter note
 
 
+def score_lines(song: Song) -> list[str]:
+    """For a song from a score: whether its repeats are played, and what of the score is not in the MIDI file."""
+    score = song.score
+    if score is None:
+        return []
+    lines = []
+    if score.has_repeats:
+        read, other = ("as played", "on the page") if score.unfolded else ("on the page", "as played")
+        counts = (score.played, score.printed) if score.unfolded else (score.printed, score.played)
+        hint = "" if score.unfolded else " (--unfold)"
+        lines.append(f"measures: those {read}, {counts[0]}; {other} there are {counts[1]}{hint}")
+    if score.left_out:
+        lines.append(f"left out: {', '.join(kind.count(number) for kind, number in score.left_out.items())}")
+    return lines
+
+
 def melody_line(song: Song) -> str:
     """The chosen track, why it was chosen, and which of its notes are the melody."""
     found = song.found
@@ -270,7 +286,7 @@ def file_lines(song: Song, description: Mapping[str, Any]) -> list[str]:
         "chords": _chords_line(melody),
         "measures": f"{len(melody.bars)}{rest}",
     }
-    return [f"{title:9} {line}" for title, line in lines.items() if line]
+    return [*(f"{title:9} {line}" for title, line in lines.items() if line), *score_lines(song)]
 
 
 def harmony_origin(melody: Melody) -> Origin | None:

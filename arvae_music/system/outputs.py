@@ -22,6 +22,7 @@ from pathlib import Path
 from ..errors import OutputError, UsageError
 from .inputs import MIDI_SUFFIXES, Place
 
+SCORE_SUFFIXES = (".musicxml", ".xml", ".mxl", ".abc")  # the scores that can be written
 TEMPLATE = "{stem}.{edit}.mid"
 FIELDS = ("stem", "edit", "seed", "n")
 LONGEST_EDIT = 80  # characters of {edit}; file systems stop at 255 bytes for the whole name

@@ -78,6 +78,7 @@ PLACE = "A file, a folder/, a name with {stem} {edit} {seed} {n} to fill in, or 
 MODEL = "A model's name (arvae models list) or file.  [default: auto, the model that reconstructs the melody best]"
 RUNS = "Library that runs the model: numpy, or PyTorch (slower to start, same result)."
 PICKUP = "Length of the incomplete measure at the start, in quarter notes: 1, 0.5, 1/3; 0 is none."
+UNFOLDS = "Play the repeats, D.C. and D.S. of a score; without it, measures are those on the page."
 MODES = "guided searches for the requested values; latent decodes once, as in the paper."
 
 Inputs = Annotated[list[str], typer.Argument(metavar="FILE", help=FILES)]
@@ -115,6 +116,8 @@ Line = Annotated[
     ),
 ]  # fmt: skip
 Pickup = Annotated[Fraction | None, in_input("--pickup", parser=_quarters, metavar="QUARTERS", help=PICKUP)]
+Unfold = Annotated[bool, in_input("--unfold", help=UNFOLDS)]
+Tune = Annotated[int | None, in_input("--tune", min=1, metavar="N", help="Which tune of an ABC file with several.")]
 Keep = Annotated[
     list[str] | None,
     in_stays(
@@ -135,6 +138,8 @@ class Voice:
     channel: Channel = None
     voice: Line = "top"
     pickup: Pickup = None
+    unfold: Unfold = False
+    tune: Tune = None
 
 
 @dataclass(frozen=True)

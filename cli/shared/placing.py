@@ -32,6 +32,11 @@ def source_of(plan: Planned) -> str:
     return str(plan.request.source)
 
 
+def suffix_of(plan: Planned) -> str:
+    """The suffix of an output; stdout has that of a MIDI file."""
+    return ".mid" if plan.place == "-" else Path(plan.place).suffix
+
+
 def uses_streams(plans: Sequence[Planned]) -> bool:
     """Whether stdin is read, or a file goes to stdout."""
     return any("-" in (plan.place, plan.request.source) for plan in plans)

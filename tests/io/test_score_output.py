@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import midi_files as files
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import arvae_music
 from arvae_music.errors import UsageError
 from arvae_music.io import abc, abc_writer, musicxml, musicxml_writer
 from arvae_music.io.engraving import NoteValue, engraved, pieces, tuplets
@@ -21,6 +23,7 @@ from arvae_music.io.score_output import score_of, to_file
 from arvae_music.io.scores import read_any, read_score
 from arvae_music.io.unfold import unfolded
 from arvae_music.music.chords import Chord
+from arvae_music.reports.summaries import score_lines
 
 SIGNATURES = ("4/4", "3/4", "6/8", "2/2", "5/8", "2/4", "9/8")
 SIXTIETHS = (20, 40, 15, 30, 60, 90, 120, 45, 10, 105, 240, 75, 24, 48, 180)  # of a quarter note
@@ -261,6 +264,34 @@ def test_measures_without_tokens_are_rounded_to_a_grid() -> None:
     rounded = score_of(midi, rows).parts[0].sounds
     assert [str(sound.start) for sound in rounded][4:9] == ["4", "53/12", "29/6", "31/6", "67/12"]
     assert [sound.pitch for sound in rounded] == [sound.pitch for sound in exact]
+
+
+def test_an_unfolded_score_is_written_without_repeats() -> None:
+    song = read_any(b"X:1\nM:4/4\nL:1/4\nK:C\n|:CDEF|[1 GABc:|[2 cBAG|]\n", unfold=True)
+    text = to_file(song, song.melody.rows, ".abc").decode()
+    assert text.splitlines()[-1] == "C2 D2 E2 F2 | G2 A2 B2 c2 | C2 D2 E2 F2 | c2 B2 A2 G2 |]"
+
+
+def test_results_are_saved_in_the_format_of_the_suffix(tmp_path: Path) -> None:
+    (tmp_path / "in.abc").write_text("X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|cBAG|FEDC|]\n")
+    song = arvae_music.read(tmp_path / "in.abc")
+    arvae_music.save(tmp_path / "out.musicxml", song)
+    arvae_music.save(tmp_path / "out.mid", song)
+    arvae_music.save(tmp_path / "melody.abc", song.melody)
+    assert (tmp_path / "out.mid").read_bytes()[:4] == b"MThd"
+    for name in ("out.musicxml", "melody.abc"):
+        again = arvae_music.read(tmp_path / name)
+        assert [note.pitch for note in again.melody.notes] == [note.pitch for note in song.melody.notes]
+
+
+def test_the_report_tells_of_repeats_and_of_what_is_left_out() -> None:
+    text = b"X:1\nM:4/4\nL:1/4\nK:C\n|:{d}CDEF:|GABc|]\n"
+    assert score_lines(read_any(text)) == [
+        "measures: those on the page, 2; as played there are 3 (--unfold)", "left out: 1 grace note"
+    ]  # fmt: skip
+    unfolded_lines = score_lines(read_any(text, unfold=True))
+    assert unfolded_lines[0] == "measures: those as played, 3; on the page there are 2"
+    assert score_lines(Song.read(files.type_1())) == []
 
 
 def test_other_suffixes_are_refused() -> None:
