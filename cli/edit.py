@@ -128,6 +128,7 @@ class _Work:
         from ..io.score_output import file_of
         from ..reports import summaries
         from ..reports.manifest import entry_of_edit
+        from ..reports.score_lines import score_lines
 
         if plan.skip:
             return False
@@ -140,7 +141,7 @@ class _Work:
             if self.roll and plan.place != "-":
                 self._draw(plan, song, result)
         report = summaries.edit_lines(result, self.request, model, title)
-        melody = [f"melody: {summaries.melody_line(song)}", *summaries.score_lines(song)]
+        melody = [f"melody: {summaries.melody_line(song)}", *score_lines(song)]
         lines = [*melody, *report, placing.wrote(plan.place, self.writing.dry_run)]
         data = {"input": str(plan.request.source), "output": None if self.writing.dry_run else str(plan.place)}
         return batches.ItemReport(

@@ -33,26 +33,11 @@ from ..music.meter import Meter
 from ..music.sliders import to_json
 from ..networks.model import Model
 from .manifest import attribute_rows
+from .score_lines import score_lines
 
 LISTED = 12  # the most measures that a line lists
 MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
 MICROSECONDS = 60e6  # in a minute: a MIDI tempo is microseconds per quarter note
-
-
-def score_lines(song: Song) -> list[str]:
-    """For a song from a score: whether its repeats are played, and what of the score is not in the MIDI file."""
-    score = song.score
-    if score is None:
-        return []
-    lines = []
-    if score.has_repeats:
-        read, other = ("as played", "on the page") if score.unfolded else ("on the page", "as played")
-        counts = (score.played, score.printed) if score.unfolded else (score.printed, score.played)
-        hint = "" if score.unfolded else " (--unfold)"
-        lines.append(f"measures: those {read}, {counts[0]}; {other} there are {counts[1]}{hint}")
-    if score.left_out:
-        lines.append(f"left out: {', '.join(kind.count(number) for kind, number in score.left_out.items())}")
-    return lines
 
 
 def melody_line(song: Song) -> str:

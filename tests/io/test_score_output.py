@@ -23,7 +23,7 @@ from arvae_music.io.score_output import score_of, to_file
 from arvae_music.io.scores import read_any, read_score
 from arvae_music.io.unfold import unfolded
 from arvae_music.music.chords import Chord
-from arvae_music.reports.summaries import score_lines
+from arvae_music.reports.score_lines import score_lines
 
 SIGNATURES = ("4/4", "3/4", "6/8", "2/2", "5/8", "2/4", "9/8")
 SIXTIETHS = (20, 40, 15, 30, 60, 90, 120, 45, 10, 105, 240, 75, 24, 48, 180)  # of a quarter note

@@ -1,0 +1,21 @@
+"""What the report of a song says about the score that it was read from."""
+
+from __future__ import annotations
+
+from ..io.midi import Song
+
+
+def score_lines(song: Song) -> list[str]:
+    """For a song from a score: whether its repeats are played, and what of the score is not in the MIDI file."""
+    score = song.score
+    if score is None:
+        return []
+    lines = []
+    if score.has_repeats:
+        read, other = ("as played", "on the page") if score.unfolded else ("on the page", "as played")
+        counts = (score.played, score.printed) if score.unfolded else (score.printed, score.played)
+        hint = "" if score.unfolded else " (--unfold)"
+        lines.append(f"measures: those {read}, {counts[0]}; {other} there are {counts[1]}{hint}")
+    if score.left_out:
+        lines.append(f"left out: {', '.join(kind.count(number) for kind, number in score.left_out.items())}")
+    return lines
