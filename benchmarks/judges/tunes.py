@@ -179,5 +179,6 @@ def of_song(song: Song, number: int) -> Tune | None:
     """A song as a tune; None if its other tracks are silent in more than half of its measures, or it is short."""
     harmony = harmony_of(song)
     heard = [sounding is not None and bool(sounding.any()) for sounding in harmony]
-    tune = Tune(number, song.name, song.melody, number, "test", tuple(usual_ends(song.melody)), song, harmony)
+    ends = tuple(usual_ends(song.melody))
+    tune = Tune(number, song.name, song.melody, number, "test", ends, song=song, harmony=harmony)
     return tune if len(tune.editable) >= FEWEST_MEASURES and 2 * sum(heard) >= len(heard) else None

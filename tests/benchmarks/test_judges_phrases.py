@@ -11,6 +11,7 @@ from arvae_music import from_notes
 from arvae_music.music.meter import Meter
 
 phrases, chords, likeness, notation = judges("phrases"), judges("chords"), judges("likeness"), judges("notation")
+tunes = judges("tunes")
 
 
 def test_the_silence_of_a_pickup_is_kept_or_not():
@@ -121,6 +122,21 @@ def test_chord_tones_and_clashes(song: arvae_music.Song):
     changed = tune.with_rows({0: new})
     assert chords.chord_tones(tune, changed, harmony, True) == (0, 1)
     assert chords.clashes(tune, changed, harmony, True) == (1, 1)
+
+
+def test_a_song_is_judged_if_it_is_long_enough_and_has_chords():
+    from pretty_midi import Instrument, Note
+
+    for measures, sounding, judged in ((8, 8, True), (8, 2, False), (3, 3, False)):
+        midi = arvae_music.to_pretty_midi(from_notes([72, 74] * 2 * measures, range(4 * measures), [1] * 4 * measures))
+        chord = Instrument(program=0, name="chords")
+        chord.notes += [Note(60, pitch, 0.0, 2.0 * sounding) for pitch in (48, 52, 55)]
+        midi.instruments.append(chord)
+        song = arvae_music.from_pretty_midi(midi, track="melody")
+        found = tunes.of_song(song, 0)
+        assert (found is not None) == judged
+        if found is not None:
+            assert chords.chord_tones(found.melody, found.melody, found.harmony, False) == (16, 16)
 
 
 def test_onsets_kept_and_unchanged_measures():
