@@ -34,7 +34,7 @@ class Origin(Enum):
 
     TRACKS = "the other tracks"
     SYMBOLS = "the chord symbols"
-    GIVEN = "the chords that you gave"
+    GIVEN = "the given chart"
 
 
 @dataclass(frozen=True, eq=False)

@@ -593,3 +593,20 @@ def test_exact_is_what_was_asked_and_not_the_nearest_there_is(arvae: Run, melody
     done = arvae("edit", melody, "--density", "+0.4notes", "--each", "-o", "little.mid")
     assert "the request is less than half a step, so nothing changed: measures 1, 2" in done.stdout
     assert "nearest" not in done.stdout
+
+
+def test_chords_are_given_ignored_or_refused(arvae: Run, melody: Path, work: Path) -> None:
+    measures = len(Song.read(melody).melody.bars)
+    edited = ["edit", str(melody), "--density", "+1notes"]
+    given = arvae(*edited, "--chords", "F#", "-o", str(work / "given.mid"))
+    assert (given.returncode, given.stderr) == (0, "")
+    assert "new notes fit the chords from the given chart" in given.stdout
+    free = arvae(*edited, "--ignore-harmony", "-o", str(work / "free.mid"))
+    assert (free.returncode, "new notes fit" in free.stdout) == (0, False)
+    assert (work / "given.mid").read_bytes() != (work / "free.mid").read_bytes()
+    both = arvae(*edited, "--chords", "C", "--ignore-harmony")
+    assert both.returncode == 2
+    assert "leave out --chords or --ignore-harmony" in both.stderr
+    long = arvae(*edited, "--chords", " ".join(["C"] * (measures + 1)))
+    assert long.returncode != 0
+    assert f"the chart has {measures + 1} measures" in long.stderr
