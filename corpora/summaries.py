@@ -19,6 +19,8 @@ from . import registry
 from .describe import Description, describe
 from .store import Facts
 
+FEW = 20  # scores left out, up to which all are named
+
 
 @dataclass(frozen=True)
 class Table:
@@ -62,8 +64,9 @@ def built_lines(facts: Facts) -> list[str]:
         lines.append(f"  measures left out: {_counted(facts.skips)}")
     if facts.rejected:
         lines.append(f"  scores left out: {_counted(facts.rejected)}")
-        broken = [reason for reason in facts.rejected if reason.startswith("cannot be read")]
-        lines += [f"    {reason}: {_named(facts, reason)}" for reason in broken]  # users may want to repair these files
+        few = sum(facts.rejected.values()) <= FEW
+        named = [reason for reason in facts.rejected if few or reason.startswith("cannot be read")]
+        lines += [f"    {reason}: {_named(facts, reason)}" for reason in named]  # users may want to repair these files
     return lines
 
 

@@ -21,13 +21,18 @@ def test_a_build_without_losses_is_one_line() -> None:
     assert built_lines(facts()) == ["mine: 1,600 measures of 2 tunes"]
 
 
-def test_losses_are_counted_and_only_broken_files_are_named() -> None:
-    rejected = {BROKEN: 3, "too short": 1}
+def test_few_losses_are_all_named() -> None:
+    lines = built_lines(facts(rejected={"empty": 1}, examples_of_rejected={"empty": ["a.mid"]}))
+    assert lines[1:] == ["  scores left out: 1 empty", "    empty: a.mid"]
+
+
+def test_many_losses_are_counted_and_only_broken_files_are_named() -> None:
+    rejected = {BROKEN: 3, "too short": 21}
     lines = built_lines(
         facts(skips={"triplets": 12}, rejected=rejected, examples_of_rejected={BROKEN: ["a.mid"], "too short": ["b"]})
     )
     assert lines[1:] == [
         "  measures left out: 12 triplets",
-        f"  scores left out: 3 {BROKEN}, 1 too short",
+        f"  scores left out: 3 {BROKEN}, 21 too short",
         f"    {BROKEN}: a.mid and 2 more",
     ]
