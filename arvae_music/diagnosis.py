@@ -49,7 +49,7 @@ LIBRARIES = (
     Library("matplotlib", "matplotlib.backends.backend_agg", "piano rolls and plots"),
     Library("pillow", "PIL.Image", "images and sheets of images"),
     Library("pyarrow", "pyarrow.parquet", "corpora"),
-    Library("symusic", "symusic", "corpora of MIDI files, and songs to and from symusic"),
+    Library("symusic", "symusic", "songs to and from symusic"),
     Library("pretty_midi", "pretty_midi", "songs to and from pretty_midi"),
     *((Library("tomli", "tomli", "settings files"),) if sys.version_info < (3, 11) else ()),
     Library("verovio", "verovio", "engraved scores in the report of arvae evaluate --html", extra="report"),

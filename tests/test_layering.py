@@ -223,7 +223,7 @@ USES: dict[tuple[str, ...], set[str]] = {
     ("config", "show"): set(),
     ("demo",): {"matplotlib", "pydantic"},  # its -o is a Path
     ("corpus", "list"): {"pyarrow"},
-    ("corpus", "build", "tunes", "-j", "1"): {"pyarrow", "symusic"},
+    ("corpus", "build", "tunes", "-j", "1"): {"pyarrow"},
 }
 
 

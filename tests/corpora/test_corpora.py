@@ -559,7 +559,6 @@ def test_a_folder_of_everything(scores):
     assert facts.tunes == 5
     assert facts.rejected.pop(build.COPY) == 1  # the waltz in G is the waltz
     assert sum(facts.rejected.values()) == 2
-    assert all("MIDI" in reason or "XML" in reason for reason in facts.rejected)
     named = [work for reason in facts.rejected for work in facts.examples_of_rejected[reason]]
     assert sorted(named) == [
         "My_scores/broken.mid",
