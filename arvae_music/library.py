@@ -333,9 +333,9 @@ def _loaded(model: str | Path, runtime: str) -> Model:
 def _read(path: Path, changed: int, runtime: str) -> Model:
     checkpoint = checkpoints.read(path)
     if runtime == "torch":
-        from .networks.torch_runtime import TorchRuntime
+        from .networks.torch_runtime import torch_runtime_of
 
-        return Model(**vars(prepare(checkpoint, TorchRuntime)))
+        return Model(**vars(prepare(checkpoint, torch_runtime_of)))
     return Model(**vars(prepare(checkpoint)))
 
 

@@ -70,7 +70,8 @@ from arvae_music.system.machine import seed_all
 from arvae_music.training import comparison
 from arvae_music.training.augmentation import CROSSING, MOVING, Mixer
 from arvae_music.training.domains import make_plan
-from arvae_music.training.music_recipe import FLOW_LAYERS, WIDE, combinations_of, to_checkpoint, with_gains
+from arvae_music.training.joint_values import combinations_of
+from arvae_music.training.music_recipe import FLOW_LAYERS, WIDE, to_checkpoint, with_gains
 from arvae_music.training.objectives import entry, make
 from arvae_music.training.objectives.aligned import EASED, FINISH, START, Aligned, Weights
 from arvae_music.training.objectives.ar_vae import ArVaeObjective
@@ -253,9 +254,9 @@ def one(variant: Variant, seed: int, epochs: int, parts: Split, part: str) -> Ma
     model = build(dims)
     started = time.perf_counter()
     mixer = Mixer(specs, plan.mix, moving=variant.moving)
-    trainer = Trainer(model, parts.train, parts.valid, options, accuracy, mixer, objective)
+    trainer = Trainer.of_examples(model, parts.train, parts.valid, options, accuracy, mixer, objective)
     assert setting.codes is not None
-    trainer.codes = setting.codes
+    trainer.source.codes = setting.codes
     for _ in trainer.run():
         pass
     seconds = time.perf_counter() - started

@@ -152,7 +152,7 @@ def our_time(corpus: str, accuracy: float) -> float:
     processor.settle(1)
     options = TrainingOptions(epochs=240, batch=128, learning_rate=4e-3, report_steps=50, valid_steps=50)
     model = build(MeasureDims(token_dropout=0.1))
-    trainer = Trainer(model, parts.train, parts.valid, options, tokens_right, Mixer(specs, 0.5))
+    trainer = Trainer.of_examples(model, parts.train, parts.valid, options, tokens_right, Mixer(specs, 0.5))
     for report in trainer.run():
         if report.valid and report.valid["tokens"] >= accuracy:
             return report.seconds  # without the time of the evaluations

@@ -115,7 +115,7 @@ def load(corpus: str, attributes: tuple[str, ...]) -> Data:
 
 def _music(corpus: str, attributes: tuple[str, ...]) -> Data:
     from ..music.attributes import each_once, find
-    from ..training.music_recipe import combinations_of
+    from ..training.joint_values import combinations_of
     from . import registry
 
     data = registry.load(corpus)

@@ -198,7 +198,7 @@ def fit_flow(trainer: Trainer, objective: Aligned, held_out: Examples, minutes: 
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
         at = torch.from_numpy(random.integers(0, len(inputs), trainer.options.batch))
-        codes = torch.from_numpy(trainer.codes.drawn(values[at].numpy(), random))
+        codes = torch.from_numpy(trainer.source.codes.drawn(values[at].numpy(), random))
         rows = Batch(inputs[at], values[at], codes, 0)
         loss = objective.flow_loss(model, rows, Posterior(mean[at], log_variance[at]))
         optimizer.zero_grad()
@@ -215,7 +215,7 @@ def _held_out(trainer: Trainer, held_out: Examples) -> tuple[Batch, Posterior]:
     """At most JUDGED distinct held-out examples with their exact codes, and their posteriors."""
     at = distinct(held_out)
     chosen = held_out.take(at[spread(len(at), JUDGED)])
-    arrays = (chosen.inputs, chosen.attributes, trainer.codes(chosen.attributes))
+    arrays = (chosen.inputs, chosen.attributes, trainer.source.codes(chosen.attributes))
     inputs, values, codes = (torch.from_numpy(array) for array in arrays)
     mean, log_variance = (torch.from_numpy(side).float() for side in posteriors(trainer.model, chosen.inputs))
     return Batch(inputs, values, codes, 0), Posterior(mean, log_variance)
@@ -226,7 +226,7 @@ def _encoded(trainer: Trainer) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """About ROWS rows, drawn as in training: inputs, values, and the means and log-variances of their posteriors."""
     parts = []
     for _ in range(math.ceil(ROWS / trainer.options.batch)):
-        rows = trainer.batch()
+        rows = trainer.source.batch(trainer.step)
         parts.append((rows.inputs, rows.values, *trainer.model.posterior(rows.inputs)))
         trainer.step += 1
     inputs, values, mean, log_variance = (torch.cat(column) for column in zip(*parts, strict=True))

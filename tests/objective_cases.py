@@ -78,4 +78,4 @@ def trainer(name: str, options: TrainingOptions = OPTIONS, flow: bool = False) -
     def compare(a: Tensor, b: Tensor) -> dict[str, float]:
         return {"bits": float((a == b).float().mean())}
 
-    return Trainer(bits(flow), DATA, DATA, options, compare, None, objective)
+    return Trainer.of_examples(bits(flow), DATA, DATA, options, compare, None, objective)

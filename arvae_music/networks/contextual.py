@@ -43,6 +43,7 @@ from .context import (
 )
 from .gru import Gru
 from .hierarchical import DROPPED, distinct
+from .passages import ABSENT, SIDE
 
 MASKED = -1e4  # the attention score of a measure that may not be seen
 
@@ -57,6 +58,15 @@ class Window(NamedTuple):
     modes: Tensor  # (w,)
     entering: Tensor  # (w, m) the token that sounds over the barline before the measure
     after: Tensor  # (w, m) the first note of the next measure
+
+    @classmethod
+    def of_packed(cls, packed: Tensor) -> Window:
+        """(w, m, 1 + t + SIDE) measures as `passages.Passages.packed` lays them out. A window's first measure is
+        always there."""
+        packed = packed.long()
+        codes, rows, side = packed[:, :, 0], packed[:, :, 1:-SIDE], packed[:, :, -SIDE:]
+        places, entering, after, mode = side[:, :, :-3], side[:, :, -3], side[:, :, -2], side[:, 0, -1]
+        return cls(rows, codes[:, 0], codes != ABSENT, places, mode, entering, after)
 
     def alone(self) -> Window:
         """The same measures, each without its context."""
@@ -85,6 +95,14 @@ class Posterior(NamedTuple):
     log_variance: Tensor  # (b, z)
 
 
+class Passed(NamedTuple):
+    """The encoding of b measures in their contexts, and how well the decoder predicts them."""
+
+    posterior: Posterior
+    z: Tensor  # (b, z) sampled from the posterior
+    nats: Tensor  # (b,) the negative log-likelihood of each measure
+
+
 class Given(NamedTuple):
     """What of z the decoder gets: the dimensions of some attributes, and the others at a level from 0 to 1.
 
@@ -94,6 +112,15 @@ class Given(NamedTuple):
 
     attributes: Tensor  # (b, k) 1 or 0
     others: Tensor  # (b, 1)
+
+    @classmethod
+    def all(cls, like: Tensor, attributes: int) -> Given:
+        """Everything is given for each of the b rows of `like`."""
+        return cls(like.new_ones(len(like), attributes), like.new_ones(len(like), 1))
+
+    @classmethod
+    def nothing(cls, like: Tensor, attributes: int) -> Given:
+        return cls(like.new_zeros(len(like), attributes), like.new_zeros(len(like), 1))
 
     def seen(self, z: Tensor) -> Tensor:
         """(b, z) -> (b, z + k + 1): z without what is not given, and what is given."""
@@ -324,7 +351,15 @@ def forced(rows: Tensor, entering: Tensor) -> tuple[Tensor, Tensor]:
     return previous, torch.cat([entering[None], sounding[:-1]])
 
 
+def nats(logits: Tensor, rows: Tensor) -> Tensor:
+    """(t, b, v) logits and (b, t) tokens -> (b,) the negative log-likelihood of each row."""
+    loss = nn.functional.cross_entropy(logits.flatten(0, 1), rows.t().reshape(-1), reduction="none")
+    return loss.reshape(rows.shape[1], -1).sum(dim=0)
+
+
 class ContextualArVae(nn.Module):
+    """The whole network: `forward` for training, `read`, `posterior` and `decoder` for everything else."""
+
     def __init__(self, dims: ContextDims) -> None:
         super().__init__()
         self.dims = dims
@@ -333,6 +368,20 @@ class ContextualArVae(nn.Module):
         self.posterior_hidden = nn.Linear(2 * dims.measure_hidden + dims.context, dims.wide)
         self.to_latent = nn.Linear(dims.wide + 2 * dims.measure_hidden, 2 * dims.latent)
         self.decoder = Decoder(dims)
+
+    @property
+    def latent(self) -> int:
+        return self.dims.latent
+
+    def forward(self, window: Window, given: Given, dropout: Tensor | float = 0.0) -> Passed:
+        """Encode, sample and decode all b = w * m measures of windows. `dropout` (b,) is the share of the tokens before
+        each tick that are hidden from the decoder."""
+        summary, context = self.read(window)
+        posterior = self.posterior(summary, context)
+        noise = torch.randn_like(posterior.mean)
+        z = posterior.mean + noise * (0.5 * posterior.log_variance).exp()
+        rows = window.rows.flatten(0, 1)
+        return Passed(posterior, z, nats(self.decoder(given.seen(z), context, rows, dropout), rows))
 
     def read(self, window: Window) -> tuple[Tensor, Context]:
         """The summaries (b, 2h) and the contexts of all measures of the windows."""

@@ -15,7 +15,13 @@ from ..music.tokens import pack
 from ..vae.checkpoint import Checkpoint
 from ..vae.statistics import sampled
 from .hierarchical import MeasureDecoder, from_checkpoint
-from .runtime import State
+from .runtime import Runtime, State
+from .torch_context_runtime import TorchContextRuntime
+
+
+def torch_runtime_of(checkpoint: Checkpoint) -> Runtime:
+    """The runtime in PyTorch of the checkpoint's networks: of measures alone, or in their context."""
+    return TorchContextRuntime(checkpoint) if "context" in checkpoint.metadata.dims else TorchRuntime(checkpoint)
 
 
 class TorchRuntime:

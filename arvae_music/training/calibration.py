@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..arrays import Floats, Ints
 from ..vae.checkpoint import halved as nearest_half
@@ -76,18 +77,29 @@ def calibrated(
         own[:, list(turned)] *= -1
     elif known is not None:
         own[:, :count] = known(train.attributes[at])
-    codes = np.zeros_like(values)
-    codes[:, :count] = own[:, list(dimensions)]
     named = [*zip(train.names, origins, dimensions, strict=True), *((name, "", NOT_CARRIED) for name in others)]
+    found = from_codes(named, values, own[:, list(dimensions)], weights)
+    if known is None:
+        return found
+    scales = [one.into(scale) for scale, one in zip(found.scales[:count], known.scores, strict=True)]
+    return found._replace(scales=(*scales, *found.scales[count:]))
+
+
+def from_codes(named: Sequence[tuple[str, str, int]], values: Floats, own: Floats, weights: Weights) -> Calibration:
+    """The calibration of attributes, `named` by their names, origins and dimensions, from the (n, k) values of all and
+    the (n, c) codes of the first c. The others have no latent dimension."""
+    codes = np.zeros_like(values)
+    codes[:, : own.shape[1]] = own
     scales = [calibrate(name, origin, d, values[:, i], codes[:, i]) for i, (name, origin, d) in enumerate(named)]
-    if known is not None:
-        scales[:count] = [one.into(scale) for scale, one in zip(scales[:count], known.scores, strict=True)]
     correlation, code_correlation = correlations(values, codes)
     return Calibration(tuple(scales), correlation, code_correlation, weights)
 
 
+M = TypeVar("M", bound=nn.Module)
+
+
 @torch.no_grad()
-def halved(model: ArVae) -> ArVae:
+def halved(model: M) -> M:
     """A copy of the model with its weights rounded to half precision."""
     found = deepcopy(model)
     weights = found.state_dict()  # the tensors themselves, not copies

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import UsageError
-from .objectives import DEFAULT, NOTHING, entry
-from .recipe import BATCH, Domain, Plan
+from .objectives import ATTRIBUTE_LOSS, NOTHING, entry
+from .recipe import Domain, Plan
 
 IMAGE_SETS = ("sprites", "mnist")  # corpora.images.NAMES, without importing it
 
@@ -42,11 +42,12 @@ def make_plan(
     from .trainer import TrainingOptions, room_for
 
     domain = domain_of(corpus)
-    options = vars(domain.defaults(corpus, rows, objective, given.get("batch") or BATCH))
+    options = vars(domain.defaults(corpus, rows, objective, given.get("batch")))
     foreign = [name for name, value in given.items() if value is not None and options[name] is None]
     if foreign:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
-        raise UsageError(f"there is no {names} for {corpus}", remedy="leave it out")
+        what = corpus if corpus in IMAGE_SETS else f"the objective {objective}"
+        raise UsageError(f"there is no {names} for {what}", remedy="leave it out")
     _refuse_idle(objective, given)
     options = options | {name: value for name, value in given.items() if value is not None}
     own = {name: options[name] for name in ("epochs", "beta", "gamma", "delta", "batch", "learning_rate", "clip")}
@@ -58,7 +59,7 @@ def make_plan(
 
 def _refuse_idle(objective: str, given: Mapping[str, Any]) -> None:
     """Raises UsageError for a weight that the objective does not use."""
-    idle = {"gamma": entry(objective).weighs == NOTHING, "delta": objective != DEFAULT}
+    idle = {"gamma": entry(objective).weighs == NOTHING, "delta": entry(objective).weighs != ATTRIBUTE_LOSS}
     for name, unused in idle.items():
         if unused and given.get(name) is not None:
             remedy = "leave it out, or give another objective=..."

@@ -20,7 +20,7 @@ from ..vae.metadata import Metadata
 from ..vae.model import ArVae
 from .calibration import calibrated, calibration_rows
 from .objectives import DEFAULT, Carriage, entry, make
-from .recipe import BATCH, Data, Defaults, Plan, Result
+from .recipe import Data, Defaults, Plan, Result
 from .trainer import Trainer
 
 ATTRIBUTES = {"sprites": SPRITES, "mnist": DIGITS}
@@ -65,7 +65,7 @@ class Images:
     def attributes(self, corpus: str) -> tuple[str, ...]:
         return ATTRIBUTES[corpus]
 
-    def defaults(self, corpus: str, rows: int, objective: str, batch: int = BATCH) -> Defaults:
+    def defaults(self, corpus: str, rows: int, objective: str, batch: int | None = None) -> Defaults:
         usual = DEFAULTS[corpus]
         if objective != DEFAULT:  # the reconstruction of an image is a sum of nats, as the KL is, and not a mean
             weights, nat = entry(objective), 1 / entry(DEFAULT).beta
@@ -85,7 +85,7 @@ class Images:
         measure = partial(evaluate, [find(name) for name in plan.attributes])
         train = data.more or split.train
         objective = make(plan.options.objective, plan.options.setting(model.latent, train, measure))
-        return Trainer(model, train, split.valid, plan.options, accuracy, None, objective)
+        return Trainer.of_examples(model, train, split.valid, plan.options, accuracy, None, objective)
 
     def checkpoint(
         self, plan: Plan, data: Data, trainer: Trainer, training: dict[str, Any], provenance: dict[str, Any]

@@ -16,17 +16,20 @@ from ..evaluation.control import draw, latent, outcome, summary
 from ..evaluation.published import PUBLISHED
 from ..music.attributes import BUILT_IN, PAPER, AttributeSpec, evaluate_mixed, find
 from ..music.tokens import VOCABULARY_FACTS, by_meter
+from ..networks.context import ContextDims
 from ..networks.hierarchical import MeasureDims, accuracy, build, mirrored
 from ..networks.model import Model, prepare
 from ..vae.checkpoint import Checkpoint, read
-from ..vae.combinations import MOST, Combinations
+from ..vae.combinations import Combinations
 from ..vae.examples import Examples, distinct, spread
 from ..vae.metadata import Metadata
 from ..vae.model import ArVae
+from . import context_recipe
 from .augmentation import Mixer
 from .calibration import calibrated, calibration_rows
-from .objectives import Carriage, entry, make
-from .recipe import BATCH, EPOCHS, STEPS, Data, Defaults, Plan, Result
+from .joint_values import combinations_of, others
+from .objectives import CONTEXTUAL, Carriage, entry, make
+from .recipe import BATCH, BATCH_IN_CONTEXT, EPOCHS, STEPS, Data, Defaults, Plan, Result
 from .trainer import Trainer
 
 FLOW_LAYERS = 6  # of the flow of an aligned model
@@ -34,39 +37,6 @@ WIDE = 64  # features that the decoder of an aligned model computes from z
 GAINS = (1.0, 1.05, 1.1, 1.15, 1.2)  # the gains that are tried (scales.Scale.gain)
 ROWS = 1000  # the largest number of measures that gains are measured on
 FEWEST = 50  # gains are not measured on fewer measures
-
-MIXED_ROWS = 20_000  # mixed measures in each round, from which further combinations come
-ROUNDS = 3  # rounds of halves, and as many of crossed measures
-
-
-def combinations_of(train: Examples, specs: Sequence[AttributeSpec]) -> Combinations:
-    """The combinations of attribute values that occur in the corpus and in mixtures of its measures (augmentation.py).
-
-    The columns are the attributes `specs`, which have latent dimensions, and then the other built-in attributes. The
-    table is thinned to MOST rows that differ in `specs`.
-    """
-    every = [*specs, *_others(specs)]
-    rows, random = train.inputs[distinct(train)], np.random.default_rng(0)
-    parts = [rows]
-    for crossing in (0.0, 1.0) * ROUNDS:
-        some = rows[random.integers(0, len(rows), MIXED_ROWS)]
-        nothing = np.zeros((len(some), 0), dtype=np.float32)
-        parts.append(Mixer([], 1.0, crossing, moving=0.0)(some, nothing, random)[0])
-    found = _distinct_rows(np.concatenate(parts))
-    values = evaluate_mixed(every, found)
-    return Combinations(found[:, 0].astype(np.int64), values).thinned(MOST, len(specs))
-
-
-def _distinct_rows(rows: Rows) -> Rows:
-    """The distinct rows of (n, ticks) int16 rows in ascending order, as of `np.unique(rows, axis=0)`, but faster."""
-    unsigned = (rows.astype(np.int32) + 2**15).astype(">u2")  # which sort as their bytes do
-    keys = unsigned.view(f"S{2 * rows.shape[1]}")[:, 0]
-    return rows[np.unique(keys, return_index=True)[1]]
-
-
-def _others(specs: Sequence[AttributeSpec]) -> list[AttributeSpec]:
-    return [spec for spec in BUILT_IN.values() if spec.name not in {one.name for one in specs}]
-
 
 def to_checkpoint(
     model: ArVae,
@@ -86,9 +56,9 @@ def to_checkpoint(
     same examples and attributes; they are computed if they are None.
     """
     at = calibration_rows(train)
-    others = _others(specs)
-    measured = evaluate_mixed(others, train.inputs[at])
-    further = {spec.name: column for spec, column in zip(others, measured.T, strict=True)}
+    more = others(specs)
+    measured = evaluate_mixed(more, train.inputs[at])
+    further = {spec.name: column for spec, column in zip(more, measured.T, strict=True)}
     found = calibrated(model, train, at, further, origins, carriage, partial(mirrored, latent=dims.latent))
     meters = {meter.name: len(rows) for meter, rows in by_meter(train.inputs)}
     return Checkpoint(
@@ -135,7 +105,7 @@ def _gained(metadata: Metadata, gains: Mapping[str, float]) -> Metadata:
 class Measures:
     """The domain of music: a row is a measure."""
 
-    objective = "aligned"
+    objective = CONTEXTUAL
     unit = "measures"
     held_out = "tunes"
     trial = "arvae edit melody.mid --density +1.5 --model {run}"
@@ -143,14 +113,19 @@ class Measures:
     def attributes(self, corpus: str) -> tuple[str, ...]:
         return PAPER
 
-    def defaults(self, corpus: str, rows: int, objective: str, batch: int = BATCH) -> Defaults:
+    def defaults(self, corpus: str, rows: int, objective: str, batch: int | None = None) -> Defaults:
+        if objective == CONTEXTUAL:
+            return context_recipe.defaults(rows, batch or BATCH_IN_CONTEXT)
+        batch = batch or BATCH
         epochs = EPOCHS.get(corpus) or max(STEPS * batch // max(rows, 1), 1)
         usual = entry(objective)
         return Defaults(
             epochs, batch, 4e-3, usual.beta, usual.gamma, 10.0, 1.0, 32, 128, tick_hidden=64, token_dropout=0.1, mix=0.5
         )
 
-    def dims(self, corpus: str, options: Mapping[str, Any]) -> MeasureDims:
+    def dims(self, corpus: str, options: Mapping[str, Any]) -> MeasureDims | ContextDims:
+        if options["objective"] == CONTEXTUAL:
+            return context_recipe.dims(options)
         own = {name: options[name] for name in ("latent", "hidden", "tick_hidden", "token_dropout")}
         attributes = len(options["attributes"])
         flow = FLOW_LAYERS if options["objective"] == "aligned" and attributes < options["latent"] else 0
@@ -158,20 +133,24 @@ class Measures:
             return MeasureDims(**own)
         return MeasureDims(**own, flow_layers=flow, attributes=attributes, wide=WIDE, each_tick=True)
 
-    def read_dims(self, body: Mapping[str, Any]) -> MeasureDims:
-        return MeasureDims(**body)
+    def read_dims(self, body: Mapping[str, Any]) -> MeasureDims | ContextDims:
+        return ContextDims.from_json(body) if "context" in body else MeasureDims(**body)
 
     def trainer(self, plan: Plan, data: Data, device: torch.device) -> Trainer:
+        if plan.options.objective == CONTEXTUAL:
+            return context_recipe.trainer(plan, data, device)
         model, split = build(plan.dims).to(device), data.split
         specs = [find(name) for name in plan.attributes]
         measure = partial(evaluate_mixed, specs)
         setting = plan.options.setting(model.latent, split.train, measure, data.combinations)
         objective, mixer = make(plan.options.objective, setting), Mixer(specs, plan.mix)
-        return Trainer(model, split.train, split.valid, plan.options, accuracy, mixer, objective)
+        return Trainer.of_examples(model, split.train, split.valid, plan.options, accuracy, mixer, objective)
 
     def checkpoint(
         self, plan: Plan, data: Data, trainer: Trainer, training: dict[str, Any], provenance: dict[str, Any]
     ) -> Checkpoint:
+        if plan.options.objective == CONTEXTUAL:
+            return context_recipe.checkpoint(plan, data, trainer, training, provenance)
         made = to_checkpoint(
             trainer.model,
             plan.dims,
@@ -187,7 +166,10 @@ class Measures:
         return with_gains(made, data.split.valid) if plan.options.objective == "aligned" else made
 
     def judged(self, valid: Mapping[str, float]) -> str:
-        return f"tokens {valid.get('tokens', 0):.4f}, whole measures {valid.get('measures', 0):.3f}"
+        text = f"tokens {valid.get('tokens', 0):.4f}, whole measures {valid.get('measures', 0):.3f}"
+        if "nats" in valid:
+            text += f", {valid['nats']:.2f} nats a measure from the context, SCC {valid['scc']:.3f}"
+        return text
 
     def evaluation_options(self, quick: bool) -> Any:
         from ..evaluation.evaluate import EvaluationOptions

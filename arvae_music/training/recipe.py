@@ -6,7 +6,7 @@ between measures (music_recipe.py) and images (image_recipe.py); domains.py find
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..arrays import Ints
+    from ..networks.passages import TuneRows
     from ..vae.checkpoint import Checkpoint
     from ..vae.combinations import Combinations
     from ..vae.examples import Examples, Split
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 BATCH = 128
 EPOCHS = {"bach": 400, "folk": 36}  # 15 to 30 minutes on one core
 STEPS = 6000  # of a corpus of music that has no entry in EPOCHS
+BATCH_IN_CONTEXT = 256  # measures of 4/4, for the contextual objective
+STEPS_IN_CONTEXT = 10_000  # half an hour on one core; a corpus of few measures is not shown more often than
+EPOCHS_IN_CONTEXT = 200  # this, because it would be learnt by heart
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,17 @@ class Data:
     more: Examples | None = None  # the training part with further material, if there is any
     digits: Callable[[Examples], Ints] | None = None  # which digit each image shows, if they are digits
     combine: Callable[[], Combinations] | None = None
+    read_tunes: Callable[[], Mapping[str, Sequence[TuneRows]]] | None = None  # whole tunes, by part of the split
 
     @cached_property
     def combinations(self) -> Combinations | None:
         """Which values of the attributes occur together; None if nobody has to know."""
         return self.combine() if self.combine else None
+
+    @cached_property
+    def tunes(self) -> Mapping[str, Sequence[TuneRows]]:
+        """The whole tunes of the parts "train", "valid" and "test"; none for images."""
+        return self.read_tunes() if self.read_tunes else {}
 
     @property
     def rows(self) -> int:
@@ -74,7 +84,7 @@ class Plan:
 
     corpus: str
     attributes: tuple[str, ...]
-    dims: Any  # MeasureDims or ImageDims
+    dims: Any  # MeasureDims, ContextDims or ImageDims
     options: TrainingOptions
     mix: float = 0.0  # share of mixed measures in a batch
 
@@ -105,8 +115,8 @@ class Domain(Protocol):
     def attributes(self, corpus: str) -> tuple[str, ...]:
         """The attributes of a model of this corpus, unless others are named."""
 
-    def defaults(self, corpus: str, rows: int, objective: str, batch: int = BATCH) -> Defaults:
-        """The defaults for this many training rows and rows in a batch."""
+    def defaults(self, corpus: str, rows: int, objective: str, batch: int | None = None) -> Defaults:
+        """The defaults for this many training rows and rows in a batch; None for the usual number."""
 
     def dims(self, corpus: str, options: Mapping[str, Any]) -> Any: ...
     def read_dims(self, body: Mapping[str, Any]) -> Any:

@@ -1,12 +1,15 @@
 """The training loop. It yields reports; saving files (run_folder.py) and printing (cli/run.py) are done elsewhere.
 
-    trainer = Trainer(model, train, valid, TrainingOptions(epochs=20), compare=accuracy)
+    trainer = Trainer.of_examples(model, train, valid, TrainingOptions(epochs=20), compare=accuracy)
     for report in trainer.run():
         ...                                   # trainer.stop() ends it cleanly after the current step
 
-All random numbers of a step are drawn from the seed (seed, step, rank), and the order of an epoch from (seed, epoch).
-Therefore a run that is resumed from `state` continues as if it had never stopped, and the same seed gives the same
-weights. The one exception is `minutes`: a schedule that follows the clock depends on the speed of the machine.
+The batches come from a Source and the figures on held-out pieces from a Judge (batches.py), so that the loop does not
+depend on what the rows are: independent examples, or windows of consecutive measures.
+
+All random numbers of a step are drawn from the seed, the step and the rank, and the order of an epoch from the seed and
+the epoch. Therefore a run that is resumed from `state` continues as if it had never stopped, and the same seed gives
+the same weights. The one exception is `minutes`: a schedule that follows the clock depends on the speed of the machine.
 
 The loss is an Objective (objectives/objective.py), AR-VAE's by default. If the objective has a critic, it is trained in
 each step after the model. In each phase of the objective the learning rate first rises, and then falls by a cosine.
@@ -24,25 +27,22 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ..arrays import Array, Float32s
 from ..errors import TrainingError, UsageError
 from ..system.machine import seed_all
 from ..vae.combinations import Combinations
-from ..vae.examples import Examples, spread
-from ..vae.model import ArVae, Outputs
+from ..vae.examples import Examples
+from ..vae.model import ArVae
 from ..vae.normal_scores import Codes
 from . import objectives, optimizer_state
-from .objectives.objective import PARTS, Batch, Critic, Measure, Objective, Phase, Setting, Step, Terms
+from .batches import Augment, Compare, ExampleBatches, ExampleJudge, Rank, Source
+from .objectives.objective import PARTS, Critic, Measure, Objective, Phase, Setting, Step, Terms
 
-Compare = Callable[[Tensor, Tensor], dict[str, float]]
-# (b, ...) inputs and (b, k) values -> both with the first rows replaced by augmentation, and the number of these rows
-Augment = Callable[[Array, Float32s, np.random.Generator], tuple[Array, Float32s, int]]
+Judge = Callable[[], dict[str, float]]  # the figures of the model on held-out pieces
 WARM_UP = 0.02  # share of a phase over which the learning rate rises
 FLOOR = 0.01  # share of the learning rate at the end of a phase's cosine
 RANGES = (
@@ -119,11 +119,35 @@ class Report:
 
 
 class Trainer:
-    """One training run. Attribute k of the examples belongs to latent dimension k, unless the objective ignores
+    """One training run. Attribute k of the batches' values belongs to latent dimension k, unless the objective ignores
     attributes (objectives.Carriage)."""
 
     def __init__(
-        self,
+        self, model: Any, source: Source, judge: Judge, options: TrainingOptions, objective: Objective
+    ) -> None:
+        """`model` is a torch.nn.Module with `latent` dimensions, on its device; the objective knows how to call it."""
+        self.model = model
+        self.source = source
+        self.options = options
+        self.device = next(model.parameters()).device
+        rank = Rank.here()
+        self.ranks, self.rank = rank.of, rank.number
+        room_for(source.attributes, model.latent)
+        self._judge = judge
+        self.objective = objective
+        self.critic = _CriticTrainer(objective.critic, self.device) if objective.critic else None
+        self.optimizer = torch.optim.Adam(
+            model.parameters(), lr=options.learning_rate, betas=objective.momentum, fused=True
+        )
+        self.parallel: nn.Module = model
+        self._phase: Phase | None = None  # the current phase
+        self.step = 0
+        self.seconds = 0.0
+        self._stopping = False
+
+    @classmethod
+    def of_examples(
+        cls,
         model: ArVae,
         train: Examples,
         valid: Examples,
@@ -131,45 +155,20 @@ class Trainer:
         compare: Compare,
         augment: Augment | None = None,
         objective: Objective | None = None,
-    ) -> None:
-        """`compare` computes the figures of a reconstruction. `objective` is made from the options if it is None."""
-        self.model = model
-        self.augment = augment
-        self.options = options
-        self.compare = compare
-        self.device = next(model.parameters()).device
-        self.ranks = dist.get_world_size() if dist.is_initialized() else 1
-        self.rank = dist.get_rank() if dist.is_initialized() else 0
-        self.share = options.batch // self.ranks
-        if not 0 < self.share * self.ranks <= len(train):
-            raise UsageError(
-                f"a batch of {options.batch} over {self.ranks} processes does not fit {len(train)} examples",
-                remedy="give batch=...",
-            )
-        room_for(train.attributes.shape[1], model.latent)
-        self.inputs = train.inputs
-        self.values = train.attributes
-        self._epoch = (-1, np.zeros(0, dtype=np.int64))  # the number of the epoch, and its order of the examples
-        self.codes = Codes.of_examples(train)
-        judged = spread(len(valid), options.valid_rows)
-        self.valid_inputs = torch.from_numpy(valid.inputs[judged]).to(self.device)
-        self.valid_codes = torch.from_numpy(self.codes(valid.attributes[judged])).to(self.device)
-        self.objective = objective or objectives.make(options.objective, options.setting(model.latent, train))
-        self.critic = _CriticTrainer(self.objective.critic, self.device) if self.objective.critic else None
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate, fused=True)
-        self.parallel: nn.Module = model
-        self._phase: Phase | None = None  # the current phase
-        self.step = 0
-        self.seconds = 0.0
-        self._stopping = False
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return len(self.inputs) // (self.share * self.ranks)
+    ) -> Trainer:
+        """A run on independent rows. `compare` computes the figures of a reconstruction. `objective` is made from the
+        options if it is None."""
+        device = next(model.parameters()).device
+        source = ExampleBatches(train, options.batch, options.seed, augment, Rank.here(), device)
+        room_for(source.attributes, model.latent)  # before an objective is made, which may need the room
+        objective = objective or objectives.make(options.objective, options.setting(model.latent, train))
+        codes = source.codes if objective.carriage == "given" else None
+        judge = ExampleJudge(model, valid, options.valid_rows, codes, compare)
+        return cls(model, source, judge, options, objective)
 
     @property
     def progress(self) -> float:
-        by_steps = self.step / (self.options.epochs * self.steps_per_epoch)
+        by_steps = self.step / (self.options.epochs * self.source.steps_per_epoch)
         by_clock = self.seconds / (60 * self.options.minutes) if self.options.minutes else 0.0
         return min(1.0, max(by_steps, by_clock))
 
@@ -192,11 +191,9 @@ class Trainer:
                 window = _Window()
 
     def judge(self) -> dict[str, float]:
-        """The figures of `compare` on held-out pieces, which are decoded freely from their posterior means."""
+        """The figures of the model on held-out pieces."""
         self.model.eval()
-        inputs, codes = torch.split(self.valid_inputs, 1024), torch.split(self.valid_codes, 1024)
-        parts = [self.model.reconstruct(rows, self._codes_given(own)) for rows, own in zip(inputs, codes, strict=True)]
-        return self.compare(self.valid_inputs, torch.cat(parts))
+        return self._judge()
 
     def _one_step(self) -> Terms:
         done = self._largest_of_ranks(self.progress)
@@ -204,11 +201,11 @@ class Trainer:
         rate = self._learning_rate(done)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        batch = self.batch()
+        batch = self.source.batch(self.step)
         seed_all(self.options.seed, self.step, self.rank)
         self.model.train()
-        outputs: Outputs = self.parallel(batch.inputs, batch.made_up, self._codes_given(batch.codes))
-        step = Step(self.model, batch, outputs, done, self._further_rows())
+        outputs = self.parallel(*self.objective.arguments(batch))
+        step = Step(self.model, batch, outputs, done, self.source.further(self.step))
         terms = self.objective.terms(step)
         if not math.isfinite(float(terms.total.detach())):
             raise TrainingError(f"the loss is {float(terms.total.detach())} at step {self.step}")
@@ -248,40 +245,6 @@ class Trainer:
         warm = min(1.0, (done + 1e-4) / WARM_UP)
         return self.options.learning_rate * warm * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
 
-    def batch(self) -> Batch:
-        """The rows of this step's batch that this rank trains on."""
-        epoch, at = divmod(self.step, self.steps_per_epoch)
-        if self._epoch[0] != epoch:
-            self._epoch = epoch, np.random.default_rng([self.options.seed, epoch]).permutation(len(self.inputs))
-        first = (at * self.ranks + self.rank) * self.share
-        rows = self._epoch[1][first : first + self.share]
-        inputs, values, made_up = self.inputs[rows], self.values[rows], 0
-        random = np.random.default_rng([self.options.seed, self.step, self.rank])
-        if self.augment is not None:
-            inputs, values, made_up = self.augment(inputs, values, random)
-        return self._on_device(inputs, values, made_up, random)
-
-    def _further_rows(self) -> Callable[[int], Batch]:
-        """The function Step.draw of this step, which draws further training rows at random."""
-        random = np.random.default_rng([self.options.seed, self.step, self.rank, 1])
-
-        def draw(count: int) -> Batch:
-            rows = random.integers(0, len(self.inputs), count)
-            return self._on_device(self.inputs[rows], self.values[rows], 0, random)
-
-        return draw
-
-    def _on_device(
-        self, inputs: Array, values: Float32s, made_up: int, random: np.random.Generator
-    ) -> Batch:
-        arrays = (inputs, values, self.codes.drawn(values, random))
-        rows, raw, codes = (torch.from_numpy(array).to(self.device) for array in arrays)
-        return Batch(rows, raw, codes, made_up)
-
-    def _codes_given(self, codes: Tensor) -> Tensor | None:
-        """The codes that replace those of the encoder, or None if the objective gives the decoder none."""
-        return codes if self.objective.carriage == "given" else None
-
     def _largest_of_ranks(self, done: float) -> float:
         """The largest `done` of all ranks. They must agree: a rank that took another step or phase than the others
         would wait for them for ever."""
@@ -296,11 +259,11 @@ class Trainer:
         loss = means.pop("total")
         return Report(
             step=self.step,
-            epoch=self.step / self.steps_per_epoch,
+            epoch=self.step / self.source.steps_per_epoch,
             progress=done,
             seconds=self.seconds,
             remaining=self.seconds * (1 - done) / max(done, 1e-9),
-            rate=self.share * self.ranks * self.step / max(self.seconds, 1e-9),
+            rate=self.source.rows * self.step / max(self.seconds, 1e-9),
             learning_rate=self._learning_rate(done),
             loss=loss,
             parts=means,

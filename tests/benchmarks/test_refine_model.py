@@ -98,7 +98,7 @@ def test_the_flow_ends_with_what_was_best_on_held_out_measures(
     dims = MeasureDims(latent=8, hidden=24, tick_hidden=16, flow_layers=2, flow_hidden=16, attributes=2)
     options = TrainingOptions(batch=60, objective="aligned")
     objective = make("aligned", options.setting(8, examples, partial(evaluate_mixed, SPECS)))
-    trainer = Trainer(build(dims), examples, examples.take(range(40)), options, accuracy, None, objective)
+    trainer = Trainer.of_examples(build(dims), examples, examples.take(range(40)), options, accuracy, None, objective)
     flow, held_out = trainer.model.flow, examples.take([*range(40), *range(40)])
     assert flow is not None
     before = {name: value.clone() for name, value in flow.state_dict().items()}

@@ -220,8 +220,8 @@ def test_the_loss_is_its_parts_by_their_weights(progress: float):
     def step() -> Step:
         """The same whenever it is called, and what is drawn after it too."""
         torch.manual_seed(1)
-        batch = trainer.batch()
-        return Step(model, batch, model(batch.inputs, 0, batch.codes), progress, trainer._further_rows())
+        batch = trainer.source.batch(trainer.step)
+        return Step(model, batch, model(batch.inputs, 0, batch.codes), progress, trainer.source.further(trainer.step))
 
     terms, one, other = made.terms(step()), step(), replace(made)  # whose errors are those that `made` began with
     expected = evidence(one, 0.8 * other.ease(progress), first=2).total
@@ -277,7 +277,7 @@ def test_it_begins_later_and_the_flow_is_of_the_dimensions_in_use_then(carriage:
     if carriage == "trained":
         assert isinstance(objective, aligned.Aligned)
         objective = replace(objective, plain=make("ar-vae", setting))
-    trainer = Trainer(model, examples, examples, options, accuracy, None, objective)
+    trainer = Trainer.of_examples(model, examples, examples, options, accuracy, None, objective)
     assert trainer.objective.carriage == carriage
     reports = list(trainer.run())
     assert ["error" in report.parts for report in reports] == [report.step > 20 for report in reports]
@@ -299,14 +299,16 @@ def test_a_decoder_is_taught_to_obey():
         dims = MeasureDims(latent=12, hidden=48, tick_hidden=32, flow_layers=4, flow_hidden=32, attributes=2)
         options = TrainingOptions(epochs=240, batch=120, objective=objective, learning_rate=4e-3)
         setting = options.setting(12, examples, partial(evaluate_mixed, SPECS))
-        trainer = Trainer(build(dims), examples, examples, options, accuracy, None, make(objective, setting))
+        made = make(objective, setting)
+        trainer = Trainer.of_examples(build(dims), examples, examples, options, accuracy, None, made)
         for _ in trainer.run():
             pass
         judge = make("aligned", setting)
         assert isinstance(judge, aligned.Aligned)
         with torch.no_grad():
-            outputs = trainer.model(trainer.batch().inputs)
-            step = aligned.Step(trainer.model, trainer.batch(), outputs, 1.0, trainer._further_rows())
+            batch = trainer.source.batch(trainer.step)
+            outputs = trainer.model(batch.inputs)
+            step = aligned.Step(trainer.model, batch, outputs, 1.0, trainer.source.further(trainer.step))
             errors = []
             for _ in range(5):
                 asked = judge._draw_edits(step)

@@ -17,7 +17,8 @@ from arvae_music.networks.hierarchical import build, from_checkpoint, mirrored
 from arvae_music.networks.model import prepare
 from arvae_music.networks.numpy_runtime import NumpyRuntime
 from arvae_music.training.calibration import find_dimensions
-from arvae_music.training.music_recipe import _distinct_rows, combinations_of, to_checkpoint
+from arvae_music.training.joint_values import _distinct_rows, combinations_of
+from arvae_music.training.music_recipe import to_checkpoint
 from arvae_music.vae.checkpoint import read, write
 from arvae_music.vae.examples import Examples
 from arvae_music.vae.model import posteriors

@@ -76,7 +76,7 @@ def test_an_objective_says_where_attributes_lie_and_what_is_minimised(lacks: str
 
 
 def test_ar_vae_is_what_there_is_where_none_is_named():
-    made = Trainer(bits(), DATA, DATA, OPTIONS, lambda a, b: {})
+    made = Trainer.of_examples(bits(), DATA, DATA, OPTIONS, lambda a, b: {})
     other = trainer("ar-vae", replace(OPTIONS, beta=OPTIONS.beta))
     list(made.run())
     list(other.run())
@@ -101,7 +101,7 @@ class Spy(Objective):
 
 def test_a_given_decoder_sees_the_codes_of_the_values_and_nothing_else_changes():
     inner = trainer("conditional").objective
-    made = Trainer(bits(), DATA, DATA, OPTIONS, lambda a, b: {}, None, Spy(inner))
+    made = Trainer.of_examples(bits(), DATA, DATA, OPTIONS, lambda a, b: {}, None, Spy(inner))
     list(made.run())
     known = Codes.of_examples(DATA)
     for step in made.objective.steps:
@@ -127,7 +127,7 @@ def test_the_dimensions_that_values_take_the_place_of_cost_nothing():
 
 def test_further_rows_are_training_rows_and_others_every_step():
     spy = Spy(trainer("conditional").objective)
-    made = Trainer(bits(), DATA, DATA, OPTIONS, lambda a, b: {}, None, spy)
+    made = Trainer.of_examples(bits(), DATA, DATA, OPTIONS, lambda a, b: {}, None, spy)
     list(made.run())
     known = {row.tobytes() for row in DATA.inputs}
     batches = [step.draw(7) for step in spy.steps]

@@ -31,7 +31,7 @@ OPTIONS = TrainingOptions(epochs=4, batch=8, learning_rate=1e-2, report_steps=2,
 def trainer(options: TrainingOptions = OPTIONS, *, augment: bool = True, start: int = 3) -> Trainer:
     torch.manual_seed(start)
     mixer = Mixer(SPECS, 0.5) if augment else None
-    return Trainer(build(DIMS), TRAIN, VALID, options, accuracy, mixer)
+    return Trainer.of_examples(build(DIMS), TRAIN, VALID, options, accuracy, mixer)
 
 
 def weights(made: Trainer) -> dict[str, Tensor]:
@@ -113,7 +113,7 @@ def test_a_state_that_lacks_something_is_refused(loss_of: str):
 
 def test_a_state_of_another_model_is_refused():
     torch.manual_seed(0)
-    other = Trainer(build(replace(DIMS, hidden=10)), TRAIN, VALID, OPTIONS, accuracy)
+    other = Trainer.of_examples(build(replace(DIMS, hidden=10)), TRAIN, VALID, OPTIONS, accuracy)
     with pytest.raises(TrainingError, match=r"does not fit this run.*overwrite=True"):
         other.restore(stopped_at(2).state())
 
@@ -342,7 +342,7 @@ def test_judging_is_free_running_from_the_posterior_mean_and_changes_nothing():
     state = weights(made)
     found = made.judge()
     rows = torch.from_numpy(VALID.inputs)
-    assert len(made.valid_inputs) == 10  # valid_rows
+    assert len(made._judge.inputs) == 10  # valid_rows
     model = made.model.eval()
     chosen = rows[np.unique(np.linspace(0, 11, 10).astype(int))]
     with torch.no_grad():
@@ -402,7 +402,8 @@ def plain(poison: int | None = None, options: TrainingOptions = OPTIONS) -> Trai
     inputs = torch.randn(32, 5).numpy()
     data = Examples(inputs, inputs[:, :2].copy(), ("a", "b"), np.arange(32))
     both = Bare(5, 3, poison)
-    return Trainer(ArVae(Encoding(both), both, 3), data, data, options, lambda a, b: {"off": float((a - b).std())})
+    model = ArVae(Encoding(both), both, 3)
+    return Trainer.of_examples(model, data, data, options, lambda a, b: {"off": float((a - b).std())})
 
 
 def test_the_core_trains_what_is_no_music():
@@ -446,7 +447,7 @@ def test_a_batch_larger_than_the_corpus_and_too_few_dimensions_are_refused():
     with pytest.raises(UsageError, match="batch of 29 over 1 processes does not fit 28 examples; give batch="):
         trainer(replace(OPTIONS, batch=29))
     with pytest.raises(UsageError, match="4 attributes need as many latent dimensions, but there are 3"):
-        Trainer(build(replace(DIMS, latent=3)), TRAIN, VALID, OPTIONS, accuracy)
+        Trainer.of_examples(build(replace(DIMS, latent=3)), TRAIN, VALID, OPTIONS, accuracy)
 
 
 def test_a_report_is_frozen_and_complete():

@@ -15,12 +15,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from .entries import DEFAULT, ENTRIES, NOTHING, Carriage, Entry, entry
+from .entries import ATTRIBUTE_LOSS, CONTEXTUAL, DEFAULT, ENTRIES, NOTHING, Carriage, Entry, entry
 
 if TYPE_CHECKING:
     from .objective import Objective, Setting
 
-__all__ = ["DEFAULT", "ENTRIES", "NOTHING", "Carriage", "Entry", "constants", "entry", "make"]
+__all__ = [
+    "ATTRIBUTE_LOSS", "CONTEXTUAL", "DEFAULT", "ENTRIES", "NOTHING", "Carriage", "Entry", "constants", "entry", "make",
+]  # fmt: skip
 
 
 def make(name: str, setting: Setting) -> Objective:

@@ -258,7 +258,7 @@ class Aligned(Objective):
         """The mean square by which encoding the samples that hit changes the dimensions that the edit kept."""
         hits = np.flatnonzero(decodes.error < HIT)[: round(HITS * len(step.batch.inputs))]
         if len(hits) == 0 or step.model.latent == self.k:
-            return step.outputs.z.new_zeros(())
+            return torch.zeros((), device=edits.codes.device)
         rows, model = decodes.made[hits], step.model
         mean = model.posterior(rows).mean
         codes = mean[:, : self.k].detach()

@@ -32,8 +32,12 @@ class Entry:
     weighs: str  # the name of that term
 
 
+ATTRIBUTE_LOSS = "the attribute loss"  # Entry.weighs of the objectives that `delta` belongs to
+CONTEXTUAL = "contextual"  # the objective that trains measures in their context
+
 ENTRIES: dict[str, Entry] = {
-    "ar-vae": Entry("ar_vae", "trained", "Pati & Lerch (2020)", 1e-3, 1.0, "the attribute loss"),
+    CONTEXTUAL: Entry("contextual", "trained", "Pati & Lerch (2020), in context", 15e-3, 3.0, ATTRIBUTE_LOSS),
+    "ar-vae": Entry("ar_vae", "trained", "Pati & Lerch (2020)", 1e-3, 1.0, ATTRIBUTE_LOSS),
     "aligned": Entry("aligned", "given", "Sohn et al. (2015), taught by its decodes", 12e-3, 0.0, NOTHING),
     "beta-vae": Entry("beta_vae", "found", "Higgins et al. (2017)", 1e-3, 0.0, NOTHING),
     "factor-vae": Entry("factor_vae", "found", "Kim & Mnih (2018)", 1e-3, 0.01, "total correlation"),

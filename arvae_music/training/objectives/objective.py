@@ -1,9 +1,9 @@
 """The interface between the Trainer and an objective.
 
-In each step the Trainer draws a batch, runs the model on it, computes the `terms` of the objective, and takes a
-gradient step of the model on their total. An objective may have a `critic`, a network of its own that is trained
-against the model. After the model's gradient step, the critic takes one on its own loss for the same batch, with an
-Adam optimiser of its own. Its weights and moments are part of the saved state of the run.
+In each step the Trainer takes a batch, calls the model with the objective's `arguments`, computes the `terms` of the
+objective, and takes a gradient step of the model on their total. An objective may have a `critic`, a network of its own
+that is trained against the model. After the model's gradient step, the critic takes one on its own loss for the same
+batch, with an Adam optimiser of its own. Its weights and moments are part of the saved state of the run.
 
 `Step.draw` gives an objective further rows, `Step.model.sample` decodes, `Step.model.log_prob` computes likelihoods,
 and `Setting.measure` measures attributes as a black box. Objectives therefore need not know what the rows are.
@@ -19,14 +19,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ...arrays import Array, Float32s, Floats
 from ...vae.combinations import Combinations
-from ...vae.model import ArVae, Outputs
+from ...vae.model import ArVae
 from ...vae.normal_scores import Codes
 from ..losses import kl_divergence
 from .entries import Carriage
@@ -62,9 +62,9 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    model: ArVae
+    model: ArVae  # contextual.py trains another network, and reads `outputs` only
     batch: Batch
-    outputs: Outputs
+    outputs: Any  # of the model's forward for `Objective.arguments`: Outputs, if the model is an ArVae
     progress: float  # the share of the run that is over, 0 .. 1
     draw: Callable[[int], Batch]  # draws this many further training rows, without augmentation
 
@@ -137,6 +137,15 @@ class Objective(Protocol):
 
     @abstractmethod
     def terms(self, step: Step) -> Terms: ...
+
+    def arguments(self, batch: Batch) -> tuple[Any, ...]:
+        """The arguments with which a step calls the model. The random generator of PyTorch is the step's."""
+        return batch.inputs, batch.made_up, batch.codes if self.carriage == "given" else None
+
+    @property
+    def momentum(self) -> tuple[float, float]:
+        """Adam's decay rates of the means of the gradient and of its square."""
+        return 0.9, 0.999
 
 
 def perceptron(inputs: int, outputs: int, seed: int) -> nn.Module:
