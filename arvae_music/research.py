@@ -84,18 +84,18 @@ def train(
     overwrite      replace a run that is already in the folder
     attributes     the attributes to regularise: names, or "module:function" for your own; None means the default
                    attributes of the corpus
-    epochs         passes over the corpus; None means about half an hour for bach and folk, and 6,000 steps otherwise
+    epochs         passes over the corpus; None means about half an hour on one core
     minutes        stop after this training time; the learning rate schedule then follows the clock
-    batch          examples per step, over all processes
+    batch          examples per step, over all processes; for "contextual", measures of 4/4
     learning_rate  the highest learning rate of Adam
-    objective      a name from training.objectives.ENTRIES; None means "aligned" for music and "ar-vae" for images
+    objective      a name from training.objectives.ENTRIES; None means "contextual" for music and "ar-vae" for images
     beta, gamma    weights of the KL divergence and of the objective's own term; None means the objective's default
-    delta          slope of the attribute loss, for "ar-vae" only
+    delta          slope of the attribute loss, for "contextual" and "ar-vae" only
     latent         number of latent dimensions
     hidden         size of the GRUs over beats, or of the layer before and after the latent code of images
     tick_hidden    size of the GRUs over ticks, for music only
-    token_dropout  share of the decoder's input tokens that are dropped, for music only
-    mix            share of a batch that joins parts of two measures, for music only
+    token_dropout  share of the decoder's input tokens that are dropped, for single measures only
+    mix            share of a batch that joins parts of two measures, for single measures only
     device         "auto", "cpu" or "cuda"
     threads        number of threads of PyTorch on a CPU
     progress       a function that is called with a training.trainer.Report about every 20 steps

@@ -24,7 +24,7 @@ from ..system import machine
 from ..training import benchmarking
 from ..training.benchmarking import MINUTES
 from ..training.distributed import processes
-from ..training.domains import domain_of
+from ..training.domains import domain_of, objectives_for
 from ..training.objectives import ENTRIES
 from ..training.run_folder import default_folder
 from ..training.session import Session
@@ -73,7 +73,7 @@ def benchmark(
 ) -> int:
     """Train every objective in the same way, evaluate the models, and compare the figures in one table."""
     machine.patient_threads()  # before anything imports PyTorch
-    names = list(ENTRIES) if objectives == "all" else [name.strip() for name in objectives.split(",")]
+    names = objectives_for(corpus) if objectives == "all" else [name.strip() for name in objectives.split(",")]
     out = output or Path("runs") / f"benchmark-{default_folder(corpus).name}"
     jobs = benchmarking.plan_jobs(
         out, corpus, names, seeds=seeds, minutes=minutes, epochs=epochs, batch=batch, part=part, quick=quick

@@ -18,7 +18,7 @@ from .. import research
 from ..system import machine
 from ..training.distributed import processes
 from ..training.objectives import DEFAULT, ENTRIES, entry
-from ..training.recipe import EPOCHS, STEPS
+from ..training.recipe import BATCH_IN_CONTEXT, EPOCHS, EPOCHS_IN_CONTEXT, STEPS, STEPS_IN_CONTEXT
 from ..training.run_folder import RunFolder, default_folder
 from .corpus import ensure_built
 from .run import run_session
@@ -30,22 +30,26 @@ _in_network = partial(typer.Option, rich_help_panel="Network")
 
 CORPUS = "bach, folk, bach+folk, a corpus that you built, or images: sprites, mnist."
 EPOCHS_HELP = (
-    f"Passes over the corpus.  [default: bach {EPOCHS['bach']}, folk {EPOCHS['folk']}, "
-    f"images as many as fit into 15 minutes, other corpora about {STEPS} steps]"
+    f"Passes over the corpus.  [default: about {STEPS_IN_CONTEXT} steps, and at most {EPOCHS_IN_CONTEXT} passes; "
+    f"other objectives bach {EPOCHS['bach']}, folk {EPOCHS['folk']}, other corpora about {STEPS} steps; images as many as fit "
+    "into 15 minutes]"
 )
 MINUTES = "Train for this time. The learning rate follows its schedule over it."
-BATCH = "Examples per step, over all processes.  [default: 128; sprites 64]"
+BATCH = (
+    f"Examples per step, over all processes; contextual: measures of 4/4.  [default: {BATCH_IN_CONTEXT}; other "
+    "objectives 128; sprites 64]"
+)
 RATE = (
     "Peak learning rate of Adam; cosine schedule with warm-up, once for each training phase.  "
-    "[default: 0.004; images 0.002]"
+    "[default: 0.003; other objectives 0.004; images 0.002]"
 )
 THREADS = "CPU threads; more than one is rarely faster for networks this small."
-MIX = "Share of each batch made by combining parts of two measures (not for images).  [default: 0.5]"
+MIX = "Share of each batch made by combining parts of two measures (not for contextual and images).  [default: 0.5]"
 ATTRIBUTES = (
     "Attribute to regularise (repeatable): a name, or your module:function.  "
     "[default: rhythm, range, density, contour; images all of their attributes]"
 )
-OBJECTIVE = f"One of {', '.join(ENTRIES)}.  [default: aligned; images ar-vae]"
+OBJECTIVE = f"One of {', '.join(ENTRIES)}.  [default: contextual; images ar-vae]"
 BETA = "Weight of the KL divergence.  [default: the objective's; sprites 2, mnist 1]"
 GAMMA = (
     "Weight of the objective's extra loss (ar-vae: the attribute loss).  "
@@ -53,9 +57,12 @@ GAMMA = (
 )
 DELTA = "Steepness of the tanh in the attribute loss.  [default: 10; sprites 2, mnist 1]"
 LATENT = "Latent dimensions.  [default: 32; sprites 10, mnist 16]"
-HIDDEN = "Hidden size of the beat GRUs, or, for images, of the layer next to the code.  [default: 128; images 256]"
-TICK_HIDDEN = "Hidden size of the tick GRUs (not for images).  [default: 64]"
-DROPOUT = "Share of the decoder's inputs that are dropped (not for images).  [default: 0.1]"
+HIDDEN = (
+    "Hidden size of the GRUs over beats (contextual: and over measures), or, for images, of the layer next to the "
+    "code.  [default: 96; other objectives 128; images 256]"
+)
+TICK_HIDDEN = "Hidden size of the tick GRUs (not for images).  [default: 128; other objectives 64]"
+DROPOUT = "Share of the decoder's inputs that are dropped (not for contextual and images).  [default: 0.1]"
 
 Corpus = Annotated[str, typer.Argument(metavar="CORPUS", help=CORPUS, autocompletion=completion.corpora)]
 Out = Annotated[

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import CorpusError
 from ..training.domains import IMAGE_SETS
 from ..training.recipe import Data
-from ..vae.examples import Examples, Split, split
+from ..vae.examples import PARTS, Examples, Split, split
 
 if TYPE_CHECKING:
+    from ..networks.passages import TuneRows
     from .corpus import Corpus, Progress
     from .morpho_mnist import Source
 
@@ -122,7 +123,26 @@ def _music(corpus: str, attributes: tuple[str, ...]) -> Data:
     specs = each_once([find(name) for name in attributes])
     parts = _split(data.examples(specs), corpus, "a tune", "add tunes that differ, or join it with another corpus by +")
     licence, source = ("; ".join(getattr(facts, key) for facts in data.facts) for key in ("licence", "source"))
-    return Data(parts, licence, source, combine=partial(combinations_of, parts.train, specs))
+    combine = partial(combinations_of, parts.train, specs)
+    return Data(parts, licence, source, combine=combine, read_tunes=partial(tunes, corpus))
+
+
+def tunes(corpus: str) -> dict[str, list[TuneRows]]:
+    """The whole tunes of a built corpus, or of several joined by +, by part of the split. Their examples are those that
+    `load` gives. Raises CorpusError."""
+    from ..networks.passages import TuneRows
+    from . import registry
+    from .shelves import piece_number
+
+    found: dict[str, list[TuneRows]] = {part: [] for part in PARTS}
+    for whole in registry.tunes(corpus):
+        bars = whole.tune.bars
+        rows = TuneRows(
+            piece_number(whole.tune.id), [bar.tokens for bar in bars],
+            [bar.meter if bar.tokens is not None else None for bar in bars], [not bar.left_out for bar in bars],
+        )  # fmt: skip
+        found[whole.part].append(rows)
+    return found
 
 
 def _images(corpus: str, attributes: tuple[str, ...]) -> Data:

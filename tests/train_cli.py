@@ -16,7 +16,7 @@ from arvae_music.cli.shared import common
 from arvae_music.training.trainer import Trainer
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
-SMALL = ("--hidden", 8, "--tick-hidden", 8, "--latent", 6, "--batch", 16, "--quiet")
+SMALL = ("--hidden", 8, "--tick-hidden", 8, "--latent", 6, "--batch", 8, "--quiet")
 NOTES = "CDEFGABc"
 OWN = "def cs(rows, meter):\n    return ((rows - 2 + 47) % 12 == 0).sum(axis=1) * 1.0\n"
 

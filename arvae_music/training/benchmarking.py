@@ -187,7 +187,7 @@ def _network(jobs: Sequence[Job]) -> str:
     dims = {job.plan.options.objective: job.plan.dims.to_json() for job in jobs}
     found = []
     for name, usual in jobs[0].plan.dims.to_json().items():
-        others = [f"{method} {own[name]}" for method, own in dims.items() if own[name] != usual]
+        others = [f"{method} {own[name]}" for method, own in dims.items() if own.get(name, usual) != usual]
         found.append(f"{name} {usual}" + (f" ({', '.join(others)})" if others else ""))
     return ", ".join(found)
 

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from ..arrays import Floats, Ints
+from ..errors import CheckpointError
 from ..vae.checkpoint import halved as nearest_half
 from ..vae.examples import Examples, spread
 from ..vae.model import ArVae, posteriors
@@ -87,7 +88,10 @@ def calibrated(
 
 def from_codes(named: Sequence[tuple[str, str, int]], values: Floats, own: Floats, weights: Weights) -> Calibration:
     """The calibration of attributes, `named` by their names, origins and dimensions, from the (n, k) values of all and
-    the (n, c) codes of the first c. The others have no latent dimension."""
+    the (n, c) codes of the first c. The others have no latent dimension. Raises CheckpointError if a code is not
+    finite."""
+    if not np.isfinite(own).all():
+        raise CheckpointError("the model's codes are not finite", remedy="train it again")
     codes = np.zeros_like(values)
     codes[:, : own.shape[1]] = own
     scales = [calibrate(name, origin, d, values[:, i], codes[:, i]) for i, (name, origin, d) in enumerate(named)]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import UsageError
-from .objectives import ATTRIBUTE_LOSS, NOTHING, entry
+from .objectives import ATTRIBUTE_LOSS, CONTEXTUAL, ENTRIES, NOTHING, entry
 from .recipe import Domain, Plan
 
 IMAGE_SETS = ("sprites", "mnist")  # corpora.images.NAMES, without importing it
@@ -24,6 +24,11 @@ def domain_of(corpus: str) -> Domain:
     from .music_recipe import MEASURES
 
     return MEASURES
+
+
+def objectives_for(corpus: str) -> list[str]:
+    """The names of the objectives that can be trained on a corpus: images have no context."""
+    return [name for name in ENTRIES if name != CONTEXTUAL or corpus not in IMAGE_SETS]
 
 
 def make_plan(
@@ -41,6 +46,9 @@ def make_plan(
     """
     from .trainer import TrainingOptions, room_for
 
+    if objective not in objectives_for(corpus):
+        others = ", ".join(objectives_for(corpus))
+        raise UsageError(f"{objective} is for measures of tunes, not for images", remedy=f"give one of {others}")
     domain = domain_of(corpus)
     options = vars(domain.defaults(corpus, rows, objective, given.get("batch")))
     foreign = [name for name, value in given.items() if value is not None and options[name] is None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from train_cli import press
 
 from arvae_music.errors import TrainingError
 from arvae_music.evaluation.evaluate import EvaluationOptions
-from arvae_music.training import benchmarking, music_recipe
+from arvae_music.training import benchmarking, context_recipe, music_recipe
 from arvae_music.training.trainer import Trainer
 
 cache, run = train_cli.cache, train_cli.run  # fixtures: the corpus `tunes`, and `arvae` in this process
@@ -32,6 +33,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(EvaluationOptions, "quick", classmethod(lambda cls: tiny))
     dims = music_recipe.MeasureDims
     monkeypatch.setattr(music_recipe, "MeasureDims", lambda **rest: dims(**{"hidden": 8, "tick_hidden": 8, **rest}))
+    small = replace(context_recipe.DIMS, measure_hidden=8, context_hidden=8, context=8, decoder_hidden=8, tick_hidden=8)
+    monkeypatch.setattr(context_recipe, "DIMS", small)
 
 
 def seconds(folder: Path) -> dict[str, float]:
@@ -45,10 +48,12 @@ def body(folder: Path) -> dict[str, object]:
 def test_every_objective_is_trained_evaluated_and_set_beside_the_others(run: Call, work: Path):
     done = run(*LINE[:-1], "--quick", "--part", "test")
     assert done.returncode == 0, done.stderr
-    names = ["ar-vae", "aligned", "beta-vae", "factor-vae", "beta-tcvae", "conditional", "fader", "glsr-vae"]
+    names = [
+        "contextual", "ar-vae", "aligned", "beta-vae", "factor-vae", "beta-tcvae", "conditional", "fader", "glsr-vae",
+    ]  # fmt: skip
     found = body(work / "out")
     assert [one["method"] for one in found["runs"]] == names
-    assert {one["steps"] for one in found["runs"]} == {found["runs"][0]["steps"]}
+    assert len({one["steps"] for one in found["runs"] if one["method"] != "contextual"}) == 1
     for name in names:
         about = json.loads((work / "out" / f"{name}-0" / "evaluation.json").read_text())["about"]
         assert (about["part"], about["corpus"]) == ("test", "tunes")

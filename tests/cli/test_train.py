@@ -19,8 +19,8 @@ from train_cli import SMALL, Call, press
 from arvae_music.cli.main import COMMANDS
 from arvae_music.training import image_recipe
 from arvae_music.training.domains import domain_of, make_plan
-from arvae_music.training.objectives import aligned
-from arvae_music.training.recipe import EPOCHS, STEPS
+from arvae_music.training.objectives import contextual
+from arvae_music.training.recipe import EPOCHS, EPOCHS_IN_CONTEXT, STEPS, STEPS_IN_CONTEXT
 from arvae_music.training.run_folder import RunFolder, default_folder
 from arvae_music.training.trainer import Report, Trainer
 from arvae_music.vae import checkpoint
@@ -53,16 +53,17 @@ def test_a_run_leaves_its_files(run: Call, work: Path):
     config = json.loads((folder / "config.json").read_text())
     assert config["corpus"] == "tunes"
     assert config["options"]["epochs"] == 2
-    assert config["options"]["batch"] == 16
+    assert config["options"]["batch"] == 8
     assert config["dims"] == {
-        "latent": 6, "hidden": 8, "tick_hidden": 8, "token_dropout": 0.1, "null_share": 0.1,
-        "flow_layers": 6, "flow_hidden": 96, "attributes": 4, "wide": 64, "each_tick": True,
+        "latent": 6, "attributes": 4, "beat_hidden": 4, "measure_hidden": 8, "context_hidden": 8, "context": 8,
+        "side": 32, "heads": 4, "key": 16, "value": 16, "wide": 16, "decoder_hidden": 11, "tick_hidden": 8,
+        "dropout": 0.2,
     }  # fmt: skip
-    assert (config["options"]["objective"], config["options"]["beta"]) == ("aligned", 12e-3)
+    assert (config["options"]["objective"], config["options"]["beta"]) == ("contextual", 15e-3)
     reports = lines(folder)
     assert set(reports[0]) == set(Report.__dataclass_fields__)
     assert reports[-1]["progress"] == 1
-    assert set(reports[-1]["valid"]) == {"tokens", "events", "measures"}
+    assert set(reports[-1]["valid"]) == {"nats", "tokens", "events", "measures", "scc"}
     made = checkpoint.read(folder)
     assert made.metadata.carried == ("rhythm", "range", "density", "contour")
     assert made.metadata.provenance["corpus"] == "tunes"
@@ -79,10 +80,12 @@ def test_a_run_is_called_as_its_corpus(corpus: str, folder: str):
     assert default_folder(corpus) == Path("runs") / folder
 
 
-def test_a_model_of_the_attributes_alone(run: Call, work: Path):
-    done = run("train", "tunes", "--epochs", 4, *SMALL, "--latent", 4)
+@pytest.mark.parametrize("objective", ["contextual", "aligned"])
+def test_a_model_of_the_attributes_alone(run: Call, work: Path, objective: str):
+    done = run("train", "tunes", "--epochs", 4, *SMALL, "--latent", 4, "--objective", objective)
     assert done.returncode == 0, done.stderr
-    assert checkpoint.read(work / "runs" / "tunes").metadata.dims["flow_layers"] == 0
+    dims = checkpoint.read(work / "runs" / "tunes").metadata.dims
+    assert (dims["latent"], dims.get("flow_layers", 0)) == (4, 0)
 
 
 def test_a_report_of_what_is_no_number_is_still_json(tmp_path: Path):
@@ -202,13 +205,13 @@ def test_a_run_does_not_go_on_with_another_objective_after_an_update(
     run: Call, work: Path, interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ):
     config = json.loads((interrupted / "config.json").read_text())
-    assert (config["constants"]["START"], config["constants"]["weights.miss"]) == (aligned.START, 3.0)
+    assert config["constants"]["KEPT"] == contextual.KEPT
     before = (interrupted / "metrics.jsonl").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(aligned, "HIT", 0.07)
+        patch.setattr(contextual, "KEPT", 0.7)
         done = run("train", "tunes", "--resume", "-o", "parts", "--quiet")
     assert done.returncode == 2
-    assert "parts: an older arvae began this run, with other constants of aligned: HIT 0.05, now 0.07" in done.stderr
+    assert "parts: an older arvae began this run, with other constants of contextual: KEPT 0.6, now 0.7" in done.stderr
     assert (interrupted / "metrics.jsonl").read_bytes() == before
     del config["constants"]  # as versions wrote it that recorded none
     (interrupted / "config.json").write_text(json.dumps(config))
@@ -236,13 +239,17 @@ def test_a_run_is_never_replaced_unasked(run: Call, work: Path):
         (("--resume", "-o", "nowhere"), "there is no run to resume"),
         (("-o", "mine.py"), "is a file"),
         (("--device", "tpu"), "there is no device 'tpu'; give auto, cpu, cuda"),
-        (("--batch", 2000), "a batch of 2000 over 1 processes does not fit"),
+        (("--batch", 2000, "--objective", "ar-vae"), "a batch of 2000 over 1 processes does not fit"),
         (("--latent", 3), "4 attributes need as many latent dimensions"),
         (("-a", "densty"), "did you mean density"),
         (("-a", "density", "-a", "density"), "the attribute density is given twice"),
         (("-a", "mine:nothing"), "cannot be imported"),
         (("--delta", 0, "--objective", "ar-vae"), "delta: out of range"),
-        (("--delta", 5), "delta does nothing in aligned; leave it out, or give another --objective"),
+        (("--mix", 0.5), "there is no --mix for the objective contextual"),
+        (
+            ("--delta", 5, "--objective", "aligned"),
+            "delta does nothing in aligned; leave it out, or give another --objective",
+        ),
         (("--gamma", 5, "--objective", "beta-vae"), "gamma does nothing in beta-vae"),
         (("--learning-rate", "nan"), "learning_rate"),
     ],
@@ -314,10 +321,11 @@ def test_an_attribute_of_the_users_own_trains_and_edits(run: Call, work: Path):
     assert metadata.carried == ("density", "cs")
     assert metadata.scale("cs").origin == "mine:cs"
     duple(work / "melody.mid")
-    edited = run("edit", "melody.mid", "--model", "own", "--set", "cs==2raw", "-o", "edited.mid", "--quiet")
+    words = ("--set", "cs==2raw", "--bars", "1", "-o", "edited.mid", "--quiet")
+    edited = run("edit", "melody.mid", "--model", "own", *words)
     assert edited.returncode == 0, edited.stderr
     pitches = [message.note for message in mido.MidiFile(work / "edited.mid") if message.type == "note_on"]
-    assert sum(pitch % 12 == 0 for pitch in pitches) == 4  # two Cs in each of two measures
+    assert sum(pitch % 12 == 0 for pitch in pitches) == 2  # where there was none
 
 
 # ------------------------------------------------------------------------------------ real processes
@@ -370,6 +378,8 @@ def test_the_default_length_of_a_run():
     def epochs(corpus: str, rows: int) -> int:
         return domain_of(corpus).defaults(corpus, rows, "ar-vae").epochs
 
+    assert domain_of("mine").defaults("mine", 10**6, "contextual", 100).epochs == STEPS_IN_CONTEXT // 10**4
+    assert domain_of("mine").defaults("mine", 10, "contextual").epochs == EPOCHS_IN_CONTEXT
     assert epochs("bach", 1000) == EPOCHS["bach"]
     assert epochs("mine", 128 * 60) == STEPS // 60
     assert make_plan("mine", (), 32 * 60, "ar-vae", None, 0, {"batch": 32}).options.epochs == STEPS // 60

@@ -9,6 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 from context_cases import DIMS, HELD_OUT, OPTIONS, SPECS, TUNES, data, network, plan, trainer, tune
 
 from arvae_music.errors import CorpusError
@@ -50,7 +52,7 @@ def source(batch: int = 64, seed: int = 0, rank: Rank = Rank()) -> WindowBatches
 def test_a_batch_has_windows_of_consecutive_measures_of_one_number_of_ticks():
     seen = set()
     made = source()
-    for step in range(24):
+    for step in range(100):
         batch = made.batch(step)
         w, m, width = batch.inputs.shape
         ticks = width - 1 - 6
@@ -282,6 +284,23 @@ def replace_model(net) -> Trainer:
     made = trainer()
     made.model = net
     return made
+
+
+def _rank(rank: int, folder: str) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    made = trainer()
+    reports = list(made.run())
+    state = {name: value for name, value in made.state().items() if name != "clock"}
+    torch.save((state, reports[-1].parts), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+def test_two_processes_keep_the_same_model_and_memory_and_learn_like_one(tmp_path):
+    mp.spawn(_rank, (str(tmp_path),), nprocs=2)
+    (one, parts), (other, _) = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    assert same(one, other)
+    assert not same(one, {name: value for name, value in whole().state().items() if name != "clock"})
+    assert parts["reconstruction"] == pytest.approx(whole().reports[-1].parts["reconstruction"], rel=0.3)
 
 
 # ------------------------------------------------------------------------------------ the checkpoint
