@@ -31,8 +31,8 @@ _in_network = partial(typer.Option, rich_help_panel="Network")
 CORPUS = "bach, folk, bach+folk, a corpus that you built, or images: sprites, mnist."
 EPOCHS_HELP = (
     f"Passes over the corpus.  [default: about {STEPS_IN_CONTEXT} steps, and at most {EPOCHS_IN_CONTEXT} passes; "
-    f"other objectives bach {EPOCHS['bach']}, folk {EPOCHS['folk']}, other corpora about {STEPS} steps; images as many as fit "
-    "into 15 minutes]"
+    f"other objectives bach {EPOCHS['bach']}, folk {EPOCHS['folk']}, other corpora about {STEPS} steps; images as many "
+    "as fit into 15 minutes]"
 )
 MINUTES = "Train for this time. The learning rate follows its schedule over it."
 BATCH = (
