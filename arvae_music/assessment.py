@@ -12,7 +12,7 @@ Modules are imported where they are used: a model of images needs PyTorch, and a
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .images.evaluation import Evaluation as ImageEvaluation
     from .images.model import ImageModel
     from .networks.model import Model
+    from .networks.passages import TuneRows
     from .vae.examples import Examples
     from .vae.metadata import Metadata
 
@@ -170,11 +171,12 @@ def _evaluate_melodies(
 
     name = corpus_of(model.metadata, corpus)
     train, held_out = _split(model, name, part)
+    tunes = _tunes(model, name, part)
     if len(held_out) == 0:
         raise CorpusError(f"{name} has no tunes in its part {part}", remedy="name a larger corpus with corpus=...")
     known = _trained_on(model, name, part, warn)
     options = EvaluationOptions.quick(seed) if quick else EvaluationOptions(seed)
-    return evaluate_model(model, train, held_out, options, _about(model, name, part), known, progress)
+    return evaluate_model(model, train, held_out, options, _about(model, name, part), known, progress, tunes)
 
 
 def _trained_on(model: Model, corpus: str, part: str, warn: Callable[[str], None]) -> Examples | None:
@@ -204,6 +206,17 @@ def _split(model: Model, corpus: str, part: str) -> tuple[Examples, Examples]:
     parts = split(registry.load(corpus).examples(specs, meters))
     held_out: Examples = getattr(parts, part)
     return parts.train, held_out
+
+
+def _tunes(model: Model, corpus: str, part: str) -> tuple[Sequence[TuneRows], Sequence[TuneRows]] | None:
+    """The whole tunes of the training part and of `part`, for a model in context."""
+    from .corpora import datasets
+    from .networks.context_runtime import ContextRuntime
+
+    if not isinstance(model.runtime, ContextRuntime):
+        return None
+    found = datasets.tunes(corpus)
+    return found["train"], found[part]
 
 
 def _about(model: Model | ImageModel, corpus: str, part: str, more: dict[str, str] | None = None) -> dict[str, str]:

@@ -9,7 +9,8 @@ as in the corpus, and a measure can have them. There are two modes of answering 
              (vae/combinations.py)
     guided   the edit engine (editing/edit.py), as users run it: it searches among many decodes
 
-In guided mode each measure is edited alone, between measures that are not edited, so that a note tied into it stays.
+In latent mode a model in context encodes and decodes each measure in its context. In guided mode each measure is edited
+alone, between measures that are not edited, so that a note tied into it stays.
 
 `summary` computes these figures, over all requests unless stated otherwise:
 
@@ -42,14 +43,15 @@ from ..music.meter import Meter
 from ..music.reasons import Reason
 from ..music.sliders import Change, Target
 from ..music.tokens import FIRST_PITCH, PAD, by_meter
-from ..networks.decoding import decode
+from ..networks.context_runtime import Contexts
 from ..networks.model import Model
 from ..vae.scales import STRONG
 from ..vae.statistics import mean
-from . import metrics
+from . import coding, metrics
 
-# model, measures (m, 1 + width), their values (m, k), the attribute's index, requested values (m,) -> edited measures
-Answer = Callable[[Model, Rows, Floats, int, Floats], Rows]
+# model, measures (m, 1 + width), their values (m, k), the attribute's index, requested values (m,), and the measures'
+# contexts, for a model in context -> edited measures
+Answer = Callable[[Model, Rows, Floats, int, Floats, Contexts | None], Rows]
 
 STEPS = np.linspace(0.02, 0.98, 9)  # the quantiles that a traversal requests
 
@@ -91,24 +93,28 @@ def draw(inputs: Rows, values: Floats, random: np.random.Generator) -> Floats:
     return drawn
 
 
-def outcome(model: Model, inputs: Rows, attribute: int, requested: Floats, answer: Answer) -> Outcome:
+def outcome(
+    model: Model, inputs: Rows, attribute: int, requested: Floats, answer: Answer, contexts: Contexts | None = None
+) -> Outcome:
     """The outcome of requesting the (m,) values `requested` for the attribute of that index; NaN makes no request."""
     given = ~np.isnan(requested)
     inputs, requested = inputs[given], requested[given]
+    contexts = None if contexts is None else contexts.take(np.flatnonzero(given))
     before = evaluate_mixed(model.specs, inputs)
-    outputs = answer(model, inputs, before, attribute, requested) if len(inputs) else inputs.copy()
+    outputs = answer(model, inputs, before, attribute, requested, contexts) if len(inputs) else inputs.copy()
     return Outcome(attribute, requested, inputs, outputs, before, evaluate_mixed(model.specs, outputs))
 
 
-def latent(model: Model, inputs: Rows, before: Floats, attribute: int, requested: Floats) -> Rows:
+def latent(
+    model: Model, inputs: Rows, before: Floats, attribute: int, requested: Floats, contexts: Contexts | None = None
+) -> Rows:
     """Answer requests with the most likely decode of the shifted codes. This function is an `Answer`."""
     wanted = np.full(before.shape, np.nan)
     wanted[:, attribute] = requested
-    outputs = inputs.copy()
+    z = coding.posterior(model, inputs, contexts)[0].astype(np.float32)
     for meter, at in by_meter(inputs):
-        z = model.runtime.encode(inputs[at, 1 : 1 + meter.ticks], meter)
-        outputs[at, 1 : 1 + meter.ticks] = decode(model.runtime, model.moved(z, before[at], wanted[at], meter), meter)
-    return outputs
+        z[at] = model.moved(z[at], before[at], wanted[at], meter)
+    return coding.decoded(model, inputs, z, contexts)
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,15 @@ class Guided:
     proposals: int
     seed: int
 
-    def __call__(self, model: Model, inputs: Rows, before: Floats, attribute: int, requested: Floats) -> Rows:
+    def __call__(
+        self,
+        model: Model,
+        inputs: Rows,
+        before: Floats,
+        attribute: int,
+        requested: Floats,
+        contexts: Contexts | None = None,
+    ) -> Rows:
         scale = model.metadata.scales[attribute]
         meters = [scale.in_meter(Meter.from_code(code).name) for code in inputs[:, 0].tolist()]
         amounts = [(float(value) - mean) / sd for value, (mean, sd) in zip(requested, meters, strict=True)]
@@ -143,9 +157,13 @@ def _separated(inputs: Rows) -> Melody:
     return Melody("requests", tuple(bars), 0, 0)
 
 
-def traversals(model: Model, inputs: Rows, attribute: int, levels: Floats, answer: Answer) -> Outcome:
+def traversals(
+    model: Model, inputs: Rows, attribute: int, levels: Floats, answer: Answer, contexts: Contexts | None = None
+) -> Outcome:
     """The outcome of m * s requests: each measure is requested to take each of its (m, s) `levels`."""
-    return outcome(model, np.repeat(inputs, levels.shape[1], axis=0), attribute, levels.reshape(-1), answer)
+    which = np.repeat(np.arange(len(inputs)), levels.shape[1])
+    contexts = None if contexts is None else contexts.take(which)
+    return outcome(model, inputs[which], attribute, levels.reshape(-1), answer, contexts)
 
 
 def levels(inputs: Rows, values: Floats) -> Floats:

@@ -9,24 +9,31 @@ training/music_recipe.py), and the test part for reported figures. Each DISTINCT
 stated otherwise. Figures of the decoder are given for `all` measures and for those `unseen` in training.
 
 Sections:
+ 0. A model in context (networks/context_runtime.py) encodes and decodes each measure among its neighbours: those of the
+                    first occurrence in `part`. Figures are then of the measure in this context, unless stated otherwise
  1. representation  the published metrics, in the paper's protocol and in the strict one (metrics.py), for this
                     model, for the ORACLE, and as published. The oracle's latents are the attributes of the same
                     measures, made normal by their ranks, and independent noise in the other dimensions. Its scores
-                    are the upper bound that the correlations between the attributes allow
+                    are the upper bound that the correlations between the attributes allow. Where training gave the
+                    decoder codes that are computed from the values, the model's own rows are NaN: they hold by
+                    construction
  2. reconstruction  the share of tokens (with holds, as published), of events (tokens that are no holds) and of whole
                     measures that a free decode of the most likely tokens reproduces. `all` and `unseen` decode the
                     posterior mean; `drawn` decodes points drawn from the posterior, averaged over DRAWS of them; the
                     paper's protocol does the same, but each measure counts as often as it occurs
  3. control         by mode and attribute: control.py
- 4. leakage         how well the dimensions WITHOUT an attribute predict each attribute: the R2 on `part` of probes that
-                    are fitted on `train` or, `crossed`, on the other pieces of `part`. (The dimensions of the other
-                    attributes are left out, because those of a correlated attribute must be informative.)
+ 4. leakage         how well the dimensions WITHOUT an attribute predict each attribute, as the decoder's network gets
+                    them: the R2 on `part` of probes that are fitted on `train` or, `crossed`, on the other pieces of
+                    `part`. `all_others` is that of all dimensions but the attribute's own, which include those of
+                    correlated attributes, that must be informative.
                     `intervention` decodes the code of one measure with all other dimensions of another, and is
                     1 - Var(E[a | code]) / Var(a); `intervention_with` also takes the codes of strongly correlated
                     attributes from the first measure
  5. prior           how each attribute's dimension compares with N(0, 1) (metrics.prior_match), and how many decoded
                     samples of the prior are `valid` measures, in which no rest follows a rest
- 6. headline        the most important figures, flat, which `--fail-under` and `--fail-over` can name
+ 6. nats            the mean negative log-likelihood of a measure for the decoder without information about it: of a
+                    single measure, or of a measure given its context. Only in the headline
+ 7. headline        the most important figures, flat, which `--fail-under` and `--fail-over` can name
 
 The published values are medians of ten seeds, read from the plots of Pati & Lerch (2020), arXiv:2004.05485, figs. 4-8.
 """
@@ -44,15 +51,17 @@ from ..editing.request import PROPOSALS
 from ..music.attributes import evaluate, evaluate_mixed
 from ..music.keys import in_key
 from ..music.tokens import FIRST_PITCH, HOLD, PAD, REST, by_meter, onsets, sounding
-from ..networks.decoding import decode
 from ..networks.model import Model
+from ..networks.passages import TuneRows
 from ..vae.examples import Examples, counted, distinct, seen_in, spread
 from ..vae.scales import STRONG
 from ..vae.statistics import mean
-from . import control, metrics, sections
+from . import coding, control, metrics, sections
+from .coding import Material
 from .control import Outcome
 from .headline import headline
-from .probes import probes
+from .metrics import Scores
+from .probes import crossed_r2, probes
 from .result import Coded, Evaluation, Evidence, Mode
 from .sections import Figures, Progress
 
@@ -85,12 +94,15 @@ def evaluate_model(
     about: Mapping[str, Any] | None = None,
     known: Examples | None = None,
     progress: Progress = lambda section: None,
+    tunes: tuple[Sequence[TuneRows], Sequence[TuneRows]] | None = None,
 ) -> Evaluation:
     """Evaluate `model` on `part`.
 
     `known` are the examples that the model was trained on, if these are not `train` (a model of another corpus); they
-    decide which measures are `unseen`. `about` is added to the result. `progress` is called with the name of each
-    section. Raises ValueError if the attributes of the examples are not the model's, or if there are no examples.
+    decide which measures are `unseen`. `tunes` are the whole tunes of `train` and of `part`: a model in context encodes
+    and decodes each measure among its neighbours there, and without them each measure alone. `about` is added to the
+    result. `progress` is called with the name of each section. Raises ValueError if the attributes of the examples are
+    not the model's, if there are no examples, or if the tunes are not those of the examples.
     """
     options = options or EvaluationOptions()
     engine = model.restricted(model.metadata.carried)
@@ -98,7 +110,9 @@ def evaluate_model(
         raise ValueError(f"examples have {part.names}, the model {engine.metadata.names}")
     if len(train) == 0 or len(part) == 0:
         raise ValueError("there are no examples to evaluate")
-    return _Run(engine, train, part, options, known or train, progress).all(about or {})
+    whole = tunes or (None, None)
+    materials = tuple(Material.of(engine, one, own) for one, own in zip((train, part), whole, strict=True))
+    return _Run(engine, materials[0], materials[1], options, known or train, progress).all(about or {})
 
 
 class _Run:
@@ -107,13 +121,14 @@ class _Run:
     def __init__(
         self,
         model: Model,
-        train: Examples,
-        part: Examples,
+        train: Material,
+        part: Material,
         options: EvaluationOptions,
         known: Examples,
         progress: Progress,
     ) -> None:
         self.model, self.train, self.part, self.options, self.known = model, train, part, options, known
+        self.given = tuple(scale.name for scale in model.metadata.scales if scale.given)
         self.progress = progress
         self.names = model.metadata.names
         self.dimensions = tuple(scale.dimension for scale in model.metadata.scales)
@@ -126,6 +141,7 @@ class _Run:
             "representation", sections.representation, coded.mean, draws, coded.values, self.dimensions,
             self._random(1),
         )  # fmt: skip
+        scores = {row: each if row.endswith("oracle") else self._own(each) for row, each in scores.items()}
         representation = {row: each.means() for row, each in scores.items()}
         reconstruction = timed("reconstruction", self._reconstruction, coded, draws)
         outcomes = {mode: timed(f"control, {mode}", self._outcomes, coded, mode) for mode in _MODES}
@@ -134,11 +150,13 @@ class _Run:
         leakage = timed("leakage", self._leakage, coded)
         prior = {name: self._prior(coded, d) for name, d in zip(self.names, self.dimensions, strict=True)}
         samples = timed("prior samples", self._samples, coded)
-        summary = headline(representation, reconstruction, figures, leakage, prior, samples)
+        unaided = timed("likelihood", lambda: mean(coding.nats(self.model, coded.inputs, coded.contexts)))
+        summary = headline(representation, reconstruction, figures, leakage, prior, samples, unaided)
         return Evaluation(
             about={**about, "options": vars(self.options)},
             attributes=self.names,
             dimensions=self.dimensions,
+            given=self.given,
             counts=self._counts(coded),
             representation=representation,
             by_attribute=sections.by_attribute(scores, self.names),
@@ -152,6 +170,11 @@ class _Run:
             evidence=Evidence(coded, outcomes, steps),
         )
 
+    def _own(self, scores: Scores) -> Scores:
+        """The scores of the encoder's dimensions; NaN if codes that are computed from the values stand there: their
+        scores hold by construction."""
+        return Scores(*(np.full(len(each), np.nan) for each in scores)) if self.given else scores
+
     def _random(self, section: int) -> np.random.Generator:
         """A generator for each section, so that none depends on how many numbers another drew."""
         return np.random.default_rng([self.options.seed, section])
@@ -159,8 +182,8 @@ class _Run:
     def _counts(self, coded: Coded) -> dict[str, int]:
         meters = {f"measures in {meter.name}": len(at) for meter, at in by_meter(coded.inputs)}
         return {
-            "measures": len(self.part),
-            "distinct": len(distinct(self.part)),
+            "measures": len(self.part.examples),
+            "distinct": len(distinct(self.part.examples)),
             "evaluated": len(coded.inputs),
             "unseen": int((~coded.seen).sum()),
             **meters,
@@ -168,43 +191,30 @@ class _Run:
 
     # ------------------------------------------------------------------------ representation
 
-    def _coded(self, examples: Examples, most: int) -> Coded:
-        at, count = counted(examples)
+    def _coded(self, material: Material, most: int) -> Coded:
+        at, count = counted(material.examples)
         some = spread(len(at), most)
-        chosen = examples.take(at[some])
+        taken = material.take(at[some])
+        chosen, contexts = taken.examples, taken.contexts(self.model)
         inputs = chosen.inputs.astype(np.int16)
-        mean = np.zeros((len(inputs), self.model.runtime.latent))
-        log_variance = np.zeros_like(mean)
-        for meter, here in by_meter(inputs):
-            mean[here], log_variance[here] = self.model.runtime.posterior(inputs[here, 1 : 1 + meter.ticks], meter)
+        mean, log_variance = coding.posterior(self.model, inputs, contexts)
         values = evaluate_mixed(self.model.specs, inputs)
-        return Coded(inputs, values, mean, log_variance, chosen.pieces, count[some], seen_in(self.known, chosen))
+        seen = seen_in(self.known, chosen)
+        return Coded(inputs, values, mean, log_variance, chosen.pieces, count[some], seen, contexts)
 
     def _draws(self, coded: Coded) -> list[Floats]:
         """DRAWS arrays (n, z), each with a point drawn from each posterior."""
         random = self._random(5)
-        return [self._drawn(coded, random) for _ in range(DRAWS)]
-
-    def _drawn(self, coded: Coded, random: np.random.Generator) -> Floats:
-        found = np.zeros_like(coded.mean)
-        for meter, at in by_meter(coded.inputs):
-            found[at] = self.model.runtime.drawn(coded.inputs[at, 1 : 1 + meter.ticks], meter, random)
-        return found
+        return [coding.drawn(self.model, coded.inputs, coded.contexts, random) for _ in range(DRAWS)]
 
     def _reconstruction(self, coded: Coded, draws: Sequence[Floats]) -> dict[str, Figures]:
-        strict = self._decoded(coded.inputs, coded.mean)
+        strict = coding.decoded(self.model, coded.inputs, coded.mean, coded.contexts)
         found = {name: _accuracy(coded.inputs[at], strict[at]) for name, at in _parts(coded).items()}
-        decoded = [self._decoded(coded.inputs, z) for z in draws]
+        decoded = [coding.decoded(self.model, coded.inputs, z, coded.contexts) for z in draws]
         for name, count in (("drawn", None), ("paper's protocol", coded.count)):
             each = [_accuracy(coded.inputs, outputs, count) for outputs in decoded]
             found[name] = {key: mean([one[key] for one in each]) for key in each[0]}
         return found
-
-    def _decoded(self, inputs: Rows, z: Floats) -> Rows:
-        outputs = inputs.copy()
-        for meter, at in by_meter(inputs):
-            outputs[at, 1 : 1 + meter.ticks] = decode(self.model.runtime, z[at].astype(np.float32), meter)
-        return outputs
 
     # ------------------------------------------------------------------------ control
 
@@ -214,21 +224,21 @@ class _Run:
         if mode == "guided":
             at = spread(len(inputs), self.options.guided)
             drawn = control.draw(inputs, values, random)[at]
-            inputs = inputs[at]
         else:
             times = max(1, -(-self.options.requests // len(inputs)))
             drawn = np.concatenate([control.draw(inputs, values, random) for _ in range(times)])
-            inputs = np.tile(inputs, (times, 1))
-        answer = self._answer(mode)
+            at = np.tile(np.arange(len(inputs)), times)
+        answer, contexts = self._answer(mode), None if coded.contexts is None else coded.contexts.take(at)
         attributes = range(len(self.names))
-        return tuple(control.outcome(self.model, inputs, k, drawn[:, k], answer) for k in attributes)
+        return tuple(control.outcome(self.model, inputs[at], k, drawn[:, k], answer, contexts) for k in attributes)
 
     def _steps(self, coded: Coded, mode: Mode) -> tuple[Outcome, ...]:
         at = spread(len(coded.inputs), self.options.traversals)
         answer, found = self._answer(mode), []
+        contexts = None if coded.contexts is None else coded.contexts.take(at)
         for k in range(len(self.names)):
             levels = control.levels(coded.inputs, coded.values[:, k])[at]
-            found.append(control.traversals(self.model, coded.inputs[at], k, levels, answer))
+            found.append(control.traversals(self.model, coded.inputs[at], k, levels, answer, contexts))
         return tuple(found)
 
     def _answer(self, mode: Mode) -> control.Answer:
@@ -247,13 +257,17 @@ class _Run:
     # ------------------------------------------------------------------------ leakage
 
     def _leakage(self, coded: Coded) -> dict[str, Figures]:
-        new = ~_contained_in(self.train.inputs.astype(np.int16), coded.inputs)
-        fit = self._coded(self.train.take(new), self.options.probe_rows)
+        new = ~_contained_in(self.train.examples.inputs.astype(np.int16), coded.inputs)
+        fit = self._coded(self.train.take(np.flatnonzero(new)), self.options.probe_rows)
         free = [d for d in range(coded.mean.shape[1]) if d not in self.dimensions]
+        inputs = [coding.decoder_input(self.model, part.inputs, part.mean) for part in (fit, coded)]
         found: dict[str, Figures] = {}
         for k, name in enumerate(self.names):
-            known, tested = ((part.mean[:, free], part.values[:, k]) for part in (fit, coded))
+            values = [part.values[:, k] for part in (fit, coded)]
+            known, tested = ((z[:, free], each) for z, each in zip(inputs, values, strict=True))
             figures = probes(known, tested, self.options.seed, coded.pieces)
+            others = np.delete(inputs[1], self.dimensions[k], axis=1)
+            figures["all_others"] = crossed_r2(others, values[1], coded.pieces, "boosting", self.options.seed)
             along = np.abs(np.array(self.model.metadata.code_correlation)[k]) >= STRONG
             alone = np.arange(len(self.names)) == k
             figures["intervention"] = 1 - self._first_order(coded, k, alone)
@@ -273,7 +287,9 @@ class _Run:
             donors, contexts = (random.permutation(at)[:count] for _ in range(2))
             z = np.tile(coded.mean[contexts], (len(donors), 1))
             z[:, dims] = np.repeat(coded.mean[donors][:, dims], len(contexts), axis=0)
-            rows = decode(self.model.runtime, z.astype(np.float32), meter)
+            which = np.tile(contexts, len(donors))
+            own = None if coded.contexts is None else coded.contexts.take(which)
+            rows = coding.decoded(self.model, coded.inputs[which], z, own)[:, 1 : 1 + meter.ticks]
             outcome = evaluate(self.model.specs[k : k + 1], rows, meter)[:, 0]
             found.append(metrics.first_order(outcome.reshape(len(donors), len(contexts))))
             weights.append(len(at))
@@ -288,12 +304,12 @@ class _Run:
         """Figures of decoded samples of the prior, with the meters in proportion to the part."""
         random = self._random(4)
         rows: list[Rows] = []
-        for meter, at in by_meter(coded.inputs):
+        for _, at in by_meter(coded.inputs):
             count = max(1, round(self.options.samples * len(at) / len(coded.inputs)))
             z = random.standard_normal((count, coded.mean.shape[1])).astype(np.float32)
-            packed = np.full((count, coded.inputs.shape[1]), PAD, dtype=np.int16)
-            packed[:, 0], packed[:, 1 : 1 + meter.ticks] = meter.code, decode(self.model.runtime, z, meter)
-            rows.append(packed)
+            which = at[np.arange(count) % len(at)]
+            contexts = None if coded.contexts is None else coded.contexts.take(which)
+            rows.append(coding.decoded(self.model, coded.inputs[which], z, contexts))
         decoded = np.concatenate(rows)
         return {
             "valid": mean(spelt(decoded)),

@@ -11,8 +11,11 @@ from .published import METRICS
 from .sections import PROBED, Figures
 
 LOWER_IS_BETTER = frozenset(
-    ("drift", "drift_plain", "drift_sd", "error", "leakage", "intervention", "intervention_with", "kl")
-)
+    (
+        "drift", "drift_plain", "drift_sd", "error", "leakage", "leakage_all", "intervention", "intervention_with",
+        "kl", "nats",
+    )
+)  # fmt: skip
 _MEANS = ("error", "drift_plain", "drift_sd", "onset_f1", "pitches", "ticks")  # of control.summary
 _CONTROL = ("control", "control_mean", "exact", "exact_mean", "drift", *_MEANS)
 
@@ -36,7 +39,7 @@ def headline_names(attributes: Sequence[str]) -> tuple[str, ...]:
         *METRICS, "mig_of_oracle", "sap_of_oracle", *(f"paper.{name}" for name in METRICS),
         *(f"{part}{name}" for part in ("paper.", "", "unseen.") for name in reconstruction), *control,
         "leakage", *(f"leakage.{name}" for name in attributes), "intervention", "intervention_with",
-        "overlap", *(f"overlap.{name}" for name in attributes), "kl", "valid",
+        "leakage_all", "overlap", *(f"overlap.{name}" for name in attributes), "kl", "valid", "nats",
     )  # fmt: skip
 
 
@@ -47,13 +50,14 @@ def headline(
     leakage: Mapping[str, Figures],
     prior: Mapping[str, Figures],
     samples: Figures,
+    nats: float,
 ) -> Figures:
     """The headline as a flat table.
 
     `control`, `exact`, `monotone` and `overlap` are the figures of the WORST attribute; all others are means over the
     attributes. `NAME.ATTRIBUTE` is the figure of one attribute. The prefix `paper.` stands for the paper's protocol,
     `guided.` for the guided mode, and `unseen.` for measures that the training part does not have. `leakage` is that of
-    the best probe.
+    the best probe. `nats` is the negative log-likelihood of a measure without information about it.
     """
     found = of_encoder(representation)
     found |= {f"paper.{name}": value for name, value in reconstruction["paper's protocol"].items()}
@@ -65,7 +69,8 @@ def headline(
     found |= of_leakage(leakage)
     for key in ("intervention", "intervention_with"):
         found[key] = mean([each[key] for each in leakage.values()])
-    return {**found, **of_prior(prior), "valid": samples["valid"]}
+    found["leakage_all"] = mean([each["all_others"] for each in leakage.values()])
+    return {**found, **of_prior(prior), "valid": samples["valid"], "nats": nats}
 
 
 def _control_headline(by_attribute: Mapping[str, Figures], prefix: str) -> Figures:

@@ -15,6 +15,7 @@ from .published import METRICS, PUBLISHED, PUBLISHED_CONTROL
 from .sections import Figures
 
 if TYPE_CHECKING:
+    from ..networks.context_runtime import Contexts
     from .control import Outcome
 
 Mode = Literal["latent", "guided"]
@@ -32,6 +33,7 @@ class Coded:
     pieces: Ints  # (n,)
     count: Ints  # (n,) how often each measure occurs
     seen: Mask  # (n,) whether the training part contains it
+    contexts: Contexts | None = None  # of each measure's first occurrence, for a model in context
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,7 @@ class Evaluation:
     about: Mapping[str, Any]
     attributes: tuple[str, ...]
     dimensions: tuple[int, ...]
+    given: tuple[str, ...]  # the attributes whose codes are computed from the values and given to the decoder
     counts: Mapping[str, int]
     # what was found
     representation: Mapping[str, Figures]  # row -> metric -> mean over attributes

@@ -71,6 +71,10 @@ class Contexts:
             self.state[list(at)], np.stack([one for one in memory if one is not None]), self.entering[list(at)]
         )
 
+    def take(self, at: Ints) -> Contexts:
+        """The contexts of the measures `at`, of any meters; an index may repeat."""
+        return Contexts(self.state[at], [self.memory[i] for i in at.tolist()], self.entering[at])
+
 
 @dataclass
 class ContextState:

@@ -22,7 +22,7 @@ NAMES = {
     "onset_f1": "onset F1", "pitches": "pitches kept", "ticks": "ticks kept",
     "drift_rho": "drift |rho|", "drift_plain": "with chance", "drift_sd": "drift (sd)",
     "mlp": "MLP", "boosting": "boosting", "mlp_crossed": "MLP, crossed", "boosting_crossed": "boosting, crossed",
-    "intervention": "intervention", "intervention_with": "intervention, correlated",
+    "all_others": "all others", "intervention": "intervention", "intervention_with": "intervention, correlated",
     "overlap": "overlap", "kl": "KL", "mean": "mean", "sd": "sd",
     "valid": "valid", "distinct": "distinct", "new": "new", "in_key": "in key", "corpus_in_key": "corpus in key",
 }  # fmt: skip
@@ -34,6 +34,12 @@ STRICT = (
     "strict: scores the dimension that was regularised for the attribute, at the posterior mean. The paper's protocol "
     "scores the dimension that informs most about it, on sampled codes."
 )
+OWN = ("paper's protocol", "strict")  # the rows of the encoder's own dimensions
+GIVEN = "given"  # instead of a metric of codes that are computed from the values
+CONDITIONAL = (
+    "given: the decoder gets codes that are computed from the attribute values, so that these metrics hold by "
+    "construction and are not reported."
+)
 _DRIFT = (
     "Drift: how far the other attributes move. Only attributes whose correlation with the edited one is below 0.5 are "
     "counted. `drift |rho|` is corrected for chance correlation; `with chance` is not. An sd is one standard deviation "
@@ -44,10 +50,11 @@ _KEPT = (
     "the grid."
 )
 _LEAKAGE = (
-    "Leakage: R2 of a model that predicts an attribute from the latent dimensions that are not regularised. `crossed`: "
-    "fitted and tested on different tunes of this part; otherwise fitted on training tunes. `intervention`: share of "
-    "the attribute's variance that its own code does not control. `intervention, correlated`: the same, when the codes "
-    "of correlated attributes move along."
+    "Leakage: R2 of a model that predicts an attribute from the latent dimensions that are not regularised, as the "
+    "decoder gets them. `all others`: from all dimensions but the attribute's own, also those of correlated "
+    "attributes. `crossed` (and `all others`): fitted and tested on different tunes of this part; otherwise fitted on training "
+    "tunes. `intervention`: share of the attribute's variance that its own code does not control. `intervention, "
+    "correlated`: the same, when the codes of correlated attributes move along."
 )
 
 
@@ -74,11 +81,15 @@ def tables(result: Evaluation) -> list[Table]:
     return [*found, _leakage(result), _prior(result), _samples(result)]
 
 
-def _table(title: str, rows: Mapping[str, Figures], columns: Sequence[str], note: str = "") -> Table:
+def _table(title: str, rows: Mapping[str, Mapping[str, float | str]], columns: Sequence[str], note: str = "") -> Table:
     cells = tuple(
-        (_ROWS.get(name, name), *(number(row.get(column)) for column in columns)) for name, row in rows.items()
+        (_ROWS.get(name, name), *(_cell(row.get(column)) for column in columns)) for name, row in rows.items()
     )
     return Table(title, ("", *(NAMES[column] for column in columns)), cells, note)
+
+
+def _cell(value: float | str | None) -> str:
+    return value if isinstance(value, str) else number(value)
 
 
 def number(value: float | None) -> str:
@@ -89,15 +100,18 @@ def number(value: float | None) -> str:
 
 
 def _representation(result: Evaluation) -> Table:
-    rows = {row: dict(figures) for row, figures in result.representation.items()}
+    rows: dict[str, dict[str, float | str]] = {row: dict(figures) for row, figures in result.representation.items()}
+    if result.given:
+        for row in OWN:
+            rows[row] = dict.fromkeys(METRICS, GIVEN)
     for row, part in (("paper's protocol", "paper's protocol"), ("strict", "all")):
         rows[row]["tokens"] = result.reconstruction[part]["tokens"]
     known = PUBLISHED.get(str(result.about.get("corpus")), {})
     return _table(
         "Attributes in the latent space",
-        {**rows, **known},
+        rows | {name: dict(figures) for name, figures in known.items()},
         (*METRICS, "tokens"),
-        f"{ORACLE}\n{STRICT}",
+        "\n".join((ORACLE, STRICT, *([CONDITIONAL] if result.given else ()))),
     )
 
 
@@ -142,7 +156,7 @@ def _leakage(result: Evaluation) -> Table:
     return _table(
         "Leakage",
         _with_mean(result.leakage),
-        (*PROBED, "intervention", "intervention_with"),
+        (*PROBED, "all_others", "intervention", "intervention_with"),
         _LEAKAGE,
     )
 

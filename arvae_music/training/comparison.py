@@ -6,8 +6,8 @@ row for each run.
 
 Columns: everything is measured on held-out data. In the row of a method, steps and minutes (of training) are means over
 its seeds. Interp., Modularity, MIG, SAP and SCC describe the encoder, in the paper's protocol. Where the attribute
-codes are given to the decoder (conditional, fader, aligned), these five hold by construction and say nothing about
-the model. Reconstruction: tokens drawn is the share of tokens that are right when decoded from a sampled code, as
+codes are given to the decoder (conditional, fader, aligned), these five hold by construction, and `given` stands for
+them. Reconstruction: tokens drawn is the share of tokens that are right when decoded from a sampled code, as
 published; tokens, measures (whole ones) and pixels are decoded from the posterior mean. digit kept: how often a
 classifier still recognises the digit after a traversal, as published. control: Spearman(requested, realised) when one
 attribute's code is set to that of another example and decoded once, mean over the attributes. exact: the share of
@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluation.published import METRICS
 from ..reports.model_card import table
 from .objectives.entries import ENTRIES, Carriage
 
@@ -43,6 +44,14 @@ PLACES: dict[Carriage, str] = {
     "given": "exact codes, given to the decoder",
     "found": "the dimensions most informative about them, found afterwards",
 }
+
+
+GIVEN = "given"  # instead of a metric of codes that are computed from the values
+_OF_ENCODER = tuple(f"paper.{name}" for name in METRICS)
+
+
+def _is_given(method: str, column: str) -> bool:
+    return ENTRIES[method].carriage == "given" and column in _OF_ENCODER
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,8 @@ def cells(runs: Sequence[Run], published: Mapping[str, Figures]) -> list[tuple[s
     for method, figures in summary(runs).items():
         own = [run for run in runs if run.method == method]
         steps, minutes = f"{np.mean([run.steps for run in own]):.0f}", _minutes([run.seconds for run in own])
-        rows.append((method, str(len(own)), steps, minutes, *(spread(*figures[name]) for name in columns(runs))))
+        each = (GIVEN if _is_given(method, name) else spread(*figures[name]) for name in columns(runs))
+        rows.append((method, str(len(own)), steps, minutes, *each))
     for name, values in published.items():
         known = {f"paper.{key}" if f"paper.{key}" in COLUMNS else key: value for key, value in values.items()}
         rows.append((name, "", "", "", *(_number(known[key]) if key in known else "" for key in columns(runs))))
@@ -94,7 +104,8 @@ def cells_of_runs(runs: Sequence[Run]) -> list[tuple[str, ...]]:
     rows = [("method", "seed", "steps", "minutes", *columns(runs).values())]
     for run in runs:
         about = (run.method, str(run.seed), str(run.steps), _minutes([run.seconds]))
-        rows.append((*about, *(_number(run.headline[name]) for name in columns(runs))))
+        each = (GIVEN if _is_given(run.method, name) else _number(run.headline[name]) for name in columns(runs))
+        rows.append((*about, *each))
     return rows
 
 

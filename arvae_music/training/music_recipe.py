@@ -181,7 +181,12 @@ class Measures:
 
         model = prepare(read(run))
         digest = {"digest": model.checkpoint.digest}
-        result: Result = evaluate_model(model, data.split.train, held_out, options, {**about, **digest})
+        tunes = None
+        if "context" in model.metadata.dims:
+            part = "valid" if held_out is data.split.valid else "test"
+            tunes = data.tunes["train"], data.tunes[part]
+        told = {**about, **digest}
+        result: Result = evaluate_model(model, data.split.train, held_out, options, told, tunes=tunes)
         return result
 
     def published(self, corpus: str) -> Mapping[str, Mapping[str, float]]:
