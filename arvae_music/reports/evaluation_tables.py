@@ -52,9 +52,9 @@ _KEPT = (
 _LEAKAGE = (
     "Leakage: R2 of a model that predicts an attribute from the latent dimensions that are not regularised, as the "
     "decoder gets them. `all others`: from all dimensions but the attribute's own, also those of correlated "
-    "attributes. `crossed` (and `all others`): fitted and tested on different tunes of this part; otherwise fitted on training "
-    "tunes. `intervention`: share of the attribute's variance that its own code does not control. `intervention, "
-    "correlated`: the same, when the codes of correlated attributes move along."
+    "attributes. `crossed`, and `all others`: fitted and tested on different tunes of this part; otherwise fitted on "
+    "training tunes. `intervention`: share of the attribute's variance that its own code does not control. "
+    "`intervention, correlated`: the same, when the codes of correlated attributes move along."
 )
 
 

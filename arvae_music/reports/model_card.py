@@ -44,6 +44,7 @@ SHOWN = {
     "guided.exact_mean": "requests met exactly, guided mode",
     "guided.ticks": "share of the ticks kept, guided mode",
     "leakage": "leakage: R2 of the best probe of the other dimensions",
+    "nats": "nats a measure, without information about the measure itself",
     "overlap": "prior: overlap of the worst attribute's dimension with N(0, 1)",
     "valid": "share of prior samples that are valid measures",
 }
@@ -189,6 +190,9 @@ def page(sections: Mapping[str, tuple[Checkpoint, Judged | None]]) -> str:
             "  makes the edits exact, not the network.",
             "- leakage: how well the other latent dimensions predict the attribute (R2). 0 is ideal.",
             "- prior: overlap of the attribute's latent dimension with N(0, 1). 1 is ideal.",
+            "",
+            "With the objective `contextual`, the model is an AR-VAE that sees each measure among its neighbours; the",
+            "encoder learns the attribute dimensions. Its figures are of measures in their context.",
             "",
             "With the objective `aligned`, the model is a conditional VAE: its decoder receives normal scores of",
             "the measured attributes. Interpretability and SCC then hold by construction and say nothing about the",
