@@ -141,7 +141,7 @@ class _Work:
             if self.roll and plan.place != "-":
                 self._draw(plan, song, result)
         report = summaries.edit_lines(result, self.request, model, title)
-        melody = [f"melody: {summaries.melody_line(song)}", *score_lines(song)]
+        melody = [f"melody: {summaries.melody_line(song)}", *score_lines(song), *summaries.notice_lines(song.notices)]
         lines = [*melody, *report, placing.wrote(plan.place, self.writing.dry_run)]
         data = {"input": str(plan.request.source), "output": None if self.writing.dry_run else str(plan.place)}
         return batches.ItemReport(

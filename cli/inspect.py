@@ -1,15 +1,18 @@
 """`arvae inspect`: a file's voices, the melody and why it was chosen, the chords, and the attributes of every measure.
 
 Inspect a file before you edit it: the table says which measures arvae cannot read, and `arvae edit` leaves these
-unchanged. `(C4)` is a note that is tied over from the measure before. --json prints an array with an object for each
-file.
+unchanged. `(C4)` is a note that is tied over from the measure before. A `note:` states what is odd about a file. If no
+melody of a file can be edited, its tracks are listed all the same, and the exit code is 1. --json prints an array with
+an object for each file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from ..errors import InputError
 from ..system import inputs
 from .shared import batches, common, sources
 
@@ -38,15 +41,24 @@ def inspect(
     quiet: common.Quiet = False,
 ) -> int:
     """Show a file's tracks, its melody and why it was chosen, and the attributes of every measure."""
+    from ..io.scores import read_any
     from ..music.attributes import PAPER, find
     from ..reports.summaries import describe
 
     specs = [find(name) for name in attribute or PAPER]
     places = inputs.expand_inputs(files, recursive=recursive)
     found: list[dict[str, Any]] = []
+    listed: dict[str, dict[str, Any]] = {}  # the contents of files without a melody
 
     def look(place: inputs.Place) -> None:
-        song = sources.read_song(place, voice)
+        source, name = sources.source_of(place)
+        try:
+            song = read_any(source, name=name, **vars(voice))
+        except InputError:
+            if len(places) > 1 and not json:
+                common.report("")
+            listed[str(place)] = _list_contents(source, name, quiet=json)
+            raise
         description = describe(song, specs)
         if json:
             found.append(description)
@@ -55,10 +67,38 @@ def inspect(
             common.report("")
         show(song, description, specs)
 
-    code = batches.run_batch(places, look, fail=batches.failing(found, "file") if json else None)
+    def fail(name: str, message: str) -> None:
+        found.append({"file": name, "error": message, **listed.get(name, {})})
+
+    code = batches.run_batch(places, look, fail=fail if json else None)
     if json:
         common.print_json(found)
     return code
+
+
+def _list_contents(source: Path | bytes, name: str, *, quiet: bool) -> dict[str, Any]:
+    """Show the tracks of a file in which no melody can be edited. Returns them as plain data, too."""
+    from ..io.scores import read_contents
+    from ..reports.summaries import contents_rows, describe_contents, notice_lines
+
+    try:
+        contents = read_contents(source, name=name)
+    except InputError:  # it is no music at all
+        return {}
+    if not quiet:
+        common.report("\n".join([name, *(f"  {line}" for line in notice_lines(contents.notices)), ""]))
+        _show_voices(contents_rows(contents))
+    return describe_contents(contents)
+
+
+def _show_voices(rows: Sequence[tuple[str, ...]]) -> None:
+    from rich.table import Table
+
+    voices = Table("", "track", "channel", "name", "notes", "from", "to", "overlapping", "score", box=None)
+    for row in rows:
+        voices.add_row(*row)
+    common.report(voices)
+    common.report("")
 
 
 def show(song: Song, description: dict[str, Any], specs: Sequence[AttributeSpec]) -> None:
@@ -68,11 +108,7 @@ def show(song: Song, description: dict[str, Any], specs: Sequence[AttributeSpec]
 
     common.report("\n".join([song.name, *(f"  {line}" for line in file_lines(song, description)), ""]))
     if len(song.candidates) > 1:
-        voices = Table("", "track", "channel", "name", "notes", "from", "to", "overlapping", "score", box=None)
-        for row in voice_rows(song):
-            voices.add_row(*row)
-        common.report(voices)
-        common.report("")
+        _show_voices(voice_rows(song.candidates, song.found))
     bars = Table(box=None)
     for heading in ("bar", "meter", *(f"{spec.name}\n({spec.unit.names[0]})" for spec in specs)):
         bars.add_column(heading, justify="right")

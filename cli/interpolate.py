@@ -52,6 +52,7 @@ def interpolate(
     writing: common.Writing,
 ) -> int:
     """Write the melodies between two or more melodies, step by step."""
+    from ..io.chunks import for_suffix
     from ..reports import interpolation_files
     from ..reports.contact_sheet import earlier_rows, make_card, write_index
 
@@ -76,7 +77,7 @@ def interpolate(
     if not writing.dry_run:
         for plan, data in zip(plans, interpolation_files.midi_files(path.melodies, path.ends, songs, one), strict=True):
             if not plan.skip:
-                placing.write_output(plan, data)
+                placing.write_output(plan, for_suffix(data, placing.suffix_of(plan)))
         if not one:
             tempo, first = round(songs[0].tempo, 2), path.melodies[0]
             cards = [make_card(row, first, step, tempo) for row, step in zip(rows, path.melodies, strict=True)]

@@ -8,7 +8,8 @@ A MIDI file is a header chunk and one chunk for each track. It may be wrapped:
 
 `split` finds the tracks, also in damaged files: it reads tracks beyond the number in the header, tracks whose size is
 wrong, and tracks that the end of the file cuts off. `Split.with_track` puts another body in the place of one track and
-corrects the sizes around it. All other bytes stay. `plain` and `riff` remove and add a RIFF wrapper.
+corrects the sizes around it. All other bytes stay. `plain` and `riff` remove and add a RIFF wrapper, and `for_suffix`
+does what the name of the output asks for: a .rmi file has the wrapper, and any other MIDI file has none.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ HEADER_LENGTH = 14
 MACBINARY_LENGTH = 128
 MACBINARY_SIZE, MACBINARY_CHECKED = 83, 124  # where the file's size lies; how many bytes the checksum after them covers
 FARTHEST_HEADER = 4096  # bytes before the header of a file in an unknown wrapper
+RIFF_SUFFIX, PLAIN_SUFFIXES = ".rmi", (".mid", ".midi", ".kar")
 END_OF_TRACK = b"\xff\x2f\x00"
 
 
@@ -101,6 +103,11 @@ def split(data: bytes, where: str) -> Split:
     if len(tracks) != count:
         notices.append(Notice(Oddity.TRACK_COUNT, len(tracks)))
     return Split(data, form, division, tracks, wrapper, inside, tuple(notices))
+
+
+def is_midi(data: bytes) -> bool:
+    """Whether the bytes are a MIDI file, wrapped or not."""
+    return bool(data) and data[_unwrapped(data, [])[1].start :][:4] == HEADER
 
 
 def _begins_chunk(data: bytes, at: int, end: int) -> bool:
@@ -244,6 +251,18 @@ def plain(data: bytes) -> bytes:
     """A MIDI file without its RIFF wrapper. Other bytes are returned as they are."""
     found = _in_riff(data, []) if data[:4] == b"RIFF" and data[8:12] == b"RMID" else None
     return data if found is None else data[found]
+
+
+def for_suffix(data: bytes, suffix: str, before: str = "") -> bytes:
+    """The bytes for a file with this suffix, made from a file with the suffix `before`.
+
+    A file in a wrapper that its name does not tell (RIFF data in a .mid file) keeps the wrapper under a similar name.
+    An output without a suffix, such as stdout, is not converted.
+    """
+    new, old = suffix.lower(), before.lower()
+    if new == RIFF_SUFFIX:
+        return riff(data)
+    return plain(data) if new in PLAIN_SUFFIXES and old not in PLAIN_SUFFIXES else data
 
 
 def riff(data: bytes) -> bytes:

@@ -38,6 +38,7 @@ from ..music.tokens import notes_of
 from . import voices
 from .accompaniment import Accompaniment, accompaniment_of
 from .barlines import Signature
+from .chunks import for_suffix
 from .contents import Contents, melodic
 from .harmony import Symbols, with_harmony
 from .lines import TOP, LineName, separated, spans_of
@@ -243,8 +244,10 @@ class Song:
             ),
         )
 
-    def write(self, rows: Sequence[Row | None]) -> bytes:
+    def write(self, rows: Sequence[Row | None], suffix: str = "") -> bytes:
         """The bytes of the file with these token rows: one row for each measure, and None for one without tokens.
+
+        `suffix` is that of the new file: .rmi adds a RIFF wrapper, and another one removes that of a .rmi file.
 
         Raises ValueError if a measure without tokens has a row, or a measure with tokens has none.
         """
@@ -252,7 +255,8 @@ class Song:
         held = self._held(index)
         line = Line(self._notes, self.melody, self.placements)
         track = splice(self._contents.tracks[index], [(line, rows)], held, self.ticks_per_quarter)
-        return split.data if track is None else split.with_track(index, encode_track(track))
+        data = split.data if track is None else split.with_track(index, encode_track(track))
+        return for_suffix(data, suffix, Path(self.name).suffix)
 
     def _held(self, index: int) -> list[FileNote]:
         """The notes of a track that stay, and those of other tracks on the melody's channels."""

@@ -21,7 +21,7 @@ from ..music.melody import Melody
 from ..music.tokens import notes_of
 from ..system.outputs import SCORE_SUFFIXES
 from . import abc_writer, musicxml_writer
-from .chunks import split
+from .chunks import for_suffix, split
 from .conversion import new_file
 from .midi import Song
 from .midi_events import file_notes, parse_track
@@ -36,7 +36,7 @@ def file_of(song: Song | Melody, melody: Melody, suffix: str) -> bytes:
     """`song` with the measures of `melody`: as a score if the suffix is that of one, or else as a MIDI file."""
     if suffix.lower() in SUFFIXES:
         return to_file(song, melody.rows, suffix)
-    return song.write(melody.rows) if isinstance(song, Song) else new_file(melody)
+    return song.write(melody.rows, suffix) if isinstance(song, Song) else for_suffix(new_file(melody), suffix)
 
 
 def to_file(song: Song | Melody, rows: Sequence[Row | None], suffix: str) -> bytes:

@@ -24,6 +24,8 @@ from typing import Any
 from ..errors import InputError
 from . import abc, musicxml
 from .chord_symbols import first_with_symbols
+from .chunks import is_midi
+from .contents import Contents
 from .lines import TOP, LineName
 from .midi import Song, read_bytes
 from .music21_parts import read_part
@@ -56,7 +58,7 @@ def read_any(
     """
     data = source if isinstance(source, bytes) else read_bytes(Path(source))
     where = name or ("standard input" if isinstance(source, bytes) else str(source))
-    if not data or data[:4] in MIDI_MAGIC:
+    if not data or data[:4] in MIDI_MAGIC or is_midi(data):
         return Song.read(
             data, name=where, track=track, channel=channel, voice=voice, pickup=pickup, tolerance=tolerance
         )
@@ -79,6 +81,18 @@ def read_any(
         symbols=symbols,
     )
     return replace(song, score=score)
+
+
+def read_contents(
+    source: Path | str | bytes, *, name: str | None = None, unfold: bool = False, tune: int | None = None
+) -> Contents:
+    """The tracks and voices of a MIDI file or a score, also if none of them can be edited. Raises InputError."""
+    data = source if isinstance(source, bytes) else read_bytes(Path(source))
+    where = name or ("standard input" if isinstance(source, bytes) else str(source))
+    if data and not is_midi(data):
+        suffix = "" if isinstance(source, bytes) else Path(source).suffix.lower()
+        data, _ = to_midi(read_score(data, where, suffix, tune=tune, unfold=unfold).parts)
+    return Contents.read(data, where)
 
 
 def read_score(data: bytes, where: str, suffix: str = "", *, tune: int | None = None, unfold: bool = False) -> Score:

@@ -23,8 +23,11 @@ import numpy as np
 
 from ..editing.edit import DIGITS, SILENT, BarResult, EditResult
 from ..editing.request import EditRequest
+from ..io.contents import Contents
 from ..io.midi import DEFAULT_TEMPO, Song
 from ..io.midi_events import TEMPO
+from ..io.notices import Notice
+from ..io.voices import Candidate, Found
 from ..music.attributes import AttributeSpec, evaluate
 from ..music.harmony import Origin
 from ..music.keys import MAJOR_KEYS, pitch_name
@@ -204,6 +207,7 @@ def edit_json(song: Song, result: EditResult, request: EditRequest, model: Model
         "harmony": _harmony_json(result, request),
         "model": {"name": model.name, "digest": model.checkpoint.digest},
         "melody": song.found,
+        "notices": notices_json(song.notices),
         "attributes": attribute_rows(result, request.targets, request.keep, model),
         "measures": [_bar_json(bar, result, model) for bar in result.bars],
         "skipped": dict(result.skipped),
@@ -246,6 +250,7 @@ def describe(song: Song, specs: Sequence[AttributeSpec]) -> dict[str, Any]:
         "file": song.name,
         "melody": song.found,
         "voices": song.candidates,
+        "notices": notices_json(song.notices),
         "key": {"name": key_name(melody.fifths), "fifths": melody.fifths, "origin": melody.key_origin},
         "shift": melody.shift,
         "pickup": song.pickup,
@@ -271,7 +276,8 @@ def file_lines(song: Song, description: Mapping[str, Any]) -> list[str]:
         "chords": _chords_line(melody),
         "measures": f"{len(melody.bars)}{rest}",
     }
-    return [*(f"{title:9} {line}" for title, line in lines.items() if line), *score_lines(song)]
+    shown = [f"{title:9} {line}" for title, line in lines.items() if line]
+    return [*shown, *score_lines(song), *notice_lines(song.notices)]
 
 
 def harmony_origin(melody: Melody) -> Origin | None:
@@ -308,11 +314,41 @@ def _quarters(length: Fraction) -> str:
     return f"{number} quarter note{'s' if length > 1 else ''}"
 
 
-def voice_rows(song: Song) -> list[tuple[str, ...]]:
+def notice_lines(notices: Sequence[Notice]) -> list[str]:
+    """What is odd about a file, at most LISTED oddities."""
+    more = [f"and {len(notices) - LISTED} more oddities"] if len(notices) > LISTED else []
+    return [f"note: {text}" for text in [*map(str, notices[:LISTED]), *more]]
+
+
+def notices_json(notices: Sequence[Notice]) -> list[dict[str, Any]]:
+    return [
+        {"oddity": one.oddity.name.lower(), "track": one.track, "tick": one.tick, "count": one.count, "text": str(one)}
+        for one in notices
+    ]
+
+
+def describe_contents(contents: Contents) -> dict[str, Any]:
+    """A file without a melody that can be edited, as plain data: its tracks, its voices and its oddities."""
+    tracks = [
+        {"track": i, "name": name, "notes": len(notes)}
+        for i, (name, notes) in enumerate(zip(contents.names, contents.notes, strict=True), start=1)
+    ]
+    return {"tracks": tracks, "voices": contents.candidates, "notices": notices_json(contents.notices)}
+
+
+def contents_rows(contents: Contents) -> list[tuple[str, ...]]:
+    """The rows of `voice_rows` without a melody, and a row for each track without notes."""
+    rows = voice_rows(contents.candidates)
+    silent = [i for i, notes in enumerate(contents.notes) if not notes]
+    rows += [("", str(i + 1), "", contents.names[i], "0", "", "", "", "") for i in silent]
+    return sorted(rows, key=lambda row: int(row[1]))
+
+
+def voice_rows(candidates: Sequence[Candidate], found: Found | None = None) -> list[tuple[str, ...]]:
     """For each voice: a star if it is the melody, track, channels, name, notes, lowest, highest, overlaps, score."""
     rows: list[tuple[str, ...]] = []
-    for voice in song.candidates:
-        star = "*" if (voice.track, voice.channel) == (song.found.track, song.found.channel) else ""
+    for voice in candidates:
+        star = "*" if found and (voice.track, voice.channel) == (found.track, found.channel) else ""
         channels = "10, drums" if voice.drums else _channels(voice.channels).partition(" ")[2]
         span = (pitch_name(voice.low), pitch_name(voice.high), f"{voice.polyphony:.0%}")
         score = "" if voice.score is None else f"{voice.score:.1f}"

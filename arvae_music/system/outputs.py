@@ -5,7 +5,8 @@
 
 A template has the fields {stem} (of the input), {edit}, {seed}, {n} (from 1; {n:03} pads). `output` is a template, a
 folder (an existing one, or `name/`, in which the default template is used), a file, or `-` for stdout. Without it,
-outputs are written next to their inputs, and an edit of stdin goes to stdout.
+outputs are written next to their inputs, and an edit of stdin goes to stdout. An output whose name arvae chooses keeps
+the suffix of a .kar or .rmi file.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from pathlib import Path
 from ..errors import OutputError, UsageError
 from .inputs import MIDI_SUFFIXES, Place
 
+MIDI = ".mid"
+KEPT_SUFFIXES = (".kar", ".rmi")  # karaoke, and MIDI data in a RIFF file
 SCORE_SUFFIXES = (".musicxml", ".xml", ".mxl", ".abc")  # the scores that can be written
-TEMPLATE = "{stem}.{edit}.mid"
+TEMPLATE = f"{{stem}}.{{edit}}{MIDI}"
 FIELDS = ("stem", "edit", "seed", "n")
 LONGEST_EDIT = 80  # characters of {edit}; file systems stop at 255 bytes for the whole name
 
@@ -38,6 +41,12 @@ class Request:
     seed: int = 0
     n: int = 1
     below: Path = Path()
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of a MIDI output: that of an input that needs its own (.kar, .rmi), otherwise .mid."""
+        suffix = "" if self.source == "-" else Path(self.source).suffix.lower()
+        return suffix if suffix in KEPT_SUFFIXES else MIDI
 
     @property
     def stem(self) -> str:
@@ -97,10 +106,10 @@ def _place(request: Request, output: str | None, template: str) -> Place:
         return "-"
     beside = Path() if request.source == "-" else Path(request.source).parent
     if output is None:
-        return beside / fill(template, request)
+        return beside / _named(template, request)
     folder = folder_of(output)
     if folder is not None:
-        return folder / request.below / fill(template, request)
+        return folder / request.below / _named(template, request)
     place = Path(fill(output, request)).expanduser()
     if not place.suffix:
         raise UsageError(
@@ -108,6 +117,12 @@ def _place(request: Request, output: str | None, template: str) -> Place:
             remedy=f"write {output}/ for a folder or {output}.mid for a file",
         )
     return place
+
+
+def _named(template: str, request: Request) -> str:
+    """The default name of an output, with the suffix of its input where that tells the kind of MIDI file."""
+    name = fill(template, request)
+    return name.removesuffix(MIDI) + request.suffix if name.endswith(MIDI) else name
 
 
 def folder_of(output: str | None) -> Path | None:

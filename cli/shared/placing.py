@@ -33,8 +33,8 @@ def source_of(plan: Planned) -> str:
 
 
 def suffix_of(plan: Planned) -> str:
-    """The suffix of an output; stdout has that of a MIDI file."""
-    return ".mid" if plan.place == "-" else Path(plan.place).suffix
+    """The suffix of an output; stdout has none, and gets a MIDI file."""
+    return "" if plan.place == "-" else Path(plan.place).suffix
 
 
 def uses_streams(plans: Sequence[Planned]) -> bool:

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from ...music.melody import Melody
 
 
+def source_of(place: Place) -> tuple[Path | bytes, str]:
+    """The path of an input, or the bytes of stdin, and its name in messages. Stdin can be read only once."""
+    return (sys.stdin.buffer.read(), "stdin") if place == "-" else (Path(place), str(place))
+
+
 def read_song(place: Place, voice: common.Voice) -> Song:
     """A MIDI file or a score as a song. Raises InputError."""
     from ...io.scores import read_any
 
-    source: Path | bytes = sys.stdin.buffer.read() if place == "-" else Path(place)
-    name = "stdin" if place == "-" else str(place)
+    source, name = source_of(place)
     return read_any(source, name=name, **vars(voice))
 
 
