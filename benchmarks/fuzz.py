@@ -26,7 +26,8 @@ import arvae_music
 from arvae_music.errors import ArvaeError
 from arvae_music.io.contents import Contents
 from arvae_music.io.midi import Song
-from arvae_music.reports.summaries import describe, file_lines, voice_rows
+from arvae_music.reports.listings import voice_rows
+from arvae_music.reports.summaries import describe, file_lines
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import midi_files

@@ -127,6 +127,7 @@ class _Work:
         from ..editing.edit import expect_editable
         from ..io.score_output import file_of
         from ..reports import summaries
+        from ..reports.listings import notice_lines
         from ..reports.manifest import entry_of_edit
         from ..reports.score_lines import score_lines
 
@@ -141,7 +142,7 @@ class _Work:
             if self.roll and plan.place != "-":
                 self._draw(plan, song, result)
         report = summaries.edit_lines(result, self.request, model, title)
-        melody = [f"melody: {summaries.melody_line(song)}", *score_lines(song), *summaries.notice_lines(song.notices)]
+        melody = [f"melody: {summaries.melody_line(song)}", *score_lines(song), *notice_lines(song.notices)]
         lines = [*melody, *report, placing.wrote(plan.place, self.writing.dry_run)]
         data = {"input": str(plan.request.source), "output": None if self.writing.dry_run else str(plan.place)}
         return batches.ItemReport(

@@ -79,7 +79,7 @@ def inspect(
 def _list_contents(source: Path | bytes, name: str, *, quiet: bool) -> dict[str, Any]:
     """Show the tracks of a file in which no melody can be edited. Returns them as plain data, too."""
     from ..io.scores import read_contents
-    from ..reports.summaries import contents_rows, describe_contents, notice_lines
+    from ..reports.listings import contents_rows, describe_contents, notice_lines
 
     try:
         contents = read_contents(source, name=name)
@@ -104,7 +104,8 @@ def _show_voices(rows: Sequence[tuple[str, ...]]) -> None:
 def show(song: Song, description: dict[str, Any], specs: Sequence[AttributeSpec]) -> None:
     from rich.table import Table
 
-    from ..reports.summaries import bar_rows, file_lines, voice_rows
+    from ..reports.listings import voice_rows
+    from ..reports.summaries import bar_rows, file_lines
 
     common.report("\n".join([song.name, *(f"  {line}" for line in file_lines(song, description)), ""]))
     if len(song.candidates) > 1:

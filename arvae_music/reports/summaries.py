@@ -23,11 +23,8 @@ import numpy as np
 
 from ..editing.edit import DIGITS, SILENT, BarResult, EditResult
 from ..editing.request import EditRequest
-from ..io.contents import Contents
 from ..io.midi import DEFAULT_TEMPO, Song
 from ..io.midi_events import TEMPO
-from ..io.notices import Notice
-from ..io.voices import Candidate, Found
 from ..music.attributes import AttributeSpec, evaluate
 from ..music.harmony import Origin
 from ..music.keys import MAJOR_KEYS, pitch_name
@@ -35,6 +32,7 @@ from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.sliders import to_json
 from ..networks.model import Model
+from .listings import channels_text, notice_lines, notices_json
 from .manifest import attribute_rows
 from .score_lines import score_lines
 
@@ -47,20 +45,11 @@ def melody_line(song: Song) -> str:
     """The chosen track, why it was chosen, and which of its notes are the melody."""
     found = song.found
     name = f" {found.name!r}" if found.name else ""
-    chosen = f"track {found.track}{name}, {_channels(found.channels)} ({found.why})"
+    chosen = f"track {found.track}{name}, {channels_text(found.channels)} ({found.why})"
     if found.voice is None:
         return chosen
     line = f"voice {found.voice}" if isinstance(found.voice, int) else f"the {found.voice} voice"
     return f"{chosen}; {line} of it, and its {found.stay} other notes stay as they are"
-
-
-def _channels(channels: Sequence[int]) -> str:
-    """`channel 3`, `channels 2 to 5`, `channels 2, 4`."""
-    first, *more = channels
-    if not more:
-        return f"channel {first}"
-    joined = f"{first} to {more[-1]}" if more[-1] - first == len(more) else ", ".join(map(str, channels))
-    return f"channels {joined}"
 
 
 # ------------------------------------------------------------------------------------------ edits
@@ -312,48 +301,6 @@ def _chords_line(melody: Melody) -> str:
 def _quarters(length: Fraction) -> str:
     number = f"{float(length):g}" if length.denominator in (1, 2, 4, 8) else str(length)
     return f"{number} quarter note{'s' if length > 1 else ''}"
-
-
-def notice_lines(notices: Sequence[Notice]) -> list[str]:
-    """What is odd about a file, at most LISTED oddities."""
-    more = [f"and {len(notices) - LISTED} more oddities"] if len(notices) > LISTED else []
-    return [f"note: {text}" for text in [*map(str, notices[:LISTED]), *more]]
-
-
-def notices_json(notices: Sequence[Notice]) -> list[dict[str, Any]]:
-    return [
-        {"oddity": one.oddity.name.lower(), "track": one.track, "tick": one.tick, "count": one.count, "text": str(one)}
-        for one in notices
-    ]
-
-
-def describe_contents(contents: Contents) -> dict[str, Any]:
-    """A file without a melody that can be edited, as plain data: its tracks, its voices and its oddities."""
-    tracks = [
-        {"track": i, "name": name, "notes": len(notes)}
-        for i, (name, notes) in enumerate(zip(contents.names, contents.notes, strict=True), start=1)
-    ]
-    return {"tracks": tracks, "voices": contents.candidates, "notices": notices_json(contents.notices)}
-
-
-def contents_rows(contents: Contents) -> list[tuple[str, ...]]:
-    """The rows of `voice_rows` without a melody, and a row for each track without notes."""
-    rows = voice_rows(contents.candidates)
-    silent = [i for i, notes in enumerate(contents.notes) if not notes]
-    rows += [("", str(i + 1), "", contents.names[i], "0", "", "", "", "") for i in silent]
-    return sorted(rows, key=lambda row: int(row[1]))
-
-
-def voice_rows(candidates: Sequence[Candidate], found: Found | None = None) -> list[tuple[str, ...]]:
-    """For each voice: a star if it is the melody, track, channels, name, notes, lowest, highest, overlaps, score."""
-    rows: list[tuple[str, ...]] = []
-    for voice in candidates:
-        star = "*" if found and (voice.track, voice.channel) == (found.track, found.channel) else ""
-        channels = "10, drums" if voice.drums else _channels(voice.channels).partition(" ")[2]
-        span = (pitch_name(voice.low), pitch_name(voice.high), f"{voice.polyphony:.0%}")
-        score = "" if voice.score is None else f"{voice.score:.1f}"
-        rows.append((star, str(voice.track), channels, voice.name, str(voice.notes), *span, score))
-    return rows
 
 
 def bar_rows(measures: Sequence[Mapping[str, Any]], specs: Sequence[AttributeSpec]) -> list[tuple[str, ...]]:

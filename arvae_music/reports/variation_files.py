@@ -143,7 +143,8 @@ class Variations:
         self, plan: Planned, song: Song, request: VaryRequest, result: EditResult, amount: float | None, model: Model
     ) -> Card:
         if not self.dry_run and not plan.skip:
-            write_whole(Path(plan.place), song.write(result.melody.rows, Path(plan.place).suffix), overwrite=plan.overwrite)
+            place = Path(plan.place)
+            write_whole(place, song.write(result.melody.rows, place.suffix), overwrite=plan.overwrite)
         row = entry_of_edit(plan, self.folder, request.editing, result, model, amount)
         return make_card(row, song.melody, result.melody, round(song.tempo, 2))
 
