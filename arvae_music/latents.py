@@ -42,13 +42,13 @@ class Latents:
 
 
 def from_melody(melody: Melody, model: Model) -> Latents:
-    """Encode a melody, without the measures that arvae cannot read or whose meter the model does not support."""
-    supported = [group for group in melody.by_meter() if group[0].name in model.metadata.meters]
-    measures = sorted(i for _, indices, _ in supported for i in indices)
+    """Encode a melody, without the measures that arvae cannot read."""
+    readable = melody.by_meter()
+    measures = sorted(i for _, indices, _ in readable for i in indices)
     position = {i: n for n, i in enumerate(measures)}
     mean = np.zeros((len(measures), model.runtime.latent), dtype=np.float32)
     codes = np.zeros(len(measures), dtype=np.int64)
-    for meter, indices, rows in supported:
+    for meter, indices, rows in readable:
         at = [position[i] for i in indices]
         mean[at], codes[at] = model.runtime.encode(rows, meter), meter.code
     dimensions = {scale.name: scale.dimension for scale in model.metadata.scales if scale.dimension != NOT_CARRIED}
@@ -67,11 +67,6 @@ def to_melody(
         )
     measures = latents.measures.tolist() if isinstance(latents, Latents) else list(range(len(mean)))
     meter_of = _meters(latents, melody, meters, measures, len(mean))
-    unsupported = [meter.name for meter in meter_of if meter.name not in model.metadata.meters]
-    if unsupported:
-        raise UsageError(
-            f"the model does not support {unsupported[0]}", remedy=f"it supports {', '.join(model.metadata.meters)}"
-        )
     rows: dict[int, Row] = {}
     for meter in set(meter_of):
         at = [n for n, other in enumerate(meter_of) if other == meter]

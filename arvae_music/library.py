@@ -249,8 +249,7 @@ class Model(EngineModel):
 
         With `melody`, the decoded measures replace its measures at `latents.measures`. Without one, the result holds
         only the decoded measures, in C major. An (m, z) array without a melody needs `meters`: one meter for all
-        measures, or one for each. Raises UsageError for shapes that do not fit, and for meters that the model does
-        not support.
+        measures, or one for each. Raises UsageError for shapes and meters that do not fit.
         """
         from .latents import to_melody
 
@@ -302,16 +301,19 @@ def load(model: str | Path = AUTO, melody: Melody | None = None, runtime: str = 
 
 
 def choose(melody: Melody, runtime: str = RUNTIMES[0]) -> tuple[Model, float]:
-    """The bundled model that reconstructs a melody best, and its `fit`. Raises CheckpointError, UsageError."""
-    best, best_share = None, -1.0
+    """The bundled model that reconstructs a melody best, and its `fit` with stand-ins.
+
+    Models that know the melody's meters come first; the others are compared by their stand-ins. Raises
+    CheckpointError, UsageError.
+    """
+    found: list[tuple[Model, float]] = []
     for candidate in (_loaded(name, runtime) for name in _packaged()):
-        share = fit(candidate, melody)
-        if share > best_share:
-            best, best_share = candidate, share
-        if share == 1:  # no other can be better
-            break
-    assert best is not None
-    return best, best_share
+        found.append((candidate, fit(candidate, melody)))
+        if found[-1][1] == 1:  # no other can be better
+            return found[-1]
+    whole = {id(model): fit(model, melody, stand_ins=True) for model, _ in found}
+    best, _ = max(found, key=lambda one: (one[1], whole[id(one[0])]))
+    return best, whole[id(best)]
 
 
 def _packaged() -> list[str]:
@@ -339,14 +341,15 @@ def _read(path: Path, changed: int, runtime: str) -> Model:
     return Model(**vars(prepare(checkpoint)))
 
 
-def fit(model: Model, melody: Melody) -> float:
+def fit(model: Model, melody: Melody, stand_ins: bool = False) -> float:
     """How well a model fits a melody: the share of the tokens (0 to 1) that it reconstructs when it encodes and
-    decodes the measures. Measures in a meter that the model does not support count as wrong."""
+    decodes the measures. Measures in a meter that it was not trained on count as wrong, unless `stand_ins` is True:
+    then other meters stand in for them (networks/stand_ins.py)."""
     right = total = 0
     with one_thread():
         for meter, _, inputs in melody.by_meter():
             total += inputs.size
-            if meter.name not in model.metadata.meters:
+            if meter.name not in model.metadata.meters and not stand_ins:
                 continue
             z = model.runtime.encode(inputs, meter)
             # If every token is the most probable one after the tokens before it, decoding reconstructs the measure.

@@ -30,10 +30,11 @@ import arvae_music
 from arvae_music.editing.cost import judge_of
 from arvae_music.editing.edit import BarResult, EditResult, edit
 from arvae_music.library import Model
-from arvae_music.music.attributes import BUILT_IN, SEMITONES, rhythm_weights
+from arvae_music.music.attributes import BUILT_IN, SEMITONES
 from arvae_music.music.keys import in_key
 from arvae_music.music.melody import Melody
 from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, onsets
+from arvae_music.music.weights import rhythm_weights
 from arvae_music.system.files import plain
 
 STEP = 1.5  # sd

@@ -44,7 +44,7 @@ from ..system import settings
 from ..system.files import appearing
 from .corpus import Tune
 
-FORMAT = 2  # raise it when the columns, the tokens or the meters change
+FORMAT = 2  # raise it when the columns, the tokens or the codes of meters change
 _KEY = b"arvae"
 _CLUSTERS = b"arvae.clusters"
 SUFFIX = ".parquet"

@@ -147,7 +147,7 @@ def random_model(path: Path, *, each_tick: bool = False) -> Path:
     from arvae_music.vae.examples import Examples
 
     random, rows, meters = np.random.default_rng(0), [], []
-    for meter in [*all_meters(), *all_meters()] * 20:
+    for meter in [*all_meters()] * 10:
         row = np.full(meter.ticks, HOLD, dtype=np.int16)
         for tick in {0, *random.choice(meter.ticks, size=random.integers(0, 7), replace=False).tolist()}:
             row[tick] = token_of(int(random.choice(SCALE)) + 7)
@@ -158,7 +158,7 @@ def random_model(path: Path, *, each_tick: bool = False) -> Path:
     values = attributes.evaluate_mixed(specs, inputs).astype(np.float32)
     examples = Examples(inputs, values, attributes.PAPER, np.arange(len(rows)))
     torch.manual_seed(0)
-    dims = measure_nets.MeasureDims(latent=8, hidden=16, tick_hidden=16, each_tick=each_tick)
+    dims = measure_nets.MeasureDims(latent=8, hidden=16, tick_hidden=16, each_tick=each_tick).for_meters(meters)
     made = to_checkpoint(measure_nets.build(dims), dims, examples, specs, [""] * len(specs), {}, {})
     checkpoint.write(path, made)
     return path

@@ -99,7 +99,10 @@ def plain_row(draw: st.DrawFn, meter: Meter) -> Row:
     """Duple or triple beats, and rests of an eighth or more on eighths: what is clear also when it is played."""
     tokens = np.full(meter.ticks, HOLD, dtype=np.int16)
     for beat in range(meter.beats):
-        ticks = range(6) if meter.compound else draw(st.sampled_from([(0,), (0, 3), DUPLE, TRIPLE]))
+        if meter.halved:  # short beats are played in halves, or in thirds of a dotted eighth
+            ticks: Sequence[int] = (0, 2, 4) if meter.compound else (0, 3)
+        else:
+            ticks = range(6) if meter.compound else draw(st.sampled_from([(0,), (0, 3), DUPLE, TRIPLE]))
         chosen = [tick for tick in ticks if draw(st.booleans())]
         for tick in chosen:
             tokens[6 * beat + tick] = draw(pitches())
@@ -112,8 +115,9 @@ def plain_row(draw: st.DrawFn, meter: Meter) -> Row:
 def melodies(
     draw: st.DrawFn, rows: Callable[[Meter], st.SearchStrategy[Row]] = any_row, most: int = 6
 ) -> tuple[list[Row], list[Meter]]:
-    """Canonical rows with at least one note, in one meter or two."""
-    kinds = draw(st.lists(st.sampled_from(all_meters()), min_size=1, max_size=2))
+    """Canonical rows with at least one note, in one meter or two. Played rows have no beats of a sixteenth."""
+    known = [meter for meter in all_meters() if meter.halved < 2 or rows is not plain_row]
+    kinds = draw(st.lists(st.sampled_from(known), min_size=1, max_size=2))
     meters = [kinds[i * len(kinds) // most] for i in range(draw(st.integers(1, most)))]
     drawn = [draw(rows(meter)) for meter in meters]
     drawn[0][0] = draw(pitches())

@@ -42,7 +42,6 @@ from .ties import EditableMeasure, ending_of, tie_of
 
 DIGITS = 9  # decimals that reports keep; further decimals are rounding noise
 SILENT = "empty measures"  # why a measure is skipped
-UNKNOWN_METER = "meter not supported by the model:"  # another reason, with the meter
 
 
 @dataclass(frozen=True)
@@ -205,10 +204,7 @@ def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Ta
     tasks: list[_Task] = []
     editable = set(chosen)
     for i in chosen:
-        bar = melody.bars[i]
-        reason: str | None = bar.reason
-        if bar.meter is not None and reason is None and bar.meter.name not in model.metadata.meters:
-            reason = f"{UNKNOWN_METER} {bar.meter.name}"
+        reason = melody.bars[i].reason
         if reason is not None:
             skipped[reason] = skipped.get(reason, 0) + 1
             editable.discard(i)
@@ -239,9 +235,9 @@ def _task(melody: Melody, i: int, before: Floats, request: EditRequest, model: M
     for k, (spec, scale) in enumerate(zip(model.specs, model.metadata.scales, strict=True)):
         if scale.name in request.targets:
             target = request.targets[scale.name]
-            unit, (mean, sd) = spec.unit.size(bar.meter), scale.in_meter(bar.meter.name)
+            unit, (mean, sd) = spec.unit.size(bar.meter), scale.in_meter(model.parts(bar.meter)[0].name)
             asked[k] = target.wanted(before[k : k + 1], [bar.number], unit, mean, sd)[0]
-    wanted = model.metadata.clamped(asked, before)
+    wanted = model.clamped(bar.meter, asked, before)
     off = ~model.hits(bar.meter, before, wanted)
     kept = [k for k, name in enumerate(model.metadata.names) if name in request.keep]
     wanted[kept] = before[kept]
@@ -265,9 +261,8 @@ def expect_editable(result: EditResult, where: str) -> None:
     if result.bars or set(result.skipped) <= {SILENT}:
         return
     reasons = ", ".join(f"{reason} ({count})" for reason, count in result.skipped.items())
-    unknown = any(reason.startswith(UNKNOWN_METER) for reason in result.skipped)
     raise InputError(
         f"none of its measures can be edited: {reasons}",
         where=where,
-        remedy="train a model that knows the meter: arvae train" if unknown else "select others with bars=...",
+        remedy="select others with bars=...",
     )

@@ -9,11 +9,11 @@ import numpy as np
 from ..arrays import Row
 from ..music.attributes import evaluate
 from ..music.melody import Melody
-from ..music.tokens import HOLD, REST, ends_in
+from ..music.tokens import HOLD, REST, ends_in, onsets
 from ..networks.context_runtime import ContextRuntime
 from ..networks.decoding import decode, decode_from
 from ..networks.model import Model
-from .ties import EditableMeasure
+from .ties import UPBEAT, EditableMeasure
 
 
 def found(melody: Melody, measures: Sequence[EditableMeasure], model: Model) -> dict[int, Row]:
@@ -41,7 +41,10 @@ def found(melody: Melody, measures: Sequence[EditableMeasure], model: Model) -> 
 def _joined(row: Row, measure: EditableMeasure) -> Row:
     """Change the first and last tokens of a decode so that ties to measures that are not edited stay intact. The
     decoder does not see those measures."""
-    if measure.tie == -1 and row[0] == HOLD:
+    if measure.tie == UPBEAT and onsets(measure.row).any():
+        first = int(np.argmax(onsets(measure.row)))
+        row[:first] = measure.row[:first]
+    if measure.tie < 0 and row[0] == HOLD:
         row[0] = measure.row[0] if measure.row[0] != HOLD else REST
     if measure.tie == 1:
         row[0] = HOLD

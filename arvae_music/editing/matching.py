@@ -56,7 +56,7 @@ def _with_first_token(row: Row, token: int) -> Row:
 def match(melodies: Sequence[Melody], model: Model) -> list[Melody]:
     """Extend the melodies to the same measures. Raises InputError if they do not fit each other or the model."""
     for melody in melodies:
-        _check(melody, model)
+        _check(melody)
     pickup = any(melody.bars[0].number == 0 for melody in melodies)
     length = max(sum(bar.number > 0 for bar in melody.bars) for melody in melodies)
     matched = [_adapted(melody, melodies, pickup, length) for melody in melodies]
@@ -72,7 +72,7 @@ def match(melodies: Sequence[Melody], model: Model) -> list[Melody]:
     return matched
 
 
-def _check(melody: Melody, model: Model) -> None:
+def _check(melody: Melody) -> None:
     unreadable = [bar for bar in melody.bars if bar.tokens is None]
     if unreadable:
         numbers = ", ".join(str(bar.number) for bar in unreadable[:8]) + (", ..." if len(unreadable) > 8 else "")
@@ -81,13 +81,6 @@ def _check(melody: Melody, model: Model) -> None:
             where=melody.name,
             remedy="choose other measures with bars=...",
         )
-    for bar in melody.bars:
-        if bar.meter is not None and bar.meter.name not in model.metadata.meters:
-            raise InputError(
-                f"measure {bar.number} is in {bar.meter.name}, which the model does not support",
-                where=melody.name,
-                remedy="choose another model with model=...",
-            )
 
 
 def _adapted(melody: Melody, melodies: Sequence[Melody], pickup: bool, length: int) -> Melody:

@@ -35,7 +35,7 @@ from ..networks.decoding import Tables, surprise
 from .candidates import _MIX, Parents, Pool, Unevaluated, _fingerprint, _keys, _nth_cost, _rank_in_group, _unseen
 from .cost import Judge, Problem
 from .likeness import Likeness
-from .taste import fitting, leaps, mixed_beats, repeats
+from .taste import fitting, leaps, mixed_beats, newly_crowded, repeats
 from .ties import opening_allowed
 
 ALIKE = 2  # at most so many candidates that miss by the same values
@@ -376,7 +376,8 @@ class Search:
 
     def _allowed(self, group: Ints, rows: Rows) -> Mask:
         original = self.problem.rows[group]
-        fine = opening_allowed(rows, self.problem.tie[group])
+        fine = opening_allowed(rows, original, self.problem.tie[group])
+        fine &= ~newly_crowded(rows, original, self.problem.meter)
         if self.judge.limit < 1:
             fine &= (rows != original).mean(axis=1) <= self.judge.limit
         notes = onsets(rows) & (rows != original)

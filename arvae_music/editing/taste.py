@@ -27,6 +27,22 @@ def mixed_beats(rows: Rows, meter: Meter) -> Ints:
     return count
 
 
+def newly_crowded(rows: Rows, originals: Rows, meter: Meter) -> Mask:
+    """(n, t) rows and the originals that they replace -> (n,) whether a note or rest is new that nobody writes: one of
+    a twelfth of a beat, between a quarter and a third of the beat, or one on a thirty-second of a short beat."""
+    if meter.halved:
+        fine = (1, 3, 5) if meter.compound else (1, 2, 4, 5)
+        at = np.isin(np.arange(meter.ticks) % TICKS_PER_BEAT, fine)
+        added: Mask = ((rows != HOLD) & (originals == HOLD))[:, at].any(axis=1)
+        return added
+    if meter.compound:
+        return np.zeros(len(rows), dtype=np.bool_)
+    events, old = ((some != HOLD).reshape(len(some), meter.beats, TICKS_PER_BEAT) for some in (rows, originals))
+    both = events[:, :, [1, 4]] & events[:, :, [2, 5]]
+    new: Mask = (both & ~(old[:, :, [1, 4]] & old[:, :, [2, 5]])).any(axis=(1, 2))
+    return new
+
+
 def fitting(rows: Rows) -> Mask:
     """(n, t) -> (n, v) the pitches with which a new note fits each measure.
 

@@ -16,9 +16,10 @@ import numpy.typing as npt
 from ..arrays import Array, Float32s, Mask, Row
 from ..music.melody import Melody
 from ..music.meter import Meter
-from ..music.tokens import FIRST_PITCH, HOLD, REST, ends_in
+from ..music.tokens import FIRST_PITCH, HOLD, REST, ends_in, onsets
 from . import harmony
 
+UPBEAT = -2  # see tie_of
 Key = tuple[object, ...]
 T = TypeVar("T")
 
@@ -52,9 +53,9 @@ def bound_together(measures: Sequence[EditableMeasure]) -> list[EditableMeasure]
     no note can be tied into the first measure of a melody, and then none may be tied into a measure that repeats it."""
     bound: dict[Key, tuple[int, int]] = {}
     for measure in measures:
-        # The ties of equal rows are 0 and -1, or 0 and 1. Their ending is -1 or the token that sounds at their end.
+        # The ties of equal rows are 0 and 1, or none of them is 1. Their ending is -1 or the token that ends them.
         tie, ending = bound.get(measure.form, (0, -1))
-        bound[measure.form] = (tie or measure.tie, max(ending, measure.ending))
+        bound[measure.form] = (min(tie, measure.tie) or max(tie, measure.tie), max(ending, measure.ending))
     measures = sharing_harmony(measures)
     return [replace(measure, tie=bound[measure.form][0], ending=bound[measure.form][1]) for measure in measures]
 
@@ -90,10 +91,14 @@ def tie_of(melody: Melody, i: int, editable: set[int]) -> int:
     """Whether a measure's first tick may be tied to the measure before.
 
     1: it must stay tied, because the note comes from a measure that is not edited. -1: it cannot be tied, because no
-    note sounds before it. 0: both are possible.
+    note sounds before it. UPBEAT: moreover, the silence before its first note must stay, because the melody begins
+    there. 0: both are possible.
     """
     row = melody.bars[i].tokens
     assert row is not None
+    before = [bar.tokens for bar in melody.bars[:i]]
+    if row[0] == REST and not any(tokens is None or onsets(tokens).any() for tokens in before):
+        return UPBEAT
     previous = melody.bars[i - 1].tokens if i else None
     if row[0] == HOLD:
         return 0 if i - 1 in editable else 1
@@ -140,7 +145,13 @@ def canonical(rows: Sequence[Row | None], changed: Container[int]) -> dict[int, 
     return result
 
 
-def opening_allowed(candidates: Array, tie: npt.NDArray[np.int8]) -> Mask:
-    """(n, t) candidates and their `tie` (n,), see tie_of -> (n,) whether tick 0 suits the measure before."""
+def opening_allowed(candidates: Array, originals: Array, tie: npt.NDArray[np.int8]) -> Mask:
+    """(n, t) candidates and the originals that they replace, and their `tie` (n,), see tie_of -> (n,) whether their
+    openings suit the measure before."""
     tied = candidates[:, 0] == HOLD
-    return np.where(tie == 1, tied, np.where(tie == -1, ~tied, True))
+    fine = np.where(tie == 1, tied, np.where(tie < 0, ~tied, True))
+    if (tie == UPBEAT).any():
+        started = onsets(originals)
+        silent = np.logical_and.accumulate(~started, axis=1) & started.any(axis=1, keepdims=True)
+        fine &= (tie != UPBEAT) | ((candidates == originals) | ~silent).all(axis=1)
+    return fine

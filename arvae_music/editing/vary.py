@@ -47,7 +47,7 @@ from .explore import CHUNK, LEEWAY, Explorer
 from .harmony import HarmonyCost, of_bar, stacked
 from .locks import Locks
 from .request import EditRequest
-from .taste import largest_leap
+from .taste import largest_leap, newly_crowded
 from .ties import EditableMeasure, Key, bound_together, canonical, ending_of, find_each, opening_allowed, tie_of
 
 COUNT, AMOUNT = 16, 0.5
@@ -217,7 +217,9 @@ class _Collector:
     def allow(self, group: Ints, rows: Rows) -> Mask:
         """(n,) whether a candidate obeys the locks and keeps the ties to its neighbours."""
         ending, ends = self.ending[group], ends_in(rows)
-        fine: Mask = opening_allowed(rows, self.tie[group]) & ((ending < 0) | (ends == ending) | (ends == HOLD))
+        fine: Mask = opening_allowed(rows, self.rows[group], self.tie[group])
+        fine &= (ending < 0) | (ends == ending) | (ends == HOLD)
+        fine &= ~newly_crowded(rows, self.rows[group], self.meter)
         return fine & self.locks.allow(self.rows[group], rows)
 
     def price(self, group: Ints, rows: Rows, nats: Floats) -> tuple[Floats, Ints]:

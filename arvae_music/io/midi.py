@@ -68,7 +68,7 @@ MOST_TRIES = 4  # voices that are tried, if no measure of the first ones can be 
 LARGEST_DENOMINATOR = 6  # as a power of two: a 64th
 DEFAULT_TEMPO = 120.0  # quarter notes per minute, for files without a tempo, as in the MIDI standard
 TICKS_PER_QUARTER = 480  # of new files; a multiple of 12, so that the grid is exact
-SIMPLE_CLICK, COMPOUND_CLICK = 24, 36  # MIDI clocks in a quarter and a dotted quarter, for time signature events
+SIMPLE_CLICK = 24  # MIDI clocks in a quarter, for time signature events
 _REMEDIES: dict[Reason | None, str] = {
     Reason.OFF_GRID: "quantise it to sixteenths or triplets, or name another track with track=...",
 }
@@ -290,13 +290,16 @@ def _why(choice: Choice, failures: Sequence[tuple[Choice, InputError]]) -> str:
 
 
 def _signatures(tracks: Sequence[Sequence[Event]]) -> list[Signature]:
-    """The time signatures of the tracks, sorted by tick. On one tick, the first track comes first."""
+    """The time signatures of the tracks, sorted by tick. On one tick, the first track comes first, and within a track
+    the last event counts."""
     found: list[Signature] = []
     for events in tracks:
+        own: dict[int, Signature] = {}
         for event in events:
             payload = event.meta(TIME_SIGNATURE)
             if payload and len(payload) >= 2 and payload[0] and payload[1] <= LARGEST_DENOMINATOR:
-                found.append((event.tick, payload[0], 2 ** payload[1]))
+                own[event.tick] = (event.tick, payload[0], 2 ** payload[1])
+        found += own.values()
     return sorted(found, key=lambda signature: signature[0])
 
 
@@ -374,5 +377,5 @@ def _each(value: int | Sequence[int], count: int) -> Sequence[int]:
 
 def _signature_event(tick: int, signature: str, meter: Meter) -> Event:
     numerator, denominator = (int(part) for part in signature.split("/"))
-    click = COMPOUND_CLICK if meter.compound else SIMPLE_CLICK * 4 // denominator
+    click = int(SIMPLE_CLICK * meter.beat_quarters) if meter.compound else SIMPLE_CLICK * 4 // denominator
     return meta(tick, TIME_SIGNATURE, bytes([numerator, denominator.bit_length() - 1, click, 8]))

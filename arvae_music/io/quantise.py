@@ -4,7 +4,7 @@ Real files are not on the grid. One common converter writes every onset a tick l
 milliseconds, and the end of a note depends on its articulation (staccato, legato) more than on its notated length. The
 steps are:
 
-1. Barlines are found from the time signatures and the pickup (`barlines`). `snapping` does steps 2 and 3.
+1. Barlines are found from the time signatures (`barlines`). `snapping` does steps 2 and 3.
 2. Lateness: if the middle half of all onsets is off the grid by about the same amount, the whole file is late by that
    amount, and it is subtracted from all times.
 3. Onsets move to the nearest grid tick, which may be the next barline. The grid of a simple beat is duple (0, 1/4, 1/2,
@@ -16,7 +16,7 @@ steps are:
    PLAYED_TOLERANCE.
 4. Ends: in a NOTATED file, where nearly all ends lie on the grid, ends stay where they are. In a PLAYED file, players
    cut notes short. So a gap shorter than REST_QUARTERS before the next onset is articulation, and a longer one is a
-   rest, which starts on the next eighth, or on the next third of a triple beat.
+   rest, which starts on the next eighth, on the next third of a triple beat, or on the next beat if beats are short.
 5. Overlaps: an overlap of less than half of the next note, and of less than an eighth, is legato and is cut off. A
    longer one makes every measure that it reaches "two notes at once".
 
@@ -41,7 +41,7 @@ from ..music.melody import Bar, Melody
 from ..music.meter import TICKS_PER_BEAT
 from ..music.reasons import Reason
 from ..music.tokens import FIRST_PITCH, HOLD, LOWEST, REST, VOCABULARY
-from .barlines import UNITS, Signature, Span, find_pickup, spans
+from .barlines import UNITS, Signature, Span, spans
 from .lines import LEGATO_QUARTERS
 from .snapping import (
     COMPOUND,
@@ -58,13 +58,14 @@ from .snapping import (
     snap,
     within,
 )
+from .swing import STRAIGHT, evened, swing_of
 
 NOTATED_SHARE = 0.95  # share of the note ends that must lie on the grid in a notated file
 NOTATED_QUARTERS = 1 / 50  # quarter notes between the grid and an end on it; never less than a file tick
 REST_QUARTERS = 0.45  # quarter notes: the shortest rest in a played file, slightly less than an eighth
 OVERSHOOT_QUARTERS = 1 / 8  # quarter notes that a played note may sound into a rest
 
-_REST_TICKS = (np.array([0, 3, 6]), TRIPLE_TICKS, np.array([0, 2, 4, 6]))  # duple, triple, compound
+_REST_TICKS = (np.array([0, 3, 6]), TRIPLE_TICKS, np.array([0, 2, 4, 6]), np.array([0, 6]))  # the last: short beats
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Placements:
     late: float  # file ticks
     notated: bool
     pickup: Fraction
+    swing: float = STRAIGHT  # place of the second eighth in the beat, see swing.py
 
 
 class Problem(NamedTuple):
@@ -116,24 +118,26 @@ def melody_of(
 
     `notes` (n, 3) are start and end in file ticks, and MIDI pitch. `signatures` are (file tick, numerator,
     denominator). `fifths` is the key signature, sharps positive; None estimates it. The melody covers `length` file
-    ticks, and every note. `pickup` is the length of the incomplete measure at the start in quarter notes; None detects
-    it. `tolerance` is in beats; None chooses it. Without notes the measures are silent.
-    Measures that do not end before the file tick `damaged_from` pass through. Raises InputError for a piece
-    that is too long to be music.
+    ticks, and every note. `pickup` is the length of the incomplete measure at the start in quarter notes; None lets
+    the time signatures decide. `tolerance` is in beats; None chooses it. Without notes the measures are silent.
+    Measures that do not end before the file tick `damaged_from` pass through. Raises InputError for a piece that is too
+    long to be music.
     """
     tpq = ticks_per_quarter
     table = np.asarray(notes, dtype=np.int64).reshape(-1, 3)
     order = np.lexsort((table[:, 2], table[:, 0]))
     start, end = table[order, 0] * UNITS, table[order, 1] * UNITS
     played = _Notes(start, np.maximum(end, start + 1), table[order, 2])
-    offset = find_pickup(start, tpq, signatures) if pickup is None else round(pickup * tpq * UNITS)
     last = max(length * UNITS, int(played.end.max(initial=0)))
-    measures = spans(signatures, tpq, last, offset or (None if pickup is None else 0), name)
-    if measures[0].reason is Reason.PICKUP:
-        offset = measures[0].end  # also if a short first signature marks the pickup
+    measures = spans(signatures, tpq, last, None if pickup is None else round(pickup * tpq * UNITS), name)
+    offset = measures[0].end if measures[0].reason is Reason.PICKUP else 0
     if damaged_from is not None:
         measures = [_damaged(span) if span.end >= damaged_from * UNITS else span for span in measures]
     beats = all_beats(measures, tpq)
+    swing = swing_of(start, beats)
+    if swing != STRAIGHT:
+        start = evened(start, swing, beats)
+        played = _Notes(start, np.maximum(evened(played.end, swing, beats), start + 1), played.pitch)
     late, usual = lateness(start, beats)
     limit = usual if tolerance is None else float(tolerance)
     snapped = snap(start - late, beats, limit)
@@ -151,7 +155,7 @@ def melody_of(
     measure, tick, deviation = _places(played.start, reasons, beats, snapped)
     return melody, Placements(
         measure[in_order], tick[in_order], deviation[in_order] / UNITS, late / UNITS, notated,
-        Fraction(offset, UNITS * tpq),
+        Fraction(offset, UNITS * tpq), swing,
     )  # fmt: skip
 
 
@@ -160,19 +164,20 @@ def _damaged(span: Span) -> Span:
 
 
 def _trim(measures: list[Span], beats: Beats, snapped: Snapped, last: int, offset: int) -> tuple[list[Span], Beats]:
-    """Drop the last measures if no note begins in them and less than an eighth of the piece lies in them."""
-    eighth = 6 * beats.unit
+    """Drop the last measures if no note begins in them and little of the piece lies in them: less than an eighth, or
+    than half of a shorter measure."""
+    eighth = beats.quarter // 2
     keep = int(snapped.span.max(initial=0))
-    while keep + 1 < len(measures) and measures[keep + 1].start < last - eighth:
+    for span in measures[keep + 1 :]:
+        if last - span.start <= min(eighth, (span.end - span.start) // 2):
+            break
         keep += 1
     measures = measures[: keep + 1]
     final = measures[-1]
     if offset and final.reason is None and last < final.end - eighth:
         measures[-1] = replace(final, reason=Reason.INCOMPLETE)
     count = int(np.searchsorted(beats.span, keep, "right"))
-    cells = int(beats.cell[count]) if count < len(beats.cell) else beats.cells
-    start, kind, span, in_span, cell = (array[:count] for array in beats[:5])
-    return measures, Beats(start, kind, span, in_span, cell, cells, beats.unit)
+    return measures, beats.first(count)
 
 
 def _ends(
@@ -180,41 +185,39 @@ def _ends(
 ) -> tuple[bool, Ints]:
     """Whether the file is notated, and the cell (n,) before which each note ends, at most its `follower`'s cell."""
     following = np.append(snapped.cell, beats.cells)[follower]
-    beat, fraction = within(time, beats)
-    kind = beats.kind[beat]
-    tick, error = on_any_tick(fraction, kind)
-    counted = kind != NO_GRID
+    beat, tick, error = on_any_tick(time, beats)
+    counted = beats.kind[beat] != NO_GRID
     counted[chords] = counted[chords - 1] = False  # a second voice may be played differently
-    near = np.abs(error[counted]) <= max(12 * NOTATED_QUARTERS, UNITS / beats.unit)
+    near = np.abs(error[counted]) <= max(NOTATED_QUARTERS * beats.quarter, UNITS)
     notated = bool(near.mean() >= NOTATED_SHARE) if len(near) else True
     if not notated:
         nominal = nominal_places(beats, snapped)
         silence = np.append(nominal, _end_of(beats))[follower] - time
-        beat, tick = _rests(np.maximum(time - round(OVERSHOOT_QUARTERS * 12 * beats.unit), nominal + 1), beats, snapped)
+        beat, tick = _rests(np.maximum(time - round(OVERSHOOT_QUARTERS * beats.quarter), nominal + 1), beats, snapped)
     barline = np.append(beats.start[1:], np.iinfo(np.int64).max)[beat]
     free = beats.kind[beat] == NO_GRID
-    tick = np.where(free, barline - time <= tolerance * 12 * beats.unit, tick)
+    tick = np.where(free, barline - time <= tolerance * beats.quarter, tick)
     end = beats.cell[beat] + tick
     if not notated:
-        end = np.where(silence < REST_QUARTERS * 12 * beats.unit, following, end)
+        end = np.where(silence < REST_QUARTERS * beats.quarter, following, end)
     return notated, np.minimum(np.maximum(end, snapped.cell + 1), np.maximum(following, snapped.cell))
 
 
 def _end_of(beats: Beats) -> int:
     """Where the last beat ends, in units. A beat in a measure that passes through ends where it starts."""
-    return int(beats.start[-1]) + (0, 12, 18)[int(beats.kind[-1])] * beats.unit
+    return int(beats.start[-1]) + (0 if beats.kind[-1] == NO_GRID else int(beats.length[-1]))
 
 
 def _rests(time: Ints, beats: Beats, snapped: Snapped) -> tuple[Ints, Ints]:
     """Beat and tick of the first position at or after each time where the rest after a played note may start."""
     beat, fraction = within(time, beats)
     ticks = []
-    for places, grid in zip(_REST_TICKS, (SIMPLE, SIMPLE, COMPOUND), strict=True):
+    for places, grid in zip(_REST_TICKS, (SIMPLE, SIMPLE, COMPOUND, SIMPLE), strict=True):
         passed = (fraction[:, None] > grid[places]).sum(axis=1)
         ticks.append(places[np.minimum(passed, len(places) - 1)])
-    duple, triple, compound = ticks
-    which = [beats.kind[beat] == COMPOUND_BEAT, snapped.triple[beat]]
-    return beat, np.select(which, [compound, triple], duple)
+    duple, triple, compound, whole = ticks
+    which = [beats.short[beat], beats.kind[beat] == COMPOUND_BEAT, snapped.triple[beat]]
+    return beat, np.select(which, [whole, compound, triple], duple)
 
 
 def _row(cell: Ints, end_cell: Ints, token: Ints, beats: Beats) -> Ints:
@@ -260,14 +263,14 @@ def _chords(played: _Notes, tpq: int) -> Ints:
     """The indices of notes that overlap with an earlier note for longer than legato."""
     before = np.maximum.accumulate(played.end)[:-1]
     start, end = played.start[1:], played.end[1:]
-    legato = np.minimum((end - start) / 2, LEGATO_QUARTERS * 12 * tpq)
+    legato = np.minimum((end - start) / 2, LEGATO_QUARTERS * UNITS * tpq)
     return np.flatnonzero(before - start > legato) + 1
 
 
 def _followers(played: _Notes, chords: Ints, tpq: int) -> Ints:
     """The index of the note that follows each note: the next one, or in a chord the first that begins near its end."""
     follower = np.arange(1, len(played.start) + 1)
-    over = round(OVERSHOOT_QUARTERS * 12 * tpq)
+    over = round(OVERSHOOT_QUARTERS * UNITS * tpq)
     held = chords - 1
     follower[held] = np.maximum(np.searchsorted(played.start, played.end[held] - over), chords)
     return follower
@@ -277,7 +280,7 @@ def _reach(played: _Notes, chords: Ints, beats: Beats) -> Ints:
     """The index of the last measure in which the notes of each chord sound together."""
     before = np.maximum.accumulate(played.end)[chords - 1]
     both_until = np.minimum(before, played.end[chords])
-    beat = np.searchsorted(beats.start, both_until - beats.unit, "right") - 1  # a twelfth is too short to count
+    beat = np.searchsorted(beats.start, both_until - beats.quarter // 12, "right") - 1  # a twelfth does not count
     return beats.span[np.maximum(beat, 0)]
 
 

@@ -16,7 +16,7 @@ from .barlines import UNITS, Span
 
 EXACT_TOLERANCE = 0.045  # beats; less than 1/20, the distance of a quintuplet
 PLAYED_TOLERANCE = 0.11  # beats; less than 1/8, the distance of a thirty-second note
-LATEST = 0.075  # quarter notes: the largest lateness of a file; less than a twelfth
+LATEST = 0.075  # quarter notes, or short beats if a meter has them: the largest lateness of a file; below a twelfth
 SHARP = 1 / 50  # beats: an onset this near to a tick lies on the grid
 SHARP_SHARE = 0.75  # share of onsets on the grid from which EXACT_TOLERANCE is used
 TRIPLE_BIAS = 0.003  # squared beats by which the prevailing division wins; a triplet for a sixteenth costs 1/144
@@ -24,10 +24,11 @@ MIXED_PENALTY = 0.006  # squared beats by which both single grids must be worse 
 MIXED_RATIO = 3.0  # how many times worse they must be, too
 
 SIMPLE = np.array([*(int(12 * t) for t in SIMPLE_TICKS), 12])  # twelfths of a beat, the next beat included
-COMPOUND = np.array([*(int(6 * t) for t in COMPOUND_TICKS), 6]) * 3  # twelfths of a quarter note
+COMPOUND = np.array([*(int(12 * t) for t in COMPOUND_TICKS), 12])  # twelfths of a beat
 ALL_TICKS = np.arange(TICKS_PER_BEAT + 1)
 _DUPLE_TICKS = np.array([0, 1, 3, 5, 6])
 TRIPLE_TICKS = np.array([0, 2, 4, 6])
+_HALVES, _THIRDS = np.array([0, 3, 6]), np.array([0, 2, 4, 6])  # ticks of a short beat where players place notes
 NO_GRID, SIMPLE_BEAT, COMPOUND_BEAT = 0, 1, 2  # kinds of beat; a measure that passes through is one beat of NO_GRID
 
 
@@ -38,9 +39,18 @@ class Beats(NamedTuple):
     kind: Ints
     span: Ints  # index of the measure
     in_span: Ints  # index within the measure
+    length: Ints  # units; that of a quarter note for the kind NO_GRID
+    short: Mask  # whether the meter has shorter beats than a quarter or a dotted quarter
     cell: Ints  # index of its first tick in the row of all ticks; a beat of kind NO_GRID has one
     cells: int  # how many there are
-    unit: int  # a twelfth of a quarter note in units, which equals the file's ticks per quarter
+    quarter: int  # a quarter note in units
+
+    def first(self, count: int) -> Beats:
+        """The first beats of the piece only."""
+        cells = int(self.cell[count]) if count < len(self.cell) else self.cells
+        integers = (self.start, self.kind, self.span, self.in_span, self.length, self.cell)
+        start, kind, span, in_span, length, cell = (array[:count] for array in integers)
+        return Beats(start, kind, span, in_span, length, self.short[:count], cell, cells, self.quarter)
 
 
 class Snapped(NamedTuple):
@@ -56,57 +66,56 @@ class Snapped(NamedTuple):
 
 def all_beats(measures: list[Span], tpq: int) -> Beats:
     """The beats of all measures, from the file's ticks per quarter."""
-    rows: list[tuple[int, int, int, int]] = []
+    rows: list[tuple[int, int, int, int, int, int]] = []
+    quarter = UNITS * tpq
     for i, span in enumerate(measures):
         if span.meter is None or span.reason is not None:
-            rows.append((span.start, NO_GRID, i, 0))
+            rows.append((span.start, NO_GRID, i, 0, quarter, 0))
             continue
         kind = COMPOUND_BEAT if span.meter.compound else SIMPLE_BEAT
-        length = (18 if span.meter.compound else 12) * tpq
-        rows += [(span.start + b * length, kind, i, b) for b in range(span.meter.beats)]
-    start, kind_of, index, in_span = np.array(rows, dtype=np.int64).T
+        length, short = int(span.meter.beat_quarters * quarter), int(span.meter.halved > 0)
+        rows += [(span.start + b * length, kind, i, b, length, short) for b in range(span.meter.beats)]
+    start, kind_of, index, in_span, length_of, is_short = np.array(rows, dtype=np.int64).T
     width = np.where(kind_of == NO_GRID, 1, TICKS_PER_BEAT)
     cell = np.cumsum(width)
-    return Beats(start, kind_of, index, in_span, cell - width, int(cell[-1]), tpq)
+    return Beats(start, kind_of, index, in_span, length_of, is_short > 0, cell - width, int(cell[-1]), quarter)
 
 
 def within(time: Ints, beats: Beats) -> tuple[Ints, Float64s]:
-    """The beat of each time, and the position within the beat in twelfths of a quarter note."""
+    """The beat of each time, and the position within the beat in twelfths of it."""
     beat = np.maximum(np.searchsorted(beats.start, time, "right") - 1, 0)
-    return beat, (time - beats.start[beat]) / beats.unit
+    return beat, (time - beats.start[beat]) * 12 / beats.length[beat]
 
 
-def nearest_of(fraction: Float64s, places: Ints, ticks: Ints, per_beat: int) -> tuple[Ints, Float64s]:
-    """The tick of the nearest of `places`, and the distance from it in beats (positive if late)."""
-    distance = fraction[:, None] - places
+def _nearest(fraction: Float64s, grid: Ints, ticks: Ints) -> tuple[Ints, Float64s]:
+    """The nearest of some ticks of a grid, and the distance from it in beats (positive if late)."""
+    distance = fraction[:, None] - grid[ticks]
     nearest = np.abs(distance).argmin(axis=1)
-    return ticks[nearest], distance[np.arange(len(nearest)), nearest] / per_beat
+    return ticks[nearest], distance[np.arange(len(nearest)), nearest] / 12
 
 
-def on_any_tick(fraction: Float64s, kind: Ints) -> tuple[Ints, Float64s]:
-    """The nearest of all ticks of beats of these kinds, and the distance from it in twelfths of a quarter note."""
-    simple, simple_error = nearest_of(fraction, SIMPLE, ALL_TICKS, 12)
-    compound, compound_error = nearest_of(fraction, COMPOUND, ALL_TICKS, 18)
-    return (
-        np.where(kind == COMPOUND_BEAT, compound, simple),
-        np.where(kind == SIMPLE_BEAT, simple_error * 12, compound_error * 18),
-    )
+def on_any_tick(time: Ints, beats: Beats) -> tuple[Ints, Ints, Float64s]:
+    """The beat of each time, the nearest of all its ticks, and the distance from it in units."""
+    beat, fraction = within(time, beats)
+    simple, compound = (_nearest(fraction, grid, ALL_TICKS) for grid in (SIMPLE, COMPOUND))
+    is_compound = beats.kind[beat] == COMPOUND_BEAT
+    tick, error = (np.where(is_compound, one, other) for one, other in zip(compound, simple, strict=True))
+    return beat, tick, error * beats.length[beat]
 
 
 def lateness(start: Ints, beats: Beats) -> tuple[int, float]:
     """How many units the whole file is late (negative if early), and the tolerance for its onsets."""
-    beat, fraction = within(start, beats)
-    kind = beats.kind[beat]
-    fraction, kind = fraction[kind != NO_GRID], kind[kind != NO_GRID]
-    if len(kind) == 0:
+    beat, _, off = on_any_tick(start, beats)
+    latest = LATEST * int(np.minimum(beats.length, beats.quarter).min())
+    off = off[beats.kind[beat] != NO_GRID]
+    if len(off) == 0:
         return 0, EXACT_TOLERANCE
-    off = on_any_tick(fraction, kind)[1] * beats.unit
     ordered = np.sort(off)
     low, middle, high = (ordered[-(-len(off) * quarter // 4) - 1] for quarter in (1, 2, 3))  # np.quantile is slow
     agreed = high - low <= max(UNITS, abs(middle)) and low * high > 0
-    late = round(middle) if agreed and abs(middle) <= LATEST * 12 * beats.unit else 0
-    sharp = np.abs(off - late) <= max(SHARP * 12 * beats.unit, UNITS / 2)
-    exact = max(EXACT_TOLERANCE, 0.51 / beats.unit)  # at a coarse resolution, times are rounded to a file tick
+    late = round(middle) if agreed and abs(middle) <= latest else 0
+    sharp = np.abs(off - late) <= max(SHARP * beats.quarter, UNITS / 2)
+    exact = max(EXACT_TOLERANCE, 0.51 * UNITS / beats.quarter)  # a coarse file rounds times to a tick
     return late, exact if sharp.mean() >= SHARP_SHARE else PLAYED_TOLERANCE
 
 
@@ -115,7 +124,7 @@ def snap(time: Ints, beats: Beats, tolerance: float) -> Snapped:
     beat, fraction = within(time, beats)
     kind = beats.kind[beat]
     simple = kind == SIMPLE_BEAT
-    grids = [nearest_of(fraction, SIMPLE[ticks], ticks, 12) for ticks in (_DUPLE_TICKS, TRIPLE_TICKS, ALL_TICKS)]
+    grids = [_nearest(fraction, SIMPLE, ticks) for ticks in (_DUPLE_TICKS, TRIPLE_TICKS, ALL_TICKS)]
     duple, triple, mixed = (
         np.bincount(beat, weights=np.where(simple, error**2, 0), minlength=len(beats.start)) for _, error in grids
     )
@@ -125,9 +134,18 @@ def snap(time: Ints, beats: Beats, tolerance: float) -> Snapped:
     both = np.bincount(beat[simple & (thirds == 2)], minlength=len(duple)) > 0
     both &= np.bincount(beat[simple & (thirds == 4)], minlength=len(duple)) > 0
     is_triple = ~is_mixed & (triple + np.where(both, -TRIPLE_BIAS, _prevailing(duple, triple)) < duple)
-    compound = nearest_of(fraction, COMPOUND, ALL_TICKS, 18)
+    compound = _nearest(fraction, COMPOUND, ALL_TICKS)
     tick, error = grids[0]
-    for where, other in ((is_triple[beat], grids[1]), (is_mixed[beat], grids[2]), (kind == COMPOUND_BEAT, compound)):
+    is_compound = kind == COMPOUND_BEAT
+    chosen = [(is_triple[beat], grids[1]), (is_mixed[beat], grids[2]), (is_compound, compound)]
+    if tolerance >= PLAYED_TOLERANCE and beats.short.any():
+        # A player is not exact enough for the finest ticks of a short beat. The distance counts in ordinary beats.
+        short = beats.short[beat]
+        for where, (grid, ticks) in ((~is_compound, (SIMPLE, _HALVES)), (is_compound, (COMPOUND, _THIRDS))):
+            coarse_tick, coarse_error = _nearest(fraction, grid, ticks)
+            scale = beats.length[beat] / (beats.quarter * np.where(is_compound, 1.5, 1.0))
+            chosen.append((short & where, (coarse_tick, coarse_error * scale)))
+    for where, other in chosen:
         tick, error = np.where(where, other[0], tick), np.where(where, other[1], error)
     third = simple & ((tick == 2) | (tick == 4))
     triple_beats = np.bincount(beat[third], minlength=len(beats.start)) > 0
@@ -153,7 +171,7 @@ def _onto_next(
     """Move onsets at the end of a beat to the next beat, and place the onsets of measures without a grid."""
     free = beats.kind[beat] == NO_GRID
     following = np.append(beats.start[1:], np.iinfo(np.int64).max)[beat]
-    at_barline = free & (following - time <= tolerance * 12 * beats.unit)
+    at_barline = free & (following - time <= tolerance * beats.quarter)
     tick = np.where((tick == TICKS_PER_BEAT) & (error > tolerance), TICKS_PER_BEAT - 1, tick)
     over = np.where(free, at_barline, tick == TICKS_PER_BEAT)
     beat, tick = beat + over, np.where(free | over, 0, tick)
@@ -164,5 +182,5 @@ def nominal_places(beats: Beats, snapped: Snapped) -> Ints:
     """The exact positions of the onsets' ticks, in units."""
     kind = beats.kind[snapped.beat]
     places: Ints = np.where(kind == COMPOUND_BEAT, COMPOUND[snapped.tick], SIMPLE[snapped.tick])
-    nominal: Ints = beats.start[snapped.beat] + places * beats.unit
+    nominal: Ints = beats.start[snapped.beat] + places * beats.length[snapped.beat] // 12
     return nominal

@@ -38,6 +38,7 @@ that only changes its pitch keeps its channel. A new note takes the channel of t
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -48,10 +49,12 @@ import numpy as np
 
 from ..arrays import Float64s, Row
 from ..music.melody import Melody
+from ..music.meter import Meter
 from ..music.tokens import HOLD, TokenNote, notes_of
 from .lines import LEGATO_QUARTERS
 from .midi_events import END_OF_TRACK, HIGHEST_DATA, NOTE_OFF, NOTE_ON, TEXT, Event, FileNote, Track, meta
 from .quantise import NOTATED_QUARTERS, Placements
+from .swing import swung
 
 NEAR = 1 / 30  # quarter notes; less than half of a twelfth, the distance between a sixteenth and a triplet
 LONGEST_CUT = 0.35  # quarter notes; below an eighth minus quantise.OVERSHOOT_QUARTERS
@@ -59,6 +62,7 @@ SHORTEST_SHARE = 0.1  # the least share of its nominal length that a played note
 RELEASE = 64  # velocity of a note-off without a neighbour
 LEGATO_LEFT = 0.9  # how much of the longest legato overlap of `quantise` may remain
 SHORTEST_QUARTERS = 1 / 12  # a new note that another note leaves less room than this is not written
+LEAST_QUARTERS = 1 / 24  # quarter notes: no new note is shorter, and none leaves its neighbour less
 
 Place = tuple[int, int]  # measure, tick
 
@@ -83,6 +87,7 @@ class _Sound:
     channel: int  # 0 to 15
     note: int | None = None
     ends_anew: bool = False
+    movable: bool = False  # whether it begins where no note of the original begins
 
     @property
     def changed(self) -> bool:
@@ -106,11 +111,12 @@ def splice(
         manner = _Manner(line, ticks_per_quarter)
         sounds = [manner.sound(note) for note in notes_of(rows, line.melody.shift)]
         sounds += _untouchable(line, rows, manner)
-        sounds = _separate(sorted(sounds, key=lambda s: (s.start, s.pitch)), line.placements, ticks_per_quarter)
+        sounds = _spaced(sorted(sounds, key=lambda s: (s.start, s.pitch)), ticks_per_quarter)
+        sounds = _separate(sounds, line.placements, ticks_per_quarter)
         edits.append(_Edit(line.notes, sounds, manner))
     busy = _Busy([*held, *(sound for edit in edits for sound in edit.sounds if not sound.changed)])
     shortest = SHORTEST_QUARTERS * ticks_per_quarter
-    edits = [replace(edit, sounds=busy.with_room(edit.sounds, shortest)) for edit in edits]
+    edits = [replace(edit, sounds=busy.with_room(edit, shortest)) for edit in edits]
     if not any(edit.differs for edit in edits):
         return None
     return replace(track, events=_rebuild(track, edits))
@@ -126,11 +132,14 @@ class _Busy:
         for spans in self.spans.values():
             spans.sort()
 
-    def with_room(self, sounds: Sequence[_Sound], shortest: float) -> list[_Sound]:
-        """The sounds of a line. Changed ones are cut or left out where their pitch is sounded already."""
+    def with_room(self, edit: _Edit, shortest: float) -> list[_Sound]:
+        """The sounds of a line. New ones are cut or left out where their pitch is sounded already. An old note that
+        another one would leave too little keeps its own end."""
         kept: list[_Sound] = []
-        for sound in sounds:
+        for sound in edit.sounds:
             fitted = self._fitted(sound, shortest) if sound.changed else sound
+            if sound.note is not None and fitted is not None and fitted.end - fitted.start < shortest:
+                fitted = replace(sound, end=edit.notes[sound.note].end, ends_anew=False)
             if fitted is not None:
                 kept.append(fitted)
         return kept
@@ -185,7 +194,7 @@ class _Manner:
         self.bars = melody.bars
         self.tpq = ticks_per_quarter
         meters = {bar.meter for bar in melody.bars if bar.meter is not None}
-        self.ticks = {meter: [float(at * ticks_per_quarter) for at in meter.tick_quarters] for meter in meters}
+        self.ticks = {meter: _tick_places(meter, placements.swing, ticks_per_quarter) for meter in meters}
         self.starts = [note.start for note in notes]
         self.late = placements.late
         self.notated = placements.notated
@@ -221,7 +230,8 @@ class _Manner:
             start = max(0, round(at + self._deviation(at)))
             velocity = round(float(np.interp(at, self.places, self.velocities)))
             channel = self.notes[max(bisect_right(self.starts, start) - 1, 0)].channel
-            return _Sound(start, self.end(start, until, self._share(at)), note.pitch, velocity, channel)
+            end = self.end(start, until, self._share(at))
+            return _Sound(start, end, note.pitch, velocity, channel, movable=True)
         before, index = self.before[place]
         original = self.notes[index]
         end = original.end
@@ -244,11 +254,11 @@ class _Manner:
 
     def end(self, start: int, until: Place, share: float = 1.0) -> int:
         """The file tick where a note ends that is played for `share` of its nominal length."""
-        nominal = self.place(*until)
+        nominal, soonest = self.place(*until), start + least(self.tpq)
         if self.notated:
-            return max(start + 1, round(nominal + self._end_deviation(nominal)))
+            return max(soonest, round(nominal + self._end_deviation(nominal)))
         full = nominal + self._deviation(nominal) - start
-        return max(start + 1, round(start + full - min((1 - share) * full, LONGEST_CUT * self.tpq)))
+        return max(soonest, round(start + full - min((1 - share) * full, LONGEST_CUT * self.tpq)))
 
     def _end_deviation(self, at: float) -> float:
         return float(np.interp(at, self.ends, self.end_deviations)) if len(self.ends) else self.late
@@ -258,6 +268,13 @@ class _Manner:
         at = bisect_left(self.releases, (start, 0))
         near = self.releases[max(at - 1, 0) : at + 1]
         return min(near, key=lambda one: (abs(one[0] - start), one[1]))[1] if near else None
+
+
+def _tick_places(meter: Meter, swing: float, ticks_per_quarter: int) -> list[float]:
+    """The file ticks of a meter's ticks after the barline, as the file swings them."""
+    if meter.compound or meter.halved:
+        return [float(at * ticks_per_quarter) for at in meter.tick_quarters]
+    return [(int(at) + swung(float(at % 1), swing)) * ticks_per_quarter for at in meter.tick_quarters]
 
 
 def _untouchable(line: Line, rows: Sequence[Row | None], manner: _Manner) -> list[_Sound]:
@@ -293,6 +310,26 @@ def _ringing(rows: Sequence[Row | None]) -> dict[int, Place]:
         if len(events):
             entered = None
     return found
+
+
+def least(ticks_per_quarter: int) -> int:
+    """The file ticks of the shortest new note."""
+    return max(1, math.ceil(LEAST_QUARTERS * ticks_per_quarter))
+
+
+def _spaced(sounds: Sequence[_Sound], ticks_per_quarter: int) -> list[_Sound]:
+    """Move new onsets away from neighbours that are played so early or late that one of the two would be too short. The
+    sounds are sorted by start."""
+    spaced, room = list(sounds), least(ticks_per_quarter)
+    for k in range(len(spaced)):
+        sound = spaced[k]
+        if not sound.movable:
+            continue
+        earliest = spaced[k - 1].start + room if k else 0
+        latest = spaced[k + 1].start - room if k + 1 < len(spaced) else sound.start
+        start = min(max(sound.start, earliest), max(latest, earliest))
+        spaced[k] = replace(sound, start=start, end=max(sound.end, start + room))
+    return spaced
 
 
 def _separate(sounds: list[_Sound], placements: Placements, ticks_per_quarter: int) -> list[_Sound]:

@@ -38,7 +38,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from importlib.metadata import entry_points
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -50,6 +49,7 @@ from ..errors import UsageError, nearest_or
 from .meter import Meter
 from .sliders import Unit, imported
 from .tokens import CENTRE, FIRST_PITCH, LOWEST, VOCABULARY, by_meter, onsets
+from .weights import EIGHTH, metrical_levels, rhythm_weights
 
 if TYPE_CHECKING:
     from .melody import Melody
@@ -58,22 +58,6 @@ Function = Callable[[Array, Meter], Float64s]
 
 SEMITONES = 26.0  # the reference implementation divides pitch differences by this number
 ENTRY_POINTS = "arvae.attributes"
-
-# The weights of the reference (Pati & Lerch 2020) in 4/4. An onset counts for more the more complex its position is:
-# 0.20 on the downbeat, 0.25 on the half measure, 0.67 on the other beats; between beats 0.5 for an eighth, 1 for a
-# sixteenth, 2 for a triplet.
-DOWNBEAT, HALF_MEASURE, OTHER_BEAT = 0.20, 0.25, 0.67
-EIGHTH, SIXTEENTH, TRIPLET = 0.5, 1.0, 2.0
-SIMPLE_OFFBEATS = (SIXTEENTH, TRIPLET, EIGHTH, TRIPLET, SIXTEENTH)
-COMPOUND_OFFBEATS = (SIXTEENTH, EIGHTH, SIXTEENTH, EIGHTH, SIXTEENTH)
-
-# Metrical levels for syncopation: how many levels the five ticks between two beats are below the beat. The ticks that
-# divide the beat are one level below it, and the ticks that divide it again are two. Triplets and sixteenths divide a
-# simple beat in two different ways, which one number for each tick cannot express. So a triplet tick counts as an
-# eighth if a note starts there, and as a sixteenth if none does. Plain triplets, sixteenths and eighths then score 0.
-SIMPLE_DEPTHS = (2, 1, 1, 1, 2)  # of an onset
-SIMPLE_SILENT_DEPTHS = (2, 2, 1, 2, 2)  # of a tick where no note starts
-COMPOUND_DEPTHS = (2, 1, 2, 1, 2)
 
 # tick * _TICK + token holds a tick and its token in one int16. A later tick gives a larger number.
 _TICK = 1 << VOCABULARY.bit_length()
@@ -90,6 +74,7 @@ class AttributeSpec:
     description: str
     citation: str
     grain: Callable[[Meter], float] | None = None  # the smallest difference between values, if they are discrete
+    most: Callable[[Meter], float] | None = None  # a value that edits may reach though the training corpus has none
 
 
 def evaluate(specs: Sequence[AttributeSpec], rows: Array, meter: Meter) -> Float64s:
@@ -154,43 +139,6 @@ def evaluate_bars(specs: Sequence[AttributeSpec], melody: Melody, at: Iterable[i
 
 
 # ----------------------------------------------------------------------------------- the functions
-
-
-@lru_cache
-def rhythm_weights(meter: Meter) -> Float64s:
-    """(ticks,) the weight of an onset at each tick. Those of 4/4 are published; other meters use the same ones by
-    metrical position."""
-    offbeats = COMPOUND_OFFBEATS if meter.compound else SIMPLE_OFFBEATS
-    beats = [(_beat(meter, b, DOWNBEAT, HALF_MEASURE, OTHER_BEAT), *offbeats) for b in range(meter.beats)]
-    return _constant(np.array(beats).reshape(-1))
-
-
-@lru_cache
-def metrical_levels(meter: Meter, silent: bool = False) -> Rows:
-    """(ticks,) the metrical level of each tick after Longuet-Higgins & Lee.
-
-    The levels hold for ticks where a note starts, or with `silent` for ticks where none does (see SIMPLE_DEPTHS). The
-    downbeat has level 0, and every further division of the measure is one level lower. In 4/4 the half measure has -1,
-    the other beats -2, eighths -3, sixteenths -4. In 3/4 beats have -1, eighths -2, sixteenths -3.
-    """
-    depths = COMPOUND_DEPTHS if meter.compound else SIMPLE_SILENT_DEPTHS if silent else SIMPLE_DEPTHS
-    weakest = 0 if meter.beats == 1 else -2 if meter.beats in (4, 6) else -1  # of beats; 4 and 6 split into halves
-    inside = [weakest - depth for depth in depths]
-    beats = [(_beat(meter, b, 0, -1, weakest), *inside) for b in range(meter.beats)]
-    return _constant(np.array(beats, dtype=np.int16).reshape(-1))
-
-
-def _beat(meter: Meter, beat: int, downbeat: float, half: float, other: float) -> float:
-    """The value of a beat: one for the downbeat, one for the half measure, one for all others."""
-    if beat == 0:
-        return downbeat
-    return half if 2 * beat == meter.beats else other
-
-
-def _constant(array: Array) -> Array:
-    """The array, made read-only, because all callers of a cached function share it."""
-    array.flags.writeable = False
-    return array
 
 
 def _columns(rows: Array) -> Rows:
@@ -312,7 +260,15 @@ _BUILT_IN = (
         lambda meter: EIGHTH / float(rhythm_weights(meter).sum()),  # the weight of an eighth between beats
     ),
     AttributeSpec("range", pitch_range, _STEP, "highest minus lowest pitch", _PATI, _STEP.size),
-    AttributeSpec("density", density, _NOTES, "number of notes that start in the measure", _PATI, _NOTES.size),
+    AttributeSpec(
+        "density",
+        density,
+        _NOTES,
+        "number of notes that start in the measure",
+        _PATI,
+        _NOTES.size,
+        lambda meter: int(4 * meter.quarters) / meter.ticks,  # sixteenths throughout
+    ),
     AttributeSpec("contour", contour, _STEP, "last minus first pitch", _PATI, _STEP.size),
     AttributeSpec(
         "syncopation",

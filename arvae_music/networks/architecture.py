@@ -6,12 +6,12 @@ This module needs no PyTorch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..arrays import Shapes
-from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT
+from ..music.meter import FIRST_BEATS, FIRST_CODES, TICKS_PER_BEAT, Meter, table_sizes
 from ..music.tokens import VOCABULARY
 
 
@@ -29,6 +29,13 @@ class MeasureDims:
     attributes: int = 0  # with a flow, the number of dimensions that carry an attribute
     wide: int = 0  # additional features of z that the decoder gets
     each_tick: bool = False  # whether each tick of a beat gets its own input from the beat, besides the shared one
+    codes: int = FIRST_CODES  # the tables have a row for every smaller code of a meter
+    beats: int = FIRST_BEATS  # the most beats of a measure
+
+    def for_meters(self, meters: Iterable[Meter]) -> MeasureDims:
+        """The same sizes, with tables that are large enough for these meters."""
+        codes, beats = table_sizes(meters, self.codes, self.beats)
+        return replace(self, codes=codes, beats=beats)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -38,19 +45,19 @@ class MeasureDims:
         """The sizes of a checkpoint. Raises KeyError, TypeError or ValueError for invalid sizes."""
         sizes = {name: int(stated[name]) for name in ("latent", "hidden", "tick_hidden")}
         sizes |= {name: int(stated.get(name, 0)) for name in ("attributes", "flow_layers", "wide")}
-        flow_hidden = int(stated.get("flow_hidden", cls.flow_hidden))
-        return cls(**sizes, flow_hidden=flow_hidden, each_tick=bool(stated.get("each_tick", False)))
+        sizes |= {name: int(stated.get(name, getattr(cls, name))) for name in ("flow_hidden", "codes", "beats")}
+        return cls(**sizes, each_tick=bool(stated.get("each_tick", False)))
 
 
 def weight_shapes(dims: MeasureDims) -> Shapes:
     """The shape of every weight, named as in a checkpoint."""
-    own = _shapes(dims.latent, dims.hidden, dims.tick_hidden, wide=dims.wide, each_tick=dims.each_tick)
-    return own | _flow_shapes(dims.latent, dims.attributes, dims.flow_hidden, dims.flow_layers)
+    return _shapes(dims) | _flow_shapes(dims)
 
 
-def _shapes(z: int, h: int, k: int, *, wide: int, each_tick: bool) -> Shapes:
+def _shapes(dims: MeasureDims) -> Shapes:
     """The shapes of encoder and decoder; z latent, h hidden, k tick_hidden."""
-    gates = (3 + TICKS_PER_BEAT * each_tick) * k
+    z, h, k, wide = dims.latent, dims.hidden, dims.tick_hidden, dims.wide
+    gates = (3 + TICKS_PER_BEAT * dims.each_tick) * k
     linear = {
         "encoder.beat_inputs.0": (3 * h, 2 * k), "encoder.beat_inputs.1": (3 * h, 2 * k),
         "encoder.to_latent": (2 * z, 2 * h),
@@ -65,8 +72,8 @@ def _shapes(z: int, h: int, k: int, *, wide: int, each_tick: bool) -> Shapes:
     }  # fmt: skip
     tables = {
         "encoder.tick_tables.0": (2 * VOCABULARY, 3 * k), "encoder.tick_tables.1": (2 * VOCABULARY, 3 * k),
-        "encoder.beat_tables.0": (CODES, 3 * h), "encoder.beat_tables.1": (CODES, 3 * h),
-        "decoder.beat_table": (CODES * MAX_BEATS, 3 * h), "decoder.tick_table": (2 * TICKS_PER_BEAT, 3 * k),
+        "encoder.beat_tables.0": (dims.codes, 3 * h), "encoder.beat_tables.1": (dims.codes, 3 * h),
+        "decoder.beat_table": (dims.codes * dims.beats, 3 * h), "decoder.tick_table": (2 * TICKS_PER_BEAT, 3 * k),
         "decoder.previous_table": (VOCABULARY + 2, 3 * k), "decoder.sounding_table": (VOCABULARY + 2, 3 * k),
     }  # fmt: skip
     matrices = linear | {name: (3 * size, size) for name, size in grus.items()}
@@ -74,12 +81,12 @@ def _shapes(z: int, h: int, k: int, *, wide: int, each_tick: bool) -> Shapes:
     return weights | {f"{name}.bias": shape[:1] for name, shape in matrices.items()}
 
 
-def _flow_shapes(z: int, attributes: int, hidden: int, layers: int) -> Shapes:
+def _flow_shapes(dims: MeasureDims) -> Shapes:
     """The shapes of vae/flow.ConditionalFlow; none without layers."""
+    layers, hidden, size = dims.flow_layers, dims.flow_hidden, dims.latent - dims.attributes
     if not layers:
         return {}
-    size = z - attributes
-    matrices = {0: (hidden, z + CODES), 2: (hidden, hidden), 4: (2 * size, hidden)}
+    matrices = {0: (hidden, dims.latent + dims.codes), 2: (hidden, hidden), 4: (2 * size, hidden)}
     parts = {f"flow.nets.{i}.{part}": shape for i in range(layers) for part, shape in matrices.items()}
     weights: Shapes = {f"{name}.weight": shape for name, shape in parts.items()}
     biases = {f"{name}.bias": shape[:1] for name, shape in parts.items()}

@@ -14,14 +14,14 @@ A measure alone has UNKNOWN_PLACES, NO_MODE, UNKNOWN_ENTERING and AFTER_END.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Ints, Row, Shapes
-from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT, Meter
+from ..music.meter import FIRST_BEATS, FIRST_CODES, TICKS_PER_BEAT, Meter, table_sizes
 from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, pitch_of
 
 PLACE_LIMIT = 16
@@ -55,6 +55,13 @@ class ContextDims:
     decoder_hidden: int = 128
     tick_hidden: int = 128
     dropout: float = 0.2  # of the context, of the memory and of the last layer, in training
+    codes: int = FIRST_CODES  # the tables have a row for every smaller code of a meter
+    beats: int = FIRST_BEATS  # the most beats of a measure
+
+    def for_meters(self, meters: Iterable[Meter]) -> ContextDims:
+        """The same sizes, with tables that are large enough for these meters."""
+        codes, beats = table_sizes(meters, self.codes, self.beats)
+        return replace(self, codes=codes, beats=beats)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -62,6 +69,8 @@ class ContextDims:
     @classmethod
     def from_json(cls, stated: Mapping[str, Any]) -> ContextDims:
         """The sizes of a checkpoint. Raises KeyError, TypeError or ValueError for invalid sizes."""
+        tables = {"codes": FIRST_CODES, "beats": FIRST_BEATS}  # older checkpoints do not state them
+        stated = {**tables, **stated}
         sizes = {field.name: int(stated[field.name]) for field in fields(cls) if field.name != "dropout"}
         return cls(**sizes, dropout=float(stated["dropout"]))
 
@@ -150,13 +159,14 @@ def weight_shapes(dims: ContextDims) -> Shapes:
     tables = {
         "reader.tick_tables.0": (2 * VOCABULARY, 3 * d.beat_hidden),
         "reader.tick_tables.1": (2 * VOCABULARY, 3 * d.beat_hidden),
-        "reader.beat_tables.0": (CODES, 3 * d.measure_hidden), "reader.beat_tables.1": (CODES, 3 * d.measure_hidden),
+        "reader.beat_tables.0": (d.codes, 3 * d.measure_hidden),
+        "reader.beat_tables.1": (d.codes, 3 * d.measure_hidden),
         **{f"surroundings.place_tables.{i}": (count, d.side) for i, count in enumerate(PLACES)},
-        "surroundings.mode_table": (MODES, d.side), "surroundings.meter_table": (CODES, d.side),
+        "surroundings.mode_table": (MODES, d.side), "surroundings.meter_table": (d.codes, d.side),
         "surroundings.entering_table": (VOCABULARY + 1, d.side), "surroundings.after_table": (AFTER, d.side),
         **{f"surroundings.similar.{i}": (heads * d.key, s) for i in range(4)}, "surroundings.key": (heads * d.key, s),
         "surroundings.values": (VOCABULARY, heads * d.value), "surroundings.held": (VOCABULARY + 1, heads * d.value),
-        "decoder.beat_table": (CODES * MAX_BEATS, 3 * d.decoder_hidden),
+        "decoder.beat_table": (d.codes * d.beats, 3 * d.decoder_hidden),
         "decoder.tick_table": (2 * TICKS_PER_BEAT, 3 * k),
         "decoder.previous_table": (VOCABULARY + 2, 3 * k), "decoder.sounding_table": (VOCABULARY + 2, 3 * k),
         "decoder.memory_input": (3 * k, heads * d.value),

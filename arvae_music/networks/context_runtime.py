@@ -19,7 +19,8 @@ import numpy as np
 
 from ..arrays import Array, Float32s, Ints, Row, Rows
 from ..errors import CheckpointError
-from ..music.meter import MAX_BEATS, TICKS_PER_BEAT, Meter
+from ..music.meter import TICKS_PER_BEAT, Meter
+from ..music.stand_ins import known_meters, parts_for, places_for
 from ..music.tokens import HOLD, VOCABULARY
 from ..vae.statistics import sampled
 from .context import (
@@ -109,6 +110,7 @@ class ContextRuntime:
                 f"its dimensions are {checkpoint.metadata.dims}", where=where, remedy="train anew"
             ) from error
         _check_shapes(checkpoint, weight_shapes(self.dims))
+        self.known = known_meters(checkpoint.metadata.meters)
         self.weights = transposed(checkpoint.weights)
         for name in ("key", *(f"similar.{i}" for i in range(4))):
             self.weights[f"surroundings.{name}.weight"] = np.ascontiguousarray(
@@ -133,6 +135,10 @@ class ContextRuntime:
         """How many latent dimensions, the first ones, represent attributes."""
         return self.dims.attributes
 
+    def _stands_in(self, meter: Meter) -> Meter:
+        """The meter as which the networks read a whole measure: its first part; see stand_ins.py."""
+        return parts_for(meter, self.known)[0]
+
     # ------------------------------------------------------------------------------ contexts
 
     def contexts(self, rows: Sequence[Row | None], meters: Sequence[Meter | None]) -> Contexts:
@@ -156,7 +162,8 @@ class ContextRuntime:
         side = (
             w["surroundings.entering_table.weight"][UNKNOWN_ENTERING] + w["surroundings.after_table.weight"][AFTER_END]
         )
-        side = side + w["surroundings.mode_table.weight"][NO_MODE] + w["surroundings.meter_table.weight"][meter.code]
+        side = side + w["surroundings.mode_table.weight"][NO_MODE]
+        side = side + w["surroundings.meter_table.weight"][self._stands_in(meter).code]
         for i, code in enumerate(UNKNOWN_PLACES):
             side = side + w[f"surroundings.place_tables.{i}.weight"][code]
         nothing = np.zeros(2 * self.dims.context_hidden, dtype=np.float32)
@@ -172,7 +179,8 @@ class ContextRuntime:
         here = slice(first, first + m)
         side = w["surroundings.entering_table.weight"][place.entering[here]]
         side = side + w["surroundings.after_table.weight"][place.after[here]]
-        side += w["surroundings.mode_table.weight"][place.mode] + w["surroundings.meter_table.weight"][meter.code]
+        code = self._stands_in(meter).code
+        side += w["surroundings.mode_table.weight"][place.mode] + w["surroundings.meter_table.weight"][code]
         for i in range(place.places.shape[1]):
             side += w[f"surroundings.place_tables.{i}.weight"][place.places[here, i]]
         state = np.tanh(linear(w, "surroundings.mix", np.concatenate([before, after, side], axis=1)))
@@ -229,7 +237,7 @@ class ContextRuntime:
 
     def _summaries(self, rows: Array, meter: Meter) -> Float32s:
         """(m, t) -> (m, 2h)"""
-        beats = rows.reshape(-1, TICKS_PER_BEAT) + VOCABULARY * int(meter.compound)
+        beats = rows.reshape(-1, TICKS_PER_BEAT) + VOCABULARY * int(self._stands_in(meter).compound)
         tables = self.sides["reader.tick_tables.weight"]
         state = np.zeros((2, len(beats), self.dims.beat_hidden), dtype=np.float32)
         for tick in range(TICKS_PER_BEAT):
@@ -238,7 +246,7 @@ class ContextRuntime:
         ends = np.concatenate(list(state), axis=1).reshape(len(rows), meter.beats, 2 * self.dims.beat_hidden)
         gates = np.matmul(ends, self.sides["reader.beat_inputs.weight"][:, None])
         gates += self.sides["reader.beat_inputs.bias"][:, None]
-        gates += self.sides["reader.beat_tables.weight"][:, None, None, meter.code]
+        gates += self.sides["reader.beat_tables.weight"][:, None, None, self._stands_in(meter).code]
         state = np.zeros((2, len(rows), self.dims.measure_hidden), dtype=np.float32)
         for beat in range(meter.beats):
             both = np.stack([gates[0, :, beat], gates[1, :, -1 - beat]])
@@ -287,11 +295,11 @@ class ContextRuntime:
         state = np.tanh(linear(self.weights, "decoder.beat_start", known))
         table = self.weights["decoder.beat_table.weight"]
         states = []
-        for beat in range(meter.beats):
-            state = gru(self.weights, "decoder.beat_gru", gates + table[meter.code * MAX_BEATS + beat], state)
+        for part, beat in places_for(meter, self.known):
+            state = gru(self.weights, "decoder.beat_gru", gates + table[part.code * self.dims.beats + beat], state)
             states.append(state)
         memory = context.memory.transpose(1, 0, 2) @ self.weights["decoder.memory_input.weight"]
-        places = TICKS_PER_BEAT * int(meter.compound) + np.arange(meter.ticks) % TICKS_PER_BEAT
+        places = TICKS_PER_BEAT * int(self._stands_in(meter).compound) + np.arange(meter.ticks) % TICKS_PER_BEAT
         memory += self.weights["decoder.tick_table.weight"][places][:, None]
         hidden = np.tanh(linear(self.weights, "decoder.tick_start", known))
         beats = linear(self.weights, "decoder.tick_input", np.stack(states))

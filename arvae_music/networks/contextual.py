@@ -28,7 +28,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT
+from ..music.meter import TICKS_PER_BEAT
 from ..music.tokens import HOLD, START, VOCABULARY
 from .context import (
     AFTER,
@@ -42,7 +42,7 @@ from .context import (
     ContextDims,
 )
 from .gru import Gru
-from .hierarchical import DROPPED, distinct
+from .hierarchical import COMPOUND, DROPPED, distinct
 from .passages import ABSENT, SIDE
 
 MASKED = -1e4  # the attention score of a measure that may not be seen
@@ -148,14 +148,14 @@ class Reader(nn.Module):
         self.tick_tables = nn.ModuleList(table(2 * VOCABULARY, 3 * k) for _ in range(2))
         self.tick_grus = nn.ModuleList(Gru(k) for _ in range(2))
         self.beat_inputs = nn.ModuleList(nn.Linear(2 * k, 3 * h) for _ in range(2))
-        self.beat_tables = nn.ModuleList(table(CODES, 3 * h) for _ in range(2))
+        self.beat_tables = nn.ModuleList(table(dims.codes, 3 * h) for _ in range(2))
         self.beat_grus = nn.ModuleList(Gru(h) for _ in range(2))
 
     def forward(self, rows: Tensor, codes: Tensor) -> Tensor:
         """(b, t) tokens and (b,) meter codes -> (b, 2h)"""
         beats = rows.reshape(len(rows), -1, TICKS_PER_BEAT)
         count = beats.shape[1]
-        keys = (beats + VOCABULARY * (codes % 2)[:, None, None]).reshape(-1, TICKS_PER_BEAT)
+        keys = (beats + VOCABULARY * COMPOUND.to(codes.device)[codes][:, None, None]).reshape(-1, TICKS_PER_BEAT)
         first, which = distinct(keys, 2 * VOCABULARY)
         tokens = first.t().contiguous()
         zero = torch.zeros(len(first), self.dims.beat_hidden, device=rows.device)
@@ -186,7 +186,7 @@ class Surroundings(nn.Module):
         self.grus = nn.ModuleList(Gru(h) for _ in range(2))
         self.place_tables = nn.ModuleList(table(count, dims.side) for count in PLACES)
         self.mode_table = table(MODES, dims.side)
-        self.meter_table = table(CODES, dims.side)
+        self.meter_table = table(dims.codes, dims.side)
         self.entering_table = table(VOCABULARY + 1, dims.side)
         self.after_table = table(AFTER, dims.side)
         c = 2 * h + dims.side
@@ -280,7 +280,7 @@ class Decoder(nn.Module):
         self.widen = nn.Linear(given, dims.wide)
         self.beat_start = nn.Linear(dims.wide, h)
         self.beat_input = nn.Linear(dims.wide, 3 * h)
-        self.beat_table = table(CODES * MAX_BEATS, 3 * h)
+        self.beat_table = table(dims.codes * dims.beats, 3 * h)
         self.beat_gru = Gru(h)
         self.tick_start = nn.Linear(dims.wide, k)
         # The gates that all ticks of a beat share, then the additional inputs of each tick.
@@ -299,13 +299,14 @@ class Decoder(nn.Module):
         k, count = self.dims.tick_hidden, t // TICKS_PER_BEAT
         known = torch.tanh(self.widen(torch.cat([seen, context.state], dim=1)))
         beats = torch.arange(count, device=seen.device)
-        gates = self.beat_input(known) + self.beat_table(context.codes * MAX_BEATS + beats[:, None])
+        gates = self.beat_input(known) + self.beat_table(context.codes * self.dims.beats + beats[:, None])
         states = self.beat_gru(gates, torch.tanh(self.beat_start(known)))
         inputs = self.tick_input(states)
         each = inputs[:, :, 3 * k :].reshape(count, len(seen), TICKS_PER_BEAT, k).transpose(1, 2)
         shared = inputs[:, None, :, : 3 * k]
         parts = torch.cat([shared[..., : 2 * k].expand(-1, TICKS_PER_BEAT, -1, -1), shared[..., 2 * k :] + each], dim=3)
-        places = TICKS_PER_BEAT * (context.codes % 2) + torch.arange(TICKS_PER_BEAT, device=seen.device)[:, None]
+        kinds = COMPOUND.to(seen.device)[context.codes]
+        places = TICKS_PER_BEAT * kinds + torch.arange(TICKS_PER_BEAT, device=seen.device)[:, None]
         parts = parts + self.tick_table(places)
         gates = parts.reshape(t, len(seen), 3 * k) + self.memory_input(context.memory.transpose(0, 1))
         start: Tensor = torch.tanh(self.tick_start(known))

@@ -21,6 +21,7 @@ h hidden, z latent, v vocabulary.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ..arrays import Floats
-from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT
+from ..music.meter import CODES, TICKS_PER_BEAT, all_meters
 from ..music.tokens import FIRST_PITCH, HOLD, PAD, START, VOCABULARY
 from ..vae.checkpoint import Checkpoint
 from ..vae.flow import ConditionalFlow
@@ -38,6 +39,9 @@ from .architecture import MeasureDims as MeasureDims  # callers find it beside `
 from .gru import Gru
 
 DROPPED = VOCABULARY + 1  # replaces a token that dropout hides
+_BEATS, COMPOUND = torch.zeros(2, CODES, dtype=torch.long)  # by the code of a meter
+for _meter in all_meters():
+    _BEATS[_meter.code], COMPOUND[_meter.code] = _meter.beats, int(_meter.compound)
 
 
 def build(dims: MeasureDims) -> ArVae:
@@ -45,13 +49,14 @@ def build(dims: MeasureDims) -> ArVae:
     flow = None
     if dims.flow_layers:
         others = dims.latent - dims.attributes
-        flow = ConditionalFlow(others, dims.attributes + CODES, dims.flow_hidden, dims.flow_layers)
-    return ArVae(MeasureEncoder(dims), MeasureDecoder(dims), dims.latent, dims.null_share, flow, meter_of)
+        flow = ConditionalFlow(others, dims.attributes + dims.codes, dims.flow_hidden, dims.flow_layers)
+    one_hot = partial(meter_of, codes=dims.codes)
+    return ArVae(MeasureEncoder(dims), MeasureDecoder(dims), dims.latent, dims.null_share, flow, one_hot)
 
 
-def meter_of(inputs: Tensor) -> Tensor:
-    """(b, 1 + width) packed inputs -> (b, CODES), 1 at the code of the meter."""
-    return torch.nn.functional.one_hot(inputs[:, 0].long(), CODES).float()
+def meter_of(inputs: Tensor, codes: int) -> Tensor:
+    """(b, 1 + width) packed inputs -> (b, codes), 1 at the code of the meter."""
+    return torch.nn.functional.one_hot(inputs[:, 0].long(), codes).float()
 
 
 class Layout(NamedTuple):
@@ -72,14 +77,14 @@ class Layout(NamedTuple):
 def layout(inputs: Tensor) -> Layout:
     """(b, 1 + width) packed inputs (music/tokens.py, pack) -> beats."""
     codes = inputs[:, 0].long()
-    beats = codes // 2
+    beats = _BEATS.to(codes.device)[codes]
     longest = int(beats.max())
     index = torch.arange(longest, device=inputs.device)
     here = index < beats[:, None]
     grid = inputs[:, 1 : 1 + longest * TICKS_PER_BEAT].reshape(len(inputs), longest, TICKS_PER_BEAT)
     positions = index.expand_as(here)[here]
-    compound = (codes % 2)[:, None].expand_as(here)[here]
-    return Layout(grid[here].long(), here, codes, positions, compound)
+    kinds = COMPOUND.to(codes.device)[codes]
+    return Layout(grid[here].long(), here, codes, positions, kinds[:, None].expand_as(here)[here])
 
 
 def _table(rows: int, width: int) -> nn.Embedding:
@@ -96,7 +101,7 @@ class MeasureEncoder(nn.Module):
         self.tick_tables = nn.ModuleList(_table(2 * VOCABULARY, 3 * k) for _ in range(2))
         self.tick_grus = nn.ModuleList(Gru(k) for _ in range(2))
         self.beat_inputs = nn.ModuleList(nn.Linear(2 * k, 3 * h) for _ in range(2))
-        self.beat_tables = nn.ModuleList(_table(CODES, 3 * h) for _ in range(2))
+        self.beat_tables = nn.ModuleList(_table(dims.codes, 3 * h) for _ in range(2))
         self.beat_grus = nn.ModuleList(Gru(h) for _ in range(2))
         self.to_latent = nn.Linear(2 * h, 2 * dims.latent)
 
@@ -154,7 +159,7 @@ class MeasureDecoder(nn.Module):
         self.widen = nn.Linear(dims.latent, dims.wide) if dims.wide else None
         self.beat_start = nn.Linear(dims.latent + dims.wide, h)
         self.beat_input = nn.Linear(dims.latent + dims.wide, 3 * h)
-        self.beat_table = _table(CODES * MAX_BEATS, 3 * h)
+        self.beat_table = _table(dims.codes * dims.beats, 3 * h)
         self.beat_gru = Gru(h)
         self.tick_start = nn.Linear(h, k)
         # The gates that all ticks share, then with `each_tick` the additional inputs of each tick.
@@ -193,7 +198,7 @@ class MeasureDecoder(nn.Module):
         beats, each = torch.arange(count, device=z.device), max(len(codes) // max(len(z), 1), 1)
         if self.widen is not None:
             z = torch.cat([z, torch.tanh(self.widen(z))], dim=1)
-        gates = self.beat_input(z) + self.beat_table(codes[::each] * MAX_BEATS + beats[:, None])
+        gates = self.beat_input(z) + self.beat_table(codes[::each] * self.dims.beats + beats[:, None])
         states: Tensor = self.beat_gru(gates, torch.tanh(self.beat_start(z)))
         return states.transpose(0, 1).repeat_interleave(each, dim=0) if each > 1 else states.transpose(0, 1)
 
@@ -227,7 +232,7 @@ class MeasureDecoder(nn.Module):
         beats = self.beats(z, rows.codes, rows.here.shape[1])
         previous = torch.full((len(inputs),), START, device=z.device)
         sounding = torch.full((len(inputs),), HOLD, device=z.device)
-        places = rows.codes % 2 * TICKS_PER_BEAT
+        places = COMPOUND.to(z.device)[rows.codes] * TICKS_PER_BEAT
         for beat in range(beats.shape[1]):
             gates = self.tick_gates(beats[:, beat]).expand(TICKS_PER_BEAT, -1, -1)
             state = torch.tanh(self.tick_start(beats[:, beat]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from ..errors import CheckpointError
 from ..music.attributes import AttributeSpec, evaluate
 from ..music.attributes import find as find_attribute
 from ..music.meter import Meter
+from ..music.stand_ins import known_meters, parts_for
 from ..music.tokens import VOCABULARY_FACTS
 from ..vae import checkpoint as checkpoints
 from ..vae.checkpoint import Checkpoint
@@ -23,6 +24,7 @@ from ..vae.statistics import sampled
 from .context_runtime import ContextRuntime
 from .numpy_runtime import Flow, NumpyRuntime, WithFlow
 from .runtime import GivenCodes, Runtime, Wrapped
+from .stand_ins import StandIns
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -52,7 +54,29 @@ class Model:
 
     def moved(self, z: Float32s, before: Floats, wanted: Floats, meter: Meter) -> Float32s:
         """Shift the latent points of measures of one meter; see `Metadata.moved`."""
-        return self.metadata.moved(z, before, wanted, groups=np.full(len(z), meter.code))
+        return self.metadata.moved(z, before, wanted, groups=np.full(len(z), self.parts(meter)[0].code))
+
+    def clamped(self, meter: Meter, requested: Floats, before: Floats) -> Floats:
+        """(k,) requested values of a measure, clamped as in `Metadata.clamped`. An attribute that can always be raised
+        (see `AttributeSpec.most`) is clamped to at least that value."""
+        clamped = self.metadata.clamped(requested, before)
+        most = np.array([spec.most(meter) if spec.most else -np.inf for spec in self.specs])
+        result: Floats = np.maximum(clamped, np.minimum(requested, most))
+        if meter.halved:  # the corpus has no such beats, and would allow thirty-seconds there
+            result = np.where(np.isfinite(most), np.minimum(result, np.maximum(most, before)), result)
+        return result
+
+    def parts(self, meter: Meter) -> tuple[Meter, ...]:
+        """The meters of the training corpus as which the networks read a measure of `meter`; see stand_ins.py."""
+        return parts_for(meter, known_meters(self.metadata.meters))
+
+    def stand_ins(self, meters: Iterable[Meter]) -> dict[str, tuple[str, ...]]:
+        """Those of the meters that the model was not trained on, by name, and the meters that stand in for each."""
+        return {
+            meter.name: tuple(part.name for part in parts)
+            for meter in sorted(set(meters))
+            if (parts := self.parts(meter)) != (meter,)
+        }
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle only the checkpoint. Unpickling prepares the model again and finds its attributes by name, because the
@@ -112,6 +136,9 @@ def prepare(checkpoint: Checkpoint, runtime: Callable[[Checkpoint], Runtime] = _
     whole = _measuring(runtime(checkpoint), scales, specs)
     if checkpoint.metadata.dims.get("flow_layers"):
         whole = WithFlow(whole, Flow(checkpoint))
+    known = known_meters(checkpoint.metadata.meters)
+    if not isinstance(whole, ContextRuntime):  # which has stand-ins of its own
+        whole = StandIns(whole, known)
     return Model(whole, checkpoint.metadata, specs, checkpoint)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Array, Float32s
 from ..errors import CheckpointError
-from ..music.meter import CODES, MAX_BEATS, TICKS_PER_BEAT, Meter
+from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.tokens import VOCABULARY
 from ..vae.statistics import sampled
 from .architecture import MeasureDims, weight_shapes
@@ -28,9 +28,9 @@ class NumpyRuntime:
     """The networks of `hierarchical` in numpy, float32."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        _check_shapes(checkpoint)
+        self.dims = _checked(checkpoint)
         self.weights = transposed(checkpoint.weights)
-        self.latent = int(checkpoint.metadata.dims["latent"])
+        self.latent = self.dims.latent
         self.used = np.ones(self.latent, dtype=np.float32)
         side = checkpoint.weights.get("flow.side", np.zeros(0))
         self.used[self.latent - len(side) :] = side >= 0
@@ -79,7 +79,7 @@ class NumpyRuntime:
         table = self.weights["decoder.beat_table.weight"]
         states = []
         for beat in range(meter.beats):
-            gates = constant + table[meter.code * MAX_BEATS + beat]
+            gates = constant + table[meter.code * self.dims.beats + beat]
             state = gru(self.weights, "decoder.beat_gru", gates, state)
             states.append(state)
         beats = np.stack(states)
@@ -110,15 +110,15 @@ class Flow:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.weights = transposed(checkpoint.weights)
-        self.layers = int(checkpoint.metadata.dims["flow_layers"])
-        self.codes = int(checkpoint.metadata.dims["attributes"])
+        dims = MeasureDims.from_json(checkpoint.metadata.dims)
+        self.layers, self.codes, self.meters = dims.flow_layers, dims.attributes, dims.codes
         self.side = checkpoint.weights["flow.side"]
         self.used = (self.side >= 0).astype(np.float32)
 
     def freed(self, z: Float32s, meter: Meter) -> tuple[Float32s, Float32s]:
         """(m, z) -> (m, z) with u instead of the dimensions of the flow, and (m, z) the log of their scale factors."""
         codes, u = z[:, : self.codes], z[:, self.codes :] * self.used
-        conditions, stretch = _conditions(codes, meter), np.zeros_like(z)
+        conditions, stretch = self._conditions(codes, meter), np.zeros_like(z)
         for i in range(self.layers):
             shift, scale = self._layer(i, u, conditions)
             u = (u - shift) * np.exp(-scale)
@@ -128,11 +128,16 @@ class Flow:
     def bound(self, u: Float32s, meter: Meter) -> Float32s:
         """The inverse of `freed`."""
         codes, z = u[:, : self.codes], u[:, self.codes :] * self.used
-        conditions = _conditions(codes, meter)
+        conditions = self._conditions(codes, meter)
         for i in reversed(range(self.layers)):
             shift, scale = self._layer(i, z, conditions)
             z = z * np.exp(scale) + shift
         return np.concatenate([codes, z], axis=1)
+
+    def _conditions(self, codes: Float32s, meter: Meter) -> Float32s:
+        meters = np.zeros((len(codes), self.meters), dtype=np.float32)
+        meters[:, meter.code] = 1
+        return np.concatenate([codes, meters], axis=1)
 
     def _layer(self, i: int, x: Float32s, conditions: Float32s) -> tuple[Float32s, Float32s]:
         transformed = self.used if i == 0 else (self.side == i % 2).astype(np.float32)
@@ -142,12 +147,6 @@ class Flow:
         shift, scale = y[:, : len(transformed)], y[:, len(transformed) :]
         bounded: Float32s = MOST * np.tanh(scale / MOST) * transformed
         return shift * transformed, bounded
-
-
-def _conditions(codes: Float32s, meter: Meter) -> Float32s:
-    meters = np.zeros((len(codes), CODES), dtype=np.float32)
-    meters[:, meter.code] = 1
-    return np.concatenate([codes, meters], axis=1)
 
 
 @dataclass(frozen=True)
@@ -176,14 +175,16 @@ def _stacked(weights: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value[:, None] if name.endswith(".bias") else value for name, value in both.items()}
 
 
-def _check_shapes(checkpoint: Checkpoint) -> None:
-    """Raises CheckpointError if the weights do not have the shapes of the stated dimensions."""
+def _checked(checkpoint: Checkpoint) -> MeasureDims:
+    """The stated dimensions. Raises CheckpointError if the weights do not have their shapes."""
     stated, where = checkpoint.metadata.dims, str(checkpoint.path or "the model")
     try:
-        expected = weight_shapes(MeasureDims.from_json(stated))
+        dims = MeasureDims.from_json(stated)
+        expected = weight_shapes(dims)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"its dimensions are {stated}", where=where, remedy="train anew") from error
     for name, shape in expected.items():
         found = checkpoint.weights[name].shape if name in checkpoint.weights else "absent"
         if found != shape:
             raise CheckpointError(f"{name} is {found}, not {shape}", where=where, remedy="train anew")
+    return dims

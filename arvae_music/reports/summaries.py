@@ -25,13 +25,15 @@ from ..editing.edit import DIGITS, SILENT, BarResult, EditResult
 from ..editing.request import EditRequest
 from ..io.midi import DEFAULT_TEMPO, Song
 from ..io.midi_events import TEMPO
-from ..music.attributes import AttributeSpec, evaluate
+from ..music.attributes import AttributeSpec
 from ..music.harmony import Origin
-from ..music.keys import MAJOR_KEYS, pitch_name
+from ..music.keys import MAJOR_KEYS
 from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.sliders import to_json
+from ..music.stand_ins import described
 from ..networks.model import Model
+from . import measures
 from .listings import channels_text, notice_lines, notices_json
 from .manifest import attribute_rows
 from .score_lines import score_lines
@@ -69,6 +71,7 @@ def edit_lines(result: EditResult, request: EditRequest, model: Model, title: st
     if _has_rounded_goal(result, model):
         lines.append("the goal is the nearest value that each measure can have, such as a whole number of notes")
     lines += _changes(result)
+    lines += described(model.stand_ins(bar.meter for bar in result.bars))
     for text, bars in (
         (
             "the request lies outside the range of the corpus and was clamped to it",
@@ -198,6 +201,7 @@ def edit_json(song: Song, result: EditResult, request: EditRequest, model: Model
         "melody": song.found,
         "notices": notices_json(song.notices),
         "attributes": attribute_rows(result, request.targets, request.keep, model),
+        "stand_ins": model.stand_ins(bar.meter for bar in result.bars),
         "measures": [_bar_json(bar, result, model) for bar in result.bars],
         "skipped": dict(result.skipped),
     }
@@ -247,7 +251,7 @@ def describe(song: Song, specs: Sequence[AttributeSpec]) -> dict[str, Any]:
         "tempi": tempi(song),
         "harmony": None if (origin := harmony_origin(melody)) is None else origin.name.lower(),
         "untouched": sum(bar.reason is not None for bar in melody.bars),
-        "bars": bars(melody, specs),
+        "bars": measures.bars(melody, specs),
     }
 
 
@@ -341,42 +345,3 @@ def tempi(song: Song) -> list[Change]:
         bar = next((bar.number for bar in reversed(song.melody.bars) if bar.start <= tick), 0)
         by_bar[bar] = round(MICROSECONDS / max(int.from_bytes(payload or b"", "big"), 1), 2)
     return _change_points(by_bar.items())
-
-
-def bars(melody: Melody, specs: Sequence[AttributeSpec]) -> list[dict[str, Any]]:
-    """Every measure: its notes by name, its tokens and attributes, or the reason why it cannot be edited."""
-    names, values, chords = note_names(melody), attribute_values(melody, specs), melody.chords
-    return [
-        {
-            "number": bar.number,
-            "meter": bar.signature,
-            "chords": chords[i],
-            "notes": names[i],
-            "tokens": bar.tokens,
-            "attributes": values.get(i),
-            "reason": bar.why,
-        }
-        for i, bar in enumerate(melody.bars)
-    ]
-
-
-def note_names(melody: Melody) -> list[list[str]]:
-    """The notes of every measure; one tied over from the measure before stands in parentheses."""
-    names: list[list[str]] = [[] for _ in melody.bars]
-    for note in melody.notes:
-        name = pitch_name(note.pitch, melody.fifths)
-        names[note.measure].append(name)
-        for later in range(note.measure + 1, note.end_measure + 1):
-            if later < note.end_measure or note.end_tick > 0:
-                names[later].insert(0, f"({name})")
-    return names
-
-
-def attribute_values(melody: Melody, specs: Sequence[AttributeSpec]) -> dict[int, dict[str, float]]:
-    """Index of an editable measure -> its attributes, in their units."""
-    found: dict[int, dict[str, float]] = {}
-    for meter, at, rows in melody.by_meter():
-        table = evaluate(specs, rows, meter) / np.array([spec.unit.size(meter) for spec in specs])
-        for i, line in zip(at, table.tolist(), strict=True):
-            found[i] = {spec.name: round(value, 6) for spec, value in zip(specs, line, strict=True)}
-    return found

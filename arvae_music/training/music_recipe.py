@@ -137,6 +137,7 @@ class Measures:
         return ContextDims.from_json(body) if "context" in body else MeasureDims(**body)
 
     def trainer(self, plan: Plan, data: Data, device: torch.device) -> Trainer:
+        plan = _sized(plan, data)
         if plan.options.objective == CONTEXTUAL:
             return context_recipe.trainer(plan, data, device)
         model, split = build(plan.dims).to(device), data.split
@@ -149,6 +150,7 @@ class Measures:
     def checkpoint(
         self, plan: Plan, data: Data, trainer: Trainer, training: dict[str, Any], provenance: dict[str, Any]
     ) -> Checkpoint:
+        plan = _sized(plan, data)
         if plan.options.objective == CONTEXTUAL:
             return context_recipe.checkpoint(plan, data, trainer, training, provenance)
         made = to_checkpoint(
@@ -191,6 +193,12 @@ class Measures:
 
     def published(self, corpus: str) -> Mapping[str, Mapping[str, float]]:
         return PUBLISHED.get(corpus, {})
+
+
+def _sized(plan: Plan, data: Data) -> Plan:
+    """The plan with sizes of the network that suit the meters of its data."""
+    parts = (data.split.train, data.split.valid, data.split.test)
+    return replace(plan, dims=plan.dims.for_meters(meter for part in parts for meter, _ in by_meter(part.inputs)))
 
 
 MEASURES = Measures()

