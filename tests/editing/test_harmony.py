@@ -157,9 +157,9 @@ def share_of_chord_tones(before: Melody, after: Melody) -> float:
 
 def test_edits_follow_the_chords_and_stay_exact() -> None:
     model = arvae_music.load("folk")
-    free = model.edit(tune(), density="+2notes")
-    bound = model.edit(tune(), density="+2notes", chords=CHORDS)
-    ignored = model.edit(chart.with_chart(tune(), chart.parse(CHORDS)), density="+2notes", harmony=False)
+    free = model.edit(tune(), density="+2notes", each=True)
+    bound = model.edit(tune(), density="+2notes", chords=CHORDS, each=True)
+    ignored = model.edit(chart.with_chart(tune(), chart.parse(CHORDS)), density="+2notes", harmony=False, each=True)
     assert bound["density"].exact
     assert share_of_chord_tones(tune(), bound.melody) > share_of_chord_tones(tune(), free.melody)
     assert share_of_chord_tones(tune(), bound.melody) > 0.6
