@@ -207,11 +207,10 @@ class Song:
         start = self._notes[0].start
         own, tracks = self.found.track - 1, self._contents.tracks
         together = tracks[own : own + 1] if self._contents.independent else tracks
-        found = sorted((e.tick, e.meta(TEMPO) or b"") for track in together for e in track.events if e.meta(TEMPO))
+        found = sorted((e.tick, e.tempo) for track in together for e in track.events if e.tempo)
         if not found:
             return DEFAULT_TEMPO
-        data = next((data for tick, data in reversed(found) if tick <= start), found[0][1])
-        return 60e6 / max(int.from_bytes(data, "big"), 1)
+        return 60e6 / next((tempo for tick, tempo in reversed(found) if tick <= start), found[0][1])
 
     @property
     def velocity(self) -> int:

@@ -28,6 +28,7 @@ TEXT, TRACK_NAME, INSTRUMENT_NAME = 0x01, 0x03, 0x04
 END_OF_TRACK, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x2F, 0x51, 0x58, 0x59
 LONGEST_VARIABLE = 4  # bytes of a variable-length number
 HIGHEST_DATA = 127
+TEMPO_LENGTH = 3  # bytes
 LAST_TICK = 2**31 - 1  # of a note; no music is as long
 _CHANNEL_DATA = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
 _SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # system common messages are rare in files and may be skipped
@@ -59,6 +60,12 @@ class Event(NamedTuple):
             return None
         _, at = _variable(self.data, 2)
         return self.data[at:]
+
+    @property
+    def tempo(self) -> int | None:
+        """The microseconds in a quarter note; None for another event, and for a tempo event of odd length."""
+        payload = self.meta(TEMPO)
+        return max(1, int.from_bytes(payload, "big")) if payload is not None and len(payload) == TEMPO_LENGTH else None
 
 
 @dataclass(frozen=True)

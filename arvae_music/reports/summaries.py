@@ -14,6 +14,7 @@ semitones). A measure is exact if it reaches its goal and the request lies withi
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,7 +25,6 @@ import numpy as np
 from ..editing.edit import DIGITS, SILENT, BarResult, EditResult
 from ..editing.request import EditRequest
 from ..io.midi import DEFAULT_TEMPO, Song
-from ..io.midi_events import TEMPO
 from ..music.attributes import AttributeSpec
 from ..music.harmony import Origin
 from ..music.keys import MAJOR_KEYS
@@ -339,9 +339,9 @@ def _change_points(values: Iterable[tuple[int, str | float]]) -> list[Change]:
 
 def tempi(song: Song) -> list[Change]:
     """The tempo changes, at most one for each measure, because a ritardando may have hundreds."""
-    events = sorted((event.tick, event.meta(TEMPO)) for events in song.tracks for event in events if event.meta(TEMPO))
+    starts = [bar.start for bar in song.melody.bars]
     by_bar: dict[int, float] = {}
-    for tick, payload in events:
-        bar = next((bar.number for bar in reversed(song.melody.bars) if bar.start <= tick), 0)
-        by_bar[bar] = round(MICROSECONDS / max(int.from_bytes(payload or b"", "big"), 1), 2)
+    for tick, tempo in sorted((event.tick, event.tempo) for events in song.tracks for event in events if event.tempo):
+        at = bisect_right(starts, tick)
+        by_bar[song.melody.bars[at - 1].number if at else 0] = round(MICROSECONDS / tempo, 2)
     return _change_points(by_bar.items())

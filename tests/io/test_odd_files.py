@@ -17,6 +17,7 @@ from arvae_music.io.midi import Song
 from arvae_music.io.midi_events import encode_track, parse_track
 from arvae_music.io.notices import Notice, Oddity
 from arvae_music.music.reasons import Reason
+from arvae_music.reports.summaries import tempi
 
 HEADER = chunk(b"MThd", struct.pack(">HHH", 1, 2, 480))
 TUNE_HEARD = heard(files.TUNE, 0)
@@ -303,6 +304,12 @@ def test_delta_times_of_many_bytes_end_the_reading_and_not_the_program() -> None
     track = parse_track(body)
     assert track.damaged
     assert encode_track(track) == body
+
+
+def test_a_tempo_event_of_odd_length_is_no_tempo() -> None:
+    song = song_of(b"\0\xff\x51\x82\x00" + bytes([255]) * 256 + b"\0\xff\x51\x03\x0a\x2c\x2b" + scale())
+    assert round(song.tempo, 3) == 90.0
+    assert [change.value for change in tempi(song)] == [90.0]
 
 
 # Wrappers
