@@ -9,11 +9,11 @@ read with the true ones (their number in common, divided by their number togethe
 accompaniment was made.
 
 Editing: every measure is edited by +-1.5 sd of each attribute, with and without the chords. A note is new if the
-original has no note of this pitch there. `on beats` is the share of the new notes on beats that are chord tones, `strong` the
-same for downbeats and half measures, and `clashes` the share of all new notes that begin a semitone above or below a
-sounding note of the accompaniment, in any octave. `original` has the same shares of the song's own notes. `exact` is
-the share of feasible requests that are met. For the folk songs the chord is the true one, and the engine sees only the
-accompaniment; for Bach's chorales, a chord tone is a pitch class that sounds in the lower voices.
+original has no note of this pitch there. `on beats` is the share of the new notes on beats that are chord tones,
+`strong` the same for downbeats and half measures, and `clashes` the share of all new notes that begin a semitone above
+or below a sounding note of the accompaniment, in any octave. `original` has the same shares of the song's own notes.
+`exact` is the share of feasible requests that are met. For the folk songs the chord is the true one, and the engine
+sees only the accompaniment; for Bach's chorales, a chord tone is a pitch class that sounds in the lower voices.
 """
 
 from __future__ import annotations
