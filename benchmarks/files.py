@@ -151,10 +151,12 @@ def _check(
 ) -> None:
     bars = song.melody.bars
     if before is not None:
-        notes = {(note.start, note.pitch) for note in song.notes}
+        melodies = {song.found.track - 1: {(note.start, note.pitch) for note in song.notes}}
+        for double in song.doubles:
+            melodies.setdefault(double.track, set()).update((note.start, note.pitch) for note in double.line.notes)
         edited = [(bars[i].start, bars[i].end) for i in different]
         after = oracle.parse(written)
-        for fault in oracle.differences(before, after, song.found.track - 1, notes, edited):
+        for fault in oracle.differences(before, after, melodies, edited):
             outcome.faults.setdefault(fault, []).append(name)
     again = Song.read(written, name=outcome.name, track=song.found.track, channel=song.found.channel)
     lines = [[(bar.number, bar.signature, bar.start, bar.end) for bar in one.melody.bars] for one in (song, again)]

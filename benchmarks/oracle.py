@@ -10,7 +10,7 @@ The reader takes no shortcut of arvae's: it pairs notes itself, keeps running st
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 END = (0xFF, 0x2F)
@@ -202,14 +202,13 @@ def _number(body: bytes, at: int) -> tuple[int, int]:
 def differences(
     before: OracleFile,
     after: OracleFile,
-    track: int,
-    melody: Collection[tuple[int, int]],
+    melodies: Mapping[int, Collection[tuple[int, int]]],
     edited: Sequence[tuple[int, int]],
 ) -> list[str]:
     """What an edit changed that it must not change, in a few words each.
 
-    `track` is the index of the melody's track, `melody` has the (onset, pitch) of the melody's notes before the edit,
-    and `edited` the (start, end) of the edited measures. All times are ticks.
+    `melodies` has the (onset, pitch) of the notes of the melody and of its doubles before the edit, by the index of
+    their track, and `edited` the (start, end) of the edited measures. All times are ticks.
     """
     found: list[str] = []
     if len(before.tracks) != len(after.tracks):
@@ -218,15 +217,18 @@ def differences(
         return []
     if before.outside != after.outside:
         found.append("bytes outside the tracks")
-    if before.bodies[:track] + before.bodies[track + 1 :] != after.bodies[:track] + after.bodies[track + 1 :]:
+    pairs = enumerate(zip(before.bodies, after.bodies, strict=True))
+    if any(old != new for track, (old, new) in pairs if track not in melodies):
         found.append("another track")
-    if before.tails[track] != after.tails[track]:
+    if before.tails != after.tails:
         found.append("bytes after the last event")
     if set(after.flaws) - set(before.flaws):
         found.append(f"new flaws: {', '.join(sorted(set(after.flaws) - set(before.flaws)))}")
-    if _others(before.tracks[track]) != _others(after.tracks[track]):
-        found.append("an event that is not a note")
-    return found + _note_differences(before, after, track, melody, edited)
+    for track, melody in melodies.items():
+        if _others(before.tracks[track]) != _others(after.tracks[track]):
+            found.append("an event that is not a note")
+        found += _note_differences(before, after, track, melody, edited)
+    return list(dict.fromkeys(found))
 
 
 def _others(events: Iterable[OracleEvent]) -> list[OracleEvent]:

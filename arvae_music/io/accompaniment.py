@@ -31,19 +31,16 @@ class Accompaniment(NamedTuple):
 
 
 def accompaniment_of(
-    tracks: Sequence[Sequence[Event]], notes: Sequence[Sequence[FileNote]], melody: tuple[int, Collection[int]]
+    tracks: Sequence[Sequence[Event]], notes: Sequence[Sequence[FileNote]], melody: Collection[tuple[int, int]]
 ) -> Accompaniment:
-    """All notes of some tracks without the melody's.
-
-    `melody` is the index of its track, and the indices of its note-on events in that track.
-    """
+    """All notes of some tracks without the melody's, which are given by (index of the track, index of the note-on)."""
     programs = _programs(tracks)
-    own, taken = melody[0], frozenset(melody[1])
+    taken = frozenset(melody)
     found = [
         (note.start, note.end, note.pitch, note.channel + 1, _at(programs.get(note.channel, []), note.start))
         for index, of_track in enumerate(notes)
         for note in of_track
-        if index != own or note.on not in taken
+        if (index, note.on) not in taken
     ]
     table = np.array(found, dtype=np.int64).reshape(-1, 5)
     return Accompaniment(*table[np.lexsort((table[:, 2], table[:, 0]))].T)

@@ -20,7 +20,7 @@ Writing: `splice` changes only the notes that differ. If no note differs, the fi
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -38,8 +38,9 @@ from ..music.tokens import notes_of
 from . import voices
 from .accompaniment import Accompaniment, accompaniment_of
 from .barlines import Signature
-from .chunks import for_suffix
+from .chunks import for_suffix, split
 from .contents import Contents, melodic
+from .doubles import Double, doubles_of
 from .harmony import Symbols, with_harmony
 from .lines import TOP, LineName, separated, spans_of
 from .lines import parse as parse_line
@@ -83,6 +84,7 @@ class Song:
     found: Found
     placements: Placements  # the measure and tick of each note of the melody, in the file's order
     others: Accompaniment = field(repr=False, compare=False)  # the notes that are not the melody's
+    doubles: tuple[Double, ...] = field(repr=False, compare=False)  # lines that play the melody too, and move with it
     notices: tuple[Notice, ...]  # what is odd about the file
     _contents: Contents = field(repr=False)
     _notes: tuple[FileNote, ...] = field(repr=False)  # the melody's
@@ -159,12 +161,17 @@ class Song:
             chosen.track, chosen.name, chosen.channel, chosen.program, _why(choice, failures), chosen.channels,
             separate.voice, len(own) - len(separate.notes),
         )  # fmt: skip
+        played = Line(separate.notes, melody, placements)
         together = slice(index, index + 1) if contents.independent else slice(None)
-        played = {note.on for note in separate.notes}
-        others = accompaniment_of(tracks[together], contents.notes[together], (index - (together.start or 0), played))
+        own_index = 0 if contents.independent else index
+        doubles = doubles_of(played, contents.notes[together], own_index, tpq)
+        taken = {(own_index, note.on) for note in separate.notes}
+        taken |= {(double.track, note.on) for double in doubles for note in double.line.notes}
+        others = accompaniment_of(tracks[together], contents.notes[together], taken)
+        doubles = tuple(replace(double, track=double.track + index - own_index) for double in doubles)
         melody = with_harmony(melody, separate.notes, others, tpq, late=placements.late, symbols=symbols)
         notices = (*contents.notices, *(notice.on(chosen.track) for notice in odd))
-        return cls(contents.name, melody, found, placements, others, notices, contents, separate.notes)
+        return cls(contents.name, melody, found, placements, others, doubles, notices, contents, separate.notes)
 
     def __repr__(self) -> str:
         return f"<Song {self.name!r}: track {self.found.track}, {len(self.melody.bars)} measures>"
@@ -250,16 +257,23 @@ class Song:
 
         Raises ValueError if a measure without tokens has a row, or a measure with tokens has none.
         """
-        split, index = self._contents.split, self.found.track - 1
-        held = self._held(index)
-        line = Line(self._notes, self.melody, self.placements)
-        track = splice(self._contents.tracks[index], [(line, rows)], held, self.ticks_per_quarter)
-        data = split.data if track is None else split.with_track(index, encode_track(track))
-        return for_suffix(data, suffix, Path(self.name).suffix)
+        own = self.found.track - 1
+        lines: dict[int, list[tuple[Line, Sequence[Row | None]]]] = defaultdict(list)
+        lines[own].append((Line(self._notes, self.melody, self.placements), rows))
+        for double in self.doubles:
+            lines[double.track].append((double.line, double.rows(rows)))
+        written = self._contents.split
+        for index, of_track in lines.items():
+            held = self._held(index, of_track)
+            track = splice(self._contents.tracks[index], of_track, held, self.ticks_per_quarter)
+            if track is not None:
+                written = split(written.with_track(index, encode_track(track)), self.name)
+        return for_suffix(written.data, suffix, Path(self.name).suffix)
 
-    def _held(self, index: int) -> list[FileNote]:
-        """The notes of a track that stay, and those of other tracks on the melody's channels."""
-        taken, channels = {note.on for note in self._notes}, {note.channel for note in self._notes}
+    def _held(self, index: int, lines: Sequence[tuple[Line, Sequence[Row | None]]]) -> list[FileNote]:
+        """The notes of a track that stay beside some lines, and those of other tracks on their channels."""
+        taken = {note.on for line, _ in lines for note in line.notes}
+        channels = {note.channel for line, _ in lines for note in line.notes}
         return [
             note
             for i, notes in enumerate(self._contents.notes)

@@ -20,6 +20,7 @@ class Reason(str, Enum):
     INCOMPLETE = "incomplete last measure"
     UNSUPPORTED = "unsupported meter"
     DAMAGED = "damaged part of the file"
+    NOT_DOUBLED = "not doubled"  # of a line that plays the melody only in some measures
     APART = "apart"  # it separates measures that do not belong together
 
     def __str__(self) -> str:

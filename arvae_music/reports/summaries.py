@@ -24,6 +24,7 @@ import numpy as np
 
 from ..editing.edit import DIGITS, SILENT, BarResult, EditResult
 from ..editing.request import EditRequest
+from ..io.doubles import Double
 from ..io.midi import DEFAULT_TEMPO, Song
 from ..music.attributes import AttributeSpec
 from ..music.harmony import Origin
@@ -48,10 +49,23 @@ def melody_line(song: Song) -> str:
     found = song.found
     name = f" {found.name!r}" if found.name else ""
     chosen = f"track {found.track}{name}, {channels_text(found.channels)} ({found.why})"
-    if found.voice is None:
-        return chosen
-    line = f"voice {found.voice}" if isinstance(found.voice, int) else f"the {found.voice} voice"
-    return f"{chosen}; {line} of it, and its {found.stay} other notes stay as they are"
+    if found.voice is not None:
+        moved = sum(len(double.line.notes) for double in song.doubles if double.track == found.track - 1)
+        line = f"voice {found.voice}" if isinstance(found.voice, int) else f"the {found.voice} voice"
+        stay = found.stay - moved
+        chosen += f"; {line} of it" + (f", and its {stay} other notes stay as they are" if stay else "")
+    if song.doubles:
+        chosen += f"; with it moves {' and '.join(_double(double, song) for double in song.doubles)}"
+    return chosen
+
+
+def _double(double: Double, song: Song) -> str:
+    """`track 3 in unison`, `track 4 one octave below in 8 of 12 measures`."""
+    octaves, side = abs(double.interval) // 12, "above" if double.interval > 0 else "below"
+    interval = f"{('', 'one octave', 'two octaves')[octaves]} {side}" if octaves else "in unison"
+    count = len(song.melody.editable)
+    measures = "" if double.measures == count else f" in {double.measures} of {count} measures"
+    return f"track {double.track + 1} {interval}{measures}"
 
 
 # ------------------------------------------------------------------------------------------ edits
