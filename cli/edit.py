@@ -130,6 +130,7 @@ class _Work:
         from ..reports.listings import notice_lines
         from ..reports.manifest import entry_of_edit
         from ..reports.score_lines import score_lines
+        from ..reports.unchanged import Tally
 
         if plan.skip:
             return False
@@ -151,6 +152,7 @@ class _Work:
             plan.place == "-",
             [] if self.folder is None else [entry_of_edit(plan, self.folder, self.request, result, model)],
             [f"{song.name}: {flaw}" for flaw in summaries.flaws(result, self.request)] if self.strict else [],
+            Tally.of(result),
         )
 
     def _draw(self, plan: Planned, song: Song, result: EditResult) -> None:

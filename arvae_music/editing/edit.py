@@ -41,6 +41,7 @@ from .request import EditRequest
 from .ties import EditableMeasure, ending_of, tie_of
 
 DIGITS = 9  # decimals that reports keep; further decimals are rounding noise
+EPSILON = 1e-9  # values that differ by less are equal
 SILENT = "empty measures"  # why a measure is skipped
 
 
@@ -58,6 +59,7 @@ class BarResult:
     hits: Mask  # (k,) whether the value is within half a grain of the wanted one; True where none is wanted
     changed: bool
     each: bool = True  # whether this measure alone was to meet the request; otherwise `hits` are of the melody's means
+    short_means: Mask | None = None  # (k,) see `short`, if the request is for the mean
 
     @property
     def hit(self) -> bool:
@@ -76,9 +78,12 @@ class BarResult:
 
     @property
     def short(self) -> Mask:
-        """(k,) where the request is a change by less than half a grain, so that keeping the old value meets it."""
+        """(k,) where the request is a change by less than half a grain, so that keeping the old value meets it. If the
+        request is for the mean of the measures, this is the same for all of them."""
+        if self.short_means is not None:
+            return self.short_means
         stays = np.abs(self.achieved - self.before) < 1e-9
-        return self.each & self.exact & stays & ~np.isnan(self.asked) & (np.abs(self.asked - self.before) > 1e-9)
+        return self.exact & stays & ~np.isnan(self.asked) & (np.abs(self.asked - self.before) > 1e-9)
 
 
 @dataclass(frozen=True)
@@ -161,11 +166,25 @@ def _whole(
     values = evaluate_bars(model.specs, changed, [task.measure.index for task in tasks])
     achieved = np.array([values[task.measure.index] for task in tasks])
     hits = ~lacking(achieved)
+    distance = np.where(requested, np.abs((goals - before).sum(axis=0)), 0.0)
+    short = (distance > EPSILON) & ~lacking(before)
     results = []
     for task, after in zip(tasks, achieved, strict=True):
         own, moved = task.measure, task.measure.index in differ
         results.append(
-            BarResult(own.index, task.number, own.meter, task.before, task.asked, task.asked, after, hits, moved, False)
+            BarResult(
+                own.index,
+                task.number,
+                own.meter,
+                task.before,
+                task.asked,
+                task.asked,
+                after,
+                hits,
+                moved,
+                each=False,
+                short_means=short,
+            )
         )
     return EditResult(changed, model.metadata.names, tuple(results), skipped)
 

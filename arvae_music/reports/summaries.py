@@ -38,8 +38,8 @@ from . import measures
 from .listings import channels_text, notice_lines, notices_json
 from .manifest import attribute_rows
 from .score_lines import score_lines
+from .unchanged import Tally, idle_locks, numbers, short_lines
 
-LISTED = 12  # the most measures that a line lists
 MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
 MICROSECONDS = 60e6  # in a minute: a MIDI tempo is microseconds per quarter note
 
@@ -84,21 +84,21 @@ def edit_lines(result: EditResult, request: EditRequest, model: Model, title: st
     ]
     if _has_rounded_goal(result, model):
         lines.append("the goal is the nearest value that each measure can have, such as a whole number of notes")
-    lines += _changes(result)
+    lines.append(str(Tally.of(result)))
     lines += described(model.stand_ins(bar.meter for bar in result.bars))
     for text, bars in (
         (
             "the request lies outside the range of the corpus and was clamped to it",
             _bars_where(result, lambda b: b.clamped),
         ),
-        ("the request is less than half a step, so nothing changed", _bars_where(result, lambda b: b.short)),
         (
             "the goal was not reached; the nearest value found was taken",
             _bars_where(result, lambda b: ~b.hits & b.each),
         ),
     ):
-        lines += [f"{text}: {_numbers(bars)}"] if bars else []
-    lines += _idle_locks(result, request)
+        lines += [f"{text}: {numbers(bars)}"] if bars else []
+    lines += short_lines(result, model)
+    lines += idle_locks(result, request)
     lines += [_harmony_line(result, request)]
     return [*(line for line in lines if line), f"seed {request.seed}; model: {title or model.name}"]
 
@@ -110,8 +110,12 @@ def _requested_line(row: dict[str, Any], result: EditResult, request: EditReques
     requested = "keep" if kept else f"{row['asked']:.3g}"
     hits = row["measures"] - len(_measures_with_change(result, k)) if kept else row["hits"]
     verdict = f"{'unchanged' if kept else 'exact'} in {hits} of {row['measures']} measures"
+    short = 0 if kept else sum(bool(bar.short[k]) for bar in result.bars)
     if not kept and not request.each and request.mode == "guided":
-        verdict = f"{'exact' if hits else 'not exact'}, the mean of {row['measures']} measures"
+        exact = "too small a request for" if short else "exact," if hits else "not exact,"
+        verdict = f"{exact} the mean of {row['measures']} measures"
+    elif short:
+        verdict = f"exact in {hits - short} of {row['measures']} measures, too small a request for {short}"
     numbers = f"{row['before']:9.3g} {requested:>9} {goal:9.3g} {row['achieved']:9.3g}"
     return f"{row['name']:11} {numbers}  {row['unit']:6} {verdict}"
 
@@ -150,37 +154,8 @@ def _has_rounded_goal(result: EditResult, model: Model) -> bool:
     )
 
 
-def _changes(result: EditResult) -> list[str]:
-    """How many of all measures changed, and why the others did not."""
-    total, changed = len(result.melody.bars), sum(bar.changed for bar in result.bars)
-    unchanged = [bar for bar in result.bars if not bar.changed]
-    left = {
-        **result.skipped,
-        "not selected": total - len(result.bars) - sum(result.skipped.values()),
-        "already as requested": sum(bar.hit and bar.each for bar in unchanged),
-        "no better measure found": sum(not bar.hit and bar.each for bar in unchanged),
-        "better as they are": sum(not bar.each for bar in unchanged),
-    }
-    reasons = [f"{count} {reason}" if count < total - changed else reason for reason, count in left.items() if count]
-    line = f"{changed} of {total} measures changed"
-    return [f"{line}; {total - changed} left alone: {'; '.join(reasons)}" if reasons else line]
-
-
 def _bars_where(result: EditResult, mask: Callable[[BarResult], Any]) -> list[BarResult]:
     return [bar for bar in result.bars if mask(bar).any()]
-
-
-def _numbers(bars: Sequence[BarResult]) -> str:
-    shown = ", ".join(str(bar.number) for bar in bars[:LISTED])
-    rest = f" and {len(bars) - LISTED} more" if len(bars) > LISTED else ""
-    return f"measure{'s' if len(bars) > 1 else ''} {shown}{rest}"
-
-
-def _idle_locks(result: EditResult, request: EditRequest) -> list[str]:
-    missed = any(not bar.hit for bar in result.bars)
-    if not request.locks or not missed or any(bar.changed for bar in result.bars):
-        return []
-    return [f"nothing changed: no measure meets the request within --lock {','.join(sorted(request.locks))}"]
 
 
 def _measures_with_change(result: EditResult, k: int) -> list[BarResult]:
@@ -196,10 +171,10 @@ def flaws(result: EditResult, request: EditRequest) -> list[str]:
         kept = name in request.keep
         bars = _measures_with_change(result, k) if kept else [bar for bar in result.bars if not bar.exact[k]]
         flaw = "changed in spite of --keep" if kept else "is not exact"
-        where = "the mean of the measures" if bars and not kept and not bars[0].each else _numbers(bars)
+        where = "the mean of the measures" if bars and not kept and not bars[0].each else numbers(bars)
         found += [f"{name} {flaw}: {where}"] if bars else []
     found += [f"{count} measures cannot be edited: {why}" for why, count in result.skipped.items() if why != SILENT]
-    return [*found, *_idle_locks(result, request)]
+    return [*found, *idle_locks(result, request)]
 
 
 def edit_json(song: Song, result: EditResult, request: EditRequest, model: Model) -> dict[str, Any]:
@@ -218,6 +193,7 @@ def edit_json(song: Song, result: EditResult, request: EditRequest, model: Model
         "stand_ins": model.stand_ins(bar.meter for bar in result.bars),
         "measures": [_bar_json(bar, result, model) for bar in result.bars],
         "skipped": dict(result.skipped),
+        "left_alone": dict(Tally.of(result).left),
     }
 
 
@@ -235,6 +211,7 @@ def _bar_json(bar: BarResult, result: EditResult, model: Model) -> dict[str, Any
         "changed": bar.changed,
         "hit": bool(bar.exact.all()),
         "clamped": bool(bar.clamped.any()),
+        "too_small": bool(bar.short.any()),
         "attributes": attributes,
     }
 

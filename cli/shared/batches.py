@@ -6,10 +6,15 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, cast
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from ...errors import ArvaeError, InputError, OutputError, UsageError
 from . import common
+
+if TYPE_CHECKING:
+    from ...reports.unchanged import Tally
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -24,13 +29,14 @@ def run_batch(
     then: Callable[[R], None] | None = None,
     fail: Callable[[str, str], None] | None = None,
     jobs: int = 1,
+    totals: Callable[[], str] | None = None,
 ) -> int:
     """Call `work` on every item and `then` on each result, in the items' order. Returns the exit code.
 
     `work` returns False for an item that it skips. With more than one job it runs in other processes (`parallel`);
     `then` always runs in this one. If an item's input or output fails, `fail` gets its name and the reason, and the
-    batch continues. An error in the request or the model concerns all items and is raised, as is any error of a single
-    item.
+    batch continues. `totals` gives a further line for the summary of many items. An error in the request or the model
+    concerns all items and is raised, as is any error of a single item.
     """
     if not items:
         raise UsageError("nothing to do", remedy="name at least one input")
@@ -64,7 +70,7 @@ def run_batch(
             done += outcome.value is not False
             if then is not None and outcome.value is not False:
                 then(cast("R", outcome.value))
-    _summarise(done, skipped, failed)
+    _summarise(done, skipped, failed, totals() if totals is not None else "")
     return 1 if failed else 0
 
 
@@ -77,6 +83,7 @@ class ItemReport:
     on_stdout: bool = False  # whether the file went to stdout, so that the lines go to stderr
     made: Sequence[Any] = ()  # rows of a manifest, or cards of a contact sheet, which `conclude` writes at the end
     flaws: list[str] = field(default_factory=list)  # reasons why --strict does not accept the result
+    tally: Tally | None = None  # the measures that changed, and those that were left alone
 
 
 def run_and_report(
@@ -96,11 +103,13 @@ def run_and_report(
 
     done: list[dict[str, Any]] = []
     made: list[Any] = []
+    tallies: list[Tally] = []
     flawed = False
 
     def then(result: ItemReport) -> None:
         nonlocal flawed
         made.extend(result.made)
+        tallies.extend([] if result.tally is None else [result.tally])
         if json:
             done.extend(result.data)
         else:
@@ -112,12 +121,17 @@ def run_and_report(
 
     count = 1 if streams else workers(jobs, len(items))
     fail = failing(done) if json else None
-    code = run_batch(items, work, name=name, then=then, fail=fail, jobs=count)
+    code = run_batch(items, work, name=name, then=then, fail=fail, jobs=count, totals=lambda: _total(tallies))
     if conclude is not None and made:
         conclude(made)
     if json:
         common.print_json(done)
     return code or int(flawed)
+
+
+def _total(tallies: Sequence[Tally]) -> str:
+    """The sum of tallies as a text; "" if there are none."""
+    return str(reduce(add, tallies)) if tallies else ""
 
 
 def failing(rows: list[dict[str, Any]], key: str = "input") -> Callable[[str, str], None]:
@@ -136,13 +150,15 @@ def _failure_message(problem: Exception, trace: str, name: str) -> str:
     return f"{name}: a bug in arvae: {type(problem).__name__}: {problem}; --debug shows where"
 
 
-def _summarise(done: int, skipped: int, failed: Sequence[str]) -> None:
+def _summarise(done: int, skipped: int, failed: Sequence[str], totals: str) -> None:
     counts = [
         f"{done} done",
         f"{skipped} skipped" if skipped else "",
         f"{len(failed)} failed" if failed else "",
     ]
     line = ", ".join(filter(None, counts))
+    if totals:
+        common.say(totals)
     if not failed:
         common.say(line)
         return

@@ -431,6 +431,7 @@ def test_one_file_that_fails_stops_nobody_and_jobs_change_nothing(arvae: Run, wo
         done = arvae("edit", folder, "-r", "--density", "+1", "-o", f"out{jobs}/", "-j", jobs, "--json")
         assert done.returncode == 1
         assert "5 done, 1 failed" in done.stderr
+        assert re.search(r"\d+ of 10 measures changed", done.stderr)
         assert "bad.mid" in done.stderr
         told.append(json.loads(done.stdout))
     assert [Path(t["input"]).name for t in told[1]] == ["bad.mid", *(f"t{i}.mid" for i in range(5))]
