@@ -15,6 +15,7 @@ from ..arrays import Floats, Ints, Mask, Row, Rows
 from ..music.keys import compass_of
 from ..music.melody import Melody
 from ..music.meter import Meter
+from ..music.tokens import playable
 from ..networks.context_runtime import Context, ContextRuntime, Contexts
 from ..networks.decoding import ContextTables, ProbabilityCache, Tables, decode, gumbel
 from ..networks.model import ROUNDING, Model
@@ -114,7 +115,7 @@ def setting_of(melody: Melody, request: EditRequest, model: Model) -> Setting:
     if isinstance(model.runtime, ContextRuntime):
         contexts = model.runtime.contexts(melody.rows, [bar.meter for bar in melody.bars])
     ends: Sequence[Mask | None] = resting(melody.rows) if contexts is not None and not request.free_ends else []
-    return Setting(melody, request, model, Locks(request.locks, *compass_of(melody.rows)), contexts, ends)
+    return Setting(melody, request, model, Locks(request.locks, *compass_of(melody.rows), *playable(melody.shift)), contexts, ends)
 
 
 def found(setting: Setting, measures: Sequence[EditableMeasure]) -> dict[int, Row]:

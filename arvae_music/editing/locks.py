@@ -36,15 +36,17 @@ NAMES = ("onsets", "pitches", "key", "range", "first", "last")
 
 @dataclass(frozen=True)
 class Locks:
-    """Which locks hold, and the melody's compass in pitch tokens."""
+    """Which locks hold, the melody's compass, and the compass of MIDI, which no note leaves. Both in pitch tokens."""
 
     names: frozenset[str] = frozenset()
     lowest: int = FIRST_PITCH
     highest: int = 1 << 14
+    bottom: int = FIRST_PITCH  # of MIDI; see tokens.playable
+    top: int = 1 << 14
 
     def allow(self, originals: Array, candidates: Array) -> Mask:
         """(n, t) originals and (n, t) their candidates -> (n,) whether each candidate obeys the locks."""
-        fine = np.ones(len(candidates), dtype=np.bool_)
+        fine: Mask = np.all((candidates >= self.bottom) & (candidates <= self.top) | ~onsets(candidates), axis=1)
         for name in sorted(self.names):
             fine &= self._obeys(name, originals, candidates)
         return fine

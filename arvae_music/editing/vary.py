@@ -35,7 +35,7 @@ from ..music.attributes import evaluate_bars
 from ..music.keys import compass_of, pitches_for
 from ..music.melody import Melody
 from ..music.meter import Meter
-from ..music.tokens import HOLD, REST, ends_in, onsets
+from ..music.tokens import HOLD, REST, ends_in, onsets, playable
 from ..networks.decoding import decode
 from ..networks.model import Model
 from ..vae.scales import NOT_CARRIED
@@ -109,7 +109,7 @@ def vary(melody: Melody, request: VaryRequest, model: Model) -> VaryResult:
     base = edit(melody, request.editing, model)
     restricted = model.restricted(base.names)
     measures = _editable_measures(base, request.editing.harmony)
-    locks = Locks(request.editing.locks, *compass_of(base.melody.rows))
+    locks = Locks(request.editing.locks, *compass_of(base.melody.rows), *playable(base.melody.shift))
 
     def collect(some: Sequence[EditableMeasure], meter: Meter, start: int) -> list[_Pool]:
         seed = [request.editing.seed, meter.code, start]

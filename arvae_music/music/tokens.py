@@ -33,6 +33,8 @@ CENTRE = 71  # MIDI pitch; the median of soprano and fiddle melodies that are tr
 SPAN = 24  # semitones above and below CENTRE: two octaves each way hold all melodies of the corpora
 LOWEST = CENTRE - SPAN
 HIGHEST = CENTRE + SPAN
+HIGHEST_MIDI = 127
+OCTAVE = 12  # semitones
 VOCABULARY = FIRST_PITCH + HIGHEST - LOWEST + 1  # the number of tokens
 PAD = -1  # fills a packed row after the last tick of its meter
 VOCABULARY_FACTS = {
@@ -156,7 +158,7 @@ def notes_of(rows: Sequence[Row | None], shift: int) -> list[TokenNote]:
 
     A note continues through HOLDs, also over barlines, until the next pitch, REST or measure without tokens. A HOLD
     at tick 0 after such a measure, or at the start of the melody, continues a note that no token stands for; it is
-    ignored.
+    ignored. A pitch that MIDI does not have becomes its nearest octave.
     """
     notes: list[TokenNote] = []
     current: tuple[int, int, int] | None = None  # measure, tick, pitch
@@ -173,10 +175,21 @@ def notes_of(rows: Sequence[Row | None], shift: int) -> list[TokenNote]:
                 at_barline = tick == 0 and m > 0
                 end = (m - 1, len(_row(rows[m - 1]))) if at_barline else (m, tick)
                 notes.append(TokenNote(*current, *end))
-            current = (m, tick, pitch_of(token) - shift) if token >= FIRST_PITCH else None
+            current = (m, tick, _in_midi(pitch_of(token) - shift)) if token >= FIRST_PITCH else None
     if current is not None:
         notes.append(TokenNote(*current, len(rows) - 1, len(_row(rows[-1]))))
     return notes
+
+
+def playable(shift: int) -> tuple[int, int]:
+    """The lowest and the highest token whose sounding pitch, its own less `shift`, is a MIDI pitch."""
+    lowest, highest = max(LOWEST, shift), min(HIGHEST, HIGHEST_MIDI + shift)
+    return lowest - LOWEST + FIRST_PITCH, highest - LOWEST + FIRST_PITCH
+
+
+def _in_midi(pitch: int) -> int:
+    """The pitch, or its nearest octave that MIDI has."""
+    return pitch % OCTAVE if pitch < 0 else pitch - OCTAVE * -(-max(pitch - HIGHEST_MIDI, 0) // OCTAVE)
 
 
 def _row(row: Row | None) -> Row:
