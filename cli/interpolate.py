@@ -2,9 +2,10 @@
 
 The first and the last step are the inputs, note for note; --steps counts both. Every step is a new file of one track
 with the tempo, the meter and the instrument of the first input, because its other tracks would not fit the second
-melody. The velocity moves from one input's median to the next one's. Notes start exactly on the grid. A pickup and
-an incomplete last measure are filled up with rests. `arvae_music.editing.interpolate` describes how measures, lengths
-and keys are matched, and which melodies are refused.
+melody. The report counts what the steps leave behind: other tracks, lyrics, tempo changes and controllers. The
+velocity moves from one input's median to the next one's. Notes start exactly on the grid. A pickup and an incomplete
+last measure are filled up with rests. `arvae_music.editing.interpolate` describes how measures, lengths and keys are
+matched, and which melodies are refused.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .shared.sliders import Bars, Form, Harmony, joined
 
 if TYPE_CHECKING:
     from ..io.midi import Song
+    from ..music.melody import Melody
     from ..reports.manifest import Row
     from ..results import Interpolation
 
@@ -82,25 +84,35 @@ def interpolate(
             tempo, first = round(songs[0].tempo, 2), path.melodies[0]
             cards = [make_card(row, first, step, tempo) for row, step in zip(rows, path.melodies, strict=True)]
             common.say(f"{write_index(folder, cards, 'Interpolation', earlier)} shows and plays the files")
-    _report(songs, path, plans, rows, title, writing)
+    _report(songs, melodies, path, plans, rows, title, writing)
     return 0
 
 
 def _report(
     songs: Sequence[Song],
+    melodies: Sequence[Melody],
     path: Interpolation,
     plans: Sequence[Planned],
     rows: Sequence[Row],
     title: str,
     writing: common.Writing,
 ) -> None:
+    from ..reports.left_behind import left_behind, left_behind_line
+
+    left = [left_behind(song, melody) for song, melody in zip(songs, melodies, strict=True)]
     if writing.json:
-        common.print_json({"outputs": [] if writing.dry_run else [str(plan.place) for plan in plans], "steps": rows})
+        outputs = [] if writing.dry_run else [str(plan.place) for plan in plans]
+        behind = [
+            {"input": song.name, **{kind.name.lower(): n for kind, n in counts.items()}}
+            for song, counts in zip(songs, left, strict=True)
+        ]
+        common.print_json({"outputs": outputs, "steps": rows, "left_behind": behind})
         return
     from ..reports.interpolation_files import step_lines
     from ..reports.summaries import melody_line
 
     voices = [f"{song.name}: {melody_line(song)}" for song in songs]
     place = plans[0].place if len(plans) == 1 else f"{Path(plans[0].place).parent}/ ({len(plans)} files)"
-    lines = [*voices, f"model: {title}", *step_lines(rows, path.ends), placing.wrote(place, writing.dry_run)]
+    behind = [left_behind_line(song, counts) for song, counts in zip(songs, left, strict=True) if counts]
+    lines = [*voices, *behind, f"model: {title}", *step_lines(rows, path.ends), placing.wrote(place, writing.dry_run)]
     placing.printer_for(plans)("\n".join(lines))

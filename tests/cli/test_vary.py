@@ -186,6 +186,29 @@ def test_the_first_inputs_tempo_and_instrument_stay(arvae: Run, work: Path, melo
     assert next(m.program for m in messages if m.type == "program_change") == 40
 
 
+def test_the_report_counts_what_the_steps_leave_behind(arvae: Run, work: Path, melody: Path) -> None:
+    rich = mido.MidiFile(type=1, ticks_per_beat=480)
+    lead = mido.MidiTrack([mido.MetaMessage("track_name", name="Melody"), mido.MetaMessage("set_tempo", tempo=500000)])
+    for pitch in (60, 62, 64, 65, 67, 65, 64, 62):
+        lead.append(mido.MetaMessage("lyrics", text="la", time=0))
+        lead.append(mido.Message("control_change", control=11, value=pitch, time=0))
+        lead.append(mido.Message("note_on", note=pitch, velocity=80, time=0))
+        lead.append(mido.Message("note_off", note=pitch, velocity=0, time=480))
+    lead.append(mido.MetaMessage("set_tempo", tempo=400000))
+    bass = mido.MidiTrack([mido.MetaMessage("track_name", name="Bass")])
+    for pitch in (36, 43):
+        bass.append(mido.Message("note_on", channel=1, note=pitch, velocity=80, time=0))
+        bass.append(mido.Message("note_off", channel=1, note=pitch, velocity=0, time=1920))
+    rich.tracks.extend([lead, bass])
+    rich.save(str(work / "sung.mid"))
+    words = ("interpolate", "sung.mid", melody, "--steps", "3", "--bars", "1")
+    found = json.loads(arvae(*words, "-o", "a", "--json").stdout)["left_behind"]
+    counts = {"other_notes": 2, "lyrics": 8, "tempi": 1, "controls": 8, "not_selected": 1}
+    assert found == [{"input": "sung.mid", **counts}, {"input": str(melody), "not_selected": 1}]
+    said = arvae(*words, "-o", "b").stdout
+    assert "sung.mid: the steps leave behind notes of other tracks and voices (2), lyrics (8), tempo changes (1)" in said
+
+
 def test_the_signature_as_written_and_the_velocity_of_both(arvae: Run, work: Path) -> None:
     for name, (signature, velocity) in {"soft": ((2, 2), 40), "loud": ((4, 4), 100)}.items():
         track = mido.MidiTrack([mido.MetaMessage("time_signature", numerator=signature[0], denominator=signature[1])])
