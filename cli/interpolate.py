@@ -102,11 +102,11 @@ def _report(
     left = [left_behind(song, melody) for song, melody in zip(songs, melodies, strict=True)]
     if writing.json:
         outputs = [] if writing.dry_run else [str(plan.place) for plan in plans]
-        behind = [
+        counted = [
             {"input": song.name, **{kind.name.lower(): n for kind, n in counts.items()}}
             for song, counts in zip(songs, left, strict=True)
         ]
-        common.print_json({"outputs": outputs, "steps": rows, "left_behind": behind})
+        common.print_json({"outputs": outputs, "steps": rows, "left_behind": counted})
         return
     from ..reports.interpolation_files import step_lines
     from ..reports.summaries import melody_line
