@@ -53,6 +53,7 @@ class Prices:
     # how natural the measure sounds
     nat: float = 0.2  # per nat by which the measure becomes more surprising
     outside: float = 20.0  # per new note that does not fit the measure, see taste.fitting
+    outside_other_key: float = 20.0  # the same in a measure in another key, whose scale the model does not expect
     rest: float = 7.0  # per new rest; to remove a note, it is better to hold the note before it
     leap: float = 0.3  # per added semitone beyond taste.SHARP_LEAP
     mixed_beats: float = 5.0  # per additional beat that mixes thirds with quarters of a beat
@@ -103,6 +104,11 @@ class Problem:
     entering: Ints | None = None  # (g,) the token that sounds when the measure begins; None if it is not known
     fixed: Mask | None = None  # (g, t) ticks whose token must stay
     harmony: Float32s | None = None  # (g, 2, t, 12) see harmony.py; None if no measure has one
+    fifths: Ints | None = None  # (g,) the keys of the measures, relative to the melody's; None if all are the melody's
+
+    @property
+    def keys(self) -> Ints:
+        return np.zeros(len(self.rows), dtype=np.int64) if self.fifths is None else self.fifths
 
     @property
     def entering_tokens(self) -> Ints:

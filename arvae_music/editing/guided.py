@@ -82,6 +82,7 @@ class Setting:
             None if context is None else context.entering,
             np.stack([mask for mask in fixed if mask is not None]) if fixed else None,
             stacked(harmonies, measures[0].meter),
+            np.array([measure.fifths for measure in measures]),
         )
 
     def tables(self, measures: Sequence[EditableMeasure]) -> Tables:

@@ -147,20 +147,27 @@ def _between(one: Melody, other: Melody, model: Model, steps: int, form: bool, s
     """The melodies between two melodies, without the two."""
     model = model.restricted(model.metadata.carried)
     measures = [
-        EditableMeasure(i, a.meter, a.tokens, np.stack([a.tokens, b.tokens]))
+        EditableMeasure(i, a.meter, a.tokens, np.stack([a.tokens, b.tokens]), fifths=one.relative_key(i))
         for i, (a, b) in enumerate(zip(one.bars, other.bars, strict=True))
         if a.meter is not None and a.tokens is not None and b.tokens is not None
     ]
     melodies = []
     for step in range(1, steps - 1):
-        measures = _with_harmony(measures, one, other, step / (steps - 1), form)
+        share = step / (steps - 1)
+        keys = [
+            round((1 - share) * one.relative_key(i) + share * other.relative_key(i)) for i in range(len(one.bars))
+        ]
+        measures = [replace(measure, fifths=keys[measure.index]) for measure in measures]
+        measures = _with_harmony(measures, one, other, share, form)
         candidates = partial(_candidates, model=model, step=step, steps=steps, seed=seed)
         rows = _chosen(measures, find_each(measures, CHUNK, candidates), form)
         clean = canonical(rows, range(len(rows)))
         measures = [replace(measure, row=clean[i]) for i, measure in enumerate(measures)]
-        fifths, shift = _key(one, other, step / (steps - 1))
+        fifths, shift = _key(one, other, share)
         # A step is in a file of its own, without the accompaniment, and in another key.
-        bars = tuple(replace(bar, tokens=clean[i], harmony=None) for i, bar in enumerate(one.bars))
+        bars = tuple(
+            replace(bar, tokens=clean[i], harmony=None, fifths=fifths + keys[i]) for i, bar in enumerate(one.bars)
+        )
         melodies.append(replace(one, bars=bars, shift=shift, fifths=fifths))
     return melodies
 
@@ -227,7 +234,8 @@ class _Step:
         ends = [self.one, self.other]
         self.harmony = None if harmony is None else HarmonyCost(meter, ends, harmony, INTERPOLATION.harmony)
         lowest, highest = compass_of(both)
-        self.pitches = pitches_for(both, lowest - LEEWAY, highest + LEEWAY)
+        fifths = np.array([measure.fifths for measure in measures])
+        self.pitches = pitches_for(both, lowest - LEEWAY, highest + LEEWAY, fifths)
 
     def candidates(self) -> list[Choice]:
         """The candidates for the next step of each measure, cheapest first."""

@@ -2,7 +2,7 @@
 
     onsets    every note and rest keeps its start; only pitches may change
     pitches   the sequence of pitches stays (immediate repeats count once); notes may be repeated, merged or moved
-    key       no new note lies outside the melody's key (the seven notes of its signature)
+    key       no new note lies outside the key of its measure (the seven notes of the signature in force there)
     range     no note lies above the melody's highest note or below its lowest
     first     the first note of each measure keeps its place and pitch
     last      the last note of each measure keeps its place and pitch
@@ -44,14 +44,15 @@ class Locks:
     bottom: int = FIRST_PITCH  # of MIDI; see tokens.playable
     top: int = 1 << 14
 
-    def allow(self, originals: Array, candidates: Array) -> Mask:
-        """(n, t) originals and (n, t) their candidates -> (n,) whether each candidate obeys the locks."""
+    def allow(self, originals: Array, candidates: Array, fifths: Ints | int = 0) -> Mask:
+        """(n, t) originals and (n, t) their candidates -> (n,) whether each candidate obeys the locks. `fifths` is the
+        key of all measures or of each one (n,), relative to the melody's."""
         fine: Mask = np.all((candidates >= self.bottom) & (candidates <= self.top) | ~onsets(candidates), axis=1)
         for name in sorted(self.names):
-            fine &= self._obeys(name, originals, candidates)
+            fine &= self._obeys(name, originals, candidates, fifths)
         return fine
 
-    def _obeys(self, name: str, originals: Array, candidates: Array) -> Mask:
+    def _obeys(self, name: str, originals: Array, candidates: Array, fifths: Ints | int) -> Mask:
         fine: Mask
         if name == "onsets":
             fine = np.all(_kinds(originals) == _kinds(candidates), axis=1)
@@ -59,7 +60,7 @@ class Locks:
             fine = succession(originals) == succession(candidates)
         elif name == "key":
             new = onsets(candidates) & (candidates != originals)
-            fine = ~np.any(new & ~in_key(candidates), axis=1)
+            fine = ~np.any(new & ~in_key(candidates, fifths), axis=1)
         elif name == "range":
             inside = (candidates >= self.lowest) & (candidates <= self.highest)
             fine = np.all(inside | ~onsets(candidates), axis=1)

@@ -94,7 +94,7 @@ def _adapted(melody: Melody, melodies: Sequence[Melody], pickup: bool, length: i
         assert other_pickup.meter is not None
         silent = np.full(other_pickup.meter.ticks, HOLD, dtype=np.int16)
         silent[0] = REST
-        opening = [replace(other_pickup, tokens=silent)]
+        opening = [replace(other_pickup, tokens=silent, fifths=None)]
     repeated = [*opening, *itertools.islice(itertools.cycle(counted), length)]
     start, adapted = 0, []
     for i, bar in enumerate(repeated):
@@ -106,6 +106,6 @@ def _adapted(melody: Melody, melodies: Sequence[Melody], pickup: bool, length: i
             row = _with_first_token(row, _sounding_before(melody, bars.index(bar)))
         end = start + int(bar.meter.quarters * TICKS_PER_QUARTER)
         number = i + (0 if opening else 1)
-        adapted.append(Bar(number, bar.signature, start, end, bar.meter, row, harmony=bar.harmony))
+        adapted.append(Bar(number, bar.signature, start, end, bar.meter, row, harmony=bar.harmony, fifths=bar.fifths))
         start = end
     return replace(melody, bars=tuple(adapted))

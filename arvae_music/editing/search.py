@@ -76,7 +76,7 @@ class Search:
         self.likeness = Likeness(problem.meter, problem.rows, problem.entering_tokens)
         self.pitches = self._pitches()
         self.repeats, self.leaps = repeats(problem.rows), leaps(problem.rows)
-        self.mixed_beats, self.fitting = mixed_beats(problem.rows, problem.meter), fitting(problem.rows)
+        self.mixed_beats, self.fitting = mixed_beats(problem.rows, problem.meter), fitting(problem.rows, problem.keys)
         self.harmony = problem.harmony_cost(judge.prices)
         self.token_prices = self._token_prices()
         group = np.arange(len(problem.rows))
@@ -143,7 +143,8 @@ class Search:
         prices, old, new = self.judge.prices, self.problem.rows[:, :, None], np.arange(VOCABULARY)
         cost = prices.tick + prices.rest * (new == REST)
         cost = cost + prices.semitone * np.abs(new - old) * (onsets(new) & onsets(old))
-        cost += prices.outside * (onsets(new) & ~self.fitting[:, None])
+        outside = np.where(self.problem.keys == 0, prices.outside, prices.outside_other_key)
+        cost += outside[:, None, None] * (onsets(new) & ~self.fitting[:, None])
         cost[:, 0] += prices.tie * ((new == HOLD) != (old[:, 0] == HOLD))
         each: Floats = np.where(new == old, 0.0, cost)
         return each if self.harmony is None else each + self.harmony.token_prices
@@ -387,7 +388,7 @@ class Search:
             fine &= (ending < 0) | (ends_in(rows) == ending)
         if self.problem.fixed is not None:
             fine &= np.all((rows == original) | ~self.problem.fixed[group], axis=1)
-        return fine & self.judge.locks.allow(original, rows)
+        return fine & self.judge.locks.allow(original, rows, self.problem.keys[group])
 
     def _pitches(self) -> Mask:
         """(v,) which pitches a new note may have: at most REACH outside the melody's compass."""

@@ -43,8 +43,9 @@ def newly_crowded(rows: Rows, originals: Rows, meter: Meter) -> Mask:
     return new
 
 
-def fitting(rows: Rows) -> Mask:
-    """(n, t) -> (n, v) the pitches with which a new note fits each measure.
+def fitting(rows: Rows, fifths: Ints | None = None) -> Mask:
+    """(n, t) -> (n, v) the pitches with which a new note fits each measure. `fifths` (n,) are the keys of the measures,
+    relative to the melody's; without it, all are in C/a.
 
     They are the notes of the key in any octave. If the measure has an altered note (F sharp) and not its natural (F),
     the natural does not fit, because the two sound wrong side by side.
@@ -52,12 +53,14 @@ def fitting(rows: Rows) -> Mask:
     tokens = np.arange(VOCABULARY)
     present = np.zeros((len(rows), OCTAVE), dtype=np.bool_)
     at, tick = np.nonzero(rows >= FIRST_PITCH)
-    present[at, pitch_class(rows[at, tick])] = True
+    up = np.zeros(len(rows), dtype=np.int64) if fifths is None else 7 * fifths  # semitones from C to the key's C
+    present[at, (pitch_class(rows[at, tick]) - up[at]) % OCTAVE] = True
     altered = np.zeros_like(present)
     for alteration, natural in ALTERED.items():
         altered[:, natural] = present[:, alteration]
     diatonic = np.isin(np.arange(OCTAVE), DIATONIC)
-    fits: Mask = (diatonic & ~(altered & ~present))[:, pitch_class(tokens)] & (tokens >= FIRST_PITCH)
+    classes = (pitch_class(tokens) - up[:, None]) % OCTAVE
+    fits: Mask = np.take_along_axis(diatonic & ~(altered & ~present), classes, axis=1) & (tokens >= FIRST_PITCH)
     return fits
 
 

@@ -1,7 +1,7 @@
 """Measures that may change, and their bonds: ties over the barlines, and other measures that repeat them.
 
-Measures have the same form if their rows and their goals are equal. If the caller keeps the form, such measures get the
-same new row.
+Measures have the same form if their rows, their goals and their keys are equal. If the caller keeps the form, such
+measures get the same new row.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ class EditableMeasure:
     tie: int = 0  # whether the first tick must or must not be tied, see tie_of
     ending: int = -1  # the token that must sound at the end, see ending_of
     harmony: Float32s | None = None  # (2, t, 12) see harmony.py; None if nothing is known of it
+    fifths: int = 0  # its key, relative to the melody's
 
     @property
     def form(self) -> Key:
-        """Equal for measures with the same row and goal."""
-        return (self.meter, self.row.tobytes(), self.goal.tobytes())
+        """Equal for measures with the same row, goal and key."""
+        return (self.meter, self.row.tobytes(), self.goal.tobytes(), self.fifths)
 
     @property
     def key(self) -> Key:

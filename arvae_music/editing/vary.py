@@ -155,7 +155,8 @@ def _editable_measures(base: EditResult, harmony: bool) -> list[EditableMeasure]
         if row is not None:
             tie, ending = tie_of(melody, bar.index, editable), ending_of(melody, bar.index, editable)
             chords = of_bar(melody.bars[bar.index].harmony, melody.shift) if harmony else None
-            measures.append(EditableMeasure(bar.index, bar.meter, row, bar.achieved, tie, ending, chords))
+            key = melody.relative_key(bar.index)
+            measures.append(EditableMeasure(bar.index, bar.meter, row, bar.achieved, tie, ending, chords, key))
     return bound_together(measures)
 
 
@@ -181,7 +182,8 @@ class _Collector:
         self.notes = onsets(self.rows).sum(axis=1)
         self.leaps = largest_leap(self.rows)
         self.awkwardness = awkward(self.rows, meter, VARIATION)
-        self.pitches = pitches_for(self.rows, locks.lowest - LEEWAY, locks.highest + LEEWAY)
+        self.fifths = np.array([measure.fifths for measure in measures])
+        self.pitches = pitches_for(self.rows, locks.lowest - LEEWAY, locks.highest + LEEWAY, self.fifths)
         harmony = stacked([measure.harmony for measure in measures], meter)
         self.harmony = None if harmony is None else HarmonyCost(meter, [self.rows], harmony, VARIATION.harmony)
         self.most_apart = np.ceil(np.minimum(amount + BEYOND, 1.0) * self.notes)
@@ -220,7 +222,7 @@ class _Collector:
         fine: Mask = opening_allowed(rows, self.rows[group], self.tie[group])
         fine &= (ending < 0) | (ends == ending) | (ends == HOLD)
         fine &= ~newly_crowded(rows, self.rows[group], self.meter)
-        return fine & self.locks.allow(self.rows[group], rows)
+        return fine & self.locks.allow(self.rows[group], rows, self.fifths[group])
 
     def price(self, group: Ints, rows: Rows, nats: Floats) -> tuple[Floats, Ints]:
         """(n,) the cost of each candidate during the exploration, and (n,) its niche: how many of its notes differ."""

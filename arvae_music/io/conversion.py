@@ -77,7 +77,8 @@ def from_notes(
         )
     notes = Notes(pitch.astype(np.int64), start, length)
     signatures = {0.0: meter} if isinstance(meter, str) else dict(meter)
-    midi = _new(notes, signatures, fifths, tempo, program, velocity, name)
+    keys = {} if fifths is None else {0.0: fifths}
+    midi = _new(notes, signatures, keys, tempo, program, velocity, name)
     return Song.read(_bytes(midi), name=name, pickup=None if len(signatures) > 1 else Fraction(0))
 
 
@@ -122,7 +123,7 @@ def to_pretty_midi(
             raise InputError(
                 f"pretty_midi cannot read this file ({error})", where=melody.name, remedy="convert song.melody alone"
             ) from error
-    return _new(to_notes(melody), _signatures(melody), melody.fifths, tempo, program, velocity, melody.name)
+    return _new(to_notes(melody), _signatures(melody), _keys(melody), tempo, program, velocity, melody.name)
 
 
 def from_symusic(
@@ -158,7 +159,7 @@ def _bytes(midi: PrettyMIDI) -> bytes:
 def _new(
     notes: Notes,
     signatures: Mapping[float, str],
-    fifths: int | None,
+    keys: Mapping[float, int],
     tempo: float,
     program: int,
     velocity: int,
@@ -171,8 +172,8 @@ def _new(
     for at, signature in sorted(signatures.items()):
         numerator, denominator = _parsed(signature, name)
         midi.time_signature_changes.append(TimeSignature(numerator, denominator, at * second))
-    if fifths is not None:
-        midi.key_signature_changes.append(KeySignature(7 * fifths % 12, 0.0))
+    for at, fifths in sorted(keys.items()):
+        midi.key_signature_changes.append(KeySignature(7 * fifths % 12, at * second))
     instrument = Instrument(program=program, name=name)
     for pitch, start, length in zip(*notes, strict=True):
         instrument.notes.append(Note(velocity, int(pitch), start * second, (start + length) * second))
@@ -215,6 +216,14 @@ def _barlines(melody: Melody) -> list[Fraction]:
         found.append(at)
         at += length
     return found
+
+
+def _keys(melody: Melody) -> dict[float, int]:
+    """From the place of a change of key to the key signature, sharps positive."""
+    keys = [melody.key_at(i) for i in range(len(melody.bars))]
+    places = [float(at) for at in _barlines(melody)]
+    changes = [i for i, key in enumerate(keys) if i == 0 or key != keys[i - 1]]
+    return {0.0 if i == 0 else places[i]: keys[i] for i in changes} or {0.0: melody.fifths}
 
 
 def _signatures(melody: Melody) -> dict[float, str]:

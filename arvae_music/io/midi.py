@@ -42,6 +42,7 @@ from .chunks import for_suffix, split
 from .contents import Contents, melodic
 from .doubles import Double, doubles_of
 from .harmony import Symbols, with_harmony
+from .key_signatures import signatures_of
 from .lines import TOP, LineName, separated, spans_of
 from .lines import parse as parse_line
 from .midi_events import (
@@ -150,7 +151,7 @@ class Song:
             spans_of(separate.notes, tpq),
             tpq,
             _signatures([tracks[index]] if contents.independent else tracks),
-            _fifths(tracks, index, separate.notes[0].start, contents.independent),
+            signatures_of(tracks, index, contents.independent),
             tracks[index][-1].tick,
             pickup=pickup,
             tolerance=tolerance,
@@ -235,9 +236,10 @@ class Song:
             at = bar.start + delay if signatures else 0
             if not signatures or signatures[-1][1:] != (numerator, denominator):
                 signatures.append((at, numerator, denominator))
+        keys = [(bar.start + delay if i else 0.0, self.melody.key_at(i)) for i, bar in enumerate(bars)]
         notes = spans_of(self._notes, self.ticks_per_quarter) + np.array([delay, delay, 0])
         melody, _ = melody_of(
-            self.melody.name, notes, self.ticks_per_quarter, signatures, self.melody.fifths, bars[-1].end + delay,
+            self.melody.name, notes, self.ticks_per_quarter, signatures, keys, bars[-1].end + delay,
             pickup=Fraction(0),
         )  # fmt: skip
         first = bars[0].number  # 0 is the pickup, as before
@@ -314,21 +316,6 @@ def _signatures(tracks: Sequence[Sequence[Event]]) -> list[Signature]:
                 own[event.tick] = (event.tick, payload[0], 2 ** payload[1])
         found += own.values()
     return sorted(found, key=lambda signature: signature[0])
-
-
-def _fifths(tracks: Sequence[Sequence[Event]], index: int, tick: int, independent: bool) -> int | None:
-    """The key signature in force at a tick, or else the first one, from the melody's track or else another one."""
-    others = [] if independent else [t for i, t in enumerate(tracks) if i != index]
-    for events in (tracks[index], *others):
-        found = [
-            (event.tick, int.from_bytes(payload[:1], "big", signed=True))
-            for event in events
-            if (payload := event.meta(KEY_SIGNATURE))
-        ]
-        lawful = [(at, fifths) for at, fifths in found if -7 <= fifths <= 7]
-        if lawful:
-            return next((fifths for at, fifths in reversed(lawful) if at <= tick), lawful[0][1])
-    return None
 
 
 def _check(melody: Melody, placements: Placements, where: str) -> None:

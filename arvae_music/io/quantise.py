@@ -36,12 +36,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Float64s, Ints
-from ..music.keys import MAJOR_KEYS, choose_shift
+from ..music.keys import shift_from
 from ..music.melody import Bar, Melody
 from ..music.meter import TICKS_PER_BEAT
 from ..music.reasons import Reason
 from ..music.tokens import FIRST_PITCH, HOLD, LOWEST, REST, VOCABULARY
 from .barlines import UNITS, Signature, Span, spans
+from .key_signatures import Keys, Signatures, keys_of
 from .lines import LEGATO_QUARTERS
 from .snapping import (
     COMPOUND,
@@ -107,7 +108,7 @@ def melody_of(
     notes: npt.ArrayLike,
     ticks_per_quarter: int,
     signatures: Sequence[Signature],
-    fifths: int | None,
+    signatures_of_key: Signatures,
     length: int,
     *,
     pickup: Fraction | None = None,
@@ -117,7 +118,7 @@ def melody_of(
     """Make a melody from notes, and return it with the position of each note.
 
     `notes` (n, 3) are start and end in file ticks, and MIDI pitch. `signatures` are (file tick, numerator,
-    denominator). `fifths` is the key signature, sharps positive; None estimates it. The melody covers `length` file
+    denominator). `signatures_of_key` are (file tick, fifths); none estimates the key. The melody covers `length` file
     ticks, and every note. `pickup` is the length of the incomplete measure at the start in quarter notes; None lets
     the time signatures decide. `tolerance` is in beats; None chooses it. Without notes the measures are silent.
     Measures that do not end before the file tick `damaged_from` pass through. Raises InputError for a piece that is too
@@ -145,11 +146,14 @@ def melody_of(
     chords = _chords(played, tpq)
     follower = _followers(played, chords, tpq)
     notated, end_cell = _ends(played.end - late, follower, chords, beats, snapped, limit)
-    shift = choose_shift(played.pitch, played.end - played.start, fifths)
+    length_of = played.end - played.start
+    middles = [(span.start + span.end) / (2 * UNITS) for span in measures]
+    keys = keys_of(signatures_of_key, middles, snapped.span, played.pitch, length_of)
+    shift = shift_from(played.pitch, length_of.astype(np.float64), keys.fifths)
     token = played.pitch + shift - LOWEST + FIRST_PITCH
     row = _row(snapped.cell, end_cell, token, beats)
     reasons = _reasons(played, chords, token, measures, beats, snapped, limit)
-    melody = Melody(name, _bars(measures, row, reasons, beats), shift, *_key(shift, fifths))
+    melody = Melody(name, _bars(measures, row, reasons, beats, keys), shift, keys.fifths, keys.origin)
     in_order = np.empty_like(order)
     in_order[order] = np.arange(len(order))
     measure, tick, deviation = _places(played.start, reasons, beats, snapped)
@@ -284,14 +288,18 @@ def _reach(played: _Notes, chords: Ints, beats: Beats) -> Ints:
     return beats.span[np.maximum(beat, 0)]
 
 
-def _bars(measures: list[Span], row: Ints, reasons: list[Problem | None], beats: Beats) -> tuple[Bar, ...]:
+def _bars(
+    measures: list[Span], row: Ints, reasons: list[Problem | None], beats: Beats, keys: Keys
+) -> tuple[Bar, ...]:
     opening = beats.cell[beats.in_span == 0].tolist()
     tokens = row.astype(np.int16)
     bars = []
-    for span, reason, cell in zip(measures, reasons, opening, strict=True):
+    for span, reason, cell, key in zip(measures, reasons, opening, keys.of_measures, strict=True):
         own = tokens[cell : cell + span.meter.ticks].copy() if reason is None and span.meter else None
         start, end = (round(at / UNITS) for at in (span.start, span.end))
-        bars.append(Bar(span.number, span.signature, start, end, span.meter, own, *(reason or ())))
+        fifths = None if key == keys.fifths else key
+        why, beat = reason or (None, None)
+        bars.append(Bar(span.number, span.signature, start, end, span.meter, own, why, beat, fifths=fifths))
     return tuple(bars)
 
 
@@ -301,13 +309,3 @@ def _places(start: Ints, reasons: list[Problem | None], beats: Beats, snapped: S
     tick = snapped.tick + TICKS_PER_BEAT * beats.in_span[snapped.beat]
     deviation = start - nominal_places(beats, snapped)
     return snapped.span, np.where(free, -1, tick), np.where(free, 0.0, deviation)
-
-
-def _key(shift: int, fifths: int | None) -> tuple[int, str]:
-    """The key signature that a shift normalises, and a text that tells where it comes from."""
-    used = (5 * shift + 5) % 12 - 5  # -5 .. 6; 5 semitones up undo a fifth
-    if fifths is None:
-        return used, "estimated"
-    if (used - fifths) % 12 == 0:
-        return fifths, "key signature"
-    return used, f"estimated against the key signature {MAJOR_KEYS[fifths + 7]}"

@@ -126,11 +126,11 @@ def _measures(melody: Melody, ticks_per_quarter: int) -> list[Measure]:
     """The measures, one after another. A measure with tokens is as long as its meter says."""
     found: list[Measure] = []
     now = Fraction(0)
-    for bar in melody.bars:
+    for i, bar in enumerate(melody.bars):
         whole = bar.tokens is not None and bar.meter is not None
         length = bar.meter.quarters if whole and bar.meter else Fraction(bar.end - bar.start, ticks_per_quarter)
         signature = bar.signature if bar.signature.partition("/")[0] != "0" else ""
-        found.append(Measure(now, length, signature, melody.fifths, bar.number))
+        found.append(Measure(now, length, signature, melody.key_at(i), bar.number))
         now += length
     return found
 

@@ -40,7 +40,13 @@ def choose_shift(pitches: Iterable[int], weights: Iterable[float], fifths: int |
     weight = np.fromiter(weights, dtype=np.float64)
     if len(pitch) == 0:
         return 0
-    fifths = believed_fifths(pitch, weight, fifths)
+    return shift_from(pitch, weight, believed_fifths(pitch, weight, fifths))
+
+
+def shift_from(pitch: Ints, weight: Float64s, fifths: int) -> int:
+    """(n,) MIDI pitches and durations -> the semitones to add, as in `choose_shift`, so that a key becomes C/a."""
+    if len(pitch) == 0:
+        return 0
     to_c = (-7 * fifths) % 12
     order = np.argsort(pitch, kind="stable")
     total = np.cumsum(weight[order])
@@ -119,9 +125,14 @@ def is_minor(rows: Sequence[Row]) -> bool:
     return bool(scores[1] > scores[0])
 
 
-def in_key(tokens: Array) -> Mask:
-    """Whether each token is a pitch of the key C/a; False for HOLD and REST. Same shape as `tokens`."""
-    return _IN_KEY.take(tokens)
+def in_key(tokens: Array, fifths: Ints | int = 0) -> Mask:
+    """Whether each token is a pitch of the key; False for HOLD and REST. Same shape as `tokens`.
+
+    `fifths` is the key relative to the melody's: 0 is C/a. It is one number, or one for each row of `tokens` (n, t).
+    """
+    key = np.asarray(fifths) % OCTAVE
+    found: Mask = _IN_KEYS[key[:, None] if key.ndim else key, tokens]
+    return found
 
 
 def pitch_class(tokens: Array) -> Array:
@@ -130,7 +141,9 @@ def pitch_class(tokens: Array) -> Array:
 
 
 _EVERY = np.arange(VOCABULARY)
-_IN_KEY = (_EVERY >= FIRST_PITCH) & np.isin(pitch_class(_EVERY), DIATONIC)
+_IN_KEYS = np.stack(
+    [(_EVERY >= FIRST_PITCH) & np.isin((pitch_class(_EVERY) - 7 * key) % OCTAVE, DIATONIC) for key in range(OCTAVE)]
+)  # (12, v) by the fifths of the key, from C/a
 
 
 def pitch_name(pitch: int, fifths: int = 0) -> str:
@@ -196,11 +209,13 @@ def compass_of(rows: Iterable[Row | None]) -> tuple[int, int]:
     return min(pitches, default=FIRST_PITCH), max(pitches, default=FIRST_PITCH)
 
 
-def pitches_for(rows: Rows, lowest: int, highest: int) -> Mask:
+def pitches_for(rows: Rows, lowest: int, highest: int, fifths: Ints | int = 0) -> Mask:
     """(g, t) measures and a compass of tokens -> (g, v) the pitches that a new version of each measure may have: the
-    notes of the key within the compass, and the pitches that the measure has already."""
+    notes of the key within the compass, and the pitches that the measure has already. `fifths` is the key of all
+    measures or of each one (g,), relative to the melody's."""
     tokens = np.arange(VOCABULARY)
-    inside = in_key(tokens) & (tokens >= lowest) & (tokens <= highest)
+    every = np.broadcast_to(tokens, (len(rows), VOCABULARY))
+    inside = in_key(every, fifths) & (tokens >= lowest) & (tokens <= highest)
     present = (rows[:, :, None] == tokens).any(axis=1) & (tokens >= FIRST_PITCH)
-    result: Mask = inside[None] | present
+    result: Mask = inside | present
     return result

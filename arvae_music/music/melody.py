@@ -42,6 +42,7 @@ class Bar:
     reason: Reason | None = None
     beat: int | None = None  # the beat, from 1, where the reason applies, if it is only one
     harmony: BarHarmony | None = None  # its chords and accompaniment; None where nothing is known of them
+    fifths: int | None = None  # its key signature, if it is not the melody's
 
     def __post_init__(self) -> None:
         if (self.tokens is None) != (self.reason is not None):
@@ -72,7 +73,10 @@ class Bar:
 
 @dataclass(frozen=True, repr=False)
 class Melody:
-    """Consecutive measures of one voice. `keys.choose_shift` explains `shift` and `fifths`."""
+    """Consecutive measures of one voice. `keys.choose_shift` explains `shift` and `fifths`.
+
+    All tokens have one `shift`, by which the melody's key becomes C/a. Measures in another key say so (`key_at`).
+    """
 
     name: str
     bars: tuple[Bar, ...]
@@ -99,10 +103,20 @@ class Melody:
         """Indices into `bars` of the measures that have tokens."""
         return [i for i, bar in enumerate(self.bars) if bar.tokens is not None]
 
+    def key_at(self, i: int) -> int:
+        """The key signature of the measure with index i in `bars`: sharps are positive, flats negative."""
+        own = self.bars[i].fifths
+        return self.fifths if own is None else own
+
+    def relative_key(self, i: int) -> int:
+        """The same in fifths from the melody's key: 0 where the normalised measure is in C/a."""
+        return self.key_at(i) - self.fifths
+
     @property
     def chords(self) -> list[str | None]:
         """The chords of every measure, such as "C G7"; None where none is known."""
-        return [b.harmony.text(self.fifths) if b.harmony is not None and b.harmony.known else None for b in self.bars]
+        harmonies = [bar.harmony if bar.harmony is not None and bar.harmony.known else None for bar in self.bars]
+        return [None if own is None else own.text(self.key_at(i)) for i, own in enumerate(harmonies)]
 
     def by_meter(self, at: Iterable[int] | None = None) -> list[tuple[Meter, list[int], Rows]]:
         """The measures that have tokens, or those of them whose indices are `at`, together by their meter: the meter,

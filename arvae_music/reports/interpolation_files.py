@@ -87,11 +87,12 @@ def midi_files(melodies: Sequence[Melody], ends: Sequence[int], songs: Sequence[
 def _midi(steps: Sequence[tuple[Melody, int]], look: dict[str, Any]) -> bytes:
     """One MIDI file of melodies, each with its velocity, one after another."""
     bars = [(melody, velocity, bar) for melody, velocity in steps for bar in melody.bars]
+    keys = [melody.key_at(i) for melody, _ in steps for i in range(len(melody.bars))]
     return new_midi(
         [bar.tokens for _, _, bar in bars],
         [bar.meter for _, _, bar in bars if bar.meter is not None],
         shift=[melody.shift for melody, _, _ in bars],
-        fifths=[melody.fifths for melody, _, _ in bars],
+        fifths=keys,
         velocity=[velocity for _, velocity, _ in bars],
         signatures=[bar.signature for _, _, bar in bars],
         **look,

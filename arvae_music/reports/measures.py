@@ -33,7 +33,7 @@ def note_names(melody: Melody) -> list[list[str]]:
     """The notes of every measure; one tied over from the measure before stands in parentheses."""
     names: list[list[str]] = [[] for _ in melody.bars]
     for note in melody.notes:
-        name = pitch_name(note.pitch, melody.fifths)
+        name = pitch_name(note.pitch, melody.key_at(note.measure))
         names[note.measure].append(name)
         for later in range(note.measure + 1, note.end_measure + 1):
             if later < note.end_measure or note.end_tick > 0:

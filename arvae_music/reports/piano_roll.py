@@ -306,7 +306,7 @@ class _Stave:
             if end <= start:
                 continue
             bar = self.melody.bars[note.measure].number
-            tip = f"bar {bar}: {pitch_name(note.pitch, self.melody.fifths)}, {words[colour]}"
+            tip = f"bar {bar}: {pitch_name(note.pitch, self.melody.key_at(note.measure))}, {words[colour]}"
             width = self.x(end) - self.x(start) - 1.5  # narrower than the note, so that repeated notes do not touch
             self.shapes.append(_box(self.x(start) + 0.75, self.y(note.pitch), width, colour, tip))
 

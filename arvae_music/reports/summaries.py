@@ -236,6 +236,7 @@ def describe(song: Song, specs: Sequence[AttributeSpec]) -> dict[str, Any]:
         "voices": song.candidates,
         "notices": notices_json(song.notices),
         "key": {"name": key_name(melody.fifths), "fifths": melody.fifths, "origin": melody.key_origin},
+        "keys": _change_points((bar.number, key_name(melody.key_at(i))) for i, bar in enumerate(melody.bars)),
         "shift": melody.shift,
         "pickup": song.pickup,
         "meters": _change_points((bar.number, bar.signature) for bar in melody.bars),
@@ -248,12 +249,13 @@ def describe(song: Song, specs: Sequence[AttributeSpec]) -> dict[str, Any]:
 
 def file_lines(song: Song, description: Mapping[str, Any]) -> list[str]:
     """The description of a file as lines of text: its melody, key, meters, tempi, pickup and measures."""
-    melody, untouched = song.melody, description["untouched"]
+    melody, untouched, keys = song.melody, description["untouched"], description["keys"]
     tempi_text = ", ".join(f"{change.value:g} from bar {change.bar}" for change in description["tempi"])
     rest = f"; an edit leaves {untouched} of them untouched" if untouched else ""
     lines = {
         "melody": melody_line(song),
         "key": f"{description['key']['name']}, {melody.key_origin}; normalised by {melody.shift:+d} semitones",
+        "keys": ", ".join(f"{change.value} from bar {change.bar}" for change in keys) if len(keys) > 1 else "",
         "meter": ", ".join(f"{change.value} from bar {change.bar}" for change in description["meters"]),
         "tempo": tempi_text or f"{DEFAULT_TEMPO:g}, because the file gives none",
         "pickup": _quarters(song.pickup) if song.pickup else "none",

@@ -41,7 +41,7 @@ def melody(
         ticks,
         tpq,
         [(round(t * tpq), n, d) for t, n, d in signatures],
-        0,
+        [(0, 0)],
         round(length * tpq),
         pickup=pickup,
         tolerance=tolerance,
@@ -115,7 +115,7 @@ def test_placements_lead_back_to_the_notes(
         signatures.append((int(sum(m.quarters for m in meters[:i]) * tpq), numerator, denominator))
     ticks = [(n.start, n.end, n.pitch) for n in notes]
     length = int(sum(m.quarters for m in meters) * tpq)
-    found, placements = melody_of("m", ticks[::-1], tpq, signatures, None, length, pickup=NO_PICKUP)
+    found, placements = melody_of("m", ticks[::-1], tpq, signatures, [], length, pickup=NO_PICKUP)
     assert heard(found.rows, found.shift) == heard(rows, 0)
     places = list(zip(placements.measure[::-1].tolist(), placements.tick[::-1].tolist(), strict=True))
     assert places == [(n.measure, n.tick) for n in found.notes]
@@ -367,6 +367,6 @@ def test_odd_resolutions(tpq: int) -> None:
 def test_the_key_and_where_it_comes_from(fifths: int | None, key: int, origin: str) -> None:
     scale = [62, 64, 66, 67, 69, 71, 73, 74, 69, 66, 62, 62]
     notes = [(i * TPQ, (i + 1) * TPQ, pitch) for i, pitch in enumerate(scale)]
-    found, _ = melody_of("m", notes, TPQ, [], fifths, 0, pickup=NO_PICKUP)
+    found, _ = melody_of("m", notes, TPQ, [], [] if fifths is None else [(0, fifths)], 0, pickup=NO_PICKUP)
     assert (found.fifths, found.key_origin) == (key, origin)
     assert found.shift % 12 == 10
