@@ -3,7 +3,7 @@
     import arvae_music
 
     song = arvae_music.read("melody.mid")
-    model = arvae_music.load("auto", song.melody)
+    model = arvae_music.load()
     result = model.edit(song.melody, density=+1.5, contour="=2st")
     arvae_music.save("denser.mid", song, result.melody)
 
@@ -29,15 +29,14 @@ from .editing.interpolate import STEPS
 from .editing.locks import parse as parse_locks
 from .editing.request import PROPOSALS, EditRequest, Mode
 from .editing.vary import AMOUNT, COUNT, VaryRequest
-from .errors import CheckpointError, UsageError
+from .errors import UsageError
 from .io.midi import Song
 from .music.chart import parse as parse_chart
 from .music.melody import Melody
 from .music.sliders import Target, numbers_in, parse
-from .networks.decoding import decode, log_probabilities
 from .networks.model import AUTO as AUTO
+from .networks.model import DEFAULT, prepare
 from .networks.model import Model as EngineModel
-from .networks.model import prepare
 from .networks.runtime import RUNTIMES as RUNTIMES
 from .vae import checkpoint as checkpoints
 
@@ -286,41 +285,13 @@ def one_thread() -> AbstractContextManager[object]:
 # ------------------------------------------------------------------------------------ models
 
 
-def load(model: str | Path = AUTO, melody: Melody | None = None, runtime: str = RUNTIMES[0]) -> Model:
+def load(model: str | Path = AUTO, runtime: str = RUNTIMES[0]) -> Model:
     """Load a trained model to run in one of RUNTIMES.
 
-    `model` is the name of a bundled model, a checkpoint file, a run folder, or "auto". "auto" chooses the bundled
-    model that reconstructs `melody` best, or the first bundled model when no melody is given. Raises CheckpointError
-    for a model that cannot be read, UsageError for a runtime that does not exist.
+    `model` is the name of a bundled model, a checkpoint file or a run folder. "auto" is DEFAULT, the bundled model of
+    all corpora. Raises CheckpointError for a model that cannot be read, UsageError for a runtime that does not exist.
     """
-    if str(model) != AUTO:
-        return _loaded(model, runtime)
-    if melody is None:
-        return _loaded(_packaged()[0], runtime)
-    return choose(melody, runtime)[0]
-
-
-def choose(melody: Melody, runtime: str = RUNTIMES[0]) -> tuple[Model, float]:
-    """The bundled model that reconstructs a melody best, and its `fit` with stand-ins.
-
-    Models that know the melody's meters come first; the others are compared by their stand-ins. Raises
-    CheckpointError, UsageError.
-    """
-    found: list[tuple[Model, float]] = []
-    for candidate in (_loaded(name, runtime) for name in _packaged()):
-        found.append((candidate, fit(candidate, melody)))
-        if found[-1][1] == 1:  # no other can be better
-            return found[-1]
-    whole = {id(model): fit(model, melody, stand_ins=True) for model, _ in found}
-    best, _ = max(found, key=lambda one: (one[1], whole[id(one[0])]))
-    return best, whole[id(best)]
-
-
-def _packaged() -> list[str]:
-    names = checkpoints.packaged_names("measures")
-    if not names:
-        raise CheckpointError("this installation has no models", remedy="install arvae anew, or name a model file")
-    return names
+    return _loaded(DEFAULT if str(model) == AUTO else model, runtime)
 
 
 def _loaded(model: str | Path, runtime: str) -> Model:
@@ -339,22 +310,3 @@ def _read(path: Path, changed: int, runtime: str) -> Model:
 
         return Model(**vars(prepare(checkpoint, torch_runtime_of)))
     return Model(**vars(prepare(checkpoint)))
-
-
-def fit(model: Model, melody: Melody, stand_ins: bool = False) -> float:
-    """How well a model fits a melody: the share of the tokens (0 to 1) that it reconstructs when it encodes and
-    decodes the measures. Measures in a meter that it was not trained on count as wrong, unless `stand_ins` is True:
-    then other meters stand in for them (networks/stand_ins.py)."""
-    right = total = 0
-    with one_thread():
-        for meter, _, inputs in melody.by_meter():
-            total += inputs.size
-            if meter.name not in model.metadata.meters and not stand_ins:
-                continue
-            z = model.runtime.encode(inputs, meter)
-            # If every token is the most probable one after the tokens before it, decoding reconstructs the measure.
-            # Only the other measures need to be decoded.
-            predicted = (log_probabilities(model.runtime, inputs, meter, z).argmax(axis=2) == inputs).all(axis=1)
-            right += inputs[predicted].size
-            right += int((decode(model.runtime, z[~predicted], meter) == inputs[~predicted]).sum())
-    return right / max(total, 1)

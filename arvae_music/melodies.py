@@ -215,7 +215,7 @@ def interpolate(
     a model that cannot be used.
     """
     opened = [_opened(melody) for melody in melodies]
-    trained = _model(model, opened[0] if opened else None, runtime)
+    trained = _model(model, runtime)
     return trained.interpolate(opened, steps, form=form, chords=chords, harmony=harmony, seed=seed)
 
 
@@ -248,15 +248,13 @@ def _ready(
     voice: LineName | str,
 ) -> tuple[Melody | Song, Model]:
     opened = _opened(melody, track, channel, voice)
-    return opened, _model(model, opened, runtime)
+    return opened, _model(model, runtime)
 
 
-def _model(model: str | Path | Model, melody: Melody | Song | None, runtime: str) -> Model:
+def _model(model: str | Path | Model, runtime: str) -> Model:
     from .library import load
 
-    if not isinstance(model, str | Path):
-        return model
-    return load(model, melody.melody if isinstance(melody, Song) else melody, runtime)
+    return load(model, runtime) if isinstance(model, str | Path) else model
 
 
 def _opened(

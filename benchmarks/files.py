@@ -117,7 +117,7 @@ def _edit(data: bytes, before: oracle.OracleFile | None, model_name: str, outcom
     melody = song.melody
     sounding = sorted({int(i) for i in song.placements.measure})
     outcome.measures = len(sounding)
-    model = arvae_music.load(model_name, melody)
+    model = arvae_music.load(model_name)
     changed: set[int] = set()
     accepted: set[int] = set()
     for name, step in [(model.metadata.names[0], 0.0), *((name, STEP) for name in model.metadata.names)]:

@@ -37,7 +37,7 @@ MANY = """
 import time, arvae_music
 {imports}
 song = arvae_music.read({melody!r})
-model = arvae_music.load('auto', song.melody)
+model = arvae_music.load()
 request = model.request(density='+1.5')
 {edit}
 started = time.process_time()

@@ -30,7 +30,7 @@ def demo(
 
     source = Path(library.__file__).parent / "data" / "ode_to_joy.mid"
     song = read_any(source, name=source.name)
-    trained = sources.load_model(model, song.melody)
+    trained = sources.load_model(model)
     request = trained.request({"density": "+1.5"}, seed=seed)
     result = edit(song.melody, request, trained)
     title, caption = "Ode to Joy", "density +1.5"

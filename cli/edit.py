@@ -74,7 +74,7 @@ def edit(
     if not targets:
         raise UsageError("there is nothing to change", remedy="give a slider, for instance --density +2notes")
     places = inputs.expand_inputs(files, recursive=recursive)
-    request = sources.load_model(model, runtime=runtime).request(
+    request = sources.load_model(model, runtime).request(
         dict(targets),
         **kept.arguments,
         **harmony.arguments,
@@ -135,14 +135,14 @@ class _Work:
         if plan.skip:
             return False
         song = sources.read_song(plan.request.source, self.voice)
-        model, title = sources.model_for(self.model, song.melody, self.runtime)
+        model = sources.load_model(self.model, self.runtime)
         result = edit_melody(song.melody, self.request, model)
         expect_editable(result, song.name)
         if not self.writing.dry_run:
             placing.write_output(plan, file_of(song, result.melody, placing.suffix_of(plan)))
             if self.roll and plan.place != "-":
                 self._draw(plan, song, result)
-        report = summaries.edit_lines(result, self.request, model, title)
+        report = summaries.edit_lines(result, self.request, model)
         melody = [f"melody: {summaries.melody_line(song)}", *score_lines(song), *notice_lines(song.notices)]
         lines = [*melody, *report, placing.wrote(plan.place, self.writing.dry_run)]
         data = {"input": str(plan.request.source), "output": None if self.writing.dry_run else str(plan.place)}

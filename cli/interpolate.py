@@ -70,7 +70,7 @@ def interpolate(
         common.say(f"{plans[0].place}: skipped")
         return 0
     songs = [sources.read_song(place, voice) for place in places]
-    trained, title = sources.model_for(model, songs[0].melody, runtime)
+    trained = sources.load_model(model, runtime)
     melodies = [interpolation_files.input_of(song, joined(bars)) for song in songs]
     path = trained.interpolate(melodies, steps, form=form, **harmony.arguments, seed=seed)
     names = ["stdout" if plan.place == "-" else Path(plan.place).name for plan in plans]
@@ -84,7 +84,11 @@ def interpolate(
             tempo, first = round(songs[0].tempo, 2), path.melodies[0]
             cards = [make_card(row, first, step, tempo) for row, step in zip(rows, path.melodies, strict=True)]
             common.say(f"{write_index(folder, cards, 'Interpolation', earlier)} shows and plays the files")
+<<<<<<< HEAD
     _report(songs, melodies, path, plans, rows, title, writing)
+=======
+    _report(songs, path, plans, rows, trained.name, writing)
+>>>>>>> 8776fde (The default model is of all corpora, in context)
     return 0
 
 

@@ -75,7 +75,7 @@ def vary(
     from ..reports.contact_sheet import earlier_rows
     from ..reports.variation_files import Variations, folder_for
 
-    trained = sources.load_model(model, runtime=runtime)
+    trained = sources.load_model(model, runtime)
     points = grid_points(grid) if grid is not None else [{}]
     both = sorted(set(points[0]) & set(targets))
     if both:
@@ -113,11 +113,11 @@ class _Work:
         recalled = self.variations.recall(item, song)
         if recalled is not None:
             return self._item_report([f"{song.name}: skipped, all {len(recalled)} files exist"], recalled)
-        model, title = sources.model_for(self.model, song.melody, self.runtime)
+        model = sources.load_model(self.model, self.runtime)
         cards, lines = self.variations.make(item, song, model)
         count = f"{len(cards)} file{'s' if len(cards) != 1 else ''}"
         wrote = placing.wrote(f"{count} to {self.variations.folder}/", self.variations.dry_run)
-        lines = [f"melody: {melody_line(song)}", f"model: {title}", *lines, wrote]
+        lines = [f"melody: {melody_line(song)}", f"model: {model.name}", *lines, wrote]
         return self._item_report([song.name, *(f"  {line}" for line in lines)], cards)
 
     def _item_report(self, lines: list[str], cards: list[Card]) -> batches.ItemReport:

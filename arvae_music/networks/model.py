@@ -29,7 +29,8 @@ from .stand_ins import StandIns
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-AUTO = "auto"  # instead of a name: the bundled model that reconstructs a melody best
+AUTO = "auto"  # instead of a name: the bundled model DEFAULT
+DEFAULT = "all"
 ROUNDING = 1e-6  # standard deviations: values that differ by less are the same
 GRAIN = 0.1  # standard deviations: the grain (smallest step) of an attribute that does not define one
 

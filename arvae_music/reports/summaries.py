@@ -71,8 +71,8 @@ def _double(double: Double, song: Song) -> str:
 # ------------------------------------------------------------------------------------------ edits
 
 
-def edit_lines(result: EditResult, request: EditRequest, model: Model, title: str | None = None) -> list[str]:
-    """The report of an edit: the requested attributes first. `title` is the model's name in the report."""
+def edit_lines(result: EditResult, request: EditRequest, model: Model) -> list[str]:
+    """The report of an edit: the requested attributes first."""
     rows = attribute_rows(result, request.targets, request.keep, model)
     not_requested = [row for row in rows if row["asked"] is None]
     lines = [f"{'':11} {'before':>9} {'requested':>9} {'goal':>9} {'achieved':>9}"]
@@ -100,7 +100,7 @@ def edit_lines(result: EditResult, request: EditRequest, model: Model, title: st
     lines += short_lines(result, model)
     lines += idle_locks(result, request)
     lines += [_harmony_line(result, request)]
-    return [*(line for line in lines if line), f"seed {request.seed}; model: {title or model.name}"]
+    return [*(line for line in lines if line), f"seed {request.seed}; model: {model.name}"]
 
 
 def _requested_line(row: dict[str, Any], result: EditResult, request: EditRequest, model: Model) -> str:

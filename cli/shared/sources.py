@@ -13,7 +13,6 @@ from . import common
 if TYPE_CHECKING:
     from ...io.midi import Song
     from ...library import Model as TrainedModel
-    from ...music.melody import Melody
 
 
 def source_of(place: Place) -> tuple[Path | bytes, str]:
@@ -29,27 +28,15 @@ def read_song(place: Place, voice: common.Voice) -> Song:
     return read_any(source, name=name, **vars(voice))
 
 
-def load_model(name: str | None, melody: Melody | None = None, runtime: str = common.RUNTIME) -> TrainedModel:
-    """The model that --model names, read once per process; without a name the one that fits `melody` best.
+def load_model(name: str | None, runtime: str = common.RUNTIME) -> TrainedModel:
+    """The model that --model names, or the default one, read once per process.
 
     Raises CheckpointError, and UsageError for an unknown --runtime.
     """
     from ... import library
 
     _prepare(runtime)
-    return library.load(name or library.AUTO, melody, runtime)
-
-
-def model_for(name: str | None, melody: Melody, runtime: str) -> tuple[TrainedModel, str]:
-    """`load_model`, and the model's name for a report, with the reason where it was chosen automatically."""
-    from ... import library
-
-    if name not in (None, library.AUTO):
-        model = load_model(name, melody, runtime)
-        return model, model.name
-    _prepare(runtime)
-    model, share = library.choose(melody, runtime)
-    return model, f"{model.name} (chosen automatically; reconstructs {100 * share:.0f}% of the melody)"
+    return library.load(name or library.AUTO, runtime)
 
 
 def _prepare(runtime: str) -> None:
