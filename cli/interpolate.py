@@ -84,11 +84,7 @@ def interpolate(
             tempo, first = round(songs[0].tempo, 2), path.melodies[0]
             cards = [make_card(row, first, step, tempo) for row, step in zip(rows, path.melodies, strict=True)]
             common.say(f"{write_index(folder, cards, 'Interpolation', earlier)} shows and plays the files")
-<<<<<<< HEAD
-    _report(songs, melodies, path, plans, rows, title, writing)
-=======
-    _report(songs, path, plans, rows, trained.name, writing)
->>>>>>> 8776fde (The default model is of all corpora, in context)
+    _report(songs, melodies, path, plans, rows, trained.name, writing)
     return 0
 
 
