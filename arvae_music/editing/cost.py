@@ -54,6 +54,7 @@ class Prices:
     nat: float = 0.2  # per nat by which the measure becomes more surprising
     outside: float = 20.0  # per new note that does not fit the measure, see taste.fitting
     outside_other_key: float = 20.0  # the same in a measure in another key, whose scale the model does not expect
+    foreign: float = 0.0  # per new note on a tick of a kind where the tune has none, see taste.foreign
     rest: float = 7.0  # per new rest; to remove a note, it is better to hold the note before it
     leap: float = 0.3  # per added semitone beyond taste.SHARP_LEAP
     mixed_beats: float = 5.0  # per additional beat that mixes thirds with quarters of a beat
@@ -82,9 +83,9 @@ class Prices:
 
 EDIT = Prices()
 COMPOSED = Prices(
-    drift=0.5, tick=0.0, semitone=0.0, tie=1.0, curve=3.0, dropped=2.0, nat=1.0, outside=0.0, rest=0.0, leap=0.0,
-    mixed_beats=6.0, repeat=0.0, broken_tie=0.0, new_tie=0.0, moved_tie=0.0, wide_barline=0.25, struck_again=0.3,
-    harmony=HarmonyPrices(dissonant=6.0, clash=7.0, unprepared=4.0),
+    drift=0.5, tick=0.0, semitone=0.0, tie=1.0, curve=3.0, dropped=2.0, nat=1.0, outside=0.0, foreign=1.5, rest=0.0,
+    leap=0.8, mixed_beats=6.0, repeat=0.0, broken_tie=0.0, new_tie=0.0, moved_tie=0.0, wide_barline=0.4,
+    struck_again=0.3, harmony=HarmonyPrices(dissonant=6.0, clash=7.0, unprepared=4.0),
 )  # of a model in context, whose nats say what sounds natural  # fmt: skip
 # for the exploration, which may pass through misses
 VARIATION = Prices(miss=30.0, nat=0.15, mixed_beats=4.0, harmony=HarmonyPrices(6.0, 7.0, 4.0))
@@ -103,6 +104,7 @@ class Problem:
     ending: Ints  # (g,) see ties.ending_of
     entering: Ints | None = None  # (g,) the token that sounds when the measure begins; None if it is not known
     fixed: Mask | None = None  # (g, t) ticks whose token must stay
+    foreign: Mask | None = None  # (t,) ticks of a kind where the tune has no notes, see taste.foreign
     harmony: Float32s | None = None  # (g, 2, t, 12) see harmony.py; None if no measure has one
     fifths: Ints | None = None  # (g,) the keys of the measures, relative to the melody's; None if all are the melody's
 

@@ -28,6 +28,7 @@ from .locks import Locks
 from .phrases import resting
 from .request import EditRequest
 from .search import Effort, Search
+from .taste import foreign
 from .ties import EditableMeasure, bound_together, find_each
 
 CHUNK = 64  # measures searched at a time: memory stays flat however long the melody is
@@ -81,9 +82,14 @@ class Setting:
             np.array([measure.ending for measure in measures]),
             None if context is None else context.entering,
             np.stack([mask for mask in fixed if mask is not None]) if fixed else None,
+            None if context is None else self.foreign(measures[0].meter),
             stacked(harmonies, measures[0].meter),
             np.array([measure.fifths for measure in measures]),
         )
+
+    def foreign(self, meter: Meter) -> Mask:
+        """(t,) see taste.foreign."""
+        return next(foreign(rows, meter) for own, _, rows in self.melody.by_meter() if own == meter)
 
     def tables(self, measures: Sequence[EditableMeasure]) -> Tables:
         """The model's probabilities for measures of one meter, in the order of the groups of a problem."""
@@ -115,8 +121,11 @@ def setting_of(melody: Melody, request: EditRequest, model: Model) -> Setting:
     contexts = None
     if isinstance(model.runtime, ContextRuntime):
         contexts = model.runtime.contexts(melody.rows, [bar.meter for bar in melody.bars])
-    ends: Sequence[Mask | None] = resting(melody.rows) if contexts is not None and not request.free_ends else []
-    return Setting(melody, request, model, Locks(request.locks, *compass_of(melody.rows), *playable(melody.shift)), contexts, ends)
+    ends: Sequence[Mask | None] = []
+    if contexts is not None and not request.free_ends:
+        ends = resting(melody.rows, [bar.number for bar in melody.bars])
+    locks = Locks(request.locks, *compass_of(melody.rows), *playable(melody.shift))
+    return Setting(melody, request, model, locks, contexts, ends)
 
 
 def found(setting: Setting, measures: Sequence[EditableMeasure]) -> dict[int, Row]:

@@ -1,7 +1,8 @@
 """The places where a melody rests: the silence before it begins, the last notes of its phrases, and its final note.
 
 A tune keeps them in an edit, unless the request cannot be met otherwise. A phrase ends with a note that lasts at least
-half a measure and LONG times as long as the tune's median note, rests included, or with a rest of at least a beat.
+half a measure and LONG times as long as the tune's median note, rests included, or with a rest of at least a beat. The
+last note of every eighth measure, counted without an upbeat, is taken for a phrase's end too.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from ..music.meter import TICKS_PER_BEAT
 from ..music.tokens import FIRST_PITCH, HOLD, REST
 
 LONG = 2.0
+PHRASE = 8  # measures
 
 
-def resting(rows: Sequence[Row | None]) -> list[Mask | None]:
-    """For each measure, the (t,) ticks whose tokens should stay; None for a measure without tokens."""
+def resting(rows: Sequence[Row | None], numbers: Sequence[int]) -> list[Mask | None]:
+    """For each measure, of which `numbers` gives the number, the (t,) ticks whose tokens should stay; None for a
+    measure without tokens."""
     found = [None if row is None else np.zeros(len(row), dtype=np.bool_) for row in rows]
     sounding = [i for i, row in enumerate(rows) if row is not None and (row >= FIRST_PITCH).any()]
     if not sounding:
@@ -30,7 +33,7 @@ def resting(rows: Sequence[Row | None]) -> list[Mask | None]:
         row, mask = _row(rows[i]), found[i]
         assert mask is not None
         last = int(np.flatnonzero(row >= FIRST_PITCH)[-1])
-        if i == sounding[-1] or _closes(row, last, median):
+        if i == sounding[-1] or _closes(row, last, median) or (numbers[i] > 0 and numbers[i] % PHRASE == 0):
             mask[last:] = True
     first, mask = _row(rows[sounding[0]]), found[sounding[0]]
     assert mask is not None

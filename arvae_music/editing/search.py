@@ -145,6 +145,8 @@ class Search:
         cost = cost + prices.semitone * np.abs(new - old) * (onsets(new) & onsets(old))
         outside = np.where(self.problem.keys == 0, prices.outside, prices.outside_other_key)
         cost += outside[:, None, None] * (onsets(new) & ~self.fitting[:, None])
+        if self.problem.foreign is not None:
+            cost += prices.foreign * (self.problem.foreign[:, None] & onsets(new))
         cost[:, 0] += prices.tie * ((new == HOLD) != (old[:, 0] == HOLD))
         each: Floats = np.where(new == old, 0.0, cost)
         return each if self.harmony is None else each + self.harmony.token_prices

@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Ints, Mask, Rows
 from ..music.keys import DIATONIC, OCTAVE, pitch_class
 from ..music.meter import TICKS_PER_BEAT, Meter
-from ..music.tokens import FIRST_PITCH, HOLD, VOCABULARY
+from ..music.tokens import FIRST_PITCH, HOLD, VOCABULARY, onsets
 
 ALTERED = {1: 0, 3: 2, 6: 5, 8: 7, 10: 11}  # pitch class outside C major / A minor -> the note that it alters
 STAMP = 1 << VOCABULARY.bit_length()  # tick * STAMP + token holds both in one number
@@ -41,6 +41,21 @@ def newly_crowded(rows: Rows, originals: Rows, meter: Meter) -> Mask:
     both = events[:, :, [1, 4]] & events[:, :, [2, 5]]
     new: Mask = (both & ~(old[:, :, [1, 4]] & old[:, :, [2, 5]])).any(axis=(1, 2))
     return new
+
+
+def foreign(rows: Rows, meter: Meter) -> Mask:
+    """(n, t) all measures of a tune in one meter -> (t,) the ticks of a kind where no note of the tune starts.
+
+    The kinds are thirds of a beat, and sixteenths that no eighth falls on.
+    """
+    kinds = ((1, 3, 5),) if meter.compound else ((1, 5), (2, 4))
+    started: Mask = np.any(onsets(rows), axis=0)
+    place = np.arange(meter.ticks) % TICKS_PER_BEAT
+    found = np.zeros(meter.ticks, dtype=np.bool_)
+    for kind in kinds:
+        of_kind = np.flatnonzero(np.isin(place, kind))
+        found[of_kind] = not started[of_kind].any()
+    return found
 
 
 def fitting(rows: Rows, fifths: Ints | None = None) -> Mask:

@@ -26,7 +26,7 @@ from .ties import EditableMeasure, Key, bound_together, find_each
 
 LEVELS = (0.5, 1.0, 1.6, 2.3)  # factors of the requested step
 KEPT = 16  # candidates of a measure at each level
-UNEVEN = 0.6  # nats per squared sd by which a measure's share differs from the mean share
+UNEVEN = 2.0  # nats per squared sd by which a measure's share differs from the mean share
 STEPS = 30  # of the bisection for a price
 ROUNDS = 4  # over the attributes
 STEEPEST = 60.0  # nats per sd: the largest price

@@ -3,6 +3,7 @@
     +1.5        a change by 1.5 standard deviations (sd) of the model's corpus, the one scale that all attributes share
     -2notes     a change in the attribute's own unit (`Slider.unit`)
     +10%        a change by 10% of the present value; x1.5 multiplies the present value
+    more        a change in words, see WORDS
     =8notes     the value itself, in the unit; =1.5 is 1.5 sd above the corpus mean
     1:+0,8:+2   a ramp: +0 at measure 1, +2 at measure 8, a straight line between them, level before and after
 
@@ -38,7 +39,10 @@ SD = ""  # the unit of a bare number
 
 _NUMBER = r"(?P<number>[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?)"
 _CHANGE = re.compile(rf"(?P<sign>[=x×*]?)\s*{_NUMBER}\s*(?P<unit>%|[a-zA-Z]*)")
-_FORMS = "write +1.5, -2notes, +10%, =8notes, x1.5, or a ramp over measures, 1:+0,8:+2"
+WORDS = {  # in sd
+    "a little more": 0.5, "more": 1.0, "much more": 2.0, "a little less": -0.5, "less": -1.0, "much less": -2.0,
+}  # fmt: skip
+_FORMS = "write more, less, +1.5, -2notes, +10%, =8notes, x1.5, or a ramp over measures, 1:+0,8:+2"
 
 
 class Slider(Protocol):
@@ -113,6 +117,8 @@ class Target:
 
 def parse(text: str, spec: Slider) -> Target:
     """Read a target for an attribute. Raises UsageError, with the forms that can be written."""
+    if text.strip().lower() in WORDS:
+        return Target(((0.0, Change("add", WORDS[text.strip().lower()])),))
     parts = [part.strip() for part in text.split(",")]
     if ":" not in text:
         if len(parts) > 1:

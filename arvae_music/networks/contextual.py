@@ -153,7 +153,7 @@ class Reader(nn.Module):
 
     def forward(self, rows: Tensor, codes: Tensor) -> Tensor:
         """(b, t) tokens and (b,) meter codes -> (b, 2h)"""
-        beats = rows.reshape(len(rows), -1, TICKS_PER_BEAT)
+        beats = rows.reshape(len(rows), rows.shape[1] // TICKS_PER_BEAT, TICKS_PER_BEAT)  # -1 would fail without rows
         count = beats.shape[1]
         keys = (beats + VOCABULARY * COMPOUND.to(codes.device)[codes][:, None, None]).reshape(-1, TICKS_PER_BEAT)
         first, which = distinct(keys, 2 * VOCABULARY)

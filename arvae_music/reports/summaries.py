@@ -148,7 +148,7 @@ def _has_rounded_goal(result: EditResult, model: Model) -> bool:
     """Whether a goal differs from the (clamped) request, so that the report has to explain it."""
     specs = [(k, _spec(name, model)) for k, name in enumerate(result.names)]
     return any(
-        abs(goal_of(bar, k, spec) - float(bar.wanted[k])) > 1e-9 and not bar.short[k]
+        bar.each and abs(goal_of(bar, k, spec) - float(bar.wanted[k])) > 1e-9 and not bar.short[k]
         for bar in result.bars
         for k, spec in specs
     )

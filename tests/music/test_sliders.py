@@ -91,19 +91,19 @@ def test_a_curve():
 @pytest.mark.parametrize(
     ("text", "what", "remedy"),
     [
-        ("", "not a valid target", "write +1.5"),
-        ("more", "not a valid target", "write +1.5"),
-        ("+", "not a valid target", "write +1.5"),
-        ("++1", "not a valid target", "write +1.5"),
-        ("nan", "not a valid target", "write +1.5"),
-        ("9" * 400, "not a valid target", "write +1.5"),
-        ("+1,+2", "not a valid target", "write +1.5"),
-        ("0:+0,8", "not a valid target", "write +1.5"),
-        ("a:+0", "not a valid target", "write +1.5"),
-        ("nan:+0,8:+1", "not a valid target", "write +1.5"),
-        ("0:+0,inf:+1", "not a valid target", "write +1.5"),
-        ("0:+0,,8:+1", "not a valid target", "write +1.5"),
-        ("0:,8:+1", "not a valid target", "write +1.5"),
+        ("", "not a valid target", "write more, less, +1.5"),
+        ("louder", "not a valid target", "write more, less, +1.5"),
+        ("+", "not a valid target", "write more, less, +1.5"),
+        ("++1", "not a valid target", "write more, less, +1.5"),
+        ("nan", "not a valid target", "write more, less, +1.5"),
+        ("9" * 400, "not a valid target", "write more, less, +1.5"),
+        ("+1,+2", "not a valid target", "write more, less, +1.5"),
+        ("0:+0,8", "not a valid target", "write more, less, +1.5"),
+        ("a:+0", "not a valid target", "write more, less, +1.5"),
+        ("nan:+0,8:+1", "not a valid target", "write more, less, +1.5"),
+        ("0:+0,inf:+1", "not a valid target", "write more, less, +1.5"),
+        ("0:+0,,8:+1", "not a valid target", "write more, less, +1.5"),
+        ("0:,8:+1", "not a valid target", "write more, less, +1.5"),
         ("=10%", "no percentage", "write =10notes"),
         ("x-2", "plain positive", "write x1.5"),
         ("x0", "plain positive", "write x1.5"),
@@ -198,3 +198,8 @@ def test_no_ranges(text: str, what: str):
     with pytest.raises(UsageError, match=what) as raised:
         numbers_in(text)
     assert 'bars="1-4,7,12-"' in raised.value.remedy
+
+
+@pytest.mark.parametrize(("text", "amount"), [("more", 1.0), ("Much less", -2.0), (" a little more ", 0.5)])
+def test_words_are_changes_in_sd(text: str, amount: float):
+    assert str(parse(text, BUILT_IN["density"])) == f"{amount:+g}"

@@ -19,7 +19,7 @@ from arvae_music.networks import model
 from arvae_music.networks.decoding import decode, gumbel, log_probabilities
 from arvae_music.networks.numpy_runtime import NumpyRuntime
 from arvae_music.networks.runtime import Runtime, Wrapped
-from arvae_music.networks.torch_runtime import TorchRuntime
+from arvae_music.networks.torch_runtime import TorchRuntime, torch_runtime_of
 from arvae_music.vae import checkpoint
 from arvae_music.vae.checkpoint import Checkpoint
 from arvae_music.vae.examples import Examples, split
@@ -55,7 +55,7 @@ def rows() -> dict[Meter, Row]:
 @pytest.fixture(scope="module", params=checkpoint.packaged_names("measures"))
 def runtimes(request: pytest.FixtureRequest) -> tuple[Runtime, Runtime]:
     made = checkpoint.read(request.param)
-    return model.prepare(made, NumpyRuntime).runtime, model.prepare(made, TorchRuntime).runtime
+    return model.prepare(made).runtime, model.prepare(made, torch_runtime_of).runtime
 
 
 def test_the_tokens_of_test_tunes_are_the_same(rows: dict[Meter, Row], runtimes: tuple[Runtime, Runtime]) -> None:
