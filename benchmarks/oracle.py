@@ -213,7 +213,7 @@ def differences(
     found: list[str] = []
     if len(before.tracks) != len(after.tracks):
         return ["another number of tracks"]
-    if max(melodies, default=-1) >= len(before.tracks):  # sizes of chunks are wrong, and this reader does not find the track
+    if max(melodies, default=-1) >= len(before.tracks):  # wrong sizes of chunks: this reader does not find the track
         return []
     if before.outside != after.outside:
         found.append("bytes outside the tracks")
