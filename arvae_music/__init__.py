@@ -9,7 +9,7 @@
 or step by step:
 
     song = arvae_music.read("melody.mid")
-    model = arvae_music.load("auto", song.melody)
+    model = arvae_music.load()
     result = model.edit(song, density=+1.5, contour="=2st")
     arvae_music.save("denser still.mid", song, result.melody)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import mido
 import pytest
-from conftest import REPOSITORY, write_melody
+from conftest import REPOSITORY
 
 import arvae_music
 from arvae_music import library
@@ -83,24 +83,8 @@ def test_reading_what_is_not_there():
 # ------------------------------------------------------------------------------------ load
 
 
-def test_auto_is_the_model_that_knows_the_melody_best(tmp_path: Path):
-    assert arvae_music.load("auto", arvae_music.read(jig(tmp_path / "jig.mid")).melody).name == "folk"
-    melody = arvae_music.read(write_melody(tmp_path / "scale.mid")).melody
-    fits = {name: library.fit(arvae_music.load(name), melody) for name in checkpoint.packaged_names("measures")}
-    assert arvae_music.load("auto", melody).name == max(fits, key=fits.get)
-    assert all(0 < fit <= 1 for fit in fits.values())
-
-
-def test_auto_without_a_melody_is_the_first():
-    assert arvae_music.load().name == checkpoint.packaged_names("measures")[0]
-
-
-def test_a_melody_that_no_model_can_read_fits_none_and_gets_one(tmp_path: Path):
-    melody = arvae_music.read(jig(tmp_path / "jig.mid")).melody
-    assert library.fit(arvae_music.load("bach"), melody) == 0  # it has no 6/8
-    silent = replace(melody, bars=())
-    assert library.fit(arvae_music.load("folk"), silent) == 0
-    assert arvae_music.load("auto", silent).name in checkpoint.packaged_names("measures")
+def test_the_default_model_is_of_all_corpora():
+    assert arvae_music.load().name == arvae_music.load("auto").name == "all"
 
 
 def test_a_model_by_name_by_file_and_by_folder(tmp_path: Path):
@@ -130,7 +114,7 @@ def test_models_that_cannot_be_loaded(tmp_path: Path):
 
 def test_an_installation_without_models_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(checkpoint, "PACKAGED", tmp_path)
-    with pytest.raises(CheckpointError, match="no models; install arvae anew"):
+    with pytest.raises(CheckpointError, match="no model 'all'"):
         arvae_music.load()
 
 

@@ -31,7 +31,7 @@ def scale_from(lowest: int) -> Song:
 def test_no_edit_leaves_the_range_of_midi(lowest: int, mode: str, name: str, step: float) -> None:
     song = scale_from(lowest)
     assert min(note.pitch for note in song.notes) == lowest
-    model = arvae_music.load("auto", song.melody)
+    model = arvae_music.load()
     result = model.edit(song, {name: step}, mode=mode)  # type: ignore[arg-type]
     written = Song.read(song.write(result.melody.rows))
     pitches = [note.pitch for note in written.notes]
