@@ -66,6 +66,13 @@ class BarResult:
         return bool(self.hits.all())
 
     @property
+    def content(self) -> bool:
+        """Whether this measure alone has the requested values, so that an edit has no reason to change it."""
+        if self.each:
+            return self.hit
+        return bool((np.isnan(self.asked) | (np.abs(self.achieved - self.asked) < 1e-9)).all())
+
+    @property
     def clamped(self) -> Mask:
         """(k,) where the request lies outside the range of the model's corpus."""
         return ~np.isnan(self.asked) & (np.abs(self.asked - self.wanted) > 1e-9)

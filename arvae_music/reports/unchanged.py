@@ -56,9 +56,9 @@ def _reason(bar: BarResult) -> str:
     moving = ~np.isnan(bar.asked) & (np.abs(bar.asked - bar.before) > EPSILON)
     if moving.any() and not (moving & ~bar.short).any():
         return "the request is less than half a step"
-    if not bar.each:
-        return "better as they are"
-    return "already as requested" if bar.hit else "no better measure found"
+    if bar.content:
+        return "already as requested"
+    return "no better measure found" if bar.each else "better as they are"
 
 
 def numbers(bars: Sequence[BarResult]) -> str:

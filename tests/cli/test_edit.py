@@ -165,7 +165,8 @@ def test_every_event_but_the_notes_of_changed_measures_is_as_it_was(arvae: Run, 
     for name in ("running_status", "rmi"):  # what is no track
         before, after = sources[name], (work / "out" / f"{name}.mid").read_bytes()
         assert after[: after.index(b"MTrk")][12:] == before[: before.index(b"MTrk")][12:] or name == "rmi"
-        assert after[-8:] == before[-8:]
+        ends = (before[-8:], before[-7:] + b"\0") if name == "rmi" else (before[-8:],)  # RIFF pads a chunk of odd length
+        assert after[-8:] in ends
 
 
 def test_an_edit_of_zero_is_every_known_hard_file_byte_for_byte(arvae: Run, work: Path) -> None:
@@ -352,7 +353,8 @@ def smpte() -> bytes:
 BAD: dict[str, tuple[bytes, str]] = {
     "text.mid": (b"no MIDI at all", "neither a MIDI file nor a score"),
     "empty.mid": (b"", "it is empty"),
-    "cut.mid": (KNOWN_HARD["type_1"]()[:90], "truncated"),
+    "cut.mid": (KNOWN_HARD["type_1"]()[:90], "damaged part of the file"),
+    "short.mid": (KNOWN_HARD["type_1"]()[:10], "truncated"),
     "silent.mid": (save([track([(0, signature(4, 4))], BAR)]), "holds no notes"),
     "drums.mid": (save([track(note_messages([Performed(0, 60, 36), Performed(480, 540, 38)], 9), BAR)]), "only drums"),
     "smpte.mid": (smpte(), "SMPTE"),
