@@ -110,7 +110,7 @@ def test_edits_change_nothing_but_the_melody(name: str, draw: st.DataObject) -> 
     assert other_events(written, song) == other_events(data, song)
     if song.melody.with_rows({i: r for i, r in enumerate(rows) if r is not None}).notes:
         again = reread(written, song)
-        # Where few notes are left beside an off-grid measure, the file may count as played: short rests are articulation.
+        # With few notes beside an off-grid measure, the file may count as played: short rests are articulation.
         same = again.placements.notated == song.placements.notated
         assert same or name == "off_grid_in_the_middle"
         if same:

@@ -64,8 +64,8 @@ CASES = {
         lambda folder: assessment.load("mnist", runtime="torch"),
         "leave out runtime=...", "leave out --runtime",
     ),
-    "off the grid": (
-        lambda folder: arvae_music.from_notes([60, 64, 67], [0, 0, 0], [4, 4, 4]),
+    "out of range": (
+        lambda folder: arvae_music.from_notes([1, 127], [0, 1], [1, 1]),
         "with track=...", "with --track",
     ),
 }  # fmt: skip
