@@ -10,7 +10,8 @@ steps are:
 3. Onsets move to the nearest grid tick, which may be the next barline. The grid of a simple beat is duple (0, 1/4, 1/2,
    3/4) or triple (0, 1/3, 2/3), whichever is nearer to all onsets of the beat. If both are about as near, it is triple
    if notes begin on both thirds, and else the grid that prevails in the file, so that a late sixteenth is not read as a
-   triplet. Both grids are combined only if each alone is clearly worse. A measure with an onset farther than
+   triplet. A grid with an onset farther than `tolerance` from it gives way to one without. Both grids are combined only
+   if each alone is clearly worse. A measure with an onset farther than
    `tolerance` beats from its tick, or with two onsets on one tick, is an "off-grid rhythm". The tolerance is
    EXACT_TOLERANCE if most onsets lie on the grid, so that a quintuplet is not forced onto it, and else
    PLAYED_TOLERANCE.

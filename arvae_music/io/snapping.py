@@ -134,6 +134,10 @@ def snap(time: Ints, beats: Beats, tolerance: float) -> Snapped:
     both = np.bincount(beat[simple & (thirds == 2)], minlength=len(duple)) > 0
     both &= np.bincount(beat[simple & (thirds == 4)], minlength=len(duple)) > 0
     is_triple = ~is_mixed & (triple + np.where(both, -TRIPLE_BIAS, _prevailing(duple, triple)) < duple)
+    off_duple, off_triple = (
+        np.bincount(beat[simple & (np.abs(error) > tolerance)], minlength=len(duple)) > 0 for _, error in grids[:2]
+    )
+    is_triple = np.where(off_duple == off_triple, is_triple, off_duple & ~is_mixed)  # a grid that fits comes first
     compound = _nearest(fraction, COMPOUND, ALL_TICKS)
     tick, error = grids[0]
     is_compound = kind == COMPOUND_BEAT

@@ -214,20 +214,31 @@ def test_pretty_midi_reads_the_same_notes(melody: tuple[list[Row], list[Meter]])
 @FEW
 @given(files.melodies(files.plain_row), st.randoms(use_true_random=False), st.sampled_from([96, 480, 960]))
 def test_played_rows_are_read_as_written(melody: tuple[list[Row], list[Meter]], random: object, tpq: int) -> None:
-    """Onsets up to a 48th of a beat early or late, ends cut short: the same rows."""
+    """Onsets up to a 48th of a beat early or late in a file that may be late as a whole, ends cut short: the same
+    rows."""
     rows, meters = melody
     song = Song.read(humanised(rows, meters, tpq, random), pickup=NO_PICKUP)
     assume(not song.placements.notated)
+    if len(song.notes) == len(nominal := exact(rows, meters, tpq)):  # the lateness of the file comes on top
+        late = song.placements.late
+        off = [abs(note.start - true.start - late) for note, true in zip(song.notes, nominal, strict=True)]
+        assume(max(off) <= shortest_beat(meters, tpq) / 48 + 1)
     assert heard(song.melody.rows, song.melody.shift) == heard(rows, 0)
 
 
+def shortest_beat(meters: Sequence[Meter], tpq: int) -> int:
+    """The file ticks of the shortest beat that the meters have, where a compound beat counts as a simple one."""
+    return tpq >> max(meter.halved for meter in meters)
+
+
 def humanised(rows: Sequence[Row], meters: Sequence[Meter], tpq: int, random: object) -> bytes:
-    jitter = tpq // 49
+    beat = shortest_beat(meters, tpq)
+    jitter, late = beat // 49, beat // 48
     notes = []
-    for note in exact(rows, meters, tpq, late=tpq // 48):
-        start = note.start - tpq // 48 + random.randint(-jitter, jitter)  # type: ignore[attr-defined]
-        full = note.end - tpq // 48 - start
-        cut = min(full * random.uniform(0.1, 0.3), 0.35 * tpq)  # type: ignore[attr-defined]
+    for note in exact(rows, meters, tpq, late=late):
+        start = note.start - late + random.randint(-jitter, jitter)  # type: ignore[attr-defined]
+        full = note.end - late - start
+        cut = min(full * random.uniform(0.1, 0.25), 0.35 * tpq)  # type: ignore[attr-defined]
         notes.append(Performed(max(0, start), max(start + 2, round(start + full - cut)), note.pitch))
     events = []
     for i, meter in enumerate(meters):
@@ -237,6 +248,17 @@ def humanised(rows: Sequence[Row], meters: Sequence[Meter], tpq: int, random: ob
             events.append((at, files.signature(numerator, denominator)))
     length = int(sum(m.quarters for m in meters) * tpq)
     return files.save([files.track(events), files.track(files.note_messages(notes), length)], tpq=tpq)
+
+
+def test_a_lone_third_of_a_beat_is_read_in_a_file_of_sixteenths_that_is_late() -> None:
+    """The prevailing grid decides only between grids that both fit."""
+    beats = [0, 0.75, 1, 1.5, 2, 2.25, 3, 3.75, 4 + 2 / 3, 5, 5.5, 6, 7, 7.25]
+    notes = [Performed(round(480 * beat) + 9, round(480 * beat) + 100, 60 + i % 5) for i, beat in enumerate(beats)]
+    notes[8] = Performed(round(480 * beats[8]) + 9 + 18, round(480 * beats[8]) + 110, 62)
+    song = Song.read(files.save([files.track(files.note_messages(notes), 3840)], tpq=480), pickup=NO_PICKUP)
+    assert song.placements.late == 9
+    assert [bar.reason for bar in song.melody.bars] == [None, None]
+    assert song.placements.tick.tolist() == [0, 5, 6, 9, 12, 13, 18, 23, 4, 6, 9, 12, 18, 19]
 
 
 @FEW
