@@ -153,8 +153,8 @@ class Reader(nn.Module):
 
     def forward(self, rows: Tensor, codes: Tensor) -> Tensor:
         """(b, t) tokens and (b,) meter codes -> (b, 2h)"""
-        beats = rows.reshape(len(rows), rows.shape[1] // TICKS_PER_BEAT, TICKS_PER_BEAT)  # -1 would fail without rows
-        count = beats.shape[1]
+        count = rows.shape[1] // TICKS_PER_BEAT  # sizes are explicit, because -1 would fail without rows
+        beats = rows.reshape(len(rows), count, TICKS_PER_BEAT)
         keys = (beats + VOCABULARY * COMPOUND.to(codes.device)[codes][:, None, None]).reshape(-1, TICKS_PER_BEAT)
         first, which = distinct(keys, 2 * VOCABULARY)
         tokens = first.t().contiguous()
@@ -169,7 +169,8 @@ class Reader(nn.Module):
         start = torch.zeros(len(rows), self.dims.measure_hidden, device=rows.device)
         sides = []
         for side in range(2):
-            gates = self.beat_inputs[side](ends).index_select(0, which).reshape(len(rows), count, -1).transpose(0, 1)
+            gates = self.beat_inputs[side](ends).index_select(0, which)
+            gates = gates.reshape(len(rows), count, 3 * self.dims.measure_hidden).transpose(0, 1)
             gates = gates + self.beat_tables[side](codes)
             sides.append(self.beat_grus[side](gates.flip(0) if side else gates, start)[-1])
         return torch.cat(sides, dim=1)
@@ -227,13 +228,13 @@ class Surroundings(nn.Module):
     def _memory(self, state: Tensor, summary: Tensor, window: Window) -> Tensor:
         """(w, m, c), (w, m, s) -> (w, m, t, heads * value)"""
         w, m = window.here.shape
-        heads, t = self.dims.heads, window.rows.shape[2]
+        heads, value, t = self.dims.heads, self.dims.value, window.rows.shape[2]
         scores = self._scores(state, summary, window)
         weights = scores.softmax(dim=3) * (scores > MASKED / 2)  # a measure without others gets none, and not itself
         tokens = self.values(window.rows) + self.held(_sounding(window))
-        values = self.dropout(tokens).reshape(w, m, t, heads, -1).permute(0, 3, 1, 2, 4).reshape(w, heads, m, -1)
-        seen = (weights @ values).reshape(w, heads, m, t, -1).permute(0, 2, 3, 1, 4)
-        memory: Tensor = seen.reshape(w, m, t, -1)
+        values = self.dropout(tokens).reshape(w, m, t, heads, value).permute(0, 3, 1, 2, 4)
+        seen = weights @ values.reshape(w, heads, m, t * value)
+        memory: Tensor = seen.reshape(w, heads, m, t, value).permute(0, 2, 3, 1, 4).reshape(w, m, t, heads * value)
         return memory
 
     def _scores(self, state: Tensor, summary: Tensor, window: Window) -> Tensor:
@@ -293,21 +294,23 @@ class Decoder(nn.Module):
         self.dropout = nn.Dropout(dims.dropout / 2)
         self.to_tokens = nn.Linear(k, VOCABULARY)
 
-    def conditions(self, seen: Tensor, context: Context) -> tuple[Tensor, Tensor]:
-        """The (t, b, 3k) gates of all ticks that do not depend on tokens, and the (b, k) first state."""
+    def conditions(self, seen: Tensor, context: Context, places: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The (t, b, 3k) gates of all ticks that do not depend on tokens, and the (b, k) first state.
+        `places` (n, 1) are the rows of the table of beats where several meters stand in for one (stand_ins.py)."""
         t = context.memory.shape[1]
         k, count = self.dims.tick_hidden, t // TICKS_PER_BEAT
         known = torch.tanh(self.widen(torch.cat([seen, context.state], dim=1)))
-        beats = torch.arange(count, device=seen.device)
-        gates = self.beat_input(known) + self.beat_table(context.codes * self.dims.beats + beats[:, None])
+        if places is None:
+            places = context.codes * self.dims.beats + torch.arange(count, device=seen.device)[:, None]
+        gates = self.beat_input(known) + self.beat_table(places)
         states = self.beat_gru(gates, torch.tanh(self.beat_start(known)))
         inputs = self.tick_input(states)
         each = inputs[:, :, 3 * k :].reshape(count, len(seen), TICKS_PER_BEAT, k).transpose(1, 2)
         shared = inputs[:, None, :, : 3 * k]
         parts = torch.cat([shared[..., : 2 * k].expand(-1, TICKS_PER_BEAT, -1, -1), shared[..., 2 * k :] + each], dim=3)
         kinds = COMPOUND.to(seen.device)[context.codes]
-        places = TICKS_PER_BEAT * kinds + torch.arange(TICKS_PER_BEAT, device=seen.device)[:, None]
-        parts = parts + self.tick_table(places)
+        ticks = torch.arange(TICKS_PER_BEAT, device=seen.device)[:, None]
+        parts = parts + self.tick_table(TICKS_PER_BEAT * kinds + ticks)
         gates = parts.reshape(t, len(seen), 3 * k) + self.memory_input(context.memory.transpose(0, 1))
         start: Tensor = torch.tanh(self.tick_start(known))
         return gates, start
@@ -388,7 +391,7 @@ class ContextualArVae(nn.Module):
         """The summaries (b, 2h) and the contexts of all measures of the windows."""
         w, m, t = window.rows.shape
         summary = self.reader(window.rows.reshape(w * m, t), window.codes.repeat_interleave(m))
-        return summary, self.surroundings(summary.reshape(w, m, -1), window)
+        return summary, self.surroundings(summary.reshape(w, m, summary.shape[1]), window)
 
     def posterior(self, summary: Tensor, context: Context) -> Posterior:
         hidden = torch.tanh(self.posterior_hidden(torch.cat([summary, context.state], dim=1)))

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..arrays import Array, Float32s, Ints, Mask, Rows
 from ..errors import CheckpointError
 from ..music.meter import Meter
+from ..music.stand_ins import places_for
 from ..music.tokens import HOLD
 from ..vae.checkpoint import Checkpoint
 from . import contextual
@@ -48,8 +49,8 @@ class TorchContextRuntime(ContextRuntime):
         rows = torch.full((1, count, meter.ticks), HOLD)
         nothing = torch.zeros(1, count, dtype=torch.int64)
         window = Window(
-            rows, torch.tensor([meter.code]), torch.ones(1, count, dtype=torch.bool),
-            torch.zeros(1, count, 3, dtype=torch.int64), nothing[:, 0], nothing, nothing,
+            rows, torch.tensor([self._stands_in(meter).code]), torch.ones(1, count, dtype=torch.bool),
+            torch.zeros(1, count, 3, dtype=torch.int64), torch.zeros(1, dtype=torch.int64), nothing, nothing,
         )  # fmt: skip
         return _as_arrays(self.network.read(window.alone())[1])
 
@@ -57,7 +58,7 @@ class TorchContextRuntime(ContextRuntime):
     def _window(self, rows: Rows, meter: Meter, place: Situation, first: int) -> tuple[Float32s, Float32s]:
         here = slice(first, first + len(rows))
         window = Window(
-            torch.from_numpy(rows.astype(np.int64))[None], torch.tensor([meter.code]),
+            torch.from_numpy(rows.astype(np.int64))[None], torch.tensor([self._stands_in(meter).code]),
             torch.ones(1, len(rows), dtype=torch.bool), torch.from_numpy(place.places[here])[None],
             torch.tensor([place.mode]), torch.from_numpy(place.entering[here])[None],
             torch.from_numpy(place.after[here])[None],
@@ -67,7 +68,7 @@ class TorchContextRuntime(ContextRuntime):
 
     @torch.no_grad()
     def posterior(self, rows: Array, meter: Meter, context: Context | None = None) -> tuple[Float32s, Float32s]:
-        codes = torch.full((len(rows),), meter.code)
+        codes = torch.full((len(rows),), self._stands_in(meter).code)
         summary = self.network.reader(torch.from_numpy(rows.astype(np.int64)), codes)
         mean, log_variance = self.network.posterior(summary, self._tensors(meter, context, len(rows)))
         return mean.numpy(), log_variance.numpy()
@@ -86,7 +87,10 @@ class TorchContextRuntime(ContextRuntime):
         k = self.dims.attributes
         shown = torch.ones(len(z), k + 1) if given is None else torch.from_numpy(given.astype(np.float32))
         seen = Given(shown[:, :k], shown[:, k:]).seen(torch.from_numpy(z))
-        gates, start = self.network.decoder.conditions(seen, self._tensors(meter, known.take(which), len(z)))
+        beats = [part.code * self.dims.beats + beat for part, beat in places_for(meter, self.known)]
+        gates, start = self.network.decoder.conditions(
+            seen, self._tensors(meter, known.take(which), len(z)), torch.tensor(beats)[:, None]
+        )
         return TorchState(gates, known.entering[which], start, np.arange(len(z)))
 
     @torch.no_grad()
@@ -106,7 +110,7 @@ class TorchContextRuntime(ContextRuntime):
         known = self.alone(meter, count) if context is None else context
         return contextual.Context(
             torch.from_numpy(known.state), torch.from_numpy(known.memory), torch.from_numpy(known.entering),
-            torch.full((count,), meter.code),
+            torch.full((count,), self._stands_in(meter).code),
         )  # fmt: skip
 
 

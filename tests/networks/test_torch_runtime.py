@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from arvae_music.corpora.shelves import piece_number
 from arvae_music.errors import CheckpointError, UsageError
 from arvae_music.music.meter import Meter
 from arvae_music.networks import model
-from arvae_music.networks.decoding import decode, gumbel, log_probabilities
+from arvae_music.networks.context_runtime import ContextRuntime
+from arvae_music.networks.decoding import decode, decode_from, gumbel, log_probabilities
 from arvae_music.networks.numpy_runtime import NumpyRuntime
 from arvae_music.networks.runtime import Runtime, Wrapped
 from arvae_music.networks.torch_runtime import TorchRuntime, torch_runtime_of
@@ -77,7 +79,20 @@ def test_the_tokens_of_test_tunes_are_the_same(rows: dict[Meter, Row], runtimes:
 def test_any_meter_and_no_rows_at_all(meter: str, runtimes: tuple[Runtime, Runtime]) -> None:
     measure = Meter.parse(meter)
     z = np.random.default_rng(measure.code).standard_normal((20, runtimes[0].latent)).astype(np.float32)
-    assert np.array_equal(*(decode(one, z, measure) for one in runtimes))
+    made, other = (decode(one, z, measure) for one in runtimes)
+    assert np.array_equal(made, other)
+    for mine, theirs in zip(*(one.posterior(made, measure) for one in runtimes), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-4)
+    in_context = [one for one in runtimes if isinstance(one, ContextRuntime)]
+    around = [one.contexts(list(made), [measure] * len(made)).of(range(len(made))) for one in in_context]
+    for here, there in itertools.pairwise(around):
+        np.testing.assert_allclose(here.state, there.state, atol=1e-4)
+        np.testing.assert_allclose(here.memory, there.memory, atol=1e-4)
+        starts = [one.start(z, measure, here) for one in in_context]
+        drawn = [
+            decode_from(one, start, np.arange(len(z)), measure) for one, start in zip(in_context, starts, strict=True)
+        ]
+        assert np.array_equal(*drawn)
     empty = np.zeros((0, measure.ticks), dtype=np.int16)
     for one in runtimes:
         assert one.encode(empty, measure).shape == (0, one.latent)
