@@ -376,13 +376,26 @@ def test_unreadable_measures_are_skipped_with_their_reasons():
 @pytest.mark.parametrize("name", ["1/4", "1/8", "3/16", "5/4", "5/8", "7/8", "6/16", "12/16", "15/8", "8/4", "5/16"])
 def test_measures_in_a_meter_that_the_model_was_not_trained_on_are_edited_exactly(name: str):
     meter = Meter.parse(name)
-    beat = row({6 * b: 72 + b % 3 for b in range(meter.beats)}, meter)
+    beats = {6 * b: 72 + b % 3 for b in range(meter.beats) if b != 3}  # a measure in 5/16 has no room for a sixth note
+    beat = row(beats, meter)
     melody = melody_of(beat, row({0: 74}, meter), beat)
     melody = replace(melody, bars=tuple(replace(bar, meter=meter) for bar in melody.bars))
     result = bach().edit(melody, density="+1notes", range="+2st", form=False, proposals=FAST, each=True)
     assert [bar.exact.all() for bar in result.bars] == [True] * 3
-    assert [int(onsets(tokens).sum()) for tokens in result.melody.rows] == [meter.beats + 1, 2, meter.beats + 1]
+    assert [int(onsets(tokens).sum()) for tokens in result.melody.rows] == [len(beats) + 1, 2, len(beats) + 1]
     assert list(bach().stand_ins([bar.meter for bar in result.bars])) == [name]
+
+
+def test_a_measure_of_sixteenths_in_a_meter_of_sixteenths_gets_no_thirty_seconds():
+    meter = Meter.parse("5/16")
+    melody = melody_of(row({6 * b: 72 + b % 3 for b in range(5)}, meter))
+    melody = replace(melody, bars=tuple(replace(bar, meter=meter) for bar in melody.bars))
+    (bar,) = bach().edit(melody, density="+1notes", range="+2st", form=False, proposals=FAST, each=True).bars
+    density = bach().metadata.names.index("density")
+    assert bar.asked[density] == pytest.approx(6 / 30)
+    assert bar.wanted[density] == bar.achieved[density] == pytest.approx(5 / 30)
+    assert bar.hits.all()
+    assert not bar.exact[density]
 
 
 @pytest.mark.parametrize("mode", ["guided", "latent"])

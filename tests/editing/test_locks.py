@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from strategies import canonical, rows
 
 from arvae_music import load
+from arvae_music.arrays import Rows
 from arvae_music.editing.locks import FROZEN, NAMES, Locks, expect_room, parse
-from arvae_music.editing.ties import opening_allowed
+from arvae_music.editing.ties import UPBEAT, opening_allowed
 from arvae_music.errors import UsageError
 from arvae_music.music.attributes import BUILT_IN
 from arvae_music.music.keys import in_key
@@ -94,9 +95,17 @@ def test_in_key_accepts_the_white_keys():
 def test_opening_allowed_and_ends_in():
     made = np.array([[C, HOLD], [HOLD, HOLD], [D, REST]], dtype=np.int16)
     assert ends_in(made).tolist() == [C, HOLD, REST]
-    assert opening_allowed(made, np.array([0, 0, 0], dtype=np.int8)).tolist() == [True, True, True]
-    assert opening_allowed(made, np.array([1, 1, 1], dtype=np.int8)).tolist() == [False, True, False]
-    assert opening_allowed(made, np.array([-1, -1, -1], dtype=np.int8)).tolist() == [True, False, True]
+
+    def allowed_by(tie: int, candidates: Rows, original: list[int]) -> list[bool]:
+        ties, originals = np.full(len(candidates), tie, dtype=np.int8), np.array([original] * len(candidates))
+        found: list[bool] = opening_allowed(candidates, originals, ties).tolist()
+        return found
+
+    assert allowed_by(0, made, [C, D]) == [True, True, True]
+    assert allowed_by(1, made, [C, D]) == [False, True, False]
+    assert allowed_by(-1, made, [C, D]) == [True, False, True]
+    upbeats = np.array([[REST, C], [REST, HOLD], [D, C]], dtype=np.int16)
+    assert allowed_by(UPBEAT, upbeats, [REST, D]) == [True, True, False]  # the silence before the upbeat stays
 
 
 def test_parse():

@@ -462,13 +462,16 @@ def test_as_good_as_brute_force_over_all_changes_of_two_ticks(row: list[int], wa
 def test_a_proposal_that_is_better_is_taken_and_one_that_breaks_a_lock_never():
     locks = replace(COMPASS, names=frozenset({"key"}))
     asked = problem([ROW], {"density": 7 / 12})
-    good = changed(t1=D, t2=E, t8=F, t10=G)
-    bad = changed(t1=FIS, t2=E, t8=F, t10=G)
+    good = changed(t1=D, t5=E, t7=F, t9=G)
+    bad = changed(t1=FIS, t5=E, t7=F, t9=G)
     made = search(asked, judge(locks=locks), Effort(rounds=0))
     made.add(np.zeros(2, dtype=np.int64), np.array([good, bad], dtype=np.int16))
     found = made.run().rows.tolist()
     assert found[0] == good
     assert bad not in found
+    free = search(asked, judge(), Effort(rounds=0))
+    free.add(np.zeros(2, dtype=np.int64), np.array([good, bad], dtype=np.int16))
+    assert bad in free.run().rows.tolist()  # it is the lock alone that keeps it out
 
 
 def test_proposals_that_hit_do_not_push_out_nearer_candidates():
