@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from arvae_music.music import tokens
+from arvae_music.music.meter import Meter
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does, before numpy is loaded
 if "PYTEST_XDIST_WORKER" in os.environ:  # one core for each worker
@@ -134,8 +135,9 @@ def arvae(run_arvae: Run, tiny_model_path: Path) -> Run:
     return run
 
 
-def random_model(path: Path, *, each_tick: bool = False) -> Path:
-    """A checkpoint of an untrained model of small dimensions, for measures of any meter."""
+def random_model(path: Path, *, each_tick: bool = False, of: Sequence[Meter] = (), copies: int = 10) -> Path:
+    """A checkpoint of an untrained model of small dimensions, calibrated on `copies` measures of every meter, or of the
+    meters `of`."""
     import torch
 
     from arvae_music.music import attributes
@@ -147,7 +149,7 @@ def random_model(path: Path, *, each_tick: bool = False) -> Path:
     from arvae_music.vae.examples import Examples
 
     random, rows, meters = np.random.default_rng(0), [], []
-    for meter in [*all_meters()] * 10:
+    for meter in [*(of or all_meters())] * copies:
         row = np.full(meter.ticks, HOLD, dtype=np.int16)
         for tick in {0, *random.choice(meter.ticks, size=random.integers(0, 7), replace=False).tolist()}:
             row[tick] = token_of(int(random.choice(SCALE)) + 7)

@@ -3,8 +3,10 @@
 Run `PYTHONPATH=tests python tests/golden/make_checkpoints.py` after a model was trained anew. Without --tiny the file
 tiny.safetensors stays as it is: it stands for the checkpoints that users have, which every later version has to read.
 
-Of models of measures: the posterior of measures from make_attributes.py, what is decoded from its mean, and how
-likely the measures themselves are, given that and in general. Of models of images: the same of three pictures.
+Of models of measures: what the networks themselves compute in every meter, without the meters that stand in for those
+that a model was not trained on (networks/stand_ins.py). That is the posterior of measures from make_attributes.py, what
+is decoded from its mean, and how likely the measures themselves are, given that and in general. Of models of images:
+the same of three pictures.
 """
 
 from __future__ import annotations
@@ -26,17 +28,26 @@ import arvae_music
 from arvae_music.images.model import load as load_images
 from arvae_music.music.meter import Meter
 from arvae_music.networks.decoding import decode, log_probabilities
+from arvae_music.networks.model import Model
+from arvae_music.networks.runtime import Runtime
+from arvae_music.networks.stand_ins import StandIns
 from arvae_music.vae.checkpoint import read
 
 HERE = Path(__file__).parent
 TINY, TABLE = HERE / "tiny.safetensors", HERE / "checkpoints.json"
 MUSIC: dict[str, str | Path] = {"tiny": TINY, "bach": "bach", "folk": "folk"}
 IMAGES = ("mnist", "sprites")
+# The meters that models were trained on when TINY was made, in the order of its generator.
+OLDEST = tuple(map(Meter.parse, ("1/4", "2/4", "3/4", "4/4", "5/4", "6/4", "3/8", "6/8", "9/8", "12/8")))
 NAMES = (
     "quarters", "sixteenths", "triplets", "charleston", "tie, then rest", "descending",
     "3/4 waltz", "3/4 tied over", "2/4 dotted", "jig", "6/8 rest", "slip jig",
 )  # fmt: skip
 DIGITS = 5  # after the decimal point
+
+
+def make_tiny(path: Path) -> Path:
+    return random_model(path, of=OLDEST, copies=40)
 
 
 def described(model: str | Path) -> dict[str, Any]:
@@ -55,23 +66,29 @@ def described(model: str | Path) -> dict[str, Any]:
 
 
 def of_measures(model: str | Path, runtime: str = "numpy") -> dict[str, Any]:
-    """By measure: what a model of measures computes of it."""
-    loaded = arvae_music.load(model, runtime=runtime)
+    """By measure: what the networks of a model of measures compute of it."""
+    networks = networks_of(arvae_music.load(model, runtime=runtime))
     found = {}
     for name in NAMES:
         signature, text = MEASURES[name]
         meter, row = Meter.parse(signature), np.array([tokens_of(text)], dtype=np.int16)
-        mean, log_variance = loaded.runtime.posterior(row, meter)
+        mean, log_variance = networks.posterior(row, meter)
         ticks = np.arange(meter.ticks)
-        likely = [log_probabilities(loaded.runtime, row, meter, z)[0, ticks, row[0]] for z in (mean, None)]
+        likely = [log_probabilities(networks, row, meter, z)[0, ticks, row[0]] for z in (mean, None)]
         found[name] = {
             "mean": rounded(mean[0]),
             "log-variance": rounded(log_variance[0]),
-            "decoded": decode(loaded.runtime, mean, meter)[0].tolist(),
+            "decoded": decode(networks, mean, meter)[0].tolist(),
             "log-probabilities": rounded(likely[0]),
             "in general": rounded(likely[1]),
         }
     return found
+
+
+def networks_of(model: Model) -> Runtime:
+    """The networks of a model of measures, without the meters that stand in for those that it was not trained on."""
+    assert isinstance(model.runtime, StandIns)
+    return model.runtime.inner
 
 
 def rounded(values: npt.NDArray[Any]) -> list[float]:
@@ -125,7 +142,7 @@ def golden() -> dict[str, dict[str, Any]]:
 if __name__ == "__main__":
     if "--tiny" in sys.argv:
         TINY.unlink(missing_ok=True)
-        random_model(TINY)
+        make_tiny(TINY)
     lines = []
     for model, found in golden().items():
         parts = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in found.items() if key != "outputs"]
