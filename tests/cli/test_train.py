@@ -57,7 +57,7 @@ def test_a_run_leaves_its_files(run: Call, work: Path):
     assert config["dims"] == {
         "latent": 6, "attributes": 4, "beat_hidden": 4, "measure_hidden": 8, "context_hidden": 8, "context": 8,
         "side": 32, "heads": 4, "key": 16, "value": 16, "wide": 16, "decoder_hidden": 11, "tick_hidden": 8,
-        "dropout": 0.2,
+        "dropout": 0.2, "codes": 14, "beats": 6,
     }  # fmt: skip
     assert (config["options"]["objective"], config["options"]["beta"]) == ("contextual", 15e-3)
     reports = lines(folder)
