@@ -20,7 +20,7 @@ from arvae_music.training import session
 from arvae_music.training.trainer import Report
 
 cache, run = train_cli.cache, train_cli.run  # fixtures: the corpus `tunes`, and `arvae` in this process
-SMALL = {"hidden": 8, "tick_hidden": 8, "latent": 6, "batch": 16}
+SMALL = {"hidden": 8, "tick_hidden": 8, "latent": 6, "batch": 8}
 
 
 def same(one: Path, other: Path) -> bool:
@@ -91,8 +91,8 @@ def test_what_cannot_be_trained_leaves_no_folder(run: Call, work: Path):
         ({"objective": "alignd"}, "did you mean aligned"),
         ({"device": "tpu"}, "there is no device 'tpu'"),
         ({"attributes": ["densty"]}, "did you mean density"),
-        ({"delta": 5.0}, "delta does nothing in aligned"),
-        ({"batch": 2000}, "does not fit"),
+        ({"objective": "aligned", "delta": 5.0}, "delta does nothing in aligned"),
+        ({"objective": "ar-vae", "batch": 2000}, "does not fit"),
     ):
         with pytest.raises(UsageError, match=what):
             research.train("tunes", "new", epochs=1, **options)
