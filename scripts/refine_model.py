@@ -82,6 +82,7 @@ def main() -> None:
     if arguments.start:
         begin(arguments.run, arguments.start, arguments.corpus)
     plan = RunFolder(arguments.run).read_plan()
+    expect_aligned(str(arguments.run), plan.options.objective)
     beta = plan.options.beta if arguments.beta is None else arguments.beta
     options = replace(
         plan.options, epochs=MOST_EPOCHS, batch=arguments.batch, beta=beta, seed=arguments.seed,
@@ -98,8 +99,7 @@ def main() -> None:
     trainer = MEASURES.trainer(plan, data, torch.device("cpu"))
     before = checkpoint.read(arguments.run)
     trainer.model.load_state_dict(grown(from_checkpoint(before).state_dict(), trainer.model.state_dict()))
-    if not isinstance(trainer.objective, Aligned):
-        raise SystemExit(f"{arguments.run} was trained with {options.objective}; only runs of aligned can be refined")
+    assert isinstance(trainer.objective, Aligned)
     weights = trainer.objective.weights
     weights = replace(weights, **{name: float(value) for name, value in given})
     trainer.objective = changed(trainer.objective, weights=weights, start=0.0, finish=1.0, eased=1.0)
@@ -130,11 +130,21 @@ def main() -> None:
         RunFolder(arguments.run).write_plan(plan)
 
 
+def expect_aligned(name: str, objective: str) -> None:
+    """Raises SystemExit for a run or a model of another objective, whose networks have other sizes."""
+    if objective != "aligned":
+        raise SystemExit(
+            f"{name} was trained with {objective}; only models of aligned can be refined: "
+            "train one with arvae train --objective aligned"
+        )
+
+
 def begin(run: Path, model: str, corpus: str | None) -> None:
     """Make a run folder from a bundled model, with the options with which it was trained."""
     if run.exists():
         raise SystemExit(f"{run} exists; --start needs the name of a new folder")
     made = checkpoint.read(model)
+    expect_aligned(model, made.metadata.training["objective"])
     training, dims = made.metadata.training, MEASURES.read_dims(made.metadata.dims)
     options = TrainingOptions(**{each.name: training[each.name] for each in fields(TrainingOptions)})
     corpus = corpus or str(made.metadata.provenance["corpus"])

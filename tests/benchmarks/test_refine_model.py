@@ -48,7 +48,7 @@ def call(refine_model: ModuleType, monkeypatch: pytest.MonkeyPatch, *words: obje
 def test_a_run_goes_on_and_its_model_says_how(
     refine_model: ModuleType, monkeypatch: pytest.MonkeyPatch, run: Call, work: Path
 ):
-    assert run("train", "tunes", "--epochs", 1, *SMALL).returncode == 0
+    assert run("train", "tunes", "--epochs", 1, *SMALL, "--objective", "aligned").returncode == 0
     errors, train = [], refine_model.train
 
     def watched(trainer: Trainer, minutes: float) -> None:
@@ -87,6 +87,20 @@ def test_a_corpus_is_for_a_run_that_it_makes(
         call(refine_model, monkeypatch, work / "run", "--corpus", "folk")
     assert raised.value.code == 2
     assert "--corpus needs --start" in capsys.readouterr().err
+
+
+def test_only_models_of_aligned_are_refined(
+    refine_model: ModuleType, monkeypatch: pytest.MonkeyPatch, run: Call, work: Path
+):
+    """Neither a run of the default objective, nor the bundled model of it, for which no folder is made."""
+    assert run("train", "tunes", "--epochs", 1, *SMALL).returncode == 0
+    before = {path.name: path.read_bytes() for path in (work / "runs/tunes").iterdir()}
+    with pytest.raises(SystemExit, match=r"tunes was trained with contextual; .*train one with .*--objective aligned"):
+        call(refine_model, monkeypatch, work / "runs/tunes", "--minutes", 0.003)
+    assert {path.name: path.read_bytes() for path in (work / "runs/tunes").iterdir()} == before
+    with pytest.raises(SystemExit, match="all was trained with contextual"):
+        call(refine_model, monkeypatch, work / "new", "--start", "all")
+    assert not (work / "new").exists()
 
 
 @pytest.mark.parametrize("learning_rate", [3e-3, 30.0])
