@@ -88,7 +88,7 @@ def request(
     model: Model, melodies: list[Melody], name: str, step: float, mode: str, proposals: int, brute: bool
 ) -> dict[str, float]:
     """One row of the table: request a change of `step` sd of an attribute in every measure, and evaluate the edits."""
-    editing = model.request({name: step}, mode=mode, proposals=proposals)
+    editing = model.request({name: step}, mode=mode, proposals=proposals, each=True)
     started = time.perf_counter()
     results = [edit(melody, editing, model) for melody in melodies]
     seconds = time.perf_counter() - started

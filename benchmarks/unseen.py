@@ -4,10 +4,10 @@
     python benchmarks/unseen.py essenFolksong --models bach,folk
     python benchmarks/unseen.py essenFolksong --models bach,folk,runs/both
 
-For each tune, the benchmark measures the share of tokens that a model reconstructs, as `--model auto` does to choose a
-model (library.fit). Measures in meters that a model does not support count as wrong. The row `auto` uses, for each
-tune, the best of the models listed so far; a further model is useful if it raises this row. The tunes are evenly spread
-over the corpus.
+For each tune, the benchmark measures the share of tokens that a model reconstructs. Measures in meters that a model
+does not support count as wrong. The row `auto` uses, for each tune, the best of the models listed so far; a further
+model is useful if it raises this row. The tunes are evenly spread over the corpus. The model `all` was trained on the
+Essen collection, so it does not belong here.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PROPOSALS = 64  # decodes of a measure
 EXAMPLES = (
-    ("arvae edit melody.mid --density +2notes", "two more notes in each measure: melody.density+2notes.mid"),
+    ("arvae edit melody.mid --density +2notes", "two more notes a measure, on average: melody.density+2notes.mid"),
     ("arvae edit melody.mid --pitch +4st --lock key", "a third higher, without notes outside the key"),
     ('arvae edit melody.mid --density +2notes --chords "C F | G7 C"', "its new notes fit these chords"),
     ("arvae edit melody.mid --density +30% --bars 1-8 --keep contour", "the first eight measures alone"),

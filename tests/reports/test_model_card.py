@@ -142,6 +142,23 @@ def test_a_card_lists_later_training_rounds(model: checkpoint.Checkpoint, more: 
     assert f"- then, on a CPU: {expected}" in card.card("tiny", trained, None).splitlines()
 
 
+def test_metrics_of_given_codes_are_not_shown(model: checkpoint.Checkpoint, judged: Path):
+    scales = tuple(replace(scale, given=True) for scale in model.metadata.scales)
+    conditional = replace(model, metadata=replace(model.metadata, scales=scales))
+    judged.write_text(evaluation(conditional.digest))
+    found = evaluation_of(conditional)
+    assert found is not None
+    shown = card.figures(found)
+    assert [shown[SHOWN[name]] for name in ("paper.scc", "paper.interpretability", "paper.mig")] == ["given"] * 3
+    assert shown[SHOWN["control"]] == f"{found.headline['control']:.3f}"
+
+
+def test_a_card_adds_the_minutes_of_both_stages_of_training(model: checkpoint.Checkpoint):
+    training = {"minutes": 27.0, "align_minutes": 13.0, "steps": 16140, "seed": 0}
+    trained = replace(model, metadata=replace(model.metadata, training=training))
+    assert "- training: 16140 steps, 40 minutes, seed 0," in card.card("tiny", trained, None)
+
+
 def test_a_card_without_an_evaluation_says_so(model: checkpoint.Checkpoint):
     text = card.card("tiny", model, None)
     assert "Not evaluated" in text
