@@ -111,7 +111,8 @@ def edit(
 ) -> EditResult:
     """Change attributes of a melody, or of its measures `bars` ("1-4,7,12-").
 
-    melody          a file, a Song or a Melody
+    melody          a file, a Song or a Melody; `read(file, unfold=True, tune=2)` reads a score as it is played, or one
+                    tune of a file
     density, ...    a request for that attribute: a number, which counts standard deviations of the model's corpus, or a
                     text such as "+2notes", "+10%", "=8notes", "x1.5", or the curve "1:+0,8:+2" (measure:change)
     targets         the same requests by name; requests for your own attributes go here

@@ -143,7 +143,8 @@ class _Work:
             if self.roll and plan.place != "-":
                 self._draw(plan, song, result)
         report = summaries.edit_lines(result, self.request, model)
-        melody = [f"melody: {summaries.melody_line(song)}", *score_lines(song), *notice_lines(song.notices)]
+        source = score_lines(song, placing.suffix_of(plan))
+        melody = [f"melody: {summaries.melody_line(song)}", *source, *notice_lines(song.notices)]
         lines = [*melody, *report, placing.wrote(plan.place, self.writing.dry_run)]
         data = {"input": str(plan.request.source), "output": None if self.writing.dry_run else str(plan.place)}
         return batches.ItemReport(

@@ -19,7 +19,7 @@ import typer
 from ..errors import UsageError
 from ..system import inputs
 from ..system.outputs import Planned
-from .shared import common, placing, sources
+from .shared import common, completion, placing, sources
 from .shared.sliders import Bars, Form, Harmony, joined
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..results import Interpolation
 
 STEPS = 8
+FORMAT = "Format of the new files.  [default: mid, or that of the suffix of -o]"
 EXAMPLES = (
     ("arvae interpolate a.mid b.mid", "a-b.steps/a-b.01.mid to a-b.08.mid, and a page that plays them"),
     ("arvae interpolate a.mid b.mid --steps 16 --one", "one file with all steps in a row: a-b.16-steps.mid"),
@@ -37,6 +38,11 @@ EXAMPLES = (
 
 Steps = Annotated[int, typer.Option(min=3, metavar="N", help="Melodies from each input to the next, including both.")]
 One = Annotated[bool, common.in_output("--one", help="Write one file with all steps in a row, instead of a folder.")]
+
+Format = Annotated[
+    str | None,
+    common.in_output("--format", metavar="mid|musicxml|mxl|abc", help=FORMAT, autocompletion=completion.formats),
+]
 
 
 def interpolate(
@@ -51,10 +57,10 @@ def interpolate(
     seed: common.Seed = 0,
     voice: common.Voice,
     one: One = False,
+    format_: Format = None,
     writing: common.Writing,
 ) -> int:
     """Write the melodies between two or more melodies, step by step."""
-    from ..io.chunks import for_suffix
     from ..reports import interpolation_files
     from ..reports.contact_sheet import earlier_rows, make_card, write_index
 
@@ -62,7 +68,7 @@ def interpolate(
     places = [place for argument in files for place in inputs.expand_inputs([argument])]  # a melody may come again
     if len(places) < 2:
         raise UsageError("one melody cannot be interpolated", remedy="name two or more")
-    plans = interpolation_files.plan(places, steps, seed, writing.output, one, **writing.existing)
+    plans = interpolation_files.plan(places, steps, seed, writing.output, one, **writing.existing, format=format_)
     folder = Path(plans[0].place).parent
     earlier = {} if one else earlier_rows(folder, **writing.existing)
     placing.refuse_streams(plans, writing)
@@ -77,9 +83,11 @@ def interpolate(
     files_of_steps = names * len(path.melodies) if one else names
     rows = interpolation_files.step_rows(path.results, files_of_steps, ", ".join(map(str, places)), trained, seed)
     if not writing.dry_run:
-        for plan, data in zip(plans, interpolation_files.midi_files(path.melodies, path.ends, songs, one), strict=True):
+        suffixes = [placing.suffix_of(plan) if plan.place != "-" else f".{format_ or 'mid'}" for plan in plans]
+        found = interpolation_files.step_files(path.melodies, path.ends, songs, suffixes)
+        for plan, data in zip(plans, found, strict=True):
             if not plan.skip:
-                placing.write_output(plan, for_suffix(data, placing.suffix_of(plan)))
+                placing.write_output(plan, data)
         if not one:
             tempo, first = round(songs[0].tempo, 2), path.melodies[0]
             cards = [make_card(row, first, step, tempo) for row, step in zip(rows, path.melodies, strict=True)]
@@ -109,9 +117,10 @@ def _report(
         common.print_json({"outputs": outputs, "steps": rows, "left_behind": counted})
         return
     from ..reports.interpolation_files import step_lines
+    from ..reports.score_lines import score_lines
     from ..reports.summaries import melody_line
 
-    voices = [f"{song.name}: {melody_line(song)}" for song in songs]
+    voices = [line for song in songs for line in (f"{song.name}: {melody_line(song)}", *score_lines(song))]
     place = plans[0].place if len(plans) == 1 else f"{Path(plans[0].place).parent}/ ({len(plans)} files)"
     behind = [left_behind_line(song, counts) for song, counts in zip(songs, left, strict=True) if counts]
     lines = [*voices, *behind, f"model: {title}", *step_lines(rows, path.ends), placing.wrote(place, writing.dry_run)]

@@ -26,6 +26,7 @@ EXAMPLES = (
     ("arvae vary melody.mid -n 16 --amount 0.5", "16 variations that replace half of the notes"),
     ("arvae vary melody.mid -n 8 --density +2notes", "8 variations with two more notes in each measure"),
     ("arvae vary melody.mid --grid density=-1:1:5,contour=-2:2:5", "25 edits, one for each pair of values (in sd)"),
+    ("arvae vary tune.abc -n 4 --format musicxml", "the variations as scores: mid, musicxml, mxl or abc"),
     ("arvae vary tunes/ -r -n 4 -o varied/", "all files of a folder; the output keeps its sub-folders"),
 )
 
@@ -61,6 +62,7 @@ def vary(
     recursive: common.Recursive = False,
     voice: common.Voice,
     jobs: common.Jobs = None,
+    format_: common.Format = "mid",
     writing: _Writing,
 ) -> int:
     """Write variations of a melody that keep its character, or a grid of edits.
@@ -85,8 +87,9 @@ def vary(
     requests = [VaryRequest(editing, count or COUNT, amount) for editing in edits]
     folder = folder_for(writing.output, places)
     varied = grid is None or count is not None
-    items = Variations(requests, varied, folder).plan(places, files, **writing.existing)
-    variations = Variations(requests, varied, folder, earlier_rows(folder, **writing.existing), writing.dry_run)
+    items = Variations(requests, varied, folder, format=format_).plan(places, files, **writing.existing)
+    earlier = earlier_rows(folder, **writing.existing)
+    variations = Variations(requests, varied, folder, earlier, writing.dry_run, format_)
     work = _Work(model, runtime, voice, variations)
     conclude = None if writing.dry_run else partial(_write_index, variations)
     streams = "-" in places
@@ -107,6 +110,7 @@ class _Work:
     variations: Variations
 
     def __call__(self, item: Item) -> batches.ItemReport:
+        from ..reports.score_lines import score_lines
         from ..reports.summaries import melody_line
 
         song = sources.read_song(item.place, self.voice)
@@ -117,7 +121,8 @@ class _Work:
         cards, lines = self.variations.make(item, song, model)
         count = f"{len(cards)} file{'s' if len(cards) != 1 else ''}"
         wrote = placing.wrote(f"{count} to {self.variations.folder}/", self.variations.dry_run)
-        lines = [f"melody: {melody_line(song)}", f"model: {model.name}", *lines, wrote]
+        source = [f"melody: {melody_line(song)}", *score_lines(song, self.variations.suffix)]
+        lines = [*source, f"model: {model.name}", *lines, wrote]
         return self._item_report([song.name, *(f"  {line}" for line in lines)], cards)
 
     def _item_report(self, lines: list[str], cards: list[Card]) -> batches.ItemReport:

@@ -41,7 +41,11 @@ def file_of(song: Song | Melody, melody: Melody, suffix: str) -> bytes:
 
 def to_file(song: Song | Melody, rows: Sequence[Row | None], suffix: str) -> bytes:
     """A score with new token rows as the bytes of a file. Raises UsageError for another suffix."""
-    score = score_of(song, rows)
+    return score_file(score_of(song, rows), suffix)
+
+
+def score_file(score: Score, suffix: str) -> bytes:
+    """A score as the bytes of a file. Raises UsageError for another suffix."""
     if suffix.lower() == ".abc":
         return abc_writer.to_bytes(score)
     if suffix.lower() not in SUFFIXES:
@@ -60,6 +64,22 @@ def score_of(song: Song | Melody, rows: Sequence[Row | None]) -> Score:
     part = _part_of(song.melody, rows, song.ticks_per_quarter, raw)
     tempi = ((Fraction(0), round(song.tempo, 3)),)
     return Score(song.melody.name, (replace(part, name=name, program=program, tempi=tempi),))
+
+
+def score_of_steps(steps: Sequence[tuple[Melody, int]], *, tempo: float, program: int) -> Score:
+    """A score of melodies without measures that pass through, each with its velocity, one after another."""
+    measures: list[Measure] = []
+    sounds: list[Sound] = []
+    for melody, velocity in steps:
+        part, now = _part_of(melody, melody.rows, 1, ()), measures[-1].end if measures else Fraction(0)
+        first = len(measures) + 1 if measures else part.measures[0].number or 0
+        measures += [replace(one, start=now + one.start, number=first + n) for n, one in enumerate(part.measures)]
+        sounds += [
+            replace(one, start=now + one.start, end=now + one.end, velocity=velocity) for one in part.sounds
+        ]
+    name = steps[0][0].name
+    tempi = ((Fraction(0), round(tempo, 3)),)
+    return Score(name, (Part(name, tuple(measures), tuple(sounds), program, tempi),))
 
 
 def _edited(song: Song, score: Score, rows: Sequence[Row | None]) -> Score:

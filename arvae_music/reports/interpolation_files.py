@@ -13,12 +13,14 @@ import numpy as np
 from ..editing.edit import EditResult
 from ..editing.matching import excerpt
 from ..errors import UsageError
+from ..io.chunks import for_suffix
 from ..io.midi import Song, new_midi
+from ..io.score_output import score_file, score_of_steps
 from ..music.melody import Melody
 from ..music.sliders import numbers_in
 from ..networks.model import Model
-from ..system.inputs import Place
-from ..system.outputs import Planned, Request, plan_outputs
+from ..system.inputs import MIDI_SUFFIXES, Place
+from ..system.outputs import FORMATS, SCORE_SUFFIXES, Planned, Request, plan_outputs, suffix_of_format
 from .manifest import Row, entry
 
 NAMED = 3  # inputs in the outputs' name
@@ -33,10 +35,14 @@ def plan(
     *,
     overwrite: bool = False,
     skip_existing: bool = False,
+    format: str | None = None,
 ) -> list[Planned]:
     """Choose the path of every step, named after the inputs, or with `one` the path of the single file.
 
+    `format` is one of outputs.FORMATS; None is MIDI, or the format of the suffix of `output`.
+
     Raises the errors of `plan_outputs`, and UsageError if many files would go to stdout."""
+    suffix = suffix_of_format(format or FORMATS[0])
     stems = ["stdin" if place == "-" else Path(place).stem for place in places]
     name = "-".join(stems[:NAMED]) + (f"-and-{len(stems) - NAMED}-more" if len(stems) > NAMED else "")
     source = Path(name) if places[0] == "-" else Path(places[0]).parent / name
@@ -48,9 +54,15 @@ def plan(
         folder = f"{source}.steps/" if output is None else output
         output = folder if "{" in folder or folder.endswith("/") else f"{folder}/"
     elif output is None:
-        output = str(source.with_name(f"{name}.{{edit}}.mid"))
-    template = "{stem}.{edit}.mid" if one else "{stem}.{n:02}.mid"
-    return plan_outputs(requests, output, overwrite=overwrite, skip_existing=skip_existing, template=template)
+        output = str(source.with_name(f"{name}.{{edit}}{suffix}"))
+    return plan_outputs(
+        requests,
+        output,
+        overwrite=overwrite,
+        skip_existing=skip_existing,
+        template=("{stem}.{edit}" if one else "{stem}.{n:02}") + suffix,
+        suffixes=(*MIDI_SUFFIXES, *SCORE_SUFFIXES) if format is None else (suffix,),
+    )
 
 
 def step_lines(rows: Sequence[Row], ends: Sequence[int]) -> list[str]:
@@ -73,15 +85,25 @@ def input_of(song: Song, bars: str | None) -> Melody:
     return replace(part, bars=tuple(replace(bar, number=first + i) for i, bar in enumerate(part.bars)))
 
 
-def midi_files(melodies: Sequence[Melody], ends: Sequence[int], songs: Sequence[Song], one: bool) -> list[bytes]:
-    """Every step as a MIDI file, or with `one` a single file of all steps. `ends` are the indices of the inputs.
+def step_files(
+    melodies: Sequence[Melody], ends: Sequence[int], songs: Sequence[Song], suffixes: Sequence[str]
+) -> list[bytes]:
+    """Every step as a file with its suffix, or all steps in one file if `suffixes` has a single suffix: a score, if the
+    suffix is that of one, or else a MIDI file. `ends` are the indices of the inputs.
 
     Tempo and instrument are those of the first input. The velocity moves in a straight line from one input's median to
     the next one's."""
     line = np.interp(range(len(melodies)), ends, [song.velocity for song in songs])
     steps = list(zip(melodies, map(round, line.tolist()), strict=True))
     look: dict[str, Any] = {"tempo": songs[0].tempo, "program": songs[0].found.program or 0}
-    return [_midi(content, look) for content in ([steps] if one else [[step] for step in steps])]
+    contents = [steps] if len(suffixes) == 1 else [[step] for step in steps]
+    return [_file(content, suffix, look) for content, suffix in zip(contents, suffixes, strict=True)]
+
+
+def _file(steps: Sequence[tuple[Melody, int]], suffix: str, look: dict[str, Any]) -> bytes:
+    if suffix.lower() in SCORE_SUFFIXES:
+        return score_file(score_of_steps(steps, **look), suffix)
+    return for_suffix(_midi(steps, look), suffix)
 
 
 def _midi(steps: Sequence[tuple[Melody, int]], look: dict[str, Any]) -> bytes:

@@ -12,16 +12,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..editing.edit import EditResult, edit, expect_editable
 from ..editing.vary import VaryRequest, vary
 from ..errors import InputError, OutputError, UsageError
 from ..io.midi import Song
+from ..io.score_output import file_of
 from ..io.scores import read_any
 from ..networks.model import Model
 from ..system.files import write_whole
 from ..system.inputs import Place, below, folders_in
-from ..system.outputs import Planned, Request, label, plan_outputs
+from ..system.outputs import SCORE_SUFFIXES, Planned, Request, label, plan_outputs, suffix_of_format
 from .contact_sheet import Card, make_card
 from .manifest import Row, entry_of_edit
 
@@ -55,13 +57,20 @@ def folder_for(output: str | None, places: Sequence[Place]) -> Path:
 class Variations:
     """The job for all inputs. With `varied`, each request makes its `count` variations; otherwise it makes its edit.
 
-    `earlier` are the rows of a manifest in `folder`, by file. With `dry_run` nothing is written."""
+    `earlier` are the rows of a manifest in `folder`, by file. With `dry_run` nothing is written. `format` is one of
+    outputs.FORMATS."""
 
     requests: Sequence[VaryRequest]
     varied: bool
     folder: Path
     earlier: Mapping[str, Row] = field(default_factory=dict)
     dry_run: bool = False
+    format: str = "mid"
+
+    @property
+    def suffix(self) -> str:
+        """Of the files. Raises UsageError for a format that does not exist."""
+        return suffix_of_format(self.format)
 
     def plan(
         self,
@@ -74,7 +83,7 @@ class Variations:
         """Choose the path of every output. Inputs found in a folder of `arguments` keep their sub-folders.
 
         Raises the errors of `plan_outputs`."""
-        template = "{stem}.{edit}.{n:02}.mid" if self.varied else "{stem}.{edit}.mid"
+        template = ("{stem}.{edit}.{n:02}" if self.varied else "{stem}.{edit}") + self.suffix
         folders = folders_in(arguments)
         wanted = [
             Request(place, label(request.editing.targets) or "vary", request.editing.seed, n, below(place, folders))
@@ -83,7 +92,12 @@ class Variations:
             for n in range(1, request.count + 1 if self.varied else 2)
         ]
         planned = plan_outputs(
-            wanted, f"{self.folder}/", overwrite=overwrite, skip_existing=skip_existing, template=template
+            wanted,
+            f"{self.folder}/",
+            overwrite=overwrite,
+            skip_existing=skip_existing,
+            template=template,
+            suffixes=(self.suffix,),
         )
         plans: dict[Place, list[Planned]] = {}
         for plan in planned:
@@ -120,10 +134,15 @@ class Variations:
         found = [row for row in rows if row is not None]
         if len(found) < len(rows):
             return None
-        track, channel, tempo = str(song.found.track), song.found.channel, round(song.tempo, 2)
+        tempo = round(song.tempo, 2)
+        place: dict[str, Any] = {"track": str(song.found.track), "channel": song.found.channel}
+        if song.score is None and self.suffix in SCORE_SUFFIXES:
+            place = {}  # the score of a MIDI file holds the melody alone
+        elif song.found.voice is not None:
+            place["voice"] = song.found.voice
         cards = []
         for row, plan in zip(found, item.plans, strict=True):
-            after = read_any(Path(plan.place), track=track, channel=channel, pickup=song.pickup)
+            after = read_any(Path(plan.place), **place, pickup=song.pickup)
             cards.append(make_card(row, song.melody, after.melody, tempo))
         return cards
 
@@ -144,7 +163,7 @@ class Variations:
     ) -> Card:
         if not self.dry_run and not plan.skip:
             place = Path(plan.place)
-            write_whole(place, song.write(result.melody.rows, place.suffix), overwrite=plan.overwrite)
+            write_whole(place, file_of(song, result.melody, place.suffix), overwrite=plan.overwrite)
         row = entry_of_edit(plan, self.folder, request.editing, result, model, amount)
         return make_card(row, song.melody, result.melody, round(song.tempo, 2))
 

@@ -26,6 +26,7 @@ from .inputs import MIDI_SUFFIXES, Place
 MIDI = ".mid"
 KEPT_SUFFIXES = (".kar", ".rmi")  # karaoke, and MIDI data in a RIFF file
 SCORE_SUFFIXES = (".musicxml", ".xml", ".mxl", ".abc")  # the scores that can be written
+FORMATS = ("mid", "musicxml", "mxl", "abc")  # of new files; the suffixes without their dots
 TEMPLATE = f"{{stem}}.{{edit}}{MIDI}"
 FIELDS = ("stem", "edit", "seed", "n")
 LONGEST_EDIT = 80  # characters of {edit}; file systems stop at 255 bytes for the whole name
@@ -99,6 +100,15 @@ def plan_outputs(
         Planned(request, place, there and skip_existing, overwrite)
         for request, place, there in zip(requests, places, exists, strict=True)
     ]
+
+
+def suffix_of_format(name: str) -> str:
+    """The suffix of new files in a format of FORMATS. Raises UsageError for another name."""
+    if name not in FORMATS:
+        close = difflib.get_close_matches(name, FORMATS, n=1)
+        remedy = f"did you mean {close[0]}?" if close else f"the formats are {' '.join(FORMATS)}"
+        raise UsageError(f"there is no format {name!r}", remedy=remedy)
+    return f".{name}"
 
 
 def _place(request: Request, output: str | None, template: str) -> Place:

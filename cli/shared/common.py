@@ -79,6 +79,7 @@ MODEL = "A model's name (arvae models list) or file.  [default: all]"
 RUNS = "Library that runs the model: numpy, or PyTorch (slower to start, same result)."
 PICKUP = "Length of the incomplete measure at the start, in quarter notes: 1, 0.5, 1/3; 0 is none."
 UNFOLDS = "Play the repeats, D.C. and D.S. of a score; without it, measures are those on the page."
+FORMAT = "Format of the new files."
 MODES = "guided searches for the requested values; latent decodes once, as in the paper."
 
 Inputs = Annotated[list[str], typer.Argument(metavar="FILE", help=FILES)]
@@ -88,6 +89,9 @@ Overwrite = Annotated[bool, in_output("--overwrite", help="Replace existing file
 SkipExisting = Annotated[bool, in_output("--skip-existing", help="Skip outputs that exist already.")]
 DryRun = Annotated[bool, in_output("--dry-run", help="Report the result, and write nothing.")]
 Json = Annotated[bool, in_output("--json", help="Print the result as JSON.")]
+Format = Annotated[
+    str, in_output("--format", metavar="mid|musicxml|mxl|abc", help=FORMAT, autocompletion=completion.formats)
+]
 Jobs = Annotated[
     int | None,
     in_how("--jobs", "-j", min=1, metavar="N", help="Processes for many files.  [default: one per core]"),

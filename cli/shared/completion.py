@@ -50,6 +50,12 @@ def corpora(incomplete: str) -> list[str]:
     return _matching(incomplete, dict.fromkeys([*built_in(), *built()]))
 
 
+def formats(incomplete: str) -> list[str]:
+    from ...system.outputs import FORMATS
+
+    return _matching(incomplete, FORMATS)
+
+
 def modes(incomplete: str) -> list[str]:
     return _matching(incomplete, ("guided", "latent"))
 

@@ -12,9 +12,12 @@ import pytest
 from conftest import Run, write_melody
 from rich_files import files_in, other_events, rich_file
 
+import arvae_music
 from arvae_music.errors import UsageError
 from arvae_music.io.midi import Song
+from arvae_music.io.scores import read_score
 from arvae_music.music.sliders import grid_points
+from arvae_music.reports.score_lines import MELODY_ALONE
 
 
 def notes(path: Path) -> list[tuple[int, int, int]]:
@@ -32,7 +35,41 @@ def notes(path: Path) -> list[tuple[int, int, int]]:
     return sorted(found)
 
 
+ABC = "X:1\nT:Tune\nM:4/4\nL:1/4\nK:G\n|:G A B c|d c B A:|G4|]\n"
+
+
 # ------------------------------------------------------------------------- vary
+
+
+@pytest.mark.parametrize("suffix", [".musicxml", ".mxl", ".abc"])
+def test_variations_are_written_as_scores(arvae: Run, work: Path, suffix: str) -> None:
+    (work / "tune.abc").write_text(ABC)
+    words = ("vary", "tune.abc", "-n", "2", "--format", suffix[1:])
+    done = arvae(*words)
+    assert done.returncode == 0
+    assert "  measures: those on the page, 3; as played there are 5 (--unfold)\n" in done.stdout
+    varied = [arvae_music.read(work / "tune.variations" / f"tune.vary.0{n}{suffix}") for n in (1, 2)]
+    assert all(len(song.melody.bars) == 3 and song.score is not None and song.score.has_repeats for song in varied)
+    assert varied[0].melody.notes != varied[1].melody.notes
+    assert "skipped, all 2 files exist" in arvae(*words, "--skip-existing").stdout
+
+
+def test_scores_of_a_midi_file_hold_the_melody_and_the_report_says_so(arvae: Run, work: Path) -> None:
+    rich_file(work / "rich.mid")
+    words = ("vary", "rich.mid", "-n", "1", "--format", "abc")
+    assert MELODY_ALONE in arvae(*words).stdout
+    (part,) = read_score((work / "rich.variations/rich.vary.01.abc").read_bytes(), "x").parts
+    assert len(part.sounds) == len(Song.read(work / "rich.mid").melody.notes)
+    assert "skipped, all 1 files exist" in arvae(*words, "--skip-existing").stdout
+    assert MELODY_ALONE in arvae("edit", "rich.mid", "--density", "+1", "-o", "x.musicxml", "--dry-run").stdout
+    assert MELODY_ALONE not in arvae("edit", "rich.mid", "--density", "+1", "-o", "x.mid", "--dry-run").stdout
+
+
+def test_a_format_that_does_not_exist_is_exit_2(arvae: Run, melody: Path) -> None:
+    for words in (("vary", melody), ("interpolate", melody, melody)):
+        done = arvae(*words, "--format", "musicml")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "there is no format 'musicml'; did you mean musicxml?" in done.stderr
 
 
 def test_variations_with_manifest_and_sheet(arvae: Run, work: Path) -> None:
@@ -167,6 +204,21 @@ def test_steps_are_files_whose_ends_are_the_inputs(arvae: Run, two: tuple[Path, 
     assert [n[1] for n in notes(folder / "a-b.04.mid")] == [length * (i + 1) for i in range(len(b))]
     assert (folder / "index.html").exists()
     assert len(json.loads((folder / "manifest.json").read_text())["files"]) == 4
+
+
+@pytest.mark.parametrize("words", [("--format", "abc"), ("-o", "tune-tune.steps/tune-tune.{n:02}.abc")])
+def test_steps_are_written_as_scores(arvae: Run, work: Path, words: tuple[str, ...]) -> None:
+    (work / "tune.abc").write_text(ABC)
+    assert arvae("interpolate", "tune.abc", "tune.abc", "--steps", "3", *words).returncode == 0
+    expected = [67, 69, 71, 72, 74, 72, 71, 69, 67]
+    for n in (1, 3):
+        song = arvae_music.read(work / f"tune-tune.steps/tune-tune.0{n}.abc")
+        assert [note.pitch for note in song.melody.notes] == expected
+    assert arvae("interpolate", "tune.abc", "tune.abc", "--steps", "3", "--one", "-o", "all.musicxml").returncode == 0
+    song = arvae_music.read(work / "all.musicxml")
+    assert [bar.number for bar in song.melody.bars] == list(range(1, 10))
+    pitches = [note.pitch for note in song.melody.notes]
+    assert (pitches[:9], pitches[-9:]) == (expected, expected)
 
 
 def test_one_long_file(arvae: Run, two: tuple[Path, Path], work: Path) -> None:
