@@ -9,7 +9,7 @@ without a note value of its own is divided at beats, and the notes are tied. All
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -77,9 +77,14 @@ def engraved(part: Part) -> Staff:
     """The notation of a part."""
     lyrics = {lyric.start: lyric.text for lyric in part.lyrics}
     layers = _layers(_chords(joined(part.sounds), part.measures)) or [[]]
+    bounds = [([chord.start for chord in chords], [chord.end for chord in chords]) for chords in layers]
     found = []
     for measure in part.measures:
-        rows = [_row(measure, chords, lyrics if n == 0 else {}) for n, chords in enumerate(layers)]
+        within = [
+            chords[bisect_right(ends, measure.start) : bisect_left(starts, measure.end)]
+            for chords, (starts, ends) in zip(layers, bounds, strict=True)
+        ]
+        rows = [_row(measure, chords, lyrics if n == 0 else {}) for n, chords in enumerate(within)]
         found.append(
             tuple(row if n == 0 or any(symbol.pitches for symbol in row) else () for n, row in enumerate(rows))
         )
@@ -120,13 +125,11 @@ def _layers(chords: Sequence[_Chord]) -> list[list[_Chord]]:
 
 
 def _row(measure: Measure, chords: Sequence[_Chord], lyrics: dict[Fraction, str]) -> tuple[Symbol, ...]:
-    """The symbols of one layer in a measure, with rests between them."""
+    """The symbols of one layer in a measure, with rests between them. `chords` are those that sound in it."""
     symbols: list[Symbol] = []
     now = Fraction(0)
     beat = measure.meter.beat_quarters if measure.meter is not None else Fraction(1)
     for chord in chords:
-        if chord.end <= measure.start or chord.start >= measure.end:
-            continue
         start, end = max(chord.start, measure.start), min(chord.end, measure.end)
         symbols += _rests(now, start - measure.start, beat)
         parts = list(pieces(start - measure.start, end - measure.start, beat))

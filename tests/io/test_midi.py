@@ -110,11 +110,7 @@ def test_edits_change_nothing_but_the_melody(name: str, draw: st.DataObject) -> 
     assert other_events(written, song) == other_events(data, song)
     if song.melody.with_rows({i: r for i, r in enumerate(rows) if r is not None}).notes:
         again = reread(written, song)
-        # With few notes beside an off-grid measure, the file may count as played: short rests are articulation.
-        same = again.placements.notated == song.placements.notated
-        assert same or name == "off_grid_in_the_middle"
-        if same:
-            assert heard(again.melody.rows, again.melody.shift)[: len(rows)] == heard(rows, song.melody.shift)
+        assert heard(again.melody.rows, again.melody.shift)[: len(rows)] == heard(rows, song.melody.shift)
         assert [b.start for b in again.melody.bars][: len(rows)] == [b.start for b in song.melody.bars]
 
 
@@ -129,6 +125,9 @@ def edited(song: Song, draw: st.DataObject, kind: object) -> Rows:
         rows[i] = np.where(rows[i] > REST, rows[i] + song.melody.shift, rows[i]).astype(np.int16)
     result = canonical(rows, song.melody.rows)
     assume(any((r > REST).any() for r in result if r is not None))
+    # A hold after a measure without tokens becomes a rest. In a played file, a rest below an eighth is articulation.
+    opening = [r for r in result if r is not None and r[0] == REST]
+    assume(song.placements.notated or not any((r[1:3] > REST).any() for r in opening))
     return result
 
 
