@@ -7,6 +7,7 @@ dynamics of their notes, in percent of 90, as MusicXML counts them.
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterable
 from fractions import Fraction
@@ -24,6 +25,7 @@ _TYPES = {
     Fraction(1, 4): "16th", Fraction(1, 8): "32nd", Fraction(1, 16): "64th",
 }  # fmt: skip
 M = TypeVar("M")
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 does not allow in texts
 _LOW = 55  # the mean pitch below which a part gets a bass clef
 
 
@@ -45,6 +47,9 @@ def to_bytes(score: Score, *, compressed: bool = False) -> bytes:
         SubElement(instrument, "midi-program").text = str(part.program + 1)
     for n, part in enumerate(score.parts, 1):
         _PartWriter(part, SubElement(root, "part", {"id": f"P{n}"})).write()
+    for element in root.iter():
+        if element.text:
+            element.text = _ILLEGAL.sub("", element.text)
     ElementTree.indent(root)
     text = ElementTree.tostring(root, encoding="unicode")
     data = f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()

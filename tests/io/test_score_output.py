@@ -216,7 +216,7 @@ def test_parts_lyrics_chords_tempi_and_titles_are_kept(suffix: str) -> None:
 
 
 def test_texts_cannot_break_the_file() -> None:
-    score = Score('T%i"t\nX:2\nK:D <&>', (melody([60, 62, 64, 65]),), "C\n%C")
+    score = Score('T%i"t\nX:2\nK:D <&>\x01\x0b', (melody([60, 62, 64, 65]),), "C\n%C")
     assert read_back(abc_writer.to_bytes(score), ".abc").parts[0].sounds == score.parts[0].sounds
     assert len(abc.split_collection(abc_writer.to_bytes(score).decode())) == 1
     assert musicxml.read_score(musicxml_writer.to_bytes(score), "x").parts[0].sounds == score.parts[0].sounds
