@@ -22,8 +22,8 @@ from ..io.score_output import file_of
 from ..io.scores import read_any
 from ..networks.model import Model
 from ..system.files import write_whole
-from ..system.inputs import Place, below, folders_in
-from ..system.outputs import SCORE_SUFFIXES, Planned, Request, label, plan_outputs, suffix_of_format
+from ..system.inputs import MIDI_SUFFIXES, Place, below, folders_in
+from ..system.outputs import MIDI, SCORE_SUFFIXES, Planned, Request, label, plan_outputs, suffix_of_format
 from .contact_sheet import Card, make_card
 from .manifest import Row, entry_of_edit
 
@@ -97,7 +97,7 @@ class Variations:
             overwrite=overwrite,
             skip_existing=skip_existing,
             template=template,
-            suffixes=(self.suffix,),
+            suffixes=MIDI_SUFFIXES if self.suffix == MIDI else (self.suffix,),
         )
         plans: dict[Place, list[Planned]] = {}
         for plan in planned:
