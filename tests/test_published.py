@@ -49,6 +49,9 @@ def expect_published(run_arvae: Run, model: str, timeout: float) -> None:
     off = {}
     for name, value in known["headline"].items():
         here = found["headline"][name]
+        if value is None or here is None:  # codes that a decoder is given have no such figure
+            assert here is value, name
+            continue
         tolerance = TOLERANCE_GUIDED if name.startswith("guided.") else TOLERANCE
         if here != pytest.approx(value, rel=0, abs=tolerance, nan_ok=True):
             off[name] = f"{here:.4f}, published {value:.4f}"
