@@ -74,7 +74,7 @@ class AttributeSpec:
     description: str
     citation: str
     grain: Callable[[Meter], float] | None = None  # the smallest difference between values, if they are discrete
-    most: Callable[[Meter], float] | None = None  # a value that edits may reach though the training corpus has none
+    most: Callable[[Meter], float] | None = None  # the largest value that edits write, whatever the corpus has
 
 
 def evaluate(specs: Sequence[AttributeSpec], rows: Array, meter: Meter) -> Float64s:

@@ -59,12 +59,12 @@ class Model:
 
     def clamped(self, meter: Meter, requested: Floats, before: Floats) -> Floats:
         """(k,) requested values of a measure, clamped as in `Metadata.clamped`. An attribute that can always be raised
-        (see `AttributeSpec.most`) is clamped to at least that value."""
+        (see `AttributeSpec.most`) is clamped to that value."""
         clamped = self.metadata.clamped(requested, before)
         most = np.array([spec.most(meter) if spec.most else -np.inf for spec in self.specs])
-        result: Floats = np.maximum(clamped, np.minimum(requested, most))
-        if meter.halved:  # the corpus has no such beats, and would allow thirty-seconds there
-            result = np.where(np.isfinite(most), np.minimum(result, np.maximum(most, before)), result)
+        raised = np.maximum(clamped, np.minimum(requested, most))
+        # More would need notes that are shorter than edits write, though played tunes of the corpus may have them.
+        result: Floats = np.where(np.isfinite(most), np.minimum(raised, np.maximum(most, before)), raised)
         return result
 
     def parts(self, meter: Meter) -> tuple[Meter, ...]:
