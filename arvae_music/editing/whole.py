@@ -29,6 +29,7 @@ KEPT = 16  # candidates of a measure at each level
 UNEVEN = 2.0  # nats per squared sd by which a measure's share differs from the mean share
 STEPS = 30  # of the bisection for a price
 ROUNDS = 4  # over the attributes
+MARGIN = 1e-3  # nats per sd
 STEEPEST = 60.0  # nats per sd: the largest price
 SINGLE = 6  # measures that are searched for the rest of a request
 PAIRS = 1200  # exchanges of which pairs are formed
@@ -172,6 +173,8 @@ class _Choice:
                         low = price[k]
                     else:
                         high = price[k]
+                # The bisection ends where two choices cost the same; a little below, rounding errors decide nothing.
+                price[k] = low - MARGIN
         return price
 
     def _path(self, price: Floats) -> Ints:
