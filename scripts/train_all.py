@@ -262,7 +262,7 @@ class Training:
         apart = error.reshape(count, DECODES).max(dim=1).values - error[best] > 1e-6
         target, weight = decoded[best], good.float() + 0.3 * (apart & ~good).float()
         learned = (nats(self.net.decoder(seen, own, target), target) * weight).sum() / count
-        again = self.net.posterior(self.net.reader(target, own.codes), own).mean[:, K:]
+        again = self.net.posterior(self.net.summary(target, own.codes), own).mean[:, K:]
         moved = ((again - posterior[0][at][:, K:]) / self.spread).square().mean(dim=1)
         return learned + 1.5 * (moved * (good & ~free[:, 0]).float()).sum() / count
 

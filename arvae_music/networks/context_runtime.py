@@ -11,17 +11,16 @@ Shapes: n measures of a tune, m measures of one meter, p latent points, r decode
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..arrays import Array, Float32s, Ints, Row, Rows
-from ..errors import CheckpointError
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.stand_ins import known_meters, parts_for, places_for
-from ..music.tokens import HOLD, VOCABULARY
+from ..music.tokens import sounding
 from ..vae.statistics import sampled
 from .context import (
     AFTER_END,
@@ -36,13 +35,12 @@ from .context import (
     weight_shapes,
     windows,
 )
-from .numpy_layers import gru, linear, transposed
+from .numpy_layers import MeasureReader, checked, gru, linear, transposed
 from .runtime import LOG_VARIANCE
 
 if TYPE_CHECKING:
     from ..vae.checkpoint import Checkpoint
 
-_SIDES = np.arange(2)[:, None]
 
 
 @dataclass(frozen=True)
@@ -102,29 +100,13 @@ class ContextState:
 
 class ContextRuntime:
     def __init__(self, checkpoint: Checkpoint) -> None:
-        try:
-            self.dims = ContextDims.from_json(checkpoint.metadata.dims)
-        except (KeyError, TypeError, ValueError) as error:
-            where = str(checkpoint.path or "the model")
-            raise CheckpointError(
-                f"its dimensions are {checkpoint.metadata.dims}", where=where, remedy="train anew"
-            ) from error
-        _check_shapes(checkpoint, weight_shapes(self.dims))
+        self.dims = checked(checkpoint, ContextDims.from_json, weight_shapes)
         self.known = known_meters(checkpoint.metadata.meters)
         self.weights = transposed(checkpoint.weights)
-        for name in ("key", *(f"similar.{i}" for i in range(4))):
-            self.weights[f"surroundings.{name}.weight"] = np.ascontiguousarray(
-                checkpoint.weights[f"surroundings.{name}.weight"].T
-            )
-        self.weights["decoder.memory_input.weight"] = np.ascontiguousarray(
-            checkpoint.weights["decoder.memory_input.weight"].T
-        )
-        self.sides = {
-            name.replace(".0.", "."): np.stack([value, self.weights[name.replace(".0.", ".1.")]])
-            for name, value in self.weights.items()
-            if name.startswith("reader.") and ".0." in name
-        }
-        self.sides = {n: v[:, None] if n.endswith(".bias") else v for n, v in self.sides.items()}
+        without_bias = ("surroundings.key", *(f"surroundings.similar.{i}" for i in range(4)), "decoder.memory_input")
+        for name in without_bias:  # `transposed` knows a matrix by its bias
+            self.weights[f"{name}.weight"] = np.ascontiguousarray(checkpoint.weights[f"{name}.weight"].T)
+        self.reader = MeasureReader(self.weights, "reader")
 
     @property
     def latent(self) -> int:
@@ -185,7 +167,7 @@ class ContextRuntime:
             side += w[f"surroundings.place_tables.{i}.weight"][place.places[here, i]]
         state = np.tanh(linear(w, "surroundings.mix", np.concatenate([before, after, side], axis=1)))
         weights = self._attention(state, summary)
-        during = _sounding(rows, place.entering[here])
+        during = sounding(rows, place.entering[here])
         tokens = w["surroundings.values.weight"][rows] + w["surroundings.held.weight"][during]
         heads, t = self.dims.heads, rows.shape[1]
         values = tokens.reshape(m, t, heads, -1).transpose(2, 0, 1, 3).reshape(heads, m, -1)
@@ -233,25 +215,9 @@ class ContextRuntime:
 
     # ------------------------------------------------------------------------------ encoder
 
-    # Both directions are computed at once, because each alone is small for its number of operations.
-
     def _summaries(self, rows: Array, meter: Meter) -> Float32s:
         """(m, t) -> (m, 2h)"""
-        beats = rows.reshape(-1, TICKS_PER_BEAT) + VOCABULARY * int(self._stands_in(meter).compound)
-        tables = self.sides["reader.tick_tables.weight"]
-        state = np.zeros((2, len(beats), self.dims.beat_hidden), dtype=np.float32)
-        for tick in range(TICKS_PER_BEAT):
-            gates = tables[_SIDES, beats[:, [tick, -1 - tick]].T]
-            state = gru(self.sides, "reader.tick_grus", gates, state)
-        ends = np.concatenate(list(state), axis=1).reshape(len(rows), meter.beats, 2 * self.dims.beat_hidden)
-        gates = np.matmul(ends, self.sides["reader.beat_inputs.weight"][:, None])
-        gates += self.sides["reader.beat_inputs.bias"][:, None]
-        gates += self.sides["reader.beat_tables.weight"][:, None, None, self._stands_in(meter).code]
-        state = np.zeros((2, len(rows), self.dims.measure_hidden), dtype=np.float32)
-        for beat in range(meter.beats):
-            both = np.stack([gates[0, :, beat], gates[1, :, -1 - beat]])
-            state = gru(self.sides, "reader.beat_grus", both, state)
-        return np.concatenate(list(state), axis=1)
+        return self.reader(rows, self._stands_in(meter))
 
     def posterior(self, rows: Array, meter: Meter, context: Context | None = None) -> tuple[Float32s, Float32s]:
         """(m, t) tokens -> (m, z) posterior means and log-variances."""
@@ -330,20 +296,3 @@ class ContextRuntime:
         state.hidden = gru(self.weights, "decoder.tick_gru", gates, state.hidden)
         state.tick += 1
         return linear(self.weights, "decoder.to_tokens", state.hidden)
-
-
-def _sounding(rows: Rows, entering: Ints) -> Ints:
-    """(m, t) the token that sounds during each tick."""
-    ticks = np.arange(rows.shape[1])
-    last = np.maximum.accumulate(np.where(rows != HOLD, ticks, -1), axis=1)
-    own = np.take_along_axis(rows, last.clip(0), axis=1)
-    return np.where(last >= 0, own, entering[:, None])
-
-
-def _check_shapes(checkpoint: Checkpoint, expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Raises CheckpointError if the weights do not have these shapes."""
-    for name, shape in expected.items():
-        found: Any = checkpoint.weights[name].shape if name in checkpoint.weights else "absent"
-        if found != shape:
-            where = str(checkpoint.path or "the model")
-            raise CheckpointError(f"{name} is {found}, not {shape}", where=where, remedy="train anew")

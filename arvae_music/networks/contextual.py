@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from ..music.meter import TICKS_PER_BEAT
 from ..music.tokens import HOLD, START, VOCABULARY
+from ..vae.model import Posterior
 from .context import (
     AFTER,
     AFTER_END,
@@ -42,8 +43,9 @@ from .context import (
     ContextDims,
 )
 from .gru import Gru
-from .hierarchical import COMPOUND, DROPPED, distinct
+from .hierarchical import DROPPED
 from .passages import ABSENT, SIDE
+from .reader import COMPOUND, MeasureReader, laid_out, table
 
 MASKED = -1e4  # the attention score of a measure that may not be seen
 
@@ -90,11 +92,6 @@ class Context(NamedTuple):
     codes: Tensor  # (b,)
 
 
-class Posterior(NamedTuple):
-    mean: Tensor  # (b, z)
-    log_variance: Tensor  # (b, z)
-
-
 class Passed(NamedTuple):
     """The encoding of b measures in their contexts, and how well the decoder predicts them."""
 
@@ -130,50 +127,6 @@ class Given(NamedTuple):
             noise = ((1 - level**2).clamp(min=0) * (level > 0)).sqrt()
             others = others + noise * torch.randn_like(others)
         return torch.cat([z[:, :k] * self.attributes, others, self.attributes, level], dim=1)
-
-
-def table(rows: int, width: int, scale: float = 0.3) -> nn.Embedding:
-    made = nn.Embedding(rows, width)
-    nn.init.normal_(made.weight, std=scale)
-    return made
-
-
-class Reader(nn.Module):
-    """The summaries of measures."""
-
-    def __init__(self, dims: ContextDims) -> None:
-        super().__init__()
-        h, k = dims.measure_hidden, dims.beat_hidden
-        self.dims = dims
-        self.tick_tables = nn.ModuleList(table(2 * VOCABULARY, 3 * k) for _ in range(2))
-        self.tick_grus = nn.ModuleList(Gru(k) for _ in range(2))
-        self.beat_inputs = nn.ModuleList(nn.Linear(2 * k, 3 * h) for _ in range(2))
-        self.beat_tables = nn.ModuleList(table(dims.codes, 3 * h) for _ in range(2))
-        self.beat_grus = nn.ModuleList(Gru(h) for _ in range(2))
-
-    def forward(self, rows: Tensor, codes: Tensor) -> Tensor:
-        """(b, t) tokens and (b,) meter codes -> (b, 2h)"""
-        count = rows.shape[1] // TICKS_PER_BEAT  # sizes are explicit, because -1 would fail without rows
-        beats = rows.reshape(len(rows), count, TICKS_PER_BEAT)
-        keys = (beats + VOCABULARY * COMPOUND.to(codes.device)[codes][:, None, None]).reshape(-1, TICKS_PER_BEAT)
-        first, which = distinct(keys, 2 * VOCABULARY)
-        tokens = first.t().contiguous()
-        zero = torch.zeros(len(first), self.dims.beat_hidden, device=rows.device)
-        ends = torch.cat(
-            [
-                self.tick_grus[0](self.tick_tables[0](tokens), zero)[-1],
-                self.tick_grus[1](self.tick_tables[1](tokens.flip(0)), zero)[-1],
-            ],
-            dim=1,
-        )
-        start = torch.zeros(len(rows), self.dims.measure_hidden, device=rows.device)
-        sides = []
-        for side in range(2):
-            gates = self.beat_inputs[side](ends).index_select(0, which)
-            gates = gates.reshape(len(rows), count, 3 * self.dims.measure_hidden).transpose(0, 1)
-            gates = gates + self.beat_tables[side](codes)
-            sides.append(self.beat_grus[side](gates.flip(0) if side else gates, start)[-1])
-        return torch.cat(sides, dim=1)
 
 
 class Surroundings(nn.Module):
@@ -231,7 +184,7 @@ class Surroundings(nn.Module):
         heads, value, t = self.dims.heads, self.dims.value, window.rows.shape[2]
         scores = self._scores(state, summary, window)
         weights = scores.softmax(dim=3) * (scores > MASKED / 2)  # a measure without others gets none, and not itself
-        tokens = self.values(window.rows) + self.held(_sounding(window))
+        tokens = self.values(window.rows) + self.held(sounding(window.rows, window.entering))
         values = self.dropout(tokens).reshape(w, m, t, heads, value).permute(0, 3, 1, 2, 4)
         seen = weights @ values.reshape(w, heads, m, t * value)
         memory: Tensor = seen.reshape(w, heads, m, t, value).permute(0, 2, 3, 1, 4).reshape(w, m, t, heads * value)
@@ -263,13 +216,11 @@ class Surroundings(nn.Module):
         return masked
 
 
-def _sounding(window: Window) -> Tensor:
-    """(w, m, t) the token that sounds during each tick; VOCABULARY where it is not known."""
-    t = window.rows.shape[2]
-    ticks = torch.arange(t, device=window.rows.device)
-    last = torch.where(window.rows != HOLD, ticks, -1).cummax(dim=2).values
-    own = window.rows.gather(2, last.clamp(min=0))
-    return torch.where(last >= 0, own, window.entering[:, :, None])
+def sounding(rows: Tensor, entering: Tensor) -> Tensor:
+    """(..., t) tokens and (...) those that sound before -> (..., t) the token that sounds during each tick."""
+    ticks = torch.arange(rows.shape[-1], device=rows.device)
+    last = torch.where(rows != HOLD, ticks, -1).cummax(dim=-1).values
+    return torch.where(last >= 0, rows.gather(-1, last.clamp(min=0)), entering[..., None])
 
 
 class Decoder(nn.Module):
@@ -347,12 +298,8 @@ class Decoder(nn.Module):
 
 def forced(rows: Tensor, entering: Tensor) -> tuple[Tensor, Tensor]:
     """(b, t) twice transposed: (t, b) the token before each tick, and the token that sounds there."""
-    tokens = rows.t()
-    previous = nn.functional.pad(tokens, (0, 0, 1, -1), value=START)
-    ticks = torch.arange(len(tokens), device=rows.device)[:, None]
-    last = torch.where(tokens != HOLD, ticks, -1).cummax(dim=0).values
-    sounding = torch.where(last >= 0, tokens.gather(0, last.clamp(min=0)), entering)
-    return previous, torch.cat([entering[None], sounding[:-1]])
+    previous = nn.functional.pad(rows.t(), (0, 0, 1, -1), value=START)
+    return previous, torch.cat([entering[None], sounding(rows, entering).t()[:-1]])
 
 
 def nats(logits: Tensor, rows: Tensor) -> Tensor:
@@ -367,7 +314,7 @@ class ContextualArVae(nn.Module):
     def __init__(self, dims: ContextDims) -> None:
         super().__init__()
         self.dims = dims
-        self.reader = Reader(dims)
+        self.reader = MeasureReader(dims.measure_hidden, dims.beat_hidden, dims.codes)
         self.surroundings = Surroundings(dims)
         self.posterior_hidden = nn.Linear(2 * dims.measure_hidden + dims.context, dims.wide)
         self.to_latent = nn.Linear(dims.wide + 2 * dims.measure_hidden, 2 * dims.latent)
@@ -390,8 +337,12 @@ class ContextualArVae(nn.Module):
     def read(self, window: Window) -> tuple[Tensor, Context]:
         """The summaries (b, 2h) and the contexts of all measures of the windows."""
         w, m, t = window.rows.shape
-        summary = self.reader(window.rows.reshape(w * m, t), window.codes.repeat_interleave(m))
+        summary = self.summary(window.rows.reshape(w * m, t), window.codes.repeat_interleave(m))
         return summary, self.surroundings(summary.reshape(w, m, summary.shape[1]), window)
+
+    def summary(self, rows: Tensor, codes: Tensor) -> Tensor:
+        """(b, t) tokens and (b,) meter codes -> (b, 2h)"""
+        return self.reader.summary(laid_out(rows, codes))
 
     def posterior(self, summary: Tensor, context: Context) -> Posterior:
         hidden = torch.tanh(self.posterior_hidden(torch.cat([summary, context.state], dim=1)))

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -30,18 +30,16 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ..arrays import Floats
-from ..music.meter import CODES, TICKS_PER_BEAT, all_meters
+from ..music.meter import TICKS_PER_BEAT
 from ..music.tokens import FIRST_PITCH, HOLD, PAD, START, VOCABULARY
 from ..vae.checkpoint import Checkpoint
 from ..vae.flow import ConditionalFlow
 from ..vae.model import ArVae, Decoding, Posterior, restored
 from .architecture import MeasureDims as MeasureDims  # callers find it beside `build`
 from .gru import Gru
+from .reader import BEATS, COMPOUND, Layout, MeasureReader, distinct, spread, table
 
 DROPPED = VOCABULARY + 1  # replaces a token that dropout hides
-_BEATS, COMPOUND = torch.zeros(2, CODES, dtype=torch.long)  # by the code of a meter
-for _meter in all_meters():
-    _BEATS[_meter.code], COMPOUND[_meter.code] = _meter.beats, int(_meter.compound)
 
 
 def build(dims: MeasureDims) -> ArVae:
@@ -59,25 +57,10 @@ def meter_of(inputs: Tensor, codes: int) -> Tensor:
     return torch.nn.functional.one_hot(inputs[:, 0].long(), codes).float()
 
 
-class Layout(NamedTuple):
-    """The beats of a batch of measures."""
-
-    tokens: Tensor  # (B, 6) the tokens of every beat
-    here: Tensor  # (b, n) bool: whether the row has this beat
-    codes: Tensor  # (b,) meter codes
-    positions: Tensor  # (B,) index of the beat within its measure
-    compound: Tensor  # (B,) 0 or 1
-
-    @property
-    def even(self) -> bool:
-        """Whether all rows have the same number of beats."""
-        return self.tokens.shape[0] == self.here.numel()
-
-
 def layout(inputs: Tensor) -> Layout:
     """(b, 1 + width) packed inputs (music/tokens.py, pack) -> beats."""
     codes = inputs[:, 0].long()
-    beats = _BEATS.to(codes.device)[codes]
+    beats = BEATS.to(codes.device)[codes]
     longest = int(beats.max())
     index = torch.arange(longest, device=inputs.device)
     here = index < beats[:, None]
@@ -87,68 +70,15 @@ def layout(inputs: Tensor) -> Layout:
     return Layout(grid[here].long(), here, codes, positions, kinds[:, None].expand_as(here)[here])
 
 
-def _table(rows: int, width: int) -> nn.Embedding:
-    table = nn.Embedding(rows, width)
-    nn.init.normal_(table.weight, std=0.3)
-    return table
-
-
-class MeasureEncoder(nn.Module):
+class MeasureEncoder(MeasureReader):
     def __init__(self, dims: MeasureDims) -> None:
-        super().__init__()
-        h, k = dims.hidden, dims.tick_hidden
-        self.dims = dims
-        self.tick_tables = nn.ModuleList(_table(2 * VOCABULARY, 3 * k) for _ in range(2))
-        self.tick_grus = nn.ModuleList(Gru(k) for _ in range(2))
-        self.beat_inputs = nn.ModuleList(nn.Linear(2 * k, 3 * h) for _ in range(2))
-        self.beat_tables = nn.ModuleList(_table(dims.codes, 3 * h) for _ in range(2))
-        self.beat_grus = nn.ModuleList(Gru(h) for _ in range(2))
-        self.to_latent = nn.Linear(2 * h, 2 * dims.latent)
+        super().__init__(dims.hidden, dims.tick_hidden, dims.codes)
+        self.to_latent = nn.Linear(2 * dims.hidden, 2 * dims.latent)
 
     def forward(self, inputs: Tensor) -> Posterior:
         """(b, 1 + width) -> mean and log-variance, (b, z) each."""
-        rows = layout(inputs)
-        # A tick is another position in a compound beat, so that equal tokens are not the same input there.
-        first, which = distinct(rows.tokens + VOCABULARY * rows.compound[:, None], 2 * VOCABULARY)
-        beats = self._beats(first)
-        ends = [self._measure(rows, self.beat_inputs[side](beats).index_select(0, which), side) for side in range(2)]
-        mean, log_variance = self.to_latent(torch.cat(ends, dim=1)).chunk(2, dim=1)
+        mean, log_variance = self.to_latent(self.summary(layout(inputs))).chunk(2, dim=1)
         return Posterior(mean, log_variance.clamp(-10, 4))
-
-    def _beats(self, beats: Tensor) -> Tensor:
-        """(d, 6) tokens -> (d, 2k): the end states of both tick GRUs."""
-        tokens = beats.t().contiguous()
-        start = torch.zeros(len(beats), self.dims.tick_hidden, device=beats.device)
-        forwards = self.tick_grus[0](self.tick_tables[0](tokens), start)
-        backwards = self.tick_grus[1](self.tick_tables[1](tokens.flip(0)), start)
-        return torch.cat([forwards[-1], backwards[-1]], dim=1)
-
-    def _measure(self, rows: Layout, gates: Tensor, side: int) -> Tensor:
-        """(B, 3h) -> (b, h): the end state of one beat GRU."""
-        gates = spread(gates, rows).transpose(0, 1)
-        gates = gates + self.beat_tables[side](rows.codes)
-        start = torch.zeros(len(rows.codes), self.dims.hidden, device=gates.device)
-        here = None if rows.even else rows.here.t()
-        if side == 1:
-            gates, here = gates.flip(0), None if here is None else here.flip(0)
-        states: Tensor = self.beat_grus[side](gates, start, here)
-        return states[-1]
-
-
-def distinct(rows: Tensor, base: int) -> tuple[Tensor, Tensor]:
-    """(m, t) integers below `base`, base^t < 2^63 -> (d, t) the different rows, and (m,) the index of each row's."""
-    powers = base ** torch.arange(rows.shape[1], device=rows.device)
-    keys, which = torch.unique((rows * powers).sum(dim=1), return_inverse=True)
-    return keys[:, None] // powers % base, which
-
-
-def spread(beats: Tensor, rows: Layout) -> Tensor:
-    """(B, f) -> (b, n, f), with zeros at beats that a row does not have."""
-    if rows.even:
-        return beats.reshape(*rows.here.shape, -1)
-    whole = beats.new_zeros(*rows.here.shape, beats.shape[1])
-    whole[rows.here] = beats
-    return whole
 
 
 class MeasureDecoder(nn.Module):
@@ -159,14 +89,14 @@ class MeasureDecoder(nn.Module):
         self.widen = nn.Linear(dims.latent, dims.wide) if dims.wide else None
         self.beat_start = nn.Linear(dims.latent + dims.wide, h)
         self.beat_input = nn.Linear(dims.latent + dims.wide, 3 * h)
-        self.beat_table = _table(dims.codes * dims.beats, 3 * h)
+        self.beat_table = table(dims.codes * dims.beats, 3 * h)
         self.beat_gru = Gru(h)
         self.tick_start = nn.Linear(h, k)
         # The gates that all ticks share, then with `each_tick` the additional inputs of each tick.
         self.tick_input = nn.Linear(h, 3 * k + (TICKS_PER_BEAT * k if dims.each_tick else 0))
-        self.tick_table = _table(2 * TICKS_PER_BEAT, 3 * k)
-        self.previous_table = _table(VOCABULARY + 2, 3 * k)
-        self.sounding_table = _table(VOCABULARY + 2, 3 * k)
+        self.tick_table = table(2 * TICKS_PER_BEAT, 3 * k)
+        self.previous_table = table(VOCABULARY + 2, 3 * k)
+        self.sounding_table = table(VOCABULARY + 2, 3 * k)
         self.tick_gru = Gru(k)
         self.to_tokens = nn.Linear(k, VOCABULARY)
 

@@ -2,74 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..arrays import Array, Float32s
-from ..errors import CheckpointError
 from ..music.meter import TICKS_PER_BEAT, Meter
-from ..music.tokens import VOCABULARY
 from ..vae.statistics import sampled
 from .architecture import MeasureDims, weight_shapes
-from .numpy_layers import gru, linear, transposed
+from .numpy_layers import MeasureReader, checked, gru, linear, transposed
 from .runtime import LOG_VARIANCE, Decoded, State, Wrapped
 
 if TYPE_CHECKING:
     from ..vae.checkpoint import Checkpoint
 
 MOST = np.float32(3.0)  # the largest log-scale of a layer of the flow
-_SIDES = np.arange(2)[:, None]
 
 
 class NumpyRuntime:
     """The networks of `hierarchical` in numpy, float32."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self.dims = _checked(checkpoint)
+        self.dims = checked(checkpoint, MeasureDims.from_json, weight_shapes)
         self.weights = transposed(checkpoint.weights)
         self.latent = self.dims.latent
         self.used = np.ones(self.latent, dtype=np.float32)
         side = checkpoint.weights.get("flow.side", np.zeros(0))
         self.used[self.latent - len(side) :] = side >= 0
-        self.sides = _stacked(self.weights)
+        self.summaries = MeasureReader(self.weights, "encoder")
 
     def encode(self, rows: Array, meter: Meter) -> Float32s:
         return self.posterior(rows, meter)[0]
 
     def posterior(self, rows: Array, meter: Meter) -> tuple[Float32s, Float32s]:
-        ends = self._encode_measures(self._encode_beats(rows, meter), meter)
-        both = linear(self.weights, "encoder.to_latent", np.concatenate(list(ends), axis=1))
+        both = linear(self.weights, "encoder.to_latent", self.summaries(rows, meter))
         return both[:, : self.latent] * self.used, np.clip(both[:, self.latent :], *LOG_VARIANCE)
 
     def drawn(self, rows: Array, meter: Meter, random: np.random.Generator) -> Float32s:
         return sampled(*self.posterior(rows, meter), random) * self.used
-
-    # Both directions are computed at once, because each alone is small for its number of operations.
-
-    def _encode_beats(self, rows: Array, meter: Meter) -> Float32s:
-        """(m, t) -> (m, beats, 2k): the end states of both tick GRUs."""
-        tokens = rows.reshape(-1, TICKS_PER_BEAT) + VOCABULARY * int(meter.compound)
-        tables = self.sides["encoder.tick_tables.weight"]
-        state = np.zeros((2, len(tokens), tables.shape[2] // 3), dtype=np.float32)
-        for tick in range(TICKS_PER_BEAT):
-            gates = tables[_SIDES, tokens[:, [tick, -1 - tick]].T]
-            state = gru(self.sides, "encoder.tick_grus", gates, state)
-        both = np.concatenate(list(state), axis=1)
-        return both.reshape(len(rows), meter.beats, both.shape[1])  # -1 would fail without rows
-
-    def _encode_measures(self, beats: Float32s, meter: Meter) -> Float32s:
-        """(m, beats, 2k) -> (2, m, h)"""
-        weights = self.sides
-        gates = np.matmul(beats, weights["encoder.beat_inputs.weight"][:, None])
-        gates += weights["encoder.beat_inputs.bias"][:, None]
-        gates += weights["encoder.beat_tables.weight"][:, None, None, meter.code]
-        state = np.zeros((2, len(beats), gates.shape[3] // 3), dtype=np.float32)
-        for beat in range(meter.beats):
-            state = gru(weights, "encoder.beat_grus", np.stack([gates[0, :, beat], gates[1, :, -1 - beat]]), state)
-        return state
 
     def start(self, z: Float32s, meter: Meter) -> State:
         if "decoder.widen.weight" in self.weights:
@@ -166,25 +137,3 @@ class WithFlow(Wrapped):
 
     def start(self, z: Float32s, meter: Meter) -> Decoded:
         return self.inner.start(self.flow.bound(z, meter), meter)
-
-
-def _stacked(weights: Mapping[str, Any]) -> dict[str, Any]:
-    """The encoder's weights with both directions stacked: (2, ...)."""
-    names = {name for name in weights if name.startswith("encoder.") and ".0." in name}
-    both = {name.replace(".0.", "."): np.stack([weights[name], weights[name.replace(".0.", ".1.")]]) for name in names}
-    return {name: value[:, None] if name.endswith(".bias") else value for name, value in both.items()}
-
-
-def _checked(checkpoint: Checkpoint) -> MeasureDims:
-    """The stated dimensions. Raises CheckpointError if the weights do not have their shapes."""
-    stated, where = checkpoint.metadata.dims, str(checkpoint.path or "the model")
-    try:
-        dims = MeasureDims.from_json(stated)
-        expected = weight_shapes(dims)
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"its dimensions are {stated}", where=where, remedy="train anew") from error
-    for name, shape in expected.items():
-        found = checkpoint.weights[name].shape if name in checkpoint.weights else "absent"
-        if found != shape:
-            raise CheckpointError(f"{name} is {found}, not {shape}", where=where, remedy="train anew")
-    return dims

@@ -69,7 +69,7 @@ class TorchContextRuntime(ContextRuntime):
     @torch.no_grad()
     def posterior(self, rows: Array, meter: Meter, context: Context | None = None) -> tuple[Float32s, Float32s]:
         codes = torch.full((len(rows),), self._stands_in(meter).code)
-        summary = self.network.reader(torch.from_numpy(rows.astype(np.int64)), codes)
+        summary = self.network.summary(torch.from_numpy(rows.astype(np.int64)), codes)
         mean, log_variance = self.network.posterior(summary, self._tensors(meter, context, len(rows)))
         return mean.numpy(), log_variance.numpy()
 

@@ -22,10 +22,11 @@ from ..errors import CorpusError
 from ..music.meter import MAX_TICKS, TICKS_PER_BEAT
 from ..music.tokens import PAD
 from ..networks.context import WINDOW
-from ..networks.contextual import Context, ContextualArVae, Given, Posterior, Window, nats
+from ..networks.contextual import Context, ContextualArVae, Given, Window, nats
 from ..networks.hierarchical import accuracy
 from ..networks.passages import Passages, Stretch
 from ..vae.examples import spread
+from ..vae.model import Posterior
 from ..vae.statistics import spearman
 from .batches import Rank
 from .objectives.objective import Batch

@@ -16,7 +16,7 @@ from context_cases import DIMS, HELD_OUT, OPTIONS, SPECS, TUNES, data, network, 
 from arvae_music.errors import CorpusError
 from arvae_music.networks.context import WINDOW
 from arvae_music.networks.context_runtime import ContextRuntime
-from arvae_music.networks.contextual import Given, Passed, Posterior, nats
+from arvae_music.networks.contextual import Given, Passed, nats
 from arvae_music.networks.decoding import decode_from
 from arvae_music.networks.model import prepare
 from arvae_music.networks.passages import ABSENT, Passages
@@ -28,6 +28,7 @@ from arvae_music.training.objectives.objective import Batch, Setting, Step
 from arvae_music.training.trainer import Trainer
 from arvae_music.training.window_batches import TICKS, WindowBatches, WindowJudge
 from arvae_music.vae import checkpoint
+from arvae_music.vae.model import Posterior
 from arvae_music.vae.statistics import spearman
 
 CPU = torch.device("cpu")
