@@ -154,9 +154,7 @@ def _between(one: Melody, other: Melody, model: Model, steps: int, form: bool, s
     melodies = []
     for step in range(1, steps - 1):
         share = step / (steps - 1)
-        keys = [
-            round((1 - share) * one.relative_key(i) + share * other.relative_key(i)) for i in range(len(one.bars))
-        ]
+        keys = [round((1 - share) * one.relative_key(i) + share * other.relative_key(i)) for i in range(len(one.bars))]
         measures = [replace(measure, fifths=keys[measure.index]) for measure in measures]
         measures = _with_harmony(measures, one, other, share, form)
         candidates = partial(_candidates, model=model, step=step, steps=steps, seed=seed)

@@ -11,7 +11,7 @@ Shapes: f forms (distinct measures; repeated ones count once), c candidates of a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..arrays import Floats, Ints, Mask, Row, Rows
 from ..music.meter import Meter
 from .best_path import Choice, best_path, joins
 from .candidates import Pool
-from .guided import Setting, searched
+from .guided import CHUNK, Setting, searched
 from .search import Effort, Search
 from .ties import EditableMeasure, Key, bound_together, find_each
 
@@ -40,6 +40,7 @@ EXCHANGES = 8  # at most
 class Form:
     """The candidates of measures that get the same row."""
 
+    measure: EditableMeasure  # the first of them
     at: tuple[int, ...]  # the indices of the measures in the melody
     rows: Rows  # (c, t), without duplicates
     cost: Floats  # (c,)
@@ -60,10 +61,10 @@ def found(setting: Setting, measures: Sequence[EditableMeasure], before: Floats,
     tolerance = tolerance[requested]
     search = _Choice(setting, forms, goal, requested, tolerance)
     chosen = search.run()
-    for more in (_with_even_shares, _with_rest):
+    for goals_of in (_even_goals, _rest_goals):
         if search.met(chosen):
             break
-        forms = more(setting, bound, forms, search, chosen, requested)
+        forms = _with_search(setting, forms, goals_of(search, chosen))
         search = _Choice(setting, forms, goal, requested, tolerance)
         chosen = search.run()
     return {i: form.rows[c] for form, c in zip(forms, chosen.tolist(), strict=True) for i in form.at}
@@ -76,19 +77,21 @@ def _forms(setting: Setting, measures: Sequence[EditableMeasure], requested: Mas
     places: dict[Key, list[int]] = {}
     for measure in measures:
         places.setdefault(measure.key, []).append(measure.index)
-    goals = {measure.key: measure.goal for measure in measures}
+    first = {measure.key: measure for measure in reversed(measures)}
     sd, forms = setting.model.sd, []
-    for key, pool in find_each(measures, 64, pools).items():
-        off = (pool.values - goals[key])[:, requested] / sd[requested]
-        forms.append(Form(tuple(places[key]), pool.rows, pool.cost + UNEVEN * (off**2).sum(axis=1), pool.values))
+    for key, pool in find_each(measures, CHUNK, pools).items():
+        off = (pool.values - first[key].goal)[:, requested] / sd[requested]
+        cost = pool.cost + UNEVEN * (off**2).sum(axis=1)
+        forms.append(Form(first[key], tuple(places[key]), pool.rows, cost, pool.values))
     if setting.request.form:
         return forms
-    return [replace(form, at=(i,)) for form in forms for i in form.at]
+    own = {measure.index: measure for measure in measures}
+    return [replace(form, measure=own[i], at=(i,)) for form in forms for i in form.at]
 
 
 def _levels(setting: Setting, measures: Sequence[EditableMeasure], meter: Meter, requested: Mask) -> list[Pool]:
     """The candidates of each measure at all levels. Its original comes first."""
-    judge, context = setting.judge(meter), setting.context(measures)
+    judge = setting.judge(meter)
     free = [replace(measure, goal=np.where(requested, np.nan, measure.goal)) for measure in measures]
     repeated = free * len(LEVELS)
     problem = setting.problem(repeated)
@@ -99,10 +102,9 @@ def _levels(setting: Setting, measures: Sequence[EditableMeasure], meter: Meter,
     goals = np.stack([measure.goal for measure in measures])
     wanted = np.concatenate([values + factor * (goals - values) for factor in LEVELS])
     wanted = np.where(np.isnan(np.tile(goals, (len(LEVELS), 1))), np.nan, wanted)
-    wide = None if context is None else context.take(np.tile(np.arange(count), len(LEVELS)))
     if setting.request.proposals:
         fewer = max(setting.request.proposals // len(LEVELS), 1)
-        search.add(*setting.proposed(problem, search.original, wanted, wide, fewer))
+        search.add(*setting.proposed(problem, search.original, wanted, setting.context(repeated), fewer))
     pool = search.pool
     return [_merged(pool, g, count, problem.rows[g]) for g in range(count)]
 
@@ -122,6 +124,7 @@ class _Choice:
         self, setting: Setting, forms: Sequence[Form], goal: Floats, requested: Mask, tolerance: Floats
     ) -> None:
         self.setting, self.forms, self.goal, self.tolerance = setting, forms, goal, tolerance
+        self.requested = requested
         self.sd = setting.model.sd[requested]
         self.times = np.array([len(form.at) for form in forms])
         width = max(len(form.cost) for form in forms)
@@ -253,44 +256,32 @@ class _Choice:
         return cost
 
 
-def _with_even_shares(
-    setting: Setting,
-    measures: Sequence[EditableMeasure],
-    forms: Sequence[Form],
-    choice: _Choice,
-    chosen: Ints,
-    requested: Mask,
-) -> list[Form]:
-    """The forms with further candidates: those that a search finds for each measure's even share of the request."""
-    first = {measure.index: measure for measure in measures}
-    return [_with_search(setting, form, first[form.at[0]], first[form.at[0]].goal) for form in forms]
+def _even_goals(choice: _Choice, chosen: Ints) -> dict[int, Floats]:
+    """The goal (k,) of every form: its even share of the request."""
+    return {f: form.measure.goal for f, form in enumerate(choice.forms)}
 
 
-def _with_search(setting: Setting, form: Form, measure: EditableMeasure, goal: Floats) -> Form:
-    """The form with further candidates that a search finds for a goal (k,)."""
-    (pool,) = searched([replace(measure, goal=goal)], setting.judge(measure.meter), setting)
-    new = pool.take(pool.hit & ~(pool.rows[:, None] == form.rows[None]).all(axis=2).any(axis=1))
-    if not len(new.cost):
-        return form
-    rows, values = np.concatenate([form.rows, new.rows]), np.concatenate([form.values, new.values])
-    return Form(form.at, rows, np.concatenate([form.cost, new.cost]), values)
+def _rest_goals(choice: _Choice, chosen: Ints) -> dict[int, Floats]:
+    """The goals (k,) with which each of a few forms alone would meet the rest of the request."""
+    rest, goals = choice.rest(chosen), {}
+    for f in np.argsort(choice.times, kind="stable")[:SINGLE].tolist():
+        form = choice.forms[f]
+        goals[f] = np.where(choice.setting.kept, form.measure.goal, np.nan)
+        goals[f][choice.requested] = form.values[chosen[f]][choice.requested] + rest / choice.times[f]
+    return goals
 
 
-def _with_rest(
-    setting: Setting,
-    measures: Sequence[EditableMeasure],
-    forms: Sequence[Form],
-    choice: _Choice,
-    chosen: Ints,
-    requested: Mask,
-) -> list[Form]:
-    """The forms with further candidates: the rest of the request, searched for in a few measures."""
-    rest, first = choice.rest(chosen), {measure.index: measure for measure in measures}
-    places = np.argsort(choice.times, kind="stable")[:SINGLE]
+def _with_search(setting: Setting, forms: Sequence[Form], goals: Mapping[int, Floats]) -> list[Form]:
+    """The forms with further candidates, which a search finds for the goals of some of them, by their indices."""
     more = list(forms)
-    for f in places.tolist():
-        form, measure = forms[f], first[forms[f].at[0]]
-        goal = np.where(setting.kept, measure.goal, np.nan)
-        goal[requested] = form.values[chosen[f]][requested] + rest / choice.times[f]
-        more[f] = _with_search(setting, form, measure, goal)
+    for f, goal in goals.items():
+        form = forms[f]
+        (pool,) = searched([replace(form.measure, goal=goal)], setting.judge(form.measure.meter), setting)
+        new = pool.take(pool.hit & ~(pool.rows[:, None] == form.rows[None]).all(axis=2).any(axis=1))
+        more[f] = replace(
+            form,
+            rows=np.concatenate([form.rows, new.rows]),
+            cost=np.concatenate([form.cost, new.cost]),
+            values=np.concatenate([form.values, new.values]),
+        )
     return more
