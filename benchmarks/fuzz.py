@@ -89,7 +89,7 @@ def _refused(data: bytes, error: ArvaeError, seed: int) -> str:
         str(error.on_command_line)
         with contextlib.suppress(ArvaeError):
             Contents.read(data, "x")
-    except Exception:
+    except Exception:  # the error's text, or the listing of the file, must not fail either
         return _failed(seed)
     return "refused"
 

@@ -116,7 +116,7 @@ def _become_arvae(words: list[str], streams: list[str], cwd: str, env: dict[str,
     sys.argv = ["arvae", *words]
     code = main(words)
     # As Python ends, but without taking down the modules, which takes most of a second.
-    threading._shutdown()  # type: ignore[attr-defined]
+    threading._shutdown()
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays import Array, Float32s, Ints, Row, Rows
+from ..arrays import Array, Float32s, Ints, Mask, Row, Rows
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.stand_ins import known_meters, parts_for, places_for
 from ..music.tokens import sounding
@@ -241,22 +241,16 @@ class ContextRuntime:
         meter: Meter,
         context: Context | None = None,
         which: Ints | None = None,
-        given: Float32s | None = None,
+        given: Mask | None = None,
     ) -> ContextState:
         """The state at the start of decoding (p, z) points.
 
-        `which` (p,) is the index of each point's context; None for one context a point. `given` (p, k + 1) is 1 for
-        the attributes whose dimensions the decoder gets, and 0 for others; in the last column it is the level of the
-        other dimensions, from 0 (nothing) to 1 (all); None for all. At a level between, the caller mixes z with noise
-        (see `sketched`).
+        `which` (p,) is the index of each point's context; None for one context a point. `given` is as in `_seen`.
         """
         context = self.alone(meter, len(z)) if context is None else context
         which = np.arange(len(z)) if which is None else which
-        k = self.dims.attributes
-        shown = np.ones((len(z), k + 1), dtype=np.float32) if given is None else given.astype(np.float32)
-        others = z[:, k:] * (shown[:, k:] > 0)
-        seen = np.concatenate([z[:, :k] * shown[:, :k], others, shown, context.state[which]], axis=1)
-        known = np.tanh(linear(self.weights, "decoder.widen", seen.astype(np.float32)))
+        seen = np.concatenate([self._seen(z, given), context.state[which]], axis=1)
+        known = np.tanh(linear(self.weights, "decoder.widen", seen))
         gates = linear(self.weights, "decoder.beat_input", known)
         state = np.tanh(linear(self.weights, "decoder.beat_start", known))
         table = self.weights["decoder.beat_table.weight"]
@@ -271,18 +265,22 @@ class ContextRuntime:
         beats = linear(self.weights, "decoder.tick_input", np.stack(states))
         return ContextState(meter, beats, memory, which, context.entering[which], hidden, np.arange(len(z)))
 
-    def sketched(self, z: Float32s, level: Float32s, random: np.random.Generator) -> Float32s:
-        """(p, z) points and (p,) levels -> the points with their other dimensions mixed with noise, as in training."""
-        k, mixed = self.dims.attributes, z.copy()
-        noise = random.standard_normal(mixed[:, k:].shape).astype(np.float32)
-        mixed[:, k:] = level[:, None] * z[:, k:] + np.sqrt(1 - level[:, None] ** 2) * noise
-        return mixed
+    def _seen(self, z: Float32s, given: Mask | None) -> Float32s:
+        """(p, z) -> (p, z + k + 1): z without what is not given, and what is given.
+
+        `given` (p, k + 1) tells of which attributes the decoder gets the dimensions, and in the last column whether it
+        gets the other dimensions; None for all of them.
+        """
+        k = self.dims.attributes
+        shown = np.ones((len(z), k + 1), dtype=np.float32) if given is None else given.astype(np.float32)
+        every = np.concatenate([shown[:, :k], np.repeat(shown[:, k:], self.latent - k, axis=1)], axis=1)
+        return np.concatenate([z * every, shown], axis=1).astype(np.float32)
 
     def nowhere(self, meter: Meter, context: Context | None = None) -> ContextState:
         """The state where the decoder gets nothing of z, and is a language model of measures in their contexts."""
         count = 1 if context is None else len(context.state)
         z = np.zeros((count, self.latent), dtype=np.float32)
-        return self.start(z, meter, context, given=np.zeros((count, self.dims.attributes + 1), dtype=np.float32))
+        return self.start(z, meter, context, given=np.zeros((count, self.dims.attributes + 1), dtype=np.bool_))
 
     def step(self, state: ContextState, previous: Array, sounding: Array) -> Float32s:
         """(r, v) logits of the state's next tick; see Runtime.step."""

@@ -17,7 +17,7 @@ from ..vae.checkpoint import Checkpoint
 from . import contextual
 from .context import ContextDims, Situation
 from .context_runtime import Context, ContextRuntime
-from .contextual import ContextualArVae, Given, Window
+from .contextual import ContextualArVae, Window
 
 
 @dataclass
@@ -84,9 +84,7 @@ class TorchContextRuntime(ContextRuntime):
     ) -> TorchState:
         known = self.alone(meter, len(z)) if context is None else context
         which = np.arange(len(z)) if which is None else which
-        k = self.dims.attributes
-        shown = torch.ones(len(z), k + 1) if given is None else torch.from_numpy(given.astype(np.float32))
-        seen = Given(shown[:, :k], shown[:, k:]).seen(torch.from_numpy(z))
+        seen = torch.from_numpy(self._seen(z, given))
         beats = [part.code * self.dims.beats + beat for part, beat in places_for(meter, self.known)]
         gates, start = self.network.decoder.conditions(
             seen, self._tensors(meter, known.take(which), len(z)), torch.tensor(beats)[:, None]
@@ -94,7 +92,7 @@ class TorchContextRuntime(ContextRuntime):
         return TorchState(gates, known.entering[which], start, np.arange(len(z)))
 
     @torch.no_grad()
-    def step(  # type: ignore[override]
+    def step(  # type: ignore[override]  # see `start`
         self, state: TorchState, previous: Array, sounding: Array
     ) -> Float32s:
         decoder = self.network.decoder

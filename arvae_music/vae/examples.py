@@ -62,20 +62,18 @@ class LazyRows:
 class Examples:
     """`inputs` (n, ...), `attributes` (n, k) finite floats, the k `names`, `pieces` (n,) integers.
 
-    `groups` (n,) integers are what a split keeps together; without them, the pieces. Raises ValueError when they do not
-    fit each other.
+    A split keeps the examples of a cluster together: `clusters` (n,) integers; without them, those of a piece. Raises
+    ValueError when they do not fit each other.
     """
 
     inputs: Any  # an array, or LazyRows
     attributes: Float32s
     names: tuple[str, ...]
     pieces: Ints
-    groups: Ints = None  # type: ignore[assignment]  # the pieces, after __post_init__
+    clusters: Ints | None = None
 
     def __post_init__(self) -> None:
         n = len(self.inputs)
-        if self.groups is None:
-            object.__setattr__(self, "groups", self.pieces)
         if self.attributes.shape != (n, len(self.names)):
             raise ValueError(
                 f"attributes are {self.attributes.shape}, but {n} inputs and {len(self.names)} names "
@@ -93,6 +91,11 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @property
+    def groups(self) -> Ints:
+        """(n,) what a split keeps together."""
+        return self.pieces if self.clusters is None else self.clusters
 
     def take(self, indices: npt.ArrayLike) -> Examples:
         """The examples at `indices` (integers, or a boolean mask)."""

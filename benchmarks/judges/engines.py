@@ -91,7 +91,7 @@ PER_MEASURE = frozenset({"latent", "random", "unedited"})
 
 def _edited(tune: Tune, ask: Ask, *, model: Model, mode: str = "guided", proposals: int = PROPOSALS) -> Melody:
     numbers = [tune.melody.bars[i].number for i in ask.at]
-    request = model.request({ask.name: ask.step}, mode=mode, proposals=proposals, seed=ask.seed)  # type: ignore[arg-type]
+    request = model.request({ask.name: ask.step}, mode=mode, proposals=proposals, seed=ask.seed)
     with one_thread():
         bars = [(number, number) for number in numbers]
         return edit(tune.melody, replace(request, bars=bars, each=ask.each or mode == "latent"), model).melody

@@ -105,7 +105,7 @@ def onsets_kept(before: Melody, after: Melody, at: Sequence[int]) -> Share:
 
 
 def identical(before: Melody, after: Melody, at: Sequence[int]) -> Share:
-    return Share(sum(np.array_equal(before.bars[i].tokens, after.bars[i].tokens) for i in at), len(at))  # type: ignore[arg-type]
+    return Share(sum(np.array_equal(before.bars[i].tokens, after.bars[i].tokens) for i in at), len(at))
 
 
 def on_beats(melody: Melody) -> list[Floats]:

@@ -161,4 +161,4 @@ def train(own: Sequence[Events], others: Sequence[Events], seed: int = 0) -> NGr
             weight = float((weight * one / (weight * one + (1 - weight) * other)).mean())
         weights.append(weight)
     final = [tuple(Chain.of(*step(join(part)), n) for step, n in _STEPS) for part in (own, [*own, *others])]
-    return NGram(final[0], final[1], (weights[0], weights[1]))  # type: ignore[arg-type]
+    return NGram(final[0], final[1], (weights[0], weights[1]))

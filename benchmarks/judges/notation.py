@@ -54,7 +54,7 @@ def side_by_side(before: Melody, after: Melody) -> str:
         if one.tokens is None or other.tokens is None or one.meter is None:
             lines.append(f"  {one.number:3} {one.signature:5} ({one.reason})")
             continue
-        old, new = (measure(bar.tokens, one.meter, before.shift, before.fifths) for bar in (one, other))  # type: ignore[arg-type]
+        old, new = (measure(bar.tokens, one.meter, before.shift, before.fifths) for bar in (one, other))
         mark = " " if old == new else "*"
         lines.append(f"{mark} {one.number:3} {one.signature:5} {old:44} | {new if old != new else ''}".rstrip())
     return "\n".join(lines)

@@ -75,7 +75,7 @@ class Net(nn.Module):
         state = self.drop(self.gru(self.drop(torch.cat(heard, dim=2)))[0])
         lengths = self.to_length(state).log_softmax(2)
         steps = self.to_step(torch.cat([state, self.length(length), self.pitch(pitch)], dim=2)).log_softmax(2)
-        return tuple(p.gather(2, i[..., None])[..., 0] for p, i in ((lengths, length), (steps, step)))  # type: ignore[return-value]
+        return tuple(p.gather(2, i[..., None])[..., 0] for p, i in ((lengths, length), (steps, step)))
 
 
 def _padded(tables: Sequence[npt.NDArray[np.int64]]) -> tuple[Tensor, Tensor]:

@@ -36,7 +36,7 @@ def close(*, lid: Lid) -> None:
 
 def said(command: object, *words: str) -> str:
     app = typer.Typer()
-    app.command()(flat(command))  # type: ignore[arg-type]
+    app.command()(flat(command))
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     return done.output.strip()

@@ -14,7 +14,7 @@ def facts(**changes: object) -> Facts:
         "music21": "9", "format": 1, "tunes": 2, "measures": 1600, "skips": {}, "rejected": {},
         "examples_of_rejected": {},
     }  # fmt: skip
-    return Facts(**{**usual, **changes})  # type: ignore[arg-type]
+    return Facts(**{**usual, **changes})
 
 
 def test_a_build_without_losses_is_one_line() -> None:

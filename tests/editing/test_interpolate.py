@@ -123,7 +123,7 @@ def test_steps_move_evenly_and_none_is_its_neighbour(model: Model) -> None:
 
 def test_repeated_pairs_of_measures_stay_equal(model: Model) -> None:
     for melody in model.interpolate([A, B], 5).melodies:
-        assert np.array_equal(melody.rows[0], melody.rows[2])  # type: ignore[arg-type]
+        assert np.array_equal(melody.rows[0], melody.rows[2])
 
 
 def test_a_path_goes_through_every_melody(model: Model) -> None:
@@ -156,7 +156,7 @@ def test_the_shorter_melody_is_repeated(model: Model) -> None:
     short = melody_of(B.rows[:3], "short")
     a, b = match([A, short], model)
     assert len(a.bars) == len(b.bars) == 4
-    assert np.array_equal(b.rows[3], short.rows[0])  # type: ignore[arg-type]
+    assert np.array_equal(b.rows[3], short.rows[0])
 
 
 def test_a_note_tied_into_the_first_measure_starts_anew_when_the_melody_repeats(model: Model) -> None:

@@ -32,7 +32,7 @@ def test_no_edit_leaves_the_range_of_midi(lowest: int, mode: str, name: str, ste
     song = scale_from(lowest)
     assert min(note.pitch for note in song.notes) == lowest
     model = arvae_music.load()
-    result = model.edit(song, {name: step}, mode=mode)  # type: ignore[arg-type]
+    result = model.edit(song, {name: step}, mode=mode)
     written = Song.read(song.write(result.melody.rows))
     pitches = [note.pitch for note in written.notes]
     assert all(0 <= pitch <= 127 for pitch in pitches)

@@ -169,7 +169,7 @@ def test_an_attribute_of_the_users_own(tmp_path: Path, monkeypatch: pytest.Monke
     ],
 )
 def test_what_a_function_may_not_do_is_named(function: object, said: str) -> None:
-    spec = ImageAttribute("mine", function, 0, find("x").unit, "", "")  # type: ignore[arg-type]
+    spec = ImageAttribute("mine", function, 0, find("x").unit, "", "")
     with pytest.raises(UsageError, match=f"'mine'.*{said}"):
         evaluate([spec], np.zeros((3, 8, 8), dtype=np.uint8))
 
@@ -301,7 +301,7 @@ class Drawn:
 
 @pytest.fixture
 def by_hand() -> ImageModel:
-    return Drawn()  # type: ignore[return-value]
+    return Drawn()
 
 
 def square(model: ImageModel, x: float = 0.5, scale: float = 0.6) -> np.ndarray:

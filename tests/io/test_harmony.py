@@ -40,7 +40,7 @@ def test_chords_of_another_track() -> None:
     song = Song.read(midi([(48, 64, 67), (41, 57, 60), (43, 59, 65), (48, 64, 67)]), track="Melody")
     assert song.melody.chords == ["C", "F", "G7", "C"]
     assert {harmony.origin for harmony in song.harmony if harmony is not None} == {Origin.TRACKS}
-    assert np.flatnonzero(song.harmony[1].sounding[0]).tolist() == [0, 5, 9]  # type: ignore[union-attr]
+    assert np.flatnonzero(song.harmony[1].sounding[0]).tolist() == [0, 5, 9]
 
 
 def test_drums_have_no_harmony() -> None:
@@ -77,7 +77,7 @@ def test_quoted_chords_of_abc() -> None:
     song = read_any(ABC.encode())
     assert song.melody.chords == ["D7", "G", "Am7 D7", "C/E N.C.", "N.C."]
     assert {harmony.origin for harmony in song.harmony if harmony is not None} == {Origin.SYMBOLS}
-    tones = song.harmony[2].chord_tones  # type: ignore[union-attr]
+    tones = song.harmony[2].chord_tones
     assert [np.flatnonzero(tones[tick]).tolist() for tick in (0, 11, 12)] == [
         [0, 4, 7, 9], [0, 4, 7, 9], [0, 2, 6, 9]
     ]  # fmt: skip

@@ -55,7 +55,7 @@ TEXTURES: dict[str, list[Performed]] = {
 def line(notes: Sequence[Performed], voice: str | int = "top") -> list[Performed]:
     table = sorted(notes, key=lambda n: (n.start, n.pitch))
     start, end, pitch = np.array([(n.start, n.end, n.pitch) for n in table]).T
-    return [table[i] for i in line_of(Notes(start, end, pitch), QUARTER, voice).tolist()]  # type: ignore[arg-type]
+    return [table[i] for i in line_of(Notes(start, end, pitch), QUARTER, voice).tolist()]
 
 
 @pytest.mark.parametrize("texture", TEXTURES)
@@ -202,7 +202,7 @@ def test_a_line_on_the_channels_of_a_controller_is_one_line() -> None:
     rows = list(song.melody.rows)
     assert heard(rows, song.melody.shift) == heard([row(FOUR, t0=60, t6=62, t12=64, t18=65)] * 4, 0)
     assert song.write(rows) == data
-    changed = rows[1].copy()  # type: ignore[union-attr]
+    changed = rows[1].copy()
     changed[6] += 5
     changed[9] = changed[6]
     written = mido.MidiFile(file=io.BytesIO(song.write([rows[0], changed, *rows[2:]]))).tracks[1]

@@ -120,7 +120,7 @@ def edited(song: Song, draw: st.DataObject, kind: object) -> Rows:
     for i in draw.draw(st.lists(st.sampled_from(song.melody.editable), min_size=1, max_size=4, unique=True)):
         meter = song.melody.bars[i].meter
         assert meter is not None
-        rows[i] = draw.draw(kind(meter))  # type: ignore[operator]
+        rows[i] = draw.draw(kind(meter))
         # Strategies speak of normalised pitches; keep them where the song's other notes are.
         rows[i] = np.where(rows[i] > REST, rows[i] + song.melody.shift, rows[i]).astype(np.int16)
     result = canonical(rows, song.melody.rows)
@@ -235,9 +235,9 @@ def humanised(rows: Sequence[Row], meters: Sequence[Meter], tpq: int, random: ob
     jitter, late = beat // 49, beat // 48
     notes = []
     for note in exact(rows, meters, tpq, late=late):
-        start = note.start - late + random.randint(-jitter, jitter)  # type: ignore[attr-defined]
+        start = note.start - late + random.randint(-jitter, jitter)
         full = note.end - late - start
-        cut = min(full * random.uniform(0.1, 0.25), 0.35 * tpq)  # type: ignore[attr-defined]
+        cut = min(full * random.uniform(0.1, 0.25), 0.35 * tpq)
         notes.append(Performed(max(0, start), max(start + 2, round(start + full - cut)), note.pitch))
     events = []
     for i, meter in enumerate(meters):
@@ -337,7 +337,7 @@ def shortest_rest(rows: Rows, song: Song) -> Fraction | float:
 
 def song_of(notes: Sequence[Performed], length: int = 2 * files.BAR, **options: object) -> Song:
     data = files.save([files.conductor(), files.track(files.note_messages(notes), length)])
-    return Song.read(data, pickup=NO_PICKUP, **options)  # type: ignore[arg-type]
+    return Song.read(data, pickup=NO_PICKUP, **options)
 
 
 def test_another_pitch_keeps_time_velocity_and_length() -> None:
@@ -471,7 +471,7 @@ def test_the_melody_is_chosen_by_a_rule_that_is_told() -> None:
     [({"track": 2}, 2), ({"track": "3"}, 3), ({"track": "flute"}, 3), ({"track": "Pia"}, 2), ({"channel": 3}, 3)],
 )
 def test_the_user_names_the_melody(options: dict[str, object], track: int) -> None:
-    song = Song.read(files.type_1(), **options)  # type: ignore[arg-type]
+    song = Song.read(files.type_1(), **options)
     assert song.found.track == track
     assert song.found.why.startswith("you chose ")
 
@@ -509,7 +509,7 @@ def test_what_cannot_be_read_is_said_in_a_sentence(data: bytes, message: str) ->
 )
 def test_a_melody_that_is_not_there(options: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        Song.read(files.type_1(), **options)  # type: ignore[arg-type]
+        Song.read(files.type_1(), **options)
 
 
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def note(name: str, quarters: float = 1, *, voice: int = 1, staff: int = 0, insi
 
 
 def notes(names: str, quarters: float = 1, **more: object) -> str:
-    return "".join(note(name, quarters, **more) for name in names.split())  # type: ignore[arg-type]
+    return "".join(note(name, quarters, **more) for name in names.split())
 
 
 START = "<attributes><divisions>12</divisions><key><fifths>{}</fifths></key>{}{}</attributes>"

@@ -54,7 +54,7 @@ def edited(song: Song) -> bytes:
     row = rows[i]
     assert row is not None
     rows[i] = row.copy()
-    rows[i][0] += 1  # type: ignore[index]
+    rows[i][0] += 1
     return song.write(rows)
 
 
@@ -190,7 +190,7 @@ def test_a_note_without_a_note_off_ends_where_the_next_begins(missing: int) -> N
     assert oddities(song) == [(Oddity.NO_NOTE_OFF, 1)]
     rows = list(song.melody.rows)
     changed = 3 if missing < 8 else 0
-    rows[changed] = np.where(rows[changed] > 1, rows[changed] + 2, rows[changed])  # type: ignore[operator]
+    rows[changed] = np.where(rows[changed] > 1, rows[changed] + 2, rows[changed])
     written = song.write(rows)
     again = Song.read(written)
     assert heard(again.melody.rows, 0) == heard(rows, 0)
@@ -283,7 +283,7 @@ def test_a_melody_that_is_cut_off_is_edited_before_the_cut(left: int) -> None:
     body_at = data.index(b"MTrk") + 8
     assert differing(data[body_at:], written[body_at:]) == 2
     longer = [row if row is None else np.where(row > 1, row, 0) for row in song.melody.rows]
-    longer[2] = np.where(np.arange(FOUR.ticks) == 0, longer[2], 0)  # type: ignore[arg-type]
+    longer[2] = np.where(np.arange(FOUR.ticks) == 0, longer[2], 0)
     again = song.write(longer)
     tail = song._contents.tracks[0].tail
     assert again.endswith(tail)

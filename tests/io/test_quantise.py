@@ -161,7 +161,7 @@ def test_a_player_who_drifts() -> None:
 def test_a_late_sixteenth_is_no_triplet() -> None:
     steps = [(0, 0.3, 60), (0.31, 0.5, 62), (0.5, 0.8, 64), (0.8, 1, 65), (1, 4, 67)]
     found, _ = melody(steps)
-    assert np.flatnonzero(onsets(found.bars[0].tokens[None])[0]).tolist() == [0, 1, 3, 5, 6]  # type: ignore[index]
+    assert np.flatnonzero(onsets(found.bars[0].tokens[None])[0]).tolist() == [0, 1, 3, 5, 6]
 
 
 def test_sixteenths_and_triplets_in_one_beat() -> None:

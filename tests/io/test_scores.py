@@ -77,7 +77,7 @@ def test_an_edited_score_reads_back(tmp_path: Path) -> None:
     song = read_any(KERN.encode())
     rows = list(song.melody.rows)
     rows[1] = row(Meter(3), t0=67, t6=69, t12=70)
-    rows[1] = rows[1] + (rows[1] > 1) * song.melody.shift  # type: ignore[operator]
+    rows[1] = rows[1] + (rows[1] > 1) * song.melody.shift
     path = tmp_path / "edited.mid"
     path.write_bytes(song.write(rows))
     again = read_any(path, track=song.found.track)
