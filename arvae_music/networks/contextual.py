@@ -98,6 +98,7 @@ class Passed(NamedTuple):
     posterior: Posterior
     z: Tensor  # (b, z) sampled from the posterior
     nats: Tensor  # (b,) the negative log-likelihood of each measure
+    context: Context
 
 
 class Given(NamedTuple):
@@ -278,16 +279,18 @@ class Decoder(nn.Module):
         return logits
 
     @torch.no_grad()
-    def free(self, seen: Tensor, context: Context, temperature: float = 0.0) -> Tensor:
-        """(b, t) tokens, the most probable ones, or sampled."""
+    def free(self, seen: Tensor, context: Context, temperature: Tensor | float = 0.0, copies: int = 1) -> Tensor:
+        """(b * copies, t) tokens, the most probable ones, or sampled; `temperature` may be (b * copies, 1)."""
         gates, state = self.conditions(seen, context)
-        previous = torch.full((len(seen),), START, device=seen.device)
-        sounding = context.entering
+        state = state.repeat_interleave(copies, 0)
+        previous = torch.full((len(state),), START, device=seen.device)
+        sounding = context.entering.repeat_interleave(copies)
         made = []
         for gate in gates:
+            gate = gate.repeat_interleave(copies, 0)
             state = self.tick_gru.step(gate + self.previous_table(previous) + self.sounding_table(sounding), state)
             logits = self.to_tokens(state)
-            if temperature:
+            if isinstance(temperature, Tensor) or temperature:
                 noise = torch.rand_like(logits).clamp_(1e-7, 1 - 1e-7).log_().neg_().log_().neg_()
                 logits = logits + temperature * noise
             previous = logits.argmax(dim=1)
@@ -332,7 +335,7 @@ class ContextualArVae(nn.Module):
         noise = torch.randn_like(posterior.mean)
         z = posterior.mean + noise * (0.5 * posterior.log_variance).exp()
         rows = window.rows.flatten(0, 1)
-        return Passed(posterior, z, nats(self.decoder(given.seen(z), context, rows, dropout), rows))
+        return Passed(posterior, z, nats(self.decoder(given.seen(z), context, rows, dropout), rows), context)
 
     def read(self, window: Window) -> tuple[Tensor, Context]:
         """The summaries (b, 2h) and the contexts of all measures of the windows."""

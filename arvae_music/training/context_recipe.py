@@ -4,6 +4,7 @@ the objective `contextual`."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,9 @@ def trainer(plan: Plan, data: Data, device: torch.device) -> Trainer:
         raise CorpusError(f"{plan.corpus} is too small to hold a tune out", remedy="add tunes, or join corpora by +")
     source = WindowBatches(train, options.batch, options.seed, Rank.here(), device)
     judge = WindowJudge(model, valid, options.valid_rows)
-    return Trainer(model, source, judge, options, make(CONTEXTUAL, options.setting(model.latent, train.examples)))
+    measure = partial(evaluate_mixed, [find(name) for name in plan.attributes])
+    objective = make(CONTEXTUAL, options.setting(model.latent, train.examples, measure))
+    return Trainer(model, source, judge, options, objective)
 
 
 def checkpoint(

@@ -241,9 +241,10 @@ class Trainer:
         self.parallel = DistributedDataParallel(self.model) if self.ranks > 1 else self.model
 
     def _learning_rate(self, done_of_run: float) -> float:
-        done = self._phase_at(done_of_run)[1]
+        phase, done = self._phase_at(done_of_run)
+        largest = self.options.learning_rate * phase.rate
         warm = min(1.0, (done + 1e-4) / WARM_UP)
-        return self.options.learning_rate * warm * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
+        return largest * warm * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
 
     def _largest_of_ranks(self, done: float) -> float:
         """The largest `done` of all ranks. They must agree: a rank that took another step or phase than the others

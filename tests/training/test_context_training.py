@@ -125,7 +125,7 @@ def step_of(batch: Batch, seed: int = 0) -> Step:
     torch.manual_seed(seed)
     rows = batch.inputs.shape[0] * batch.inputs.shape[1]
     mean, log_variance = torch.randn(rows, 6), torch.randn(rows, 6)
-    passed = Passed(Posterior(mean, log_variance), torch.randn(rows, 6), torch.rand(rows))
+    passed = Passed(Posterior(mean, log_variance), torch.randn(rows, 6), torch.rand(rows), None)
     return Step(None, batch, passed, 0.0, None)
 
 
@@ -134,7 +134,7 @@ def test_the_terms_are_means_over_the_measures_that_are_there():
     step, made = step_of(batch), objective()
     found = made.terms(step)
     here = batch.inputs[:, :, 0].flatten() != 0
-    (mean, log_variance), z, loss = step.outputs
+    (mean, log_variance), z, loss, _ = step.outputs
     kl = 0.5 * (mean**2 + log_variance.exp() - log_variance - 1)[here]
     codes, values = z[here, :4], batch.values[here]
     parts = {
@@ -156,6 +156,7 @@ def test_measures_that_are_not_there_do_not_count():
         Posterior(*(torch.where(gone[:, None], side + 9, side) for side in step.outputs.posterior)),
         torch.where(gone[:, None], step.outputs.z + 9, step.outputs.z),
         torch.where(gone, step.outputs.nats + 9, step.outputs.nats),
+        None,
     )
     torch.manual_seed(1)
     before = objective().terms(step)
@@ -186,8 +187,10 @@ def test_what_the_decoder_gets_is_drawn_in_the_stated_shares():
     torch.manual_seed(0)
     drawn = [made.arguments(batch) for _ in range(60)]
     attributes, others = (torch.cat([getattr(given, name) for _, given, _ in drawn]) for name in Given._fields)
-    whole = others[:, 0] == 1
+    whole = others[:, 0] > 0
     assert float(whole.float().mean()) == pytest.approx(contextual.EVERYTHING, abs=0.02)
+    sketched = others[whole, 0] < 1
+    assert float(sketched.float().mean()) == pytest.approx(contextual.SKETCHED, abs=0.02)
     assert (attributes[whole] == 1).all()
     some = (attributes.sum(1) > 0) & ~whole
     share = contextual.SOME * (1 - (1 - contextual.KEPT) ** 4)
@@ -213,7 +216,8 @@ def test_a_run_learns_and_reports():
     reports, made = whole().reports, whole()
     assert reports[-1].progress == 1
     assert made.step == 2 * made.source.steps_per_epoch
-    assert set(reports[-1].parts) == {"reconstruction", "kl", "attribute_kl", "attribute"}
+    assert set(reports[0].parts) == {"reconstruction", "kl", "attribute_kl", "attribute"}
+    assert set(reports[-1].parts) == {*reports[0].parts, "own_decodes"}
     assert set(reports[-1].valid) == {"nats", "tokens", "events", "measures", "scc"}
     assert reports[-1].valid["nats"] < trainer().judge()["nats"]
 

@@ -4,11 +4,14 @@
 
 The network is networks/contextual.py's, and the attribute loss that of Pati & Lerch (2020). Of z the decoder of each
 measure gets everything, some of the attributes' dimensions alone, or nothing (`Given`), which is drawn at random. It
-thereby learns to reconstruct, to obey requested attributes, and to predict a measure from its neighbours. A share of
-the steps shows every measure alone, so that the network can be used where nothing is known of the context.
+thereby learns to reconstruct, to obey requested attributes, and to predict a measure from its neighbours. Where it gets
+everything, it sometimes gets a sketch: the other dimensions mixed with noise, so that the attributes' dimensions tell
+what the sketch does not. A share of the steps shows every measure alone, so that the network can be used where nothing
+is known of the context. In the last part of a run, from FINISH on, the decoder also learns from its own decodes
+(own_decodes.py).
 
 Reconstruction and KL are in nats a measure. The dimensions of the attributes have OWN times the weight `beta` of the
-others in the KL, because the attribute loss alone does not bound them.
+others in the KL: little, because the decoder can obey an attribute only as precisely as its dimension tells it.
 
 A step has measures of one number of ticks. The attribute loss also compares them with a memory of measures of earlier
 steps, so that measures of different meters are ordered too.
@@ -22,22 +25,29 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ...networks.contextual import Given, Passed, Window
+from ...networks.contextual import ContextualArVae, Given, Passed, Window
+from ...networks.passages import SIDE
+from ...vae.examples import standard
 from ..losses import attribute_loss
 from .entries import Carriage
 from .objective import Batch, Memory, Objective, Phase, Setting, Step, Terms
+from .own_decodes import OwnDecodes
 
 # Runs record these constants by their names (objectives.constants).
-EVERYTHING = 0.6  # share of the measures of which the decoder gets the whole of z
-SOME = 0.15  # share of those of which it gets some attributes; of the others it gets nothing
+EVERYTHING = 0.62  # share of the measures of which the decoder gets the whole of z
+SKETCHED = 0.25  # share of those of which it gets a sketch instead
+SOME = 0.22  # share of those of which it gets some attributes; of the others it gets nothing
 KEPT = 0.6  # the probability that an attribute is one of the `some`
 ALONE = 0.12  # share of the steps in which each measure is shown alone
 HIDDEN = 0.3  # mean share of the tokens that are hidden from the decoder where it gets the whole of z
-OWN = 2.0  # the weight of the attributes' dimensions in the KL, in beta
+OWN = 0.08  # the weight of the attributes' dimensions in the KL, in beta
+FINISH = 0.675  # share of the run at which the decoder begins to learn from its own decodes
+SLOWER = 0.4  # the learning rate from then on, as a share of the run's
 COMPARED = 384  # measures of a step, and of the memory, that the attribute loss compares
 REMEMBERED = 96  # measures of a step that enter the memory
 
@@ -50,12 +60,14 @@ class Contextual(Objective):
     beta: float
     gamma: float
     delta: float
+    own_decodes: OwnDecodes | None = None  # None where attributes cannot be measured
+    finish: float = FINISH
     carriage: ClassVar[Carriage] = "trained"
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """One phase. A second one, which teaches the decoder by its own decodes, would follow here."""
-        return (Phase(0.0, PARTS),)
+        first = Phase(0.0, PARTS)
+        return (first,) if self.own_decodes is None else (first, Phase(self.finish, PARTS, SLOWER))
 
     @property
     def momentum(self) -> tuple[float, float]:
@@ -79,7 +91,9 @@ class Contextual(Objective):
         everything = (which < EVERYTHING).float()
         some = (which >= EVERYTHING) & (which < EVERYTHING + SOME)
         kept = torch.rand(rows, self.attributes, device=like.device) < KEPT
-        given = Given(torch.maximum(everything, (some & kept).float()), everything)
+        sketched = torch.rand(rows, 1, device=like.device) < SKETCHED
+        level = torch.where(sketched, 0.05 + 0.9 * torch.rand(rows, 1, device=like.device), 1.0)
+        given = Given(torch.maximum(everything, (some & kept).float()), everything * level)
         hidden = everything[:, 0] * 2 * HIDDEN * torch.rand(rows, device=like.device)
         return window, given, hidden
 
@@ -93,7 +107,12 @@ class Contextual(Objective):
         terms = Terms(reconstruction, {"reconstruction": reconstruction})
         terms = terms.plus("kl", self.beta, (kl[:, k:].sum(dim=1) * weight).sum())
         terms = terms.plus("attribute_kl", OWN * self.beta, (kl[:, :k].sum(dim=1) * weight).sum())
-        return terms.plus("attribute", self.gamma, self._attribute_loss(passed.z[:, :k], step.batch.values, here))
+        terms = terms.plus("attribute", self.gamma, self._attribute_loss(passed.z[:, :k], step.batch.values, here))
+        if self.own_decodes is None or step.progress < self.finish:
+            return terms
+        packed = step.batch.inputs.flatten(0, 1)[:, :-SIDE].long()
+        model = cast(ContextualArVae, step.model)
+        return terms.plus("own_decodes", 1.0, self.own_decodes.loss(model, passed, packed, step.batch.values))
 
     def _attribute_loss(self, codes: Tensor, values: Tensor, here: Tensor) -> Tensor:
         """The attribute loss of measures of this step and of the memory, which then takes some of this step's.
@@ -141,4 +160,6 @@ def _of_ranks(rows: Tensor) -> Tensor:
 
 
 def make(setting: Setting) -> Contextual:
-    return Contextual(setting.attributes, setting.beta, setting.gamma, setting.delta)
+    sd = torch.from_numpy(standard(setting.values)[1].astype(np.float32))
+    decodes = None if setting.measure is None else OwnDecodes(setting.measure, sd)
+    return Contextual(setting.attributes, setting.beta, setting.gamma, setting.delta, decodes)

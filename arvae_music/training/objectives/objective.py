@@ -108,6 +108,7 @@ class Phase(NamedTuple):
 
     start: float  # the share of the run, 0 .. 1, at which the phase starts
     learns: tuple[str, ...]  # the names of the model's parts that are trained; the others are frozen
+    rate: float = 1.0  # the largest learning rate of the phase, as a share of the run's
 
 
 PARTS = ("encoder", "decoder", "flow")  # the parts of a model; some models have no flow
