@@ -198,7 +198,10 @@ class Measures:
 def _sized(plan: Plan, data: Data) -> Plan:
     """The plan with sizes of the network that suit the meters of its data."""
     parts = (data.split.train, data.split.valid, data.split.test)
-    return replace(plan, dims=plan.dims.for_meters(meter for part in parts for meter, _ in by_meter(part.inputs)))
+    meters = {meter for part in parts for meter, _ in by_meter(part.inputs)}
+    if plan.options.objective == CONTEXTUAL:  # it also reads measures that are no examples, such as upbeats
+        meters |= {meter for tunes in data.tunes.values() for tune in tunes for meter in tune.meters if meter}
+    return replace(plan, dims=plan.dims.for_meters(meters))
 
 
 MEASURES = Measures()

@@ -14,6 +14,7 @@ import torch.multiprocessing as mp
 from context_cases import DIMS, HELD_OUT, OPTIONS, SPECS, TUNES, data, network, plan, trainer, tune
 
 from arvae_music.errors import CorpusError
+from arvae_music.music.meter import Meter
 from arvae_music.networks.context import WINDOW
 from arvae_music.networks.context_runtime import ContextRuntime
 from arvae_music.networks.contextual import Given, Passed, nats
@@ -23,6 +24,7 @@ from arvae_music.networks.passages import ABSENT, Passages
 from arvae_music.training import context_recipe
 from arvae_music.training.batches import Rank
 from arvae_music.training.losses import attribute_loss
+from arvae_music.training.music_recipe import MEASURES
 from arvae_music.training.objectives import contextual
 from arvae_music.training.objectives.objective import Batch, Setting, Step
 from arvae_music.training.trainer import Trainer
@@ -75,6 +77,16 @@ def test_a_batch_has_windows_of_consecutive_measures_of_one_number_of_ticks():
             run = int(np.searchsorted(TRAIN.runs[:, 1], starts[0], side="right"))
             assert count == min(TRAIN.lengths[run], WINDOW)  # a window never ends before it must
     assert seen == {12, 18, 24}
+
+
+def test_measures_that_are_no_examples_may_have_a_meter_of_their_own():
+    rare = Meter.parse("7/4")
+    upbeat = tune(20, 12)
+    rows, meters = [np.zeros(rare.ticks, dtype=np.int16), *upbeat.rows], [rare, *upbeat.meters]
+    odd = replace(upbeat, rows=rows, meters=meters, counted=[False, *upbeat.counted])
+    made = MEASURES.trainer(plan(), data([*TUNES, odd]), CPU)
+    assert made.model.dims.codes > rare.code
+    assert list(made.run())[-1].progress == 1
 
 
 def test_ranks_divide_the_batch_of_a_step():
