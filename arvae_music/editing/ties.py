@@ -33,7 +33,7 @@ class EditableMeasure:
     row: Row  # (t,)
     goal: Array  # (k,) wanted attribute values, or (2, t) the two ends of an interpolation
     tie: int = 0  # whether the first tick must or must not be tied, see tie_of
-    ending: int = -1  # the token that must sound at the end, see ending_of
+    ending: int = -1  # the token that must sound at the end, see ties_of
     harmony: Float32s | None = None  # (2, t, 12) see harmony.py; None if nothing is known of it
     fifths: int = 0  # its key, relative to the melody's
 
@@ -108,17 +108,25 @@ def tie_of(melody: Melody, i: int, editable: set[int]) -> int:
     return 0 if ends_in(previous[None])[0] >= FIRST_PITCH else -1
 
 
-def ending_of(melody: Melody, i: int, editable: set[int]) -> int:
-    """The token that must sound at the end of a measure, because a measure that is not edited continues it. Between the
-    two, there may be edited measures that only hold the note. -1: any token may sound."""
-    row, after = melody.bars[i].tokens, i + 1
+def held_on(melody: Melody, editable: set[int]) -> list[bool]:
+    """For each measure, whether a measure that is not edited continues what sounds at its end. Between the two, there
+    may be edited measures that only hold the note."""
+    held = [False] * len(melody.bars)
+    for i in range(len(held) - 2, -1, -1):
+        tokens = melody.bars[i + 1].tokens
+        if i + 1 in editable:
+            held[i] = not np.any(tokens) and held[i + 1]  # HOLD is 0
+        else:
+            held[i] = tokens is not None and bool(tokens[0] == HOLD)
+    return held
+
+
+def ties_of(melody: Melody, i: int, editable: set[int], held: Sequence[bool]) -> tuple[int, int]:
+    """The `tie` of a measure (see tie_of), and its `ending`: the token that must sound at its end if it is `held_on`,
+    and otherwise -1, because any may sound."""
+    row = melody.bars[i].tokens
     assert row is not None
-    while after in editable and not np.any(melody.bars[after].tokens):  # HOLD is 0
-        after += 1
-    tokens = melody.bars[after].tokens if after < len(melody.bars) else None
-    if after in editable or tokens is None or tokens[0] != HOLD:
-        return -1
-    return int(ends_in(row[None])[0])
+    return tie_of(melody, i, editable), int(ends_in(row[None])[0]) if held[i] else -1
 
 
 def canonical(rows: Sequence[Row | None], changed: Container[int]) -> dict[int, Row]:

@@ -48,7 +48,7 @@ from .harmony import HarmonyCost, of_bar, stacked
 from .locks import Locks
 from .request import EditRequest
 from .taste import largest_leap, newly_crowded
-from .ties import EditableMeasure, Key, bound_together, canonical, ending_of, find_each, opening_allowed, tie_of
+from .ties import EditableMeasure, Key, bound_together, canonical, find_each, held_on, opening_allowed, ties_of
 
 COUNT, AMOUNT = 16, 0.5
 RADII = (0.6, 1.0, 1.5)  # standard deviations of the random shifts in the latent dimensions without an attribute
@@ -149,11 +149,11 @@ class _Pool:
 def _editable_measures(base: EditResult, harmony: bool) -> list[EditableMeasure]:
     """The measures that may change. The goal of each is to keep its attributes."""
     melody, editable = base.melody, {bar.index for bar in base.bars}
-    measures = []
+    held, measures = held_on(melody, editable), []
     for bar in base.bars:
         row = melody.bars[bar.index].tokens
         if row is not None:
-            tie, ending = tie_of(melody, bar.index, editable), ending_of(melody, bar.index, editable)
+            tie, ending = ties_of(melody, bar.index, editable, held)
             chords = of_bar(melody.bars[bar.index].harmony, melody.shift) if harmony else None
             key = melody.relative_key(bar.index)
             measures.append(EditableMeasure(bar.index, bar.meter, row, bar.achieved, tie, ending, chords, key))
