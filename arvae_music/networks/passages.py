@@ -21,7 +21,7 @@ import numpy as np
 
 from ..arrays import Float32s, Ints, Mask, Row, Rows
 from ..music.attributes import AttributeSpec, evaluate_mixed
-from ..music.meter import MAX_TICKS, TICKS_PER_BEAT, Meter
+from ..music.meter import MAX_TICKS, Meter
 from ..music.tokens import HOLD, pack
 from ..vae.examples import Examples
 from .context import PLACES, WINDOW, situation, windows
@@ -105,7 +105,8 @@ class Passages:
     @cached_property
     def ticks(self) -> Ints:
         """(n,) the number of ticks of each measure."""
-        return self.inputs[:, 0].astype(np.int64) // 2 * TICKS_PER_BEAT
+        codes, which = np.unique(self.inputs[:, 0], return_inverse=True)
+        return np.array([Meter.from_code(code).ticks for code in codes.tolist()], dtype=np.int64)[which]
 
     @cached_property
     def by_ticks(self) -> dict[int, Ints]:

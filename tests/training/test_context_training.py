@@ -15,6 +15,7 @@ from context_cases import DIMS, HELD_OUT, OPTIONS, SPECS, TUNES, data, network, 
 
 from arvae_music.errors import CorpusError
 from arvae_music.music.meter import Meter
+from arvae_music.music.tokens import PAD
 from arvae_music.networks.context import WINDOW
 from arvae_music.networks.context_runtime import ContextRuntime
 from arvae_music.networks.contextual import Given, Passed, nats
@@ -86,6 +87,7 @@ def test_measures_that_are_no_examples_may_have_a_meter_of_their_own():
     odd = replace(upbeat, rows=rows, meters=meters, counted=[False, *upbeat.counted])
     made = MEASURES.trainer(plan(), data([*TUNES, odd]), CPU)
     assert made.model.dims.codes > rare.code
+    assert (made.source.train.ticks == (made.source.train.inputs[:, 1:] != PAD).sum(axis=1)).all()
     assert list(made.run())[-1].progress == 1
 
 
