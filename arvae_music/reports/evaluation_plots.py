@@ -29,7 +29,8 @@ from ..music.meter import Meter
 from ..music.sliders import describe
 from ..music.tokens import FIRST_PITCH, LOWEST, notes_of
 from ..networks.decoding import decode
-from .piano_roll import INK, NEW, REMOVED, SOFT
+from .piano_roll import NEW, REMOVED
+from .shapes import INK, SOFT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,23 +13,21 @@ Notes are compared by their measure, tick and pitch:
 Measures that cannot be edited are shaded and show the reason. `labels` writes text under each measure, of one or more
 lines; the command line uses it for attribute values.
 
-`scene` lays the picture out as a list of rectangles, lines and texts in pixels. Both renderers draw that list, so SVG
-and PNG look alike. The colours are those of Okabe & Ito (2008), which people with colour blindness can tell apart, and
-removed notes also differ from others by their shape.
+Several lines of silence become one. `scene` lays the picture out as shapes (shapes.py). The colours are those of Okabe
+& Ito (2008), which people with colour blindness can tell apart, and removed notes also differ from others by their
+shape.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
-from html import escape
 from itertools import accumulate
 
 from ..music.keys import pitch_name
 from ..music.melody import Bar, Melody
 from ..music.tokens import TokenNote
+from .shapes import INK, SOFT, Rect, Scene, Stroke, Text
 
 # pixels
 WIDTH = 880  # of the measures of the longest system (a system is one line of music)
@@ -45,58 +43,13 @@ LEAST_WIDTH = 420  # of the picture, so that its title and legend fit
 BARS_PER_SYSTEM = 4
 FEWEST_ROWS = 14  # semitones that a system shows at least
 
-INK, SOFT, FAINT = "#1f2328", "#59636e", "#8b949e"
+FAINT = "#8b949e"
 PAPER, BLACK_KEY, BEAT, BARLINE = "#ffffff", "#f3f4f6", "#e2e5e9", "#8b949e"
 KEPT, NEW, REMOVED = "#9aa4af", "#0072b2", "#d55e00"
 UNTOUCHED = "#eceef1"
-DASH = 3.0
 
 _BLACK = (1, 3, 6, 8, 10)  # pitch classes
 _NAMED = (0, 4, 7)  # pitch classes whose names stand in the left margin
-
-
-@dataclass(frozen=True)
-class Rect:
-    x: float
-    y: float
-    width: float
-    height: float
-    fill: str | None
-    stroke: str | None = None
-    dashed: bool = False
-    radius: float = 0
-    tip: str = ""
-
-
-@dataclass(frozen=True)
-class Stroke:
-    x1: float
-    y1: float
-    x2: float
-    y2: float
-    colour: str
-    width: float
-
-
-@dataclass(frozen=True)
-class Text:
-    x: float
-    y: float  # baseline
-    text: str
-    size: float
-    colour: str = SOFT
-    anchor: str = "start"
-    bold: bool = False
-
-
-@dataclass
-class Scene:
-    """A picture: its shapes in drawing order, in pixels; y grows downwards."""
-
-    width: float
-    height: float
-    title: str
-    shapes: list[Rect | Stroke | Text] = field(default_factory=list)
 
 
 def svg(before: Melody, after: Melody, *, title: str = "", caption: str = "", labels: Sequence[str] = ()) -> str:
@@ -104,16 +57,7 @@ def svg(before: Melody, after: Melody, *, title: str = "", caption: str = "", la
 
     `labels` has one text for each bar, or is empty. Raises ValueError as `scene` does.
     """
-    picture = scene(before, after, title, caption, labels)
-    width, height = _n(picture.width), _n(picture.height)
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"',
-        f'     viewBox="0 0 {width} {height}" role="img" font-family="Helvetica, Arial, sans-serif">',
-        f"<title>{_escape(picture.title)}</title>",
-        *map(_svg_shape, picture.shapes),
-        "</svg>",
-    ]
-    return "\n".join(lines) + "\n"
+    return scene(before, after, title, caption, labels).svg()
 
 
 def png(
@@ -126,19 +70,7 @@ def png(
     scale: float = 2.0,
 ) -> bytes:
     """The same picture as a PNG file, with `scale` pixels for each pixel of the SVG. Raises as `scene` does."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    picture = scene(before, after, title, caption, labels)
-    figure = Figure(figsize=(picture.width / 72, picture.height / 72), dpi=72 * scale)
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, picture.width), ylim=(picture.height, 0))
-    axes.axis("off")
-    for order, shape in enumerate(picture.shapes):
-        _draw(axes, shape, order)
-    data = io.BytesIO()
-    figure.savefig(data, format="png", metadata={"Software": None})
-    return data.getvalue()
+    return scene(before, after, title, caption, labels).png(scale)
 
 
 # ------------------------------------------------------------------------------------------ scene
@@ -163,14 +95,35 @@ def scene(before: Melody, after: Melody, title: str, caption: str, labels: Seque
     top = MARGIN + LINE * (2 + bool(title) + len(caption.splitlines()))
     step = height + GAP + LINE * max((len(label.splitlines()) for label in labels), default=0)
     width = max(LEAST_WIDTH, 2 * MARGIN + KEYS + scale * float(longest))
-    picture = Scene(width, top + step * len(systems) - GAP + MARGIN, title or f"Piano roll of {before.name}")
+    systems = systems if labels else _folded(systems, before.bars, [note for note, _ in notes])
+    heights = [step if last - first <= BARS_PER_SYSTEM + 1 else 2 * LINE for first, last in systems]
+    picture = Scene(width, top + sum(heights) - GAP + MARGIN, title or f"Piano roll of {before.name}")
     picture.shapes.append(Rect(0, 0, picture.width, picture.height, PAPER))
     _draw_heading(picture, title, caption)
-    for number, (first, last) in enumerate(systems):
-        stave = _Stave(picture, before, first, last, top + number * step, scale, low, high)
+    for (first, last), own, y in zip(systems, heights, accumulate([top, *heights]), strict=False):
+        if own != step:
+            text = f"measures {before.bars[first].number} to {before.bars[last - 1].number}: silence"
+            picture.shapes.append(Text(MARGIN + KEYS, y, text, 11))
+            continue
+        stave = _Stave(picture, before, first, last, y, scale, low, high)
         stave.draw_grid(labels)
         stave.draw_notes(notes)
     return picture
+
+
+def _folded(
+    systems: Sequence[tuple[int, int]], bars: Sequence[Bar], notes: Sequence[TokenNote]
+) -> list[tuple[int, int]]:
+    """The systems, in which two or more silent ones in a row are one of many measures."""
+    sounding = {i for note in notes for i in range(note.measure, note.end_measure + 1)}
+    silent = [all(bars[i].tokens is not None and i not in sounding for i in range(*system)) for system in systems]
+    found: list[tuple[int, int]] = []
+    for number, (first, last) in enumerate(systems):
+        if number and silent[number] and silent[number - 1] and not all(silent):
+            found[-1] = (found[-1][0], last)
+        else:
+            found.append((first, last))
+    return found
 
 
 def _systems(bars: Sequence[Bar]) -> list[tuple[int, int]]:
@@ -322,73 +275,3 @@ class _Stave:
         meter = self.melody.bars[measure].meter
         within = meter.tick_quarters[tick] if meter is not None else Fraction(0)
         return self.starts[measure - self.first] + within
-
-
-# -------------------------------------------------------------------------------------- renderers
-
-
-def _n(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".")
-
-
-def _escape(text: str) -> str:
-    """Escape text for XML, which forbids control characters even in escaped form: they become spaces."""
-    return escape("".join(c if c.isprintable() else " " for c in text))
-
-
-def _svg_shape(shape: Rect | Stroke | Text) -> str:
-    if isinstance(shape, Text):
-        weight = ' font-weight="bold"' if shape.bold else ""
-        anchor = "" if shape.anchor == "start" else f' text-anchor="{shape.anchor}"'
-        place = f'x="{_n(shape.x)}" y="{_n(shape.y)}" font-size="{_n(shape.size)}" fill="{shape.colour}"'
-        return f"<text {place}{anchor}{weight}>{_escape(shape.text)}</text>"
-    if isinstance(shape, Stroke):
-        ends = f'x1="{_n(shape.x1)}" y1="{_n(shape.y1)}" x2="{_n(shape.x2)}" y2="{_n(shape.y2)}"'
-        return f'<line {ends} stroke="{shape.colour}" stroke-width="{_n(shape.width)}"/>'
-    place = f'x="{_n(shape.x)}" y="{_n(shape.y)}" width="{_n(shape.width)}" height="{_n(shape.height)}"'
-    look = f' fill="{shape.fill or "none"}"'
-    look += f' stroke="{shape.stroke}" stroke-width="1.5"' if shape.stroke else ""
-    look += f' stroke-dasharray="{_n(DASH)} {_n(DASH * 2 / 3)}"' if shape.dashed else ""
-    look += f' rx="{_n(shape.radius)}"' if shape.radius else ""
-    tip = f"<title>{_escape(shape.tip)}</title>" if shape.tip else ""
-    return f"<rect {place}{look}>{tip}</rect>" if tip else f"<rect {place}{look}/>"
-
-
-def _draw(axes: object, shape: Rect | Stroke | Text, order: int) -> None:
-    """Draw one shape on matplotlib axes whose unit is a pixel of the SVG, which is one point (72 to the inch)."""
-    from matplotlib.axes import Axes
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import FancyBboxPatch
-
-    assert isinstance(axes, Axes)
-    if isinstance(shape, Text):
-        align = "center" if shape.anchor == "middle" else {"start": "left", "end": "right"}[shape.anchor]
-        text = "".join(c if c.isprintable() else " " for c in shape.text).replace("$", r"\$")
-        weight = "bold" if shape.bold else "normal"
-        axes.text(
-            shape.x,
-            shape.y,
-            text,
-            fontsize=shape.size,
-            color=shape.colour,
-            ha=align,
-            weight=weight,
-            zorder=order,
-        )
-    elif isinstance(shape, Stroke):
-        ends = ([shape.x1, shape.x2], [shape.y1, shape.y2])
-        axes.add_line(Line2D(*ends, color=shape.colour, linewidth=shape.width, zorder=order))
-    else:
-        axes.add_patch(
-            FancyBboxPatch(
-                (shape.x, shape.y),
-                shape.width,
-                shape.height,
-                boxstyle=f"round,pad=0,rounding_size={min(shape.radius, shape.width / 2)}",
-                facecolor=shape.fill or "none",
-                edgecolor=shape.stroke or "none",
-                linewidth=1.5 if shape.stroke else 0,
-                linestyle=(0, (DASH / 1.5, DASH / 2.25)) if shape.dashed else "solid",
-                zorder=order,
-            )
-        )

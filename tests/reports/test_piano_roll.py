@@ -101,6 +101,16 @@ def test_four_measures_make_a_system_and_a_pickup_goes_with_the_first() -> None:
     assert rolls._systems(pickup) == [(0, 5), (5, 9)]
 
 
+def test_silent_systems_in_a_row_become_one_line() -> None:
+    tune = melody(*[{0: 0}] * 12, QUARTERS, *[{0: 0}] * 4)
+    text = rolls.svg(tune, tune)
+    assert re.findall(r"measures \d+ to \d+: silence", text) == ["measures 1 to 12: silence"]
+    whole = rolls.scene(tune, tune, "", "", ["x"] * 17)
+    assert rolls.scene(tune, tune, "", "", ()).height < 0.7 * whole.height
+    assert "silence" not in whole.svg()
+    assert "silence" not in rolls.svg(melody(*[{0: 0}] * 12), melody(*[{0: 0}] * 12))
+
+
 def test_every_bar_is_numbered_and_a_meter_shown_where_it_changes() -> None:
     three = Meter(3)
     waltz = Bar(3, "3/4", 0, 1, three, row(three, {0: 72}))
