@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import torch
-from context_cases import SPECS, TUNES, network
+from context_cases import DIMS, SPECS, TUNES, network
 
 from arvae_music.music.attributes import evaluate_mixed
-from arvae_music.networks.contextual import Given, Window
+from arvae_music.networks.contextual import ContextualArVae, Given, Window
 from arvae_music.networks.passages import ABSENT, SIDE, Passages
 from arvae_music.training.batches import Rank
 from arvae_music.training.objectives import own_decodes
@@ -52,6 +53,27 @@ def test_measures_that_are_not_there_are_not_drawn():
     assert len(at) == min(int((codes != ABSENT).sum()), own_decodes.ROWS)
     net, gone = network().train(), made()
     assert float(gone.loss(net, passed(net), torch.zeros_like(INPUTS), BATCH.values)) == 0
+
+
+def test_a_step_of_one_measure_has_a_loss_and_gradients():
+    net, inputs = network().train(), torch.zeros_like(INPUTS)
+    one = int(INPUTS[:, 0].nonzero()[0, 0])
+    inputs[one] = INPUTS[one]
+    torch.manual_seed(0)
+    for _ in range(10):
+        loss = made().loss(net, passed(net), inputs, BATCH.values)
+        assert torch.isfinite(loss)
+        loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
+
+
+def test_a_model_of_the_attributes_alone_has_a_loss_and_gradients():
+    torch.manual_seed(0)
+    net = ContextualArVae(replace(DIMS, latent=len(SPECS))).train()
+    loss = made().loss(net, passed(net), INPUTS, BATCH.values)
+    assert torch.isfinite(loss)
+    loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
 
 
 def test_partners_are_of_the_same_meter():

@@ -69,8 +69,8 @@ class OwnDecodes:
         target, weight = decoded[best], hit.float() + NEARER * (nearer & ~hit).float()
         learned = (nats(model.decoder(seen, own, target), target) * weight).sum() / len(at)
         again = model.posterior(model.summary(target, own.codes), own).mean[:, k:]
-        spread = mean[codes != 0, k:].std(dim=0).clamp(min=LEAST)
-        moved = ((again - passed.posterior.mean[at][:, k:]) / spread).square().mean(dim=1)
+        spread = _sd(mean[codes != 0, k:])
+        moved = ((again - passed.posterior.mean[at][:, k:]) / spread).square().sum(dim=1) / max(again.shape[1], 1)
         return learned + STIFF * (moved * (hit & ~free[:, 0]).float()).sum() / len(at)
 
     def _drawn(self, codes: Tensor) -> Tensor:
@@ -115,11 +115,16 @@ class OwnDecodes:
 
 def correlated(codes: Tensor) -> Tensor:
     """(m, k) codes -> (k, k): how far each other code moves, per step of one, where they correlate strongly; 0 else."""
-    centred = codes - codes.mean(dim=0)
-    sd = centred.std(dim=0).clamp(min=LEAST)
-    rho = (centred / sd).t() @ (centred / sd) / max(len(codes) - 1, 1)
+    sd = _sd(codes)
+    standard = (codes - codes.mean(dim=0)) / sd
+    rho = standard.t() @ standard / len(codes)
     slopes = torch.where(rho.abs() >= STRONG, rho, 0.0) * sd / sd[:, None]
     return slopes - torch.diag(slopes.diagonal())
+
+
+def _sd(codes: Tensor) -> Tensor:
+    """(m, k) -> (k,), of a population: that of a single measure is a number too."""
+    return (codes - codes.mean(dim=0)).square().mean(dim=0).sqrt().clamp(min=LEAST)
 
 
 def _partners(codes: Tensor, at: Tensor) -> Tensor:
