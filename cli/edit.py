@@ -88,7 +88,7 @@ def edit(
     requests = [
         outputs.Request(place, label, seed, n, inputs.below(place, folders)) for n, place in enumerate(places, 1)
     ]
-    suffixes = (*inputs.MIDI_SUFFIXES, *outputs.SCORE_SUFFIXES)
+    suffixes = (*inputs.MIDI_SUFFIXES, *outputs.SCORE_SUFFIXES, outputs.SOUND_SUFFIX)
     plans = outputs.plan_outputs(requests, writing.output, **writing.existing, suffixes=suffixes)
     folder = None if writing.dry_run or len(plans) < 2 else folder_of(writing.output)
     if folder is not None:

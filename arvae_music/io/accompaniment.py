@@ -34,10 +34,10 @@ def accompaniment_of(
     tracks: Sequence[Sequence[Event]], notes: Sequence[Sequence[FileNote]], melody: Collection[tuple[int, int]]
 ) -> Accompaniment:
     """All notes of some tracks without the melody's, which are given by (index of the track, index of the note-on)."""
-    programs = _programs(tracks)
+    programs = programs_of(tracks)
     taken = frozenset(melody)
     found = [
-        (note.start, note.end, note.pitch, note.channel + 1, _at(programs.get(note.channel, []), note.start))
+        (note.start, note.end, note.pitch, note.channel + 1, program_at(programs.get(note.channel, []), note.start))
         for index, of_track in enumerate(notes)
         for note in of_track
         if (index, note.on) not in taken
@@ -46,7 +46,7 @@ def accompaniment_of(
     return Accompaniment(*table[np.lexsort((table[:, 2], table[:, 0]))].T)
 
 
-def _programs(tracks: Sequence[Sequence[Event]]) -> dict[int, list[tuple[int, int]]]:
+def programs_of(tracks: Sequence[Sequence[Event]]) -> dict[int, list[tuple[int, int]]]:
     """From each channel to its program changes (tick, program) in all tracks, in order."""
     found: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for events in tracks:
@@ -56,6 +56,6 @@ def _programs(tracks: Sequence[Sequence[Event]]) -> dict[int, list[tuple[int, in
     return {channel: sorted(changes, key=lambda change: change[0]) for channel, changes in found.items()}
 
 
-def _at(changes: Sequence[tuple[int, int]], tick: int) -> int:
+def program_at(changes: Sequence[tuple[int, int]], tick: int) -> int:
     after = bisect_right(changes, tick, key=lambda change: change[0])
     return changes[after - 1][1] if after else DEFAULT_PROGRAM

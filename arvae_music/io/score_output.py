@@ -2,7 +2,7 @@
 
     score_of(song, rows)         the Score of a song with new token rows
     to_file(song, rows, suffix)  the bytes of a score, in the format of a suffix
-    file_of(...)                 the bytes of a score or of a MIDI file, whichever the suffix says
+    file_of(...)                 the bytes of a score, of a MIDI file or of its sound, whichever the suffix says
 
 A song that was read from a score keeps all of that score, and the notes of the melody's part are the edited ones. A
 song from a MIDI file gives its melody alone, with its measures, key and tempo: the notes of measures with tokens stand
@@ -19,8 +19,9 @@ from ..arrays import Row
 from ..errors import UsageError
 from ..music.melody import Melody
 from ..music.tokens import notes_of
-from ..system.outputs import SCORE_SUFFIXES
+from ..system.outputs import MIDI, SCORE_SUFFIXES, SOUND_SUFFIX
 from . import abc_writer, musicxml_writer
+from .audio import wav
 from .chunks import for_suffix, split
 from .conversion import new_file
 from .midi import Song
@@ -33,7 +34,11 @@ _GRIDS = (8, 12)  # parts of a quarter note to which notes outside the grid are 
 
 
 def file_of(song: Song | Melody, melody: Melody, suffix: str) -> bytes:
-    """`song` with the measures of `melody`: as a score if the suffix is that of one, or else as a MIDI file."""
+    """`song` with the measures of `melody`: as a score or as sound (.wav), if the suffix is that of one, or else as a
+    MIDI file."""
+    if suffix.lower() == SOUND_SUFFIX:
+        track = song.found.track if isinstance(song, Song) else None
+        return wav(file_of(song, melody, MIDI), song.name, track=track)
     if suffix.lower() in SUFFIXES:
         return to_file(song, melody.rows, suffix)
     return song.write(melody.rows, suffix) if isinstance(song, Song) else for_suffix(new_file(melody), suffix)

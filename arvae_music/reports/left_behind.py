@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from enum import Enum
 
 from ..io.midi import Song
-from ..io.midi_events import KEY_SIGNATURE, TEMPO
+from ..io.midi_events import BEND, CONTROL, KEY_SIGNATURE, TEMPO
 from ..music.melody import Melody
 
 LYRIC = 0x05
-BEND, CONTROL = 0xE0, 0xB0
 
 
 class Left(str, Enum):

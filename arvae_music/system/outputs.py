@@ -26,6 +26,7 @@ from .inputs import MIDI_SUFFIXES, Place
 MIDI = ".mid"
 KEPT_SUFFIXES = (".kar", ".rmi")  # karaoke, and MIDI data in a RIFF file
 SCORE_SUFFIXES = (".musicxml", ".xml", ".mxl", ".abc")  # the scores that can be written
+SOUND_SUFFIX = ".wav"
 FORMATS = ("mid", "musicxml", "mxl", "abc")  # of new files; the suffixes without their dots
 TEMPLATE = f"{{stem}}.{{edit}}{MIDI}"
 FIELDS = ("stem", "edit", "seed", "n")

@@ -1,0 +1,238 @@
+"""MIDI files as sound: `wav(data)` plays all tracks of a file, drums included, into a WAV file.
+
+With FluidSynth (the package pyfluidsynth and its library), the tracks sound through the SoundFont that pretty_midi
+installs. Without it, pretty_midi's own synthesis plays them with the waveforms of `TIMBRES`, one for each family of
+General MIDI instruments, and drums are noise and falling tones. Both follow pitch bends; the own synthesis also follows
+the volume of a channel (controllers 7 and 11), as it is where a note begins. The result is mono, 16 bits, and its
+loudest sample is PEAK.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import wave
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..arrays import Float64s
+from ..errors import InputError
+from .performance import Performance, PlayedNote, PlayedTrack, performance
+
+if TYPE_CHECKING:
+    from pretty_midi import Instrument
+
+RATE = 44_100  # samples a second
+PEAK = 0.89  # of the largest sample value: -1 dB
+LONGEST = 1800.0  # seconds of music that become a file
+RELEASE = 0.09  # seconds that a note sounds on; pretty_midi fades the last 0.1 s
+TABLE = 4096  # samples of one period
+VOLUME, EXPRESSION = 7, 11  # controllers
+FULL = 127
+DEFAULT_VOLUME = 100  # of a channel without one, as in General MIDI
+HEARD_CONTROLS = (1, VOLUME, EXPRESSION, 64)  # not the pan: pretty_midi keeps the left channel alone
+
+
+@dataclass(frozen=True)
+class Timbre:
+    """A waveform: the strengths of its harmonics from the fundamental on, and how it begins and fades."""
+
+    harmonics: tuple[float, ...]
+    attack: float  # seconds
+    decay: float  # seconds in which it falls to 37%, besides pretty_midi's own second
+    level: float = 1.0
+
+
+SAW = tuple(1 / n for n in range(1, 17))
+TIMBRES = (  # by program // 8, the families of General MIDI
+    Timbre((1, 0.5, 0.3, 0.2, 0.12, 0.08, 0.05), 0.004, 0.9),  # pianos
+    Timbre((1, 0, 0, 0.6, 0, 0, 0, 0.25), 0.002, 0.6, 0.8),  # bells and mallets
+    Timbre((1, 0.8, 0.5, 0.6, 0, 0.3, 0, 0.3), 0.01, 9, 0.6),  # organs
+    Timbre((1, 0.6, 0.45, 0.3, 0.2, 0.12, 0.08), 0.003, 0.5),  # guitars
+    Timbre((1, 0.6, 0.3, 0.15, 0.08), 0.004, 0.7, 1.2),  # basses
+    Timbre(SAW, 0.07, 9, 0.55),  # strings
+    Timbre(SAW[:10], 0.09, 9, 0.55),  # ensembles and choirs
+    Timbre((1, 0.9, 0.7, 0.5, 0.35, 0.25, 0.15), 0.03, 4, 0.6),  # brass
+    Timbre((1, 0.15, 0.6, 0.1, 0.35, 0.06, 0.2), 0.03, 6, 0.7),  # reeds
+    Timbre((1, 0.2, 0.1, 0.03), 0.04, 9, 0.9),  # pipes and flutes
+    Timbre((1, 0, 1 / 3, 0, 1 / 5, 0, 1 / 7, 0, 1 / 9), 0.01, 3, 0.55),  # synthesiser leads
+    Timbre(SAW[:8], 0.15, 9, 0.5),  # pads
+    Timbre((1, 0.3, 0.5, 0.2, 0.3), 0.05, 2, 0.6),  # effects
+    Timbre((1, 0.7, 0.5, 0.4, 0.3, 0.2), 0.003, 0.4, 0.9),  # plucked instruments of the world
+    Timbre((1, 0.2, 0.5, 0, 0.2), 0.002, 0.3, 0.9),  # pitched percussion
+    Timbre((1, 0.3), 0.1, 1, 0.3),  # sound effects
+)
+
+
+def wav(data: bytes, name: str = "the MIDI file", *, track: int | None = None) -> bytes:
+    """A MIDI file as a WAV file. `performance` explains `track`; `name` is for messages.
+
+    Raises InputError for bytes that are not a MIDI file, and for one that lasts longer than LONGEST.
+    """
+    played = performance(data, name, track=track)
+    if played.duration > LONGEST:
+        minutes = f"{played.duration / 60:.0f} minutes"
+        remedy = f"the longest WAV file has {LONGEST / 60:.0f} minutes; export a part of the song"
+        raise InputError(f"it lasts {minutes}, which is too long for a WAV file", where=name, remedy=remedy)
+    sound = samples(played)
+    largest = float(np.abs(sound).max(initial=0.0))
+    scaled = sound * (PEAK / largest) if largest else sound
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes((scaled * np.iinfo(np.int16).max).round().astype("<i2").tobytes())
+    return stream.getvalue()
+
+
+def samples(played: Performance) -> Float64s:
+    """(n,) samples at RATE, not normalised. They end a second after the last note."""
+    fluid = _has_fluidsynth()
+    sound = np.zeros(round((played.duration + 1) * RATE) + 1)
+    for track in played.tracks:
+        if fluid:
+            own = _instrument(track, track.notes).fluidsynth(fs=RATE)
+        elif track.drum:
+            own = _drums(track, len(sound))
+        else:
+            timbre = TIMBRES[track.program // 8]
+            own = timbre.level * _instrument(track, _ringing(track)).synthesize(RATE, wave=Voice(timbre))
+        size = min(len(own), len(sound))
+        sound[:size] += own[:size]
+    return sound
+
+
+@lru_cache(maxsize=1)
+def _has_fluidsynth() -> bool:
+    """Whether pyfluidsynth and the library that it needs are installed."""
+    try:
+        importlib.import_module("fluidsynth")
+    except (ImportError, OSError, AttributeError):  # pyfluidsynth without its library raises any of these
+        return False
+    return True
+
+
+def _instrument(track: PlayedTrack, notes: Sequence[PlayedNote]) -> Instrument:
+    from pretty_midi import ControlChange, Instrument, Note, PitchBend
+
+    instrument = Instrument(track.program, is_drum=track.drum, name=track.name)
+    instrument.notes = [Note(note.velocity, note.pitch, note.start, note.end) for note in notes]
+    instrument.pitch_bends = [PitchBend(bend.value, bend.time) for bend in track.bends]
+    instrument.control_changes = [
+        ControlChange(number, value, time) for time, number, value in track.controls if number in HEARD_CONTROLS
+    ]
+    return instrument
+
+
+# ------------------------------------------------------------------------------------ own synthesis
+
+
+class Voice:
+    """A waveform for pretty_midi, which calls it with (n,) phases of a note that it then fades."""
+
+    def __init__(self, timbre: Timbre) -> None:
+        self._timbre = timbre
+
+    def __call__(self, phases: Float64s) -> Float64s:
+        if len(phases) < 2:
+            return np.zeros_like(phases)
+        # The strongest pitch bend upwards is a tenth of the frequency.
+        most = int(np.pi / max(1e-6, float(phases[1] - phases[0]) * 1.1))
+        table = _period(self._timbre.harmonics[: max(1, most)])
+        size = len(phases)
+        shape = _envelope(self._timbre, 1 << (size - 1).bit_length())[:size]
+        product: Float64s = table[(phases * (TABLE / (2 * np.pi))).astype(np.int64) & (TABLE - 1)] * shape
+        return product
+
+
+@lru_cache(maxsize=32)
+def _envelope(timbre: Timbre, size: int) -> Float64s:
+    times = np.arange(size) / RATE
+    shape: Float64s = np.minimum(times / timbre.attack, 1) * np.exp(-times / timbre.decay)
+    return shape
+
+
+@lru_cache(maxsize=256)
+def _period(harmonics: tuple[float, ...]) -> Float64s:
+    """One period with these harmonics, with the root mean square 0.35."""
+    angles = 2 * np.pi * np.arange(TABLE) / TABLE
+    wave_form: Float64s = np.sum([a * np.sin(n * angles) for n, a in enumerate(harmonics, 1)], axis=0)
+    scaled: Float64s = wave_form * (0.35 / np.sqrt(np.mean(wave_form**2)))
+    return scaled
+
+
+def _ringing(track: PlayedTrack) -> list[PlayedNote]:
+    """The notes with their release, and with the volume of the channel in their velocity."""
+    return [
+        PlayedNote(note.start, note.end + RELEASE, note.pitch, round(note.velocity * _volume(track, note.start)))
+        for note in track.notes
+    ]
+
+
+def _volume(track: PlayedTrack, time: float) -> float:
+    """The volume of a channel at a time, 1 for a channel without controllers."""
+    found = 1.0
+    for number, default in ((VOLUME, DEFAULT_VOLUME), (EXPRESSION, FULL)):
+        own = [control for control in track.controls if control.number == number]
+        after = bisect_right(own, time, key=lambda control: control.time)
+        found *= (own[after - 1].value if after else default) / default
+    return found
+
+
+def _drums(track: PlayedTrack, size: int) -> Float64s:
+    sound = np.zeros(size)
+    for note in track.notes:
+        own = note.velocity * _volume(track, note.start) * _drum(note.pitch)
+        start = round(note.start * RATE)
+        end = min(start + len(own), size)
+        sound[start:end] += own[: end - start]
+    return sound
+
+
+@dataclass(frozen=True)
+class Drum:
+    """A falling tone and noise. Frequencies in Hz, decays in seconds; `bright` noise has no low frequencies."""
+
+    tone: float = 0.0  # level
+    start: float = 0.0
+    end: float = 0.0
+    tone_decay: float = 0.1
+    noise: float = 0.0  # level
+    noise_decay: float = 0.1
+    bright: bool = True
+
+
+KICK = Drum(tone=1.2, start=130, end=45, tone_decay=0.13, noise=0.15, noise_decay=0.01, bright=False)
+SNARE = Drum(tone=0.4, start=240, end=170, tone_decay=0.06, noise=0.6, noise_decay=0.1, bright=False)
+CLAP = Drum(noise=0.6, noise_decay=0.08, bright=False)
+STICK = Drum(tone=0.5, start=900, end=800, tone_decay=0.02, noise=0.2, noise_decay=0.02)
+HAT, OPEN_HAT = Drum(noise=0.35, noise_decay=0.03), Drum(noise=0.35, noise_decay=0.2)
+RIDE, CRASH = Drum(noise=0.25, noise_decay=0.35), Drum(noise=0.45, noise_decay=0.7)
+BELL = Drum(tone=0.4, start=820, end=810, tone_decay=0.12)
+SHAKER = Drum(noise=0.25, noise_decay=0.05)
+DRUMS = {
+    35: KICK, 36: KICK, 37: STICK, 38: SNARE, 39: CLAP, 40: SNARE, 42: HAT, 44: HAT, 46: OPEN_HAT, 49: CRASH, 51: RIDE,
+    52: CRASH, 53: BELL, 54: SHAKER, 55: CRASH, 56: BELL, 57: CRASH, 59: RIDE, 69: SHAKER, 70: SHAKER, 75: STICK,
+    76: STICK, 77: STICK, 82: SHAKER,
+}  # fmt: skip
+
+
+@lru_cache(maxsize=128)
+def _drum(pitch: int) -> Float64s:
+    """A drum of General MIDI at velocity 1. A drum that is not in the table is a tom: higher pitches sound higher."""
+    tom = Drum(tone=0.8, start=60 + 3.2 * pitch, end=30 + 2.4 * pitch, tone_decay=0.18, noise=0.08, noise_decay=0.03)
+    drum = DRUMS.get(pitch, tom)
+    longest = 5 * max(drum.tone_decay if drum.tone else 0, drum.noise_decay if drum.noise else 0)
+    times = np.arange(round(longest * RATE)) / RATE
+    falling = drum.end + (drum.start - drum.end) * np.exp(-times / 0.04)
+    tone = np.sin(2 * np.pi * np.cumsum(falling) / RATE) * np.exp(-times / drum.tone_decay)
+    noise: Any = np.random.default_rng(pitch).uniform(-1, 1, len(times) + 1)
+    noise = np.diff(noise) if drum.bright else noise[1:]
+    found: Float64s = drum.tone * tone + drum.noise * noise * np.exp(-times / drum.noise_decay)
+    return found
