@@ -120,8 +120,10 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
     for package, folder in FOLDERS.items():
         for path in folder.glob("*.py"):
             assert f"{package.replace('.', '/')}/{path.name}" in shipped
-    data = [path for path in (REPOSITORY / "arvae_music" / "models").glob("*") if path.is_file()]
-    assert {f"arvae_music/models/{path.name}" for path in data} <= shipped
+    for folder in ("models", "studio/page"):
+        data = [path for path in (REPOSITORY / "arvae_music" / folder).rglob("*") if path.is_file()]
+        assert data
+        assert {path.relative_to(REPOSITORY).as_posix() for path in data} <= shipped
     assert "arvae_music/py.typed" in shipped
 
 

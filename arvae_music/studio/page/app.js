@@ -1,0 +1,340 @@
+// The studio: joins the song and its edit with the roll, the sliders, the sound, the variations and the keyboard.
+
+import * as api from "./api.js";
+import { by, clock, complain, figure, plural, press, say, settle } from "./dom.js";
+import { prepareKeys } from "./keys.js";
+import { Mixer } from "./mixer.js";
+import { Panel } from "./panel.js";
+import { Player } from "./player.js";
+import { Roll } from "./roll.js";
+import { prepareSaving } from "./saving.js";
+import { Score } from "./score.js";
+import { chosen, listed, Session, UNTOUCHED } from "./session.js";
+import { Variations } from "./variations.js";
+
+const session = new Session();
+const view = { side: "after", score: false, loop: false, heard: null }; // heard: a variation that is auditioned
+let panel = null;
+let saved = null; // the song or edit that was saved last
+let sounding = null; // the song or edit whose bytes the player has
+
+const player = new Player({ changed: showTransport, failed: complain });
+const mixer = new Mixer(() => { player.mute(mixer.silenced); render(); });
+const score = new Score();
+const roll = new Roll(by("roll"), {
+  select: indexes => choose(indexes), seek: seconds => player.seek(seconds), hover: text => { by("hover").textContent = text; },
+  reach: index => say(by("hover").textContent) ?? index,
+});
+const variations = new Variations({
+  stage: () => session.now,
+  audition: edit => { view.heard = view.heard === edit ? null : edit; view.side = "after"; render(); hear(); if (view.heard && !player.playing) player.play(); },
+  use: edit => adopt(edit),
+});
+
+// The song
+
+async function opened(loading) {
+  by("busy").hidden = false;
+  try {
+    const song = await loading();
+    variations.clear();
+    player.pause();
+    player.seek(0);
+    settle();
+    show(song, { ...UNTOUCHED });
+    session.keep();
+    render();
+    for (const notice of song.notices.slice(0, 1)) complain({ what: notice, remedy: song.notices.length > 1 ? `(${plural(song.notices.length - 1, "more notice")})` : "" });
+    say(`${song.name}: ${plural(song.measures.length, "measure")}, ${plural(song.tracks.length, "track")}.`);
+    by("roll").focus({ preventScroll: true });
+  } catch (problem) {
+    complain(problem);
+  } finally {
+    by("busy").hidden = true;
+  }
+}
+
+const openFile = file => opened(async () => api.open(await file.arrayBuffer(), file.name));
+
+/** The edit becomes a song of its own, and the sliders start from there. */
+async function adopt(edit) {
+  try {
+    const song = await api.adopt(edit.id);
+    show(song, { ...UNTOUCHED, bars: session.now.settings.bars });
+    session.keep();
+    render();
+    say("The edit is the song now.");
+  } catch (problem) {
+    complain(problem);
+  }
+}
+
+// The edit
+
+function show(song, settings) {
+  session.show(song, settings);
+  view.heard = null;
+}
+
+let moved = 0; // when the settings changed last
+let working = false;
+let latest = null; // the newest edit, which stays in the picture until the next is there
+
+function change(settings, finished) {
+  moved = performance.now();
+  if (finished && settings !== session.now.settings && JSON.stringify(settings) === JSON.stringify(session.now.settings)) {
+    session.keep(); // the slider is released where it was
+    return render();
+  }
+  show(session.now.song, settings);
+  view.side = "after";
+  if (finished) session.keep();
+  render();
+  follow();
+}
+
+/** Edit as is shown now. While one request is on its way, only the newest of those that follow is kept. */
+async function follow() {
+  if (working) return;
+  working = true;
+  try {
+    for (let step = null; step !== session.now && session.requests;) {
+      step = session.now;
+      const edit = await api.edit(step.song.id, step.settings);
+      session.attach(step, edit);
+      settle();
+      if (step.song === session.now.song) {
+        latest = edit;
+        render();
+        const since = moved;
+        requestAnimationFrame(() => requestAnimationFrame(() => {
+          if (since === moved) by("ms").textContent = `${Math.round(performance.now() - since)} ms`;
+        }));
+      }
+      if (step === session.now) hear();
+    }
+  } catch (problem) {
+    latest = null;
+    complain(problem);
+    render();
+  } finally {
+    working = false;
+  }
+}
+
+function choose(indexes) {
+  const { song, settings } = session.now;
+  change({ ...settings, bars: listed(indexes, song.measures) }, true);
+}
+
+function step(direction) {
+  const song = session.now?.song;
+  if (direction < 0) session.undo();
+  else session.redo();
+  view.heard = null;
+  if (song !== session.now?.song) player.seek(Math.min(player.now, session.now.song.duration));
+  render();
+  hear();
+  if (session.requests && !session.edit) follow();
+  say(direction < 0 ? "Undone." : "Redone.");
+}
+
+// The picture
+
+/** The edit that the sliders show: while one moves, the last that came. */
+const followed = () => (session.requests ? session.edit ?? (latest?.song === session.now.song.id ? latest : null) : null);
+const picture = () => view.heard ?? followed();
+/** The edit of exactly these settings, or null: there is none yet, or none is requested. */
+const edit = () => view.heard ?? (session.requests ? session.edit : null);
+/** What is saved and played: null while an edit is on its way. */
+const thing = () => edit() ?? (session.requests ? null : session.now?.song ?? null);
+const indexes = () => chosen(session.now.settings.bars, session.now.song.measures);
+
+function render() {
+  if (!session.now) return;
+  const { song, settings } = session.now, now = picture(), selected = indexes();
+  document.body.dataset.view = "studio";
+  by("empty").hidden = true;
+  by("studio").hidden = false;
+  document.title = `${song.name} – arvae studio`;
+  by("title").textContent = song.name;
+  by("facts").textContent = [song.key, song.meter, song.tempo && `${Math.round(song.tempo)} bpm`, plural(song.measures.length, "measure")]
+    .filter(Boolean).join(" · ");
+  mixer.show(song);
+  panel.show(song, settings, followed(), selected);
+  variations.show(song, view.heard);
+  by("roll").hidden = by("roll-frame").hidden = view.score;
+  by("score").hidden = !view.score;
+  roll.show({ song, edit: now, side: view.side, indexes: selected, silent: track => mixer.silent(track) });
+  if (view.score) score.show(view.side === "after" ? now ?? song : song);
+  press(by("view-roll"), !view.score);
+  press(by("view-score"), view.score);
+  press(by("side-before"), view.side === "before");
+  press(by("side-after"), view.side === "after");
+  by("side-before").disabled = by("side-after").disabled = !now;
+  if (document.activeElement !== by("bars")) by("bars").value = settings.bars ?? "";
+  by("clear").hidden = !settings.bars;
+  by("undo").disabled = !session.canUndo;
+  by("redo").disabled = !session.canRedo;
+  by("adopt").disabled = !edit();
+  by("save").disabled = !thing();
+  player.repeat(view.loop ? span(song, selected) : null);
+  showOutcome(now);
+  showTransport();
+  remember();
+}
+
+function showOutcome(now) {
+  const words = now ? outcome(now) : session.now.settings.bars ? "Move a slider to change these measures." : "Move a slider, or drag over measures first.";
+  by("outcome").textContent = words;
+  if (now && now !== showOutcome.last) {
+    const requested = now.attributes.filter(result => result.requested !== null && result.requested !== undefined);
+    say([...requested.map(result => `${result.name}: ${figure(result.before)} becomes ${figure(result.achieved)} ${result.unit}`), words].join(". "));
+  }
+  showOutcome.last = now;
+}
+
+function outcome(now) {
+  const all = session.now.song.measures.length;
+  const changed = now.changed.length ? `${now.changed.length} of ${plural(all, "measure")} changed` : "No measure changed";
+  const reasons = new Map();
+  for (const { reason } of now.left_alone) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  const left = [...reasons].map(([reason, count]) => `${count} ${reason}`).join("; ");
+  by("outcome").title = left;
+  return view.heard ? `Variation: ${changed.toLowerCase()}.` : `${changed}.`;
+}
+
+const span = (song, selected) => {
+  const measures = selected ? selected.map(index => song.measures[index]) : song.measures;
+  return measures.length ? [measures[0].start, measures.at(-1).end] : [0, song.duration];
+};
+
+// The sound
+
+/** Give the player the bytes of what is shown, if it has others. */
+async function hear() {
+  if (!session.now) return;
+  const wanted = view.side === "after" ? thing() : session.now.song;
+  if (!wanted || wanted === sounding) return;
+  sounding = wanted;
+  try {
+    const bytes = await api.midi(wanted);
+    if (sounding !== wanted) return;
+    player.load(bytes);
+    player.mute(mixer.silenced);
+  } catch (problem) {
+    sounding = null;
+    complain(problem);
+  }
+}
+
+async function playOrPause() {
+  if (player.playing) return player.pause();
+  const { song } = session.now;
+  const [start, end] = span(song, view.loop || session.now.settings.bars ? indexes() : null);
+  if (player.now >= end - 0.05 || player.now < start - 0.05) player.seek(start);
+  await hear();
+  await player.play();
+}
+
+function showTransport() {
+  by("play").setAttribute("aria-label", player.playing ? "Pause" : "Play");
+  by("play").classList.toggle("playing", player.playing);
+  tick();
+}
+
+function tick() {
+  const now = player.now;
+  by("clock").textContent = `${clock(now)} / ${clock(session.now?.song.duration ?? 0)}`;
+  if (player.playing) roll.follow(now);
+  const x = session.now ? roll.x(now) : -9;
+  by("playhead").hidden = x < 24 || x > by("roll").clientWidth;
+  by("playhead").style.transform = `translateX(${x}px)`;
+  document.body.dataset.started = player.started;
+  if (player.playing) requestAnimationFrame(tick);
+}
+
+const side = name => { view.side = name; render(); hear(); };
+
+// What a reload brings back
+
+const PLACE = "arvae-studio";
+
+function remember() {
+  try {
+    sessionStorage.setItem(PLACE, JSON.stringify({ song: session.now.song.id, settings: session.now.settings }));
+  } catch { /* a browser without storage: a reload begins anew */ }
+}
+
+async function recall(state) {
+  let last = null;
+  try {
+    last = JSON.parse(sessionStorage.getItem(PLACE));
+  } catch { /* as above */ }
+  for (const [id, settings] of [[last?.song, last?.settings], [state.opened, null]]) {
+    if (!id) continue;
+    const song = await api.song(id).catch(() => null); // the server keeps the latest songs only
+    if (!song) continue;
+    show(song, { ...UNTOUCHED, ...settings });
+    session.keep();
+    render();
+    return follow();
+  }
+}
+
+// The controls
+
+by("open").onclick = by("open-first").onclick = () => by("file").click();
+by("file").onchange = event => { if (event.target.files[0]) openFile(event.target.files[0]); event.target.value = ""; };
+by("demo").onclick = () => opened(api.demo);
+by("undo").onclick = () => step(-1);
+by("redo").onclick = () => step(1);
+by("adopt").onclick = () => edit() && adopt(edit());
+by("clear").onclick = () => choose(null);
+by("view-roll").onclick = () => { view.score = false; render(); };
+by("view-score").onclick = () => { view.score = true; render(); };
+by("side-before").onclick = () => side("before");
+by("side-after").onclick = () => side("after");
+by("play").onclick = playOrPause;
+by("loop").onclick = () => { view.loop = !view.loop; press(by("loop"), view.loop); render(); };
+by("volume").oninput = event => player.volume(Number(event.target.value) / 100);
+by("zoom-in").onclick = () => roll.zoom(1.5);
+by("zoom-out").onclick = () => roll.zoom(1 / 1.5);
+by("zoom-fit").onclick = () => roll.fit();
+by("roll").addEventListener("scroll", tick);
+by("problem-close").onclick = settle;
+by("help-open").onclick = () => by("help").showModal();
+by("bars").onchange = event => {
+  try {
+    choose(chosen(event.target.value, session.now.song.measures));
+    settle();
+  } catch (error) {
+    complain({ what: error.message });
+  }
+};
+prepareSaving({ thing, saved: what => { saved = what; } });
+prepareKeys({
+  play: playOrPause, toStart: () => player.seek(0), side: () => edit() && side(view.side === "after" ? "before" : "after"),
+  undo: () => step(-1), redo: () => step(1), all: () => session.now?.settings.bars && choose(null),
+  view: () => { view.score = !view.score; render(); },
+});
+document.addEventListener("dragover", event => {
+  if (!event.dataTransfer.types.includes("Files")) return;
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+document.addEventListener("dragleave", event => { if (!event.relatedTarget) document.body.classList.remove("dropping"); });
+document.addEventListener("drop", event => {
+  document.body.classList.remove("dropping");
+  const [file] = event.dataTransfer.files;
+  if (!file) return;
+  event.preventDefault();
+  openFile(file);
+});
+addEventListener("beforeunload", event => { if (edit() && edit() !== saved) event.preventDefault(); });
+
+api.state().then(state => {
+  panel = new Panel(state, { change });
+  return recall(state);
+}).catch(complain);
+window.studio = { player, roll }; // for a look from the browser's console

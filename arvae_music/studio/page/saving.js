@@ -1,0 +1,45 @@
+// Saving: a download in each format, which can also be dragged out of the page.
+
+import * as api from "./api.js";
+import { by, complain, el, say, settle } from "./dom.js";
+
+const FORMATS = [
+  ["mid", "MIDI", "audio/midi", "the whole song"], ["musicxml", "MusicXML", "application/vnd.recordare.musicxml+xml", "for notation programs"],
+  ["abc", "ABC", "text/vnd.abc", "as text"], ["wav", "WAV", "audio/wav", "as sound"],
+];
+
+/** says: {thing() -> the edit or song that is saved, saved(thing)} */
+export function prepareSaving(says) {
+  by("save").onclick = () => {
+    const thing = says.thing();
+    if (!thing) return;
+    by("save-name").textContent = thing.file ?? thing.name ?? "";
+    by("formats").replaceChildren(...FORMATS.map(format => button(format, thing, says)));
+    by("save-box").showModal();
+  };
+}
+
+function button([format, label, type, purpose], thing, says) {
+  const name = `${thing.file ?? "melody"}.${format}`;
+  const made = el("button", { class: "format", draggable: "true", "data-format": format },
+    el("strong", {}, label), el("span", { class: "soft" }, purpose));
+  made.ondragstart = event => event.dataTransfer.setData("DownloadURL", `${type}:${name}:${api.address(thing, format)}`);
+  made.onclick = async () => {
+    made.disabled = true;
+    try {
+      const { blob, name } = await api.file(thing, format);
+      const link = el("a", { href: URL.createObjectURL(blob), download: name });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+      settle();
+      says.saved(thing);
+      say(`Saved ${name}.`);
+    } catch (problem) {
+      by("save-box").close();
+      complain(problem);
+    } finally {
+      made.disabled = false;
+    }
+  };
+  return made;
+}

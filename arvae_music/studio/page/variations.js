@@ -1,0 +1,119 @@
+// Variations as a strip of cards: each can be heard, starred, refined ("more like this") and taken over.
+
+import * as api from "./api.js";
+import { by, complain, el, plural, press, say, signed } from "./dom.js";
+import { thumbnail } from "./roll.js";
+
+const SMALLEST = 0.05; // a change of a mean that is worth its words
+
+export class Variations {
+  #cards = []; // {edit, item, stars, star}
+  #search = null;
+  #stage = null; // {song, settings} of the cards that are shown
+  #says;
+
+  /** says: {stage() -> {song, settings}, audition(edit), use(edit), units -> {name: unit}} */
+  constructor(says) {
+    this.#says = says;
+    by("vary").onclick = () => this.find();
+    by("vary-stop").onclick = () => this.stop();
+    by("starred").onclick = () => this.#filter(by("starred").getAttribute("aria-pressed") !== "true");
+  }
+
+  stop() { this.#search?.abort(); }
+
+  /** The cards belong to a song: with another song they go. */
+  show(song, heard) {
+    if (this.#stage && this.#stage.song.id !== song.id) this.clear();
+    for (const { item, edit } of this.#cards) item.classList.toggle("heard", heard?.id === edit.id);
+  }
+
+  clear() {
+    this.stop();
+    this.#cards = [];
+    this.#stage = null;
+    by("cards").replaceChildren();
+    by("vary-note").textContent = "";
+    by("starred").hidden = true;
+  }
+
+  /** Search, near a variation if one is given. Starred cards stay. */
+  async find(near = null) {
+    this.stop();
+    const stage = this.#says.stage();
+    if (!stage) return;
+    const kept = this.#stage?.song === stage.song ? this.#cards.filter(card => card.stars || card.edit === near) : [];
+    this.#stage = stage;
+    this.#cards = kept;
+    by("cards").replaceChildren(...kept.map(card => card.item));
+    this.#filter(false);
+    const search = this.#search = new AbortController();
+    const count = Math.min(Math.max(Number(by("count").value) || 12, 1), 64);
+    const { sliders, ...settings } = stage.settings;
+    const wish = { ...settings, count, amount: Number(by("amount").value) / 100 };
+    if (near) wish.near = near.id;
+    by("vary-stop").hidden = false;
+    by("cards").setAttribute("aria-busy", "true");
+    by("vary-note").textContent = "Searching …";
+    let found = 0;
+    try {
+      await api.variations(stage.song.id, wish, row => {
+        found++;
+        by("vary-note").textContent = `${found} of ${count}`;
+        this.#add(row.edit);
+      }, search.signal);
+    } catch (problem) {
+      complain(problem);
+    }
+    if (this.#search !== search) return;
+    this.#search = null;
+    by("vary-stop").hidden = true;
+    by("cards").setAttribute("aria-busy", "false");
+    by("vary-note").textContent = found ? plural(found, "variation") : "";
+    say(`${plural(found, "variation")} found.`);
+  }
+
+  #add(edit) {
+    const number = this.#cards.length + 1;
+    const canvas = el("canvas", { "aria-hidden": "true" });
+    const words = this.#words(edit);
+    const star = el("button", { class: "icon star", "aria-pressed": "false", "aria-label": `Star variation ${number}` });
+    const card = { edit, star, stars: false };
+    star.onclick = () => this.#star(card);
+    const name = `variation ${number}`;
+    card.item = el("li", { class: "card" },
+      el("button", { class: "picture", "aria-label": `Hear ${name}: ${words || "other notes"}`, onclick: () => this.#says.audition(edit) }, canvas),
+      el("p", { class: "card-words" }, el("span", { class: "soft" }, `${number}`), ` ${words || "other notes"}`),
+      el("div", { class: "card-actions" }, star,
+        el("button", { class: "quiet", "aria-label": `More like ${name}`, onclick: () => this.find(edit) }, "More like this"),
+        el("button", { class: "quiet", "aria-label": `Use ${name}`, onclick: () => this.#says.use(edit) }, "Use")));
+    this.#cards.push(card);
+    by("cards").append(card.item);
+    thumbnail(canvas, edit, this.#stage.song.duration);
+  }
+
+  /** What changed most: "density +1.2 notes, range −2 st". */
+  #words(edit) {
+    return edit.attributes
+      .map(result => ({ ...result, shift: result.achieved - result.before }))
+      .filter(result => Math.abs(result.shift) >= SMALLEST)
+      .sort((a, b) => Math.abs(b.shift / this.#spread(b.name)) - Math.abs(a.shift / this.#spread(a.name)))
+      .slice(0, 2)
+      .map(({ name, shift, unit }) => `${name} ${signed(Math.round(shift * 10) / 10)} ${unit}`).join(", ");
+  }
+
+  #spread(name) { return this.#stage.song.sliders[name]?.sd || 1; }
+
+  #star(card) {
+    card.stars = !card.stars;
+    press(card.star, card.stars);
+    const any = this.#cards.some(other => other.stars);
+    by("starred").hidden = !any;
+    if (!any) this.#filter(false);
+  }
+
+  #filter(only) {
+    press(by("starred"), only);
+    for (const card of this.#cards) card.item.hidden = only && !card.stars;
+  }
+}
