@@ -50,7 +50,7 @@ class OracleFile:
     tracks: list[list[OracleEvent]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)  # the bytes of each track's chunk
     tails: list[bytes] = field(default_factory=list)  # the bytes of each track after its last readable event
-    outside: bytes = b""  # all other bytes of the file, without the sizes of the tracks and of a RIFF wrapper
+    outside: bytes = b""  # all other bytes, without the sizes of tracks and the sizes and the padding of a RIFF wrapper
     flaws: list[str] = field(default_factory=list)
 
     def notes(self, track: int) -> list[OracleNote]:
@@ -107,7 +107,7 @@ def parse(data: bytes) -> OracleFile:
             if not data[place : place + 4].isalnum():
                 found.flaws.append("bytes between the chunks")
         place += 8 + int.from_bytes(data[place + 4 : place + 8], "big")
-    outside.append(data[place:])
+    outside.append(data[place:end] + data[end + _padding(data, at, end) :])
     if place < end:
         found.flaws.append("bytes after the last chunk")
     if len(found.tracks) != count:
@@ -131,6 +131,11 @@ def _header_at(data: bytes, found: OracleFile) -> tuple[int, int]:
     if data[:1] == b"\0" and data[MACBINARY : MACBINARY + 4] == b"MThd":
         return MACBINARY, len(data)
     return 0, len(data)
+
+
+def _padding(data: bytes, at: int, end: int) -> int:
+    """How many bytes make the size of a RIFF chunk even."""
+    return (end - at) % 2 if data[:4] == b"RIFF" and data[end : end + 1] == b"\0" else 0
 
 
 def _without_riff_sizes(outside: bytes) -> bytes:

@@ -17,8 +17,8 @@ import numpy as np
 from ..arrays import Mask, Row
 from ..music.reasons import Reason
 from ..music.tokens import HOLD
+from .manner import Line
 from .midi_events import FileNote
-from .splice import Line
 
 INTERVALS = (0, -12, 12, -24, 24)  # semitones
 FEWEST = 6  # notes of a run; a shorter melody has to be doubled whole

@@ -45,6 +45,7 @@ from .harmony import Symbols, with_harmony
 from .key_signatures import signatures_of
 from .lines import TOP, LineName, separated, spans_of
 from .lines import parse as parse_line
+from .manner import Line
 from .midi_events import (
     END_OF_TRACK,
     KEY_SIGNATURE,
@@ -63,7 +64,7 @@ from .midi_events import (
 from .notation import Score
 from .notices import Notice
 from .quantise import Placements, melody_of
-from .splice import Line, splice
+from .splice import splice
 from .voices import Candidate, Choice, Found
 
 MOST_TRIES = 4  # voices that are tried, if no measure of the first ones can be edited

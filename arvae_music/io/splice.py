@@ -10,22 +10,12 @@ differ are changed:
 
 A measure without tokens "passes through": its notes stay as they are.
 
-New notes are played like their neighbours. Neighbours are all notes of the original in measures with tokens, including
-those that the edit removes. So a note that only changes its pitch keeps its timing, velocity and length. Between two
-neighbours, values are interpolated in time:
-
-    onset      the tick's position plus the neighbours' deviation, which is limited to NEAR around the lateness of the
-               file, so that reading the new file finds the same tick
-    velocity   the neighbours' velocity
-    end        in a NOTATED file (see `quantise`), the nominal end plus the deviation of the neighbours' ends; in a
-               PLAYED file, the note is shortened in proportion to its neighbours, but by at most LONGEST_CUT, so that
-               the gap is not read as a rest
-    note-off   the kind (0x80, or a note-on with velocity 0) and the release velocity of the nearest neighbour
+New notes are played like their neighbours (see `manner`).
 
 A note may ring from a measure that passes through into the next. If the new row of the next measure does not begin with
-HOLD, the note ends on the barline. Notes of one pitch never overlap. A new overlap of two pitches is cut to a length
-that `quantise` reads as legato. At equal ticks note-offs come first and note-ons last. The end of the track moves if a
-note lasts longer.
+HOLD, the note ends on the barline. New notes of one pitch do not overlap. A new overlap of two pitches is cut to a
+length that `quantise` reads as legato. At equal ticks note-offs come first and note-ons last. The end of the track
+moves if a note lasts longer.
 
 A track may hold other notes than the melody's, on the same channel. They stay. A synthesiser cannot strike a pitch that
 sounds already on a channel, so a new note ends where another note of its pitch begins. Where another note of its pitch
@@ -39,7 +29,7 @@ that only changes its pitch keeps its channel. A new note takes the channel of t
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -47,51 +37,17 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..arrays import Float64s, Row
+from ..arrays import Row
 from ..music.melody import Melody
-from ..music.meter import Meter
-from ..music.tokens import HOLD, TokenNote, notes_of
+from ..music.tokens import HOLD, notes_of
 from .lines import LEGATO_QUARTERS
+from .manner import Line, Manner, Place, Sound, least
 from .midi_events import END_OF_TRACK, HIGHEST_DATA, NOTE_OFF, NOTE_ON, TEXT, Event, FileNote, Track, meta
-from .quantise import NOTATED_QUARTERS, Placements
-from .swing import swung
+from .quantise import Placements
 
-NEAR = 1 / 30  # quarter notes; less than half of a twelfth, the distance between a sixteenth and a triplet
-LONGEST_CUT = 0.35  # quarter notes; below an eighth minus quantise.OVERSHOOT_QUARTERS
-SHORTEST_SHARE = 0.1  # the least share of its nominal length that a played note keeps
 RELEASE = 64  # velocity of a note-off without a neighbour
 LEGATO_LEFT = 0.9  # how much of the longest legato overlap of `quantise` may remain
 SHORTEST_QUARTERS = 1 / 12  # a new note that another note leaves less room than this is not written
-LEAST_QUARTERS = 1 / 24  # quarter notes: no new note is shorter, and none leaves its neighbour less
-
-Place = tuple[int, int]  # measure, tick
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of one track as the file plays it: its notes, its measures, and the place of each note in them."""
-
-    notes: Sequence[FileNote]
-    melody: Melody
-    placements: Placements
-
-
-@dataclass(frozen=True)
-class _Sound:
-    """A note of the result. `note` is the original's index, None for a new one."""
-
-    start: int  # file ticks
-    end: int
-    pitch: int
-    velocity: int
-    channel: int  # 0 to 15
-    note: int | None = None
-    ends_anew: bool = False
-    movable: bool = False  # whether it begins where no note of the original begins
-
-    @property
-    def changed(self) -> bool:
-        return self.note is None or self.ends_anew
 
 
 def splice(
@@ -108,7 +64,7 @@ def splice(
     edits: list[_Edit] = []
     for line, rows in lines:
         _validate(line.melody, rows)
-        manner = _Manner(line, ticks_per_quarter)
+        manner = Manner(line, ticks_per_quarter)
         sounds = [manner.sound(note) for note in notes_of(rows, line.melody.shift)]
         sounds += _untouchable(line, rows, manner)
         sounds = _spaced(sorted(sounds, key=lambda s: (s.start, s.pitch)), ticks_per_quarter)
@@ -125,35 +81,41 @@ def splice(
 class _Busy:
     """When each pitch of each channel is sounded by notes that stay, or by new notes before."""
 
-    def __init__(self, notes: Iterable[FileNote | _Sound]) -> None:
+    def __init__(self, notes: Iterable[FileNote | Sound]) -> None:
         self.spans: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)  # (channel, pitch) -> start, end
         for note in notes:
             self.spans[note.channel, note.pitch].append((note.start, note.end))
         for spans in self.spans.values():
             spans.sort()
+        self.stay = {key: tuple(spans) for key, spans in self.spans.items()}
 
-    def with_room(self, edit: _Edit, shortest: float) -> list[_Sound]:
-        """The sounds of a line. New ones are cut or left out where their pitch is sounded already. An old note that
-        another one would leave too little keeps its own end."""
-        kept: list[_Sound] = []
+    def with_room(self, edit: _Edit, shortest: float) -> list[Sound]:
+        """The sounds of a line. New ones are cut or left out where their pitch is sounded already. An old note keeps
+        its end if a new one would cut a note that stays, because a note-off ends all notes of its pitch."""
+        kept: list[Sound] = []
         for sound in edit.sounds:
+            if sound.note is not None and sound.changed and self._cuts(sound):
+                sound = replace(sound, end=edit.notes[sound.note].end, ends_anew=False)
             fitted = self._fitted(sound, shortest) if sound.changed else sound
-            if sound.note is not None and fitted is not None and fitted.end - fitted.start < shortest:
-                fitted = replace(sound, end=edit.notes[sound.note].end, ends_anew=False)
             if fitted is not None:
                 kept.append(fitted)
         return kept
 
-    def _fitted(self, sound: _Sound, shortest: float) -> _Sound | None:
+    def _cuts(self, sound: Sound) -> bool:
+        return any(start < sound.end < end for start, end in self.stay.get((sound.channel, sound.pitch), ()))
+
+    def _fitted(self, sound: Sound, shortest: float) -> Sound | None:
         spans = self.spans[sound.channel, sound.pitch]
-        after = bisect_right(spans, (sound.start, sound.end))
+        # An old note may begin a moment before another one of its pitch, such as its unison.
+        soonest = sound.start if sound.note is None else sound.start + math.ceil(shortest)
+        after = bisect_left(spans, (soonest + 1, 0))
         free = all(end <= sound.start for _, end in spans[:after])
         end = min(sound.end, spans[after][0]) if after < len(spans) else sound.end
         if sound.note is None and (not free or end - sound.start < min(shortest, sound.end - sound.start)):
             return None
         if end < sound.end:
-            sound = replace(sound, end=max(end, sound.start + 1), ends_anew=True)
-        spans.insert(after, (sound.start, sound.end))
+            sound = replace(sound, end=end, ends_anew=True)
+        insort(spans, (sound.start, sound.end))
         return sound
 
 
@@ -162,8 +124,8 @@ class _Edit:
     """The new notes of one line, beside the old ones."""
 
     notes: Sequence[FileNote]
-    sounds: Sequence[_Sound]
-    manner: _Manner
+    sounds: Sequence[Sound]
+    manner: Manner
 
     @property
     def gone(self) -> set[int]:
@@ -185,104 +147,12 @@ def _validate(melody: Melody, rows: Sequence[Row | None]) -> None:
             raise ValueError(f"bar {bar.number} has {len(bar.tokens)} ticks, not {len(row)}")
 
 
-class _Manner:
-    """How the melody is played. New notes take their timing, length and velocity from it."""
-
-    def __init__(self, line: Line, ticks_per_quarter: int) -> None:
-        notes, melody, placements = line.notes, line.melody, line.placements
-        self.notes = notes
-        self.bars = melody.bars
-        self.tpq = ticks_per_quarter
-        meters = {bar.meter for bar in melody.bars if bar.meter is not None}
-        self.ticks = {meter: _tick_places(meter, placements.swing, ticks_per_quarter) for meter in meters}
-        self.starts = [note.start for note in notes]
-        self.late = placements.late
-        self.notated = placements.notated
-        at = enumerate(zip(placements.measure.tolist(), placements.tick.tolist(), strict=True))
-        index = {place: i for i, place in at if place[1] >= 0}
-        self.before = {(n.measure, n.tick): (n, index[n.measure, n.tick]) for n in melody.notes}
-        known = [i for _, i in self.before.values()]
-        self.releases = sorted((notes[i].start, off) for i in known if (off := notes[i].off) is not None)
-        self.places: Float64s = np.array([self.place(*place) for place in self.before])
-        self.deviations: Float64s = placements.deviation[known]
-        self.velocities: Float64s = np.array([notes[i].velocity for i in known], dtype=float)
-        ends = np.array([self.place(n.end_measure, n.end_tick) for n, _ in self.before.values()])
-        start, end = (np.array([getattr(notes[i], at) for i in known], dtype=float) for at in ("start", "end"))
-        self.shares: Float64s = np.clip((end - start) / np.maximum(ends - self.places, 1), SHORTEST_SHARE, 1.0)
-        near = np.abs(end - ends - self.late) <= self._slack()
-        self.ends: Float64s = ends[near]
-        self.end_deviations: Float64s = (end - ends)[near]
-
-    def _slack(self) -> float:
-        return max(1.0, NOTATED_QUARTERS * self.tpq)
-
-    def place(self, measure: int, tick: int) -> float:
-        """A tick's place in file ticks."""
-        bar = self.bars[measure]
-        assert bar.meter is not None
-        return bar.start + self.ticks[bar.meter][tick]
-
-    def sound(self, note: TokenNote) -> _Sound:
-        """A note of the new rows as it is played; the original note if nothing differs."""
-        place, until = (note.measure, note.tick), (note.end_measure, note.end_tick)
-        if place not in self.before:
-            at = self.place(*place)
-            start = max(0, round(at + self._deviation(at)))
-            velocity = round(float(np.interp(at, self.places, self.velocities)))
-            channel = self.notes[max(bisect_right(self.starts, start) - 1, 0)].channel
-            end = self.end(start, until, self._share(at))
-            return _Sound(start, end, note.pitch, velocity, channel, movable=True)
-        before, index = self.before[place]
-        original = self.notes[index]
-        end = original.end
-        if (before.end_measure, before.end_tick) != until:
-            moved = self.end(original.start, until, self._share(self.place(*place)))
-            end = moved if abs(moved - end) > self._slack() else end
-        kept = index if before.pitch == note.pitch else None
-        anew = end != original.end
-        return _Sound(original.start, end, note.pitch, original.velocity, original.channel, kept, anew)
-
-    def _share(self, at: float) -> float:
-        """The share of its nominal length that a note at `at` is played."""
-        return float(np.interp(at, self.places, self.shares))
-
-    def _deviation(self, at: float) -> float:
-        """How late a new onset at `at` is played, in file ticks."""
-        near = NEAR * self.tpq
-        deviation = float(np.interp(at, self.places, self.deviations))
-        return min(max(deviation, self.late - near), self.late + near)
-
-    def end(self, start: int, until: Place, share: float = 1.0) -> int:
-        """The file tick where a note ends that is played for `share` of its nominal length."""
-        nominal, soonest = self.place(*until), start + least(self.tpq)
-        if self.notated:
-            return max(soonest, round(nominal + self._end_deviation(nominal)))
-        full = nominal + self._deviation(nominal) - start
-        return max(soonest, round(start + full - min((1 - share) * full, LONGEST_CUT * self.tpq)))
-
-    def _end_deviation(self, at: float) -> float:
-        return float(np.interp(at, self.ends, self.end_deviations)) if len(self.ends) else self.late
-
-    def release(self, start: int) -> int | None:
-        """The index of the nearest neighbour's note-off, which the note-off of a new note resembles."""
-        at = bisect_left(self.releases, (start, 0))
-        near = self.releases[max(at - 1, 0) : at + 1]
-        return min(near, key=lambda one: (abs(one[0] - start), one[1]))[1] if near else None
-
-
-def _tick_places(meter: Meter, swing: float, ticks_per_quarter: int) -> list[float]:
-    """The file ticks of a meter's ticks after the barline, as the file swings them."""
-    if meter.compound or meter.halved:
-        return [float(at * ticks_per_quarter) for at in meter.tick_quarters]
-    return [(int(at) + swung(float(at % 1), swing)) * ticks_per_quarter for at in meter.tick_quarters]
-
-
-def _untouchable(line: Line, rows: Sequence[Row | None], manner: _Manner) -> list[_Sound]:
+def _untouchable(line: Line, rows: Sequence[Row | None], manner: Manner) -> list[Sound]:
     """The notes that begin in measures that pass through. They stay, but may have to end earlier in the next one."""
     notes, placements = line.notes, line.placements
     own = np.flatnonzero(placements.tick < 0).tolist()
     at = ((i, notes[i]) for i in own)
-    sounds = {i: _Sound(note.start, note.end, note.pitch, note.velocity, note.channel, i) for i, note in at}
+    sounds = {i: Sound(note.start, note.end, note.pitch, note.velocity, note.channel, i) for i, note in at}
     after = _ringing(rows)
     for measure, until in _ringing(line.melody.rows).items():
         new = after.get(measure, (measure, 0))
@@ -312,12 +182,7 @@ def _ringing(rows: Sequence[Row | None]) -> dict[int, Place]:
     return found
 
 
-def least(ticks_per_quarter: int) -> int:
-    """The file ticks of the shortest new note."""
-    return max(1, math.ceil(LEAST_QUARTERS * ticks_per_quarter))
-
-
-def _spaced(sounds: Sequence[_Sound], ticks_per_quarter: int) -> list[_Sound]:
+def _spaced(sounds: Sequence[Sound], ticks_per_quarter: int) -> list[Sound]:
     """Move new onsets away from neighbours that are played so early or late that one of the two would be too short. The
     sounds are sorted by start."""
     spaced, room = list(sounds), least(ticks_per_quarter)
@@ -332,16 +197,20 @@ def _spaced(sounds: Sequence[_Sound], ticks_per_quarter: int) -> list[_Sound]:
     return spaced
 
 
-def _separate(sounds: list[_Sound], placements: Placements, ticks_per_quarter: int) -> list[_Sound]:
-    """Cut the overlap of two notes if one of them has changed. The notes are sorted by start."""
+def _separate(sounds: list[Sound], placements: Placements, ticks_per_quarter: int) -> list[Sound]:
+    """Cut the overlap of two notes if it could be read differently now, or if they have the same pitch now. The notes
+    are sorted by start."""
     apart = list(sounds)
     for k, (first, second) in enumerate(pairwise(sounds)):
         same = first.pitch == second.pitch
         passing = first.note is not None and placements.tick[first.note] < 0
-        if not (first.changed or second.changed) or (passing and not same):
+        old = first.note is not None and second.note is not None and first.end <= second.end
+        unmoved = not first.moved and (old if same else not second.moved)
+        if unmoved or (passing and not same) or not (first.changed or second.changed):
             continue
         legato = min((second.end - second.start) / 2, LEGATO_QUARTERS * ticks_per_quarter)
-        if first.end > second.start + (0 if same else LEGATO_LEFT * legato):
+        left = 1.0 if not first.moved and not second.movable else LEGATO_LEFT
+        if first.end > second.start + (0 if same else left * legato):
             apart[k] = replace(first, end=max(second.start, first.start + 1), ends_anew=True)
     return apart
 
@@ -380,6 +249,6 @@ def _rebuild(track: Track, edits: Sequence[_Edit]) -> list[Event]:
     return [*merged, end._replace(tick=max(end.tick, last))]
 
 
-def _note_off(sound: _Sound, model: Event | None, running: bool) -> Event:
+def _note_off(sound: Sound, model: Event | None, running: bool) -> Event:
     data = model.data if model is not None else bytes([NOTE_OFF, 0, RELEASE])
     return Event(sound.end, bytes([data[0] & 0xF0 | sound.channel, sound.pitch, min(data[2], HIGHEST_DATA)]), running)

@@ -1,0 +1,90 @@
+"""Which notes an edit leaves as they are: those of other measures, and those of other voices of the same pitch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import midi_files as files
+import numpy as np
+import pytest
+from midi_files import Performed
+
+from arvae_music.arrays import Row
+from arvae_music.io.midi import Song
+from arvae_music.music.tokens import HOLD, REST
+
+BEAT, BAR = 480, 4 * 480
+NO_PICKUP = Fraction(0)
+
+
+def song_of(notes: Sequence[Performed], others: Sequence[Performed] = ()) -> Song:
+    events = files.note_messages([*notes, *others])
+    return Song.read(files.save([files.conductor(), files.track(events, 3 * BAR)]), pickup=NO_PICKUP)
+
+
+def rows_of(song: Song) -> list[Row]:
+    assert all(row is not None for row in song.melody.rows)
+    return [row.copy() for row in song.melody.rows if row is not None]
+
+
+def offs(data: bytes, pitch: int) -> list[int]:
+    events = Song.read(data).tracks[-1]
+    return [event.tick for event in events if event.data[0] >> 4 == 8 and event.data[1] == pitch]
+
+
+def written_notes(data: bytes) -> set[tuple[int, int, int]]:
+    return {(note.start, note.end, note.pitch) for note in Song.read(data).notes}
+
+
+PLAYED = [
+    Performed(at * BEAT + (at * 7) % 23 - 9 * (at > 0), (at + 1) * BEAT - 40 - (at * 11) % 31, 60 + (at * 5) % 9)
+    for at in range(12)
+]
+
+
+@pytest.mark.parametrize("overlap", [20, 60, 90, 110])
+def test_legato_into_an_edited_measure_stays(overlap: int) -> None:
+    """The first note of the second measure gets shorter. The note before it, of the first measure, keeps its end."""
+    notes = list(PLAYED)
+    first = notes[4]
+    notes[3] = Performed(notes[3].start, first.start + overlap, notes[3].pitch)
+    song = song_of(notes)
+    rows = rows_of(song)
+    rows[1][3] = rows[1][0] + 2  # an eighth after the barline
+    data = song.write(rows)
+    assert (notes[3].start, notes[3].end, notes[3].pitch) in written_notes(data)
+    read = Song.read(data, pickup=NO_PICKUP)
+    assert files.heard(read.melody.rows, read.melody.shift) == files.heard(rows, song.melody.shift)
+
+
+def test_a_staccato_note_that_also_fits_an_earlier_end_is_not_shortened() -> None:
+    notes = list(PLAYED)
+    notes[4] = Performed(notes[4].start, notes[4].start + 330, notes[4].pitch)
+    song = song_of(notes)
+    rows = rows_of(song)
+    rows[1][5] = rows[1][0] + 2
+    assert (notes[4].start, notes[4].end, notes[4].pitch) in written_notes(song.write(rows))
+
+
+def test_a_shorter_note_does_not_end_a_held_note_of_its_pitch() -> None:
+    """The second melody note has the pitch of a note below that is held: a note-off would end both."""
+    melody = [Performed(at * BEAT, (at + 1) * BEAT, pitch) for at, pitch in enumerate([72, 67, 74, 76] * 3)]
+    held = Performed(0, BAR, 67)
+    song = song_of(melody, [held, *(Performed(BAR * m, BAR * (m + 1), 55) for m in (0, 1, 2))])
+    assert [note.pitch for note in song.notes] == [72, 67, 74, 76] * 3
+    rows = rows_of(song)
+    rows[0][9] = rows[0][0]
+    data = song.write(rows)
+    assert offs(data, 67) == offs(song.write(song.melody.rows), 67)
+
+
+def test_notes_of_one_pitch_that_overlapped_before_still_do() -> None:
+    """The end of the second moves in the third measure, and the end of the first has nothing to do with it."""
+    struck = [Performed(6 * BEAT + 5, 7 * BEAT + 60, 62), Performed(7 * BEAT + 4, 9 * BEAT, 62)]
+    notes = [*PLAYED[:6], *struck, *PLAYED[9:]]
+    song = song_of(notes)
+    rows = rows_of(song)
+    assert rows[2][0] == HOLD
+    rows[2][0] = rows[1][np.flatnonzero(rows[1] > REST)[-1]] + 3
+    assert 7 * BEAT + 60 in offs(song.write(rows), 62)
