@@ -27,7 +27,7 @@ from .editing import interpolate as interpolating
 from .editing import vary as varying
 from .editing.interpolate import STEPS
 from .editing.locks import parse as parse_locks
-from .editing.request import PROPOSALS, EditRequest, Mode
+from .editing.request import PROPOSALS, STRENGTH, EditRequest, Mode
 from .editing.vary import AMOUNT, COUNT, VaryRequest
 from .errors import UsageError
 from .io.midi import Song
@@ -86,7 +86,7 @@ class Model(EngineModel):
         form: bool = True,
         chords: str | None = None,
         harmony: bool = True,
-        strength: float = 1.0,
+        strength: float = STRENGTH,
         proposals: int = PROPOSALS,
         seed: int = 0,
     ) -> EditRequest:
@@ -143,7 +143,7 @@ class Model(EngineModel):
         form: bool = True,
         chords: str | None = None,
         harmony: bool = True,
-        strength: float = 1.0,
+        strength: float = STRENGTH,
         proposals: int = PROPOSALS,
         seed: int = 0,
     ) -> EditResult:
@@ -185,7 +185,7 @@ class Model(EngineModel):
         form: bool = True,
         chords: str | None = None,
         harmony: bool = True,
-        strength: float = 1.0,
+        strength: float = STRENGTH,
         proposals: int = PROPOSALS,
         seed: int = 0,
     ) -> VaryResult:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from . import results
 from .editing.interpolate import STEPS
-from .editing.request import PROPOSALS, Mode
+from .editing.request import PROPOSALS, STRENGTH, Mode
 from .editing.vary import AMOUNT, COUNT
 from .errors import UsageError
 from .io.lines import TOP, LineName
@@ -100,7 +100,7 @@ def edit(
     form: bool = True,
     chords: str | None = None,
     harmony: bool = True,
-    strength: float = 1.0,
+    strength: float = STRENGTH,
     proposals: int = PROPOSALS,
     seed: int = 0,
     model: str | Path | Model = AUTO,
@@ -118,7 +118,7 @@ def edit(
     targets         the same requests by name; requests for your own attributes go here
     keep            attributes that must keep their values
     lock            parts of the melody that must stay: "key", "onsets", "pitches", "range", "first", "last"
-    strength        the largest share of a measure that may change, from 0 to 1
+    strength        a dial: 0 makes the fewest changes that meet the request, 1 composes freely
     each            whether every measure must meet the request. By default the mean of the selected measures moves by
                     what is requested, and each measure takes the share that suits it
     free_ends       whether the last notes of phrases, and the silence before an upbeat, may change like other notes
@@ -171,7 +171,7 @@ def vary(
     form: bool = True,
     chords: str | None = None,
     harmony: bool = True,
-    strength: float = 1.0,
+    strength: float = STRENGTH,
     proposals: int = PROPOSALS,
     seed: int = 0,
     model: str | Path | Model = AUTO,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..io.midi import Song
     from ..system.outputs import Planned
 
-PROPOSALS = 64  # decodes of a measure
+PROPOSALS, STRENGTH = 64, 0.5
 EXAMPLES = (
     ("arvae edit melody.mid --density +2notes", "two more notes a measure, on average: melody.density+2notes.mid"),
     ("arvae edit melody.mid --pitch +4st --lock key", "a third higher, without notes outside the key"),
@@ -35,10 +35,10 @@ EXAMPLES = (
 )
 
 STRICT = "Exit with 1 unless every request is met exactly and every kept attribute is unchanged."
-SHARE = "Largest share of a measure that may change, up to 1."
+DIAL = "How freely notes change: 0 is barely, 1 is freely. The request is met either way."
 ROLL = "Write a before/after piano roll (SVG) beside each output."
 
-Strength = Annotated[float, common.in_stays(metavar="SHARE", help=SHARE)]
+Strength = Annotated[float, common.in_stays(metavar="0..1", help=DIAL)]
 Proposals = Annotated[int, common.in_how(min=0, metavar="N", help="Decodes tried for each measure.")]
 Strict = Annotated[bool, common.in_output("--strict", help=STRICT)]
 Roll = Annotated[bool, common.in_output("--roll", help=ROLL)]
@@ -51,7 +51,7 @@ def edit(
     set_: Set = None,
     kept: Kept,
     harmony: Harmony,
-    strength: Strength = 1.0,
+    strength: Strength = STRENGTH,
     mode: common.Mode = "guided",
     proposals: Proposals = PROPOSALS,
     model: common.Model = None,

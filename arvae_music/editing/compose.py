@@ -36,11 +36,12 @@ def propose(
     count: int,
     seed: int,
     model: Model,
+    factor: float = 1.0,
     preference: Float32s | None = None,
 ) -> tuple[Ints, Rows]:
     """(g, t) measures -> (g * count,) which measure each proposal is for, and (g * count, t) the proposals.
 
-    `preference` (g, t, v) is added to the logits of every token.
+    `factor` multiplies the bonus for the original's notes. `preference` (g, t, v) is added to the logits of every token.
     """
     runtime = model.runtime
     assert isinstance(runtime, ContextRuntime)
@@ -55,7 +56,7 @@ def propose(
     group, number = np.repeat(each, count), np.tile(np.arange(count), groups)
     kind = number % len(KINDS)
     strength = np.array([bonus for _, _, bonus in KINDS], dtype=np.float32)[kind]
-    bonus = strength[:, None] * (strengths(meter) * onsets(rows))[group].astype(np.float32)
+    bonus = factor * strength[:, None] * (strengths(meter) * onsets(rows))[group].astype(np.float32)
     temperature = np.array(TEMPERATURES, dtype=np.float32)[number // len(KINDS) % len(TEMPERATURES)]
     noise = np.tile(gumbel(seed, meter.ticks, count), (1, groups, 1)) * temperature[:, None]
     if preference is not None:

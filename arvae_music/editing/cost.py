@@ -8,7 +8,7 @@ Shapes: g groups (distinct measures, all of one meter), n candidates, t ticks, k
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,10 @@ from ..networks.model import Model, misses
 from .harmony import HarmonyCost, HarmonyPrices
 from .locks import Locks
 from .taste import SHARP_LEAP, largest_leap, mixed_beats
+
+DIAL = 8.0  # the factor by which the least and the most freedom change prices
+SAVING = 2.0  # per changed tick, at the least freedom
+KEEPING = 5.0  # at the least freedom, added to the prices on likeness
 
 _HARMONY = HarmonyPrices(dissonant=10.0, clash=14.0, unprepared=6.0)
 
@@ -80,6 +84,17 @@ class Prices:
     away: float = 4.0  # per tick by which the distance left to the end differs from what it should be
     stuck: float = 4.0  # for a measure that should change in this step and does not
 
+    def at(self, freedom: float) -> Prices:
+        """The prices for a freedom from -1 to 1: at 0 as they are. Below it, surprise costs less, and every changed
+        tick and every loss of likeness more; above it, they cost less."""
+        if freedom < 0:
+            barely = -freedom
+            curve, dropped = self.curve + KEEPING * barely, self.dropped + KEEPING * barely
+            tick, nat = self.tick + SAVING * barely, self.nat / DIAL**barely
+            return replace(self, tick=tick, nat=nat, curve=curve, dropped=dropped)
+        names = ("drift", "tick", "semitone", "tie", "curve", "dropped")
+        return replace(self, **{name: getattr(self, name) / DIAL**freedom for name in names})
+
 
 EDIT = Prices()
 COMPOSED = Prices(
@@ -132,7 +147,6 @@ class Judge:
     tolerance: Floats  # (k,) in sd: a request counts as met if the attribute is off by no more than this
     related: Floats  # (k, k) squared correlations
     locks: Locks
-    limit: float = 1.0  # largest share of ticks that may change
     prices: Prices = EDIT
     kept: Mask | None = None  # (k,) attributes that must never be missed
 
@@ -158,10 +172,10 @@ class Judge:
 
 
 def judge_of(
-    model: Model, meter: Meter, locks: Locks | None = None, limit: float = 1.0, prices: Prices = EDIT
+    model: Model, meter: Meter, locks: Locks | None = None, prices: Prices = EDIT
 ) -> Judge:
     """The judge of a model's attributes, for measures of one meter."""
-    return Judge(model.specs, model.sd, model.tolerance(meter), model.related, locks or Locks(), limit, prices)
+    return Judge(model.specs, model.sd, model.tolerance(meter), model.related, locks or Locks(), prices)
 
 
 def awkward(rows: Rows, meter: Meter, prices: Prices) -> Floats:

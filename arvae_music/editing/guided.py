@@ -26,7 +26,7 @@ from .cost import COMPOSED, EDIT, Judge, Prices, Problem, judge_of
 from .harmony import stacked
 from .locks import Locks
 from .phrases import resting
-from .request import EditRequest
+from .request import STRENGTH, EditRequest
 from .search import Effort, Search
 from .taste import foreign
 from .ties import EditableMeasure, bound_together, find_each
@@ -53,12 +53,28 @@ class Setting:
 
     @property
     def prices(self) -> Prices:
-        return EDIT if self.contexts is None else COMPOSED
+        return (EDIT if self.contexts is None else COMPOSED).at(self.request.strength / STRENGTH - 1)
+
+    @property
+    def bonus(self) -> float:
+        """The factor of the bonuses that draw decodes to the original."""
+        return (1 - self.request.strength) / (1 - STRENGTH)
+
+    @property
+    def freely(self) -> Setting:
+        """The same setting at strength 1, for what cannot be met otherwise."""
+        return replace(self, request=replace(self.request, strength=1.0))
+
+    @property
+    def refines(self) -> bool:
+        """Whether decodes that meet a request are improved by small changes: if few changes are wanted, or if the model
+        knows no context and so cannot say what sounds natural."""
+        return self.contexts is None or self.request.strength < STRENGTH
 
     def judge(self, meter: Meter) -> Judge:
         """The judge for measures of a meter. Kept attributes get no tolerance: a rhythm that differs by half a grain is
         a different rhythm."""
-        judge = judge_of(self.model, meter, self.locks, self.request.strength, self.prices)
+        judge = judge_of(self.model, meter, self.locks, self.prices)
         return replace(judge, tolerance=np.where(self.kept, ROUNDING, judge.tolerance))
 
     @property
@@ -109,11 +125,11 @@ class Setting:
         """`count` proposals of the model for each measure at wanted values (g, k): groups (n,) and rows (n, t)."""
         seed = self.request.seed
         if context is None:
-            return propose(problem.rows, before, wanted, problem.meter, count, seed, self.model)
+            return propose(problem.rows, before, wanted, problem.meter, count, seed, self.model, self.bonus)
         harmony = problem.harmony_cost(self.prices)
         preference = None if harmony is None else harmony.preference
         return compose.propose(
-            problem.rows, before, wanted, problem.meter, context, count, seed, self.model, preference
+            problem.rows, before, wanted, problem.meter, context, count, seed, self.model, self.bonus, preference
         )
 
 
@@ -136,6 +152,8 @@ def found(setting: Setting, measures: Sequence[EditableMeasure]) -> dict[int, Ro
         pools = searched(some, judge, setting)
         if setting.resting:  # the ends of phrases change only where the request cannot be met otherwise
             _again(pools, some, judge, setting, free=True)
+        if setting.request.strength < 1:
+            _again(pools, some, setting.freely.judge(meter), setting.freely, free=True, hits_only=True)
         if not kept.any():
             return pools
         # Where no candidate meets the whole request, a further search drops candidates that change a kept attribute.
@@ -162,19 +180,27 @@ def _shaken(pool: Pool, looseness: float, random: np.random.Generator) -> Pool:
 
 
 def _again(
-    pools: list[Pool], measures: Sequence[EditableMeasure], judge: Judge, setting: Setting, *, free: bool
+    pools: list[Pool],
+    measures: Sequence[EditableMeasure],
+    judge: Judge,
+    setting: Setting,
+    *,
+    free: bool,
+    hits_only: bool = False,
 ) -> None:
-    """Search again for the measures without a hit, and replace their pools."""
+    """Search again for the measures without a hit, and replace their pools; with `hits_only`, only by one with a
+    hit."""
     missed = [g for g, pool in enumerate(pools) if not pool.hit.any()]
     if missed:
         for g, pool in zip(missed, searched([measures[g] for g in missed], judge, setting, free=free), strict=True):
-            pools[g] = pool
+            if pool.hit.any() or not hits_only:
+                pools[g] = pool
 
 
 def searched(measures: Sequence[EditableMeasure], judge: Judge, setting: Setting, *, free: bool = False) -> list[Pool]:
     """The best candidates of each measure. All measures have one meter."""
     problem, context = setting.problem(measures, free), setting.context(measures)
-    effort = Effort() if context is None else Effort(kept=KEPT, evaluated=EVALUATED, repair=True)
+    effort = Effort() if context is None else Effort(kept=KEPT, evaluated=EVALUATED, repair=not setting.refines)
     search = Search(problem, judge, setting.tables(measures), effort)
     if setting.request.proposals:
         search.add(*setting.proposed(problem, search.original, problem.wanted, context, setting.request.proposals))
@@ -190,15 +216,16 @@ def propose(
     count: int,
     seed: int,
     model: Model,
+    factor: float,
 ) -> tuple[Ints, Rows]:
     """(m, t) measures -> (m * count,) which measure each proposal is for, and (m * count, t) the proposals.
 
     Each measure gets `count` decodes. They run through all combinations of an overshoot (a factor of the requested step
-    of the latent code), a bonus for the original's tokens and a temperature.
+    of the latent code), a bonus for the original's tokens, times `factor`, and a temperature.
     """
     number = np.arange(count)
     overshoot = np.tile(np.array(OVERSHOOTS), len(rows))
-    bonus = np.array(BONUSES, dtype=np.float32)[number // len(OVERSHOOTS) % len(BONUSES)]
+    bonus = factor * np.array(BONUSES, dtype=np.float32)[number // len(OVERSHOOTS) % len(BONUSES)]
     of_temperature = number // (len(OVERSHOOTS) * len(BONUSES)) % len(TEMPERATURES)
     temperature = np.array(TEMPERATURES, dtype=np.float32)[of_temperature]
     each = np.repeat(np.arange(len(rows)), len(OVERSHOOTS))

@@ -14,6 +14,7 @@ from .locks import expect_room
 Mode = Literal["guided", "latent"]
 
 PROPOSALS = 64  # decoded candidates of each measure
+STRENGTH = 0.5
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class EditRequest:
     bars: Sequence[tuple[int, int | None]] | None = None  # measure numbers; None: all
     mode: Mode = "guided"
     form: bool = True  # repeated measures get the same edit
-    strength: float = 1.0  # largest share of a measure that may change
+    strength: float = STRENGTH  # from 0, the fewest changes that meet the request, to 1, free composition
     proposals: int = PROPOSALS
     seed: int = 0
     each: bool = False  # whether every measure must meet the request, rather than the mean of the selected measures
@@ -37,11 +38,9 @@ class EditRequest:
         if both:
             raise UsageError(f"{both[0]} cannot be both changed and kept", remedy="leave out one of the two")
         expect_room(self.locks, self.targets)
-        if not 0 < self.strength <= 1:
-            raise UsageError(
-                f"strength is {self.strength:g}", remedy="give a share of the ticks, above 0 and at most 1"
-            )
-        if self.mode == "latent" and (self.locks or self.strength < 1):
+        if not 0 <= self.strength <= 1:
+            raise UsageError(f"strength is {self.strength:g}", remedy="give a number from 0 (barely) to 1 (freely)")
+        if self.mode == "latent" and (self.locks or self.strength != STRENGTH):
             raise UsageError(
                 "latent mode takes one decode for each measure, without lock and strength",
                 remedy='use mode="guided", or leave them out',

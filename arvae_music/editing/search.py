@@ -381,8 +381,6 @@ class Search:
         original = self.problem.rows[group]
         fine = opening_allowed(rows, original, self.problem.tie[group])
         fine &= ~newly_crowded(rows, original, self.problem.meter)
-        if self.judge.limit < 1:
-            fine &= (rows != original).mean(axis=1) <= self.judge.limit
         notes = onsets(rows) & (rows != original)
         fine &= np.all(self.pitches.take(rows) | ~notes, axis=1)
         ending = self.problem.ending[group]

@@ -21,6 +21,7 @@ from ..music.meter import Meter
 from .best_path import Choice, best_path, joins
 from .candidates import Pool
 from .guided import CHUNK, Setting, searched
+from .request import STRENGTH
 from .search import Effort, Search
 from .ties import EditableMeasure, Key, bound_together, find_each
 
@@ -56,15 +57,19 @@ def found(setting: Setting, measures: Sequence[EditableMeasure], before: Floats,
     goals = np.stack([measure.goal for measure in measures])
     requested = ~np.isnan(goals).all(axis=0) & ~setting.kept
     goal = np.nansum(np.where(np.isnan(goals), before, goals), axis=0)[requested]
+    barely = setting.request.strength < STRENGTH
     bound = bound_together(measures) if setting.request.form else list(measures)
     forms = _forms(setting, bound, requested)
     tolerance = tolerance[requested]
     search = _Choice(setting, forms, goal, requested, tolerance)
     chosen = search.run()
-    for goals_of in (_even_goals, _rest_goals):
+    attempts = [(_even_goals, setting), (_rest_goals, setting)]
+    if barely:
+        attempts.append((_rest_goals, setting.freely))
+    for goals_of, within in attempts:
         if search.met(chosen):
             break
-        forms = _with_search(setting, forms, goals_of(search, chosen))
+        forms = _with_search(within, forms, goals_of(search, chosen))
         search = _Choice(setting, forms, goal, requested, tolerance)
         chosen = search.run()
     return {i: form.rows[c] for form, c in zip(forms, chosen.tolist(), strict=True) for i in form.at}
@@ -106,6 +111,8 @@ def _levels(setting: Setting, measures: Sequence[EditableMeasure], meter: Meter,
         fewer = max(setting.request.proposals // len(LEVELS), 1)
         search.add(*setting.proposed(problem, search.original, wanted, setting.context(repeated), fewer))
     pool = search.pool
+    if setting.request.strength < STRENGTH:  # not without the decodes, whose various values help to meet the sum
+        pool = search.run().join(pool)
     return [_merged(pool, g, count, problem.rows[g]) for g in range(count)]
 
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from arvae_music.corpora.store import cache_folder
+from arvae_music.music.meter import CODES, MAX_SIMPLE_BEATS
 
 from .events import LONGEST, Events
 from .ngram import LENGTHS, STEPS, pitch_step
@@ -33,8 +34,7 @@ BATCH = 24  # tunes
 RATE = 3e-3
 DROPOUT = 0.3
 ASIDE = 0.1  # the share of the tunes that chooses the epoch
-METERS = 32  # more than the largest Meter.code
-PLACES = 6 * 12 + 1  # twelfths of a quarter note in the longest measure
+PLACES = 12 * MAX_SIMPLE_BEATS + 1  # twelfths of a quarter note in the longest measure
 PITCHES = 64
 NOTHING = STEPS  # the step before the first event
 COLUMNS = 7
@@ -60,7 +60,7 @@ class Net(nn.Module):
         self.length = nn.Embedding(LONGEST + 1, 24)
         self.step = nn.Embedding(STEPS + 1, 32)
         self.pitch = nn.Embedding(PITCHES, 16)
-        self.meter = nn.Embedding(METERS, 8)
+        self.meter = nn.Embedding(CODES, 8)
         self.place = nn.Embedding(PLACES, 24)
         self.corpus = nn.Embedding(corpora, 8)
         self.gru = nn.GRU(24 + 32 + 16 + 8 + 24 + 8, WIDTH, batch_first=True)

@@ -226,7 +226,7 @@ EDITS = {
     "minor, ever denser": "edit minor.mid --model folk --density 1:+0.4285714286notes,7:+3notes --each",
     "played, six notes each": "edit played.mid --model bach --density =6notes --each",
     "played, the same pitches": "edit played.mid --model folk --syncopation +2levels --lock pitches --seed 3 --each",
-    "among other tracks": "edit several_tracks.mid --model bach --range x1.5 --strength .5 --each",
+    "among other tracks": "edit several_tracks.mid --model bach --range x1.5 --strength .1 --each",
     "format 0, ends held": "edit format_0.mid --model folk --steps +20pt --lock first,last --each",
     "running status": "edit running_status.mid --model folk --rhythm +10pt --lock range --each",
     "form kept": "edit repeated_form.mid --model bach --rhythm -5pt --contour =0st --each",
