@@ -45,7 +45,7 @@ from .harmony import Symbols, with_harmony
 from .key_signatures import signatures_of
 from .lines import TOP, LineName, separated, spans_of
 from .lines import parse as parse_line
-from .manner import Line
+from .manner import Line, Sound
 from .midi_events import (
     END_OF_TRACK,
     KEY_SIGNATURE,
@@ -64,7 +64,7 @@ from .midi_events import (
 from .notation import Score
 from .notices import Notice
 from .quantise import Placements, melody_of
-from .splice import splice
+from .splice import sounds_of, splice
 from .voices import Candidate, Choice, Found
 
 MOST_TRIES = 4  # voices that are tried, if no measure of the first ones can be edited
@@ -260,18 +260,27 @@ class Song:
 
         Raises ValueError if a measure without tokens has a row, or a measure with tokens has none.
         """
-        own = self.found.track - 1
-        lines: dict[int, list[tuple[Line, Sequence[Row | None]]]] = defaultdict(list)
-        lines[own].append((Line(self._notes, self.melody, self.placements), rows))
-        for double in self.doubles:
-            lines[double.track].append((double.line, double.rows(rows)))
         written = self._contents.split
-        for index, of_track in lines.items():
+        for index, of_track in self._lines(rows).items():
             held = self._held(index, of_track)
             track = splice(self._contents.tracks[index], of_track, held, self.ticks_per_quarter)
             if track is not None:
                 written = split(written.with_track(index, encode_track(track)), self.name)
         return for_suffix(written.data, suffix, Path(self.name).suffix)
+
+    def sounds(self, rows: Sequence[Row | None]) -> dict[int, list[list[Sound]]]:
+        """The notes that `write` gives to the melody and its doubles. From the index of each of their tracks to the
+        notes of each line, of which the melody is the first in its track."""
+        tpq = self.ticks_per_quarter
+        return {index: sounds_of(lines, self._held(index, lines), tpq) for index, lines in self._lines(rows).items()}
+
+    def _lines(self, rows: Sequence[Row | None]) -> dict[int, list[tuple[Line, Sequence[Row | None]]]]:
+        """The melody and its doubles with new rows, by the index of their track; the melody is the first."""
+        lines: dict[int, list[tuple[Line, Sequence[Row | None]]]] = defaultdict(list)
+        lines[self.found.track - 1].append((Line(self._notes, self.melody, self.placements), rows))
+        for double in self.doubles:
+            lines[double.track].append((double.line, double.rows(rows)))
+        return lines
 
     def _held(self, index: int, lines: Sequence[tuple[Line, Sequence[Row | None]]]) -> list[FileNote]:
         """The notes of a track that stay beside some lines, and those of other tracks on their channels."""

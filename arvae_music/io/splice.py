@@ -61,6 +61,23 @@ def splice(
     `held` are other notes, which stay, on the channels of the lines. Raises ValueError for rows that do not fit the
     measures of their line.
     """
+    edits = _edits(lines, held, ticks_per_quarter)
+    if not any(edit.differs for edit in edits):
+        return None
+    return replace(track, events=_rebuild(track, edits))
+
+
+def sounds_of(
+    lines: Sequence[tuple[Line, Sequence[Row | None]]], held: Iterable[FileNote], ticks_per_quarter: int
+) -> list[list[Sound]]:
+    """The notes of each line of a track as `splice` writes them, sorted by start."""
+    return [list(edit.sounds) for edit in _edits(lines, held, ticks_per_quarter)]
+
+
+def _edits(
+    lines: Sequence[tuple[Line, Sequence[Row | None]]], held: Iterable[FileNote], ticks_per_quarter: int
+) -> list[_Edit]:
+    """The new notes of each line of a track, beside the old ones."""
     edits: list[_Edit] = []
     for line, rows in lines:
         _validate(line.melody, rows)
@@ -72,10 +89,7 @@ def splice(
         edits.append(_Edit(line.notes, sounds, manner))
     busy = _Busy([*held, *(sound for edit in edits for sound in edit.sounds if not sound.changed)])
     shortest = SHORTEST_QUARTERS * ticks_per_quarter
-    edits = [replace(edit, sounds=busy.with_room(edit, shortest)) for edit in edits]
-    if not any(edit.differs for edit in edits):
-        return None
-    return replace(track, events=_rebuild(track, edits))
+    return [replace(edit, sounds=busy.with_room(edit, shortest)) for edit in edits]
 
 
 class _Busy:
