@@ -17,6 +17,7 @@ COMMANDS = {
     "vary": Entry(".vary:vary", "Write variations that keep a melody's character, or a grid of edits."),
     "interpolate": Entry(".interpolate:interpolate", "Write the melodies between two or more melodies."),
     "inspect": Entry(".inspect:inspect", "Show a file's tracks, its melody, and the attributes of each measure."),
+    "studio": Entry(".studio:studio", "Edit a melody in the browser, with sliders to drag."),
     "image": Entry(".image:image_app", "Edit, interpolate and traverse images: digits and sprites."),
     "corpus": Entry(".corpus:corpus_app", "Build a corpus, or describe one."),
     "train": Entry(".train:train", "Train a model on a corpus."),

@@ -24,14 +24,16 @@ ROOTS = {"arvae_music": "arvae_music", "arvae_music.corpora": "corpora", "arvae_
 WINGS = (
     "errors", "arrays", "version", "system", "music", "io", "vae", "networks", "editing", "evaluation", "reports",
     "images", "training", "corpora", "latents", "results", "library", "diagnosis", "melodies", "assessment", "research",
-    "", "cli",
+    "studio", "", "cli",
 )  # fmt: skip
 WITHOUT_MUSIC = ("vae", "system")
 MOST_LEVELS = 12  # of imports that run when a module is imported
 LONGEST = 400  # lines of a file
 LONGER: dict[str, str] = {}  # file: why it is longer
 
-HEAVY = ("torch", "matplotlib", "music21", "pretty_midi", "symusic", "scipy", "sklearn", "pyarrow")
+HEAVY = (
+    "torch", "matplotlib", "music21", "pretty_midi", "symusic", "scipy", "sklearn", "pyarrow", "starlette", "uvicorn",
+)  # fmt: skip
 
 # Importable without torch: all that a user who doesn't train ever loads.
 TORCH_FREE = (

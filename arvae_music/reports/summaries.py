@@ -103,21 +103,42 @@ def edit_lines(result: EditResult, request: EditRequest, model: Model) -> list[s
     return [*(line for line in lines if line), f"seed {request.seed}; model: {model.name}"]
 
 
+def requested_rows(result: EditResult, request: EditRequest, model: Model) -> list[dict[str, Any]]:
+    """The attributes of an edit as plain data, in their units: the means before, requested and achieved, the goal, and
+    what became of the request. An attribute without a request has none of the last three."""
+    found = []
+    for row in attribute_rows(result, request.targets, request.keep, model):
+        goal, what, exact = _outcome(row, result, request, model) if row["asked"] is not None else (None, "", True)
+        own = {name: row[name] for name in ("name", "unit", "before")}
+        found.append(own | {
+            "requested": row["asked"], "goal": goal, "achieved": row["achieved"], "exact": exact, "what": what
+        })  # fmt: skip
+    return found
+
+
 def _requested_line(row: dict[str, Any], result: EditResult, request: EditRequest, model: Model) -> str:
+    goal, what, _ = _outcome(row, result, request, model)
+    requested = "keep" if row["name"] in request.keep else f"{row['asked']:.3g}"
+    numbers = f"{row['before']:9.3g} {requested:>9} {goal:9.3g} {row['achieved']:9.3g}"
+    return f"{row['name']:11} {numbers}  {row['unit']:6} {what}"
+
+
+def _outcome(
+    row: dict[str, Any], result: EditResult, request: EditRequest, model: Model
+) -> tuple[float, str, bool]:
+    """The mean goal of a requested or kept attribute, what became of the request, and whether it is met exactly."""
     kept = row["name"] in request.keep
     k, spec = result.names.index(row["name"]), _spec(row["name"], model)
     goal = float(np.mean([goal_of(bar, k, spec) / spec.unit.size(bar.meter) for bar in result.bars])) + 0.0
-    requested = "keep" if kept else f"{row['asked']:.3g}"
     hits = row["measures"] - len(_measures_with_change(result, k)) if kept else row["hits"]
-    verdict = f"{'unchanged' if kept else 'exact'} in {hits} of {row['measures']} measures"
+    what = f"{'unchanged' if kept else 'exact'} in {hits} of {row['measures']} measures"
     short = 0 if kept else sum(bool(bar.short[k]) for bar in result.bars)
     if not kept and not request.each and request.mode == "guided":
         exact = "too small a request for" if short else "exact," if hits else "not exact,"
-        verdict = f"{exact} the mean of {row['measures']} measures"
+        what = f"{exact} the mean of {row['measures']} measures"
     elif short:
-        verdict = f"exact in {hits - short} of {row['measures']} measures, too small a request for {short}"
-    numbers = f"{row['before']:9.3g} {requested:>9} {goal:9.3g} {row['achieved']:9.3g}"
-    return f"{row['name']:11} {numbers}  {row['unit']:6} {verdict}"
+        what = f"exact in {hits - short} of {row['measures']} measures, too small a request for {short}"
+    return goal, what, hits == row["measures"]
 
 
 def _spec(name: str, model: Model) -> AttributeSpec:

@@ -1,5 +1,6 @@
 """The measures that an edit left alone, with the reasons, and the requests that are too small to change anything.
 
+    reasons(result, request)      why an edit left each measure alone
     Tally.of(result)              how many measures an edit changed, and why it left the others alone; tallies add up
     short_lines(result, model)    the requests that are smaller than half a step
     idle_locks(result, request)   the locks that left no measure free to change
@@ -14,13 +15,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..editing.edit import EPSILON
+from ..editing.edit import EPSILON, SILENT
+from ..music.sliders import selected
 
 if TYPE_CHECKING:
     from ..editing.edit import BarResult, EditResult
     from ..editing.request import EditRequest
     from ..networks.model import Model
 
+NOT_SELECTED = "not selected"
 LISTED = 12  # the most measures that a line lists
 
 
@@ -36,7 +39,7 @@ class Tally:
     def of(cls, result: EditResult) -> Tally:
         total, changed = len(result.melody.bars), sum(bar.changed for bar in result.bars)
         left = Counter({str(reason): count for reason, count in result.skipped.items()})
-        left["not selected"] = total - len(result.bars) - sum(result.skipped.values())
+        left[NOT_SELECTED] = total - len(result.bars) - sum(result.skipped.values())
         left.update(_reason(bar) for bar in result.bars if not bar.changed)
         return cls(total, changed, {reason: count for reason, count in left.items() if count})
 
@@ -49,6 +52,22 @@ class Tally:
         reasons = [f"{count} {reason}" if count < alone else reason for reason, count in self.left.items()]
         line = f"{self.changed} of {self.measures} measures changed"
         return f"{line}; {alone} left alone: {'; '.join(reasons)}" if reasons else line
+
+
+def reasons(result: EditResult, request: EditRequest) -> dict[int, str]:
+    """The numbers of the measures that an edit left alone, each with the reason."""
+    results = {bar.index: bar for bar in result.bars}
+    found = {}
+    for i, bar in enumerate(result.melody.bars):
+        own = results.get(i)
+        if own is not None:
+            if not own.changed:
+                found[bar.number] = _reason(own)
+        elif request.bars is not None and not selected(request.bars, bar.number):
+            found[bar.number] = NOT_SELECTED
+        else:
+            found[bar.number] = bar.why or SILENT
+    return found
 
 
 def _reason(bar: BarResult) -> str:

@@ -1,0 +1,228 @@
+"""The HTTP/JSON API of the studio, version 1. docs/studio.md explains it, and openapi.py describes it for programs.
+
+Every answer is JSON, a file, or lines of JSON (variations, as they are found). An error is
+{"error": {"what", "where", "remedy"}}. If the client closes the connection, its work is dropped: a page that sends a
+new edit while the last one is under way aborts the last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Awaitable, Callable
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, unquote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from ..editing.locks import NAMES as LOCKS
+from ..errors import ArvaeError
+from ..system.files import plain
+from ..version import __version__
+from .core import LARGEST_FILE, Studio
+from .description import describe_attributes, describe_edit, describe_song
+from .problems import RequestError, status_of, to_json
+from .settings import Settings
+from .shelf import MOST_EDITS, MOST_SONGS, Edit, OpenSong, Shelf
+from .work import Worker
+
+LARGEST_JSON = 64 * 2**10  # bytes of a request's settings
+TYPES = {
+    ".mid": "audio/midi",
+    ".musicxml": "application/vnd.recordare.musicxml+xml",
+    ".abc": "text/vnd.abc; charset=utf-8",
+    ".wav": "audio/wav",
+}
+PAGE = Path(str(files(__package__).joinpath("page")))
+NOTHING = """<!doctype html><html lang="en"><title>arvae studio</title><p>The page is not installed. The API is at
+<a href="api/v1/state">api/v1/state</a>.</p></html>"""
+
+T = TypeVar("T")
+
+
+class Api:
+    """The endpoints, and what they share: the studio, the songs and edits in memory, and the threads."""
+
+    def __init__(self, studio: Studio, opened: OpenSong | None = None) -> None:
+        self.studio = studio
+        self.songs: Shelf[OpenSong] = Shelf("s", MOST_SONGS)
+        self.edits: Shelf[Edit] = Shelf("e", MOST_EDITS)
+        self.opened = None if opened is None else self.songs.add(opened).id
+        self.editor, self.reader = Worker("arvae edits"), Worker("arvae files")
+
+    # -------------------------------------------------------------------------------- songs
+
+    async def state(self, request: Request) -> Response:
+        model = self.studio.model
+        return _json({
+            "version": __version__,
+            "models": [{"name": name, "what": self.studio.about(name)} for name in self.studio.models],
+            "model": model.name,
+            "attributes": describe_attributes(model),
+            "locks": LOCKS,
+            "opened": self.opened,
+        })  # fmt: skip
+
+    async def open(self, request: Request) -> Response:
+        name = unquote(request.headers.get("x-file-name", ""))
+        track, voice = request.query_params.get("track"), request.query_params.get("voice", "top")
+        data = await _body(request, LARGEST_FILE)
+        opened = await self._work(request, self.reader, partial(self.studio.open, name, data, track=track, voice=voice))
+        return await self._song(request, self.songs.add(opened), 201)
+
+    async def song(self, request: Request) -> Response:
+        return await self._song(request, self.songs.get(request.path_params["song"]))
+
+    async def _song(self, request: Request, opened: OpenSong, status: int = 200) -> Response:
+        describe = partial(describe_song, opened, self.studio.model)
+        return _json(await self._work(request, self.reader, describe), status)
+
+    # -------------------------------------------------------------------------------- edits
+
+    async def edit(self, request: Request) -> Response:
+        opened = self.songs.get(request.path_params["song"])
+        settings = Settings.from_json(await _settings(request))
+        edit = await self._work(request, self.editor, partial(self.studio.edit, opened, settings))
+        edit = self.edits.add(edit)
+        return _json(await self._work(request, self.editor, partial(describe_edit, edit)), 201)
+
+    async def go_on(self, request: Request) -> Response:
+        edit = self.edits.get(request.path_params["edit"])
+        opened = await self._work(request, self.reader, partial(self.studio.go_on, edit))
+        return await self._song(request, self.songs.add(opened), 201)
+
+    # -------------------------------------------------------------------------------- files
+
+    async def file(self, request: Request) -> Response:
+        item = self._item(request)
+        suffix = f".{request.query_params.get('format', 'mid')}"
+        if suffix not in TYPES:
+            formats = ", ".join(one[1:] for one in TYPES)
+            raise RequestError(400, f"there is no format {suffix[1:20]!r}", remedy=f"the formats are {formats}")
+        name, data = await self._work(request, self.reader, partial(item.file, suffix))
+        plain_name = "".join(sign if sign.isascii() and sign not in '"\\%' else "_" for sign in name)
+        shown = f"attachment; filename=\"{plain_name}\"; filename*=UTF-8''{quote(name, safe='')}"
+        return Response(data, media_type=TYPES[suffix], headers={"content-disposition": shown})
+
+    def _item(self, request: Request) -> OpenSong | Edit:
+        found = request.path_params
+        return self.songs.get(found["song"]) if "song" in found else self.edits.get(found["edit"])
+
+    # -------------------------------------------------------------------------------- work
+
+    async def _work(self, request: Request, worker: Worker, function: Callable[[], T]) -> T:
+        """Compute in a thread, unless the client goes away."""
+
+        def job(stop: threading.Event) -> T:
+            return function()
+
+        return await _unless_gone(request, worker.run(job))
+
+    @property
+    def routes(self) -> list[Route]:
+        return [
+            Route("/api/v1/state", self.state),
+            Route("/api/v1/songs", self.open, methods=["POST"]),
+            Route("/api/v1/songs/{song}", self.song),
+            Route("/api/v1/songs/{song}/edits", self.edit, methods=["POST"]),
+            Route("/api/v1/songs/{song}/file", self.file),
+            Route("/api/v1/edits/{edit}/song", self.go_on, methods=["POST"]),
+            Route("/api/v1/edits/{edit}/file", self.file),
+        ]
+
+
+def application(studio: Studio, opened: OpenSong | None = None) -> Starlette:
+    """The application without its guard."""
+    api = Api(studio, opened)
+    routes = [*api.routes, Route("/", _page), Route("", _with_slash)]
+    if PAGE.is_dir():
+        routes.append(Mount("/assets", StaticFiles(directory=PAGE)))  # type: ignore[arg-type]
+    handlers = {ArvaeError: _refused, HTTPException: _not_found, ClientDisconnect: _gone, Exception: _bug}
+    return Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
+
+
+async def _page(request: Request) -> Response:
+    index = PAGE / "index.html"
+    if not index.is_file():
+        return Response(NOTHING, media_type="text/html")
+    return FileResponse(index, headers={"cache-control": "no-cache"})
+
+
+async def _with_slash(request: Request) -> Response:
+    return RedirectResponse(f"{request.scope['root_path']}/")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ArvaeError)
+    return JSONResponse(to_json(error), status_of(error))
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    where = request.url.path.removeprefix(request.scope["root_path"])
+    remedy = "docs lists the addresses"
+    refused = RequestError(error.status_code, error.detail.lower(), where=where, remedy=remedy)
+    return JSONResponse(to_json(refused), error.status_code)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    return Response(status_code=499)
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    what = f"a bug in arvae: {type(error).__name__}: {error}"
+    return JSONResponse(to_json(RequestError(500, what, remedy="the studio goes on; its terminal shows where")), 500)
+
+
+def _json(data: Any, status: int = 200) -> Response:
+    text = json.dumps(plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Response(text, status, media_type="application/json")
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """The body of a request. Raises RequestError for a longer one, which is not read to its end."""
+    too_long = RequestError(413, f"the body is longer than {most >> 10} KiB", remedy="send a smaller file")
+    if int(request.headers.get("content-length") or 0) > most:
+        raise too_long
+    data = bytearray()
+    async for part in request.stream():
+        data += part
+        if len(data) > most:
+            raise too_long
+    return bytes(data)
+
+
+async def _settings(request: Request) -> Any:
+    body = await _body(request, LARGEST_JSON)
+    try:
+        return json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        raise RequestError(400, "the body is not JSON", remedy='send {"sliders": {"density": "+2notes"}}') from None
+
+
+async def _unless_gone(request: Request, work: Awaitable[T]) -> T:
+    """The result of some work, which is cancelled if the client closes the connection."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,127 @@
+"""The studio without its server: it opens songs, edits them, varies them and writes them, all in memory.
+
+    studio = Studio(model)
+    opened = studio.open("melody.mid", data)
+    edit = studio.edit(opened, Settings((("density", "+2notes"),)))
+    edit.file(".mid")                              the bytes that the command line writes
+
+Its methods compute for a while and are meant for a thread; the shelves belong to the server's thread.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+import unicodedata
+import zipfile
+import zlib
+from dataclasses import replace
+from pathlib import PurePosixPath, PureWindowsPath
+
+from ..editing import edit as engine
+from ..errors import InputError
+from ..io.lines import TOP
+from ..io.midi import Song
+from ..io.score_output import score_of
+from ..io.scores import read_any
+from ..library import Model, load, one_thread
+from ..vae import checkpoint
+from .problems import RequestError
+from .settings import Settings
+from .shelf import Edit, OpenSong
+
+LARGEST_FILE = 8 * 2**20  # bytes
+LARGEST_UNPACKED = 32 * 2**20  # bytes of a compressed score
+MOST_NOTES = 100_000  # of a song
+LONGEST_NAME = 120  # characters of a file's name
+UNNAMED = "song.mid"
+
+
+class Studio:
+    """What the studio can do. `model` is the one that edits unless the settings name another."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    @property
+    def models(self) -> list[str]:
+        """The names that settings may use: the bundled models, and the studio's own. No other files are read."""
+        return list(dict.fromkeys([self.model.name, *checkpoint.packaged_names("measures")]))
+
+    def about(self, name: str) -> str:
+        """What a model was trained on."""
+        found = self.model.metadata if name == self.model.name else checkpoint.describe(checkpoint.find(name))
+        return f"trained on {sum(found.meters.values()):,} measures"
+
+    def model_of(self, settings: Settings) -> Model:
+        """Raises RequestError for a model that the studio does not have."""
+        name = settings.model or self.model.name
+        if name not in self.models:
+            raise RequestError(400, f"there is no model {name[:40]!r}", remedy=f"the models are {', '.join(self.models)}")
+        return self.model if name == self.model.name else load(name)
+
+    def open(self, name: str, data: bytes, *, track: str | None = None, voice: str = TOP) -> OpenSong:
+        """Read a song from the bytes of its file. Raises InputError, and RequestError for a file that is too large."""
+        name = plain_name(name)
+        _expect_small(data, name)
+        return opened(read_any(data, name=name, track=track, voice=voice), name)
+
+    def edit(self, opened: OpenSong, settings: Settings) -> Edit:
+        """Raises the errors of the library's `edit`, and InputError if no measure can be edited."""
+        begun = time.perf_counter()
+        model = self.model_of(settings)
+        request = settings.request(model)
+        with one_thread():
+            result = engine.edit(opened.song.melody, request, model)
+        engine.expect_editable(result, opened.name)
+        return Edit(opened, settings, request, result, model, round(1000 * (time.perf_counter() - begun)))
+
+    def go_on(self, edit: Edit) -> OpenSong:
+        """The edit as a song of its own, with its bytes."""
+        name, data = edit.file(".mid")
+        before = edit.of.song
+        song = Song.read(
+            data, name=name, track=before.found.track, channel=before.found.channel,
+            voice=before.found.voice or TOP, pickup=before.pickup,
+        )  # fmt: skip
+        if before.score is not None:
+            song = replace(song, score=score_of(before, edit.result.melody.rows))
+        return opened(song, name)
+
+
+def opened(song: Song, name: str) -> OpenSong:
+    """A song for the studio. Raises RequestError for one with too many notes."""
+    found = OpenSong(song, name)
+    notes = sum(len(track.notes) for track in found.performance.tracks)
+    if notes > MOST_NOTES:
+        what = f"it has {notes} notes, and the studio shows {MOST_NOTES} at most"
+        raise RequestError(413, what, where=name, remedy="cut it into shorter files, or use arvae edit")
+    return found
+
+
+def plain_name(name: str) -> str:
+    """The name of a file without folders and without characters that cannot be printed."""
+    last = PureWindowsPath(PurePosixPath(name).name).name
+    clean = "".join(sign for sign in unicodedata.normalize("NFC", last) if sign.isprintable()).strip()
+    stem, dot, suffix = clean.rpartition(".")
+    return f"{stem[:LONGEST_NAME]}{dot}{suffix[:12]}" if stem.strip(". ") else UNNAMED
+
+
+def _expect_small(data: bytes, name: str) -> None:
+    """Raises RequestError for a file that is too large, or a compressed one that unpacks to too much."""
+    if len(data) > LARGEST_FILE:
+        raise RequestError(413, f"it is larger than {LARGEST_FILE >> 20} MiB", where=name, remedy="use arvae edit")
+    if data[:2] != b"PK":
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            left = LARGEST_UNPACKED
+            for member in archive.infolist():
+                with archive.open(member) as stream:  # the sizes that it tells may be wrong
+                    left -= len(stream.read(left + 1))
+                if left < 0:
+                    what = f"it unpacks to more than {LARGEST_UNPACKED >> 20} MiB"
+                    raise RequestError(413, what, where=name, remedy="export it again from a notation program")
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, zlib.error) as error:
+        what = f"cannot be read as a compressed score ({error})"
+        raise InputError(what, where=name, remedy="export or download it again") from None

@@ -1,0 +1,97 @@
+"""What the studio remembers: songs and edits, in memory, at most some of each. Those that were used last stay."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from ..editing.edit import EditResult
+from ..editing.request import EditRequest
+from ..io.midi import Song
+from ..io.performance import Performance, performance
+from ..io.score_output import file_of
+from ..library import Model
+from ..system.outputs import MIDI, Request, fill, label
+from .problems import RequestError
+from .settings import Settings
+
+MOST_SONGS = 32
+MOST_EDITS = 512
+KINDS = {"s": "song", "e": "edit"}
+
+
+@dataclass(frozen=True)
+class OpenSong:
+    """A song in the studio."""
+
+    song: Song
+    name: str  # of its file, without folders
+    id: str = ""
+
+    @cached_property
+    def data(self) -> bytes:
+        """The MIDI file."""
+        return self.song.write(self.song.melody.rows)
+
+    @cached_property
+    def performance(self) -> Performance:
+        return performance(self.data, self.name, track=self.song.found.track)
+
+    def file(self, suffix: str) -> tuple[str, bytes]:
+        """The name and the bytes of its file with this suffix."""
+        own = Request(Path(self.name)).suffix
+        name = Path(self.name).with_suffix(own if suffix == MIDI else suffix).name
+        return name, file_of(self.song, self.song.melody, Path(name).suffix)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An edit, or a variation, of a song in the studio."""
+
+    of: OpenSong
+    settings: Settings
+    request: EditRequest
+    result: EditResult
+    model: Model
+    milliseconds: int = 0
+    number: int | None = None  # of a variation, from 1
+    id: str = ""
+
+    def file(self, suffix: str) -> tuple[str, bytes]:
+        """The name that the command line gives to this edit with a suffix, and the bytes that it writes."""
+        request = Request(Path(self.of.name), label(self.request.targets) or "vary", n=self.number or 1)
+        template = "{stem}.{edit}" if self.number is None else "{stem}.{edit}.{n:02}"
+        name = fill(template, request) + (request.suffix if suffix == MIDI else suffix)
+        return name, file_of(self.of.song, self.result.melody, Path(name).suffix)
+
+
+K = TypeVar("K", OpenSong, Edit)
+
+
+class Shelf(Generic[K]):
+    """At most `most` songs or edits. When another one comes, the one that was not used for the longest time goes."""
+
+    def __init__(self, letter: str, most: int) -> None:
+        self.letter, self.most, self.count = letter, most, 0
+        self.kept: OrderedDict[str, K] = OrderedDict()
+
+    def add(self, item: K) -> K:
+        """The item with an id."""
+        self.count += 1
+        item = replace(item, id=f"{self.letter}{self.count}")
+        self.kept[item.id] = item
+        while len(self.kept) > self.most:
+            self.kept.popitem(last=False)
+        return item
+
+    def get(self, name: str) -> K:
+        """Raises RequestError for an id that is unknown, or no longer known."""
+        if name not in self.kept:
+            kind = KINDS[self.letter]
+            remedy = "open the file again" if kind == "song" else "make the edit again"
+            raise RequestError(404, f"there is no {kind} {name[:20]!r}, or it was too long ago", remedy=remedy)
+        self.kept.move_to_end(name)
+        return self.kept[name]

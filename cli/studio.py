@@ -1,0 +1,59 @@
+"""`arvae studio`: a page in the browser with sliders to drag, which this command serves until Ctrl-C ends it.
+
+The page is served on the loopback interface only, below an address that holds a secret token, so that neither other
+machines nor other pages can use it. Songs and edits are held in memory; the page saves files as downloads.
+"""
+
+from __future__ import annotations
+
+import threading
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError
+from .shared import common, sources
+
+EXAMPLES = (
+    ("arvae studio melody.mid", "opens the melody in the browser"),
+    ("arvae studio --port 8000 --no-browser", "prints the address, for a script or another browser"),
+)
+
+File = Annotated[
+    str | None, typer.Argument(metavar="[FILE]", help="A MIDI file or a score; - is stdin. The page opens others.")
+]
+Port = Annotated[int, common.in_how("--port", min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")]
+Browser = Annotated[bool, common.in_how("--browser/--no-browser", help="Open the page in the browser.")]
+JsonAddress = Annotated[bool, common.in_output("--json", help="Print the address as JSON.")]
+
+
+def studio(
+    file: File = None,
+    *,
+    port: Port = 0,
+    browser: Browser = True,
+    model: common.Model = None,
+    voice: common.Voice,
+    json: JsonAddress = False,
+    quiet: common.Quiet = False,
+) -> None:
+    """Edit a melody in the browser: sliders to drag, a piano roll and a score to see, all tracks to hear."""
+    try:
+        from ..studio.server import Server
+    except ModuleNotFoundError as error:
+        if error.name not in ("starlette", "uvicorn"):
+            raise
+        remedy = "run: pip install 'arvae[studio]'"
+        raise UsageError(f"the studio needs {error.name}, which is not installed", remedy=remedy) from None
+    from ..studio.core import Studio, opened
+
+    made = Studio(sources.load_model(model))
+    song = None if file is None else sources.read_song(file, voice)
+    server = Server(made, None if song is None else opened(song, song.name), port=port)
+    if json:
+        common.print_json({"address": server.address, "port": server.port})
+    common.report("" if json else f"{server.address}\nCtrl-C ends the studio.")
+    if browser:
+        threading.Thread(target=webbrowser.open, args=(server.address,), daemon=True).start()
+    server.run()
