@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
+from ..system import inputs
 from .shared import common, sources
 
 EXAMPLES = (
@@ -46,11 +47,12 @@ def studio(
             raise
         remedy = "run: pip install 'arvae[studio]'"
         raise UsageError(f"the studio needs {error.name}, which is not installed", remedy=remedy) from None
-    from ..studio.core import Studio, opened
+    from ..studio.core import Studio, opened, plain_name
 
     made = Studio(sources.load_model(model))
-    song = None if file is None else sources.read_song(file, voice)
-    server = Server(made, None if song is None else opened(song, song.name), port=port)
+    places = [] if file is None else inputs.expand_inputs([file])
+    songs = [sources.read_song(place, voice) for place in places[:1]]
+    server = Server(made, opened(songs[0], plain_name(songs[0].name)) if songs else None, port=port)
     if json:
         common.print_json({"address": server.address, "port": server.port})
     common.report("" if json else f"{server.address}\nCtrl-C ends the studio.")

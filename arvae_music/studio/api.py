@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -143,11 +143,10 @@ class Api:
 def application(studio: Studio, opened: OpenSong | None = None) -> Starlette:
     """The application without its guard."""
     api = Api(studio, opened)
-    routes = [*api.routes, Route("/", _page), Route("", _with_slash)]
-    if PAGE.is_dir():
-        routes.append(Mount("/assets", StaticFiles(directory=PAGE)))  # type: ignore[arg-type]
+    assets = [Mount("/assets", StaticFiles(directory=PAGE))] if PAGE.is_dir() else []
+    routes = [*api.routes, Route("/", _page), *assets]
     handlers = {ArvaeError: _refused, HTTPException: _not_found, ClientDisconnect: _gone, Exception: _bug}
-    return Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
+    return Starlette(routes=routes, exception_handlers=handlers)
 
 
 async def _page(request: Request) -> Response:
@@ -155,10 +154,6 @@ async def _page(request: Request) -> Response:
     if not index.is_file():
         return Response(NOTHING, media_type="text/html")
     return FileResponse(index, headers={"cache-control": "no-cache"})
-
-
-async def _with_slash(request: Request) -> Response:
-    return RedirectResponse(f"{request.scope['root_path']}/")
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -20,7 +20,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from ..editing import edit as engine
 from ..errors import InputError
-from ..io.lines import TOP
+from ..io.lines import TOP, LineName
 from ..io.midi import Song
 from ..io.score_output import score_of
 from ..io.scores import read_any
@@ -57,10 +57,11 @@ class Studio:
         """Raises RequestError for a model that the studio does not have."""
         name = settings.model or self.model.name
         if name not in self.models:
-            raise RequestError(400, f"there is no model {name[:40]!r}", remedy=f"the models are {', '.join(self.models)}")
+            remedy = f"the models are {', '.join(self.models)}"
+            raise RequestError(400, f"there is no model {name[:40]!r}", remedy=remedy)
         return self.model if name == self.model.name else load(name)
 
-    def open(self, name: str, data: bytes, *, track: str | None = None, voice: str = TOP) -> OpenSong:
+    def open(self, name: str, data: bytes, *, track: str | None = None, voice: LineName | str = TOP) -> OpenSong:
         """Read a song from the bytes of its file. Raises InputError, and RequestError for a file that is too large."""
         name = plain_name(name)
         _expect_small(data, name)

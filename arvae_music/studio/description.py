@@ -91,7 +91,7 @@ def describe_song(opened: OpenSong, model: Model) -> dict[str, Any]:
 def _track(track: PlayedTrack, song: Song) -> dict[str, Any]:
     melody = track.number == song.found.track and track.channel in song.found.channels
     notes = [_note(note, note.start, note.end) for note in track.notes]
-    return _name(track) | {"name": track.name, "drum": track.drum, "melody": melody, "notes": notes}
+    return {**_name(track), "name": track.name, "drum": track.drum, "melody": melody, "notes": notes}
 
 
 def _name(track: PlayedTrack) -> dict[str, int]:
@@ -142,19 +142,18 @@ def _sliders(song: Song, model: Model, values: dict[int, dict[str, float]]) -> d
     in the unit of the commonest meter."""
     meters = Counter(bar.meter for bar in song.melody.bars if bar.tokens is not None and bar.meter is not None)
     meter = meters.most_common(1)[0][0]
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for spec, scale in zip(model.specs, model.metadata.scales, strict=True):
         size = spec.unit.size(meter)
         _, sd = scale.in_meter(model.parts(meter)[0].name)
         highest = max(scale.quantiles[-1], spec.most(meter)) if spec.most else scale.quantiles[-1]
-        numbers = {
-            "mean": float(np.mean([own[spec.name] for own in values.values()])),
-            "lowest": scale.quantiles[0] / size,
-            "highest": highest / size,
-            "sd": sd / size,
+        found[spec.name] = {
+            "mean": round(float(np.mean([own[spec.name] for own in values.values()])), VALUE_DECIMALS),
+            "lowest": round(scale.quantiles[0] / size, VALUE_DECIMALS),
+            "highest": round(highest / size, VALUE_DECIMALS),
+            "sd": round(sd / size, VALUE_DECIMALS),
+            "unit": spec.unit.names[0],
         }
-        found[spec.name] = {name: round(value, VALUE_DECIMALS) for name, value in numbers.items()}
-        found[spec.name] |= {"unit": spec.unit.names[0]}
     return found
 
 
@@ -219,8 +218,8 @@ def _changed_tracks(opened: OpenSong, lines: Mapping[int, Sequence[Sequence[Line
                     gone[key] -= 1
                 else:
                     notes[-1].append(_note(note, note.start, note.end))
-        for note, times in _timed([note for line in after for note in line], opened):
-            notes[_home(note, times[0], tracks)].append(_note(note, *times))
+        for new, times in _timed([note for line in after for note in line], opened):
+            notes[_home(new, times[0], tracks)].append(_note(new, *times))
         found += [_name(track) | {"notes": sorted(own)} for track, own in zip(tracks, notes, strict=True)]
     return found
 

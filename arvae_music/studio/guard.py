@@ -50,7 +50,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
-NO_STORE = "no-store"
+REMEDY = "use the address that arvae studio printed"
 
 
 class Guard:
@@ -70,7 +70,7 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 names = {name.lower() for name, _ in message["headers"]}
-                added = HEADERS | ({} if b"cache-control" in names else {"cache-control": NO_STORE})
+                added = HEADERS | ({} if b"cache-control" in names else {"cache-control": "no-store"})
                 message["headers"] = [*message["headers"], *((n.encode(), v.encode()) for n, v in added.items())]
             await send(message)
 
@@ -87,10 +87,10 @@ class Guard:
     def _refusal(self, scope: Scope) -> RequestError | None:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if headers.get(b"host", "").lower() not in self.hosts:
-            return RequestError(421, "the request is for another host", remedy="use the address that arvae studio printed")
+            return RequestError(421, "the request is for another host", remedy=REMEDY)
         if headers.get(b"origin", next(iter(self.origins))).lower() not in self.origins:
-            return RequestError(403, "the request comes from another page", remedy="use the address that was printed")
+            return RequestError(403, "the request comes from another page", remedy=REMEDY)
         first = scope["path"].split("/")[1]
         if not secrets.compare_digest(first.encode(), self.token.encode()):
-            return RequestError(404, "there is nothing here", remedy="use the address that arvae studio printed")
+            return RequestError(404, "there is nothing here", remedy=REMEDY)
         return None

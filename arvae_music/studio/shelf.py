@@ -10,16 +10,19 @@ from typing import Generic, TypeVar
 
 from ..editing.edit import EditResult
 from ..editing.request import EditRequest
+from ..io.audio import wav
 from ..io.midi import Song
 from ..io.performance import Performance, performance
 from ..io.score_output import file_of
 from ..library import Model
+from ..music.melody import Melody
 from ..system.outputs import MIDI, Request, fill, label
 from .problems import RequestError
 from .settings import Settings
 
 MOST_SONGS = 32
 MOST_EDITS = 512
+WAV = ".wav"
 KINDS = {"s": "song", "e": "edit"}
 
 
@@ -44,7 +47,7 @@ class OpenSong:
         """The name and the bytes of its file with this suffix."""
         own = Request(Path(self.name)).suffix
         name = Path(self.name).with_suffix(own if suffix == MIDI else suffix).name
-        return name, file_of(self.song, self.song.melody, Path(name).suffix)
+        return name, _bytes_of(self.song, self.song.melody, Path(name).suffix)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,14 @@ class Edit:
         request = Request(Path(self.of.name), label(self.request.targets) or "vary", n=self.number or 1)
         template = "{stem}.{edit}" if self.number is None else "{stem}.{edit}.{n:02}"
         name = fill(template, request) + (request.suffix if suffix == MIDI else suffix)
-        return name, file_of(self.of.song, self.result.melody, Path(name).suffix)
+        return name, _bytes_of(self.of.song, self.result.melody, Path(name).suffix)
+
+
+def _bytes_of(song: Song, melody: Melody, suffix: str) -> bytes:
+    """The song with this melody as a MIDI file, a score, or sound."""
+    if suffix == WAV:
+        return wav(song.write(melody.rows), song.name, track=song.found.track)
+    return file_of(song, melody, suffix)
 
 
 K = TypeVar("K", OpenSong, Edit)
