@@ -17,18 +17,18 @@ import zipfile
 import zlib
 from dataclasses import replace
 from pathlib import PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
 
-from ..editing import edit as engine
 from ..errors import InputError
 from ..io.lines import TOP, LineName
-from ..io.midi import Song
-from ..io.score_output import score_of
-from ..io.scores import read_any
-from ..library import Model, load, one_thread
 from ..vae import checkpoint
 from .problems import RequestError
 from .settings import Settings
 from .shelf import Edit, OpenSong
+
+if TYPE_CHECKING:
+    from ..io.midi import Song
+    from ..library import Model
 
 LARGEST_FILE = 8 * 2**20  # bytes
 LARGEST_UNPACKED = 32 * 2**20  # bytes of a compressed score
@@ -55,6 +55,8 @@ class Studio:
 
     def model_of(self, settings: Settings) -> Model:
         """Raises RequestError for a model that the studio does not have."""
+        from ..library import load
+
         name = settings.model or self.model.name
         if name not in self.models:
             remedy = f"the models are {', '.join(self.models)}"
@@ -63,12 +65,17 @@ class Studio:
 
     def open(self, name: str, data: bytes, *, track: str | None = None, voice: LineName | str = TOP) -> OpenSong:
         """Read a song from the bytes of its file. Raises InputError, and RequestError for a file that is too large."""
+        from ..io.scores import read_any
+
         name = plain_name(name)
         _expect_small(data, name)
         return opened(read_any(data, name=name, track=track, voice=voice), name)
 
     def edit(self, opened: OpenSong, settings: Settings) -> Edit:
         """Raises the errors of the library's `edit`, and InputError if no measure can be edited."""
+        from ..editing import edit as engine
+        from ..library import one_thread
+
         begun = time.perf_counter()
         model = self.model_of(settings)
         request = settings.request(model)
@@ -79,6 +86,9 @@ class Studio:
 
     def go_on(self, edit: Edit) -> OpenSong:
         """The edit as a song of its own, with its bytes."""
+        from ..io.midi import Song
+        from ..io.score_output import score_of
+
         name, data = edit.file(".mid")
         before = edit.of.song
         song = Song.read(

@@ -11,29 +11,27 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ..io.manner import LineNote
-from ..io.midi import Song
 from ..io.midi_events import FileNote
-from ..io.performance import PlayedNote, PlayedTrack
-from ..library import Model
-from ..music.harmony import BarHarmony
 from ..music.meter import Meter
-from ..reports.listings import notice_lines
 from ..reports.measures import attribute_values
-from ..reports.summaries import edit_lines, key_name, melody_line, requested_rows
-from ..reports.unchanged import reasons
 from .shelf import Edit, OpenSong
+
+if TYPE_CHECKING:
+    from ..io.manner import LineNote
+    from ..io.midi import Song
+    from ..io.performance import PlayedNote, PlayedTrack
+    from ..library import Model
 
 DECIMALS = 4  # of seconds
 VALUE_DECIMALS = 6
 LABELS = {"range": "pitch range", "rhythm": "rhythmic complexity", "contour": "contour", "pitch": "mean pitch"}
 
 PlainNote = list[Any]
-N = TypeVar("N", FileNote, LineNote)
+N = TypeVar("N", FileNote, "LineNote")
 
 
 def describe_attributes(model: Model) -> list[dict[str, Any]]:
@@ -52,6 +50,9 @@ def describe_attributes(model: Model) -> list[dict[str, Any]]:
 
 
 def describe_song(opened: OpenSong, model: Model) -> dict[str, Any]:
+    from ..reports.listings import notice_lines
+    from ..reports.summaries import key_name, melody_line
+
     song, played = opened.song, opened.performance
     melody, found = song.melody, song.found
     values = attribute_values(melody, model.specs)
@@ -115,8 +116,7 @@ def _chords(opened: OpenSong, barlines: Sequence[float]) -> list[dict[str, Any]]
     melody, tpq = opened.song.melody, opened.song.ticks_per_quarter
     found: list[tuple[float, str]] = []
     for i, bar in enumerate(melody.bars):
-        harmony: BarHarmony | None = bar.harmony
-        named = [] if harmony is None else harmony.chords
+        named = () if bar.harmony is None else bar.harmony.chords
         if not named:
             found.append((max(bar.start, 0), ""))
         # A pickup is shorter than its meter says: its chords are counted from where a whole measure would begin.
@@ -161,6 +161,10 @@ def _sliders(song: Song, model: Model, values: dict[int, dict[str, float]]) -> d
 
 
 def describe_edit(edit: Edit) -> dict[str, Any]:
+    from ..reports.listings import notice_lines
+    from ..reports.summaries import edit_lines, melody_line, requested_rows
+    from ..reports.unchanged import reasons
+
     song, result = edit.of.song, edit.result
     lines = song.played(result.melody.rows)
     melody = lines[song.found.track - 1][0]

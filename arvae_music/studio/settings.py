@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from ..editing.request import EditRequest
-from ..editing.vary import AMOUNT, COUNT
 from ..errors import UsageError, nearest_or
-from ..library import Model
+
+if TYPE_CHECKING:
+    from ..editing.request import EditRequest
+    from ..library import Model
 
 LONGEST = 2000  # characters of a text
 LARGEST_SEED = 2**32 - 1
@@ -60,16 +61,16 @@ class VarySettings:
     """How many variations of what. `near` is an edit to vary further: its sliders are moved already."""
 
     editing: Settings
-    count: int = COUNT
-    amount: float = AMOUNT
+    how: Mapping[str, Any] = field(default_factory=dict)  # the count and the amount, if they are given
     near: str | None = None
 
     @classmethod
     def from_json(cls, body: Any) -> VarySettings:
         """Raises UsageError for data of another form."""
         found = _read(body, {**_SETTINGS, **_VARIATIONS})
-        own = {name: found.pop(name) for name in _VARIATIONS if name in found}
-        return cls(Settings(**found), **own)
+        how: dict[str, Any] = {name: found.pop(name) for name in ("count", "amount") if name in found}
+        near = found.pop("near", None)
+        return cls(Settings(**found), how, near)
 
 
 Reader = Callable[[str, Any], Any]

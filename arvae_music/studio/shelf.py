@@ -6,23 +6,21 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ..editing.edit import EditResult
-from ..editing.request import EditRequest
-from ..io.audio import wav
-from ..io.midi import Song
-from ..io.performance import Performance, performance
-from ..io.score_output import file_of
-from ..library import Model
-from ..music.melody import Melody
 from ..system.outputs import MIDI, Request, fill, label
 from .problems import RequestError
 from .settings import Settings
 
+if TYPE_CHECKING:
+    from ..editing.edit import EditResult
+    from ..editing.request import EditRequest
+    from ..io.midi import Song
+    from ..io.performance import Performance
+    from ..library import Model
+
 MOST_SONGS = 32
 MOST_EDITS = 512
-WAV = ".wav"
 KINDS = {"s": "song", "e": "edit"}
 
 
@@ -41,13 +39,17 @@ class OpenSong:
 
     @cached_property
     def performance(self) -> Performance:
+        from ..io.performance import performance
+
         return performance(self.data, self.name, track=self.song.found.track)
 
     def file(self, suffix: str) -> tuple[str, bytes]:
         """The name and the bytes of its file with this suffix."""
+        from ..io.score_output import file_of
+
         own = Request(Path(self.name)).suffix
         name = Path(self.name).with_suffix(own if suffix == MIDI else suffix).name
-        return name, _bytes_of(self.song, self.song.melody, Path(name).suffix)
+        return name, file_of(self.song, self.song.melody, Path(name).suffix)
 
 
 @dataclass(frozen=True)
@@ -65,17 +67,12 @@ class Edit:
 
     def file(self, suffix: str) -> tuple[str, bytes]:
         """The name that the command line gives to this edit with a suffix, and the bytes that it writes."""
+        from ..io.score_output import file_of
+
         request = Request(Path(self.of.name), label(self.request.targets) or "vary", n=self.number or 1)
         template = "{stem}.{edit}" if self.number is None else "{stem}.{edit}.{n:02}"
         name = fill(template, request) + (request.suffix if suffix == MIDI else suffix)
-        return name, _bytes_of(self.of.song, self.result.melody, Path(name).suffix)
-
-
-def _bytes_of(song: Song, melody: Melody, suffix: str) -> bytes:
-    """The song with this melody as a MIDI file, a score, or sound."""
-    if suffix == WAV:
-        return wav(song.write(melody.rows), song.name, track=song.found.track)
-    return file_of(song, melody, suffix)
+        return name, file_of(self.of.song, self.result.melody, Path(name).suffix)
 
 
 K = TypeVar("K", OpenSong, Edit)
