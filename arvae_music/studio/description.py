@@ -21,7 +21,7 @@ from ..reports.measures import attribute_values
 from .shelf import Edit, OpenSong
 
 if TYPE_CHECKING:
-    from ..io.manner import LineNote
+    from ..io.manner import Sound
     from ..io.midi import Song
     from ..io.performance import PlayedNote, PlayedTrack
     from ..library import Model
@@ -31,7 +31,7 @@ VALUE_DECIMALS = 6
 LABELS = {"range": "pitch range", "rhythm": "rhythmic complexity", "contour": "contour", "pitch": "mean pitch"}
 
 PlainNote = list[Any]
-N = TypeVar("N", FileNote, "LineNote")
+N = TypeVar("N", FileNote, "Sound")
 
 
 def describe_attributes(model: Model) -> list[dict[str, Any]]:
@@ -107,7 +107,7 @@ def _timed(notes: Sequence[N], opened: OpenSong) -> Iterable[tuple[N, tuple[floa
     return zip(notes, zip(starts, ends, strict=True), strict=True)
 
 
-def _note(note: FileNote | LineNote | PlayedNote, start: float, end: float) -> PlainNote:
+def _note(note: FileNote | Sound | PlayedNote, start: float, end: float) -> PlainNote:
     return [round(start, DECIMALS), round(end, DECIMALS), note.pitch, note.velocity]
 
 
@@ -166,7 +166,7 @@ def describe_edit(edit: Edit) -> dict[str, Any]:
     from ..reports.unchanged import reasons
 
     song, result = edit.of.song, edit.result
-    lines = song.played(result.melody.rows)
+    lines = song.sounds(result.melody.rows)
     melody = lines[song.found.track - 1][0]
     kept = {note.note for note in melody}
     tracks = _changed_tracks(edit.of, lines)
@@ -195,11 +195,11 @@ def describe_edit(edit: Edit) -> dict[str, Any]:
     }
 
 
-def _fate(note: LineNote) -> str:
+def _fate(note: Sound) -> str:
     return "kept" if note.note is not None else "new" if note.movable else "moved"
 
 
-def _changed_tracks(opened: OpenSong, lines: Mapping[int, Sequence[Sequence[LineNote]]]) -> list[dict[str, Any]]:
+def _changed_tracks(opened: OpenSong, lines: Mapping[int, Sequence[Sequence[Sound]]]) -> list[dict[str, Any]]:
     """The notes of the tracks that have the melody or its doubles, after the edit. `lines` are by the index of the
     track."""
     song = opened.song
@@ -228,7 +228,7 @@ def _changed_tracks(opened: OpenSong, lines: Mapping[int, Sequence[Sequence[Line
     return found
 
 
-def _home(note: LineNote, start: float, tracks: Sequence[PlayedTrack]) -> int:
+def _home(note: Sound, start: float, tracks: Sequence[PlayedTrack]) -> int:
     """Which of the tracks plays a note: the one of its channel that played last."""
     own = [i for i, track in enumerate(tracks) if track.channel == note.channel + 1]
 
