@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         ArvaeError,
         CheckpointError,
         CorpusError,
+        ExtraError,
         InputError,
         OutputError,
         TrainingError,
@@ -61,6 +62,7 @@ __all__ = [
     "AttributeSpec",
     "CheckpointError",
     "CorpusError",
+    "ExtraError",
     "InputError",
     "Melody",
     "Model",
@@ -91,7 +93,8 @@ __all__ = [
 _MODULES = {
     "assessment": ("evaluate",),
     "errors": (
-        "ArvaeError", "CheckpointError", "CorpusError", "InputError", "OutputError", "TrainingError", "UsageError",
+        "ArvaeError", "CheckpointError", "CorpusError", "ExtraError", "InputError", "OutputError", "TrainingError",
+        "UsageError",
     ),
     "io.conversion": (
         "from_notes", "from_pretty_midi", "from_symusic", "to_notes", "to_pretty_midi", "to_symusic",

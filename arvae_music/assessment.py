@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, overload
 
 from .errors import CorpusError, UsageError
 from .evaluation.parts import expect_part
+from .system.extras import need
 
 if TYPE_CHECKING:
     from .evaluation.result import Evaluation
@@ -69,12 +70,13 @@ def evaluate(
     By default, `corpus` is the one that the model was trained on. `part` is "valid" or "test": choose and tune on
     "valid", and report "test". `quick` takes about half the time and gives rougher figures. `progress` is called with
     the name of each section, and `warn` with each message about a limit of the result. Raises UsageError for an unknown
-    part or corpus, CheckpointError for a model that cannot be read, and CorpusError for a corpus that is not built or
-    has no examples in this part.
+    part or corpus, CheckpointError for a model that cannot be read, CorpusError for a corpus that is not built or has
+    no examples in this part, and ExtraError without the libraries of the extra "train".
     """
     from .networks.model import Model
 
     expect_part(part)
+    need("train", "an evaluation", "scipy", "sklearn", "pyarrow")
     if isinstance(model, str | Path):
         model = load(model)
     if isinstance(model, Model):

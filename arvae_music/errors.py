@@ -102,5 +102,11 @@ class CorpusError(ArvaeError):
     exit_code = 2
 
 
+class ExtraError(ArvaeError):
+    """A library that an extra of the package installs is missing. The remedy is the command that installs it."""
+
+    exit_code = 2
+
+
 class TrainingError(ArvaeError):
     """Training that cannot continue. The message names the last good checkpoint."""

@@ -38,6 +38,7 @@ from .networks.model import AUTO as AUTO
 from .networks.model import DEFAULT, prepare
 from .networks.model import Model as EngineModel
 from .networks.runtime import RUNTIMES as RUNTIMES
+from .system.extras import need
 from .vae import checkpoint as checkpoints
 
 if TYPE_CHECKING:
@@ -289,7 +290,8 @@ def load(model: str | Path = AUTO, runtime: str = RUNTIMES[0]) -> Model:
     """Load a trained model to run in one of RUNTIMES.
 
     `model` is the name of a bundled model, a checkpoint file or a run folder. "auto" is DEFAULT, the bundled model of
-    all corpora. Raises CheckpointError for a model that cannot be read, UsageError for a runtime that does not exist.
+    all corpora. Raises CheckpointError for a model that cannot be read, UsageError for a runtime that does not exist,
+    ExtraError for "torch" without PyTorch.
     """
     return _loaded(DEFAULT if str(model) == AUTO else model, runtime)
 
@@ -306,6 +308,7 @@ def _loaded(model: str | Path, runtime: str) -> Model:
 def _read(path: Path, changed: int, runtime: str) -> Model:
     checkpoint = checkpoints.read(path)
     if runtime == "torch":
+        need("train", "the runtime torch", "torch")
         from .networks.torch_runtime import torch_runtime_of
 
         return Model(**vars(prepare(checkpoint, torch_runtime_of)))

@@ -20,11 +20,11 @@ import numpy as np
 
 from .arrays import Floats
 from .editing import edit as engine
-from .errors import UsageError
 from .io.score_output import file_of
 from .music.attributes import AttributeSpec, evaluate
 from .music.melody import Melody
 from .networks.model import Model
+from .system.extras import need
 from .system.files import write_whole
 
 if TYPE_CHECKING:
@@ -216,11 +216,10 @@ class Inspection:
 
 
 def frame(rows: list[dict[str, Any]]) -> pandas.DataFrame:
-    """Make a pandas table of rows. Raises UsageError if pandas is not installed."""
-    try:
-        import pandas
-    except ImportError:
-        raise UsageError("a table needs pandas, which is not installed", remedy="run: pip install pandas") from None
+    """Make a pandas table of rows. Raises ExtraError if pandas is not installed."""
+    need("pandas", "a table")
+    import pandas
+
     return pandas.DataFrame(rows)
 
 

@@ -75,12 +75,15 @@ def evaluate(
     from ..evaluation.result import Evaluation
     from ..evaluation.thresholds import parse_thresholds
     from ..networks.model import Model
+    from ..reports.evaluation_page import need_plots
     from ..vae import checkpoint
 
     metadata = checkpoint.describe(checkpoint.find(model))
     of_images = metadata.kind == "images"
     if of_images and html is not None:
         raise UsageError("there is no HTML report for models of images", remedy=f"draw them: arvae traverse {model}")
+    if html is not None:
+        need_plots()
     loaded = assessment.load(model, runtime)
     thresholds = parse_thresholds(fail_under or [], fail_over or [], assessment.figure_names(metadata, corpus))
     if of_images:

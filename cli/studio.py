@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from ..errors import UsageError
 from ..system import inputs
+from ..system.extras import need
 from .shared import common, sources
 
 EXAMPLES = (
@@ -40,14 +40,9 @@ def studio(
     quiet: common.Quiet = False,
 ) -> None:
     """Edit a melody in the browser: sliders to drag, a piano roll and a score to see, all tracks to hear."""
-    try:
-        from ..studio.server import Server
-    except ModuleNotFoundError as error:
-        if error.name not in ("starlette", "uvicorn"):
-            raise
-        remedy = "run: pip install 'arvae[studio]'"
-        raise UsageError(f"the studio needs {error.name}, which is not installed", remedy=remedy) from None
+    need("studio", "the studio")
     from ..studio.core import Studio, opened, plain_name
+    from ..studio.server import Server
 
     made = Studio(sources.load_model(model))
     places = [] if file is None else inputs.expand_inputs([file])

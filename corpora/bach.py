@@ -17,7 +17,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ..io.music21_parts import read_part
-from .corpus import Corpus, Extracted, Work
+from .corpus import Corpus, Extracted, Work, music21_folder
 from .extraction import extract_tune
 
 NAME = "bach"
@@ -41,9 +41,7 @@ _SUFFIXES = (".mxl", ".xml")
 
 def works() -> list[Work]:
     """One work per score."""
-    from music21.common import getCorpusFilePath
-
-    folder = Path(getCorpusFilePath()) / NAME
+    folder = music21_folder() / NAME
     paths = [path for path in folder.iterdir() if path.suffix in _SUFFIXES]
     return [Work(path, f"{NAME}/{path.stem}") for path in sorted(paths)]
 

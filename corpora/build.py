@@ -22,6 +22,7 @@ from functools import partial
 from hashlib import blake2b
 
 from ..errors import ArvaeError, CorpusError
+from ..system.extras import MUSIC21, is_installed
 from ..system.machine import cores
 from ..system.processes import Died, surviving
 from ..version import __version__
@@ -139,7 +140,7 @@ class _Tally:
             licence=self.corpus.licence,
             bibtex=self.corpus.bibtex,
             arvae=__version__,
-            music21=metadata.version("music21"),
+            music21=metadata.version("music21") if is_installed(MUSIC21) else "",
             format=store.FORMAT,
             tunes=self.tunes,
             measures=self.measures,

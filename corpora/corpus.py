@@ -20,6 +20,15 @@ from typing import NamedTuple
 
 from ..arrays import Row
 from ..music.meter import Meter
+from ..system.extras import need
+
+
+def music21_folder() -> Path:
+    """The folder of the scores that music21 contains. Raises ExtraError without music21."""
+    need("train", "a built-in corpus", "music21")
+    from music21.common import getCorpusFilePath
+
+    return Path(getCorpusFilePath())
 
 
 @dataclass(frozen=True)

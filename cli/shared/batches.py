@@ -10,7 +10,7 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from ...errors import ArvaeError, InputError, OutputError, UsageError
+from ...errors import ArvaeError, ExtraError, InputError, OutputError, UsageError
 from . import common
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def failing(rows: list[dict[str, Any]], key: str = "input") -> Callable[[str, st
 
 def _failure_message(problem: Exception, trace: str, name: str) -> str:
     """The message for an item that failed. Raises an error that concerns all items."""
-    if isinstance(problem, (InputError, OutputError)):
+    if isinstance(problem, (InputError, OutputError, ExtraError)):  # an input may be the only one that needs an extra
         return problem.on_command_line if problem.where else f"{name}: {problem.on_command_line}"
     if isinstance(problem, ArvaeError):
         raise problem

