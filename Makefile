@@ -10,7 +10,7 @@ PYTEST ?=
 WORKERS ?= 0
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test fast slow lint types unit clean help
+.PHONY: demo test fast slow lint types unit dist clean help
 
 help:
 	@echo "make demo   install arvae into .venv, edit a melody and draw it"
@@ -18,6 +18,7 @@ help:
 	@echo "make test   run lint, types and all tests except the slow ones"
 	@echo "make slow   run the slow tests: training, published figures, the wheel"
 	@echo "make lint   run ruff;  make types  run mypy;  make unit  run pytest"
+	@echo "make dist   build the wheel and the source archive into dist/ and check them"
 	@echo "make clean  delete .venv, builds and caches"
 
 demo: $(VENV)/.installed
@@ -43,6 +44,12 @@ types: $(VENV)/.installed-dev
 	@rm -rf $(TYPES)/arvae_music && mkdir -p $(TYPES)/arvae_music
 	@ln -s $(CURDIR)/arvae_music/* $(CURDIR)/cli $(CURDIR)/corpora $(TYPES)/arvae_music/
 	cd $(TYPES) && $(CURDIR)/$(BIN)/python -m mypy --config-file $(CURDIR)/pyproject.toml -p arvae_music
+
+dist: $(VENV)/.installed-dev
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python -m check_wheel_contents dist/*.whl
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

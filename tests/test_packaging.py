@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import venv
 import zipfile
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -25,6 +26,15 @@ PROJECT: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_tex
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
 FOLDERS = {name: REPOSITORY / folder for name, folder in SETUPTOOLS["package-dir"].items()}
 NOT_SHIPPED = ("__pycache__", ".DS_Store")
+LARGEST = 250e6  # bytes of an environment with arvae and without extras
+
+ABC = "X:1\nT:x\nM:4/4\nL:1/4\nK:G\nGABc|d2 d2|\n"
+_NOTE = "<note><pitch><step>G</step><octave>4</octave></pitch><duration>1</duration></note>"
+MUSICXML = (
+    "<score-partwise><part-list><score-part id='P'><part-name>x</part-name></score-part></part-list><part id='P'>"
+    "<measure number='1'><attributes><divisions>1</divisions><time><beats>4</beats><beat-type>4</beat-type></time>"
+    f"</attributes>{_NOTE * 4}</measure><measure number='2'>{_NOTE * 4}</measure></part></score-partwise>"
+)
 
 
 def test_the_package_list_is_the_folders() -> None:
@@ -88,26 +98,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh environment with the wheel in it; the folder of its scripts.
-
-    Its dependencies are this environment's, by a path file: to download PyTorch again would take minutes. An
-    editable install doesn't shine through, since path files inside a folder on the path aren't read.
-    """
+def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh environment in which `pip install arvae` installed the wheel and what it requires, without extras; the
+    folder of its scripts."""
     place = tmp_path_factory.mktemp("fresh") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True, timeout=120)
-    python = place / ("Scripts" if os.name == "nt" else "bin") / "python"
-    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-deps", "--no-index"]
-    subprocess.run([*command, "--quiet", str(wheel)], check=True, timeout=120)
-    packages = subprocess.run(
-        [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    own = [folder for folder in sys.path if folder.endswith(("site-packages", "dist-packages"))]
-    Path(packages, "dependencies.pth").write_text("\n".join(own) + "\n", "utf-8")
-    return python.parent
+    venv.create(place, with_pip=True)
+    scripts = place / ("Scripts" if os.name == "nt" else "bin")
+    command = [scripts / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return scripts
 
 
 @pytest.mark.slow
@@ -129,17 +129,49 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.wheel
-def test_the_installed_wheel_runs(installed: Path, home: dict[str, str], work: Path) -> None:
-    def arvae(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [str(installed / "arvae"), *words]
-        return subprocess.run(command, capture_output=True, text=True, cwd=work, env=home, timeout=120)
+def test_the_wheel_passes_the_checks_of_a_release(wheel: Path) -> None:
+    settings = str(REPOSITORY / "pyproject.toml")
+    for tool in (("twine", "check", "--strict"), ("check_wheel_contents", "--config", settings)):
+        done = subprocess.run([sys.executable, "-m", *tool, str(wheel)], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.wheel
+def test_the_installation_is_small(light: Path) -> None:
+    files = [path for path in light.parent.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert sum(path.stat().st_size for path in files) < LARGEST
+    tops = {path.name for path in files[0].parent.parent.rglob("site-packages/*")}
+    assert not tops & {"torch", "scipy", "sklearn", "matplotlib", "pyarrow", "music21"}
+
+
+@pytest.mark.slow
+@pytest.mark.wheel
+def test_the_installed_wheel_edits_midi_files_and_scores(light: Path, home: dict[str, str], work: Path) -> None:
+    def arvae(line: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [str(light / "arvae"), *line.split()]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=work, env=home, timeout=120)
+        assert done.returncode == code, (line, done.stderr)
+        return done
 
     write_melody(work / "melody.mid")
+    (work / "tune.abc").write_text(ABC, "utf-8")
+    (work / "tune.musicxml").write_text(MUSICXML, "utf-8")
+    (work / "tune.krn").write_text("**kern\n*M4/4\n4c\n*-\n", "utf-8")
     assert arvae("--version").stdout.startswith("arvae ")
-    assert "Usage" in arvae("--help").stdout
-    checks = {c["name"]: c for c in json.loads(arvae("doctor", "--json").stdout)["checks"]}
-    assert str(installed.parent) in checks["arvae"]["detail"]
-    seen = arvae("inspect", "melody.mid", "--json")
-    assert seen.returncode == 0, seen.stderr
-    [song] = json.loads(seen.stdout)
-    assert len(song["bars"]) == 2
+    checks = {check["name"]: check for check in json.loads(arvae("doctor --json").stdout)["checks"]}
+    assert str(light.parent) in checks["arvae"]["detail"]
+    assert {check["state"] for name, check in checks.items() if name.startswith("extra ")} == {"note"}
+    for name in ("melody.mid", "tune.abc", "tune.musicxml"):
+        [seen] = json.loads(arvae(f"inspect {name} --json").stdout)
+        assert len(seen["bars"]) == 2
+        arvae(f"edit {name} --density +1notes -o edited/{name} --roll")
+        [seen] = json.loads(arvae(f"inspect edited/{name} --json").stdout)
+        assert seen["bars"]
+        assert (work / "edited" / f"{Path(name).stem}.svg").read_text("utf-8").startswith("<svg")
+        arvae(f"vary {name} -n 2 -o varied/{name}/")
+        arvae(f"interpolate melody.mid {name} --steps 3 -o between/{name}/")
+    arvae("demo")
+    assert (work / "demo" / "ode_to_joy.png").read_bytes().startswith(b"\x89PNG")
+    for line, extra in (("train bach", "train"), ("image traverse mnist", "images"), ("inspect tune.krn", "kern")):
+        assert f'run: pip install "arvae[{extra}]"' in arvae(line, code=2).stderr
