@@ -156,13 +156,13 @@ def test_the_installed_wheel_edits_midi_files_and_scores(light: Path, home: dict
 
     write_melody(work / "melody.mid")
     (work / "tune.abc").write_text(ABC, "utf-8")
-    (work / "tune.musicxml").write_text(MUSICXML, "utf-8")
+    (work / "song.musicxml").write_text(MUSICXML, "utf-8")
     (work / "tune.krn").write_text("**kern\n*M4/4\n4c\n*-\n", "utf-8")
     assert arvae("--version").stdout.startswith("arvae ")
     checks = {check["name"]: check for check in json.loads(arvae("doctor --json").stdout)["checks"]}
     assert str(light.parent) in checks["arvae"]["detail"]
     assert {check["state"] for name, check in checks.items() if name.startswith("extra ")} == {"note"}
-    for name in ("melody.mid", "tune.abc", "tune.musicxml"):
+    for name in ("melody.mid", "tune.abc", "song.musicxml"):
         [seen] = json.loads(arvae(f"inspect {name} --json").stdout)
         assert len(seen["bars"]) == 2
         arvae(f"edit {name} --density +1notes -o edited/{name} --roll")
@@ -171,6 +171,7 @@ def test_the_installed_wheel_edits_midi_files_and_scores(light: Path, home: dict
         assert (work / "edited" / f"{Path(name).stem}.svg").read_text("utf-8").startswith("<svg")
         arvae(f"vary {name} -n 2 -o varied/{name}/")
         arvae(f"interpolate melody.mid {name} --steps 3 -o between/{name}/")
+    arvae("edit melody.mid --density +1notes -o edited/sound.wav")
     arvae("demo")
     assert (work / "demo" / "ode_to_joy.png").read_bytes().startswith(b"\x89PNG")
     for line, extra in (("train bach", "train"), ("image traverse mnist", "images"), ("inspect tune.krn", "kern")):
