@@ -41,7 +41,7 @@ def propose(
 ) -> tuple[Ints, Rows]:
     """(g, t) measures -> (g * count,) which measure each proposal is for, and (g * count, t) the proposals.
 
-    `factor` multiplies the bonus for the original's notes. `preference` (g, t, v) is added to the logits of every token.
+    `factor` multiplies the bonus for the original's notes. `preference` (g, t, v) is added to the logits of each token.
     """
     runtime = model.runtime
     assert isinstance(runtime, ContextRuntime)
