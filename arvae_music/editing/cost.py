@@ -120,7 +120,7 @@ class Problem:
     entering: Ints | None = None  # (g,) the token that sounds when the measure begins; None if it is not known
     fixed: Mask | None = None  # (g, t) ticks whose token must stay
     foreign: Mask | None = None  # (t,) ticks of a kind where the tune has no notes, see taste.foreign
-    harmony: Float32s | None = None  # (g, 2, t, 12) see harmony.py; None if no measure has one
+    harmony: Float32s | None = None  # (g, 2, t, v) see harmony.py; None if no measure has one
     fifths: Ints | None = None  # (g,) the keys of the measures, relative to the melody's; None if all are the melody's
 
     @property

@@ -267,7 +267,7 @@ def _task(melody: Melody, i: int, before: Floats, request: EditRequest, model: M
     off = ~model.hits(bar.meter, before, wanted)
     kept = [k for k, name in enumerate(model.metadata.names) if name in request.keep]
     wanted[kept] = before[kept]
-    harmony = of_bar(bar.harmony, melody.shift) if request.harmony else None
+    harmony = of_bar(bar, melody.shift, request.harmony)
     measure = EditableMeasure(i, bar.meter, bar.tokens, wanted, harmony=harmony, fifths=melody.relative_key(i))
     return _Task(measure, bar.number, before, asked, bool(off.any()))
 

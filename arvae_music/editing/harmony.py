@@ -8,12 +8,13 @@ neither does anything where no chord is known. The rules are those of a first le
     off the beat    a new note that is no chord tone is free if it is reached and left by step (a passing or a neighbour
                     note); otherwise it costs `unprepared`
     anywhere        a new note a semitone from a note of the accompaniment costs `clash`; a chord tone costs half of it
+    in its track    a new note that meets or crosses another voice of the melody's track costs CROSSING times `clash`
 
 Every price is multiplied by how certain the chord is. `harmony_price` is the whole price; `HarmonyCost` splits it into
 prices of single tokens, which a search can look up, and prices of the line.
 
-A measure's harmony is an array (2, t, 12) in the pitch classes of tokens: how certainly each pitch class is no chord
-tone at each tick, and how much it clashes. Repeated measures that get one new row share the mean of their harmonies.
+A measure's harmony is an array (2, t, v): how certainly each token is no chord tone at each tick, and how much it
+clashes. Repeated measures that get one new row share the mean of their harmonies.
 
 Shapes: g groups (measures of one meter), n candidates, t ticks, v vocabulary.
 """
@@ -28,16 +29,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..arrays import Float32s, Float64s, Floats, Ints, Mask, Rows
-from ..music.keys import OCTAVE, pitch_class
+from ..music.keys import pitch_class
 from ..music.meter import TICKS_PER_BEAT, Meter
-from ..music.tokens import FIRST_PITCH, HOLD, VOCABULARY, onsets, sounding
+from ..music.tokens import FIRST_PITCH, HIGHEST_MIDI, HOLD, LOWEST, VOCABULARY, onsets, sounding
 from .likeness import strengths
 
 if TYPE_CHECKING:
-    from ..music.harmony import BarHarmony
+    from ..music.melody import Bar
 
 STEP = 2  # semitones: the largest step of a passing or neighbour note
 CLASH_OF_CHORD_TONE = 0.5  # the share of the price that a chord tone pays
+CROSSING = 5.0  # clashes: with voices that cross, nobody hears any longer which one is the melody
 PREFERENCE = 3.0  # nats by which proposals are drawn to chord tones, where a note on a downbeat is surely none
 
 
@@ -47,14 +49,22 @@ class HarmonyPrices(NamedTuple):
     unprepared: float  # per new note off the beat that is no chord tone, and is not reached and left by step
 
 
-def of_bar(harmony: BarHarmony | None, shift: int) -> Float32s | None:
-    """The (2, t, 12) harmony of a measure of a melody with this `shift`; None if nothing is known of it."""
-    if harmony is None:
+def of_bar(bar: Bar, shift: int, chords: bool = True) -> Float32s | None:
+    """The (2, t, v) harmony of a measure of a melody with this `shift`; None if nothing is known of it. Without
+    `chords`, only the voices count that the melody would meet or cross."""
+    harmony = bar.harmony.normalised(shift) if chords and bar.harmony is not None else None
+    if bar.meter is None or (harmony is None and bar.crossed is None):
         return None
-    moved = harmony.normalised(shift)
-    outside = 1 - moved.tones
-    clash = moved.clashes * (CLASH_OF_CHORD_TONE + (1 - CLASH_OF_CHORD_TONE) * outside)
-    return np.stack([outside, clash]).astype(np.float32)
+    tokens = np.arange(VOCABULARY)
+    found = np.zeros((2, bar.meter.ticks, VOCABULARY), dtype=np.float32)
+    if harmony is not None:
+        outside = 1 - harmony.tones
+        clash = harmony.clashes * (CLASH_OF_CHORD_TONE + (1 - CLASH_OF_CHORD_TONE) * outside)
+        found[:] = np.stack([outside, clash])[:, :, pitch_class(tokens)]
+    if bar.crossed is not None:
+        pitch = np.clip(tokens[FIRST_PITCH:] - FIRST_PITCH + LOWEST - shift, 0, HIGHEST_MIDI)
+        found[1, :, FIRST_PITCH:] += CROSSING * bar.crossed[:, pitch]
+    return found
 
 
 def mean(harmonies: Sequence[Float32s | None]) -> Float32s | None:
@@ -67,10 +77,10 @@ def mean(harmonies: Sequence[Float32s | None]) -> Float32s | None:
 
 
 def stacked(harmonies: Sequence[Float32s | None], meter: Meter) -> Float32s | None:
-    """The (g, 2, t, 12) harmonies of measures, in which one without a harmony forbids nothing; None if none has one."""
+    """The (g, 2, t, v) harmonies of measures, in which one without a harmony forbids nothing; None if none has one."""
     if all(harmony is None for harmony in harmonies):
         return None
-    nothing = np.zeros((2, meter.ticks, OCTAVE), dtype=np.float32)
+    nothing = np.zeros((2, meter.ticks, VOCABULARY), dtype=np.float32)
     return np.stack([nothing if harmony is None else harmony for harmony in harmonies])
 
 
@@ -80,7 +90,7 @@ class HarmonyCost:
 
     meter: Meter
     originals: Sequence[Rows]  # (g, t) each: a note of any of them is not new
-    harmony: Float32s  # (g, 2, t, 12)
+    harmony: Float32s  # (g, 2, t, v)
     prices: HarmonyPrices
     entering: Ints | None = None  # (g,) the token that sounds when each measure begins
 
@@ -88,7 +98,7 @@ class HarmonyCost:
     def token_prices(self) -> Float64s:
         """(g, t, v) the price of each token at each tick, whatever the other tokens are."""
         tokens = np.arange(VOCABULARY)
-        outside, clash = (part[:, :, pitch_class(tokens)] for part in (self.harmony[:, 0], self.harmony[:, 1]))
+        outside, clash = self.harmony[:, 0], self.harmony[:, 1]
         price = self.prices.dissonant * self._beats[:, None] * outside + self.prices.clash * clash
         free = tokens < FIRST_PITCH
         for rows in self.originals:
@@ -150,9 +160,9 @@ class HarmonyCost:
         return [sounding(rows, self.entering) for rows in self.originals]
 
     def _at(self, part: Float32s, group: Ints, during: Ints) -> Float32s:
-        """(g, t, 12) values and (n, t) sounding tokens -> (n, t) the value of each tick's pitch class."""
+        """(g, t, v) values and (n, t) sounding tokens -> (n, t) the value of each tick's token."""
         ticks = during.shape[1]
-        found: Float32s = part.take((group[:, None] * ticks + np.arange(ticks)) * OCTAVE + pitch_class(during))
+        found: Float32s = part.take((group[:, None] * ticks + np.arange(ticks)) * VOCABULARY + during)
         return found
 
 
@@ -178,5 +188,5 @@ def _latest(tokens: Ints) -> Ints:
 
 
 def harmony_price(rows: Rows, originals: Rows, harmony: Float32s, meter: Meter, prices: HarmonyPrices) -> Floats:
-    """Candidates (n, t), their originals (n, t) and their harmonies (n, 2, t, 12) -> (n,) the price of each."""
+    """Candidates (n, t), their originals (n, t) and their harmonies (n, 2, t, v) -> (n,) the price of each."""
     return HarmonyCost(meter, [originals], harmony, prices).price(np.arange(len(rows)), rows)

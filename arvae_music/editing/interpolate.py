@@ -177,7 +177,7 @@ def _with_harmony(
     Their accompaniments do not sound in the steps."""
     mixed = []
     for measure in measures:
-        ends = [of_bar(melody.bars[measure.index].harmony, melody.shift) for melody in (one, other)]
+        ends = [of_bar(melody.bars[measure.index], melody.shift) for melody in (one, other)]
         parts = [weight * end for weight, end in zip((1 - share, share), ends, strict=True) if end is not None]
         chords = np.sum(parts, axis=0).astype(np.float32) * SILENT if parts else None
         mixed.append(replace(measure, harmony=chords))

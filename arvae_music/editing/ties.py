@@ -34,7 +34,7 @@ class EditableMeasure:
     goal: Array  # (k,) wanted attribute values, or (2, t) the two ends of an interpolation
     tie: int = 0  # whether the first tick must or must not be tied, see tie_of
     ending: int = -1  # the token that must sound at the end, see ties_of
-    harmony: Float32s | None = None  # (2, t, 12) see harmony.py; None if nothing is known of it
+    harmony: Float32s | None = None  # (2, t, v) see harmony.py; None if nothing is known of it
     fifths: int = 0  # its key, relative to the melody's
 
     @property

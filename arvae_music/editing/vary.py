@@ -154,7 +154,7 @@ def _editable_measures(base: EditResult, harmony: bool) -> list[EditableMeasure]
         row = melody.bars[bar.index].tokens
         if row is not None:
             tie, ending = ties_of(melody, bar.index, editable, held)
-            chords = of_bar(melody.bars[bar.index].harmony, melody.shift) if harmony else None
+            chords = of_bar(melody.bars[bar.index], melody.shift, harmony)
             key = melody.relative_key(bar.index)
             measures.append(EditableMeasure(bar.index, bar.meter, row, bar.achieved, tie, ending, chords, key))
     return bound_together(measures)

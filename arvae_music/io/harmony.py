@@ -8,12 +8,14 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..music.chord_reading import Notes, read_chords
+from ..arrays import Mask
+from ..music.chord_reading import Notes, read_chords, sounding
 from ..music.chords import Chord
 from ..music.harmony import BarHarmony, ChordAt, Origin, of_chords
 from ..music.melody import Bar, Melody
 from .accompaniment import Accompaniment
 from .channels import DRUMS
+from .lines import BOTTOM, TOP, LineName
 from .midi_events import FileNote
 
 Symbols = Sequence[tuple[int, Chord]]  # chord symbols with the ticks where they stand
@@ -32,9 +34,7 @@ def with_harmony(
 
     `notes` are the melody's, and `late` is by how many ticks all notes lie behind the barlines.
     """
-    table = [(note.start, note.end, note.pitch) for note in notes]
-    start, end, pitch = np.array(table, dtype=np.int64).reshape(-1, 3).T
-    own = Notes(start, end, pitch, np.zeros_like(start), np.zeros_like(start))
+    own = _table(notes)
     accompaniment = Notes(others.start, others.end, others.pitch, others.channel, others.program)
     accompaniment = accompaniment.take(others.channel != DRUMS)
     found = read_chords(melody.bars, own, accompaniment, ticks_per_quarter, melody.fifths, late)
@@ -43,6 +43,57 @@ def with_harmony(
         found = [_together(symbol, heard) for symbol, heard in zip(named, found, strict=True)]
     bars = tuple(replace(bar, harmony=harmony) for bar, harmony in zip(melody.bars, found, strict=True))
     return replace(melody, bars=bars)
+
+
+def beside_voices(
+    melody: Melody,
+    notes: Sequence[FileNote],
+    beside: Sequence[FileNote],
+    line: LineName | None,
+    others: Accompaniment,
+    ticks_per_quarter: int,
+    late: float = 0.0,
+) -> Melody:
+    """The melody with the pitches at which it would meet or cross other voices.
+
+    `notes` are the melody's, and it is the `line` of a voice whose other notes are `beside` it. It may not meet a note
+    of the `others` on its channels, because a synthesiser cannot strike a pitch that sounds already.
+    """
+    own, voices = _table(notes), _table(beside)
+    at = np.isin(others.channel - 1, [note.channel for note in notes])
+    together = Notes(*(array[at] for array in (others.start, others.end, others.pitch, others.channel, others.program)))
+    if len(together.start) == 0:
+        return melody
+    bars = []
+    for bar in melody.bars:
+        if bar.meter is not None:
+            sung, others_at, met = (sounding(bar, each, ticks_per_quarter, late) for each in (own, voices, together))
+            met |= _crossed(sung, others_at, line)
+            bar = replace(bar, crossed=met) if met.any() else bar
+        bars.append(bar)
+    return replace(melody, bars=tuple(bars))
+
+
+def _crossed(melody: Mask, voices: Mask, line: LineName | None) -> Mask:
+    """The (t, 128) pitches of a line and of the voices beside it -> (t, 128) the pitches with which the line would
+    cross them. Where they cross already, the line may stay."""
+    pitches = np.arange(melody.shape[1])
+    sung = np.where(melody.any(axis=1), pitches[-1] - melody[:, ::-1].argmax(axis=1), -1)[:, None]
+    crossed = np.zeros_like(voices)
+    if line != BOTTOM:  # every pitch up to the highest of the lower notes
+        lower = voices & ((pitches < sung) | (sung < 0))
+        up_to = np.maximum.accumulate(lower[:, ::-1], axis=1)[:, ::-1]
+        crossed |= up_to & ((sung >= 0) | (line in (TOP, 1)))
+    if line not in (TOP, 1):  # every pitch from the lowest of the higher notes
+        higher = voices & (pitches > sung)
+        crossed |= np.maximum.accumulate(higher, axis=1) & ((sung >= 0) | (line == BOTTOM))
+    return crossed
+
+
+def _table(notes: Sequence[FileNote]) -> Notes:
+    table = [(note.start, note.end, note.pitch) for note in notes]
+    start, end, pitch = np.array(table, dtype=np.int64).reshape(-1, 3).T
+    return Notes(start, end, pitch, np.zeros_like(start), np.zeros_like(start))
 
 
 def _together(named: BarHarmony | None, heard: BarHarmony | None) -> BarHarmony | None:

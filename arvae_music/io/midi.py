@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -41,7 +41,7 @@ from .barlines import Signature
 from .chunks import for_suffix, split
 from .contents import Contents, melodic
 from .doubles import Double, doubles_of
-from .harmony import Symbols, with_harmony
+from .harmony import Symbols, beside_voices, with_harmony
 from .key_signatures import signatures_of
 from .lines import TOP, LineName, separated, spans_of
 from .lines import parse as parse_line
@@ -172,6 +172,8 @@ class Song:
         others = accompaniment_of(tracks[together], contents.notes[together], taken)
         doubles = tuple(replace(double, track=double.track + index - own_index) for double in doubles)
         melody = with_harmony(melody, separate.notes, others, tpq, late=placements.late, symbols=symbols)
+        beside = [note for note in own if (own_index, note.on) not in taken]
+        melody = beside_voices(melody, separate.notes, beside, separate.voice, others, tpq, placements.late)
         notices = (*contents.notices, *(notice.on(chosen.track) for notice in odd))
         return cls(contents.name, melody, found, placements, others, doubles, notices, contents, separate.notes)
 
@@ -261,8 +263,9 @@ class Song:
         Raises ValueError if a measure without tokens has a row, or a measure with tokens has none.
         """
         written = self._contents.split
-        for index, of_track in self._lines(rows).items():
-            held = self._held(index, of_track)
+        lines = self._lines(rows)
+        for index, of_track in lines.items():
+            held = self._held(index, lines)
             track = splice(self._contents.tracks[index], of_track, held, self.ticks_per_quarter)
             if track is not None:
                 written = split(written.with_track(index, encode_track(track)), self.name)
@@ -271,8 +274,8 @@ class Song:
     def sounds(self, rows: Sequence[Row | None]) -> dict[int, list[list[Sound]]]:
         """The notes that `write` gives to the melody and its doubles. From the index of each of their tracks to the
         notes of each line, of which the melody is the first in its track."""
-        tpq = self.ticks_per_quarter
-        return {index: sounds_of(lines, self._held(index, lines), tpq) for index, lines in self._lines(rows).items()}
+        lines, tpq = self._lines(rows), self.ticks_per_quarter
+        return {index: sounds_of(own, self._held(index, lines), tpq) for index, own in lines.items()}
 
     def _lines(self, rows: Sequence[Row | None]) -> dict[int, list[tuple[Line, Sequence[Row | None]]]]:
         """The melody and its doubles with new rows, by the index of their track; the melody is the first."""
@@ -282,15 +285,16 @@ class Song:
             lines[double.track].append((double.line, double.rows(rows)))
         return lines
 
-    def _held(self, index: int, lines: Sequence[tuple[Line, Sequence[Row | None]]]) -> list[FileNote]:
-        """The notes of a track that stay beside some lines, and those of other tracks on their channels."""
-        taken = {note.on for line, _ in lines for note in line.notes}
-        channels = {note.channel for line, _ in lines for note in line.notes}
+    def _held(self, index: int, lines: Mapping[int, Sequence[tuple[Line, Sequence[Row | None]]]]) -> list[FileNote]:
+        """The notes that stay on the channels of a track's lines, in that track and in others."""
+        taken = {(i, note.on) for i, of_track in lines.items() for line, _ in of_track for note in line.notes}
+        channels = {note.channel for line, _ in lines[index] for note in line.notes}
         return [
             note
             for i, notes in enumerate(self._contents.notes)
+            if i == index or not self._contents.independent
             for note in notes
-            if note.channel in channels and (note.on not in taken if i == index else not self._contents.independent)
+            if note.channel in channels and (i, note.on) not in taken
         ]
 
 

@@ -216,17 +216,25 @@ def _separate(sounds: list[Sound], placements: Placements, ticks_per_quarter: in
     are sorted by start."""
     apart = list(sounds)
     for k, (first, second) in enumerate(pairwise(sounds)):
-        same = first.pitch == second.pitch
         passing = first.note is not None and placements.tick[first.note] < 0
-        old = first.note is not None and second.note is not None and first.end <= second.end
-        unmoved = not first.moved and (old if same else not second.moved)
-        if unmoved or (passing and not same) or not (first.changed or second.changed):
+        if first.pitch == second.pitch or passing or not (first.moved or second.moved):
             continue
         legato = min((second.end - second.start) / 2, LEGATO_QUARTERS * ticks_per_quarter)
         left = 1.0 if not first.moved and not second.movable else LEGATO_LEFT
-        if first.end > second.start + (0 if same else left * legato):
+        if first.end > second.start + left * legato:
             apart[k] = replace(first, end=max(second.start, first.start + 1), ends_anew=True)
+    latest: dict[tuple[int, int], int] = {}  # by channel and pitch
+    for k, second in enumerate(apart):
+        at = latest.get((second.channel, second.pitch))
+        if at is not None and apart[at].end > second.start and not _both_stay(apart[at], second):
+            apart[at] = replace(apart[at], end=max(second.start, apart[at].start + 1), ends_anew=True)
+        latest[second.channel, second.pitch] = k
     return apart
+
+
+def _both_stay(first: Sound, second: Sound) -> bool:
+    """Whether two notes of one pitch that overlap did so before, and in the same order."""
+    return not first.moved and first.note is not None and second.note is not None and first.end <= second.end
 
 
 def _rebuild(track: Track, edits: Sequence[_Edit]) -> list[Event]:

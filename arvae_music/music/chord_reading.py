@@ -30,6 +30,7 @@ from .harmony import BarHarmony, ChordAt, Origin, beats_of
 from .keys import DIATONIC, OCTAVE
 from .melody import Bar
 from .meter import TICKS_PER_BEAT, Meter
+from .tokens import HIGHEST_MIDI
 
 # The qualities of chords, with the logarithm of how likely a change leads to one.
 QUALITIES = {
@@ -288,18 +289,26 @@ def _harmony(
         if not chords or chord != chords[-1][1]:
             chords.append((beats_of(meter)[beat] if chords else beats_of(meter)[0], chord))
         tones[beat * TICKS_PER_BEAT : (beat + 1) * TICKS_PER_BEAT] = states[b] @ _members()
-    return BarHarmony(tuple(chords), tones, _sounding(bar, meter, heard, tpq, late), Origin.TRACKS)
+    return BarHarmony(tuple(chords), tones, _classes(sounding(bar, heard, tpq, late)), Origin.TRACKS)
 
 
-def _sounding(bar: Bar, meter: Meter, heard: Notes, tpq: int, late: float) -> Mask:
-    """(t, 12) the pitch classes that sound at each tick: notes that fill half of the sixteenth after it."""
+def sounding(bar: Bar, notes: Notes, tpq: int, late: float = 0.0) -> Mask:
+    """(t, 128) the pitches that sound at each tick: notes that fill half of the sixteenth after it."""
+    meter = bar.meter
+    assert meter is not None
     window = float(meter.beat_quarters) * tpq / (6 if meter.compound else 4)
     ticks = _origin(bar, meter, tpq) + late + np.array([float(at) * tpq for at in meter.tick_quarters[:-1]])
-    near = (heard.start < ticks[-1] + window) & (heard.end > ticks[0])
-    start, end, pitch = heard.start[near], heard.end[near], heard.pitch[near]
+    near = (notes.start < ticks[-1] + window) & (notes.end > ticks[0])
+    start, end, pitch = notes.start[near], notes.end[near], notes.pitch[near]
     overlap = np.minimum(end, ticks[:, None] + window) - np.maximum(start, ticks[:, None])
     filled = (overlap >= window / 2) | (np.abs(start - ticks[:, None]) <= window / 4)
-    classes: Mask = np.zeros((meter.ticks, OCTAVE), dtype=np.bool_)
+    found: Mask = np.zeros((meter.ticks, HIGHEST_MIDI + 1), dtype=np.bool_)
     tick, note = np.nonzero(filled)
-    classes[tick, pitch[note] % OCTAVE] = True
-    return classes
+    found[tick, pitch[note]] = True
+    return found
+
+
+def _classes(pitches: Mask) -> Mask:
+    """(t, 128) pitches -> (t, 12) their pitch classes."""
+    found: Mask = np.stack([pitches[:, pitch_class::OCTAVE].any(axis=1) for pitch_class in range(OCTAVE)], axis=1)
+    return found

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ..arrays import Row, Rows
+from ..arrays import Mask, Row, Rows
 from .meter import Meter
 from .reasons import Reason
 from .tokens import TokenNote, notes_of, onsets
@@ -43,6 +43,7 @@ class Bar:
     beat: int | None = None  # the beat, from 1, where the reason applies, if it is only one
     harmony: BarHarmony | None = None  # its chords and accompaniment; None where nothing is known of them
     fifths: int | None = None  # its key signature, if it is not the melody's
+    crossed: Mask | None = None  # (t, 128) MIDI pitches at which the melody would meet or cross another voice
 
     def __post_init__(self) -> None:
         if (self.tokens is None) != (self.reason is not None):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from midi_files import row
 
 import arvae_music
-from arvae_music.arrays import Float32s, Row
+from arvae_music.arrays import Float32s, Mask, Row
 from arvae_music.editing.harmony import HarmonyCost, HarmonyPrices, harmony_price, mean, of_bar, stacked
 from arvae_music.errors import UsageError
 from arvae_music.music import chart
@@ -30,9 +30,13 @@ def harmony(*chords: tuple[int, str], sounding: tuple[int, ...] = ()) -> Float32
     """Chords by their beats in 4/4, in C major, and pitch classes that sound all the time."""
     found = of_chords([(Fraction(at), Chord.parse(symbol)) for at, symbol in chords], FOUR, Origin.GIVEN)
     classes = np.tile(np.isin(np.arange(12), sounding), (FOUR.ticks, 1))
-    made = of_bar(BarHarmony(found.chords, found.tones, classes, Origin.GIVEN), 0)
+    made = of_bar(bar_with(BarHarmony(found.chords, found.tones, classes, Origin.GIVEN)), 0)
     assert made is not None
     return made
+
+
+def bar_with(known: BarHarmony | None, crossed: Mask | None = None) -> Bar:
+    return Bar(1, "4/4", 0, 1920, FOUR, ORIGINAL, harmony=known, crossed=crossed)
 
 
 def price(new: Row, given_harmony: Float32s, original: Row = ORIGINAL) -> float:
@@ -85,15 +89,31 @@ def test_no_chord_forbids_nothing() -> None:
 
 def test_the_shift_of_a_melody_moves_its_chords() -> None:
     in_d = of_chords([(Fraction(0), Chord.parse("D"))], FOUR, Origin.GIVEN)
-    np.testing.assert_array_equal(of_bar(in_d, -2), C)
-    assert of_bar(None, 3) is None
+    np.testing.assert_array_equal(of_bar(bar_with(in_d), -2), C)
+    assert of_bar(bar_with(None), 3) is None
+
+
+def test_a_note_that_crosses_another_voice_costs_more_than_any_clash() -> None:
+    crossed = np.zeros((FOUR.ticks, 128), dtype=np.bool_)
+    crossed[:, :70] = True  # up to A sharp, in the key of the file
+    for chords in (True, False):
+        made = of_bar(bar_with(None, crossed), 2, chords)  # two semitones higher in tokens
+        assert made is not None
+        assert price(row(FOUR, t0=72, t6=72, t12=76, t18=77), made) == 0
+        assert price(row(FOUR, t0=72, t6=71, t12=76, t18=77), made) == 5 * PRICES.clash
+        assert price(row(FOUR, t0=72, t6=74, t12=76, t18=77), made) == 0
+
+
+def test_without_chords_only_crossings_count() -> None:
+    in_d = of_chords([(Fraction(0), Chord.parse("D"))], FOUR, Origin.GIVEN)
+    assert of_bar(bar_with(in_d), 0, chords=False) is None
 
 
 @given(st.lists(st.integers(0, VOCABULARY - 1), min_size=24, max_size=24), st.integers(0, 2**32 - 1))
 def test_the_price_is_that_of_its_parts_and_never_negative(tokens: list[int], seed: int) -> None:
     random = np.random.default_rng(seed)
     new = np.array(tokens, dtype=np.int16)
-    some = random.random((2, 24, 12)).astype(np.float32)
+    some = random.random((2, 24, VOCABULARY)).astype(np.float32)
     cost = HarmonyCost(FOUR, [ORIGINAL[None]], some[None], PRICES)
     group = np.zeros(1, dtype=np.int64)
     whole = cost.price(group, new[None])
@@ -103,7 +123,7 @@ def test_the_price_is_that_of_its_parts_and_never_negative(tokens: list[int], se
     by_hand = 0.0
     for tick in range(24):
         if new[tick] >= 2 and new[tick] != ORIGINAL[tick]:
-            tone = (int(new[tick]) + 45) % 12  # token 2 is MIDI pitch 47
+            tone = int(new[tick])
             by_hand += 100 * some[1, tick, tone] + (10 * beats[tick // 6] * some[0, tick, tone] if tick % 6 == 0 else 0)
     assert cost.tokens(group, new[None])[0] == pytest.approx(by_hand, rel=1e-4, abs=1e-4)
 

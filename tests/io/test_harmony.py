@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import midi_files as files
 import mido
 import numpy as np
 import pytest
+from midi_files import Performed
 
 from arvae_music.io.midi import Song
 from arvae_music.io.scores import read_any
@@ -41,6 +43,41 @@ def test_chords_of_another_track() -> None:
     assert song.melody.chords == ["C", "F", "G7", "C"]
     assert {harmony.origin for harmony in song.harmony if harmony is not None} == {Origin.TRACKS}
     assert np.flatnonzero(song.harmony[1].sounding[0]).tolist() == [0, 5, 9]
+
+
+def chordal(melody: list[int], *below: tuple[int, int, int]) -> Song:
+    """A track of two voices: a melody of quarter notes, and (start, end, pitch) of notes below, in quarter notes."""
+    notes = [Performed(480 * n, 480 * (n + 1), pitch) for n, pitch in enumerate(melody) if pitch]
+    notes += [Performed(480 * start, 480 * end, pitch) for start, end, pitch in below]
+    return Song.read(files.save([files.conductor(), files.track(files.note_messages(notes))]))
+
+
+def test_the_melody_of_a_chordal_track_crosses_what_lies_below() -> None:
+    """Under a held E, no new note may be E or lower. Where the melody rests, it may not go below the other voice."""
+    song = chordal([72, 74, 0, 77, 79, 77, 76, 72], (0, 4, 64), (4, 8, 60))
+    first, second = song.melody.bars
+    assert first.crossed is not None
+    assert second.crossed is not None
+    assert {int(np.flatnonzero(tick).max()) for tick in first.crossed} == {64}
+    assert {int(np.flatnonzero(tick).max()) for tick in second.crossed} == {60}
+    assert first.crossed[:, :65].all()
+
+
+def test_the_lowest_voice_crosses_what_lies_above() -> None:
+    notes = [Performed(480 * n, 480 * (n + 1), pitch) for n, pitch in enumerate([50, 52, 53, 52])]
+    notes.append(Performed(0, 1920, 64))
+    data = files.save([files.conductor(), files.track(files.note_messages(notes))])
+    crossed = Song.read(data, voice="bottom").melody.bars[0].crossed
+    assert crossed is not None
+    assert all(np.flatnonzero(tick).tolist() == list(range(64, 128)) for tick in crossed)
+
+
+def test_other_tracks_on_the_channel_of_the_melody_may_be_crossed_but_not_met() -> None:
+    song = Song.read(midi([(48, 64, 67)] * 2, channel=0), track="Melody")
+    crossed = song.melody.bars[0].crossed
+    assert crossed is not None
+    assert np.flatnonzero(crossed[0]).tolist() == [48, 64, 67]
+    assert Song.read(midi([(48, 64, 67)] * 2), track="Melody").melody.bars[0].crossed is None
 
 
 def test_drums_have_no_harmony() -> None:

@@ -88,3 +88,26 @@ def test_notes_of_one_pitch_that_overlapped_before_still_do() -> None:
     assert rows[2][0] == HOLD
     rows[2][0] = rows[1][np.flatnonzero(rows[1] > REST)[-1]] + 3
     assert 7 * BEAT + 60 in offs(song.write(rows), 62)
+
+
+def test_a_new_note_ends_an_earlier_one_of_its_pitch_that_still_rings() -> None:
+    """A note rings on under those that follow, and is struck again."""
+    notes = [Performed(at * BEAT, (at + 1) * BEAT - 30, 60 + 4 * (at % 4)) for at in range(12)]
+    notes[0] = Performed(0, 3 * BEAT, 60)
+    song = song_of(notes)
+    assert [note.pitch for note in song.notes] == [note.pitch for note in notes]
+    rows = rows_of(song)
+    rows[0][12] = rows[0][0]
+    data = song.write(rows)
+    assert offs(data, 60)[0] == 2 * BEAT
+    assert (2 * BEAT, 60) in {(start, pitch) for start, _, pitch in written_notes(data)}
+
+
+def test_a_unison_in_another_track_on_the_same_channel_does_not_silence_the_melody() -> None:
+    melody = [Performed(at * BEAT, (at + 1) * BEAT, 60 + at) for at in range(12)]
+    track = files.track(files.note_messages(melody))
+    song = Song.read(files.save([files.conductor(), track, track]), track=2, pickup=NO_PICKUP)
+    assert len(song.doubles) == 1
+    rows = rows_of(song)
+    rows[0][3] = rows[0][0]
+    assert (BEAT // 2, 60) in {(start, pitch) for start, _, pitch in written_notes(song.write(rows))}
