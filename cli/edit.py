@@ -7,21 +7,22 @@ the output equals the input byte for byte. Several files that go into one folder
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from ..errors import UsageError
 from ..system import inputs, outputs
 from ..system.outputs import folder_of
-from .shared import batches, common, placing, sources
+from .shared import batches, common, placing, sources, watching
 from .shared.sliders import Harmony, Kept, MelodySliders, Set, targets_from
 
 if TYPE_CHECKING:
     from ..editing.edit import EditResult
     from ..editing.request import EditRequest
     from ..io.midi import Song
+    from ..reports.cards import Card
     from ..system.outputs import Planned
 
 PROPOSALS, STRENGTH = 64, 0.5
@@ -37,11 +38,16 @@ EXAMPLES = (
 STRICT = "Exit with 1 unless every request is met exactly and every kept attribute is unchanged."
 DIAL = "How freely notes change: 0 is barely, 1 is freely. The request is met either way."
 ROLL = "Write a before/after piano roll (SVG) beside each output."
+WAV = "Write the sound of all tracks, too: a .wav file, a folder/, or a name as for -o."
+WATCH = "Edit the files that other programs write into the folders FILE, until Ctrl-C."
+SUFFIXES = (*inputs.MIDI_SUFFIXES, *outputs.SCORE_SUFFIXES, outputs.SOUND_SUFFIX)
 
 Strength = Annotated[float, common.in_stays(metavar="0..1", help=DIAL)]
 Proposals = Annotated[int, common.in_how(min=0, metavar="N", help="Decodes tried for each measure.")]
 Strict = Annotated[bool, common.in_output("--strict", help=STRICT)]
 Roll = Annotated[bool, common.in_output("--roll", help=ROLL)]
+Wav = Annotated[str | None, common.in_output("--wav", metavar="PLACE", help=WAV)]
+Watched = Annotated[bool, common.in_input("--watch", help=WATCH)]
 
 
 def edit(
@@ -59,8 +65,11 @@ def edit(
     seed: common.Seed = 0,
     recursive: common.Recursive = False,
     voice: common.Voice,
+    watch: Watched = False,
     jobs: common.Jobs = None,
     writing: common.Writing,
+    listen: common.Listen = None,
+    wav: Wav = None,
     roll: Roll = False,
     strict: Strict = False,
 ) -> int:
@@ -73,7 +82,6 @@ def edit(
     targets = targets_from(sliders, set_)
     if not targets:
         raise UsageError("there is nothing to change", remedy="give a slider, for instance --density +2notes")
-    places = inputs.expand_inputs(files, recursive=recursive)
     request = sources.load_model(model, runtime).request(
         dict(targets),
         **kept.arguments,
@@ -84,29 +92,49 @@ def edit(
         seed=seed,
     )
     label = outputs.label(request.targets)
+    work = _Work(model, runtime, request, voice, writing, roll=roll, strict=strict)
+    if watch:
+        if listen is not None or wav is not None:
+            raise UsageError("--watch writes no pages and no sound beside its results", remedy="leave out the option")
+        return watching.watch(files, label, seed, SUFFIXES, recursive, writing, work)
+    places = inputs.expand_inputs(files, recursive=recursive)
     folders = inputs.folders_in(files)
     requests = [
         outputs.Request(place, label, seed, n, inputs.below(place, folders)) for n, place in enumerate(places, 1)
     ]
-    suffixes = (*inputs.MIDI_SUFFIXES, *outputs.SCORE_SUFFIXES, outputs.SOUND_SUFFIX)
-    plans = outputs.plan_outputs(requests, writing.output, **writing.existing, suffixes=suffixes)
+    plans = outputs.plan_outputs(requests, writing.output, **writing.existing, suffixes=SUFFIXES)
+    sounds = placing.sounds_of(requests, wav, writing)
+    page = placing.page_of(listen, writing)
     folder = None if writing.dry_run or len(plans) < 2 else folder_of(writing.output)
     if folder is not None:
         from ..reports.manifest import expect_ours
 
         expect_ours(folder, overwrite=writing.overwrite)
     placing.refuse_streams(plans, writing)
-    work = _Work(model, runtime, request, voice, folder, writing, roll=roll, strict=strict)
-    conclude = None if folder is None else partial(_write_manifest, folder)
+    work = replace(work, folder=folder, sounds=sounds, pages=page is not None)
+    conclude = None if folder is None and page is None else partial(_conclude, folder, page, label, writing.overwrite)
     name, streams = placing.source_of, placing.uses_streams(plans)
     return batches.run_and_report(plans, work, jobs, name=name, json=writing.json, streams=streams, conclude=conclude)
 
 
-def _write_manifest(folder: Path, rows: list[dict[str, Any]]) -> None:
-    from ..reports.manifest import JSON_NAME, read, write
+def _conclude(folder: Path | None, page: Path | None, label: str, overwrite: bool, made: list[_Made]) -> None:
+    """Write the manifest of a folder, and the page that plays the results."""
+    if folder is not None:
+        from ..reports.manifest import JSON_NAME, read, write
 
-    write(folder, rows, read(folder))
-    common.say(f"{folder / JSON_NAME} lists the files")
+        write(folder, [one.row for one in made], read(folder))
+        common.say(f"{folder / JSON_NAME} lists the files")
+    if page is not None:
+        from ..reports.contact_sheet import write_listening
+
+        cards = [one.card for one in made if one.card is not None]
+        write_listening(page, cards, f"{label}: {', '.join(card.row['input'] for card in cards)}", overwrite=overwrite)
+        common.say(placing.shows(page))
+
+
+class _Made(NamedTuple):
+    row: dict[str, Any]  # of the manifest
+    card: Card | None  # of the page
 
 
 @dataclass(frozen=True)
@@ -117,10 +145,12 @@ class _Work:
     runtime: str
     request: EditRequest
     voice: common.Voice
-    folder: Path | None  # of the manifest
     writing: common.Writing
     roll: bool
     strict: bool
+    folder: Path | None = None  # of the manifest
+    sounds: tuple[Planned, ...] = ()  # of --wav
+    pages: bool = False  # whether --listen wants a card
 
     def __call__(self, plan: Planned) -> batches.ItemReport | Literal[False]:
         from ..editing.edit import edit as edit_melody
@@ -134,6 +164,7 @@ class _Work:
 
         if plan.skip:
             return False
+        sounds = self.sounds[plan.request.n - 1 : plan.request.n]
         song = sources.read_song(plan.request.source, self.voice)
         model = sources.load_model(self.model, self.runtime)
         result = edit_melody(song.melody, self.request, model)
@@ -142,19 +173,32 @@ class _Work:
             placing.write_output(plan, file_of(song, result.melody, placing.suffix_of(plan)))
             if self.roll and plan.place != "-":
                 self._draw(plan, song, result)
+            for sound in sounds:
+                if not sound.skip:
+                    placing.write_output(sound, file_of(song, result.melody, outputs.SOUND_SUFFIX))
         report = summaries.edit_lines(result, self.request, model)
         source = score_lines(song, placing.suffix_of(plan))
         melody = [f"melody: {summaries.melody_line(song)}", *source, *notice_lines(song.notices)]
-        lines = [*melody, *report, placing.wrote(plan.place, self.writing.dry_run)]
+        lines = [*melody, *report, *(placing.wrote(one.place, self.writing.dry_run) for one in (plan, *sounds))]
+        row = entry_of_edit(plan, self.folder, self.request, result, model)
+        card = self._card(plan, song, result, row, lines) if self.pages else None
         data = {"input": str(plan.request.source), "output": None if self.writing.dry_run else str(plan.place)}
         return batches.ItemReport(
             [song.name, *(f"  {line}" for line in lines)],
             [data | summaries.edit_json(song, result, self.request, model)] if self.writing.json else [],
             plan.place == "-",
-            [] if self.folder is None else [entry_of_edit(plan, self.folder, self.request, result, model)],
+            [_Made(row, card)],
             [f"{song.name}: {flaw}" for flaw in summaries.flaws(result, self.request)] if self.strict else [],
             Tally.of(result),
         )
+
+    def _card(self, plan: Planned, song: Song, result: EditResult, row: dict[str, Any], lines: list[str]) -> Card:
+        from ..io.score_output import file_of
+        from ..reports.cards import make_card, with_scores
+
+        place = None if plan.place == "-" else Path(plan.place)
+        card = make_card(row, song, file_of(song, result.melody, outputs.MIDI), place, lines)
+        return with_scores(card, song, song.melody, result.melody)
 
     def _draw(self, plan: Planned, song: Song, result: EditResult) -> None:
         from ..reports.piano_roll import svg

@@ -57,12 +57,13 @@ def interpolate(
     seed: common.Seed = 0,
     voice: common.Voice,
     one: One = False,
+    listen: common.Listen = None,
     format_: Format = None,
     writing: common.Writing,
 ) -> int:
     """Write the melodies between two or more melodies, step by step."""
     from ..reports import interpolation_files
-    from ..reports.contact_sheet import earlier_rows, make_card, write_index
+    from ..reports.contact_sheet import earlier_rows, write_index, write_listening
 
     inputs.expand_inputs(files)  # reports all missing files at once
     places = [place for argument in files for place in inputs.expand_inputs([argument])]  # a melody may come again
@@ -72,6 +73,7 @@ def interpolate(
     folder = Path(plans[0].place).parent
     earlier = {} if one else earlier_rows(folder, **writing.existing)
     placing.refuse_streams(plans, writing)
+    page = placing.page_of(listen, writing)
     if all(plan.skip for plan in plans):
         common.say(f"{plans[0].place}: skipped")
         return 0
@@ -88,10 +90,13 @@ def interpolate(
         for plan, data in zip(plans, found, strict=True):
             if not plan.skip:
                 placing.write_output(plan, data)
+        cards = interpolation_files.step_cards(rows, path.melodies, path.ends, songs, plans, scores=page is not None)
         if not one:
-            tempo, first = round(songs[0].tempo, 2), path.melodies[0]
-            cards = [make_card(row, first, step, tempo) for row, step in zip(rows, path.melodies, strict=True)]
-            common.say(f"{write_index(folder, cards, 'Interpolation', earlier)} shows and plays the files")
+            common.say(placing.shows(write_index(folder, cards, "Interpolation", earlier)))
+        if page is not None:
+            title = f"Interpolation of {', '.join(song.name for song in songs)}"
+            write_listening(page, cards, title, overwrite=writing.overwrite)
+            common.say(placing.shows(page))
     _report(songs, melodies, path, plans, rows, trained.name, writing)
     return 0
 

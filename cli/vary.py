@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from ..errors import UsageError
@@ -18,7 +19,7 @@ from .shared import batches, common, placing, sources
 from .shared.sliders import Harmony, Kept, MelodySliders, Set, targets_from
 
 if TYPE_CHECKING:
-    from ..reports.contact_sheet import Card
+    from ..reports.cards import Card
     from ..reports.variation_files import Item, Variations
 
 COUNT, AMOUNT = 16, 0.5
@@ -62,6 +63,7 @@ def vary(
     recursive: common.Recursive = False,
     voice: common.Voice,
     jobs: common.Jobs = None,
+    listen: common.Listen = None,
     format_: common.Format = "mid",
     writing: _Writing,
 ) -> int:
@@ -89,9 +91,11 @@ def vary(
     varied = grid is None or count is not None
     items = Variations(requests, varied, folder, format=format_).plan(places, files, **writing.existing)
     earlier = earlier_rows(folder, **writing.existing)
-    variations = Variations(requests, varied, folder, earlier, writing.dry_run, format_)
+    page = placing.page_of(listen, writing)
+    variations = Variations(requests, varied, folder, earlier, writing.dry_run, format_, page is not None)
     work = _Work(model, runtime, voice, variations)
-    conclude = None if writing.dry_run else partial(_write_index, variations)
+    axes = () if grid is None else tuple(points[0])
+    conclude = None if writing.dry_run else partial(_write_pages, variations, axes, page, writing.overwrite)
     streams = "-" in places
 
     def name(item: Item) -> str:
@@ -129,9 +133,14 @@ class _Work:
         return batches.ItemReport(lines, [card.row for card in cards], made=cards)
 
 
-def _write_index(variations: Variations, cards: list[Card]) -> None:
-    from ..reports.contact_sheet import write_index
+def _write_pages(
+    variations: Variations, axes: tuple[str, ...], page: Path | None, overwrite: bool, cards: list[Card]
+) -> None:
+    from ..reports.contact_sheet import write_index, write_listening
 
     title = "Variations" if variations.varied else "Grid of edits"
-    page = write_index(variations.folder, cards, title, variations.earlier)
-    common.say(f"{page} shows and plays the files")
+    common.say(placing.shows(write_index(variations.folder, cards, title, variations.earlier, axes)))
+    if page is not None:
+        inputs_ = ", ".join(dict.fromkeys(card.row["input"] for card in cards))
+        write_listening(page, cards, f"{title} of {inputs_}", axes=axes, overwrite=overwrite)
+        common.say(placing.shows(page))

@@ -12,7 +12,6 @@ from __future__ import annotations
 import importlib
 import io
 import wave
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,7 +21,7 @@ import numpy as np
 
 from ..arrays import Float64s
 from ..errors import InputError
-from .performance import Performance, PlayedNote, PlayedTrack, performance
+from .performance import EXPRESSION, VOLUME, Performance, PlayedNote, PlayedTrack, performance
 
 if TYPE_CHECKING:
     from pretty_midi import Instrument
@@ -32,9 +31,6 @@ PEAK = 0.89  # of the largest sample value: -1 dB
 LONGEST = 1800.0  # seconds of music that become a file
 RELEASE = 0.09  # seconds that a note sounds on; pretty_midi fades the last 0.1 s
 TABLE = 4096  # samples of one period
-VOLUME, EXPRESSION = 7, 11  # controllers
-FULL = 127
-DEFAULT_VOLUME = 100  # of a channel without one, as in General MIDI
 HEARD_CONTROLS = (1, VOLUME, EXPRESSION, 64)  # not the pan: pretty_midi keeps the left channel alone
 
 
@@ -170,25 +166,15 @@ def _period(harmonics: tuple[float, ...]) -> Float64s:
 def _ringing(track: PlayedTrack) -> list[PlayedNote]:
     """The notes with their release, and with the volume of the channel in their velocity."""
     return [
-        PlayedNote(note.start, note.end + RELEASE, note.pitch, round(note.velocity * _volume(track, note.start)))
+        PlayedNote(note.start, note.end + RELEASE, note.pitch, round(note.velocity * track.volume(note.start)))
         for note in track.notes
     ]
-
-
-def _volume(track: PlayedTrack, time: float) -> float:
-    """The volume of a channel at a time, 1 for a channel without controllers."""
-    found = 1.0
-    for number, default in ((VOLUME, DEFAULT_VOLUME), (EXPRESSION, FULL)):
-        own = [control for control in track.controls if control.number == number]
-        after = bisect_right(own, time, key=lambda control: control.time)
-        found *= (own[after - 1].value if after else default) / default
-    return found
 
 
 def _drums(track: PlayedTrack, size: int) -> Float64s:
     sound = np.zeros(size)
     for note in track.notes:
-        own = note.velocity * _volume(track, note.start) * _drum(note.pitch)
+        own = note.velocity * track.volume(note.start) * _drum(note.pitch)
         start = round(note.start * RATE)
         end = min(start + len(own), size)
         sound[start:end] += own[: end - start]

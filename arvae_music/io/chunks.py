@@ -110,6 +110,16 @@ def is_midi(data: bytes) -> bool:
     return bool(data) and data[_unwrapped(data, [])[1].start :][:4] == HEADER
 
 
+def is_complete(data: bytes) -> bool:
+    """Whether the bytes are not a part of a MIDI file whose end is missing. Other files always count as complete."""
+    if not is_midi(data):
+        return bool(data)
+    try:
+        return all(notice.oddity not in (Oddity.CUT_OFF, Oddity.TRACK_COUNT) for notice in split(data, "").notices)
+    except InputError:
+        return False
+
+
 def _begins_chunk(data: bytes, at: int, end: int) -> bool:
     """Whether a chunk may begin here: a name of four printable characters, or the end of the data."""
     name = data[at : min(at + 4, end)]

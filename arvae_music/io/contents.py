@@ -62,11 +62,13 @@ class Contents:
     @property
     def names(self) -> list[str]:
         """The name of each track, or of its instrument; "" without one."""
-        found = []
-        for track in self.tracks:
-            payloads = [event.meta(kind) for kind in (TRACK_NAME, INSTRUMENT_NAME) for event in track.events]
-            found.append(next((text(payload) for payload in payloads if payload), ""))
-        return found
+        return [name_of(track) for track in self.tracks]
+
+
+def name_of(track: Track) -> str:
+    """The name of a track, or of its instrument; "" without one."""
+    payloads = [event.meta(kind) for kind in (TRACK_NAME, INSTRUMENT_NAME) for event in track.events]
+    return next((text(payload) for payload in payloads if payload), "")
 
 
 def melodic(notes: list[FileNote], ticks_per_quarter: int) -> tuple[list[FileNote], list[Notice]]:

@@ -1,5 +1,6 @@
 """Write sounds as notation: notes, chords and rests with note values, ties and tuplets, measure by measure.
 
+    beams(row, signature)  which notes of a layer have beams together
     engraved(part)         the Staff of a part: for each measure its layers, each a row of Symbols without gaps
     pieces(...)            a span of time as note values
 
@@ -63,6 +64,39 @@ class Staff:
 
     measures: tuple[Measure, ...]
     layers: tuple[tuple[tuple[Symbol, ...], ...], ...]
+
+
+def beams(row: Sequence[Symbol], signature: str) -> list[tuple[str, ...]]:
+    """The beams of each symbol of a layer from the first (of eighths) on, in the words of MusicXML: begin, continue,
+    end, forward hook, backward hook. Notes of one beat that follow each other without a rest are under one beam."""
+    beat = _beat(signature)
+    depths = [_flags(symbol) for symbol in row]
+    found: list[tuple[str, ...]] = []
+    for i, symbol in enumerate(row):
+        near = [
+            depths[j] if 0 <= j < len(row) and row[j].at // beat == symbol.at // beat else 0 for j in (i - 1, i + 1)
+        ]
+        words = []
+        for level in range(1, depths[i] + 1 if any(near) else 1):
+            before, after = (depth >= level for depth in near)
+            hook = "backward hook" if near[0] else "forward hook"
+            words.append("continue" if before and after else "end" if before else "begin" if after else hook)
+        found.append(tuple(words))
+    return found
+
+
+def _flags(symbol: Symbol) -> int:
+    """How many flags the note has without beams; 0 for a rest."""
+    if symbol.value is None or not symbol.pitches:
+        return 0
+    return max(0, int(1 / symbol.value.base).bit_length() - 1)
+
+
+def _beat(signature: str) -> Fraction:
+    """The quarter notes under one beam at most: a beat, which in 6/8, 9/8 and 12/8 is a dotted quarter."""
+    numerator, _, denominator = signature.partition("/")
+    compound = denominator in ("8", "16") and int(numerator) % 3 == 0
+    return Fraction(12, int(denominator)) if compound else Fraction(1)
 
 
 @dataclass(frozen=True)

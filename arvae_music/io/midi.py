@@ -199,6 +199,11 @@ class Song:
         return self._contents.candidates
 
     @property
+    def midi(self) -> bytes:
+        """The bytes of the MIDI file, which of a score is the converted one."""
+        return self._contents.split.data
+
+    @property
     def notes(self) -> tuple[FileNote, ...]:
         """The melody's notes in the file, in the order of their onsets."""
         return self._notes

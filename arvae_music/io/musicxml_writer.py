@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from .chord_symbols import to_musicxml
-from .engraving import NoteValue, Staff, Symbol, engraved, signature_changes, tuplets
+from .engraving import NoteValue, Staff, Symbol, beams, engraved, signature_changes, tuplets
 from .notation import VELOCITY, Jump, Marks, Measure, Part, Score
 
 _TYPES = {
@@ -171,13 +171,15 @@ class _PartWriter:
                 continue
             if n:
                 SubElement(SubElement(parent, "backup"), "duration").text = self._units(measure.length)
-            groups = tuplets(row)
+            groups, beamed = tuplets(row), beams(row, measure.signature)
             starts, stops = {group.start for group in groups}, {group.stop - 1 for group in groups}
             for i, symbol in enumerate(row):
                 marks = [kind for kind, there in (("start", i in starts), ("stop", i in stops)) if there]
-                self._symbol(parent, symbol, measure, n + 1, marks)
+                self._symbol(parent, symbol, measure, n + 1, marks, beamed[i])
 
-    def _symbol(self, parent: Element, symbol: Symbol, measure: Measure, voice: int, brackets: list[str]) -> None:
+    def _symbol(
+        self, parent: Element, symbol: Symbol, measure: Measure, voice: int, brackets: list[str], beamed: Iterable[str]
+    ) -> None:
         for k, pitch in enumerate(symbol.pitches or (None,)):
             element = SubElement(parent, "note")
             if symbol.velocity != VELOCITY and pitch is not None:
@@ -196,6 +198,8 @@ class _PartWriter:
             SubElement(element, "voice").text = str(voice)
             if symbol.value is not None:
                 self._value(element, symbol.value)
+            for level, word in enumerate(beamed if k == 0 else (), 1):
+                SubElement(element, "beam", {"number": str(level)}).text = word
             if ties or (brackets and k == 0):
                 notations = SubElement(element, "notations")
                 for kind in ties:

@@ -11,9 +11,11 @@ own, only one track sounds.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +24,13 @@ import numpy.typing as npt
 from ..arrays import Float64s
 from .accompaniment import program_at, programs_of
 from .channels import DRUMS
-from .contents import Contents
-from .midi_events import BEND, CONTROL, HIGHEST_DATA, Event
+from .chunks import split
+from .contents import INDEPENDENT_TRACKS, name_of
+from .midi_events import BEND, CONTROL, HIGHEST_DATA, Event, FileNote, Track, file_notes, parse_track
 
 BEND_CENTRE = 8192
+VOLUME, EXPRESSION = 7, 11  # controllers
+DEFAULTS = {VOLUME: 100, EXPRESSION: 127}  # of a channel without them, as in General MIDI
 DEFAULT_BEAT = 500_000  # microseconds in a quarter note, for files without a tempo
 
 
@@ -67,6 +72,15 @@ class PlayedTrack:
     def drum(self) -> bool:
         return self.channel == DRUMS
 
+    def volume(self, time: float) -> float:
+        """How loud the channel is at a time in seconds: 1 for a channel without controllers."""
+        found = 1.0
+        for number, default in DEFAULTS.items():
+            own = [control for control in self.controls if control.number == number]
+            after = bisect_right(own, time, key=lambda control: control.time)
+            found *= (own[after - 1].value if after else default) / default
+        return found
+
 
 @dataclass(frozen=True)
 class Performance:
@@ -93,18 +107,18 @@ def performance(data: bytes, name: str, *, track: int | None = None) -> Performa
 
     `name` is for messages. Raises InputError for bytes that are not a MIDI file.
     """
-    contents = Contents.read(data, name)
-    indices = list(range(len(contents.tracks)))
-    if contents.independent:
-        sounding = [index for index in indices if contents.notes[index]] or indices
-        indices = [track - 1] if track is not None else sounding[:1]
-    events = [contents.tracks[index].events for index in indices]
-    played = Performance((), *_tempo_map(events, contents.split.ticks_per_quarter))
-    programs, names = programs_of(events), contents.names
+    parts = split(data, name)
+    parsed = [_parsed(parts.track(index)) for index in range(len(parts.tracks))]
+    indices = list(range(len(parsed)))
+    if parts.format == INDEPENDENT_TRACKS:
+        indices = [track - 1] if track is not None else [i for i in indices if parsed[i][1]][:1]
+    events = [parsed[index][0].events for index in indices]
+    played = Performance((), *_tempo_map(events, parts.ticks_per_quarter))
+    programs = programs_of(events)
     controls, bends = _continuous(events, played)
     found: list[PlayedTrack] = []
     for index in indices:
-        notes = [note for note in contents.notes[index] if note.end > note.start]
+        notes = [note for note in parsed[index][1] if note.end > note.start]
         starts, ends = (played.seconds([getattr(note, side) for note in notes]).tolist() for side in ("start", "end"))
         voices: dict[tuple[int, int], list[PlayedNote]] = defaultdict(list)
         for note, start, end in zip(notes, starts, ends, strict=True):
@@ -112,12 +126,19 @@ def performance(data: bytes, name: str, *, track: int | None = None) -> Performa
             voices[note.channel, program].append(PlayedNote(start, end, note.pitch, note.velocity))
         found += [
             PlayedTrack(
-                index + 1, names[index], channel + 1, program, tuple(own),
+                index + 1, name_of(parsed[index][0]), channel + 1, program, tuple(own),
                 tuple(controls[channel]), tuple(bends[channel]),
             )
             for (channel, program), own in sorted(voices.items())
         ]  # fmt: skip
-    return Performance(tuple(found), played._ticks, played._times, played._paces)
+    return replace(played, tracks=tuple(found))
+
+
+@lru_cache(maxsize=64)
+def _parsed(body: bytes) -> tuple[Track, list[FileNote]]:
+    """A track and its notes. Edits of a song share all tracks but one, so that the others are parsed once."""
+    track = parse_track(body)
+    return track, file_notes(track.events)
 
 
 def _tempo_map(events: Sequence[Sequence[Event]], ticks_per_quarter: int) -> tuple[Float64s, Float64s, Float64s]:

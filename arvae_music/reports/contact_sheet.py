@@ -1,98 +1,99 @@
-"""A contact sheet: one HTML page that shows and plays the files of a folder, without a network.
+"""A page that shows and plays files: one HTML file without a network, for one edit or for all files of a folder.
 
-    card = make_card(row, before, after, tempo)      before/after piano roll as SVG, the notes, the manifest's row
-    page([card, ...], title) -> str                  the whole page: data/contact_sheet.html with the cards
-    write(folder, [card, ...], title) -> Path        the page as a file in the folder
-    write_index(folder, [card, ...], title, earlier) -> Path     the page and the manifest
+    card = make_card(row, song, midi, place)                 the music and the manifest's row of a file (cards.py)
+    page([card, ...], title) -> str                          the whole page
+    write(path, [card, ...], title)                          the page as a file
+    write_index(folder, [card, ...], title, earlier)         the page and the manifest of a folder
+
+data/contact_sheet.html is the page without cards. Its scripts are data/player.js, a synthesiser for all tracks,
+data/roll.js, the piano roll before and after, and data/sheet.js, which filters, sorts and connects the cards. The page
+of a single file is wide and shows the report and the score. A grid of edits is drawn as a grid.
 
 Everything that comes from files (names, notes) is escaped. The page loads nothing, which its content security policy
 enforces, and works from file://, in light and dark mode, by keyboard, and in print. It shows at most MOST cards, since
 a browser cannot handle thousands of drawings; the manifest lists all files.
-
-Playback is a triangle wave for the melody alone. Measures that cannot be edited are silent.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import replace
 from html import escape
 from importlib.resources import files
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..errors import OutputError
-from ..music.melody import Melody
+from ..errors import OutputError, UsageError
 from ..system.files import write_whole
 from . import manifest
+from .cards import Card
+from .engraved import REMEDY, available
 from .manifest import Row
-from .piano_roll import svg
 
 NAME = "index.html"
+SUFFIXES = (".html", ".htm")
 MOST = 400  # cards on a page
 DIGITS = 3  # of the values on a card
+SCRIPTS = ("player.js", "roll.js", "sheet.js")
 
 
-@dataclass(frozen=True)
-class Card:
-    """One file on the sheet. `before` and `after`: [start, length, MIDI pitch], in quarter notes."""
+def page(
+    cards: Sequence[Card], title: str, note: str = "", *, folder: Path | None = None, axes: Sequence[str] = ()
+) -> str:
+    """The page as HTML. `note` is printed under the title, before the number of files.
 
-    row: Row
-    picture: str  # SVG
-    before: list[list[float]]
-    after: list[list[float]]
-    tempo: float  # quarter notes per minute
-
-
-def make_card(row: Row, before: Melody, after: Melody, tempo: float) -> Card:
-    """Make the card of a file. Raises ValueError if the melodies do not have the same measures."""
-    return Card(row, svg(before, after), timed(before), timed(after), tempo)
-
-
-def timed(melody: Melody) -> list[list[float]]:
-    """The melody's notes as [start, length, MIDI pitch], in quarter notes from the start."""
-    starts = [Fraction(0), *accumulate(bar.quarters for bar in melody.bars)]
-
-    def place(measure: int, tick: int) -> Fraction:
-        meter = melody.bars[measure].meter
-        return starts[measure] + (meter.tick_quarters[tick] if meter is not None else 0)
-
-    found = []
-    for note in melody.notes:
-        start, end = place(note.measure, note.tick), place(note.end_measure, note.end_tick)
-        found.append([round(float(start), 4), round(float(end - start), 4), float(note.pitch)])
-    return found
-
-
-def page(cards: Sequence[Card], title: str, note: str = "") -> str:
-    """The page as HTML. `note` is printed under the title, before the number of files."""
-    template = files("arvae_music").joinpath("data/contact_sheet.html").read_text("utf-8")
-    shown = cards[:MOST]
-    count = f"{len(cards)} file{'s' if len(cards) != 1 else ''}"
-    more = f"; the first {MOST} are shown, {len(cards) - MOST} more are in the manifest" if len(cards) > MOST else ""
-    names = list(dict.fromkeys(a["name"] for card in shown for a in card.row["attributes"]))
-    notes = [[card.tempo, card.before, card.after] for card in shown]
+    The cards link to their files from `folder`, in which the page will lie. `axes` are the attributes of a grid of
+    edits, the slowest first: the last one runs from left to right, the one before it downwards.
+    """
+    data = files("arvae_music").joinpath("data")
+    shown, single = cards[:MOST], len(cards) == 1
+    count = "" if single else f"{len(cards)} files"
+    if len(cards) > MOST:
+        count += f"; the first {MOST} are shown, {len(cards) - MOST} more are in the manifest"
+    texts = [_card(i, card, folder, opened=not axes) for i, card in enumerate(shown)]
     parts = {
         "title": escape(title),
-        "note": escape(f"{note}. {count}{more}." if note else f"{count}{more}."),
-        "sorts": "\n".join(f'<option value="{escape(n)}">{escape(n)}</option>' for n in names),
-        "cards": "\n".join(_card(i, card) for i, card in enumerate(shown)),
-        "notes": _script_safe(notes),
+        "note": escape(". ".join(filter(None, (note, count))) + "." if note or count else ""),
+        "kind": "single" if single else "many",
+        "form": "" if single else _form(shown),
+        "grids": _grids(shown, texts, axes) if axes else "",
+        "cards": "" if axes else "\n".join(texts),
+        "music": _music(shown),
+        "script": "\n".join(data.joinpath(name).read_text("utf-8") for name in SCRIPTS),
     }
     # One pass, so that the inserted text is not searched for marks again.
-    return re.sub(r"<!--(\w+)-->", lambda mark: parts[mark[1]], template)
+    return re.sub(r"<!--(\w+)-->", lambda mark: parts[mark[1]], data.joinpath("contact_sheet.html").read_text("utf-8"))
 
 
-def write(folder: Path, cards: Sequence[Card], title: str, note: str = "") -> Path:
-    """Write the page into a folder, where it replaces an earlier page; return its path."""
-    path = folder / NAME
-    write_whole(path, page(cards, title, note).encode(), overwrite=True)
-    return path
+def expect_free(path: Path, *, overwrite: bool = False, skip_existing: bool = False) -> None:
+    """Check the path of a page before the work. Raises UsageError for another suffix than .html, and OutputError if the
+    file exists, unless `overwrite` or `skip_existing` is given."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError("the page is an HTML file", where=str(path), remedy=f"name it {path.stem or 'page'}.html")
+    if path.is_dir():
+        raise OutputError("is a folder", where=str(path), remedy="name a file")
+    if path.exists() and not (overwrite or skip_existing):
+        remedy = "give overwrite=True, or another name for the page"
+        raise OutputError("exists already", where=str(path), remedy=remedy)
+
+
+def write(
+    path: Path, cards: Sequence[Card], title: str, note: str = "", *, axes: Sequence[str] = (), overwrite: bool = False
+) -> None:
+    """Write the page. Raises OutputError if the file exists and `overwrite` is False."""
+    text = page(cards, title, note, folder=path.parent, axes=axes)
+    write_whole(path, text.encode(), overwrite=overwrite)
+
+
+def write_listening(
+    path: Path, cards: Sequence[Card], title: str, *, axes: Sequence[str] = (), overwrite: bool = False
+) -> None:
+    """Write the page with the scores of the cards, which says how to get them if verovio is missing."""
+    write(path, cards, title, "" if available() else f"For scores, {REMEDY}", axes=axes, overwrite=overwrite)
 
 
 def earlier_rows(folder: Path, *, overwrite: bool, skip_existing: bool) -> dict[str, Row]:
@@ -106,47 +107,148 @@ def earlier_rows(folder: Path, *, overwrite: bool, skip_existing: bool) -> dict[
     return manifest.read(folder)
 
 
-def write_index(folder: Path, cards: Sequence[Card], title: str, earlier: Mapping[str, Row]) -> Path:
+def write_index(
+    folder: Path, cards: Sequence[Card], title: str, earlier: Mapping[str, Row], axes: Sequence[str] = ()
+) -> Path:
     """Write the contact sheet, and the manifest with the rows of an earlier run whose files still exist.
 
     Returns the path of the page."""
     others = manifest.write(folder, [card.row for card in cards], earlier)
-    note = f"model {', '.join(dict.fromkeys(str(card.row['model']) for card in cards))}"
+    note = f"Model {', '.join(dict.fromkeys(str(card.row['model']) for card in cards))}"
     if others:
         note += f". The manifest lists {others} file{'s' if others != 1 else ''} of earlier runs, too"
-    return write(folder, cards, f"{title}: {folder.name}", note)
+    cards = [replace(card, scores=()) for card in cards]  # which would make a large page of many files
+    write(folder / NAME, cards, f"{title}: {folder.name}", note, axes=axes, overwrite=True)
+    return folder / NAME
 
 
-def _card(i: int, card: Card) -> str:
+def _music(cards: Sequence[Card]) -> str:
+    """The music of all cards as JSON, in which equal tracks, measures and scores stand once."""
+    texts: dict[str, int] = {}
+
+    def at(*of: str) -> list[int]:
+        return [texts.setdefault(text, len(texts)) for text in of]
+
+    entries = [
+        {
+            "before": at(*card.before), "after": at(*card.after), "measures": at(card.measures)[0],
+            "melody": at(card.melody)[0], "scores": at(*map(json.dumps, card.scores)),
+        }
+        for card in cards
+    ]  # fmt: skip
+    return _script_safe(f'{{"parts":[{",".join(texts)}],"cards":{json.dumps(entries)}}}')
+
+
+def _script_safe(text: str) -> str:
+    """JSON in which no text can end the surrounding script element."""
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+# ------------------------------------------------------------------------------------ elements
+
+
+def _form(cards: Sequence[Card]) -> str:
+    names = dict.fromkeys(attribute["name"] for card in cards for attribute in card.row["attributes"])
+    if any(card.row["amount"] is not None for card in cards):
+        names = {"amount": None, **names}
+    sorts = "".join(f'<option value="{escape(name)}">{escape(name)}</option>' for name in ("file", *names))
+    exact = '<label><input type="checkbox" id="exact"> exact only</label>'
+    return f"""<form role="search" aria-label="Files">
+<label>Filter <input type="search" id="filter" autocomplete="off"></label>
+<label>Sort by <select id="sort"><option value="">order of making</option>{sorts}</select></label>
+<label><input type="checkbox" id="down"> largest first</label>
+{"" if all(card.step for card in cards) else exact}
+<output id="shown" aria-live="polite"></output>
+</form>"""
+
+
+def _grids(cards: Sequence[Card], texts: Sequence[str], axes: Sequence[str]) -> str:
+    """A grid for each input and each combination of the axes before the last two."""
+    *outer, down, across = ["", *axes] if len(axes) == 1 else axes
+
+    def value(card: Card, axis: str) -> str:
+        return str(card.row["targets"].get(axis, ""))
+
+    grids: dict[tuple[str, ...], dict[tuple[str, str], list[str]]] = {}
+    for card, text in zip(cards, texts, strict=True):
+        key = (str(card.row["input"]), *(f"{axis} {value(card, axis)} sd" for axis in outer))
+        cells = grids.setdefault(key, {})
+        cells.setdefault((value(card, down), value(card, across)), []).append(text)
+    return "\n".join(_grid(key, cells, down, across) for key, cells in grids.items())
+
+
+def _grid(key: tuple[str, ...], cells: Mapping[tuple[str, str], Sequence[str]], down: str, across: str) -> str:
+    rows, columns = (list(dict.fromkeys(place[side] for place in cells)) for side in (0, 1))
+    parts = ['<div class="axis"></div>']
+    parts += [f'<div class="axis top">{escape(across)} {escape(column)} sd</div>' for column in columns]
+    for row in rows:
+        parts.append(f'<div class="axis">{f"{escape(down)} {escape(row)} sd" if down else ""}</div>')
+        parts += [f'<div class="cell">{"".join(cells.get((row, column), ()))}</div>' for column in columns]
+    style = f"--columns: {len(columns)}"
+    heading = f"<h2>{escape(', '.join(key))}</h2>"
+    return f'<section class="grid-part">{heading}<div class="grid" style="{style}">{"".join(parts)}</div></section>'
+
+
+def _card(i: int, card: Card, folder: Path | None, *, opened: bool) -> str:
     row = card.row
     values = {a["name"]: a["achieved"] for a in row["attributes"]}
     data = escape(json.dumps({"file": row["file"], "amount": row["amount"], **values}), quote=True)
+    name = escape(row["file"])
+    if card.place is not None and folder is not None:
+        link = quote(Path(os.path.relpath(card.place, folder)).as_posix())
+        name = f'<a href="{escape(link, quote=True)}">{name}</a>'
     state = "exact" if row["exact"] else "not exact"
-    facts = [f"seed {row['seed']}", f"no. {row['n']}", f"{row['changed']} of {row['measures']} measures changed"]
-    if row["amount"] is not None:
-        facts.insert(0, f"{100 * row['amount']:.0f}% of the notes differ")
-    return f"""<article class="card" data-values="{data}" data-exact="{int(row["exact"])}" aria-labelledby="name{i}">
-<header><h2 id="name{i}"><a href="{escape(quote(row["file"]), quote=True)}">{escape(row["file"])}</a></h2>
-<p class="state {"ok" if row["exact"] else "off"}">{state}</p></header>
-<p class="facts">{escape(" · ".join(facts))}</p>
-<div class="roll">{card.picture}</div>
-<p class="play"><button type="button" data-play="{i}" data-which="1">Play before</button>
-<button type="button" data-play="{i}" data-which="2">Play after</button></p>
-<table><thead><tr><th scope="col">attribute</th><th scope="col">before</th><th scope="col">requested</th>
-<th scope="col">achieved</th><th scope="col">exact in</th></tr></thead>
-<tbody>{"".join(map(_value_row, row["attributes"]))}</tbody></table>
+    states = "" if card.step else f'<p class="state {"ok" if row["exact"] else "off"}">{state}</p>'
+    details = [
+        ("values", "Values", f'<div class="wide">{_table(card)}</div>', opened),
+        ("tracks", "Tracks", "<ul></ul>", False),
+    ]
+    if card.scores:
+        details.append(("score", "Score", '<div class="wide"></div>', True))
+    if card.report:
+        details.append(("report", "Report", f"<pre>{escape(chr(10).join(card.report))}</pre>", False))
+    folded = "\n".join(
+        f'<details class="{kind}"{" open" if is_open else ""}><summary>{heading}</summary>{body}</details>'
+        for kind, heading, body, is_open in details
+    )
+    return f"""<article class="card" data-card="{i}" data-values="{data}" data-exact="{int(row["exact"])}"
+ aria-labelledby="name{i}">
+<header><h2 id="name{i}">{name}</h2>{states}</header>
+<p class="facts">{escape(" · ".join(_facts(card)))}</p>
+<div class="roll" tabindex="0" role="img" aria-label="Piano roll of {escape(row["file"], quote=True)}"></div>
+<div class="play"><button type="button" data-do="play">Play</button>
+<span class="sides" role="group" aria-label="What sounds"><button type="button" data-do="before">{"First" if card.step
+else "Before"}</button><button type="button" data-do="after">{"This" if card.step else "After"}</button></span>
+<button type="button" data-do="loop">Loop</button>
+<input type="range" data-do="position" min="0" max="1" step="any" value="0" aria-label="Position in seconds">
+<span data-do="clock"></span></div>
+{folded}
 </article>"""
 
 
-def _value_row(attribute: dict[str, Any]) -> str:
+def _facts(card: Card) -> list[str]:
+    row = card.row
+    if card.step:
+        return [f"step {row['n']}", f"seed {row['seed']}"]
+    facts = [f"{row['changed']} of {row['measures']} measures changed", f"seed {row['seed']}"]
+    if row["amount"] is None:
+        return facts
+    return [f"no. {row['n']}", f"{100 * row['amount']:.0f}% of the notes differ", *facts]
+
+
+def _table(card: Card) -> str:
+    """The attributes: their values, and in how many measures a request is exact."""
+    columns = ("first step", "this step") if card.step else ("before", "requested", "achieved", "exact measures")
+    head = "".join(f'<th scope="col">{column}</th>' for column in ("attribute", *columns))
+    body = "".join(_value_row(attribute, card.step) for attribute in card.row["attributes"])
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _value_row(attribute: dict[str, Any], step: bool) -> str:
     unit = escape(str(attribute["unit"]))
-    values = (attribute["before"], attribute["asked"], attribute["achieved"])
-    cells = "".join(f"<td>{'' if v is None else f'{v:.{DIGITS}g} {unit}'}</td>" for v in values)
-    hits = f"{attribute['hits']} of {attribute['measures']}"
-    return f'<tr><th scope="row">{escape(str(attribute["name"]))}</th>{cells}<td>{hits}</td></tr>'
-
-
-def _script_safe(data: object) -> str:
-    """JSON in which no text can end the surrounding script element."""
-    text = json.dumps(data, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    keys = ("before", "achieved") if step else ("before", "asked", "achieved")
+    found = [attribute[key] for key in keys]
+    cells = "".join(f"<td>{'' if value is None else f'{value:.{DIGITS}g} {unit}'}</td>" for value in found)
+    hits = f"{attribute['hits']} of {attribute['measures']}" if attribute["asked"] is not None else ""
+    cells += "" if step else f"<td>{hits}</td>"
+    return f'<tr><th scope="row">{escape(str(attribute["name"]))}</th>{cells}</tr>'

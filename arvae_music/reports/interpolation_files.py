@@ -13,6 +13,7 @@ import numpy as np
 from ..editing.edit import EditResult
 from ..editing.matching import excerpt
 from ..errors import UsageError
+from ..io.audio import wav
 from ..io.chunks import for_suffix
 from ..io.midi import Song, new_midi
 from ..io.score_output import score_file, score_of_steps
@@ -20,7 +21,17 @@ from ..music.melody import Melody
 from ..music.sliders import numbers_in
 from ..networks.model import Model
 from ..system.inputs import MIDI_SUFFIXES, Place
-from ..system.outputs import FORMATS, SCORE_SUFFIXES, Planned, Request, plan_outputs, suffix_of_format
+from ..system.outputs import (
+    FORMATS,
+    MIDI,
+    SCORE_SUFFIXES,
+    SOUND_SUFFIX,
+    Planned,
+    Request,
+    plan_outputs,
+    suffix_of_format,
+)
+from .cards import Card, step_card, with_scores
 from .manifest import Row, entry
 
 NAMED = 3  # inputs in the outputs' name
@@ -61,7 +72,7 @@ def plan(
         overwrite=overwrite,
         skip_existing=skip_existing,
         template=("{stem}.{edit}" if one else "{stem}.{n:02}") + suffix,
-        suffixes=(*MIDI_SUFFIXES, *SCORE_SUFFIXES) if format is None else (suffix,),
+        suffixes=(*MIDI_SUFFIXES, *SCORE_SUFFIXES, SOUND_SUFFIX) if format is None else (suffix,),
     )
 
 
@@ -88,8 +99,8 @@ def input_of(song: Song, bars: str | None) -> Melody:
 def step_files(
     melodies: Sequence[Melody], ends: Sequence[int], songs: Sequence[Song], suffixes: Sequence[str]
 ) -> list[bytes]:
-    """Every step as a file with its suffix, or all steps in one file if `suffixes` has a single suffix: a score, if the
-    suffix is that of one, or else a MIDI file. `ends` are the indices of the inputs.
+    """Every step as a file with its suffix, or all steps in one file if `suffixes` has a single suffix: a score, sound
+    (.wav) or a MIDI file. `ends` are the indices of the inputs.
 
     Tempo and instrument are those of the first input. The velocity moves in a straight line from one input's median to
     the next one's."""
@@ -103,6 +114,8 @@ def step_files(
 def _file(steps: Sequence[tuple[Melody, int]], suffix: str, look: dict[str, Any]) -> bytes:
     if suffix.lower() in SCORE_SUFFIXES:
         return score_file(score_of_steps(steps, **look), suffix)
+    if suffix.lower() == SOUND_SUFFIX:
+        return wav(_midi(steps, look))
     return for_suffix(_midi(steps, look), suffix)
 
 
@@ -119,6 +132,30 @@ def _midi(steps: Sequence[tuple[Melody, int]], look: dict[str, Any]) -> bytes:
         signatures=[bar.signature for _, _, bar in bars],
         **look,
     )
+
+
+def step_cards(
+    rows: Sequence[Row],
+    melodies: Sequence[Melody],
+    ends: Sequence[int],
+    songs: Sequence[Song],
+    plans: Sequence[Planned],
+    *,
+    scores: bool = False,
+) -> list[Card]:
+    """The card of every step, which compares it with the first one. `plans` has the place of every step, or the single
+    place of all."""
+    midis = step_files(melodies, ends, songs, [MIDI] * len(melodies))
+    places = [None if plan.place == "-" else Path(plan.place) for plan in plans] * (len(rows) // len(plans))
+    cards = [
+        step_card(row, midis[0], midi, melodies[0], place)
+        for row, midi, place in zip(rows, midis, places, strict=True)
+    ]
+    if not scores:
+        return cards
+    return [
+        with_scores(card, melodies[0], melodies[0], step) for card, step in zip(cards, melodies, strict=True)
+    ]
 
 
 def step_rows(

@@ -71,11 +71,18 @@ def entry(
 
 
 def entry_of_edit(
-    plan: Planned, folder: Path, request: EditRequest, result: EditResult, model: Model, amount: float | None = None
+    plan: Planned,
+    folder: Path | None,
+    request: EditRequest,
+    result: EditResult,
+    model: Model,
+    amount: float | None = None,
 ) -> Row:
-    """The row of a planned output in the manifest of `folder`, which holds it."""
+    """The row of a planned output in the manifest of `folder`, which holds it; None stands for the output's own."""
+    place = Path("stdout" if plan.place == "-" else plan.place)
+    file = place.name if folder is None else place.relative_to(folder).as_posix()
     return entry(
-        file=Path(plan.place).relative_to(folder).as_posix(), source=str(plan.request.source), n=plan.request.n,
+        file=file, source=str(plan.request.source), n=plan.request.n,
         seed=request.seed, model=model, result=result, targets=request.targets, keep=request.keep, amount=amount,
     )  # fmt: skip
 

@@ -20,11 +20,12 @@ from ..errors import InputError, OutputError, UsageError
 from ..io.midi import Song
 from ..io.score_output import file_of
 from ..io.scores import read_any
+from ..music.melody import Melody
 from ..networks.model import Model
 from ..system.files import write_whole
 from ..system.inputs import MIDI_SUFFIXES, Place, below, folders_in
 from ..system.outputs import MIDI, SCORE_SUFFIXES, Planned, Request, label, plan_outputs, suffix_of_format
-from .contact_sheet import Card, make_card
+from .cards import Card, make_card, with_scores
 from .manifest import Row, entry_of_edit
 
 
@@ -58,7 +59,7 @@ class Variations:
     """The job for all inputs. With `varied`, each request makes its `count` variations; otherwise it makes its edit.
 
     `earlier` are the rows of a manifest in `folder`, by file. With `dry_run` nothing is written. `format` is one of
-    outputs.FORMATS."""
+    outputs.FORMATS. With `scores` the cards have scores."""
 
     requests: Sequence[VaryRequest]
     varied: bool
@@ -66,6 +67,7 @@ class Variations:
     earlier: Mapping[str, Row] = field(default_factory=dict)
     dry_run: bool = False
     format: str = "mid"
+    scores: bool = False
 
     @property
     def suffix(self) -> str:
@@ -134,7 +136,6 @@ class Variations:
         found = [row for row in rows if row is not None]
         if len(found) < len(rows):
             return None
-        tempo = round(song.tempo, 2)
         place: dict[str, Any] = {"track": str(song.found.track), "channel": song.found.channel}
         if song.score is None and self.suffix in SCORE_SUFFIXES:
             place = {}  # the score of a MIDI file holds the melody alone
@@ -143,8 +144,11 @@ class Variations:
         cards = []
         for row, plan in zip(found, item.plans, strict=True):
             after = read_any(Path(plan.place), **place, pickup=song.pickup)
-            cards.append(make_card(row, song.melody, after.melody, tempo))
+            cards.append(self._scored(make_card(row, song, after.midi, Path(plan.place)), song, after.melody))
         return cards
+
+    def _scored(self, card: Card, song: Song, after: Melody) -> Card:
+        return with_scores(card, song, song.melody, after) if self.scores else card
 
     def _results(
         self, song: Song, request: VaryRequest, model: Model
@@ -165,7 +169,8 @@ class Variations:
             place = Path(plan.place)
             write_whole(place, file_of(song, result.melody, place.suffix), overwrite=plan.overwrite)
         row = entry_of_edit(plan, self.folder, request.editing, result, model, amount)
-        return make_card(row, song.melody, result.melody, round(song.tempo, 2))
+        card = make_card(row, song, file_of(song, result.melody, MIDI), Path(plan.place))
+        return self._scored(card, song, result.melody)
 
     def _name(self, plan: Planned) -> str:
         return Path(plan.place).relative_to(self.folder).as_posix()

@@ -80,6 +80,7 @@ RUNS = "Library that runs the model: numpy, or PyTorch (slower to start, same re
 PICKUP = "Length of the incomplete measure at the start, in quarter notes: 1, 0.5, 1/3; 0 is none."
 UNFOLDS = "Play the repeats, D.C. and D.S. of a score; without it, measures are those on the page."
 FORMAT = "Format of the new files."
+LISTEN = "Write one HTML page that shows and plays the result, all tracks before and after, offline."
 MODES = "guided searches for the requested values; latent decodes once, as in the paper."
 
 Inputs = Annotated[list[str], typer.Argument(metavar="FILE", help=FILES)]
@@ -88,6 +89,7 @@ Output = Annotated[str | None, in_output("--output", "-o", metavar="PLACE", help
 Overwrite = Annotated[bool, in_output("--overwrite", help="Replace existing files.")]
 SkipExisting = Annotated[bool, in_output("--skip-existing", help="Skip outputs that exist already.")]
 DryRun = Annotated[bool, in_output("--dry-run", help="Report the result, and write nothing.")]
+Listen = Annotated[str | None, in_output("--listen", metavar="PAGE.html", help=LISTEN)]
 Json = Annotated[bool, in_output("--json", help="Print the result as JSON.")]
 Format = Annotated[
     str, in_output("--format", metavar="mid|musicxml|mxl|abc", help=FORMAT, autocompletion=completion.formats)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...errors import UsageError
 from ...system.files import write_whole
 from ...system.inputs import Place
-from ...system.outputs import Planned
+from ...system.outputs import SOUND_SUFFIX, Planned, Request, plan_outputs
 from . import common
 from .common import Writing
 
@@ -40,6 +40,32 @@ def suffix_of(plan: Planned) -> str:
 def uses_streams(plans: Sequence[Planned]) -> bool:
     """Whether stdin is read, or a file goes to stdout."""
     return any("-" in (plan.place, plan.request.source) for plan in plans)
+
+
+def sounds_of(requests: Sequence[Request], wav: str | None, writing: Writing) -> tuple[Planned, ...]:
+    """The sound files that --wav names, one for each request; () without it. Raises the errors of `plan_outputs`."""
+    if wav is None:
+        return ()
+    if wav == "-":
+        raise UsageError("--wav needs a file", remedy="name a .wav file; -o x.wav writes the sound alone")
+    template = f"{{stem}}.{{edit}}{SOUND_SUFFIX}"
+    return tuple(plan_outputs(requests, wav, **writing.existing, template=template, suffixes=(SOUND_SUFFIX,)))
+
+
+def page_of(listen: str | None, writing: Writing) -> Path | None:
+    """The path of the page that --listen names; None where none is written. Raises the errors of `expect_free`."""
+    if listen is None:
+        return None
+    from ...reports.contact_sheet import expect_free
+
+    path = Path(listen).expanduser()
+    expect_free(path, **writing.existing)
+    return None if writing.dry_run or (writing.skip_existing and path.exists()) else path
+
+
+def shows(page: Path) -> str:
+    """The line about a page."""
+    return f"{page} shows and plays the files"
 
 
 def wrote(place: Place | str, dry_run: bool) -> str:

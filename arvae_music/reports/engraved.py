@@ -1,0 +1,39 @@
+"""Scores as SVG by verovio (the extra `report`), which is imported when a score is drawn."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.util import find_spec
+from typing import Any
+
+PAGE = {
+    "adjustPageHeight": True, "header": "none", "footer": "none", "pageMarginLeft": 20, "pageMarginRight": 20,
+    "pageHeight": 60_000, "xmlIdSeed": 1,
+}  # fmt: skip
+REMEDY = "install verovio: pip install 'arvae[report]'"
+
+
+def available() -> bool:
+    """Whether verovio is installed."""
+    return find_spec("verovio") is not None
+
+
+@lru_cache(maxsize=1)
+def _toolkit() -> Any:
+    import verovio
+
+    verovio.enableLog(verovio.LOG_OFF)
+    return verovio.toolkit()
+
+
+def engrave(music: str, **options: object) -> list[str]:
+    """The pages of a score, MusicXML or another format that verovio reads, as SVG documents.
+
+    `options` are verovio's. There are no pages if verovio cannot read the music. Raises ImportError without verovio.
+    """
+    toolkit = _toolkit()
+    toolkit.resetOptions()
+    toolkit.setOptions(PAGE | options)
+    if not toolkit.loadData(music):
+        return []
+    return [toolkit.renderToSVG(page) for page in range(1, toolkit.getPageCount() + 1)]
