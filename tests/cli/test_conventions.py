@@ -49,7 +49,7 @@ def test_asking_for_help_succeeds_on_stdout(run_arvae: Run, words: tuple[str, ..
         (("config", "shw"), "Did you mean 'show'"),
         (("models", "info", "nosuch"), "there is no model 'nosuch'"),
         (("edit", "melody.mid", "--density", "1", "--set", "density=2"), "given twice"),
-        (("edit", "melody.mid", "--density", "+1", "-o", "out.wav"), "out.wav: the output has none of the suffixes"),
+        (("edit", "melody.mid", "--density", "+1", "-o", "out.mp3"), "out.mp3: the output has none of the suffixes"),
         (("edit", "melody.mid", "--density", "+1", "-o", "-", "--json"), "would both go to stdout"),
         (("interpolate", "melody.mid", "melody.mid", "--one", "-o", "-", "--json"), "would both go to stdout"),
         (("interpolate", "melody.mid", "melody.mid", "--runtime", "tf"), "there is no runtime 'tf'"),
