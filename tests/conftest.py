@@ -29,7 +29,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 REPOSITORY = Path(__file__).parent.parent
 SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
 
-LONG = {"benchmarks", "cli", "corpora", "evaluation", "training", "test_research.py"}  # they start processes or train
+# They start processes or train.
+LONG = {"benchmarks", "browser", "cli", "corpora", "evaluation", "training", "test_research.py"}
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

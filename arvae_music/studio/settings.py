@@ -31,7 +31,7 @@ class Settings:
     locks: tuple[str, ...] = ()
     harmony: bool = True
     chords: str | None = None
-    strength: float | None = None  # None is 1
+    strength: float | None = None  # None is the default of an edit
     seed: int = 0
     each: bool = False
     free_ends: bool = False
@@ -48,10 +48,12 @@ class Settings:
 
     def request(self, model: Model) -> EditRequest:
         """The request for a model. Raises UsageError and CheckpointError as `Model.request` does."""
+        from ..editing.request import STRENGTH
+
         return model.request(
             dict(self.sliders),
             bars=self.bars, keep=self.keep, lock=self.locks, harmony=self.harmony, chords=self.chords,
-            strength=1.0 if self.strength is None else self.strength, seed=self.seed, each=self.each,
+            strength=STRENGTH if self.strength is None else self.strength, seed=self.seed, each=self.each,
             free_ends=self.free_ends, form=self.form,
         )  # fmt: skip
 

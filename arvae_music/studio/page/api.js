@@ -39,8 +39,9 @@ export const place = thing => (thing.song ? `edits/${thing.id}` : `songs/${thing
 export const state = () => json("state");
 export const song = id => json(`songs/${id}`);
 export const demo = () => json("songs?demo=1", { method: "POST" });
-export const open = (bytes, name) =>
-  json("songs", { method: "POST", headers: { "X-File-Name": encodeURIComponent(name) }, body: bytes });
+/** choice: {track, voice}; what it leaves open, arvae chooses. */
+export const open = (bytes, name, choice = {}) =>
+  json(`songs?${new URLSearchParams(choice)}`, { method: "POST", headers: { "X-File-Name": encodeURIComponent(name) }, body: bytes });
 export const edit = (id, settings, signal) => json(`songs/${id}/edits`, post(settings, signal));
 export const adopt = id => json(`edits/${id}/song`, { method: "POST" });
 export const score = (thing, page) => json(`${place(thing)}/score?page=${page}`);

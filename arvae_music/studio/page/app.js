@@ -13,21 +13,22 @@ import { chosen, listed, Session, UNTOUCHED } from "./session.js";
 import { Variations } from "./variations.js";
 
 const session = new Session();
-const view = { side: "after", score: false, loop: false, heard: null }; // heard: a variation that is auditioned
+const view = { side: "after", score: false, loop: false, heard: null }; // heard: {edit, song} of a variation
 let panel = null;
 let saved = null; // the song or edit that was saved last
 let sounding = null; // the song or edit whose bytes the player has
 
 const player = new Player({ changed: showTransport, failed: complain });
-const mixer = new Mixer(() => { player.mute(mixer.silenced); render(); });
+const mixer = new Mixer({ changed: () => { player.mute(mixer.silenced); render(); }, melody: number => reopen({ track: number }) });
 const score = new Score();
 const roll = new Roll(by("roll"), {
-  select: indexes => choose(indexes), seek: seconds => player.seek(seconds), hover: text => { by("hover").textContent = text; },
-  reach: index => say(by("hover").textContent) ?? index,
+  select: indexes => choose(indexes),
+  seek: seconds => player.seek(seconds),
+  hover: (text, byKey) => { by("hover").textContent = text; if (byKey) say(text); },
 });
 const variations = new Variations({
   stage: () => session.now,
-  audition: edit => { view.heard = view.heard === edit ? null : edit; view.side = "after"; render(); hear(); if (view.heard && !player.playing) player.play(); },
+  audition: heard => audition(heard),
   use: edit => adopt(edit),
 });
 
@@ -38,6 +39,7 @@ async function opened(loading) {
   try {
     const song = await loading();
     variations.clear();
+    sounding = null;
     player.pause();
     player.seek(0);
     settle();
@@ -54,12 +56,32 @@ async function opened(loading) {
   }
 }
 
-const openFile = file => opened(async () => api.open(await file.arrayBuffer(), file.name));
+const sources = new WeakMap(); // song -> {file, voice}: what it was read from
+
+function openFile(file, choice = {}) {
+  return opened(async () => {
+    const song = await api.open(await file.arrayBuffer(), file.name, choice);
+    sources.set(song, { file, voice: choice.voice });
+    return song;
+  });
+}
+
+/** Open the same file again with another track or voice as its melody. */
+async function reopen(choice) {
+  const { song } = session.now, { file, voice = "top" } = sources.get(song) ?? {};
+  try {
+    await openFile(file ?? new File([await api.midi(song)], song.name), { track: song.melody.track, voice, ...choice });
+  } catch (problem) {
+    complain(problem);
+  }
+  render(); // the choice is as it was, if the file has no such melody
+}
 
 /** The edit becomes a song of its own, and the sliders start from there. */
 async function adopt(edit) {
   try {
     const song = await api.adopt(edit.id);
+    sources.set(song, { voice: sources.get(session.now.song)?.voice });
     show(song, { ...UNTOUCHED, bars: session.now.settings.bars });
     session.keep();
     render();
@@ -127,6 +149,15 @@ function choose(indexes) {
   change({ ...settings, bars: listed(indexes, song.measures) }, true);
 }
 
+/** Show and play a variation; once more, and it goes. */
+async function audition(heard) {
+  view.heard = view.heard?.edit === heard.edit ? null : heard;
+  view.side = "after";
+  render();
+  await hear();
+  if (view.heard && !player.playing) await player.play();
+}
+
 function step(direction) {
   const song = session.now?.song;
   if (direction < 0) session.undo();
@@ -141,11 +172,10 @@ function step(direction) {
 
 // The picture
 
-/** The edit that the sliders show: while one moves, the last that came. */
-const followed = () => (session.requests ? session.edit ?? (latest?.song === session.now.song.id ? latest : null) : null);
-const picture = () => view.heard ?? followed();
+/** The edit that is shown: while a slider moves, the last that came. */
+const picture = () => edit() ?? (session.requests && latest?.song === session.now.song.id ? latest : null);
 /** The edit of exactly these settings, or null: there is none yet, or none is requested. */
-const edit = () => view.heard ?? (session.requests ? session.edit : null);
+const edit = () => view.heard?.edit ?? (session.requests ? session.edit : null);
 /** What is saved and played: null while an edit is on its way. */
 const thing = () => edit() ?? (session.requests ? null : session.now?.song ?? null);
 const indexes = () => chosen(session.now.settings.bars, session.now.song.measures);
@@ -153,6 +183,7 @@ const indexes = () => chosen(session.now.settings.bars, session.now.song.measure
 function render() {
   if (!session.now) return;
   const { song, settings } = session.now, now = picture(), selected = indexes();
+  const base = view.heard?.song ?? song; // variations may be of an earlier song
   document.body.dataset.view = "studio";
   by("empty").hidden = true;
   by("studio").hidden = false;
@@ -161,12 +192,14 @@ function render() {
   by("facts").textContent = [song.key, song.meter, song.tempo && `${Math.round(song.tempo)} bpm`, plural(song.measures.length, "measure")]
     .filter(Boolean).join(" · ");
   mixer.show(song);
-  panel.show(song, settings, followed(), selected);
-  variations.show(song, view.heard);
+  by("voice").value = sources.get(song)?.voice ?? "top";
+  panel.show(song, settings, now, selected, now !== null && now === session.edit);
+  variations.show(view.heard?.edit);
   by("roll").hidden = by("roll-frame").hidden = view.score;
   by("score").hidden = !view.score;
-  roll.show({ song, edit: now, side: view.side, indexes: selected, silent: track => mixer.silent(track) });
-  if (view.score) score.show(view.side === "after" ? now ?? song : song);
+  by("zoom").hidden = view.score;
+  roll.show({ song: base, edit: now, side: view.side, indexes: selected, silent: track => mixer.silent(track) });
+  if (view.score) score.show(view.side === "after" ? now ?? base : base);
   press(by("view-roll"), !view.score);
   press(by("view-score"), view.score);
   press(by("side-before"), view.side === "before");
@@ -214,7 +247,7 @@ const span = (song, selected) => {
 /** Give the player the bytes of what is shown, if it has others. */
 async function hear() {
   if (!session.now) return;
-  const wanted = view.side === "after" ? thing() : session.now.song;
+  const wanted = view.side === "after" ? thing() : view.heard?.song ?? session.now.song;
   if (!wanted || wanted === sounding) return;
   sounding = wanted;
   try {
@@ -290,6 +323,7 @@ by("demo").onclick = () => opened(api.demo);
 by("undo").onclick = () => step(-1);
 by("redo").onclick = () => step(1);
 by("adopt").onclick = () => edit() && adopt(edit());
+by("voice").onchange = event => reopen({ voice: event.target.value });
 by("clear").onclick = () => choose(null);
 by("view-roll").onclick = () => { view.score = false; render(); };
 by("view-score").onclick = () => { view.score = true; render(); };
@@ -312,6 +346,7 @@ by("bars").onchange = event => {
     complain({ what: error.message });
   }
 };
+by("bars").onkeydown = event => { if (event.key === "Enter") by("roll").focus(); }; // which also makes the field change
 prepareSaving({ thing, saved: what => { saved = what; } });
 prepareKeys({
   play: playOrPause, toStart: () => player.seek(0), side: () => edit() && side(view.side === "after" ? "before" : "after"),
@@ -331,7 +366,7 @@ document.addEventListener("drop", event => {
   event.preventDefault();
   openFile(file);
 });
-addEventListener("beforeunload", event => { if (edit() && edit() !== saved) event.preventDefault(); });
+addEventListener("beforeunload", event => { if (session.canUndo && thing() !== saved) event.preventDefault(); });
 
 api.state().then(state => {
   panel = new Panel(state, { change });

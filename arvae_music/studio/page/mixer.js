@@ -6,9 +6,10 @@ export const voice = track => `${track.number} ${track.channel}`;
 
 export class Mixer {
   #song = null; #mute = new Set(); #solo = new Set();
-  #changed;
+  #says;
 
-  constructor(changed) { this.#changed = changed; }
+  /** says: {changed(), melody(number)} */
+  constructor(says) { this.#says = says; }
 
   silent(track) {
     return this.#solo.size ? !this.#solo.has(voice(track)) : this.#mute.has(voice(track));
@@ -21,7 +22,8 @@ export class Mixer {
     const before = this.#song?.tracks.map(voice).join() ?? "";
     this.#song = song;
     if (song.tracks.map(voice).join() !== before) { this.#mute.clear(); this.#solo.clear(); }
-    by("tracks").replaceChildren(...song.tracks.map(track => this.#strip(track)));
+    const first = (track, index) => song.tracks.findIndex(other => voice(other) === voice(track)) === index;
+    by("tracks").replaceChildren(...song.tracks.filter(first).map(track => this.#strip(track)));
   }
 
   #strip(track) {
@@ -32,12 +34,16 @@ export class Mixer {
       made.onclick = () => {
         if (!set.delete(voice(track))) set.add(voice(track));
         press(made, set.has(voice(track)));
-        this.#changed();
+        this.#says.changed();
       };
       return made;
     };
-    const about = track.name && track.instrument ? track.instrument : "";
-    return el("li", { class: track.melody ? "melody" : "" }, el("span", { class: "track-name", title: about || null }, name),
+    const about = track.melody ? `The melody: ${this.#song.melody.reason}` : `Make ${name} the melody`;
+    const choose = el("button", {
+      class: "quiet track-name", title: about, "aria-pressed": String(track.melody), disabled: track.drum,
+      onclick: () => { if (!track.melody) this.#says.melody(track.number); },
+    }, name);
+    return el("li", {}, choose,
       button("M", "Mute", this.#mute), button("S", "Solo", this.#solo));
   }
 }

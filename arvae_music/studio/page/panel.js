@@ -40,13 +40,13 @@ export class Panel {
     by("model-field").hidden = state.models.length < 2;
     by("model").onchange = event => this.#set({ model: event.target.value });
     this.#model = state.model;
+    by("chords").onchange = event => this.#set({ chords: event.target.value.trim() || null });
     by("seed").onchange = event => this.#set({ seed: Math.max(0, Math.round(Number(event.target.value) || 0)) });
     by("seed-next").onclick = () => this.#set({ seed: this.#settings.seed + 1 });
     by("seed-back").onclick = () => this.#set({ seed: Math.max(0, this.#settings.seed - 1) });
     by("reset").onclick = () => this.#set({ sliders: {}, seed: 0 });
     const strength = event => {
-      const share = Number(event.target.value) / 100;
-      this.#set({ strength: share < 1 ? share : null }, event.type === "change");
+      this.#set({ strength: Number(event.target.value) }, event.type === "change");
     };
     by("strength").oninput = by("strength").onchange = strength;
   }
@@ -100,29 +100,31 @@ export class Panel {
       if (event.key === "Delete" || event.key === "Backspace") this.#set(request(""));
     };
     wish.onchange = () => this.#set(request(wish.value.replace("−", "-").replace(/(\d)\s+(?=[a-z])/i, "$1").trim()));
+    wish.onkeydown = event => { if (event.key === "Enter") slider.focus(); }; // which also makes the field change
     hold.onclick = () => this.#toggle("keep", name);
     this.#rows.set(name, { row, slider, wish, hold, before, arrow, after, note, zero, reached, unit, label });
     return row;
   }
 
-  /** Show the settings, and the means of the chosen measures before and after the edit. */
-  show(song, settings, edit, indexes) {
+  /** Show the settings, and the means of the chosen measures before and after the edit. `settled`: it is their edit. */
+  show(song, settings, edit, indexes, settled) {
     if (song !== this.#song) this.#measureOut(song);
     this.#song = song;
     this.#settings = settings;
     const results = new Map((edit?.attributes ?? []).map(result => [result.name, result]));
-    for (const [name, row] of this.#rows) this.#showRow(name, row, settings, results.get(name), indexes);
+    for (const [name, row] of this.#rows) this.#showRow(name, row, settings, results.get(name), indexes, settled);
     for (const button of document.querySelectorAll("#panel [data-kind=lock]")) {
       press(button, settings.locks.includes(button.dataset.name));
     }
     for (const [name, , pressed] of [...STAYS, ...WAYS]) {
       press(document.querySelector(`#panel [data-kind=switch][data-name=${name}]`), settings[name] === pressed);
     }
+    if (document.activeElement !== by("chords")) by("chords").value = settings.chords ?? "";
     by("seed").value = settings.seed;
     by("seed-back").disabled = settings.seed === 0;
     by("model").value = settings.model ?? this.#model;
-    by("strength").value = Math.round((settings.strength ?? 1) * 100);
-    by("strength-value").textContent = `${by("strength").value}%`;
+    by("strength").value = settings.strength;
+    by("strength-value").textContent = figure(settings.strength);
     by("reset").disabled = !Object.keys(settings.sliders).length && settings.seed === 0;
     by("report-box").hidden = !edit;
     by("report").textContent = edit?.report ?? "";
@@ -142,13 +144,13 @@ export class Panel {
     }
   }
 
-  #showRow(name, parts, settings, result, indexes) {
+  #showRow(name, parts, settings, result, indexes, settled) {
     const { slider, wish, hold, before, arrow, after, note, zero, reached, unit, label, row } = parts;
     const text = settings.sliders[name] ?? "";
     const held = settings.keep.includes(name);
     const mean = result?.before ?? this.#mean(name, indexes);
     const written = new RegExp(`^([+-]\\d+(?:\\.\\d+)?)\\s*${unit}$`).exec(text);
-    const shift = written ? Number(written[1]) : text && result ? result.achieved - result.before : 0;
+    const shift = written ? Number(written[1]) : text && settled && result ? result.achieved - result.before : 0;
     if (document.activeElement !== slider || Number(slider.value) !== shift) slider.value = shift;
     if (document.activeElement !== wish || !text) wish.value = text.replace("-", "−").replace(/(\d)(?=[a-z])/i, "$1 ");
     slider.disabled = wish.disabled = held;
@@ -161,7 +163,7 @@ export class Panel {
     place(reached, slider, result ? result.achieved - result.before : 0);
     reached.hidden = !text || !result;
     zero.hidden = false;
-    const missed = text && result && !result.exact;
+    const missed = text && settled && result && !result.exact;
     note.textContent = missed ? `${figure(result.requested)} ${unit} requested: ${result.what}` : "";
     note.hidden = !note.textContent;
     slider.setAttribute("aria-valuetext", text

@@ -7,7 +7,7 @@ const RULER = 38; // px: chords above, numbers of measures below
 const DRUMS = 22; // px: a lane for the drums, whose pitches are no heights
 const GUTTER = 30; // px on the left, for the names of the octaves
 const END = 14; // px on the right
-const NARROWEST = 26; // px a measure, if nobody zooms
+const NARROWEST = 16; // px a measure, until somebody zooms
 
 const names = ["base", "lane", "line", "bar", "ink", "soft", "accent", "tint", "other", "ghost", "barred"];
 
@@ -22,7 +22,7 @@ export class Roll {
   #anchor = null;
   #frame = 0;
 
-  /** says: {select(indexes | null), seek(seconds), hover(text)} */
+  /** says: {select(indexes | null), seek(seconds), hover(text, byKey)} */
   constructor(host, says) {
     this.#host = host;
     this.#canvas = host.querySelector("canvas");
@@ -58,7 +58,7 @@ export class Roll {
     this.draw();
   }
 
-  fit() { this.#fitted = true; this.#scale = this.#least(); this.#layout(false); this.draw(); }
+  fit() { this.#fitted = true; this.#layout(false); this.draw(); }
 
   zoom(factor, at = this.#host.clientWidth / 2) {
     if (!this.#shown) return;
@@ -86,13 +86,12 @@ export class Roll {
 
   #layout(fresh) {
     if (!this.#shown || !this.#host.clientWidth) return;
-    const { song } = this.#shown;
-    if (fresh) this.#fitted = true;
-    if (fresh || this.#fitted) {
-      const readable = NARROWEST * song.measures.length / song.duration;
-      this.#scale = fresh ? Math.max(this.#least(), readable) : Math.max(this.#least(), 0);
+    const { song } = this.#shown, least = this.#least();
+    if (fresh) {
+      this.#scale = NARROWEST * song.measures.length / song.duration;
+      this.#fitted = this.#scale <= least;
     }
-    this.#scale = Math.max(this.#scale, this.#least());
+    this.#scale = this.#fitted ? least : Math.max(this.#scale, least);
     this.#spacer.style.width = `${GUTTER + song.duration * this.#scale + END}px`;
   }
 
@@ -151,27 +150,24 @@ export class Roll {
         context.setLineDash([]);
       }
     };
+    const after = edit !== null && side === "after";
+    const melody = after ? edit.melody : song.melody.notes;
+    const own = new Set(melody.map(([start, , pitch]) => `${start} ${pitch}`));
     for (const track of song.tracks) {
       context.globalAlpha = silent(track) ? 0.3 : 1;
+      const notes = (after && edit.tracks?.find(changed => sameTrack(changed, track))?.notes) || track.notes;
       if (track.drum) this.#beats(track, height, width);
-      else if (!track.melody) for (const [start, end, pitch] of track.notes) note(start, end, pitch, { fill: colours.other });
+      else for (const [start, end, pitch] of notes) {
+        if (!track.melody || !own.has(`${start} ${pitch}`)) note(start, end, pitch, { fill: colours.other });
+      }
     }
-    for (const [start, end, pitch] of this.#companions(song, edit)) note(start, end, pitch, { fill: colours.other });
     context.globalAlpha = song.tracks.some(track => track.melody && silent(track)) ? 0.4 : 1;
-    const after = edit && side === "after";
     if (after) for (const [start, end, pitch] of edit.removed) note(start, end, pitch, { line: colours.ghost });
-    for (const [start, end, pitch, , what] of after ? edit.melody : song.melody.notes) {
+    for (const [start, end, pitch, , what] of melody) {
       note(start, end, pitch, { fill: after && what !== "kept" ? colours.accent : colours.ink });
     }
     context.globalAlpha = 1;
     this.#ruler(width);
-  }
-
-  /** The other notes of the melody's own track: a piano's left hand. */
-  #companions(song, edit) {
-    const own = new Set((edit?.melody ?? []).concat(song.melody.notes).map(([start, , pitch]) => `${start} ${pitch}`));
-    return song.tracks.filter(track => track.melody && !track.drum).flatMap(track => track.notes)
-      .filter(([start, , pitch]) => !own.has(`${start} ${pitch}`));
   }
 
   #span(song, edit) {
@@ -331,8 +327,7 @@ export class Roll {
         this.#says.select(between(this.#anchor, this.#cursor));
       } else this.#anchor = null;
       this.follow(song.measures[this.#cursor].start);
-      this.#tell(this.#cursor);
-      this.#says.reach(this.#cursor);
+      this.#tell(this.#cursor, undefined, true);
     } else if (event.key === "Enter" && this.#cursor !== null) {
       const now = new Set(indexes ?? []);
       if (!now.delete(this.#cursor)) now.add(this.#cursor);
@@ -343,16 +338,17 @@ export class Roll {
   }
 
   /** Say which measure the pointer or the keyboard is at. */
-  #tell(index, seconds) {
+  #tell(index, seconds, byKey = false) {
     const { song } = this.#shown, measure = song.measures[index];
     const notes = song.melody.notes.filter(note => note[0] >= measure.start - 1e-6 && note[0] < measure.end - 1e-6).length;
     const words = [`Measure ${measure.number}`, plural(notes, "note")];
     if (seconds !== undefined) words.push(clock(seconds));
     if (!measure.editable) words.push(`stays: ${measure.reason ?? "nothing to edit"}`);
-    this.#says.hover(words.join(" · "));
+    this.#says.hover(words.join(" · "), byKey);
   }
 }
 
+const sameTrack = (a, b) => a.number === b.number && a.channel === b.channel && a.program === b.program;
 const between = (a, b) => Array.from({ length: Math.abs(b - a) + 1 }, (_, i) => Math.min(a, b) + i);
 
 /** A small picture of a melody: kept notes in ink, others in the accent colour. */

@@ -1,7 +1,7 @@
 // What the page shows: a song, the settings of an edit, and the edit. Each finished change is a step that can be undone.
 
 export const UNTOUCHED = Object.freeze({
-  sliders: {}, bars: null, keep: [], locks: [], harmony: true, strength: null, seed: 0, each: false, free_ends: false,
+  sliders: {}, bars: null, keep: [], locks: [], harmony: true, chords: null, strength: 0.5, seed: 0, each: false, free_ends: false,
   form: true, model: null,
 });
 

@@ -7,12 +7,12 @@ import { thumbnail } from "./roll.js";
 const SMALLEST = 0.05; // a change of a mean that is worth its words
 
 export class Variations {
-  #cards = []; // {edit, item, stars, star}
+  #cards = []; // {edit, song, item, stars, star}
   #search = null;
-  #stage = null; // {song, settings} of the cards that are shown
+  #count = 0; // of all that were found for this file: their numbers
   #says;
 
-  /** says: {stage() -> {song, settings}, audition(edit), use(edit), units -> {name: unit}} */
+  /** says: {stage() -> {song, settings}, audition({edit, song}), use(edit)} */
   constructor(says) {
     this.#says = says;
     by("vary").onclick = () => this.find();
@@ -22,28 +22,27 @@ export class Variations {
 
   stop() { this.#search?.abort(); }
 
-  /** The cards belong to a song: with another song they go. */
-  show(song, heard) {
-    if (this.#stage && this.#stage.song.id !== song.id) this.clear();
+  /** Mark the card that is heard. */
+  show(heard) {
     for (const { item, edit } of this.#cards) item.classList.toggle("heard", heard?.id === edit.id);
   }
 
   clear() {
     this.stop();
     this.#cards = [];
-    this.#stage = null;
+    this.#count = 0;
     by("cards").replaceChildren();
     by("vary-note").textContent = "";
     by("starred").hidden = true;
   }
 
-  /** Search, near a variation if one is given. Starred cards stay. */
+  /** Search, near the variation of a card if one is given. Starred cards stay. */
   async find(near = null) {
     this.stop();
     const stage = this.#says.stage();
     if (!stage) return;
-    const kept = this.#stage?.song === stage.song ? this.#cards.filter(card => card.stars || card.edit === near) : [];
-    this.#stage = stage;
+    const song = near?.song ?? stage.song;
+    const kept = this.#cards.filter(card => card.stars || card === near);
     this.#cards = kept;
     by("cards").replaceChildren(...kept.map(card => card.item));
     this.#filter(false);
@@ -51,16 +50,16 @@ export class Variations {
     const count = Math.min(Math.max(Number(by("count").value) || 12, 1), 64);
     const { sliders, ...settings } = stage.settings;
     const wish = { ...settings, count, amount: Number(by("amount").value) / 100 };
-    if (near) wish.near = near.id;
+    if (near) wish.near = near.edit.id;
     by("vary-stop").hidden = false;
     by("cards").setAttribute("aria-busy", "true");
     by("vary-note").textContent = "Searching …";
     let found = 0;
     try {
-      await api.variations(stage.song.id, wish, row => {
+      await api.variations(song.id, wish, row => {
         found++;
         by("vary-note").textContent = `${found} of ${count}`;
-        this.#add(row.edit);
+        this.#add(row.edit, song);
       }, search.signal);
     } catch (problem) {
       complain(problem);
@@ -73,36 +72,24 @@ export class Variations {
     say(`${plural(found, "variation")} found.`);
   }
 
-  #add(edit) {
-    const number = this.#cards.length + 1;
+  #add(edit, song) {
+    const number = ++this.#count;
     const canvas = el("canvas", { "aria-hidden": "true" });
-    const words = this.#words(edit);
+    const words = what(edit, song);
     const star = el("button", { class: "icon star", "aria-pressed": "false", "aria-label": `Star variation ${number}` });
-    const card = { edit, star, stars: false };
+    const card = { edit, song, star, stars: false };
     star.onclick = () => this.#star(card);
     const name = `variation ${number}`;
     card.item = el("li", { class: "card" },
-      el("button", { class: "picture", "aria-label": `Hear ${name}: ${words || "other notes"}`, onclick: () => this.#says.audition(edit) }, canvas),
+      el("button", { class: "picture", "aria-label": `Hear ${name}: ${words || "other notes"}`, onclick: () => this.#says.audition({ edit, song }) }, canvas),
       el("p", { class: "card-words" }, el("span", { class: "soft" }, `${number}`), ` ${words || "other notes"}`),
       el("div", { class: "card-actions" }, star,
-        el("button", { class: "quiet", "aria-label": `More like ${name}`, onclick: () => this.find(edit) }, "More like this"),
+        el("button", { class: "quiet", "aria-label": `More like ${name}`, onclick: () => this.find(card) }, "More like this"),
         el("button", { class: "quiet", "aria-label": `Use ${name}`, onclick: () => this.#says.use(edit) }, "Use")));
     this.#cards.push(card);
     by("cards").append(card.item);
-    thumbnail(canvas, edit, this.#stage.song.duration);
+    thumbnail(canvas, edit, song.duration);
   }
-
-  /** What changed most: "density +1.2 notes, range −2 st". */
-  #words(edit) {
-    return edit.attributes
-      .map(result => ({ ...result, shift: result.achieved - result.before }))
-      .filter(result => Math.abs(result.shift) >= SMALLEST)
-      .sort((a, b) => Math.abs(b.shift / this.#spread(b.name)) - Math.abs(a.shift / this.#spread(a.name)))
-      .slice(0, 2)
-      .map(({ name, shift, unit }) => `${name} ${signed(Math.round(shift * 10) / 10)} ${unit}`).join(", ");
-  }
-
-  #spread(name) { return this.#stage.song.sliders[name]?.sd || 1; }
 
   #star(card) {
     card.stars = !card.stars;
@@ -116,4 +103,15 @@ export class Variations {
     press(by("starred"), only);
     for (const card of this.#cards) card.item.hidden = only && !card.stars;
   }
+}
+
+/** What changed most: "density +1.2 notes, range −2 st". */
+function what(edit, song) {
+  const share = ({ name, shift }) => Math.abs(shift) / (song.sliders[name]?.sd || 1);
+  return edit.attributes
+    .map(({ name, unit, before, achieved }) => ({ name, unit, shift: achieved - before }))
+    .filter(({ shift }) => Math.abs(shift) >= SMALLEST)
+    .sort((a, b) => share(b) - share(a))
+    .slice(0, 2)
+    .map(({ name, shift, unit }) => `${name} ${signed(Math.round(shift * 10) / 10)} ${unit}`).join(", ");
 }
