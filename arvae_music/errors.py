@@ -90,6 +90,10 @@ class OutputError(ArvaeError):
     exit_code = 2
 
 
+class StorageError(OutputError):
+    """A disk that is full or read-only. It ends a batch, because no other output can be written either."""
+
+
 class CheckpointError(ArvaeError):
     """A model file that is missing, truncated, of another version, or of another vocabulary."""
 

@@ -2,7 +2,8 @@
 
 The report shows for each attribute its mean before, requested, the goal and achieved, over the selected measures, and
 in how many of them it is exact (reports/summaries.py). Only notes in the edited measures change; where nothing changes,
-the output equals the input byte for byte. Several files that go into one folder (`-o folder/`) get a manifest there.
+the output equals the input byte for byte. Several files that go into one folder (`-o folder/`) get a manifest there,
+and such a batch can be continued after its end (batch/job.py).
 """
 
 from __future__ import annotations
@@ -10,20 +11,29 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from ..batch.listing import listing
+from ..batch.plans import planned_later
+from ..batch.target import Target
 from ..errors import UsageError
+from ..reports.item_report import ItemReport
 from ..system import inputs, outputs
-from ..system.outputs import folder_of
 from .shared import batches, common, placing, sources, watching
+from .shared.scaling import Scaling, manifest_of
 from .shared.sliders import Harmony, Kept, MelodySliders, Set, targets_from
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..batch.listing import Entry
+    from ..batch.plans import Items
     from ..editing.edit import EditResult
     from ..editing.request import EditRequest
     from ..io.midi import Song
     from ..reports.cards import Card
     from ..system.outputs import Planned
+    from ..system.storage import Place
 
 PROPOSALS, STRENGTH = 64, 0.5
 EXAMPLES = (
@@ -66,7 +76,7 @@ def edit(
     recursive: common.Recursive = False,
     voice: common.Voice,
     watch: Watched = False,
-    jobs: common.Jobs = None,
+    scaling: Scaling,
     writing: common.Writing,
     listen: common.Listen = None,
     wav: Wav = None,
@@ -82,7 +92,8 @@ def edit(
     targets = targets_from(sliders, set_)
     if not targets:
         raise UsageError("there is nothing to change", remedy="give a slider, for instance --density +2notes")
-    request = sources.load_model(model, runtime).request(
+    trained = sources.load_model(model, runtime)
+    request = trained.request(
         dict(targets),
         **kept.arguments,
         **harmony.arguments,
@@ -97,44 +108,43 @@ def edit(
         if listen is not None or wav is not None:
             raise UsageError("--watch writes no pages and no sound beside its results", remedy="leave out the option")
         return watching.watch(files, label, seed, SUFFIXES, recursive, writing, work)
-    places = inputs.expand_inputs(files, recursive=recursive)
-    folders = inputs.folders_in(files)
-    requests = [
-        outputs.Request(place, label, seed, n, inputs.below(place, folders)) for n, place in enumerate(places, 1)
-    ]
-    plans = outputs.plan_outputs(requests, writing.output, **writing.existing, suffixes=SUFFIXES)
-    sounds = placing.sounds_of(requests, wav, writing)
+    found = listing(files, recursive=recursive)
+    target = Target.of(writing.output)
+    large = scaling.is_large(found, target, {"--listen": listen, "--wav": wav})
+
+    def request_of(entry: Entry) -> outputs.Request:
+        return outputs.Request(entry.place, label, seed, entry.n, entry.below, entry.data)
+
+    sounds: tuple[Planned, ...] = ()
+    if large and target is not None:
+        plans: Sequence[Planned] | Items[Planned] = planned_later(found, request_of, target, **writing.existing)
+    else:
+        requests = list(map(request_of, found))
+        plans = outputs.plan_outputs(requests, writing.output, **writing.existing, suffixes=SUFFIXES)
+        sounds = placing.sounds_of(requests, wav, writing)
     page = placing.page_of(listen, writing)
-    folder = None if writing.dry_run or len(plans) < 2 else folder_of(writing.output)
-    if folder is not None:
-        from ..reports.manifest import expect_ours
-
-        expect_ours(folder, overwrite=writing.overwrite)
     placing.refuse_streams(plans, writing)
-    work = replace(work, folder=folder, sounds=sounds, pages=page is not None)
-    conclude = None if folder is None and page is None else partial(_conclude, folder, page, label, writing.overwrite)
-    name, streams = placing.source_of, placing.uses_streams(plans)
-    return batches.run_and_report(plans, work, jobs, name=name, json=writing.json, streams=streams, conclude=conclude)
+    spec = {"command": "edit", "request": request, "voice": voice, "model": trained.checkpoint.digest}
+    job = scaling.job(target, found, spec, writing, trained.metadata.names, large=large)
+    manifest = None
+    if job is not None and target is not None:
+        work = replace(work, root=target.root)
+        manifest = manifest_of(target, writing)
+    work = replace(work, sounds=sounds, pages=page is not None)
+    conclude = None if page is None else partial(_write_page, page, label, writing.overwrite)
+    executor = scaling.executor(len(found), here=not large and placing.uses_streams(plans))
+    return batches.run_and_report(
+        plans, work, executor, name=placing.source_of, json=writing.json, brief=large, job=job, manifest=manifest,
+        conclude=conclude,
+    )  # fmt: skip
 
 
-def _conclude(folder: Path | None, page: Path | None, label: str, overwrite: bool, made: list[_Made]) -> None:
-    """Write the manifest of a folder, and the page that plays the results."""
-    if folder is not None:
-        from ..reports.manifest import JSON_NAME, read, write
+def _write_page(page: Path, label: str, overwrite: bool, cards: list[Card]) -> None:
+    """Write the page that plays the results."""
+    from ..reports.contact_sheet import write_listening
 
-        write(folder, [one.row for one in made], read(folder))
-        common.say(f"{folder / JSON_NAME} lists the files")
-    if page is not None:
-        from ..reports.contact_sheet import write_listening
-
-        cards = [one.card for one in made if one.card is not None]
-        write_listening(page, cards, f"{label}: {', '.join(card.row['input'] for card in cards)}", overwrite=overwrite)
-        common.say(placing.shows(page))
-
-
-class _Made(NamedTuple):
-    row: dict[str, Any]  # of the manifest
-    card: Card | None  # of the page
+    write_listening(page, cards, f"{label}: {', '.join(card.row['input'] for card in cards)}", overwrite=overwrite)
+    common.say(placing.shows(page))
 
 
 @dataclass(frozen=True)
@@ -148,11 +158,11 @@ class _Work:
     writing: common.Writing
     roll: bool
     strict: bool
-    folder: Path | None = None  # of the manifest
+    root: Place | None = None  # the folder or the table of a batch
     sounds: tuple[Planned, ...] = ()  # of --wav
     pages: bool = False  # whether --listen wants a card
 
-    def __call__(self, plan: Planned) -> batches.ItemReport | Literal[False]:
+    def __call__(self, plan: Planned) -> ItemReport | Literal[False]:
         from ..editing.edit import edit as edit_melody
         from ..editing.edit import expect_editable
         from ..io.score_output import file_of
@@ -165,14 +175,15 @@ class _Work:
         if plan.skip:
             return False
         sounds = self.sounds[plan.request.n - 1 : plan.request.n]
-        song = sources.read_song(plan.request.source, self.voice)
+        song = sources.read_song(plan.request.source, self.voice, plan.request.data)
         model = sources.load_model(self.model, self.runtime)
         result = edit_melody(song.melody, self.request, model)
         expect_editable(result, song.name)
-        if not self.writing.dry_run:
-            placing.write_output(plan, file_of(song, result.melody, placing.suffix_of(plan)))
-            if self.roll and plan.place != "-":
-                self._draw(plan, song, result)
+        made = file_of(song, result.melody, placing.suffix_of(plan))
+        if not self.writing.dry_run and not plan.row:
+            placing.write_output(plan, made)
+            if self.roll and isinstance(plan.place, Path):
+                self._draw(plan.place.with_suffix(".svg"), plan.overwrite, song, result)
             for sound in sounds:
                 if not sound.skip:
                     placing.write_output(sound, file_of(song, result.melody, outputs.SOUND_SUFFIX))
@@ -180,16 +191,18 @@ class _Work:
         source = score_lines(song, placing.suffix_of(plan))
         melody = [f"melody: {summaries.melody_line(song)}", *source, *notice_lines(song.notices)]
         lines = [*melody, *report, *(placing.wrote(one.place, self.writing.dry_run) for one in (plan, *sounds))]
-        row = entry_of_edit(plan, self.folder, self.request, result, model)
+        row = entry_of_edit(plan, self.root, self.request, result, model)
         card = self._card(plan, song, result, row, lines) if self.pages else None
         data = {"input": str(plan.request.source), "output": None if self.writing.dry_run else str(plan.place)}
-        return batches.ItemReport(
+        return ItemReport(
             [song.name, *(f"  {line}" for line in lines)],
             [data | summaries.edit_json(song, result, self.request, model)] if self.writing.json else [],
             plan.place == "-",
-            [_Made(row, card)],
-            [f"{song.name}: {flaw}" for flaw in summaries.flaws(result, self.request)] if self.strict else [],
-            Tally.of(result),
+            [row],
+            [made] if plan.row else [],
+            [] if card is None else [card],
+            flaws=[f"{song.name}: {flaw}" for flaw in summaries.flaws(result, self.request)] if self.strict else [],
+            tally=Tally.of(result),
         )
 
     def _card(self, plan: Planned, song: Song, result: EditResult, row: dict[str, Any], lines: list[str]) -> Card:
@@ -200,9 +213,9 @@ class _Work:
         card = make_card(row, song, file_of(song, result.melody, outputs.MIDI), place, lines)
         return with_scores(card, song, song.melody, result.melody)
 
-    def _draw(self, plan: Planned, song: Song, result: EditResult) -> None:
+    def _draw(self, path: Path, overwrite: bool, song: Song, result: EditResult) -> None:
         from ..reports.piano_roll import svg
         from ..system.files import write_whole
 
         picture = svg(song.melody, result.melody, title=song.melody.name, caption=outputs.label(self.request.targets))
-        write_whole(Path(plan.place).with_suffix(".svg"), picture.encode(), overwrite=plan.overwrite)
+        write_whole(path, picture.encode(), overwrite=overwrite)

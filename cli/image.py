@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import UsageError
+from ..reports.item_report import ItemReport
 from ..system import outputs
+from ..system.executors import chosen
 from ..system.outputs import Planned
 from .shared import batches, common, completion, pictures, placing
 from .shared.sliders import ImageSliders, Set, targets_from
@@ -88,8 +90,8 @@ def edit(
     requests = [outputs.Request(place, outputs.label(targets), seed) for place in places]
     plans = pictures.plan(requests, writing)
     work = partial(_edit, model=name, targets=targets, keep=kept, mode=mode, seed=seed, dry_run=writing.dry_run)
-    source, streams = placing.source_of, placing.uses_streams(plans)
-    return batches.run_and_report(plans, work, jobs, name=source, json=writing.json, streams=streams)
+    executor = chosen(1 if placing.uses_streams(plans) else jobs, len(plans))
+    return batches.run_and_report(plans, work, executor, name=placing.source_of, json=writing.json)
 
 
 def _edit(
@@ -101,7 +103,7 @@ def _edit(
     mode: Mode,
     seed: int,
     dry_run: bool,
-) -> batches.ItemReport | Literal[False]:
+) -> ItemReport | Literal[False]:
     """Edit one image, in any process. Returns False if its output exists already and is skipped."""
     from ..images.edit import edit as edit_picture
     from ..images.pictures import png, read
@@ -117,7 +119,7 @@ def _edit(
     lines = [*edit_lines(result, trained, seed), placing.wrote(plan.place, dry_run)]
     about = {"input": str(source), "output": None if dry_run else str(plan.place)}
     data = {**about, **edit_json(result, trained, targets, keep, mode, seed)}
-    return batches.ItemReport([str(source), *(f"  {line}" for line in lines)], [data], plan.place == "-")
+    return ItemReport([str(source), *(f"  {line}" for line in lines)], [data], plan.place == "-")
 
 
 @image_app.command()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from ..errors import InputError
 from ..system import inputs
+from ..system.storage import Place
 from .shared import batches, common, sources
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def inspect(
     found: list[dict[str, Any]] = []
     listed: dict[str, dict[str, Any]] = {}  # the contents of files without a melody
 
-    def look(place: inputs.Place) -> None:
+    def look(place: Place) -> None:
         source, name = sources.source_of(place)
         try:
             song = read_any(source, name=name, **vars(voice))
@@ -67,8 +68,8 @@ def inspect(
             common.report("")
         show(song, description, specs)
 
-    def fail(name: str, message: str) -> None:
-        found.append({"file": name, "error": message, **listed.get(name, {})})
+    def fail(place: Place, message: str) -> None:
+        found.append({"file": str(place), "error": message, **listed.get(str(place), {})})
 
     code = batches.run_batch(places, look, fail=fail if json else None)
     if json:

@@ -8,17 +8,23 @@ itself is written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from ..batch.listing import listing
+from ..batch.target import Target
 from ..errors import UsageError
-from ..system import inputs
+from ..reports.item_report import ItemReport
 from .shared import batches, common, placing, sources
+from .shared.scaling import Scaling, manifest_of
 from .shared.sliders import Harmony, Kept, MelodySliders, Set, targets_from
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..batch.plans import Items
     from ..reports.cards import Card
     from ..reports.variation_files import Item, Variations
 
@@ -62,9 +68,9 @@ def vary(
     seed: common.Seed = 0,
     recursive: common.Recursive = False,
     voice: common.Voice,
-    jobs: common.Jobs = None,
     listen: common.Listen = None,
     format_: common.Format = "mid",
+    scaling: Scaling,
     writing: _Writing,
 ) -> int:
     """Write variations of a melody that keep its character, or a grid of edits.
@@ -73,7 +79,7 @@ def vary(
     arvae edit; one sd is one standard deviation of the attribute in the model's corpus.
     """
     targets = targets_from(sliders, set_)
-    places = inputs.expand_inputs(files, recursive=recursive)
+    found = listing(files, recursive=recursive)
     from ..editing.vary import VaryRequest
     from ..music.sliders import grid_points
     from ..reports.contact_sheet import earlier_rows
@@ -87,21 +93,33 @@ def vary(
     stays = {**kept.arguments, **harmony.arguments}
     edits = [trained.request({**targets, **point}, **stays, seed=seed) for point in points]
     requests = [VaryRequest(editing, count or COUNT, amount) for editing in edits]
-    folder = folder_for(writing.output, places)
     varied = grid is None or count is not None
-    items = Variations(requests, varied, folder, format=format_).plan(places, files, **writing.existing)
-    earlier = earlier_rows(folder, **writing.existing)
+    target = Target.of(writing.output and f"{writing.output.rstrip('/')}/")
+    large = scaling.is_large(found, target, {"--listen": listen})
+    if large and target is not None:
+        variations = Variations(requests, varied, target.root, {}, writing.dry_run, format_, sheet=False)
+        items: Sequence[Item] | Items[Item] = variations.plan_later(found, target, **writing.existing)
+    else:
+        target = Target(folder_for(writing.output, found), table=False)
+        variations = Variations(requests, varied, target.root, {}, writing.dry_run, format_, listen is not None)
+        items = variations.plan(found, **writing.existing)
+        variations = replace(variations, earlier=earlier_rows(Path(target.root), **writing.existing))
     page = placing.page_of(listen, writing)
-    variations = Variations(requests, varied, folder, earlier, writing.dry_run, format_, page is not None)
+    spec = {"command": "vary", "requests": requests, "varied": varied, "format": format_, "voice": voice}
+    spec["model"] = trained.checkpoint.digest
+    job = scaling.job(target, found, spec, writing, trained.metadata.names, large=large)
     work = _Work(model, runtime, voice, variations)
     axes = () if grid is None else tuple(points[0])
     conclude = None if writing.dry_run else partial(_write_pages, variations, axes, page, writing.overwrite)
-    streams = "-" in places
+    manifest = manifest_of(target, writing) if large else None
+    executor = scaling.executor(len(found), here=any(entry.place == "-" for entry in found.names()))
 
     def name(item: Item) -> str:
         return str(item.place)
 
-    return batches.run_and_report(items, work, jobs, name=name, json=writing.json, streams=streams, conclude=conclude)
+    return batches.run_and_report(
+        items, work, executor, name=name, json=writing.json, brief=large, job=job, manifest=manifest, conclude=conclude
+    )
 
 
 @dataclass(frozen=True)
@@ -113,24 +131,25 @@ class _Work:
     voice: common.Voice
     variations: Variations
 
-    def __call__(self, item: Item) -> batches.ItemReport:
+    def __call__(self, item: Item) -> ItemReport:
         from ..reports.score_lines import score_lines
         from ..reports.summaries import melody_line
 
-        song = sources.read_song(item.place, self.voice)
+        song = sources.read_song(item.place, self.voice, item.data)
         recalled = self.variations.recall(item, song)
         if recalled is not None:
-            return self._item_report([f"{song.name}: skipped, all {len(recalled)} files exist"], recalled)
+            rows = [card.row for card in recalled]
+            return ItemReport([f"{song.name}: skipped, all {len(rows)} files exist"], rows, rows=rows, cards=recalled)
         model = sources.load_model(self.model, self.runtime)
-        cards, lines = self.variations.make(item, song, model)
-        count = f"{len(cards)} file{'s' if len(cards) != 1 else ''}"
+        made, lines = self.variations.make(item, song, model)
+        count = f"{len(made)} file{'s' if len(made) != 1 else ''}"
         wrote = placing.wrote(f"{count} to {self.variations.folder}/", self.variations.dry_run)
         source = [f"melody: {melody_line(song)}", *score_lines(song, self.variations.suffix)]
         lines = [*source, f"model: {model.name}", *lines, wrote]
-        return self._item_report([song.name, *(f"  {line}" for line in lines)], cards)
-
-    def _item_report(self, lines: list[str], cards: list[Card]) -> batches.ItemReport:
-        return batches.ItemReport(lines, [card.row for card in cards], made=cards)
+        rows = [one.row for one in made]
+        contents = [one.content for one in made if one.content is not None]
+        cards = [one.card for one in made if one.card is not None]
+        return ItemReport([song.name, *(f"  {line}" for line in lines)], rows, False, rows, contents, cards)
 
 
 def _write_pages(
@@ -139,7 +158,7 @@ def _write_pages(
     from ..reports.contact_sheet import write_index, write_listening
 
     title = "Variations" if variations.varied else "Grid of edits"
-    common.say(placing.shows(write_index(variations.folder, cards, title, variations.earlier, axes)))
+    common.say(placing.shows(write_index(Path(variations.folder), cards, title, variations.earlier, axes)))
     if page is not None:
         inputs_ = ", ".join(dict.fromkeys(card.row["input"] for card in cards))
         write_listening(page, cards, f"{title} of {inputs_}", axes=axes, overwrite=overwrite)

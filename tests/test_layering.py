@@ -22,7 +22,8 @@ from arvae_music.cli.main import COMMANDS
 ROOTS = {"arvae_music": "arvae_music", "arvae_music.corpora": "corpora", "arvae_music.cli": "cli"}
 # From the foundations up; "" is `import arvae_music` itself.
 WINGS = (
-    "errors", "arrays", "version", "system", "music", "io", "vae", "networks", "editing", "evaluation", "reports",
+    "errors", "arrays", "version", "system", "music", "io", "vae", "networks", "editing", "evaluation", "batch",
+    "reports",
     "images", "training", "corpora", "latents", "results", "library", "diagnosis", "melodies", "assessment", "research",
     "studio", "", "cli",
 )  # fmt: skip

@@ -113,7 +113,7 @@ def write_index(
     """Write the contact sheet, and the manifest with the rows of an earlier run whose files still exist.
 
     Returns the path of the page."""
-    others = manifest.write(folder, [card.row for card in cards], earlier)
+    others = manifest.write(folder, lambda: [card.row for card in cards], earlier)
     note = f"Model {', '.join(dict.fromkeys(str(card.row['model']) for card in cards))}"
     if others:
         note += f". The manifest lists {others} file{'s' if others != 1 else ''} of earlier runs, too"

@@ -20,7 +20,7 @@ from ..io.score_output import score_file, score_of_steps
 from ..music.melody import Melody
 from ..music.sliders import numbers_in
 from ..networks.model import Model
-from ..system.inputs import MIDI_SUFFIXES, Place
+from ..system.inputs import MIDI_SUFFIXES
 from ..system.outputs import (
     FORMATS,
     MIDI,
@@ -31,6 +31,7 @@ from ..system.outputs import (
     plan_outputs,
     suffix_of_format,
 )
+from ..system.storage import Place
 from .cards import Card, step_card, with_scores
 from .manifest import Row, entry
 

@@ -1,8 +1,7 @@
 """A manifest lists the files that a command made: source, settings and result. JSON and CSV, one row for each file.
 
     row = entry(file="a.01.mid", source="a.mid", ...)     plain data, ready for JSON
-    to_json([row, ...]), to_csv([row, ...])               bytes
-    write(folder, [row, ...], earlier)                    both files, with the rows of an earlier run
+    write(folder, lambda: [row, ...], earlier)            both files, with the rows of an earlier run
     earlier = read(folder)                                its rows, by file
 
 A row has for each attribute the means before, asked (requested) and achieved over the selected measures, in its unit,
@@ -17,14 +16,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import OutputError
-from ..system.files import write_whole
+from ..system import storage
+from ..system.outputs import name_in
+from ..system.storage import Place, appearing_at, exists, within
 from ..version import __version__
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ COLUMNS = ("file", "input", "n", "seed", "model", "digest", "amount", "exact", "
 PARTS = ("unit", "before", "asked", "achieved", "hits")
 
 Row = dict[str, Any]
+Rows = Callable[[], Iterable[Row]]  # begins to list the rows
 
 
 def entry(
@@ -72,15 +74,15 @@ def entry(
 
 def entry_of_edit(
     plan: Planned,
-    folder: Path | None,
+    folder: Place | None,
     request: EditRequest,
     result: EditResult,
     model: Model,
     amount: float | None = None,
 ) -> Row:
     """The row of a planned output in the manifest of `folder`, which holds it; None stands for the output's own."""
-    place = Path("stdout" if plan.place == "-" else plan.place)
-    file = place.name if folder is None else place.relative_to(folder).as_posix()
+    own = PurePosixPath("stdout" if plan.place == "-" else plan.place).name
+    file = own if folder is None else name_in(folder, plan)
     return entry(
         file=file, source=str(plan.request.source), n=plan.request.n,
         seed=request.seed, model=model, result=result, targets=request.targets, keep=request.keep, amount=amount,
@@ -116,21 +118,31 @@ def attribute_rows(
     return rows
 
 
-def to_json(rows: Sequence[Row]) -> bytes:
-    body = {"format": FORMAT, "arvae": __version__, "files": list(rows)}
-    return (json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def to_csv(rows: Sequence[Row]) -> bytes:
-    names = list(dict.fromkeys(a["name"] for row in rows for a in row["attributes"]))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(f"{name}_{part}" for name in names for part in PARTS)])
+def json_parts(rows: Iterable[Row]) -> Iterator[str]:
+    """The text of manifest.json, a row at a time."""
+    body = json.dumps({"format": FORMAT, "arvae": __version__}, indent=1)
+    yield body.removesuffix("\n}") + ',\n "files": ['
+    between = "\n  "
     for row in rows:
+        yield between + json.dumps(row, indent=1, ensure_ascii=False, allow_nan=False).replace("\n", "\n  ")
+        between = ",\n  "
+    yield "]\n}\n" if between == "\n  " else "\n ]\n}\n"
+
+
+def csv_parts(rows: Rows) -> Iterator[str]:
+    """The text of manifest.csv, a row at a time."""
+    names = list(dict.fromkeys(a["name"] for row in rows() for a in row["attributes"]))
+    yield _csv_line([*COLUMNS, *(f"{name}_{part}" for name in names for part in PARTS)])
+    for row in rows():
         by_name = {a["name"]: a for a in row["attributes"]}
         cells = [by_name.get(name, {}).get(part) for name in names for part in PARTS]
-        writer.writerow([*(row[column] for column in COLUMNS), *cells])
-    return text.getvalue().encode()
+        yield _csv_line([*(row[column] for column in COLUMNS), *cells])
+
+
+def _csv_line(cells: Sequence[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
 
 
 def from_json(data: bytes) -> list[Row]:
@@ -144,16 +156,16 @@ def from_json(data: bytes) -> list[Row]:
     return [row for row in body["files"] if isinstance(row, dict) and {*COLUMNS, "attributes"} <= set(row)]
 
 
-def read(folder: Path) -> dict[str, Row]:
+def read(folder: Place) -> dict[str, Row]:
     """The rows of the manifest in a folder, by file; empty if there is no manifest."""
-    path = folder / JSON_NAME
-    return {str(row["file"]): row for row in from_json(path.read_bytes())} if path.is_file() else {}
+    place = within(folder, JSON_NAME)
+    return {str(row["file"]): row for row in from_json(storage.read(place))} if exists(place) else {}
 
 
-def expect_ours(folder: Path, *, overwrite: bool) -> None:
+def expect_ours(folder: Place, *, overwrite: bool) -> None:
     """Raises OutputError if a file with the manifest's name is not a manifest of arvae, unless `overwrite` is given."""
-    path = folder / JSON_NAME
-    if path.exists() and not overwrite and not read(folder):
+    path = within(folder, JSON_NAME)
+    if exists(path) and not overwrite and not read(folder):
         raise OutputError(
             "exists already, and is not a manifest of arvae",
             where=str(path),
@@ -161,12 +173,17 @@ def expect_ours(folder: Path, *, overwrite: bool) -> None:
         )
 
 
-def write(folder: Path, rows: Sequence[Row], earlier: Mapping[str, Row]) -> int:
-    """Write manifest.json and manifest.csv with `rows`, and with the earlier rows of files that still exist and were
+def write(folder: Place, rows: Rows, earlier: Mapping[str, Row]) -> int:
+    """Write manifest.json and manifest.csv with the rows, and with the earlier rows of files that still exist and were
     not made again. Returns the number of these earlier rows."""
-    made = {str(row["file"]): row for row in rows}
-    kept = {name: row for name, row in earlier.items() if (folder / name).exists()}
-    merged = list({**kept, **made}.values())
-    write_whole(folder / JSON_NAME, to_json(merged), overwrite=True)
-    write_whole(folder / CSV_NAME, to_csv(merged), overwrite=True)
-    return len(merged) - len(made)
+    again = {str(row["file"]): row for row in rows() if row["file"] in earlier}
+    kept = {name: row for name, row in earlier.items() if name in again or exists(within(folder, name))}
+
+    def merged() -> Iterator[Row]:
+        yield from (again.get(name, row) for name, row in kept.items())
+        yield from (row for row in rows() if row["file"] not in kept)
+
+    for name, parts in ((JSON_NAME, json_parts(merged())), (CSV_NAME, csv_parts(merged))):
+        with appearing_at(within(folder, name), overwrite=True) as temporary, temporary.open("wb") as file:
+            file.writelines(part.encode() for part in parts)
+    return len(kept) - len(again)

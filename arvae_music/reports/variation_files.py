@@ -1,19 +1,24 @@
 """Write the files of variations, or of a grid of edits.
 
     job = Variations(requests, varied=True, folder=Path("out"))
-    items = job.plan([Path("a.mid")])                         choose the paths of all files
-    cards, lines = job.make(items[0], song, model)            write the files; return their cards and the report
+    items = job.plan(listing(["a.mid"]))                      choose the paths of all files
+    made, lines = job.make(items[0], song, model)             write the files; return their rows and the report
 
 `contact_sheet.write_index` then writes the manifest and the page that shows and plays the files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ..batch.listing import Entry, Listing
+from ..batch.plans import Items
+from ..batch.target import Target
 from ..editing.edit import EditResult, edit, expect_editable
 from ..editing.vary import VaryRequest, vary
 from ..errors import InputError, OutputError, UsageError
@@ -22,22 +27,36 @@ from ..io.score_output import file_of
 from ..io.scores import read_any
 from ..music.melody import Melody
 from ..networks.model import Model
-from ..system.files import write_whole
-from ..system.inputs import MIDI_SUFFIXES, Place, below, folders_in
-from ..system.outputs import MIDI, SCORE_SUFFIXES, Planned, Request, label, plan_outputs, suffix_of_format
+from ..system import storage
+from ..system.inputs import MIDI_SUFFIXES
+from ..system.outputs import (
+    MIDI,
+    SCORE_SUFFIXES,
+    Planned,
+    Request,
+    label,
+    name_in,
+    plan_outputs,
+    planned_in,
+    refuse_shared_names,
+    suffix_of_format,
+)
+from ..system.storage import Place
 from .cards import Card, make_card, with_scores
 from .manifest import Row, entry_of_edit
 
 
 @dataclass(frozen=True)
 class Item:
-    """An input and its outputs."""
+    """An input with its number, from 1, and its outputs."""
 
+    n: int
     place: Place  # the input
     plans: tuple[Planned, ...]  # for each point of the grid, all its variations
+    data: bytes | None = None  # of the input, if they are known already
 
 
-def folder_for(output: str | None, places: Sequence[Place]) -> Path:
+def folder_for(output: str | None, found: Listing) -> Path:
     """The folder of all outputs: `output`, or melody.variations/ beside a single input, or variations/.
 
     Raises UsageError for stdout, and OutputError where the folder is a file."""
@@ -45,13 +64,23 @@ def folder_for(output: str | None, places: Sequence[Place]) -> Path:
         raise UsageError("many files cannot go to stdout", remedy="give a folder with output=...")
     if output is not None:
         folder = Path(output).expanduser()
-    elif len(places) == 1 and places[0] != "-":
-        folder = Path(places[0]).with_name(f"{Path(places[0]).stem}.variations")
     else:
         folder = Path("variations")
+        first = next(entry.place for entry in found.names())
+        if len(found) == 1 and isinstance(first, Path):
+            folder = first.with_name(f"{first.stem}.variations")
     if folder.exists() and not folder.is_dir():
         raise OutputError("is a file", where=str(folder), remedy="name a folder with output=...")
     return folder
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that was made, or a row of a table, which has its bytes as `content`."""
+
+    row: Row
+    content: bytes | None
+    card: Card | None
 
 
 @dataclass(frozen=True)
@@ -63,11 +92,12 @@ class Variations:
 
     requests: Sequence[VaryRequest]
     varied: bool
-    folder: Path
+    folder: Place
     earlier: Mapping[str, Row] = field(default_factory=dict)
     dry_run: bool = False
     format: str = "mid"
     scores: bool = False
+    sheet: bool = True  # whether cards are made
 
     @property
     def suffix(self) -> str:
@@ -75,42 +105,58 @@ class Variations:
         return suffix_of_format(self.format)
 
     def plan(
-        self,
-        places: Sequence[Place],
-        arguments: Sequence[str] = (),
-        *,
-        overwrite: bool = False,
-        skip_existing: bool = False,
+        self, found: Iterable[Entry], *, overwrite: bool = False, skip_existing: bool = False
     ) -> list[Item]:
-        """Choose the path of every output. Inputs found in a folder of `arguments` keep their sub-folders.
-
-        Raises the errors of `plan_outputs`."""
-        template = ("{stem}.{edit}.{n:02}" if self.varied else "{stem}.{edit}") + self.suffix
-        folders = folders_in(arguments)
-        wanted = [
-            Request(place, label(request.editing.targets) or "vary", request.editing.seed, n, below(place, folders))
-            for place in places
-            for request in self.requests
-            for n in range(1, request.count + 1 if self.varied else 2)
-        ]
-        planned = plan_outputs(
-            wanted,
-            f"{self.folder}/",
-            overwrite=overwrite,
-            skip_existing=skip_existing,
-            template=template,
-            suffixes=MIDI_SUFFIXES if self.suffix == MIDI else (self.suffix,),
+        """Choose the path of every output. Raises the errors of `plan_outputs`."""
+        entries = list(found)
+        planned = iter(
+            plan_outputs(
+                [request for entry in entries for request in self._requests_of(entry)],
+                f"{self.folder}/",
+                overwrite=overwrite,
+                skip_existing=skip_existing,
+                template=self._template,
+                suffixes=MIDI_SUFFIXES if self.suffix == MIDI else (self.suffix,),
+            )
         )
-        plans: dict[Place, list[Planned]] = {}
-        for plan in planned:
-            plans.setdefault(plan.request.source, []).append(plan)
-        return [Item(place, tuple(plans[place])) for place in places]
+        each = self._each * len(self.requests)
+        return [Item(entry.n, entry.place, tuple(islice(planned, each)), entry.data) for entry in entries]
 
-    def make(self, item: Item, song: Song, model: Model) -> tuple[list[Card], list[str]]:
-        """Write the files of an input, except those to skip. Returns their cards, and the lines of the report.
+    def plan_later(
+        self, found: Listing, target: Target, *, overwrite: bool = False, skip_existing: bool = False
+    ) -> Items[Item]:
+        """The same for a large batch. Raises UsageError if two outputs of a folder have the same name."""
+        usual = partial(planned_in, target.root, template=self._template, row=target.table, overwrite=overwrite)
+
+        def item_of(entry: Entry) -> Item:
+            plans = (usual(request, skip_existing=skip_existing) for request in self._requests_of(entry))
+            return Item(entry.n, entry.place, tuple(plans), entry.data)
+
+        if not target.table:
+            refuse_shared_names(lambda: (usual(one) for entry in found.names() for one in self._requests_of(entry)))
+        return Items(found, item_of)
+
+    @property
+    def _template(self) -> str:
+        return ("{stem}.{edit}.{n:02}" if self.varied else "{stem}.{edit}") + self.suffix
+
+    @property
+    def _each(self) -> int:
+        """The number of files for each request."""
+        return self.requests[0].count if self.varied else 1
+
+    def _requests_of(self, entry: Entry) -> list[Request]:
+        return [
+            Request(entry.place, label(one.editing.targets) or "vary", one.editing.seed, n, entry.below)
+            for one in self.requests
+            for n in range(1, self._each + 1)
+        ]
+
+    def make(self, item: Item, song: Song, model: Model) -> tuple[list[Made], list[str]]:
+        """Write the files of an input, except those to skip. Returns what was made, and the lines of the report.
 
         Raises InputError if no measure can be edited, or if no variation keeps everything that must stay."""
-        cards: list[Card] = []
+        found: list[Made] = []
         lines: list[str] = []
         each = len(item.plans) // len(self.requests)
         for at, request in enumerate(self.requests):
@@ -120,15 +166,15 @@ class Variations:
                 self._write(plan, song, request, result, amount, model)
                 for plan, (result, amount) in zip(plans, results, strict=False)
             ]
-            cards += made
-            lines += request_lines(request, [card.row for card in made], short)
-        if not cards:
+            found += made
+            lines += request_lines(request, [one.row for one in made], short)
+        if not found:
             raise InputError(
                 "no variation keeps everything that must stay",
                 where=song.name,
                 remedy="give a larger amount=..., or fewer names in keep=... and lock=...",
             )
-        return cards, lines
+        return found, lines
 
     def recall(self, item: Item, song: Song) -> list[Card] | None:
         """The cards of an input if all its files exist and are skipped, drawn from these files; otherwise None."""
@@ -164,16 +210,19 @@ class Variations:
 
     def _write(
         self, plan: Planned, song: Song, request: VaryRequest, result: EditResult, amount: float | None, model: Model
-    ) -> Card:
-        if not self.dry_run and not plan.skip:
-            place = Path(plan.place)
-            write_whole(place, file_of(song, result.melody, place.suffix), overwrite=plan.overwrite)
+    ) -> Made:
+        content = b"" if self.dry_run or plan.skip else file_of(song, result.melody, self.suffix)
+        if content and not plan.row:
+            storage.write(plan.place, content, overwrite=plan.overwrite)
         row = entry_of_edit(plan, self.folder, request.editing, result, model, amount)
-        card = make_card(row, song, file_of(song, result.melody, MIDI), Path(plan.place))
-        return self._scored(card, song, result.melody)
+        card = None
+        if self.sheet:
+            card = make_card(row, song, file_of(song, result.melody, MIDI), Path(plan.place))
+            card = self._scored(card, song, result.melody)
+        return Made(row, content if plan.row else None, card)
 
     def _name(self, plan: Planned) -> str:
-        return Path(plan.place).relative_to(self.folder).as_posix()
+        return name_in(self.folder, plan)
 
 
 def request_lines(request: VaryRequest, rows: Sequence[Row], short: int) -> list[str]:

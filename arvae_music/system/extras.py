@@ -67,8 +67,8 @@ EXTRAS = {
         (Library("starlette", "starlette", "pages"), Library("uvicorn", "uvicorn", "the server"), VEROVIO),
     ),
     "scale": Extra(
-        "work on many machines",
-        (Library("ray", "ray", "processes on many machines"), Library("fsspec", "fsspec", "remote files")),
+        "large batches: tables, stores, and many machines",
+        (Library("ray", "ray", "processes on many machines"), Library("fsspec", "fsspec", "files in stores"), PYARROW),
     ),
 }
 

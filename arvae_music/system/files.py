@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import OutputError
+from ..errors import OutputError, StorageError
+
+_TEMPORARY = re.compile(r"\..{1,40}\.[a-z0-9_]{8}\.part", re.DOTALL)  # as `appearing` names them
+NO_MORE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
 def write_whole(path: Path, data: bytes, *, overwrite: bool = False) -> None:
@@ -37,7 +42,7 @@ def appearing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             remedy="name another place with path=...",
         ) from error
     except OSError as error:
-        raise _cannot(path, error) from error
+        raise cannot_write(path, error) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -48,9 +53,16 @@ def appearing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         else:
             _move_new(temporary, path)
     except OSError as error:
-        raise _cannot(path, error) from error
+        raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove the temporary files that killed processes have left in a folder and below. Nobody may write there."""
+    for path in folder.rglob(".*.part"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def open_up(temporary: Path) -> None:
@@ -58,8 +70,10 @@ def open_up(temporary: Path) -> None:
     temporary.chmod(0o666 & ~_umask())
 
 
-def _cannot(path: Path, error: OSError) -> OutputError:
-    return OutputError(
+def cannot_write(path: Path, error: OSError) -> OutputError:
+    """The error for a file that cannot be written: a StorageError if no other file can be written either."""
+    kind = StorageError if error.errno in NO_MORE else OutputError
+    return kind(
         f"cannot write there ({error.strerror or error})", where=str(path), remedy="name another place with path=..."
     )
 

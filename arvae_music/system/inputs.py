@@ -13,12 +13,10 @@ import difflib
 import glob
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from ..errors import UsageError
+from .storage import Place
 
-Stream = Literal["-"]
-Place = Path | Stream
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 SCORE_SUFFIXES = (".abc", ".xml", ".musicxml", ".mxl", ".krn")
 SUFFIXES = MIDI_SUFFIXES + SCORE_SUFFIXES

@@ -16,12 +16,14 @@ import hashlib
 import os
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OutputError, UsageError
-from .inputs import MIDI_SUFFIXES, Place
+from . import storage
+from .inputs import MIDI_SUFFIXES
+from .storage import Place
 
 MIDI = ".mid"
 KEPT_SUFFIXES = (".kar", ".rmi")  # karaoke, and MIDI data in a RIFF file
@@ -43,6 +45,7 @@ class Request:
     seed: int = 0
     n: int = 1
     below: Path = Path()
+    data: bytes | None = None  # of the input, if they are known already
 
     @property
     def suffix(self) -> str:
@@ -63,6 +66,11 @@ class Planned:
     place: Place
     skip: bool = False
     overwrite: bool = False
+    row: bool = False  # whether it is a row of a table, which has the place as its name
+
+    @property
+    def n(self) -> int:
+        return self.request.n
 
 
 def plan_outputs(
@@ -101,6 +109,50 @@ def plan_outputs(
         Planned(request, place, there and skip_existing, overwrite)
         for request, place, there in zip(requests, places, exists, strict=True)
     ]
+
+
+def planned_in(
+    folder: Place,
+    request: Request,
+    template: str = TEMPLATE,
+    *,
+    overwrite: bool = False,
+    skip_existing: bool = False,
+    row: bool = False,
+) -> Planned:
+    """The place of one output in a folder, or its name as a row of a table."""
+    name = request.below / _named(template, request)
+    place = name.as_posix() if row else storage.within(folder, name)
+    return Planned(request, place, skip_existing and not row and storage.exists(place), overwrite, row)
+
+
+def name_in(folder: Place, plan: Planned) -> str:
+    """The name of an output, relative to the folder or the table that holds it."""
+    if plan.row:
+        return str(plan.place)
+    if isinstance(plan.place, Path):
+        return plan.place.relative_to(folder).as_posix()
+    return plan.place.removeprefix(f"{folder}/")
+
+
+def refuse_shared_names(plans: Callable[[], Iterable[Planned]]) -> None:
+    """The same check as `plan_outputs` makes, in 8 bytes of memory for each output. `plans` begins to list them.
+
+    Raises UsageError if two outputs have the same name."""
+    import numpy as np
+
+    def key(plan: Planned) -> int:
+        name = os.path.normcase(str(plan.place)).encode("utf-8", "surrogateescape")
+        return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big")
+
+    keys = np.sort(np.fromiter((key(plan) for plan in plans()), np.uint64))
+    twice = {int(number) for number in keys[1:][keys[1:] == keys[:-1]]}
+    found = [plan for plan in plans() if key(plan) in twice] if twice else []
+    if found:
+        place = found[0].place
+        sources = " and ".join(str(plan.request.source) for plan in found if plan.place == place)
+        remedy = "give a table, output='name.parquet', in which names may repeat, or rename an input"
+        raise UsageError(f"the results of {sources} would both be written to {place}", remedy=remedy)
 
 
 def suffix_of_format(name: str) -> str:

@@ -30,6 +30,7 @@ import pickle
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -100,7 +101,7 @@ def in_order(
 
 
 def surviving(
-    function: Callable[[T], R], items: Sequence[T], jobs: int, prepare: Callable[[], None] | None = None
+    function: Callable[[T], R], items: Iterable[T], jobs: int, prepare: Callable[[], None] | None = None
 ) -> Generator[R | Died, None, None]:
     """The same as `in_order`, but yields Died for an item whose worker process dies.
 
@@ -108,16 +109,23 @@ def surviving(
     """
     from concurrent.futures import BrokenExecutor
 
-    done = 0
-    while done < len(items):
+    rest, open_items = iter(items), deque[T]()  # the open items have no result yet
+
+    def handed_out(again: list[T]) -> Iterator[T]:
+        yield from again
+        for item in rest:
+            open_items.append(item)
+            yield item
+
+    while True:
         try:
-            with contextlib.closing(in_order(function, items[done:], jobs, prepare)) as results:
+            with contextlib.closing(in_order(function, handed_out(list(open_items)), jobs, prepare)) as results:
                 for result in results:
-                    done += 1
+                    open_items.popleft()
                     yield result
+            return
         except BrokenExecutor:
-            yield _alone(function, items[done], prepare)
-            done += 1
+            yield _alone(function, open_items.popleft(), prepare)
 
 
 def _alone(function: Callable[[T], R], item: T, prepare: Callable[[], None] | None) -> R | Died:

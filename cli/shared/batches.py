@@ -3,145 +3,165 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import reduce
-from operator import add
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
-from ...errors import ArvaeError, ExtraError, InputError, OutputError, UsageError
+from ...errors import ArvaeError, ExtraError, InputError, OutputError, StorageError, UsageError
+from ...reports.item_report import ItemReport
 from . import common
 
 if TYPE_CHECKING:
+    from ...batch.job import Job, Rows
     from ...reports.unchanged import Tally
+    from ...system.executors import Executor
 
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
 R = TypeVar("R")
 NAMES_SHOWN = 5  # files in a message
+SECONDS = 30.0  # between lines about the progress, off a terminal
+
+
+class Items(Protocol[T]):
+    """The items of a batch, which may be made one by one."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[T]: ...
 
 
 def run_batch(
-    items: Sequence[T],
+    items: Items[T],
     work: Callable[[T], R | bool | None],
     *,
     name: Callable[[T], str] = str,
-    then: Callable[[R], None] | None = None,
-    fail: Callable[[str, str], None] | None = None,
-    jobs: int = 1,
+    then: Callable[[T, R], None] | None = None,
+    fail: Callable[[T, str], None] | None = None,
+    executor: Executor | None = None,
     totals: Callable[[], str] | None = None,
+    job: Job | None = None,
 ) -> int:
-    """Call `work` on every item and `then` on each result, in the items' order. Returns the exit code.
+    """Call `work` on every item and `then` on the item and its result, in the items' order. Returns the exit code.
 
-    `work` returns False for an item that it skips. With more than one job it runs in other processes (`parallel`);
-    `then` always runs in this one. If an item's input or output fails, `fail` gets its name and the reason, and the
-    batch continues. `totals` gives a further line for the summary of many items. An error in the request or the model
-    concerns all items and is raised, as is any error of a single item.
+    `work` returns False for an item that it skips. It runs where the executor says, by default in this process; `then`
+    always runs in this one. If an item's input or output fails, `fail` gets the item and the reason, and the batch
+    continues. `totals` gives a further line for the summary of many items. A job leaves out the items that are done. An
+    error in the request or the model concerns all items and is raised, as is any error of a single item.
     """
-    if not items:
+    if not len(items):
         raise UsageError("nothing to do", remedy="name at least one input")
-    if len(items) == 1:
+    if len(items) == 1 and job is None:
+        (item,) = items
         try:
-            value = work(items[0])
+            value = work(item)
         except (InputError, OutputError) as problem:
             if fail is None:
                 raise
-            fail(name(items[0]), problem.on_command_line)
+            fail(item, problem.on_command_line)
             common.complain(problem.on_command_line)
             return problem.exit_code
         if value is False:
-            common.say(f"{name(items[0])}: skipped")
+            common.say(f"{name(item)}: skipped")
         elif then is not None:
-            then(cast("R", value))
+            then(item, cast("R", value))
         return 0
-    from .parallel import outcomes
+    from ...batch.work import outcomes
+    from ...system.executors import Processes
 
-    done, skipped, failed = 0, 0, list[str]()
-    with contextlib.closing(outcomes(items, work, jobs)) as results:
-        for item, outcome in zip(items, track(results, "arvae", len(items)), strict=True):
+    done, skipped, failed, first = 0, 0, 0, list[str]()
+    pending, handed_out = itertools.tee(items if job is None else job.pending(items))
+    with contextlib.closing(outcomes(handed_out, work, executor or Processes(1))) as results:
+        for item, outcome in zip(pending, track(results, len(items), job), strict=True):
             if outcome.problem is not None:
-                failed.append(name(item))
+                failed += 1
+                first += [name(item)] if len(first) < NAMES_SHOWN else []
                 message = _failure_message(outcome.problem, outcome.trace, name(item))
                 common.complain(message)
                 if fail is not None:
-                    fail(name(item), message)
+                    fail(item, message)
                 continue
             skipped += outcome.value is False
             done += outcome.value is not False
-            if then is not None and outcome.value is not False:
-                then(cast("R", outcome.value))
-    _summarise(done, skipped, failed, totals() if totals is not None else "")
+            if then is not None:
+                then(item, cast("R", outcome.value))
+    if job is not None:
+        skipped += job.resumed
+    _summarise(done, skipped, failed, first, totals() if totals is not None else "")
     return 1 if failed else 0
 
 
-@dataclass(frozen=True)
-class ItemReport:
-    """A command's report on the result of one input."""
-
-    lines: list[str]
-    data: list[dict[str, Any]]  # the objects of --json
-    on_stdout: bool = False  # whether the file went to stdout, so that the lines go to stderr
-    made: Sequence[Any] = ()  # rows of a manifest, or cards of a contact sheet, which `conclude` writes at the end
-    flaws: list[str] = field(default_factory=list)  # reasons why --strict does not accept the result
-    tally: Tally | None = None  # the measures that changed, and those that were left alone
-
-
 def run_and_report(
-    items: Sequence[T],
+    items: Items[T],
     work: Callable[[T], ItemReport | Literal[False]],
-    jobs: int | None,
+    executor: Executor,
     *,
     name: Callable[[T], str],
     json: bool,
-    streams: bool = False,
+    brief: bool = False,
+    job: Job | None = None,
+    manifest: Callable[[Rows], None] | None = None,
     conclude: Callable[[list[Any]], None] | None = None,
 ) -> int:
-    """Run a batch (`run_batch`), and print each result as lines, or all of them as JSON. `conclude` then gets all
-    `made` objects, if there are any. `streams` says that stdin or stdout is used, which only this process has. Returns
-    the exit code, which is also 1 if a result has flaws."""
-    from .parallel import workers
+    """Run a batch (`run_batch`), and print each result as lines, unless `brief`, or all of them as JSON.
+
+    The job records each result, and calls `manifest` when all inputs are done (`Job.finish`). `conclude` gets the
+    cards, if there are any. Returns the exit code, which is also 1 if a result has flaws."""
+    from ...batch.journal import Line
 
     done: list[dict[str, Any]] = []
-    made: list[Any] = []
-    tallies: list[Tally] = []
+    cards: list[Any] = []
+    tally: Tally | None = None
     flawed = False
 
-    def then(result: ItemReport) -> None:
-        nonlocal flawed
-        made.extend(result.made)
-        tallies.extend([] if result.tally is None else [result.tally])
+    def then(item: Any, result: ItemReport | Literal[False]) -> None:
+        nonlocal flawed, tally
+        if job is not None:
+            found = ([], []) if result is False else (list(result.rows), list(result.contents))
+            job.record(Line(item.n, name(item), *found))
+        if result is False:
+            return
+        cards.extend(result.cards)
+        if result.tally is not None:
+            tally = result.tally if tally is None else tally + result.tally
         if json:
             done.extend(result.data)
-        else:
+        elif not brief:
             print_lines = common.say if result.on_stdout else common.report
             print_lines("\n".join([*([""] if len(items) > 1 else []), *result.lines]))
         for flaw in result.flaws:
             flawed = True
             common.complain(flaw)
 
-    count = 1 if streams else workers(jobs, len(items))
-    fail = failing(done) if json else None
-    code = run_batch(items, work, name=name, then=then, fail=fail, jobs=count, totals=lambda: _total(tallies))
-    if conclude is not None and made:
-        conclude(made)
+    def fail(item: Any, message: str) -> None:
+        if job is not None:
+            job.record(Line(item.n, name(item), problem=message))
+        if json:
+            done.append({"input": name(item), "error": message})
+
+    with nullcontext() if job is None else job.running():
+        code = run_batch(
+            items, work, name=name, then=then, fail=fail if json or job is not None else None, executor=executor,
+            totals=lambda: str(tally or ""), job=job,
+        )  # fmt: skip
+    if job is not None:
+        ended = job.finish(manifest, keep=brief)
+        if brief and ended and job.failed:
+            common.say(f"{job.target.failed} lists the inputs that failed, with the reasons")
+        code = code or int(job.failed > 0)
+    if conclude is not None and cards:
+        conclude(cards)
     if json:
         common.print_json(done)
     return code or int(flawed)
 
 
-def _total(tallies: Sequence[Tally]) -> str:
-    """The sum of tallies as a text; "" if there are none."""
-    return str(reduce(add, tallies)) if tallies else ""
-
-
-def failing(rows: list[dict[str, Any]], key: str = "input") -> Callable[[str, str], None]:
-    """A `fail` for `run_batch` that collects failures as rows for --json."""
-    return lambda name, message: rows.append({key: name, "error": message})
-
-
 def _failure_message(problem: Exception, trace: str, name: str) -> str:
     """The message for an item that failed. Raises an error that concerns all items."""
-    if isinstance(problem, (InputError, OutputError, ExtraError)):  # an input may be the only one that needs an extra
+    of_one = (InputError, OutputError, ExtraError)  # an input may be the only one that needs an extra
+    if isinstance(problem, of_one) and not isinstance(problem, StorageError):
         return problem.on_command_line if problem.where else f"{name}: {problem.on_command_line}"
     if isinstance(problem, ArvaeError):
         raise problem
@@ -150,11 +170,11 @@ def _failure_message(problem: Exception, trace: str, name: str) -> str:
     return f"{name}: a bug in arvae: {type(problem).__name__}: {problem}; --debug shows where"
 
 
-def _summarise(done: int, skipped: int, failed: Sequence[str], totals: str) -> None:
+def _summarise(done: int, skipped: int, failed: int, first: Sequence[str], totals: str) -> None:
     counts = [
         f"{done} done",
         f"{skipped} skipped" if skipped else "",
-        f"{len(failed)} failed" if failed else "",
+        f"{failed} failed" if failed else "",
     ]
     line = ", ".join(filter(None, counts))
     if totals:
@@ -162,15 +182,34 @@ def _summarise(done: int, skipped: int, failed: Sequence[str], totals: str) -> N
     if not failed:
         common.say(line)
         return
-    rest = f" and {len(failed) - NAMES_SHOWN} more" if len(failed) > NAMES_SHOWN else ""
-    common.complain(f"{line}: {', '.join(failed[: NAMES_SHOWN])}{rest}")
+    rest = f" and {failed - len(first)} more" if failed > len(first) else ""
+    common.complain(f"{line}: {', '.join(first)}{rest}")
 
 
-def track(items: Sequence[T] | Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
-    """The items, with a progress bar on stderr where that is a terminal and --quiet isn't given."""
+def track(results: Iterable[R], count: int, job: Job | None = None, label: str = "arvae") -> Iterator[R]:
+    """The results, with n of N, the rate and the time left on stderr: as a bar on a terminal, and for the jobs of
+    large batches also elsewhere, as a line every SECONDS. Nothing with --quiet."""
+    total = count if job is None else job.total
     if common.state.quiet or not sys.stderr.isatty():
-        yield from items
+        yield from results if common.state.quiet or job is None else _with_lines(results, total, job)
         return
-    from rich.progress import track as rich_track
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    yield from rich_track(items, description=label, total=total, console=common.console(stderr=True), transient=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    with Progress(*columns, TimeRemainingColumn(), console=common.console(stderr=True), transient=True) as bar:
+        task, began = bar.add_task(label, total=total, rate=""), time.monotonic()
+        for n, result in enumerate(results, 1):
+            yield result
+            rate = f"{n / (time.monotonic() - began):.1f}/s"
+            bar.update(task, completed=n + (0 if job is None else job.resumed), rate=rate)
+
+
+def _with_lines(results: Iterable[R], total: int, job: Job) -> Iterator[R]:
+    began = told = time.monotonic()
+    for n, result in enumerate(results, 1):
+        yield result
+        now = time.monotonic()
+        if now - told >= SECONDS:
+            told, rate, at = now, n / (now - began), n + job.resumed
+            left = (total - at) / rate / 60
+            common.say(f"{at:,} of {total:,} inputs; {rate:.1f} a second; {left:,.0f} minutes left")

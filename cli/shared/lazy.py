@@ -54,6 +54,9 @@ class PlainCommand(TyperCommand):
     def get_help_option(self, ctx: Any) -> Any:
         return quicken(super().get_help_option(ctx))
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return list(super().parse_args(ctx, with_address(args)))
+
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         super().format_help_text(ctx, formatter)
         if self.examples:
@@ -126,6 +129,14 @@ class LazyGroup(TyperGroup):
             if name != typed and not {"-q", "--quiet"} & set(args):
                 common.say(f"image sliders live in `arvae image {typed}`, which runs now")
         return found
+
+
+def with_address(args: list[str]) -> list[str]:
+    """The words of a command. `--ray` at the end, or before another option, gets the address that it stands for."""
+    return [
+        f"{word}=auto" if word == "--ray" and (after is None or after.startswith("-")) else word
+        for word, after in zip(args, [*args[1:], None], strict=False)
+    ]
 
 
 def with_image_command(args: list[str]) -> list[str]:

@@ -10,8 +10,8 @@ import typer
 
 from ...errors import UsageError
 from ...system import inputs, outputs
-from ...system.inputs import Place
 from ...system.outputs import Planned
+from ...system.storage import Place
 from . import common, completion, placing
 
 if TYPE_CHECKING:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ...errors import UsageError
-from ...system.files import write_whole
-from ...system.inputs import Place
+from ...system import storage
 from ...system.outputs import SOUND_SUFFIX, Planned, Request, plan_outputs
+from ...system.storage import Place
 from . import common
 from .common import Writing
 
 
-def refuse_streams(plans: Sequence[Planned], writing: Writing) -> None:
+def refuse_streams(plans: Iterable[Planned], writing: Writing) -> None:
     """Raises UsageError where a file would go to stdout together with the JSON, or onto a terminal."""
-    if writing.dry_run or not any(plan.place == "-" for plan in plans):
+    if writing.dry_run or writing.output not in (None, "-") or not any(plan.place == "-" for plan in plans):
         return
     if writing.json:
         raise UsageError("the file and --json would both go to stdout", remedy="name a file with -o")
@@ -37,7 +37,7 @@ def suffix_of(plan: Planned) -> str:
     return "" if plan.place == "-" else Path(plan.place).suffix
 
 
-def uses_streams(plans: Sequence[Planned]) -> bool:
+def uses_streams(plans: Iterable[Planned]) -> bool:
     """Whether stdin is read, or a file goes to stdout."""
     return any("-" in (plan.place, plan.request.source) for plan in plans)
 
@@ -73,7 +73,7 @@ def wrote(place: Place | str, dry_run: bool) -> str:
     return f"{'would write' if dry_run else 'wrote'} {'stdout' if place == '-' else place}"
 
 
-def printer_for(plans: Sequence[Planned]) -> Callable[[str], None]:
+def printer_for(plans: Iterable[Planned]) -> Callable[[str], None]:
     """The function that prints the report: on stderr where a file goes to stdout."""
     return common.say if any(plan.place == "-" for plan in plans) else common.report
 
@@ -84,4 +84,4 @@ def write_output(planned: Planned, data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    write_whole(Path(planned.place), data, overwrite=planned.overwrite)
+    storage.write(planned.place, data, overwrite=planned.overwrite)

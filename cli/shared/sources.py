@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...system import machine
-from ...system.inputs import Place
+from ...system import machine, storage
+from ...system.storage import Place
 from . import common
 
 if TYPE_CHECKING:
@@ -15,16 +15,21 @@ if TYPE_CHECKING:
     from ...library import Model as TrainedModel
 
 
-def source_of(place: Place) -> tuple[Path | bytes, str]:
-    """The path of an input, or the bytes of stdin, and its name in messages. Stdin can be read only once."""
-    return (sys.stdin.buffer.read(), "stdin") if place == "-" else (Path(place), str(place))
+def source_of(place: Place, data: bytes | None = None) -> tuple[Path | bytes, str]:
+    """The path of an input, or its bytes if they are known or come from stdin or a URL, and its name in messages. Stdin
+    can be read only once."""
+    if data is not None:
+        return data, str(place)
+    if isinstance(place, Path):
+        return place, str(place)
+    return (sys.stdin.buffer.read(), "stdin") if place == "-" else (storage.read(place), place)
 
 
-def read_song(place: Place, voice: common.Voice) -> Song:
+def read_song(place: Place, voice: common.Voice, data: bytes | None = None) -> Song:
     """A MIDI file or a score as a song. Raises InputError."""
     from ...io.scores import read_any
 
-    source, name = source_of(place)
+    source, name = source_of(place, data)
     return read_any(source, name=name, **vars(voice))
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...errors import ArvaeError, UsageError
+from ...reports.item_report import ItemReport
 from ...system import inputs, outputs
 from ...system.watching import Watch
-from . import batches, common
+from . import common
 
-Work = Callable[[outputs.Planned], "batches.ItemReport | Literal[False]"]
+Work = Callable[[outputs.Planned], ItemReport | Literal[False]]
 
 
 def watch(
@@ -51,7 +52,7 @@ def watch(
                 edited += 1
                 found.wrote(plan)
                 if report:
-                    common.report(f"{path} -> {plan.place}: {_line(report.made[0].row)}")
+                    common.report(f"{path} -> {plan.place}: {_line(report.rows[0])}")
                     sys.stdout.flush()
     finally:
         common.say(f"{edited} edited, {failed} failed")

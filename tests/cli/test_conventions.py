@@ -437,5 +437,5 @@ def test_json_understands_what_results_are_made_of(capsys: pytest.CaptureFixture
     )
     assert json.loads(capsys.readouterr().out) == {
         "a": 0.5, "b": [0, 1], "c": "x", "d": 0.5, "e": None, "1": "[\n1]",
-        "f": {"source": "a.mid", "edit": "density+1.5", "seed": 7, "n": 1, "below": "."},
+        "f": {"source": "a.mid", "edit": "density+1.5", "seed": 7, "n": 1, "below": ".", "data": None},
     }  # fmt: skip

@@ -24,9 +24,11 @@ from midi_files import BAR, FOUR, KNOWN_HARD, TUNE, Performed, exact, note_messa
 from mido.midifiles.meta import encode_variable_int
 from rich_files import files_in, other_events, rich_file
 
-from arvae_music.cli.shared import parallel
+from arvae_music.batch.work import outcomes
 from arvae_music.errors import InputError
 from arvae_music.io.midi import Song
+from arvae_music.system.executors import Processes, chosen
+from arvae_music.system.machine import cores
 
 # ------------------------------------------------------------------------- edit
 
@@ -562,17 +564,17 @@ def double(item: int) -> int:
 
 def test_a_worker_that_dies_fails_its_input_alone() -> None:
     items = [1, 13, 7, 4, 5, 6]
-    found = list(parallel.outcomes(items, double, 2))
+    found = list(outcomes(items, double, Processes(2)))
     assert [outcome.value for outcome in found] == [2, None, None, 8, 10, 12]
     assert isinstance(found[1].problem, InputError)
     assert str(found[2].problem) == "seven: strange"
 
 
 def test_few_files_need_no_workers() -> None:
-    assert parallel.workers(None, 1) == parallel.workers(None, 2) == 1
-    assert parallel.workers(3, 100) == 3
-    assert parallel.workers(8, 2) == 2
-    assert 1 <= parallel.workers(None, 1000) <= parallel.cores()
+    assert chosen(None, 1) == chosen(None, 2) == Processes(1)
+    assert chosen(3, 100) == Processes(3)
+    assert chosen(8, 2) == Processes(2)
+    assert chosen(None, 1000) == Processes(cores())
 
 
 def test_the_report_names_the_meters_that_stand_in(arvae: Run, work: Path) -> None:

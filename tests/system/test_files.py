@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from arvae_music.errors import OutputError
+from arvae_music.errors import OutputError, StorageError
 from arvae_music.system.files import write_whole
 
 
@@ -169,3 +170,17 @@ def test_the_mode_is_the_umask_s_and_not_the_temporary_file_s(tmp_path: Path) ->
     finally:
         os.umask(before)
     assert (tmp_path / "out.mid").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, StorageError), (errno.EACCES, OutputError)])
+def test_a_disk_that_is_full_is_told_from_a_file_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type
+) -> None:
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError) as caught:
+        write_whole(tmp_path / "a.mid", b"data")
+    assert type(caught.value) is kind
+    assert list(tmp_path.iterdir()) == []

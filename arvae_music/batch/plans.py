@@ -1,0 +1,57 @@
+"""The items of a batch with their outputs, planned at once or, if there may be very many, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from ..system.outputs import Planned, Request, planned_in, refuse_shared_names
+from .listing import Entry, Listing
+from .target import Target
+
+T = TypeVar("T", covariant=True)
+
+
+@dataclass(frozen=True)
+class Items(Generic[T]):
+    """The items of a listing, each made when it is needed."""
+
+    listing: Listing
+    make: Callable[[Entry], T]
+
+    def __len__(self) -> int:
+        return len(self.listing)
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self.make, self.listing)
+
+
+def planned_later(
+    found: Listing,
+    request_of: Callable[[Entry], Request],
+    target: Target,
+    *,
+    overwrite: bool = False,
+    skip_existing: bool = False,
+) -> Items[Planned]:
+    """One output for each input. Raises UsageError if two outputs of a folder have the same name."""
+    usual = partial(planned_in, target.root, row=target.table, overwrite=overwrite)
+    plans = Items(found, lambda entry: usual(request_of(entry), skip_existing=skip_existing))
+    if not target.table:
+        refuse_shared_names(lambda: (usual(request_of(entry)) for entry in found.names()))
+    return plans
+
+
+def described(value: Any) -> Any:
+    """A request as JSON types that are the same in every process: the members of a set are sorted."""
+    if is_dataclass(value) and not isinstance(value, type) and type(value).__str__ is object.__str__:
+        return {field.name: described(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): described(one) for key, one in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
+    if isinstance(value, (list, tuple)):
+        return [described(one) for one in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

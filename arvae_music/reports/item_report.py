@@ -1,0 +1,24 @@
+"""What a command prints and records about one input of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .unchanged import Tally
+
+
+@dataclass(frozen=True)
+class ItemReport:
+    """The report on the result of one input."""
+
+    lines: list[str]  # for people
+    data: list[dict[str, Any]]  # the objects of --json
+    on_stdout: bool = False  # whether the file went to stdout, so that the lines go to stderr
+    rows: Sequence[dict[str, Any]] = ()  # of the manifest
+    contents: Sequence[bytes] = ()  # the outputs, if a table gets them; otherwise they are written
+    cards: Sequence[Any] = ()  # of a contact sheet
+    flaws: list[str] = field(default_factory=list)  # reasons why --strict does not accept the result
+    tally: Tally | None = None  # the measures that changed, and those that were left alone
