@@ -31,6 +31,7 @@ from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.tokens import HOLD, onsets
 from ..networks.decoding import log_probabilities, surprise
 from ..networks.runtime import Runtime
+from ..system import stopping
 from .candidates import Archive, _cheapest, _sampled, _unique
 
 Allow = Callable[[Ints, Rows], Mask]  # (n,) groups, (n, t) rows -> (n,) which rows are allowed
@@ -89,6 +90,7 @@ class Explorer:
     def run(self, rounds: int = ROUNDS) -> Archive:
         """Explore for some rounds, and return all candidates kept so far."""
         for _ in range(rounds):
+            stopping.check()
             parents = self.archive.take(_sampled(self.archive.group, PARENTS, self.random))
             group, rows, nats = self._children(parents)
             allowed = self._allowed(group, rows)

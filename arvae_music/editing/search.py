@@ -32,6 +32,7 @@ from ..arrays import Array, Floats, Ints, Mask, Rows
 from ..music.keys import OCTAVE
 from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, ends_in, onsets
 from ..networks.decoding import Tables, surprise
+from ..system import stopping
 from .candidates import _MIX, Parents, Pool, Unevaluated, _fingerprint, _keys, _nth_cost, _rank_in_group, _unseen
 from .cost import Judge, Problem
 from .likeness import Likeness
@@ -100,6 +101,7 @@ class Search:
         # hit would push the originals out of the beam.
         self._admit(self._small_changes(self.first))
         for _ in range(self.effort.rounds):
+            stopping.check()
             beam = self._diverse_best(self.pool, self.effort.beam)
             live = beam.take(self._worth_improving(beam))
             if len(live.group) == 0:

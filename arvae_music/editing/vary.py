@@ -24,7 +24,7 @@ A melody of few notes may have fewer variations than requested; then `VaryResult
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,6 +38,7 @@ from ..music.meter import Meter
 from ..music.tokens import HOLD, REST, ends_in, onsets, playable
 from ..networks.decoding import decode
 from ..networks.model import Model
+from ..system import stopping
 from ..vae.scales import NOT_CARRIED
 from .best_path import BAN, best_path, choices_of, joins
 from .candidates import Archive
@@ -106,7 +107,17 @@ def vary(melody: Melody, request: VaryRequest, model: Model) -> VaryResult:
 
     Raises CheckpointError for an attribute that the model does not know, UsageError if the request selects no measure.
     """
+    base, found = variations_of(melody, request, model)
+    return VaryResult(base, tuple(found), request.count)
+
+
+def variations_of(melody: Melody, request: VaryRequest, model: Model) -> tuple[EditResult, Iterator[Variation]]:
+    """The melody that is varied, and its variations, each as soon as it is found. Raises the errors of `vary`."""
     base = edit(melody, request.editing, model)
+    return base, _found(base, request, model)
+
+
+def _found(base: EditResult, request: VaryRequest, model: Model) -> Iterator[Variation]:
     restricted = model.restricted(base.names)
     measures = _editable_measures(base, request.editing.harmony)
     locks = Locks(request.editing.locks, *compass_of(base.melody.rows), *playable(base.melody.shift))
@@ -116,13 +127,11 @@ def vary(melody: Melody, request: VaryRequest, model: Model) -> VaryResult:
         return _Collector(some, meter, locks, request.amount, restricted, seed).pools()
 
     ensemble = _Ensemble(base.melody, measures, find_each(measures, CHUNK, collect), request)
-    variations = []
     for _ in range(request.count):
-        chosen = ensemble.next()
-        if chosen is None:
-            break
-        variations.append(_variation(base, chosen, ensemble.amount_of(chosen), ensemble.pools, restricted))
-    return VaryResult(base, tuple(variations), request.count)
+        stopping.check()
+        if (chosen := ensemble.next()) is None:
+            return
+        yield _variation(base, chosen, ensemble.amount_of(chosen), ensemble.pools, restricted)
 
 
 def notes_apart(one: Rows, other: Rows) -> Ints:
@@ -198,9 +207,8 @@ class _Collector:
         values = self.judge.values(archive.rows, self.meter)
         exact = ~self.judge.misses(values, self.wanted[archive.group]).any(axis=1)
         exact &= self.allow(archive.group, archive.rows)
-        original_nats = explorer.original_nats
-        groups = range(len(self.rows))
-        return [self._pool(g, archive.take(exact & (archive.group == g)), original_nats[g]) for g in groups]
+        own = [archive.take(exact & (archive.group == g)) for g in range(len(self.rows))]
+        return [self._pool(g, one, explorer.original_nats[g]) for g, one in enumerate(own)]
 
     def _decodes(self) -> Rows:
         """(g, DECODES, t) decodes of each measure's latent point, shifted in the dimensions without an attribute."""
@@ -299,7 +307,7 @@ class _Ensemble:
         return best
 
     def amount_of(self, path: Mapping[int, int]) -> float:
-        return sum(int(self.pools[i].apart[0, c]) for i, c in path.items()) / self.notes
+        return self._apart(path, dict.fromkeys(path, 0))
 
     def _apart(self, one: Mapping[int, int], other: Mapping[int, int]) -> float:
         return sum(int(self.pools[i].apart[c, other[i]]) for i, c in one.items()) / self.notes
@@ -330,11 +338,10 @@ class _Ensemble:
         return costs
 
     def _path(self, costs: Mapping[int, Floats], pull: float) -> dict[int, int]:
-        choices = [
-            choice if choice is None or i not in costs
-            else replace(choice, cost=costs[i] + pull * self.pools[i].apart[0])
-            for i, choice in enumerate(self.choices)
-        ]  # fmt: skip
+        choices = [*self.choices]
+        for i, cost in costs.items():
+            choice = choices[i]
+            choices[i] = choice and replace(choice, cost=cost + pull * self.pools[i].apart[0])
         path = best_path(choices, self.joins)
         return {i: path[i] for i in self.pools}
 

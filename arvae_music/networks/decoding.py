@@ -21,6 +21,7 @@ import numpy as np
 from ..arrays import Array, Float32s, Ints, Rows
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.tokens import HOLD, START, VOCABULARY
+from ..system import stopping
 from .context_runtime import Context, ContextRuntime
 from .runtime import Decoded, Runtime, State
 
@@ -98,6 +99,7 @@ class _Steps:
         first, row = _distinct(past * (2 * VOCABULARY + 1) + context)
         self.state = self.state.take(self.row[first])
         self.row = row
+        stopping.check()
         return self.runtime.step(self.state, previous[first], sounding[first])
 
 

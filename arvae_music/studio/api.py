@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +19,7 @@ from urllib.parse import quote, unquote
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -31,7 +30,7 @@ from ..version import __version__
 from .core import LARGEST_FILE, Studio
 from .description import describe_attributes, describe_edit, describe_song
 from .problems import RequestError, status_of, to_json
-from .settings import Settings
+from .settings import Settings, VarySettings
 from .shelf import MOST_EDITS, MOST_SONGS, Edit, OpenSong, Shelf
 from .work import Worker
 
@@ -57,7 +56,7 @@ class Api:
         self.songs: Shelf[OpenSong] = Shelf("s", MOST_SONGS)
         self.edits: Shelf[Edit] = Shelf("e", MOST_EDITS)
         self.opened = None if opened is None else self.songs.add(opened).id
-        self.editor, self.reader = Worker("arvae edits"), Worker("arvae files")
+        self.editor, self.explorer, self.reader = (Worker(f"arvae {name}") for name in ("edits", "vary", "files"))
 
     # -------------------------------------------------------------------------------- songs
 
@@ -95,6 +94,20 @@ class Api:
         edit = self.edits.add(edit)
         return _json(await self._work(request, self.editor, partial(describe_edit, edit)), 201)
 
+    async def vary(self, request: Request) -> Response:
+        opened = self.songs.get(request.path_params["song"])
+        wish = VarySettings.from_json(await _settings(request))
+        near = None if wish.near is None else self.edits.get(wish.near)
+        found = self.explorer.each(partial(self._described, opened, wish, near))
+        first = await _unless_gone(request, anext(found))  # an error before it has a status of its own
+        return StreamingResponse(_lines(first, found), media_type="application/x-ndjson")
+
+    def _described(self, opened: OpenSong, wish: VarySettings, near: Edit | None) -> Iterator[dict[str, Any]]:
+        """The lines of the answer, made in the thread."""
+        for index, (edit, amount) in enumerate(self.studio.vary(opened, wish, near)):
+            edit = self.edits.add(edit)
+            yield {"index": index, "amount": amount, "edit": describe_edit(edit)}
+
     async def go_on(self, request: Request) -> Response:
         edit = self.edits.get(request.path_params["edit"])
         opened = await self._work(request, self.reader, partial(self.studio.go_on, edit))
@@ -122,10 +135,7 @@ class Api:
     async def _work(self, request: Request, worker: Worker, function: Callable[[], T]) -> T:
         """Compute in a thread, unless the client goes away."""
 
-        def job(stop: threading.Event) -> T:
-            return function()
-
-        return await _unless_gone(request, worker.run(job))
+        return await _unless_gone(request, worker.run(function))
 
     @property
     def routes(self) -> list[Route]:
@@ -134,6 +144,7 @@ class Api:
             Route("/api/v1/songs", self.open, methods=["POST"]),
             Route("/api/v1/songs/{song}", self.song),
             Route("/api/v1/songs/{song}/edits", self.edit, methods=["POST"]),
+            Route("/api/v1/songs/{song}/variations", self.vary, methods=["POST"]),
             Route("/api/v1/songs/{song}/file", self.file),
             Route("/api/v1/edits/{edit}/song", self.go_on, methods=["POST"]),
             Route("/api/v1/edits/{edit}/file", self.file),
@@ -179,8 +190,21 @@ async def _bug(request: Request, error: Exception) -> Response:
 
 
 def _json(data: Any, status: int = 200) -> Response:
-    text = json.dumps(plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(text, status, media_type="application/json")
+    return Response(_text(data), status, media_type="application/json")
+
+
+def _text(data: Any) -> str:
+    return json.dumps(plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+async def _lines(first: Any, others: AsyncIterator[Any]) -> AsyncIterator[str]:
+    """Lines of JSON. An error ends them as its own line."""
+    yield f"{_text(first)}\n"
+    try:
+        async for item in others:
+            yield f"{_text(item)}\n"
+    except ArvaeError as error:
+        yield f"{_text(to_json(error))}\n"
 
 
 async def _body(request: Request, most: int) -> bytes:

@@ -15,6 +15,7 @@ import time
 import unicodedata
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from ..errors import InputError
 from ..io.lines import TOP, LineName
 from ..vae import checkpoint
 from .problems import RequestError
-from .settings import Settings
+from .settings import Settings, VarySettings
 from .shelf import Edit, OpenSong
 
 if TYPE_CHECKING:
@@ -83,6 +84,32 @@ class Studio:
             result = engine.edit(opened.song.melody, request, model)
         engine.expect_editable(result, opened.name)
         return Edit(opened, settings, request, result, model, round(1000 * (time.perf_counter() - begun)))
+
+    def vary(self, opened: OpenSong, wish: VarySettings, near: Edit | None = None) -> Iterator[tuple[Edit, float]]:
+        """Variations of a song, or of an edit of it, each with the share of its notes that differ from what is varied.
+
+        Raises the errors of the library's `vary`, and InputError if there is no variation."""
+        from ..editing import edit as engine
+        from ..editing.vary import VaryRequest, variations_of
+        from ..library import one_thread
+
+        model = self.model_of(wish.editing)
+        settings = wish.editing if near is None else replace(wish.editing, sliders=())
+        request = VaryRequest(settings.request(model), **wish.how)
+        number, begun = 0, time.perf_counter()
+        with one_thread():
+            melody = opened.song.melody if near is None else near.result.melody
+            base, found = variations_of(melody, request, model)
+            engine.expect_editable(base, opened.name)
+            for number, variation in enumerate(found, start=1):
+                took = round(1000 * (time.perf_counter() - begun))
+                yield Edit(opened, settings, request.editing, variation.result, model, took, number), variation.amount
+        if not number:
+            raise InputError(
+                "no variation keeps everything that must stay",
+                where=opened.name,
+                remedy="give a larger amount=..., or fewer names in keep=... and lock=...",
+            )
 
     def go_on(self, edit: Edit) -> OpenSong:
         """The edit as a song of its own, with its bytes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -83,22 +84,25 @@ class Shelf(Generic[K]):
 
     def __init__(self, letter: str, most: int) -> None:
         self.letter, self.most, self.count = letter, most, 0
+        self.lock = threading.Lock()
         self.kept: OrderedDict[str, K] = OrderedDict()
 
     def add(self, item: K) -> K:
         """The item with an id."""
-        self.count += 1
-        item = replace(item, id=f"{self.letter}{self.count}")
-        self.kept[item.id] = item
-        while len(self.kept) > self.most:
-            self.kept.popitem(last=False)
+        with self.lock:
+            self.count += 1
+            item = replace(item, id=f"{self.letter}{self.count}")
+            self.kept[item.id] = item
+            while len(self.kept) > self.most:
+                self.kept.popitem(last=False)
         return item
 
     def get(self, name: str) -> K:
         """Raises RequestError for an id that is unknown, or no longer known."""
-        if name not in self.kept:
+        with self.lock:
+            if name in self.kept:
+                self.kept.move_to_end(name)
+                return self.kept[name]
             kind = KINDS[self.letter]
             remedy = "open the file again" if kind == "song" else "make the edit again"
             raise RequestError(404, f"there is no {kind} {name[:20]!r}, or it was too long ago", remedy=remedy)
-        self.kept.move_to_end(name)
-        return self.kept[name]
