@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 import webbrowser
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..system import inputs
+from ..system import inputs, settings
 from ..system.extras import need
 from .shared import common, sources
 
@@ -44,7 +45,8 @@ def studio(
     from ..studio.core import Studio, opened, plain_name
     from ..studio.server import Server
 
-    made = Studio(sources.load_model(model))
+    soundfont = settings.load()["soundfont"]
+    made = Studio(sources.load_model(model), None if soundfont is None else Path(str(soundfont)).expanduser())
     places = [] if file is None else inputs.expand_inputs([file])
     songs = [sources.read_song(place, voice) for place in places[:1]]
     server = Server(made, opened(songs[0], plain_name(songs[0].name)) if songs else None, port=port)

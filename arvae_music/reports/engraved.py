@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 PAGE = {
@@ -23,7 +24,9 @@ def _toolkit() -> Any:
     import verovio
 
     verovio.enableLog(verovio.LOG_OFF)
-    return verovio.toolkit()
+    toolkit = verovio.toolkit(False)
+    toolkit.setResourcePath(str(Path(verovio.__file__).parent / "data"))  # the default one is not known in a thread
+    return toolkit
 
 
 def engrave(music: str, **options: object) -> list[str]:

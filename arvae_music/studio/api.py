@@ -24,6 +24,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ..editing.locks import NAMES as LOCKS
+from ..editing.request import STRENGTH
 from ..errors import ArvaeError
 from ..system.files import plain
 from ..version import __version__
@@ -68,10 +69,14 @@ class Api:
             "model": model.name,
             "attributes": describe_attributes(model),
             "locks": LOCKS,
+            "strength": STRENGTH,
             "opened": self.opened,
         })  # fmt: skip
 
     async def open(self, request: Request) -> Response:
+        if "demo" in request.query_params:
+            opened = await self._work(request, self.reader, self.studio.demo)
+            return await self._song(request, self.songs.add(opened), 201)
         name = unquote(request.headers.get("x-file-name", ""))
         track, voice = request.query_params.get("track"), request.query_params.get("voice", "top")
         data = await _body(request, LARGEST_FILE)
@@ -126,6 +131,16 @@ class Api:
         shown = f"attachment; filename=\"{plain_name}\"; filename*=UTF-8''{quote(name, safe='')}"
         return Response(data, media_type=TYPES[suffix], headers={"content-disposition": shown})
 
+    async def score(self, request: Request) -> Response:
+        page = request.query_params.get("page", "1")
+        if not page.isdecimal() or len(page) > 6:
+            raise RequestError(400, f"there is no page {page[:20]!r}", remedy="give a number from 1")
+        return _json(await self._work(request, self.reader, partial(self.studio.score, self._item(request), int(page))))
+
+    async def soundfont(self, request: Request) -> Response:
+        # A changed file has another ETag, by which the browser knows that it must load it again.
+        return FileResponse(self.studio.soundfont, media_type="audio/sf2", headers={"cache-control": "no-cache"})
+
     def _item(self, request: Request) -> OpenSong | Edit:
         found = request.path_params
         return self.songs.get(found["song"]) if "song" in found else self.edits.get(found["edit"])
@@ -146,6 +161,9 @@ class Api:
             Route("/api/v1/songs/{song}/edits", self.edit, methods=["POST"]),
             Route("/api/v1/songs/{song}/variations", self.vary, methods=["POST"]),
             Route("/api/v1/songs/{song}/file", self.file),
+            Route("/api/v1/songs/{song}/score", self.score),
+            Route("/api/v1/edits/{edit}/score", self.score),
+            Route("/api/v1/soundfont", self.soundfont),
             Route("/api/v1/edits/{edit}/song", self.go_on, methods=["POST"]),
             Route("/api/v1/edits/{edit}/file", self.file),
         ]

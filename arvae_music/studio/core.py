@@ -15,10 +15,13 @@ import time
 import unicodedata
 import zipfile
 import zlib
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..io.lines import TOP, LineName
@@ -30,10 +33,12 @@ from .shelf import Edit, OpenSong
 if TYPE_CHECKING:
     from ..io.midi import Song
     from ..library import Model
+    from .score import EngravedScore
 
 LARGEST_FILE = 8 * 2**20  # bytes
 LARGEST_UNPACKED = 32 * 2**20  # bytes of a compressed score
 MOST_NOTES = 100_000  # of a song
+MOST_SCORES = 8  # engraved scores that are kept
 LONGEST_NAME = 120  # characters of a file's name
 UNNAMED = "song.mid"
 
@@ -41,8 +46,10 @@ UNNAMED = "song.mid"
 class Studio:
     """What the studio can do. `model` is the one that edits unless the settings name another."""
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, soundfont: Path | None = None) -> None:
+        """`soundfont` has the sounds of the instruments; None is the one that pretty_midi installs."""
+        self.model, self._soundfont = model, soundfont
+        self._scores: OrderedDict[str, EngravedScore] = OrderedDict()  # by the id of the song or the edit
 
     @property
     def models(self) -> list[str]:
@@ -72,6 +79,23 @@ class Studio:
         _expect_small(data, name)
         return opened(read_any(data, name=name, track=track, voice=voice), name)
 
+    def demo(self) -> OpenSong:
+        """The melody that comes with arvae."""
+        source = Path(str(files("arvae_music").joinpath("data/ode_to_joy.mid")))
+        return self.open(source.name, source.read_bytes())
+
+    @property
+    def soundfont(self) -> Path:
+        """Raises RequestError if there is none."""
+        found = self._soundfont
+        if found is None and (library := find_spec("pretty_midi")) is not None and library.origin is not None:
+            found = next(iter(sorted(Path(library.origin).parent.glob("*.sf2"))), None)
+        if found is None or not found.is_file():
+            where = None if found is None else str(found)
+            remedy = "name a SoundFont (.sf2) with the environment variable ARVAE_SOUNDFONT"
+            raise RequestError(501, "there is no SoundFont for the instruments", where=where, remedy=remedy)
+        return found
+
     def edit(self, opened: OpenSong, settings: Settings) -> Edit:
         """Raises the errors of the library's `edit`, and InputError if no measure can be edited."""
         from ..editing import edit as engine
@@ -98,7 +122,7 @@ class Studio:
         request = VaryRequest(settings.request(model), **wish.how)
         number, begun = 0, time.perf_counter()
         with one_thread():
-            melody = opened.song.melody if near is None else near.result.melody
+            melody = opened.song.melody if near is None else near.melody
             base, found = variations_of(melody, request, model)
             engine.expect_editable(base, opened.name)
             for number, variation in enumerate(found, start=1):
@@ -110,6 +134,17 @@ class Studio:
                 where=opened.name,
                 remedy="give a larger amount=..., or fewer names in keep=... and lock=...",
             )
+
+    def score(self, item: OpenSong | Edit, page: int) -> dict[str, Any]:
+        """A page of the engraved score, and how many pages it has. Raises RequestError. One thread calls it."""
+        from .score import EngravedScore
+
+        if item.id not in self._scores:
+            self._scores[item.id] = EngravedScore.of(item.song, item.melody.rows)
+            while len(self._scores) > MOST_SCORES:
+                self._scores.popitem(last=False)
+        score = self._scores[item.id]
+        return {"svg": score.page(page), "pages": score.pages}
 
     def go_on(self, edit: Edit) -> OpenSong:
         """The edit as a song of its own, with its bytes."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..io.midi import Song
     from ..io.performance import Performance
     from ..library import Model
+    from ..music.melody import Melody
 
 MOST_SONGS = 32
 MOST_EDITS = 512
@@ -32,6 +33,10 @@ class OpenSong:
     song: Song
     name: str  # of its file, without folders
     id: str = ""
+
+    @property
+    def melody(self) -> Melody:
+        return self.song.melody
 
     @cached_property
     def data(self) -> bytes:
@@ -50,7 +55,7 @@ class OpenSong:
 
         own = Request(Path(self.name)).suffix
         name = Path(self.name).with_suffix(own if suffix == MIDI else suffix).name
-        return name, file_of(self.song, self.song.melody, Path(name).suffix)
+        return name, file_of(self.song, self.melody, Path(name).suffix)
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,15 @@ class Edit:
     number: int | None = None  # of a variation, from 1
     id: str = ""
 
+    @property
+    def song(self) -> Song:
+        """The song whose file holds the melody before the edit."""
+        return self.of.song
+
+    @property
+    def melody(self) -> Melody:
+        return self.result.melody
+
     def file(self, suffix: str) -> tuple[str, bytes]:
         """The name that the command line gives to this edit with a suffix, and the bytes that it writes."""
         from ..io.score_output import file_of
@@ -73,7 +87,7 @@ class Edit:
         request = Request(Path(self.of.name), label(self.request.targets) or "vary", n=self.number or 1)
         template = "{stem}.{edit}" if self.number is None else "{stem}.{edit}.{n:02}"
         name = fill(template, request) + (request.suffix if suffix == MIDI else suffix)
-        return name, file_of(self.of.song, self.result.melody, Path(name).suffix)
+        return name, file_of(self.song, self.melody, Path(name).suffix)
 
 
 K = TypeVar("K", OpenSong, Edit)

@@ -101,6 +101,9 @@ _KEYS = (
     Key("quiet", "true or false", False, "print errors only", _flag_text, _flag),
     Key("cache", "a folder", None, "where corpora are kept", _text, _text, is_path=True),
     Key(
+        "soundfont", "a file", None, "the instruments of arvae studio", _text, _text, is_path=True, commands=("studio",)
+    ),
+    Key(
         "output",
         "a template",
         "{stem}.{edit}.mid",
