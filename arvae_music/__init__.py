@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .music.attributes import AttributeSpec
     from .music.melody import Melody
     from .music.sliders import Unit
+    from .reports.publishing import push
     from .research import corpus, train
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "inspect",
     "interpolate",
     "load",
+    "push",
     "read",
     "save",
     "to_notes",
@@ -105,6 +107,7 @@ _MODULES = {
     "music.attributes": ("AttributeSpec",),
     "music.melody": ("Melody",),
     "music.sliders": ("Unit",),
+    "reports.publishing": ("push",),
     "research": ("corpus", "train"),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -289,9 +289,10 @@ def one_thread() -> AbstractContextManager[object]:
 def load(model: str | Path = AUTO, runtime: str = RUNTIMES[0]) -> Model:
     """Load a trained model to run in one of RUNTIMES.
 
-    `model` is the name of a bundled model, a checkpoint file or a run folder. "auto" is DEFAULT, the bundled model of
-    all corpora. Raises CheckpointError for a model that cannot be read, UsageError for a runtime that does not exist,
-    ExtraError for "torch" without PyTorch.
+    `model` is the name of a bundled model, a checkpoint file, a run folder, or the address of a model on the Hub, such
+    as "hf://owner/name" or "hf://owner/name@revision". "auto" is DEFAULT, the bundled model of all corpora. Raises
+    CheckpointError for a model that cannot be read, UsageError for a runtime that does not exist, and ExtraError for
+    "torch" without PyTorch or for an address without huggingface-hub.
     """
     return _loaded(DEFAULT if str(model) == AUTO else model, runtime)
 

@@ -23,7 +23,7 @@ COMMANDS = {
     "train": Entry(".train:train", "Train a model on a corpus."),
     "evaluate": Entry(".evaluate:evaluate", "Measure how well a model's sliders work."),
     "benchmark": Entry(".benchmark:benchmark", "Train all objectives with equal settings and compare them."),
-    "models": Entry(".models:models_app", "List the models, or describe one."),
+    "models": Entry(".models:models_app", "List the models, describe one, or publish one on the Hub."),
     "config": Entry(".config:config_app", "Show the settings and their origins."),
     "demo": Entry(".demo:demo", "Edit the bundled example melody, and draw it."),
     "doctor": Entry(".doctor:doctor", "Check the installation."),

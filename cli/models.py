@@ -1,5 +1,6 @@
 """`arvae models list` and `arvae models info NAME` describe models: the training data, the sliders, and how well the
-sliders work, if there is an evaluation beside the model's file (reports/model_card.py).
+sliders work, if there is an evaluation beside the model's file (reports/model_card.py). `arvae models push` publishes
+one on the Hugging Face Hub (reports/publishing.py).
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ LISTED = {  # the columns about quality: the first of these figures that the eva
     ("leakage",): "leakage",
 }
 
+LICENCE = "The licence in the Hub's list, such as cc-by-nc-4.0; by default the card refers to the training data."
+
 models_app = typer.Typer(no_args_is_help=True)
 
 
 @models_app.callback()
 def models() -> None:
-    """List the models, or describe one."""
+    """List the models, describe one, or publish one on the Hub."""
 
 
 @models_app.command("list")
@@ -80,6 +83,25 @@ def info(
         common.report(f"\nnot evaluated: arvae evaluate {model} --json > {kept}")
     else:
         common.report(_section(f"evaluation on {judged.corpus}, {judged.part}", card.figures(judged)))
+
+
+@models_app.command("push")
+def push(
+    model: Annotated[str, typer.Argument(metavar="RUN|FILE|NAME", help="A run folder, a model's file, or its name.")],
+    address: Annotated[str, typer.Argument(metavar="hf://OWNER/NAME", help="The repository on the Hub.")],
+    licence: Annotated[str, typer.Option("--licence", metavar="ID", help=LICENCE)] = "other",
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+) -> None:
+    """Publish a model on the Hugging Face Hub, with its card. Log in first: hf auth login."""
+    from ..reports import publishing
+
+    pushed = publishing.push(model, address, licence=licence, private=private)
+    if json:
+        common.print_json(pushed._asdict())
+    else:
+        common.report(f"wrote {pushed.url}; use it with --model {pushed.address}")
 
 
 def _summary(name: str) -> dict[str, Any]:

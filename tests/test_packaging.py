@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from conftest import REPOSITORY, write_melody
 
 if sys.version_info >= (3, 11):
@@ -25,6 +26,7 @@ else:
 PROJECT: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
 FOLDERS = {name: REPOSITORY / folder for name, folder in SETUPTOOLS["package-dir"].items()}
+WORKFLOWS = REPOSITORY / ".github" / "workflows"
 NOT_SHIPPED = ("__pycache__", ".DS_Store")
 LARGEST = 250e6  # bytes of an environment with arvae and without extras
 
@@ -69,6 +71,29 @@ def test_constraints_only_pin_what_is_required() -> None:
     wanted = " ".join([*PROJECT["project"]["dependencies"], *extras])
     assert pinned
     assert all(name in wanted for name in pinned)
+
+
+def test_the_declared_versions_of_python_are_those_that_the_workflow_tests() -> None:
+    workflow = yaml.safe_load((WORKFLOWS / "tests.yml").read_text("utf-8"))
+    matrix = workflow["jobs"]["systems"]["strategy"]["matrix"]
+    prefix = "Programming Language :: Python :: "
+    declared = [entry.removeprefix(prefix) for entry in PROJECT["project"]["classifiers"] if entry.startswith(prefix)]
+    assert matrix["python"] == declared
+    assert PROJECT["project"]["requires-python"] == f">={declared[0]}"
+    assert {name.partition("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
+
+
+def test_the_release_needs_no_password() -> None:
+    text = (WORKFLOWS / "release.yml").read_text("utf-8")
+    jobs = yaml.safe_load(text)["jobs"]
+    assert "secrets." not in text
+    assert jobs["publish"]["permissions"] == {"id-token": "write"}
+    assert jobs["publish"]["needs"] == "build"
+
+
+@pytest.mark.parametrize("path", sorted(REPOSITORY.glob(".github/**/*.yml")), ids=lambda path: path.name)
+def test_every_file_of_github_is_yaml(path: Path) -> None:
+    assert yaml.safe_load(path.read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,8 @@ from typing import Any
 
 from ..errors import CheckpointError
 from ..vae.checkpoint import MODEL_FILE, Checkpoint
+from ..vae.hub import EVALUATION_FILE
 from ..vae.scales import NOT_CARRIED
-
-RUN_EVALUATION = "evaluation.json"  # in a run folder
 
 # The figures of the headline (evaluation/headline.py) that the card shows, and their descriptions.
 SHOWN = {
@@ -88,7 +87,7 @@ def evaluation_of(model: Checkpoint) -> Judged | None:
 
 def evaluation_path(model: Path) -> Path:
     """The file that stores the evaluation of a model's file."""
-    return model.with_name(RUN_EVALUATION if model.name == MODEL_FILE else f"{model.stem}.evaluation.json")
+    return model.with_name(EVALUATION_FILE if model.name == MODEL_FILE else f"{model.stem}.evaluation.json")
 
 
 def figures(judged: Judged) -> dict[str, str]:

@@ -54,9 +54,9 @@ class Job:
 
     @property
     def evaluated(self) -> Path:
-        from ..reports.model_card import RUN_EVALUATION
+        from ..vae.hub import EVALUATION_FILE
 
-        return self.folder.path / RUN_EVALUATION
+        return self.folder.path / EVALUATION_FILE
 
     def is_evaluated(self) -> bool:
         """Whether the model in the folder was trained by this plan, and evaluated with these options."""

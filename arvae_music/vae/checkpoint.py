@@ -30,7 +30,9 @@ from ..arrays import Floats
 from ..errors import CheckpointError, UsageError, nearest_or
 from ..system.files import write_whole
 from ..version import __version__
+from . import hub
 from .combinations import Combinations
+from .hub import MODEL_FILE as MODEL_FILE
 from .metadata import Metadata
 from .scales import Scale
 
@@ -40,7 +42,6 @@ KEY = "arvae"
 COMBINATIONS = "combinations"  # the name of the tensor that holds Combinations.table
 DIGEST = "weights"  # the key in the JSON of the `Checkpoint.digest` at the time of writing
 HALF = (-65504.0, 65504.0)  # the range of half precision
-MODEL_FILE = "model.safetensors"  # the name of the model in a run folder
 PACKAGED = Path(__file__).parent.parent / "models"
 
 S = TypeVar("S")
@@ -54,10 +55,13 @@ class Checkpoint:
 
     @property
     def name(self) -> str:
-        """The name of the file without its suffix, or, for a model in a run folder, the name of the folder."""
+        """The name of the file without its suffix; the folder's name for a model in a run folder; an address of the
+        Hub."""
         if self.path is None:
             return "unsaved"
-        return self.path.parent.name if self.path.name == MODEL_FILE else self.path.stem
+        if self.path.name != MODEL_FILE:
+            return self.path.stem
+        return hub.name_of(self.path) or self.path.parent.name
 
     @cached_property
     def digest(self) -> str:
@@ -118,7 +122,8 @@ def write(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> Non
 
 
 def read(model: str | Path) -> Checkpoint:
-    """Read a bundled model by name, a checkpoint file, or the model in a run folder. Raises CheckpointError."""
+    """Read a bundled model by name, a checkpoint file, the model in a run folder, or one on the Hub (hf://owner/name).
+    Raises CheckpointError."""
     path = find(model)
     with _opened(path) as file:
         body = _body(path, file)
@@ -197,8 +202,10 @@ def _combinations(path: Path, table: Floats, attributes: int) -> Combinations:
 
 
 def find(model: str | Path) -> Path:
-    """The file of a model: a bundled model by its name, the model in a run folder, or the file itself. Raises
-    CheckpointError if there is none."""
+    """The file of a model: a bundled model by its name, the model in a run folder, the file itself, or the copy of a
+    model on the Hub (`hub.fetch`). Raises CheckpointError if there is none."""
+    if str(model).startswith(hub.PREFIX):
+        return hub.fetch(str(model))
     path = Path(model)
     if path.is_dir() and (path / MODEL_FILE).is_file():
         return path / MODEL_FILE

@@ -75,7 +75,7 @@ in_stays = partial(typer.Option, rich_help_panel=STAYS)
 FILES = "MIDI files, scores (ABC, MusicXML, kern), folders with -r, or globs; - is stdin."
 SINGLE_FILES = "MIDI files, scores (ABC, MusicXML, kern), or globs; - is stdin."
 PLACE = "A file, a folder/, a name with {stem} {edit} {seed} {n} to fill in, or - for stdout."
-MODEL = "A model's name (arvae models list) or file.  [default: all]"
+MODEL = "A model's name (arvae models list), its file, or hf://owner/name.  [default: all]"
 RUNS = "Library that runs the model: numpy, or PyTorch (slower to start, same result)."
 PICKUP = "Length of the incomplete measure at the start, in quarter notes: 1, 0.5, 1/3; 0 is none."
 UNFOLDS = "Play the repeats, D.C. and D.S. of a score; without it, measures are those on the page."
