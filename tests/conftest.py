@@ -29,8 +29,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 REPOSITORY = Path(__file__).parent.parent
 SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
 
-# They start processes or train.
-LONG = {"benchmarks", "browser", "cli", "corpora", "evaluation", "training", "test_research.py"}
+# Tests that start processes or train.
+LONG = {"benchmarks", "browser", "cli", "corpora", "evaluation", "integrations", "training", "test_research.py"}
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
