@@ -46,6 +46,10 @@ def test_every_state_is_legible_and_fits(looks: Page, work: Path, tmp_path: Path
     write(looks, "density", "+2notes")
     looks.locator("[data-name=contour] .hold").click()
     look("edited")
+    looks.locator("#count").fill("2")
+    looks.locator("#vary").click()
+    wait(looks, "document.querySelectorAll('.card').length === 2")
+    look("varied")
     looks.locator("#help-open").click()
     look("help")
     looks.keyboard.press("Escape")
@@ -82,3 +86,16 @@ def test_the_keyboard_reaches_everything(page: Page, work: Path) -> None:
     page.keyboard.type("3-4")
     page.keyboard.press("Tab")
     assert page.locator("#bars").input_value() == "3-4"
+
+
+def test_nothing_is_fetched_from_elsewhere(browser: Browser, address: str, work: Path) -> None:
+    page = browser.new_page()
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url))
+    page.goto(address)
+    open_song(page, write_song(work / "song.mid"))
+    page.keyboard.press(" ")
+    wait(page, "studio.player.started > 0")
+    page.close()
+    assert fetched
+    assert all(url.startswith((address, "blob:", "data:")) for url in fetched)

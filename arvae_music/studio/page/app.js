@@ -56,7 +56,7 @@ async function opened(loading) {
   }
 }
 
-const sources = new WeakMap(); // song -> {file, voice}: what it was read from
+const sources = new WeakMap(); // song -> {file, voice, adopted}: what it was read from, or that it was an edit
 
 function openFile(file, choice = {}) {
   return opened(async () => {
@@ -81,7 +81,7 @@ async function reopen(choice) {
 async function adopt(edit) {
   try {
     const song = await api.adopt(edit.id);
-    sources.set(song, { voice: sources.get(session.now.song)?.voice });
+    sources.set(song, { adopted: true, voice: sources.get(session.now.song)?.voice });
     show(song, { ...UNTOUCHED, bars: session.now.settings.bars });
     session.keep();
     render();
@@ -104,7 +104,7 @@ let latest = null; // the newest edit, which stays in the picture until the next
 
 function change(settings, finished) {
   moved = performance.now();
-  if (finished && settings !== session.now.settings && JSON.stringify(settings) === JSON.stringify(session.now.settings)) {
+  if (finished && JSON.stringify(settings) === JSON.stringify(session.now.settings)) {
     session.keep(); // the slider is released where it was
     return render();
   }
@@ -119,29 +119,39 @@ function change(settings, finished) {
 async function follow() {
   if (working) return;
   working = true;
-  try {
-    for (let step = null; step !== session.now && session.requests;) {
-      step = session.now;
+  for (let step = null; session.requests && !session.edit && session.now !== step;) {
+    step = session.now;
+    try {
       const edit = await api.edit(step.song.id, step.settings);
       session.attach(step, edit);
       settle();
-      if (step.song === session.now.song) {
-        latest = edit;
-        render();
-        const since = moved;
-        requestAnimationFrame(() => requestAnimationFrame(() => {
-          if (since === moved) by("ms").textContent = `${Math.round(performance.now() - since)} ms`;
-        }));
-      }
+      if (step.song !== session.now.song) continue;
+      latest = edit;
+      render();
+      measureTime();
       if (step === session.now) hear();
+    } catch (problem) {
+      if (step !== session.now) continue; // a newer request follows
+      latest = null;
+      complain(problem);
+      render();
     }
-  } catch (problem) {
-    latest = null;
-    complain(problem);
-    render();
-  } finally {
-    working = false;
   }
+  working = false;
+}
+
+/** Tell how long the latest movement took to become a picture. */
+function measureTime() {
+  const since = moved;
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    if (since === moved) by("ms").textContent = `${Math.round(performance.now() - since)} ms`;
+  }));
+}
+
+/** Escape closes a message, or else lets go of the chosen measures. */
+function escape() {
+  if (!by("problem").hidden) settle();
+  else if (session.now?.settings.bars) choose(null);
 }
 
 function choose(indexes) {
@@ -159,14 +169,15 @@ async function audition(heard) {
 }
 
 function step(direction) {
-  const song = session.now?.song;
+  if (!(direction < 0 ? session.canUndo : session.canRedo)) return;
+  const { song } = session.now;
   if (direction < 0) session.undo();
   else session.redo();
   view.heard = null;
-  if (song !== session.now?.song) player.seek(Math.min(player.now, session.now.song.duration));
+  if (song !== session.now.song) player.seek(Math.min(player.now, session.now.song.duration));
   render();
   hear();
-  if (session.requests && !session.edit) follow();
+  follow();
   say(direction < 0 ? "Undone." : "Redone.");
 }
 
@@ -350,7 +361,7 @@ by("bars").onkeydown = event => { if (event.key === "Enter") by("roll").focus();
 prepareSaving({ thing, saved: what => { saved = what; } });
 prepareKeys({
   play: playOrPause, toStart: () => player.seek(0), side: () => edit() && side(view.side === "after" ? "before" : "after"),
-  undo: () => step(-1), redo: () => step(1), all: () => session.now?.settings.bars && choose(null),
+  undo: () => step(-1), redo: () => step(1), escape,
   view: () => { view.score = !view.score; render(); },
 });
 document.addEventListener("dragover", event => {
@@ -366,7 +377,10 @@ document.addEventListener("drop", event => {
   event.preventDefault();
   openFile(file);
 });
-addEventListener("beforeunload", event => { if (session.canUndo && thing() !== saved) event.preventDefault(); });
+addEventListener("beforeunload", event => {
+  const unsaved = edit() ?? (sources.get(session.now?.song)?.adopted ? session.now.song : null);
+  if (unsaved && unsaved !== saved) event.preventDefault();
+});
 
 api.state().then(state => {
   panel = new Panel(state, { change });

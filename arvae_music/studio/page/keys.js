@@ -15,7 +15,7 @@ const KEYS = [
   ["r", "R", "Roll or score", "view"],
   ["o", "O", "Open a file", "#open"],
   ["s", "S", "Save", "#save"],
-  ["Escape", "Esc", "All measures", "all"],
+  ["Escape", "Esc", "Close a message; all measures", "escape"],
   ["?", "?", "This help", "#help-open"],
 ];
 const MORE = [["Ctrl Z", "Undo"], ["Ctrl Shift Z", "Redo"], ["← →", "Move a slider, or to another measure of the roll"],
@@ -23,7 +23,7 @@ const MORE = [["Ctrl Z", "Undo"], ["Ctrl Shift Z", "Redo"], ["← →", "Move a 
 
 const TEXT = "input:not([type=range]):not([type=checkbox]), select, textarea";
 
-/** actions: {play(), toStart(), side(), undo(), redo(), all(), view()} */
+/** actions: {play(), toStart(), side(), undo(), redo(), escape(), view()} */
 export function prepareKeys(actions) {
   by("shortcuts").replaceChildren(...KEYS.map(([, name, what]) => [name, what]).concat(MORE)
     .map(([name, what]) => el("tr", {}, el("th", { scope: "row" }, el("kbd", {}, name)), el("td", {}, what))));

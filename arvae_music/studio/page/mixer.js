@@ -2,6 +2,11 @@
 
 import { by, el, press } from "./dom.js";
 
+// General MIDI's families of eight instruments, for tracks without a name.
+const FAMILIES = ["Piano", "Bells", "Organ", "Guitar", "Bass", "Strings", "Ensemble", "Brass", "Reeds", "Flutes", "Synth lead",
+  "Synth pad", "Synth effects", "Plucked", "Percussion", "Sound effects"];
+const named = track => track.name || `${track.number} ${track.drum ? "Drums" : FAMILIES[track.program >> 3] ?? "Track"}`;
+
 export const voice = track => `${track.number} ${track.channel}`;
 
 export class Mixer {
@@ -27,7 +32,7 @@ export class Mixer {
   }
 
   #strip(track) {
-    const name = track.name || track.instrument || `Track ${track.number}`;
+    const name = named(track);
     const button = (letter, label, set) => {
       const made = el("button", { class: "toggle small", "aria-label": `${label} ${name}`, title: label }, letter);
       press(made, set.has(voice(track)));

@@ -23,7 +23,7 @@ const rank = ({ name }) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.l
 const capital = text => text[0].toUpperCase() + text.slice(1);
 
 export class Panel {
-  #attributes; #rows = new Map(); #song = null; #settings = null; #model;
+  #attributes; #rows = new Map(); #song = null; #settings = null; #model; #strength;
   #says;
 
   /** says: {change(settings, finished)} */
@@ -40,6 +40,7 @@ export class Panel {
     by("model-field").hidden = state.models.length < 2;
     by("model").onchange = event => this.#set({ model: event.target.value });
     this.#model = state.model;
+    this.#strength = state.strength;
     by("chords").onchange = event => this.#set({ chords: event.target.value.trim() || null });
     by("seed").onchange = event => this.#set({ seed: Math.max(0, Math.round(Number(event.target.value) || 0)) });
     by("seed-next").onclick = () => this.#set({ seed: this.#settings.seed + 1 });
@@ -123,8 +124,8 @@ export class Panel {
     by("seed").value = settings.seed;
     by("seed-back").disabled = settings.seed === 0;
     by("model").value = settings.model ?? this.#model;
-    by("strength").value = settings.strength;
-    by("strength-value").textContent = figure(settings.strength);
+    by("strength").value = settings.strength ?? this.#strength;
+    by("strength-value").textContent = figure(settings.strength ?? this.#strength);
     by("reset").disabled = !Object.keys(settings.sliders).length && settings.seed === 0;
     by("report-box").hidden = !edit;
     by("report").textContent = edit?.report ?? "";

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 
-const GAIN = 1.6; // the synthesizer leaves headroom for far denser music
+const GAIN = 3.5; // the synthesizer leaves headroom for dense music; a limiter holds what is louder
 
 export class Player {
   playing = false;
@@ -80,7 +80,8 @@ export class Player {
     this.#node = new AudioWorkletNode(this.#context, "arvae-sound", { numberOfInputs: 0, outputChannelCount: [2] });
     this.#volume = this.#context.createGain();
     this.#level = this.#context.createAnalyser();
-    this.#node.connect(this.#volume).connect(this.#level).connect(this.#context.destination);
+    const limiter = new DynamicsCompressorNode(this.#context, { threshold: -8, knee: 6, ratio: 16, attack: 0.002, release: 0.15 });
+    this.#node.connect(this.#volume).connect(limiter).connect(this.#level).connect(this.#context.destination);
     this.volume(this.#loudness);
     const ready = new Promise((resolve, reject) => {
       this.#node.onprocessorerror = () => reject(new Error("The audio thread has stopped."));

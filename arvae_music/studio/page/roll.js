@@ -138,7 +138,8 @@ export class Roll {
       const left = this.x(start), right = this.x(end);
       if (right < GUTTER - 2 || left > width) return;
       const tall = Math.max(Math.min(step - 1, 10), 2.5);
-      const box = [left + 0.5, y(pitch) + (step - tall) / 2, Math.max(right - left - 1, 2), tall];
+      const inset = style.line ? 0.6 : 0; // a ghost hides behind the note that took its place
+      const box = [left + 0.5 + inset, y(pitch) + (step - tall) / 2 + inset, Math.max(right - left - 1, 2) - 2 * inset, tall - 2 * inset];
       context.beginPath();
       context.roundRect(...box, Math.min(tall / 2, 2.5));
       if (style.fill) { context.fillStyle = style.fill; context.fill(); }

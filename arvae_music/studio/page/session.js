@@ -1,7 +1,7 @@
 // What the page shows: a song, the settings of an edit, and the edit. Each finished change is a step that can be undone.
 
 export const UNTOUCHED = Object.freeze({
-  sliders: {}, bars: null, keep: [], locks: [], harmony: true, chords: null, strength: 0.5, seed: 0, each: false, free_ends: false,
+  sliders: {}, bars: null, keep: [], locks: [], harmony: true, chords: null, strength: null, seed: 0, each: false, free_ends: false,
   form: true, model: null,
 });
 
@@ -22,9 +22,13 @@ export class Session {
   /** Show a step without keeping it: a slider that still moves. */
   show(song, settings) { this.now = Object.freeze({ song, settings: Object.freeze(settings) }); }
 
-  /** Keep what is shown as a step. */
+  /** Keep what is shown as a step, unless it is what the last step was. */
   keep() {
-    if (this.#steps[this.#at] === this.now) return;
+    const last = this.#steps[this.#at];
+    if (last?.song === this.now.song && JSON.stringify(last.settings) === JSON.stringify(this.now.settings)) {
+      this.now = last;
+      return;
+    }
     this.#steps.splice(this.#at + 1, Infinity, this.now);
     this.#at = this.#steps.length - 1;
   }

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { by, complain, el, plural, press, say, signed } from "./dom.js";
 import { thumbnail } from "./roll.js";
 
-const SMALLEST = 0.05; // a change of a mean that is worth its words
+const SMALLEST = 0.25; // standard deviations: a change of a mean that is worth its words
 
 export class Variations {
   #cards = []; // {edit, song, item, stars, star}
@@ -81,8 +81,8 @@ export class Variations {
     star.onclick = () => this.#star(card);
     const name = `variation ${number}`;
     card.item = el("li", { class: "card" },
-      el("button", { class: "picture", "aria-label": `Hear ${name}: ${words || "other notes"}`, onclick: () => this.#says.audition({ edit, song }) }, canvas),
-      el("p", { class: "card-words" }, el("span", { class: "soft" }, `${number}`), ` ${words || "other notes"}`),
+      el("button", { class: "picture", "aria-label": `Hear ${name}: ${words}`, onclick: () => this.#says.audition({ edit, song }) }, canvas),
+      el("p", { class: "card-words" }, el("span", { class: "soft" }, `${number}`), ` ${words}`),
       el("div", { class: "card-actions" }, star,
         el("button", { class: "quiet", "aria-label": `More like ${name}`, onclick: () => this.find(card) }, "More like this"),
         el("button", { class: "quiet", "aria-label": `Use ${name}`, onclick: () => this.#says.use(edit) }, "Use")));
@@ -105,13 +105,15 @@ export class Variations {
   }
 }
 
-/** What changed most: "density +1.2 notes, range −2 st". */
+/** What changed most: "density +1.2 notes, range −2 st"; if the means have hardly changed: "20 of 62 notes differ". */
 function what(edit, song) {
   const share = ({ name, shift }) => Math.abs(shift) / (song.sliders[name]?.sd || 1);
-  return edit.attributes
+  const means = edit.attributes
     .map(({ name, unit, before, achieved }) => ({ name, unit, shift: achieved - before }))
-    .filter(({ shift }) => Math.abs(shift) >= SMALLEST)
+    .filter(change => share(change) >= SMALLEST)
     .sort((a, b) => share(b) - share(a))
     .slice(0, 2)
     .map(({ name, shift, unit }) => `${name} ${signed(Math.round(shift * 10) / 10)} ${unit}`).join(", ");
+  const others = edit.melody.filter(note => note[4] !== "kept").length;
+  return means || `${others} of ${plural(edit.melody.length, "note")} differ`;
 }
