@@ -10,6 +10,7 @@ import typer
 from ..errors import UsageError
 from ..training.domains import IMAGE_SETS
 from .shared.common import Jobs, Json, Quiet, attributes_option, console, print_json, report, say, state, table
+from .shared.scaling import Ray, Resume
 
 if TYPE_CHECKING:
     from ..corpora.datasets import Buildable
@@ -39,6 +40,8 @@ def build(
     corpus: Corpus,
     name: Name = None,
     jobs: Jobs = None,
+    ray: Ray = None,
+    resume: Resume = False,
     rebuild: Rebuild = False,
     mnist_dir: MnistDir = None,
     fetch: Fetch = False,
@@ -58,7 +61,7 @@ def build(
         parts = _music(corpus, name, jobs, rebuild)
     for part in parts:
         if part is not None:
-            _build(part, jobs, rebuild)
+            _build(part, jobs, rebuild, ray, resume)
     return 0
 
 
@@ -116,7 +119,9 @@ def _digits(rebuild: bool, folder: Path | None, fetch: bool) -> Buildable | None
     return Buildable(MNIST, source)
 
 
-def _build(part: Buildable, jobs: int | None = None, rebuild: bool = False) -> None:
+def _build(
+    part: Buildable, jobs: int | None = None, rebuild: bool = False, ray: str | None = None, resume: bool = False
+) -> None:
     """Build the corpus, with a progress bar if stderr is a terminal, and then report what was built."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -126,7 +131,7 @@ def _build(part: Buildable, jobs: int | None = None, rebuild: bool = False) -> N
     hidden = state.quiet or not terminal.is_terminal
     with Progress(*names, *rest, console=terminal, transient=True, disable=hidden) as bar:
         task = bar.add_task(part.name, total=None, found="")
-        for step in part.build(jobs, rebuild):
+        for step in part.build(jobs, rebuild, ray, resume):
             found = f"{step.measures:,} measures" if step.measures else ""
             bar.update(task, completed=step.done, total=step.total, found=found)
     say("\n".join(part.lines()))

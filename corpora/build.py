@@ -22,6 +22,7 @@ from functools import partial
 from hashlib import blake2b
 
 from ..errors import ArvaeError, CorpusError
+from ..system.executors import Executor, OnRay, Processes
 from ..system.extras import MUSIC21, is_installed
 from ..system.machine import cores
 from ..system.processes import Died, surviving
@@ -29,6 +30,7 @@ from ..version import __version__
 from . import store
 from .clusters import Sketch, clusters_of, named, sketch_of
 from .corpus import Corpus, Extracted, Progress, Tune, Work
+from .spool import Spool
 
 BATCH = 8  # works that a process gets at a time, about a third of a second of work
 COPY = "the same as another tune"
@@ -36,8 +38,13 @@ CRASH = "crashes the process that reads it"
 EXAMPLES = 5  # rejected works named for each reason
 
 
-def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> Iterator[Progress]:
+def build(
+    corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False, ray: str | None = None, resume: bool = False
+) -> Iterator[Progress]:
     """Build `corpus` in the cache, and report after every batch.
+
+    `ray` is the address of a Ray cluster that does the work (system/executors.py); its machines need the files. With
+    `resume`, extracted works are kept in a spool (spool.py), and a killed build is continued.
 
     Raises CorpusError if it is already built (unless `rebuild`), if no measure of it can be used, or if the workers
     die.
@@ -48,17 +55,25 @@ def build(corpus: Corpus, *, jobs: int | None = None, rebuild: bool = False) -> 
     if not works:
         raise CorpusError(f"corpus {corpus.name!r} has no scores", where=corpus.source)
     batches = [works[at : at + BATCH] for at in range(0, len(works), BATCH)]
+    executor: Executor = Processes(min(jobs or cores(), len(batches))) if ray is None else OnRay(ray)
+    spool = Spool(store.path_of(corpus.name).with_suffix(".spool"), works) if resume else None
     with store.writing(store.path_of(corpus.name)) as writer:
         tally = _Tally(corpus, writer)
         yield tally.report(len(works))
-        with contextlib.closing(_run(corpus.extract, batches, min(jobs or cores(), len(batches)))) as results:
-            for batch, extracted in zip(batches, results, strict=True):
+        earlier = iter(()) if spool is None else spool.read()
+        for batch, extracted in zip(batches, earlier, strict=False):
+            tally.add(batch, extracted)
+        rest = batches[0 if spool is None else spool.records :]
+        with contextlib.closing(_run(corpus.extract, rest, executor)) as found:
+            for batch, extracted in zip(rest, found if spool is None else spool.adding(found), strict=True):
                 tally.add(batch, extracted)
                 yield tally.report(len(works))
         if not tally.measures:
             reasons = ", ".join(f"{reason} ({n})" for reason, n in tally.rejected.most_common(3))
             raise CorpusError(f"no measure of {corpus.name!r} can be used: {reasons}", where=corpus.source)
         writer.finish(tally.facts(), tally.clusters())
+    if spool is not None:
+        spool.remove()
 
 
 def is_built(corpus: Corpus) -> bool:
@@ -153,13 +168,12 @@ class _Tally:
 Extract = Callable[[Work], Extracted]
 
 
-def _run(extract: Extract, batches: Sequence[Sequence[Work]], jobs: int) -> Generator[list[Extracted], None, None]:
+def _run(
+    extract: Extract, batches: Sequence[Sequence[Work]], executor: Executor
+) -> Generator[list[Extracted], None, None]:
     """The results of the batches, in order."""
     every = partial(extract_batch, extract)
-    if jobs <= 1:
-        yield from map(every, batches)
-        return
-    with contextlib.closing(surviving(every, batches, jobs, _silence)) as results:
+    with contextlib.closing(executor.run(every, batches, _silence)) as results:
         for batch, found in zip(batches, results, strict=True):
             yield _one_by_one(every, batch) if isinstance(found, Died) else found
 

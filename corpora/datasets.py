@@ -29,7 +29,9 @@ class Buildable(NamedTuple):
     name: str
     source: Corpus | Source
 
-    def build(self, jobs: int | None = None, rebuild: bool = False) -> Iterator[Progress]:
+    def build(
+        self, jobs: int | None = None, rebuild: bool = False, ray: str | None = None, resume: bool = False
+    ) -> Iterator[Progress]:
         """Build it in `jobs` processes, by default one for each core. A corpus of scores that is already built needs
         `rebuild`.
 
@@ -40,7 +42,7 @@ class Buildable(NamedTuple):
         from .corpus import Corpus
 
         if isinstance(self.source, Corpus):
-            return builder.build(self.source, jobs=jobs, rebuild=rebuild)
+            return builder.build(self.source, jobs=jobs, rebuild=rebuild, ray=ray, resume=resume)
         return morpho_mnist.build(self.source, jobs, self.name)
 
     def lines(self) -> list[str]:

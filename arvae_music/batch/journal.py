@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from typing import Any
 
 from ..errors import OutputError, UsageError
 from ..system import storage
-from ..system.files import cannot_write
+from ..system.files import cannot_write, locked
 from ..system.storage import Place
 
 FOLDER, JOB = ".arvae", "job.json"
@@ -87,7 +86,7 @@ class Journal:
     another; the parts may come in any order."""
 
     def __init__(self, root: Place, count: int, size: int | None = None) -> None:
-        self.folder = storage.within(root, FOLDER)
+        self.root, self.folder = root, storage.within(root, FOLDER)
         self.count = count
         self.size = size or max(1, min(MOST_INPUTS, -(-count // MOST_PARTS)))
         self.parts = -(-count // self.size)
@@ -198,9 +197,9 @@ class Journal:
         with _writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_lock(self.folder / "lock", shared=share.of > 1))
+            stack.enter_context(locked(self.folder / "lock", self.root, shared=share.of > 1))
             if share.of > 1:
-                stack.enter_context(_lock(self.folder / f"lock.{share.number}-{share.of}"))
+                stack.enter_context(locked(self.folder / f"lock.{share.number}-{share.of}", self.root))
             yield
 
     @contextlib.contextmanager
@@ -209,7 +208,7 @@ class Journal:
         with contextlib.ExitStack() as stack:
             try:
                 if isinstance(self.folder, Path):
-                    stack.enter_context(_lock(self.folder / "lock"))
+                    stack.enter_context(locked(self.folder / "lock", self.root))
                 alone = True
             except OutputError:
                 alone = False
@@ -227,28 +226,3 @@ def _writing(where: Place) -> Iterator[None]:
         yield
     except OSError as error:
         raise cannot_write(Path(where), error) from error
-
-
-@contextlib.contextmanager
-def _lock(where: Path, *, shared: bool = False) -> Iterator[None]:
-    """A lock that ends with the process. Where the system or the file system has none, nothing is locked."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    with _writing(where):
-        handle = os.open(where, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        try:
-            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(
-                "another run is writing there", where=str(where.parent.parent),
-                remedy="wait for its end, or name another folder with output=...",
-            ) from None  # fmt: skip
-        except OSError:
-            pass
-        yield
-    finally:
-        os.close(handle)

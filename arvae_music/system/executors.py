@@ -83,7 +83,7 @@ class OnRay:
         rest = iter(items)
         groups = iter(lambda: list(islice(rest, TOGETHER)), [])
         waiting: deque[tuple[list[T], Any]] = deque()
-        with _connected(self.address) as ray:
+        with connected(self.address) as ray:
             task = ray.remote(num_cpus=1, max_retries=RETRIES)(_work_through)
             begin = ray.put((function, prepare, str(Path.cwd())))
             try:
@@ -128,8 +128,10 @@ def _results(ray: Any, task: Any, begin: Any, group: list[Any], reference: Any) 
 
 
 @contextlib.contextmanager
-def _connected(address: str) -> Iterator[Any]:
-    """The module `ray`, connected for the block. Raises UsageError if no cluster answers."""
+def connected(address: str, **options: Any) -> Iterator[Any]:
+    """The module `ray`, connected for the block; `options` are those of `ray.init`.
+
+    Raises UsageError if no cluster answers."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when it is imported; nothing leaves the cluster
     import ray
 
@@ -137,10 +139,11 @@ def _connected(address: str) -> Iterator[Any]:
         yield ray
         return
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    local: dict[str, Any] = {"include_dashboard": False} if address == LOCAL else {}
+    if address == LOCAL:
+        options["include_dashboard"] = False
     before = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **local)
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:
         first = str(error).partition("\n")[0]
         raise UsageError(

@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,33 @@ def appearing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, place: object, *, shared: bool = False) -> Iterator[None]:
+    """Hold a lock, the file `path`, in the block; it ends with the process. `shared` locks exclude only others.
+
+    Where the system or the file system has no locks, nothing is locked. Raises OutputError, which names `place`, if
+    another process holds the lock."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        with suppress(OSError):
+            try:
+                fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            except BlockingIOError:
+                remedy = "wait for its end, or name another place with output=..."
+                raise OutputError("another run is writing there", where=str(place), remedy=remedy) from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def remove_temporary(folder: Path) -> None:
