@@ -10,7 +10,7 @@ PYTEST ?=
 WORKERS ?= 0
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test fast slow lint types unit dist clean help
+.PHONY: demo docs test fast slow lint types unit dist clean help
 
 help:
 	@echo "make demo   install arvae into .venv, edit a melody and draw it"
@@ -19,10 +19,15 @@ help:
 	@echo "make slow   run the slow tests: training, published figures, the wheel"
 	@echo "make lint   run ruff;  make types  run mypy;  make unit  run pytest"
 	@echo "make dist   build the wheel and the source archive into dist/ and check them"
+	@echo "make docs   build the documentation site into build/site"
 	@echo "make clean  delete .venv, builds and caches"
 
 demo: $(VENV)/.installed
 	$(BIN)/arvae demo
+
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "open build/site/index.html"
 
 test: lint types unit
 
@@ -62,7 +67,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
 	@touch $@ $(VENV)/.installed
 
 clean:

@@ -30,7 +30,7 @@ REPOSITORY = Path(__file__).parent.parent
 SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
 
 # Tests that start processes or train.
-LONG = {"benchmarks", "browser", "cli", "corpora", "evaluation", "integrations", "training", "test_research.py"}
+LONG = {"benchmarks", "browser", "cli", "corpora", "docs", "evaluation", "integrations", "training", "test_research.py"}
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

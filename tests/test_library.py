@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import mido
 import pytest
-from conftest import REPOSITORY
 
 import arvae_music
 from arvae_music import library
@@ -33,27 +31,7 @@ def jig(path: Path) -> Path:
     return path
 
 
-# ------------------------------------------------------------------------------------ the example
-
-
-def examples(text: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-
-
-def test_the_readmes_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    found = examples((REPOSITORY / "README.md").read_text(encoding="utf-8"))
-    assert len(found) == 1
-    shutil.copy(ODE, tmp_path / "melody.mid")
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    exec(compile(found[0], "README.md", "exec"), names)
-    before, after = arvae_music.read("melody.mid").melody, arvae_music.read("denser.mid").melody
-    assert len(after.notes) > len(before.notes) == len(arvae_music.read(ODE).melody.notes)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "3.75 5.75"
-    assert len(arvae_music.read("decoded.mid").melody.bars) == len(before.bars)
-    assert arvae_music.read("step7.mid").melody.notes == names["rising"].melody.notes
-    assert [row.tolist() for row in after.rows] == [row.tolist() for row in names["result"].melody.rows]
+# ------------------------------------------------------------------------------------ the examples
 
 
 @pytest.mark.parametrize("module", [arvae_music, library])
