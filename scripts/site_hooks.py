@@ -1,9 +1,9 @@
 """Pages of the documentation site that are made from the code when `make docs` runs (mkdocs.yml names this file).
 
-    reference/command-line.md   from the commands themselves, as --help prints them
-    changelog.md                CHANGELOG.md
-    notebooks/NAME.md           from docs/notebooks/NAME.ipynb, with the outputs that the notebook holds
-    players/NAME/               pages that play an edit, variations and an interpolation of the demo's melody
+reference/command-line.md   from the commands themselves, as --help prints them
+changelog.md                CHANGELOG.md
+notebooks/NAME.md           from docs/notebooks/NAME.ipynb, with the outputs that the notebook holds
+players/NAME/               pages that play an edit, variations and an interpolation of the demo's melody
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _command(command: Any, name: str, heading: str) -> Iterator[str]:
     yield f"```text\n{usage}\n```"
     yield _escaped(re.sub(r"(?<!\n)\n(?!\n)", " ", command.help or ""))
     if getattr(command, "examples", ()):
-        yield "```sh\n" + "\n".join(f"{line}  # {meaning}" for line, meaning in command.examples) + "\n```"
+        yield "```sh\n" + "\n".join(f"# {meaning}\n{line}" for line, meaning in command.examples) + "\n```"
     if hasattr(command, "commands"):
         return
     table = Tables()
@@ -84,15 +84,16 @@ class Tables:
 
     def __init__(self) -> None:
         self.parts: list[str] = []
+        self.title = ""  # of the section
 
     @contextmanager
     def section(self, title: str) -> Iterator[None]:
-        self.parts.append(f"**{title}**")
+        self.title = title
         yield
 
     def write_dl(self, records: list[tuple[str, str]]) -> None:
         rows = "\n".join(f"| `{_cell(name)}` | {_escaped(_cell(text))} |" for name, text in records)
-        self.parts.append(f"| | |\n|---|---|\n{rows}")
+        self.parts.append(f"| {self.title} | |\n|---|---|\n{rows}")
 
 
 def _cell(text: str) -> str:

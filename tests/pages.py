@@ -6,9 +6,9 @@ A page's blocks run in their order, in one fresh folder that looks like the root
     ```python    statements; all blocks of a page share their names
     ```text      after one of these, its output; a line `...` stands for any number of lines
 
-`<!-- not run: REASON -->` before a block keeps it from running, because it would take too long or needs what a test does
-not have. The options of its arvae commands are still checked. After a change of the outputs, this writes them into the
-pages:
+`<!-- not run: REASON -->` before a block keeps it from running, because it would take too long or needs what a test
+does not have. The options of its arvae commands are still checked. After a change of the outputs, this writes them into
+the pages:
 
     python tests/pages.py [PAGE ...]
 """

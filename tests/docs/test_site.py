@@ -14,6 +14,7 @@ from conftest import REPOSITORY
 from arvae_music.cli.commands import COMMANDS
 
 pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
+FRAME = re.compile(r'<iframe src="([^"]+)"')
 FETCHED = re.compile(r"""(?:<script[^>]+src|<link[^>]+rel="stylesheet"[^>]+href|<img[^>]+src)="(?:https?:)?//""")
 
 
@@ -46,9 +47,10 @@ def test_players_are_pages_of_the_site(site: Path, player: str) -> None:
 
 
 def test_players_that_pages_show_exist(site: Path) -> None:
-    frames = [(page, src) for page in site.rglob("*.html") for src in re.findall(r'<iframe src="([^"]+)"', page.read_text())]
-    assert frames
-    assert all((page.parent / src).is_file() for page, src in frames)
+    texts = {page: page.read_text("utf-8") for page in site.rglob("*.html")}
+    shown = [page.parent / place for page, text in texts.items() for place in FRAME.findall(text)]
+    assert shown
+    assert all(place.is_file() for place in shown)
 
 
 def test_pages_fetch_nothing(site: Path) -> None:
