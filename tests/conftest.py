@@ -69,6 +69,12 @@ def work(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder in which the examples of the documentation build each corpus once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
 def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[forked.Server]:
     with forked.Server(tmp_path_factory.mktemp("forks")) as server:
         yield server

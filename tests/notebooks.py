@@ -20,10 +20,13 @@ FOLDER = Path(__file__).parent.parent / "docs" / "notebooks"
 PLACES = sorted(FOLDER.glob("*.ipynb"))
 
 
-def run(place: Path, folder: Path) -> Any:
-    """The notebook with its outputs, run in `folder`. Raises CellExecutionError if a cell fails."""
+def run(place: Path, folder: Path, cache: Path) -> Any:
+    """The notebook with its outputs, run in `folder`. Corpora are built in `cache`.
+
+    Raises CellExecutionError if a cell fails.
+    """
     notebook = nbformat.read(place, as_version=4)
-    with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": str(folder), "OPENBLAS_NUM_THREADS": "1"}):
+    with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": str(cache), "OPENBLAS_NUM_THREADS": "1"}):
         NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # the times of the run
@@ -33,5 +36,5 @@ def run(place: Path, folder: Path) -> Any:
 if __name__ == "__main__":
     for each in PLACES:
         with tempfile.TemporaryDirectory() as work:
-            nbformat.write(run(each, Path(work)), each)
+            nbformat.write(run(each, Path(work), Path(work)), each)
         print(f"wrote {each}")

@@ -89,9 +89,9 @@ def _commands(words: list[str]) -> Iterator[list[str]]:
 
 
 class Runner:
-    """Runs the blocks of one page. `folder` is empty at first."""
+    """Runs the blocks of one page. `folder` is empty at first; corpora are built in `cache`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cache: Path) -> None:
         self.folder, self.names = folder / "clone", dict[str, object]({"__name__": "__main__"})
         self.folder.mkdir()
         for name in IN_A_CLONE:
@@ -104,7 +104,7 @@ class Runner:
             place.chmod(0o755)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ARVAE_")}
         self.environment = {**kept, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120"}
-        self.environment |= {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_CACHE_HOME": str(folder / "cache")}
+        self.environment |= {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_CACHE_HOME": str(cache)}
 
     def output(self, block: Block) -> str:
         """What the block prints. Raises AssertionError if it does not work, or works although it is marked."""
@@ -147,20 +147,20 @@ def agrees(shown: str, output: str) -> bool:
     return re.fullmatch(pattern, text) is not None
 
 
-def results(text: str, folder: Path) -> Iterator[tuple[Block, str, Block | None]]:
+def results(text: str, folder: Path, cache: Path) -> Iterator[tuple[Block, str, Block | None]]:
     """Run a page. Yields each block that runs, its output, and the block that shows this output, if there is one."""
-    found, runner = blocks(text), Runner(folder)
+    found, runner = blocks(text), Runner(folder, cache)
     for at, block in enumerate(found):
         if block.runs:
             after = found[at + 1] if at + 1 < len(found) else None
             yield block, runner.output(block), after if after and after.kind == "text" and after.follows else None
 
 
-def refreshed(text: str) -> str:
+def refreshed(text: str, cache: Path) -> str:
     """The page with today's outputs. One that is abridged (`...`) and no longer agrees is reported instead."""
     parts, end = [], 0
     with tempfile.TemporaryDirectory() as folder:
-        for _, output, shown in results(text, Path(folder)):
+        for _, output, shown in results(text, Path(folder), cache):
             if shown is None or agrees(shown.body, output):
                 continue
             if any(line.strip() == ANY for line in shown.body.splitlines()):
@@ -172,10 +172,15 @@ def refreshed(text: str) -> str:
     return "".join([*parts, text[end:]])
 
 
+def main(chosen: list[Path]) -> None:
+    with tempfile.TemporaryDirectory() as cache:
+        for page in chosen or pages():
+            old = page.read_text("utf-8")
+            new = refreshed(old, Path(cache))
+            if new != old:
+                page.write_text(new, "utf-8")
+                print(f"wrote {page}")
+
+
 if __name__ == "__main__":
-    for page in map(Path, sys.argv[1:]) if sys.argv[1:] else pages():
-        old = page.read_text("utf-8")
-        new = refreshed(old)
-        if new != old:
-            page.write_text(new, "utf-8")
-            print(f"wrote {page}")
+    main([Path(word) for word in sys.argv[1:]])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -29,10 +30,11 @@ from arvae_music.errors import ArvaeError
 
 REPOSITORY = Path(__file__).parent.parent
 ODE = Path(arvae_music.__file__).parent / "data" / "ode_to_joy.mid"
-PLAYERS = {
-    "variations": ("vary", "ode_to_joy.mid", "-n", "4", "--amount", "0.5"),
-    "grid": ("vary", "ode_to_joy.mid", "--grid", "density=-1:1:3,contour=-1:1:3"),
-    "steps": ("interpolate", "ode_to_joy.mid", "rising.mid", "--steps", "6"),
+PLAYERS = {  # command lines in a folder with both files; each writes a page index.html
+    "edit": "edit ode_to_joy.mid --density +2notes --bars 1-4 -o edit/denser.mid --listen edit/index.html",
+    "variations": "vary ode_to_joy.mid -n 4 --amount 0.5 -o variations/",
+    "grid": "vary ode_to_joy.mid --grid density=-1:1:3,contour=-1:1:3 -o grid/",
+    "steps": "interpolate ode_to_joy.mid rising.mid --steps 6 -o steps/",
 }
 
 
@@ -114,14 +116,23 @@ def players() -> dict[str, bytes]:
         folder = Path(name)
         shutil.copy(ODE, folder / ODE.name)
         arvae_music.edit(ODE, contour="=5st").save(folder / "rising.mid")
-        for player, (command, *words) in PLAYERS.items():
-            output = folder / player
-            words = [str(folder / word) if word.endswith(".mid") else word for word in words]
-            if main([command, *words, "-o", f"{output}/", "--quiet"]) != 0:
-                raise ArvaeError(f"arvae {command} failed, and the site has no player {player}")
-            for place in sorted(output.iterdir()):
+        for player, line in PLAYERS.items():
+            with chdir(folder):
+                if main([*line.split(), "--quiet"]) != 0:
+                    raise ArvaeError(f"arvae {line} failed, and the site has no player {player}")
+            for place in sorted((folder / player).iterdir()):
                 found[f"players/{player}/{place.name}"] = place.read_bytes()
     return found
+
+
+@contextmanager
+def chdir(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 # ------------------------------------------------------------------------------------ notebooks

@@ -15,6 +15,6 @@ def test_there_are_three_notebooks() -> None:
 
 
 @pytest.mark.parametrize("place", notebooks.PLACES, ids=lambda place: place.stem)
-def test_a_notebook_runs(place: Path, tmp_path: Path) -> None:
-    done = notebooks.run(place, tmp_path)
+def test_a_notebook_runs(place: Path, tmp_path: Path, shared_cache: Path) -> None:
+    done = notebooks.run(place, tmp_path, shared_cache)
     assert all(cell.outputs or "=" in cell.source for cell in done.cells if cell.cell_type == "code")

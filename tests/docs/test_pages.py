@@ -29,8 +29,8 @@ def _lines(*, runs: bool) -> list[tuple[str, list[str]]]:
 
 @pytest.mark.skipif(os.name == "nt", reason="the pages' commands are for bash")
 @pytest.mark.parametrize("name", RUN)
-def test_the_examples_of_a_page_run(name: str, tmp_path: Path) -> None:
-    for _, output, shown in results(PAGES[name].read_text("utf-8"), tmp_path):
+def test_the_examples_of_a_page_run(name: str, tmp_path: Path, shared_cache: Path) -> None:
+    for _, output, shown in results(PAGES[name].read_text("utf-8"), tmp_path, shared_cache):
         assert shown is None or agrees(shown.body, output), f"line {shown.line} of {name} shows other output:\n{output}"
 
 
@@ -107,7 +107,7 @@ print(x + 1)
 
 
 def test_blocks_run_in_order_and_keep_their_names(tmp_path: Path) -> None:
-    found = list(results(PAGE, tmp_path))
+    found = list(results(PAGE, tmp_path, tmp_path))
     assert [(block.kind, output) for block, output, _ in found] == [
         ("sh", "one\ntwo\n"), ("sh", ""), ("python", ""), ("python", "2\n"),
     ]  # fmt: skip
@@ -117,12 +117,12 @@ def test_blocks_run_in_order_and_keep_their_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize("body", ["false", "false | cat", "false; true"])
 def test_a_command_that_fails_is_found(body: str, tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
-        list(results(f"```sh\n{body}\n```\n", tmp_path))
+        list(results(f"```sh\n{body}\n```\n", tmp_path, tmp_path))
 
 
 def test_a_command_that_should_fail_and_works_is_found(tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
-        list(results("<!-- fails -->\n```sh\ntrue\n```\n", tmp_path))
+        list(results("<!-- fails -->\n```sh\ntrue\n```\n", tmp_path, tmp_path))
 
 
 def test_the_commands_of_a_block() -> None:

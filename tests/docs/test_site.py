@@ -39,7 +39,7 @@ def test_functions_of_the_library_show_their_parameters(site: Path) -> None:
     assert "<li><p><strong>lock</strong>" in page or "<li><strong>lock</strong>" in page
 
 
-@pytest.mark.parametrize("player", ["variations", "grid", "steps"])
+@pytest.mark.parametrize("player", ["edit", "variations", "grid", "steps"])
 def test_players_are_pages_of_the_site(site: Path, player: str) -> None:
     folder = site / "players" / player
     assert "<button" in (folder / "index.html").read_text("utf-8")
