@@ -28,6 +28,7 @@ from ..music.meter import Meter
 from ..music.sliders import describe
 from ..music.tokens import FIRST_PITCH, LOWEST, notes_of
 from ..networks.decoding import decode
+from .engraved import engrave
 from .piano_roll import NEW, REMOVED
 from .shapes import INK, SOFT
 
@@ -314,20 +315,18 @@ def _sounds(row: Array, meter: Meter) -> list[tuple[Fraction, Fraction, int]]:
 
 def scores(result: Evaluation, engine: Model) -> list[Picture]:
     """Engraved traversals."""
-    import verovio
-
     found = []
     for k, name in enumerate(result.attributes):
         which = _chosen(result, k)[0]
         for mode, steps in result.evidence.steps.items():
             strip = _strip(steps[k], which).take(np.array(ENGRAVED))
-            drawn = _engraved(strip, engine, k, verovio)
+            drawn = _engraved(strip, engine, k)
             caption = f"{name}, {mode}: the original, then its edits (requested → realised), in C major or A minor."
             found.append((drawn, caption))
     return found
 
 
-def _engraved(strip: Outcome, engine: Model, k: int, verovio: Any) -> str:
+def _engraved(strip: Outcome, engine: Model, k: int) -> str:
     meter = Meter.from_code(int(strip.inputs[0, 0]))
     size, spec = engine.specs[k].unit.size(meter), engine.specs[k]
     rows = [strip.inputs[0, 1 : 1 + meter.ticks], *strip.outputs[:, 1 : 1 + meter.ticks]]
@@ -340,17 +339,10 @@ def _engraved(strip: Outcome, engine: Model, k: int, verovio: Any) -> str:
     except Exception as error:  # music21 refuses some of the rhythms that a decoder invents
         why = escape(type(error).__name__)
         return f"<p class='note'>This traversal has a rhythm that cannot be notated ({why}).</p>"
-    verovio.enableLog(verovio.LOG_OFF)
-    toolkit = verovio.toolkit()
-    toolkit.setOptions(
-        {
-            "pageWidth": 2900, "pageHeight": 1000, "adjustPageHeight": True, "scale": 38, "breaks": "none",
-            "header": "none", "footer": "none", "pageMarginLeft": 20, "pageMarginRight": 20, "svgViewBox": False,
-        }
-    )  # fmt: skip
-    if not toolkit.loadData(xml):
+    pages = engrave(xml, pageWidth=2900, scale=38, breaks="none")
+    if not pages:
         return "<p class='note'>This traversal cannot be engraved.</p>"
-    return _image("svg+xml", toolkit.renderToSVG(1).encode(), f"{spec.name} traversal as a score")
+    return _image("svg+xml", pages[0].encode(), f"{spec.name} traversal as a score")
 
 
 def _musicxml(rows: Sequence[Array], texts: Sequence[str], meter: Meter) -> str:

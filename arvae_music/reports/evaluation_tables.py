@@ -26,6 +26,42 @@ NAMES = {
     "overlap": "overlap", "kl": "KL", "mean": "mean", "sd": "sd",
     "valid": "valid", "distinct": "distinct", "new": "new", "in_key": "in key", "corpus_in_key": "corpus in key",
 }  # fmt: skip
+EXPLAINED = {  # the keys of NAMES
+    "interpretability": "R2 of a linear regression of the attribute on its dimension",
+    "modularity": "whether a dimension informs about one attribute only",
+    "mig": "mutual information gap between an attribute's dimension and the next best one",
+    "sap": "the same gap in R2 of linear regressions",
+    "scc": "rank correlation of an attribute with its dimension (Spearman)",
+    "tokens": "share of the time steps that are reproduced",
+    "events": "share of the notes and rests that are reproduced",
+    "measures": "share of the measures that are reproduced completely",
+    "rho": "rank correlation of requested and achieved values (Spearman)",
+    "exact": "share of the requests that are met exactly",
+    "error": "mean distance between request and result, in sd",
+    "monotone": "rank correlation along a traversal, in which one measure gets rising requests",
+    "onset_f1": "how many note onsets of the measure an edit keeps, as an F1 score",
+    "pitches": "share of the pitches of the measure that an edit keeps",
+    "ticks": "share of the time steps of the measure that an edit keeps",
+    "drift_rho": "rank correlation of requests with the other attributes, without chance",
+    "drift_plain": "the same with chance",
+    "drift_sd": "mean change of the other attributes, in sd",
+    "mlp": "R2 of a neural network as the probe",
+    "boosting": "R2 of boosted trees as the probe",
+    "mlp_crossed": "the network, fitted and tested on tunes of this part",
+    "boosting_crossed": "the trees, fitted and tested on tunes of this part",
+    "all_others": "R2 from all dimensions but the attribute's own",
+    "intervention": "share of the attribute's variance that its own code does not control",
+    "intervention_with": "the same when codes of correlated attributes move along",
+    "overlap": "overlap of the codes with a normal distribution, from 0 to 1",
+    "kl": "divergence of the codes from a normal distribution, in nats",
+    "mean": "mean of the codes",
+    "sd": "standard deviation of the codes",
+    "valid": "share of the samples that are valid measures",
+    "distinct": "share of different measures among the samples",
+    "new": "share that the training part does not have",
+    "in_key": "share of the notes in the key",
+    "corpus_in_key": "the same in the corpus",
+}
 _CONTROL = ("rho", "exact", "error", "monotone", "onset_f1", "pitches", "ticks", "drift_rho", "drift_plain", "drift_sd")
 _UNSEEN = ("rho", "exact")
 _ROWS = {"drawn": "from a sampled code"}  # rows of an evaluation -> the text that stands for them
@@ -79,6 +115,13 @@ def tables(result: Evaluation) -> list[Table]:
     for mode in result.control:
         found += [_control(result, mode), _drift(result, mode)]
     return [*found, _leakage(result), _prior(result), _samples(result)]
+
+
+def explained(table: Table) -> dict[str, str]:
+    """What the columns of a table mean, by their headings, for those that need words."""
+    texts = {heading: EXPLAINED[key] for key, heading in NAMES.items()}
+    texts |= {f"unseen {heading}": f"{heading} of measures that are not in training" for heading in NAMES.values()}
+    return {column: texts[column] for column in table.columns if column in texts}
 
 
 def _table(title: str, rows: Mapping[str, Mapping[str, float | str]], columns: Sequence[str], note: str = "") -> Table:

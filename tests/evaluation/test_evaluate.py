@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from dataclasses import replace
 from fractions import Fraction
+from html import escape as html_escape
 
 import numpy as np
 import pytest
@@ -28,6 +30,7 @@ from arvae_music.music.tokens import CENTRE, FIRST_PITCH, HOLD, REST, VOCABULARY
 from arvae_music.networks.runtime import State
 from arvae_music.reports import evaluation_page
 from arvae_music.reports import evaluation_tables as report
+from arvae_music.reports.evaluation_verdict import Level, verdict
 from arvae_music.training import music_recipe
 from arvae_music.vae.checkpoint import Checkpoint
 from arvae_music.vae.examples import Examples
@@ -408,6 +411,42 @@ def test_the_page_needs_nothing_from_elsewhere(deaf):
         assert outside not in html
     assert html.count("data:image/png;base64,") == 3
     assert html.count("<svg") == 2 * len(NAMES)
+
+
+def test_the_page_begins_with_the_verdict_and_ends_with_tables_that_are_explained(deaf):
+    html = evaluation_page.page(deaf, model_of(Known(obeys=False), TRAIN))
+    headings = re.findall(r"<h2>([^<]*)</h2>", html)
+    assert headings[0] == "Verdict"
+    assert headings[-1] == "All figures"
+    assert all("<figure>" in part for part in html.split("<h2>")[2:-1])  # no section is empty
+    tables = html.split("<h2>All figures</h2>")[1]
+    assert html.count("<table>") == tables.count("<table>") == len(report.tables(deaf))
+    for table in report.tables(deaf):
+        for column in report.explained(table):
+            assert f"<dt>{html_escape(column)}</dt>" in tables
+    assert set(report.EXPLAINED) == set(report.NAMES)
+
+
+def test_the_verdict_is_that_of_the_figures(obedient, deaf):
+    levels = {one.question: one.level for one in verdict(obedient)}
+    assert levels["Do edits reach what is requested?"] is Level.GOOD
+    assert levels["Does the network obey without the search?"] is Level.GOOD
+    assert {one.question: one.level for one in verdict(deaf)}["Does the network obey without the search?"] is Level.POOR
+    silent = Evaluation(**{**vars(deaf), "headline": {**deaf.headline, "leakage": math.nan}})
+    assert len(verdict(silent)) == len(verdict(deaf)) - 1
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "level"),
+    [("guided.exact_mean", 0.95, Level.GOOD), ("guided.exact_mean", 0.949, Level.FAIR),
+     ("guided.exact_mean", 0.79, Level.POOR), ("guided.drift_sd", 0.2, Level.GOOD),
+     ("guided.drift_sd", 0.21, Level.FAIR), ("guided.drift_sd", 0.51, Level.POOR)],
+)  # fmt: skip
+def test_the_bounds_of_the_verdict(deaf, figure, value, level):
+    result = Evaluation(**{**vars(deaf), "headline": {figure: value}})
+    (finding,) = verdict(result)
+    assert finding.level is level
+    assert (f"{value:.0%}" if "exact" in figure else f"{value:.2f}") in finding.answer
 
 
 def test_traversals_are_engraved(obedient):
