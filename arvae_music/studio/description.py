@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from ..io.midi_events import FileNote
 from ..music.meter import Meter
 from ..reports.measures import attribute_values
+from ..system.outputs import MIDI
 from .shelf import Edit, OpenSong
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ def describe_song(opened: OpenSong, model: Model) -> dict[str, Any]:
     return {
         "id": opened.id,
         "name": opened.name,
+        "file": _stem(opened),
         "duration": round(max(played.duration, barlines[-1]), DECIMALS),
         "ticks_per_quarter": song.ticks_per_quarter,
         "tempo": round(song.tempo, 3),
@@ -87,6 +90,11 @@ def describe_song(opened: OpenSong, model: Model) -> dict[str, Any]:
         "notices": notice_lines(song.notices),
         "sliders": _sliders(song, model, values),
     }
+
+
+def _stem(item: OpenSong | Edit) -> str:
+    """The name of its files without the suffix."""
+    return Path(item.file_name(MIDI)).stem
 
 
 def _track(track: PlayedTrack, song: Song) -> dict[str, Any]:
@@ -176,6 +184,7 @@ def describe_edit(edit: Edit) -> dict[str, Any]:
     return {
         "id": edit.id,
         "song": edit.of.id,
+        "file": _stem(edit),
         "settings": edit.settings.to_json(),
         "melody": [[*_note(note, *times), _fate(note)] for note, times in _timed(melody, edit.of)],
         "notes": own[0]["notes"],

@@ -49,12 +49,15 @@ class OpenSong:
 
         return performance(self.data, self.name, track=self.song.found.track)
 
+    def file_name(self, suffix: str) -> str:
+        own = Request(Path(self.name)).suffix
+        return Path(self.name).with_suffix(own if suffix == MIDI else suffix).name
+
     def file(self, suffix: str) -> tuple[str, bytes]:
         """The name and the bytes of its file with this suffix."""
         from ..io.score_output import file_of
 
-        own = Request(Path(self.name)).suffix
-        name = Path(self.name).with_suffix(own if suffix == MIDI else suffix).name
+        name = self.file_name(suffix)
         return name, file_of(self.song, self.melody, Path(name).suffix)
 
 
@@ -80,13 +83,17 @@ class Edit:
     def melody(self) -> Melody:
         return self.result.melody
 
-    def file(self, suffix: str) -> tuple[str, bytes]:
-        """The name that the command line gives to this edit with a suffix, and the bytes that it writes."""
-        from ..io.score_output import file_of
-
+    def file_name(self, suffix: str) -> str:
+        """The name that the command line gives to this edit with a suffix."""
         request = Request(Path(self.of.name), label(self.request.targets) or "vary", n=self.number or 1)
         template = "{stem}.{edit}" if self.number is None else "{stem}.{edit}.{n:02}"
-        name = fill(template, request) + (request.suffix if suffix == MIDI else suffix)
+        return fill(template, request) + (request.suffix if suffix == MIDI else suffix)
+
+    def file(self, suffix: str) -> tuple[str, bytes]:
+        """The name and the bytes that the command line writes."""
+        from ..io.score_output import file_of
+
+        name = self.file_name(suffix)
         return name, file_of(self.song, self.melody, Path(name).suffix)
 
 

@@ -1,4 +1,4 @@
-// What is wrong with how the page looks and speaks, as lists of words; `test_looks.py` expects them to be empty.
+// What is wrong with how the page looks and speaks, as lists of words; `test_studio_looks.py` expects them to be empty.
 () => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const rgba = colour => {

@@ -172,6 +172,19 @@ def test_other_formats_are_saved(page: Page, song: Path, tmp_path: Path) -> None
         assert path.read_bytes().startswith(start)
 
 
+def test_a_format_can_be_dragged_out(page: Page, song: Path) -> None:
+    open_song(page, song)
+    write(page, "density", "+1notes")
+    page.locator("#save").click()
+    kind, name, address = page.evaluate(
+        """() => { const event = new DragEvent("dragstart", { dataTransfer: new DataTransfer(), bubbles: true });
+        document.querySelector("[data-format=mid]").dispatchEvent(event);
+        return event.dataTransfer.getData("DownloadURL"); }"""
+    ).split(":", 2)
+    assert (kind, name) == ("audio/midi", "song.density+1notes.mid")
+    assert page.request.get(address).body().startswith(b"MThd")
+
+
 def test_a_reload_keeps_the_song_and_the_settings(page: Page, song: Path) -> None:
     open_song(page, song)
     write(page, "range", "+2st")

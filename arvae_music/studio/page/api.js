@@ -3,7 +3,7 @@
 export class Problem extends Error {
   constructor({ what, where = "", remedy = "" }, status = 0) {
     super(what);
-    Object.assign(this, { name: "Problem", what: sentence(what), where: sentence(where), remedy: sentence(remedy), status });
+    Object.assign(this, { name: "Problem", what: sentence(where ? `${where}: ${what}` : what), remedy: sentence(remedy), status });
   }
 }
 
@@ -57,7 +57,7 @@ export async function file(thing, format) {
   const disposition = answer.headers.get("Content-Disposition") ?? "";
   const [, coded] = /filename\*=UTF-8''([^;]+)/i.exec(disposition) ?? [];
   const [, plain] = /filename="?([^";]+)"?/i.exec(disposition) ?? [];
-  return { blob: await answer.blob(), name: coded ? decodeURIComponent(coded) : plain ?? `${thing.file ?? "melody"}.${format}` };
+  return { blob: await answer.blob(), name: coded ? decodeURIComponent(coded) : plain ?? `${thing.file}.${format}` };
 }
 
 /** Calls `found` with each variation as it is found. Aborting the signal stops the search. */

@@ -1,9 +1,9 @@
 // The studio: joins the song and its edit with the roll, the sliders, the sound, the variations and the keyboard.
 
 import * as api from "./api.js";
-import { by, clock, complain, figure, plural, press, say, settle } from "./dom.js";
+import { by, clock, complain, el, figure, plural, press, say, settle } from "./dom.js";
 import { prepareKeys } from "./keys.js";
-import { Mixer } from "./mixer.js";
+import { Mixer, notesAfter } from "./mixer.js";
 import { Panel } from "./panel.js";
 import { Player } from "./player.js";
 import { Roll } from "./roll.js";
@@ -46,7 +46,7 @@ async function opened(loading) {
     show(song, { ...UNTOUCHED });
     session.keep();
     render();
-    for (const notice of song.notices.slice(0, 1)) complain({ what: notice, remedy: song.notices.length > 1 ? `(${plural(song.notices.length - 1, "more notice")})` : "" });
+    by("ms").textContent = "";
     say(`${song.name}: ${plural(song.measures.length, "measure")}, ${plural(song.tracks.length, "track")}.`);
     by("roll").focus({ preventScroll: true });
   } catch (problem) {
@@ -203,6 +203,9 @@ function render() {
   by("facts").textContent = [song.key, song.meter, song.tempo && `${Math.round(song.tempo)} bpm`, plural(song.measures.length, "measure")]
     .filter(Boolean).join(" · ");
   mixer.show(song);
+  by("notices-box").hidden = !song.notices.length;
+  by("notices-box").firstElementChild.textContent = plural(song.notices.length, "notice") + " about the file";
+  by("notices").replaceChildren(...song.notices.map(notice => el("li", {}, notice)));
   by("voice").value = sources.get(song)?.voice ?? "top";
   panel.show(song, settings, now, selected, now !== null && now === session.edit);
   variations.show(view.heard?.edit);
@@ -264,12 +267,18 @@ async function hear() {
   try {
     const bytes = await api.midi(wanted);
     if (sounding !== wanted) return;
-    player.load(bytes);
+    player.load(bytes, tracksOf(wanted));
     player.mute(mixer.silenced);
   } catch (problem) {
     sounding = null;
     complain(problem);
   }
+}
+
+/** The notes of all tracks, for files that the synthesizer cannot read although arvae can. */
+function tracksOf(what) {
+  const song = view.heard?.song ?? session.now.song;
+  return song.tracks.map(track => ({ ...track, notes: notesAfter(track, what) }));
 }
 
 async function playOrPause() {

@@ -36,7 +36,6 @@ export function say(text) {
 export function complain(problem) {
   if (problem.name === "AbortError") return;
   by("problem-what").textContent = problem.what ?? String(problem.message ?? problem);
-  by("problem-where").textContent = problem.where ?? "";
   by("problem-remedy").textContent = problem.remedy ?? "";
   by("problem").hidden = false;
 }

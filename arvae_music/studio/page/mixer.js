@@ -7,6 +7,11 @@ const FAMILIES = ["Piano", "Bells", "Organ", "Guitar", "Bass", "Strings", "Ensem
   "Synth pad", "Synth effects", "Plucked", "Percussion", "Sound effects"];
 const named = track => track.name || `${track.number} ${track.drum ? "Drums" : FAMILIES[track.program >> 3] ?? "Track"}`;
 
+const same = (a, b) => a.number === b.number && a.channel === b.channel && a.program === b.program;
+
+/** The notes of a track after an edit, which tells only the tracks that it changed. */
+export const notesAfter = (track, edit) => edit.tracks?.find(changed => same(changed, track))?.notes ?? track.notes;
+
 export const voice = track => `${track.number} ${track.channel}`;
 
 export class Mixer {

@@ -8,7 +8,7 @@ export class Player {
   playing = false;
   started = 0; // notes that have sounded
   #context = null; #node = null; #volume = null; #level = null;
-  #bytes = null; #silent = []; #range = null; #loudness = 0.8;
+  #bytes = null; #tracks = []; #silent = []; #range = null; #loudness = 0.8;
   #heard = { now: 0, at: 0 };
   #begun = null;
   #says;
@@ -30,8 +30,8 @@ export class Player {
     return samples.reduce((peak, sample) => Math.max(peak, Math.abs(sample)), 0);
   }
 
-  /** The MIDI bytes to play from now on; the time in the song stays. */
-  load(bytes) { this.#bytes = bytes; this.#call("song", bytes.slice(0)); }
+  /** What to play from now on: MIDI bytes, and the notes of the tracks. The time in the song stays. */
+  load(bytes, tracks) { this.#bytes = bytes; this.#tracks = tracks; this.#call("song", bytes.slice(0), tracks); }
 
   async play() {
     try {
@@ -88,14 +88,13 @@ export class Player {
       this.#node.port.onmessage = ({ data }) => {
         if (data.ready) resolve();
         if (data.error) reject(new Error(data.error));
-        if (data.error && data.call !== "soundfont") this.#says.failed({ what: `This version cannot be played: ${data.error}` });
         if (data.now !== undefined) { this.#heard = { now: data.now, at: this.#context.currentTime }; this.started = data.started; }
         if (data.ended) { this.playing = false; this.#heard.now = 0; this.#says.changed(); }
       };
     });
     this.#call("soundfont", font);
     await ready;
-    if (this.#bytes) this.#call("song", this.#bytes.slice(0));
+    if (this.#bytes) this.#call("song", this.#bytes.slice(0), this.#tracks);
     this.#call("mute", this.#silent);
     this.#call("repeat", this.#range);
     this.#call("seek", this.#heard.now);

@@ -2,6 +2,7 @@
 // quick to draw as a short one.
 
 import { clock, plural } from "./dom.js";
+import { notesAfter } from "./mixer.js";
 
 const RULER = 38; // px: chords above, numbers of measures below
 const DRUMS = 22; // px: a lane for the drums, whose pitches are no heights
@@ -156,7 +157,7 @@ export class Roll {
     const own = new Set(melody.map(([start, , pitch]) => `${start} ${pitch}`));
     for (const track of song.tracks) {
       context.globalAlpha = silent(track) ? 0.3 : 1;
-      const notes = (after && edit.tracks?.find(changed => sameTrack(changed, track))?.notes) || track.notes;
+      const notes = after ? notesAfter(track, edit) : track.notes;
       if (track.drum) this.#beats(track, height, width);
       else for (const [start, end, pitch] of notes) {
         if (!track.melody || !own.has(`${start} ${pitch}`)) note(start, end, pitch, { fill: colours.other });
@@ -349,7 +350,6 @@ export class Roll {
   }
 }
 
-const sameTrack = (a, b) => a.number === b.number && a.channel === b.channel && a.program === b.program;
 const between = (a, b) => Array.from({ length: Math.abs(b - a) + 1 }, (_, i) => Math.min(a, b) + i);
 
 /** A small picture of a melody: kept notes in ink, others in the accent colour. */

@@ -13,14 +13,14 @@ export function prepareSaving(says) {
   by("save").onclick = () => {
     const thing = says.thing();
     if (!thing) return;
-    by("save-name").textContent = thing.file ?? thing.name ?? "";
+    by("save-name").textContent = thing.file;
     by("formats").replaceChildren(...FORMATS.map(format => button(format, thing, says)));
     by("save-box").showModal();
   };
 }
 
 function button([format, label, type, purpose], thing, says) {
-  const name = `${thing.file ?? "melody"}.${format}`;
+  const name = `${thing.file}.${format}`;
   const made = el("button", { class: "format", draggable: "true", "data-format": format },
     el("strong", {}, label), el("span", { class: "soft" }, purpose));
   made.ondragstart = event => event.dataTransfer.setData("DownloadURL", `${type}:${name}:${api.address(thing, format)}`);

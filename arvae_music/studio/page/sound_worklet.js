@@ -8,7 +8,7 @@ import { BasicMIDI, SoundBankLoader, SpessaSynthProcessor } from "./vendor/spess
 const BLOCK = 128; // frames that a worklet renders at once
 const REPORTS = 16; // blocks between two reports of the position, about 40 ms
 const TAIL = 1.5; // s of silence after the last event, for the reverberation
-const OFF = 0x80, ON = 0x90, SYSTEM = 0xf0;
+const OFF = 0x80, ON = 0x90, PROGRAM = 0xc0, SYSTEM = 0xf0;
 
 class Sound extends AudioWorkletProcessor {
   constructor() {
@@ -37,8 +37,13 @@ class Sound extends AudioWorkletProcessor {
     this.port.postMessage({ ready: true });
   }
 
-  song(bytes) {
-    this.events = eventsOf(BasicMIDI.fromArrayBuffer(bytes));
+  /** tracks: [{number, channel, program, drum, notes: [[start, end, pitch, velocity], ...]}, ...] */
+  song(bytes, tracks) {
+    try {
+      this.events = eventsOf(BasicMIDI.fromArrayBuffer(bytes));
+    } catch { // a damaged file, which arvae reads more leniently: its notes without controllers
+      this.events = notesOf(tracks);
+    }
     this.next = this.#after(this.now);
     for (const [key, [channel, pitch]] of this.sounding) {
       const following = this.events.slice(this.next).find(event => event.key === key);
@@ -142,6 +147,19 @@ function eventsOf(midi) {
     });
   }
   return events;
+}
+
+/** The same for tracks of notes. Channels are counted from 1 outside of this file. */
+function notesOf(tracks) {
+  const event = ({ number, channel }, time, kind, ...data) => {
+    const voice = `${number} ${channel}`;
+    return { time, kind, offset: 0, voice, channel: channel - 1, pitch: data[0], key: `${voice} ${data[0]}`,
+      message: [kind | (channel - 1), ...data] };
+  };
+  return tracks.flatMap(track => [
+    event(track, -1, PROGRAM, track.program), // before any note
+    ...track.notes.flatMap(([start, end, pitch, velocity]) => [event(track, start, ON, pitch, velocity), event(track, end, OFF, pitch, 64)]),
+  ]).sort((a, b) => a.time - b.time || a.kind - b.kind);
 }
 
 registerProcessor("arvae-sound", Sound);

@@ -31,6 +31,15 @@ def test_all_tracks_sound_until_they_are_muted(page: Page, song: Path) -> None:
     assert page.evaluate("studio.player.now") == stopped
 
 
+def test_a_file_that_only_arvae_can_read_sounds(page: Page, song: Path) -> None:
+    data = song.read_bytes()
+    song.write_bytes(b"\0" + data)  # a byte before the header, which arvae skips
+    open_song(page, song)
+    assert "1 notice" in page.locator("#notices-box").inner_text()
+    page.locator("#play").click()
+    wait(page, "studio.player.started > 8 && studio.player.level > 0.003")
+
+
 def test_a_loop_stays_in_the_chosen_measures_and_the_sound_follows_the_edit(page: Page, song: Path) -> None:
     open_song(page, song)
     page.locator("#bars").fill("3")
