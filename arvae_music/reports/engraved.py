@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from ..system.extras import VEROVIO, command, is_installed
 
 PAGE = {
     "adjustPageHeight": True, "header": "none", "footer": "none", "pageMarginLeft": 20, "pageMarginRight": 20,
     "pageHeight": 60_000, "xmlIdSeed": 1,
 }  # fmt: skip
-REMEDY = "install verovio: pip install 'arvae[report]'"
+REMEDY = f"install verovio: {command('report')}"
 
 
 def available() -> bool:
     """Whether verovio is installed."""
-    return find_spec("verovio") is not None
+    return is_installed(VEROVIO)
 
 
 @lru_cache(maxsize=1)

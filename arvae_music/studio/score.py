@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..system.extras import command
 from .problems import RequestError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class EngravedScore:
         from ..reports.engraved import available
 
         if not available():
-            remedy = "run: pip install 'arvae[studio]'"
+            remedy = f"run: {command('studio')}"
             raise RequestError(501, "a score needs verovio, which is not installed", remedy=remedy)
         score, melody = whole_score(song, rows)
         return cls(score, melody + 1, song.name)

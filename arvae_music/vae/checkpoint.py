@@ -130,6 +130,7 @@ def read(model: str | Path) -> Checkpoint:
         weights = {name: _single(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118  # not a dict
     _check_finite(path, weights)
     metadata = _metadata(path, body)
+    _refuse_foreign_code(path, metadata)
     if COMBINATIONS in weights:
         metadata = replace(metadata, combinations=_combinations(path, weights.pop(COMBINATIONS), len(metadata.scales)))
     checkpoint = Checkpoint(metadata, weights, path)
@@ -137,6 +138,17 @@ def read(model: str | Path) -> Checkpoint:
         what = "its weights do not match its checksum: the file was damaged or changed"
         raise CheckpointError(what, where=str(path), remedy="copy it again from its source")
     return checkpoint
+
+
+def _refuse_foreign_code(path: Path, metadata: Metadata) -> None:
+    """Raise CheckpointError for a model of the Hub that names a function of its own, which would be imported."""
+    origins = [scale.origin for scale in metadata.scales if scale.origin]
+    if origins and (address := hub.name_of(path)):
+        raise CheckpointError(
+            f"it needs the function {origins[0]}, and arvae imports no code for a model of the Hub",
+            where=address,
+            remedy=f"if you trust the model and the function, copy {path} and give the copy",
+        )
 
 
 def halved(value: Floats) -> Floats:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,21 @@ def test_what_is_no_model_of_arvae_is_refused_and_no_pickle_is_downloaded(
     hub.commit("me/other", {"model.safetensors": b"\x80\x04."})
     done = run_arvae(*EDIT, "hf://me/other", env=there)
     assert (done.returncode, "it is not a complete safetensors file" in done.stderr) == (2, True)
+
+
+@pytest.mark.usefixtures("melody")
+def test_no_code_is_imported_for_a_model_of_the_hub(
+    run_arvae: Run, hub: Hub, there: dict[str, str], tmp_path: Path
+) -> None:
+    """An attribute of one's own is a function, by its module; a stranger's model must not choose what is imported."""
+    found = checkpoint.read("bach")
+    scales = tuple(replace(scale, origin="antigravity:geohash") for scale in found.metadata.scales)
+    path = tmp_path / "own.safetensors"
+    checkpoint.write(path, replace(found, metadata=replace(found.metadata, scales=scales)))
+    hub.commit("me/own", {"model.safetensors": path.read_bytes()})
+    done = run_arvae(*EDIT, "hf://me/own", env=there)
+    assert done.returncode == 2
+    assert "it needs the function antigravity:geohash, and arvae imports no code for a model of the Hub" in done.stderr
 
 
 @pytest.mark.usefixtures("melody")
