@@ -5,8 +5,8 @@
     upload(address, files)               make the repository if necessary, and commit files to it
 
 A repository has the model as `model.safetensors`, its card as README.md and, where there is one, its evaluation as
-`evaluation.json`. Nothing else is ever downloaded, so that no pickle is, and `checkpoint.read` refuses a model that names
-a Python function as its attribute.
+`evaluation.json`. Nothing else is ever downloaded, so that no pickle is, and `checkpoint.read` refuses a model that
+names a Python function as its attribute.
 
 huggingface-hub keeps the downloads in its own cache (HF_HOME). Without a connection, or with HF_HUB_OFFLINE=1, the
 cached revision is used. A file whose name in the cache is its SHA-256, as of every large file, is compared with it.
