@@ -28,6 +28,7 @@ from ..editing.request import STRENGTH
 from ..errors import ArvaeError
 from ..system.files import plain
 from ..version import __version__
+from . import openapi
 from .core import LARGEST_FILE, Studio
 from .description import describe_attributes, describe_edit, describe_song
 from .problems import RequestError, status_of, to_json
@@ -141,6 +142,12 @@ class Api:
         # A changed file has another ETag, by which the browser knows that it must load it again.
         return FileResponse(self.studio.soundfont, media_type="audio/sf2", headers={"cache-control": "no-cache"})
 
+    async def openapi(self, request: Request) -> Response:
+        return _json(openapi.document())
+
+    async def docs(self, request: Request) -> Response:
+        return Response(openapi.page(), media_type="text/html")
+
     def _item(self, request: Request) -> OpenSong | Edit:
         found = request.path_params
         return self.songs.get(found["song"]) if "song" in found else self.edits.get(found["edit"])
@@ -164,6 +171,8 @@ class Api:
             Route("/api/v1/songs/{song}/score", self.score),
             Route("/api/v1/edits/{edit}/score", self.score),
             Route("/api/v1/soundfont", self.soundfont),
+            Route("/api/v1/openapi.json", self.openapi),
+            Route("/api/v1/docs", self.docs),
             Route("/api/v1/edits/{edit}/song", self.go_on, methods=["POST"]),
             Route("/api/v1/edits/{edit}/file", self.file),
         ]
@@ -193,7 +202,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _not_found(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     where = request.url.path.removeprefix(request.scope["root_path"])
-    remedy = "docs lists the addresses"
+    remedy = "api/v1/docs lists the addresses"
     refused = RequestError(error.status_code, error.detail.lower(), where=where, remedy=remedy)
     return JSONResponse(to_json(refused), error.status_code)
 

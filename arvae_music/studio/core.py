@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from ..library import Model
     from .score import EngravedScore
 
-LARGEST_FILE = 8 * 2**20  # bytes
+LARGEST_FILE = 8 * 2**20  # bytes of a MusicXML file
+LARGEST_DENSE = 2**20  # bytes of a file in another format, which holds far more music in a byte
 LARGEST_UNPACKED = 32 * 2**20  # bytes of a compressed score
 MOST_NOTES = 100_000  # of a song
 MOST_SCORES = 8  # engraved scores that are kept
@@ -148,17 +149,20 @@ class Studio:
 
     def go_on(self, edit: Edit) -> OpenSong:
         """The edit as a song of its own, with its bytes."""
+        from ..io.chord_symbols import first_with_symbols
         from ..io.midi import Song
+        from ..io.score_midi import ticks
         from ..io.score_output import score_of
 
         name, data = edit.file(".mid")
-        before = edit.of.song
+        before, found = edit.song, edit.song.found
+        score = None if before.score is None else score_of(before, edit.melody.rows)
+        symbols = () if score is None else [(ticks(at), chord) for at, chord in first_with_symbols(score.parts)]
         song = Song.read(
-            data, name=name, track=before.found.track, channel=before.found.channel,
-            voice=before.found.voice or TOP, pickup=before.pickup,
+            data, name=name, track=found.track, channel=found.channel, voice=found.voice or TOP, pickup=before.pickup,
+            symbols=symbols,
         )  # fmt: skip
-        if before.score is not None:
-            song = replace(song, score=score_of(before, edit.result.melody.rows))
+        song = replace(song, score=score)
         return opened(song, name)
 
 
@@ -182,8 +186,10 @@ def plain_name(name: str) -> str:
 
 def _expect_small(data: bytes, name: str) -> None:
     """Raises RequestError for a file that is too large, or a compressed one that unpacks to too much."""
-    if len(data) > LARGEST_FILE:
-        raise RequestError(413, f"it is larger than {LARGEST_FILE >> 20} MiB", where=name, remedy="use arvae edit")
+    xml = data[:2] == b"PK" or data[:1024].lstrip(b"\xef\xbb\xbf\xff\xfe\0 \r\n\t").startswith(b"<")
+    largest = LARGEST_FILE if xml else LARGEST_DENSE
+    if len(data) > largest:
+        raise RequestError(413, f"it is larger than {largest >> 20} MiB", where=name, remedy="use arvae edit")
     if data[:2] != b"PK":
         return
     try:

@@ -31,7 +31,7 @@ class Server:
             self.socket = socket.create_server((HOST, port))
         except OSError as error:
             what = f"the port {port} cannot be used ({error.strerror or error})"
-            raise UsageError(what, remedy="give another --port, or leave it out for a free one") from None
+            raise UsageError(what, remedy="give another port=..., or leave it out for a free one") from None
         self.port: int = self.socket.getsockname()[1]
         self.token = secrets.token_urlsafe(TOKEN_BYTES)
         self.app = Guard(application(studio, opened), self.token, self.port)

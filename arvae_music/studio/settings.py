@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LONGEST = 2000  # characters of a text
 LARGEST_SEED = 2**32 - 1
 MOST_VARIATIONS = 100
+MOST_PROPOSALS = 256
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Settings:
     each: bool = False
     free_ends: bool = False
     form: bool = True
+    proposals: int | None = None  # None is the default of an edit; fewer make an edit faster, and less natural
     model: str | None = None  # None is the studio's model
 
     @classmethod
@@ -48,13 +50,14 @@ class Settings:
 
     def request(self, model: Model) -> EditRequest:
         """The request for a model. Raises UsageError and CheckpointError as `Model.request` does."""
-        from ..editing.request import STRENGTH
+        from ..editing.request import PROPOSALS, STRENGTH
 
         return model.request(
             dict(self.sliders),
             bars=self.bars, keep=self.keep, lock=self.locks, harmony=self.harmony, chords=self.chords,
             strength=STRENGTH if self.strength is None else self.strength, seed=self.seed, each=self.each,
             free_ends=self.free_ends, form=self.form,
+            proposals=PROPOSALS if self.proposals is None else self.proposals,
         )  # fmt: skip
 
 
@@ -127,15 +130,18 @@ def _number(name: str, value: Any) -> float:
     return float(value)
 
 
-def _optional_number(name: str, value: Any) -> float | None:
-    return None if value is None else _number(name, value)
-
-
 def _whole(lowest: int, highest: int) -> Reader:
     def read(name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
             raise _wrong(name, value, f"a whole number from {lowest} to {highest}")
         return value
+
+    return read
+
+
+def _optional(reader: Reader) -> Reader:
+    def read(name: str, value: Any) -> Any:
+        return None if value is None else reader(name, value)
 
     return read
 
@@ -147,11 +153,12 @@ _SETTINGS: dict[str, Reader] = {
     "locks": _texts,
     "harmony": _flag,
     "chords": _optional_text,
-    "strength": _optional_number,
+    "strength": _optional(_number),
     "seed": _whole(0, LARGEST_SEED),
     "each": _flag,
     "free_ends": _flag,
     "form": _flag,
+    "proposals": _optional(_whole(0, MOST_PROPOSALS)),
     "model": _optional_text,
 }
 _VARIATIONS: dict[str, Reader] = {

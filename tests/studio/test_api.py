@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import midi_files
+import mido
 import pytest
 from conftest import Run
-from starlette.testclient import TestClient
+from studio_client import edited, opened
 
 from arvae_music import library
-from arvae_music.studio.api import application
+from arvae_music.studio.api import Api
 from arvae_music.studio.core import Studio
-from arvae_music.studio.guard import Guard
+from arvae_music.studio.problems import RequestError
+from arvae_music.studio.settings import Settings
+from arvae_music.studio.shelf import OpenSong, Shelf
 
-TOKEN, PORT = "secret", 4321
-BASE = f"http://127.0.0.1:{PORT}/{TOKEN}/api/v1/"
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[TestClient]:
-    app = Guard(application(Studio(library.load())), TOKEN, PORT)
-    with TestClient(app, base_url=BASE, raise_server_exceptions=False) as found:
-        yield found
-
-
-def opened(client: TestClient, data: bytes, name: str = "tune.mid") -> dict[str, Any]:
-    answer = client.post("songs", content=data, headers={"X-File-Name": quote(name)})
-    assert answer.status_code == 201, answer.text
-    song: dict[str, Any] = answer.json()
-    return song
-
-
-def edited(client: TestClient, song: str, **settings: Any) -> dict[str, Any]:
-    answer = client.post(f"songs/{song}/edits", json=settings)
-    assert answer.status_code == 201, answer.text
-    edit: dict[str, Any] = answer.json()
-    return edit
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
 
 
 def test_the_state_names_the_models_and_the_sliders(client: TestClient) -> None:
@@ -141,3 +122,94 @@ def test_the_demo_and_the_soundfont_come_with_the_studio(client: TestClient) -> 
     same = client.get("soundfont", headers={"If-None-Match": sound.headers["etag"]})
     assert sound.headers["etag"]
     assert same.status_code in (200, 304)
+
+
+def test_each_setting_reaches_the_edit_as_on_the_command_line(client: TestClient, run_arvae: Run, work: Path) -> None:
+    """Each case changes one setting, and the files of both are compared."""
+    (work / "tune.mid").write_bytes(midi_files.type_1())
+    song = opened(client, midi_files.type_1())
+    cases: list[tuple[dict[str, Any], list[str]]] = [
+        ({"keep": ["contour"]}, ["--keep", "contour"]),
+        ({"locks": ["onsets"], "sliders": {"range": "+3st"}}, ["--lock", "onsets", "--range", "+3st"]),
+        ({"harmony": False}, ["--ignore-harmony"]),
+        ({"chords": "F"}, ["--chords", "F"]),
+        ({"strength": 0.2, "seed": 3}, ["--strength", "0.2", "--seed", "3"]),
+        ({"each": True, "form": False, "free_ends": True}, ["--each", "--no-form", "--free-ends"]),
+        ({"model": "bach", "proposals": 8}, ["--model", "bach", "--proposals", "8"]),
+    ]
+    for number, (settings, words) in enumerate(cases):
+        words = words if "--range" in words else ["--density", "+1notes", *words]
+        done = run_arvae("edit", "tune.mid", *words, "-o", f"{number}.mid")
+        assert done.returncode == 0, done.stderr
+        edit = edited(client, song["id"], **{"sliders": {"density": "+1notes"}, **settings})
+        assert client.get(f"edits/{edit['id']}/file").content == (work / f"{number}.mid").read_bytes(), settings
+        assert edit["settings"] | settings == edit["settings"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ({"slider": {}}, "there is no setting 'slider'"),
+        ({"sliders": {"density": "2"}}, "2 is neither a change nor a value"),
+        ({"sliders": {"loudness": "+1"}}, "the model has no attribute 'loudness'"),
+        ({"sliders": {"density": "+1"}, "bars": "99"}, "no measure of the melody is selected"),
+        ({"sliders": [1]}, "sliders is '[1]'"),
+        ({"seed": -1}, "seed is '-1'"),
+        ({"seed": True}, "seed is 'True'"),
+        ({"strength": "much"}, "strength is 'much'"),
+        ({"model": "/etc/passwd"}, "there is no model '/etc/passwd'"),
+        ([1, 2], "the settings are not a JSON object"),
+    ],
+)
+def test_a_wrong_setting_is_a_400_that_says_what_to_do(client: TestClient, settings: Any, what: str) -> None:
+    song = opened(client, midi_files.type_1())
+    answer = client.post(f"songs/{song['id']}/edits", json=settings)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["what"] == what
+    assert answer.json()["error"]["remedy"]
+
+
+def test_doubles_of_the_melody_move_along(client: TestClient) -> None:
+    """Two tracks play the same notes: an edit tells the new notes of both, as a player of its file hears them."""
+    notes = [(480 * i, 60 + (0, 2, 4, 5, 7, 9, 11, 12)[i % 8]) for i in range(16)]
+
+    def part(channel: int) -> Any:
+        on = [(at, mido.Message("note_on", note=pitch, velocity=80, channel=channel)) for at, pitch in notes]
+        off = [(at + 470, mido.Message("note_off", note=pitch, channel=channel)) for at, pitch in notes]
+        return midi_files.track(sorted(on + off, key=lambda one: (one[0], one[1].type != "note_off")))
+
+    song = opened(client, midi_files.save([part(0), part(1)], tpq=480))
+    edit = edited(client, song["id"], sliders={"density": "+2notes"})
+    again = client.post(f"edits/{edit['id']}/song").json()
+    assert len(edit["tracks"]) == 2
+    for track in edit["tracks"]:
+        heard = next(one for one in again["tracks"] if one["number"] == track["number"])
+        assert track["notes"] == heard["notes"]
+        assert len(track["notes"]) > len(notes)
+
+
+def test_the_description_lists_all_addresses_and_settings(client: TestClient) -> None:
+    described = client.get("openapi.json").json()
+    known = {
+        (route.path.removeprefix("/api/v1"), method.lower())
+        for route in Api(Studio(library.load())).routes
+        for method in route.methods or () if method != "HEAD"
+    }  # fmt: skip
+    assert {(path, method) for path, own in described["paths"].items() for method in own} == known
+    own = [field.name for field in fields(Settings)]
+    assert list(described["components"]["schemas"]["Settings"]["properties"]) == own
+    song = opened(client, midi_files.type_1())
+    assert list(edited(client, song["id"], sliders={"density": "+1notes"})["settings"]) == own
+    page = client.get("docs").text
+    assert all(path.replace("{", "{") in page for path in described["paths"])
+
+
+def test_what_was_not_used_for_long_goes(client: TestClient) -> None:
+    shelf: Shelf[OpenSong] = Shelf("s", 2)
+    song = Studio(library.load()).open("tune.mid", midi_files.type_1())
+    first, second = shelf.add(song), shelf.add(song)
+    shelf.get(first.id)
+    shelf.add(song)
+    assert shelf.get(first.id) is first
+    with pytest.raises(RequestError, match="open the file again"):
+        shelf.get(second.id)
