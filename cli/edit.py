@@ -143,7 +143,7 @@ def _write_page(page: Path, label: str, overwrite: bool, cards: list[Card]) -> N
     """Write the page that plays the results."""
     from ..reports.contact_sheet import write_listening
 
-    write_listening(page, cards, f"{label}: {', '.join(card.row['input'] for card in cards)}", overwrite=overwrite)
+    write_listening(page, cards, label, overwrite=overwrite)
     common.say(placing.shows(page))
 
 

@@ -94,8 +94,7 @@ def interpolate(
         if not one:
             common.say(placing.shows(write_index(folder, cards, "Interpolation", earlier)))
         if page is not None:
-            title = f"Interpolation of {', '.join(song.name for song in songs)}"
-            write_listening(page, cards, title, overwrite=writing.overwrite)
+            write_listening(page, cards, "Interpolation", overwrite=writing.overwrite)
             common.say(placing.shows(page))
     _report(songs, melodies, path, plans, rows, trained.name, writing)
     return 0

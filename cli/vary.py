@@ -160,6 +160,5 @@ def _write_pages(
     title = "Variations" if variations.varied else "Grid of edits"
     common.say(placing.shows(write_index(Path(variations.folder), cards, title, variations.earlier, axes)))
     if page is not None:
-        inputs_ = ", ".join(dict.fromkeys(card.row["input"] for card in cards))
-        write_listening(page, cards, f"{title} of {inputs_}", axes=axes, overwrite=overwrite)
+        write_listening(page, cards, title, axes=axes, overwrite=overwrite)
         common.say(placing.shows(page))

@@ -2,7 +2,7 @@
 
     card = make_card(row, song, midi, place)                 the music and the manifest's row of a file (cards.py)
     page([card, ...], title) -> str                          the whole page
-    write(path, [card, ...], title)                          the page as a file
+    write_listening(path, [card, ...], what)                 the page as a file
     write_index(folder, [card, ...], title, earlier)         the page and the manifest of a folder
 
 data/contact_sheet.html is the page without cards. Its scripts are data/player.js, a synthesiser for all tracks,
@@ -37,6 +37,8 @@ from .manifest import Row
 NAME = "index.html"
 SUFFIXES = (".html", ".htm")
 MOST = 400  # cards on a page
+MOST_SCORED = 24  # cards on a page with scores, which take ten times as much space as everything else
+NAMED = 3  # inputs in a title
 DIGITS = 3  # of the values on a card
 SCRIPTS = ("player.js", "roll.js", "sheet.js")
 
@@ -90,10 +92,16 @@ def write(
 
 
 def write_listening(
-    path: Path, cards: Sequence[Card], title: str, *, axes: Sequence[str] = (), overwrite: bool = False
+    path: Path, cards: Sequence[Card], what: str, *, axes: Sequence[str] = (), overwrite: bool = False
 ) -> None:
-    """Write the page with the scores of the cards, which says how to get them if verovio is missing."""
-    write(path, cards, title, "" if available() else f"For scores, {REMEDY}", axes=axes, overwrite=overwrite)
+    """Write the page that --listen names. Its title is `what` and the names of the inputs. It has the scores of the
+    cards, if there are at most MOST_SCORED, and says how to get them if verovio is missing."""
+    inputs = list(dict.fromkeys(str(card.row["input"]) for card in cards))
+    more = f" and {len(inputs) - NAMED} more" if len(inputs) > NAMED else ""
+    note = "" if available() else f"For scores, {REMEDY}"
+    if len(cards) > MOST_SCORED:
+        cards, note = [replace(card, scores=()) for card in cards], f"A page of up to {MOST_SCORED} files has scores"
+    write(path, cards, f"{what}: {', '.join(inputs[:NAMED])}{more}", note, axes=axes, overwrite=overwrite)
 
 
 def earlier_rows(folder: Path, *, overwrite: bool, skip_existing: bool) -> dict[str, Row]:

@@ -33,6 +33,10 @@ h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem; margin-t
 figure { margin: 1rem 0 1.6rem; } figcaption { max-width: 75ch; }
 figure > img, figure > svg { max-width: 100%; height: auto; background: #fff; }
 .wide { overflow-x: auto; }
+@media (max-width: 700px) {
+  figure { overflow-x: auto; } figure > img, figure > svg { max-width: none; min-width: 44rem; }
+  figcaption { position: sticky; left: 0; max-width: calc(100vw - 2rem); }
+}
 table { border-collapse: collapse; margin: .6rem 0; font-size: .87rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: bold; padding: .3rem 0; }
 th, td { padding: .2rem .5rem; text-align: right; border-bottom: 1px solid var(--line); }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import wave
+from typing import Any
 
 import mido
 import numpy as np
@@ -29,6 +30,7 @@ from pretty_midi import PrettyMIDI
 
 from arvae_music.arrays import Float64s
 from arvae_music.errors import InputError
+from arvae_music.io import audio
 from arvae_music.io.audio import LONGEST, PEAK, RATE, wav
 from arvae_music.io.midi import Song
 from arvae_music.io.performance import performance
@@ -153,6 +155,24 @@ def test_other_bytes_and_endless_songs_are_refused() -> None:
     endless = one(Performed(0, 480, 60), Performed(int(LONGEST * 960) + 960, int(LONGEST * 960) + 1920, 60))
     with pytest.raises(InputError, match="too long for a WAV file"):
         wav(endless, "x.mid")
+
+
+def test_fluidsynth_plays_if_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for pretty_midi's FluidSynth: each instrument is one click where its first note begins."""
+
+    def click(self: Any, fs: int) -> Float64s:
+        sound = np.zeros(round(fs * (self.get_end_time() + 1)))
+        sound[round(fs * self.notes[0].start)] = 0.01 * (1 + self.is_drum)
+        return sound
+
+    monkeypatch.setattr(audio, "_has_fluidsynth", lambda: True)
+    monkeypatch.setattr("pretty_midi.Instrument.fluidsynth", click)
+    starts = {0: 480, 9: 960}  # channel: tick
+    tracks = [track(note_messages([Performed(at, at + 480, 60)], channel)) for channel, at in starts.items()]
+    sound = heard(wav(save([conductor(), *tracks])))
+    assert np.flatnonzero(sound).tolist() == [RATE // 2, RATE]
+    assert sound[RATE] == pytest.approx(PEAK, abs=1e-3)
+    assert sound[RATE // 2] == pytest.approx(PEAK / 2, abs=1e-3)
 
 
 def test_the_sound_of_a_song_is_that_of_its_file() -> None:

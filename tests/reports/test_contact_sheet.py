@@ -23,7 +23,7 @@ from arvae_music.library import Model
 from arvae_music.reports import cards as making
 from arvae_music.reports import manifest
 from arvae_music.reports.cards import Card, make_card, step_card, with_scores
-from arvae_music.reports.contact_sheet import MOST, expect_free, page, write_listening
+from arvae_music.reports.contact_sheet import MOST, MOST_SCORED, expect_free, page, write_listening
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'<!--cards-->.mid"
 VOID = {"meta", "input", "link", "img", "br"}
@@ -190,6 +190,20 @@ def test_without_verovio_there_is_no_score_and_the_page_says_so(
     assert card.scores == ()
     write_listening(tmp_path / "x.html", [card], "x")
     assert "For scores, install verovio: pip install" in (tmp_path / "x.html").read_text()
+
+
+def test_a_page_of_many_files_has_no_scores_and_a_short_title(
+    rows_and_cards: tuple[list[Any], list[Card]], tmp_path: Path
+) -> None:
+    card = replace(rows_and_cards[1][1], scores=("<svg/>", "<svg/>"))
+    cards = [replace(card, row={**card.row, "input": f"{n}.mid"}) for n in range(MOST_SCORED + 1)]
+    write_listening(tmp_path / "many.html", cards, "density+1notes")
+    write_listening(tmp_path / "few.html", cards[1:], "density+1notes")
+    many, few = ((tmp_path / name).read_text("utf-8") for name in ("many.html", "few.html"))
+    assert ("title", "density+1notes: 0.mid, 1.mid, 2.mid and 22 more") in read(many).texts
+    assert music(many)["cards"][0]["scores"] == []
+    assert f"A page of up to {MOST_SCORED} files has scores. {MOST_SCORED + 1} files." in many
+    assert len(music(few)["cards"][0]["scores"]) == 2
 
 
 def test_a_grid_is_drawn_as_a_grid(rows_and_cards: tuple[list[Any], list[Card]]) -> None:
