@@ -14,7 +14,7 @@ import { Variations } from "./variations.js";
 
 const session = new Session();
 const view = { side: "after", score: false, loop: false, heard: null }; // heard: {edit, song} of a variation
-let panel = null;
+let panel = null; // once the server has told its state
 let saved = null; // the song or edit that was saved last
 let sounding = null; // the song or edit whose bytes the player has
 
@@ -37,6 +37,7 @@ const variations = new Variations({
 async function opened(loading) {
   by("busy").hidden = false;
   try {
+    await ready;
     const song = await loading();
     variations.clear();
     sounding = null;
@@ -129,7 +130,6 @@ async function follow() {
       latest = edit;
       render();
       measureTime();
-      if (step === session.now) hear();
     } catch (problem) {
       if (step !== session.now) continue; // a newer request follows
       latest = null;
@@ -138,6 +138,7 @@ async function follow() {
     }
   }
   working = false;
+  if (player.playing) hear();
 }
 
 /** Tell how long the latest movement took to become a picture. */
@@ -176,7 +177,6 @@ function step(direction) {
   view.heard = null;
   if (song !== session.now.song) player.seek(Math.min(player.now, session.now.song.duration));
   render();
-  hear();
   follow();
   say(direction < 0 ? "Undone." : "Redone.");
 }
@@ -231,24 +231,30 @@ function render() {
   remember();
 }
 
+let told = null; // the edit that a screen reader was told of
+
 function showOutcome(now) {
   const words = now ? outcome(now) : session.now.settings.bars ? "Move a slider to change these measures." : "Move a slider, or drag over measures first.";
   by("outcome").textContent = words;
-  if (now && now !== showOutcome.last) {
+  by("outcome").title = now ? leftAlone(now) : "";
+  if (now && now !== told) {
     const requested = now.attributes.filter(result => result.requested !== null && result.requested !== undefined);
     say([...requested.map(result => `${result.name}: ${figure(result.before)} becomes ${figure(result.achieved)} ${result.unit}`), words].join(". "));
   }
-  showOutcome.last = now;
+  told = now;
 }
 
 function outcome(now) {
   const all = session.now.song.measures.length;
   const changed = now.changed.length ? `${now.changed.length} of ${plural(all, "measure")} changed` : "No measure changed";
+  return view.heard ? `Variation: ${changed.toLowerCase()}.` : `${changed}.`;
+}
+
+/** "12 not selected; 1 better as they are" */
+function leftAlone(now) {
   const reasons = new Map();
   for (const { reason } of now.left_alone) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
-  const left = [...reasons].map(([reason, count]) => `${count} ${reason}`).join("; ");
-  by("outcome").title = left;
-  return view.heard ? `Variation: ${changed.toLowerCase()}.` : `${changed}.`;
+  return [...reasons].map(([reason, count]) => `${count} ${reason}`).join("; ");
 }
 
 const span = (song, selected) => {
@@ -296,7 +302,10 @@ function showTransport() {
   tick();
 }
 
+let frame = 0;
+
 function tick() {
+  cancelAnimationFrame(frame);
   const now = player.now;
   by("clock").textContent = `${clock(now)} / ${clock(session.now?.song.duration ?? 0)}`;
   if (player.playing) roll.follow(now);
@@ -304,14 +313,18 @@ function tick() {
   by("playhead").hidden = x < 24 || x > by("roll").clientWidth;
   by("playhead").style.transform = `translateX(${x}px)`;
   document.body.dataset.started = player.started;
-  if (player.playing) requestAnimationFrame(tick);
+  if (player.playing) frame = requestAnimationFrame(tick);
 }
 
-const side = name => { view.side = name; render(); hear(); };
+function side(name) {
+  view.side = name;
+  render();
+  if (player.playing) hear();
+}
 
 // What a reload brings back
 
-const PLACE = "arvae-studio";
+const PLACE = `arvae-studio ${location.pathname}`; // another start of the studio has other songs
 
 function remember() {
   try {
@@ -391,8 +404,9 @@ addEventListener("beforeunload", event => {
   if (unsaved && unsaved !== saved) event.preventDefault();
 });
 
-api.state().then(state => {
+const ready = api.state().then(state => {
   panel = new Panel(state, { change });
-  return recall(state);
-}).catch(complain);
+  return state;
+});
+ready.then(recall).catch(complain);
 window.studio = { player, roll }; // for a look from the browser's console
