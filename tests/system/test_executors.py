@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +58,8 @@ def test_ray_must_be_installed_and_there(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.slow
 def test_a_cluster_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A dead worker costs nothing; an item that kills every worker is Died; relative paths are the driver's."""
-    pytest.importorskip("ray")
+    ray = pytest.importorskip("ray")
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # its workers cannot import tests
     monkeypatch.chdir(tmp_path)
     with executors.connected(LOCAL, num_cpus=2):
         found = squares(OnRay(LOCAL), [*range(10, 30)])
