@@ -180,11 +180,12 @@ class Job:
         return True
 
     def _list_failures(self) -> None:
-        failed = [
-            f"# {' '.join(line.problem.split())}\n{line.source}\n"
-            for line in self.journal.all_lines()
-            if line.problem is not None
-        ]
+        failed: list[str] = []
+        for line in self.journal.all_lines():
+            if line.problem is not None:
+                path = Path(line.source)
+                name = path.resolve() if path.exists() else line.source  # the paths of a list are relative to it
+                failed.append(f"# {' '.join(line.problem.split())}\n{name}\n")
         if failed:
             storage.write(self.target.failed, "".join(failed).encode(), overwrite=True)
 

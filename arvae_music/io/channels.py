@@ -20,7 +20,7 @@ import numpy as np
 
 from ..arrays import Ints
 from . import names
-from .midi_events import HIGHEST_DATA, INSTRUMENT_NAME, PROGRAM, TRACK_NAME, Event, FileNote
+from .midi_events import HIGHEST_DATA, INSTRUMENT_NAME, PROGRAM, TRACK_NAME, Event, FileNote, metas
 from .ranking import share_together
 
 DRUMS = 10  # the MIDI channel of drums, counted from 1
@@ -57,7 +57,8 @@ def voices_of(tracks: Sequence[Sequence[Event]], notes: Sequence[Sequence[FileNo
     shared = _programs(event for events in tracks for event in events)
     found: list[Voice] = []
     for number, (events, own) in enumerate(zip(tracks, notes, strict=True), 1):
-        texts = (event.meta(kind) for kind in (TRACK_NAME, INSTRUMENT_NAME) for event in events)
+        own_metas = metas(events)
+        texts = (event.meta(kind) for kind in (TRACK_NAME, INSTRUMENT_NAME) for event in own_metas)
         name = next((name for payload in texts if payload and (name := names.text(payload))), "")
         programs = _programs(events)
         if not independent:
@@ -77,8 +78,9 @@ def syllables_of(tracks: Sequence[Sequence[Event]]) -> list[int]:
     """The ticks of the lyrics: of lyric events, or of the texts of a karaoke file."""
     found: list[int] = []
     for events in tracks:
-        lyrics = [event.tick for event in events if event.meta(LYRIC)]
-        texts = [event.tick for event in events if (words := event.meta(TEXT)) and not words.startswith(b"@")]
+        own = metas(events)
+        lyrics = [event.tick for event in own if event.meta(LYRIC)]
+        texts = [event.tick for event in own if (words := event.meta(TEXT)) and not words.startswith(b"@")]
         found += lyrics or (texts if len(texts) >= SEVERAL_WORDS else [])
     return sorted(found)
 
@@ -117,14 +119,14 @@ def _one_player(program: int | None, channels: Sequence[Sequence[FileNote]]) -> 
 
 
 def _announces_mpe(event: Event) -> bool:
-    return event.kind == CONTROL and event.data[1:3] == _MPE and event.channel in (0, 15)
+    return event.data[0] in (CONTROL, CONTROL | 15) and event.data[1:3] == _MPE
 
 
 def _programs(events: Collection[Event] | Iterator[Event]) -> dict[int, list[tuple[int, int]]]:
     """From each channel to its program changes (tick, program), in order."""
     found: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for event in events:
-        if event.kind == PROGRAM:
+        if event.data[0] & 0xF0 == PROGRAM:
             found[event.channel].append((event.tick, event.data[1] & HIGHEST_DATA))
     return {channel: sorted(changes, key=lambda change: change[0]) for channel, changes in found.items()}
 

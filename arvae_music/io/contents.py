@@ -16,7 +16,7 @@ from . import voices
 from .channels import syllables_of, voices_of
 from .chunks import Split, split
 from .lines import one_at_a_time
-from .midi_events import INSTRUMENT_NAME, TRACK_NAME, FileNote, Track, file_notes, parse_track
+from .midi_events import INSTRUMENT_NAME, TRACK_NAME, FileNote, Track, file_notes, metas, parse_track
 from .names import text
 from .notices import Notice, Oddity
 from .voices import Candidate
@@ -67,7 +67,8 @@ class Contents:
 
 def name_of(track: Track) -> str:
     """The name of a track, or of its instrument; "" without one."""
-    payloads = [event.meta(kind) for kind in (TRACK_NAME, INSTRUMENT_NAME) for event in track.events]
+    own = metas(track.events)
+    payloads = [event.meta(kind) for kind in (TRACK_NAME, INSTRUMENT_NAME) for event in own]
     return next((text(payload) for payload in payloads if payload), "")
 
 

@@ -34,6 +34,8 @@ def with_harmony(
 
     `notes` are the melody's, and `late` is by how many ticks all notes lie behind the barlines.
     """
+    if not symbols and (others.channel == DRUMS).all():  # also if there are no other notes
+        return melody
     own = _table(notes)
     accompaniment = Notes(others.start, others.end, others.pitch, others.channel, others.program)
     accompaniment = accompaniment.take(others.channel != DRUMS)

@@ -22,7 +22,7 @@ import numpy as np
 
 from ..arrays import Ints
 from ..music.keys import MAJOR_KEYS, believed_fifths
-from .midi_events import KEY_SIGNATURE, Event
+from .midi_events import KEY_SIGNATURE, Event, metas
 
 MOST = 7  # sharps or flats
 FEWEST_NOTES = 16  # of a passage that may contradict its signature, if the file has more than one
@@ -45,7 +45,7 @@ def signatures_of(tracks: Sequence[Sequence[Event]], index: int, independent: bo
     for events in (tracks[index], *others):
         found = {
             float(event.tick): fifths
-            for event in events
+            for event in metas(events)
             if (payload := event.meta(KEY_SIGNATURE))
             and -MOST <= (fifths := int.from_bytes(payload[:1], "big", signed=True)) <= MOST
         }

@@ -16,7 +16,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ LONGEST_VARIABLE = 4  # bytes of a variable-length number
 HIGHEST_DATA = 127
 TEMPO_LENGTH = 3  # bytes
 LAST_TICK = 2**31 - 1  # of a note; no music is as long
+_STRIKES = range(NOTE_OFF, NOTE_ON + 0x10)  # the statuses of note-offs and note-ons
 _CHANNEL_DATA = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
 _SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # system common messages are rare in files and may be skipped
 
@@ -122,7 +123,7 @@ def parse_track(body: bytes) -> Track:
     ended = False
     while at < len(body) and not ended:
         try:
-            delta, begin = _variable(body, at)
+            delta, begin = (body[at], at + 1) if body[at] < 0x80 else _variable(body, at)
             running = body[begin] < 0x80
             here = status if running else body[begin]
             end = _event_end(body, begin if running else begin + 1, here)
@@ -133,7 +134,7 @@ def parse_track(body: bytes) -> Track:
         tick += delta
         loose = running and not fresh
         data = bytes([here]) + body[begin:end] if running else body[begin:end]
-        events.append(Event(tick, data, running, loose, begin - at - _width(delta)))
+        events.append(Event(tick, data, running, loose, begin - at - _width(delta) if begin - at > 1 else 0))
         at = end
         fresh = here < 0xF0
         if fresh:
@@ -189,6 +190,11 @@ def meta(tick: int, kind: int, payload: bytes) -> Event:
     return Event(tick, bytes([META, kind]) + variable(len(payload)) + payload)
 
 
+def metas(events: Iterable[Event]) -> list[Event]:
+    """The meta events among the events of a track, of which there are few."""
+    return [event for event in events if event.data[0] == META]
+
+
 def file_notes(events: Sequence[Event]) -> list[FileNote]:
     """The notes of a track, in the order of their onsets.
 
@@ -199,28 +205,31 @@ def file_notes(events: Sequence[Event]) -> list[FileNote]:
     """
     notes: list[FileNote] = []
     waiting: dict[tuple[int, int], deque[int]] = defaultdict(deque)
-    missing = _missing_note_offs(events)
+    strikes = [(index, event.tick, event.data) for index, event in enumerate(events) if event.data[0] in _STRIKES]
+    missing = _missing_note_offs(strikes)
     stray: dict[tuple[int, int], tuple[int, int]] = {}  # the last note-off without a note: its tick and index
     early: dict[int, int] = {}  # notes whose note-off stands before the note-on, on one tick
     endless: list[int] = []
     last = events[-1].tick if events else 0
-    for index, event in enumerate(events):
-        if event.kind not in (NOTE_ON, NOTE_OFF) or event.data[1] > HIGHEST_DATA:
+    for index, tick, data in strikes:
+        status, pitch, velocity = data[0], data[1], data[2]
+        if pitch > HIGHEST_DATA:
             continue
-        pitch, velocity = event.data[1], min(event.data[2], HIGHEST_DATA)
-        own = waiting[event.channel, pitch]
-        if event.kind == NOTE_ON and velocity:
+        channel = status & 0x0F
+        own = waiting[channel, pitch]
+        if status >= NOTE_ON and velocity:
             if own and index in missing:
                 endless.append(own.popleft())
             own.append(len(notes))
-            if stray.get((event.channel, pitch), (-1, 0))[0] == event.tick:
-                early[len(notes)] = stray.pop((event.channel, pitch))[1]
-            notes.append(FileNote(index, None, event.channel, event.tick, last, pitch, velocity))
+            if stray and stray.get((channel, pitch), (-1, 0))[0] == tick:
+                early[len(notes)] = stray.pop((channel, pitch))[1]
+            notes.append(FileNote(index, None, channel, tick, last, pitch, min(velocity, HIGHEST_DATA)))
         elif own:
             first = own.popleft()
-            notes[first] = notes[first]._replace(off=index, end=event.tick)
+            note = notes[first]
+            notes[first] = FileNote(note.on, index, channel, note.start, tick, pitch, note.velocity)
         else:
-            stray[event.channel, pitch] = event.tick, index
+            stray[channel, pitch] = tick, index
     endless += [i for own in waiting.values() for i in own]
     for i in early.keys() & set(endless):
         notes[i] = notes[i]._replace(off=early[i], end=notes[i].start)
@@ -229,19 +238,19 @@ def file_notes(events: Sequence[Event]) -> list[FileNote]:
     return notes
 
 
-def _missing_note_offs(events: Sequence[Event]) -> set[int]:
+def _missing_note_offs(strikes: Sequence[tuple[int, int, bytes]]) -> set[int]:
     """The indices of the note-ons before which a note of the same pitch should have ended, but has no note-off.
+
+    `strikes` are the index, the tick and the data of each note-on and note-off.
 
     Where a pitch begins twice and ends twice, the two notes overlap. Where it never falls silent again until the end of
     the track, a note-off is missing: it is taken to be missing where the pitch first begins again.
     """
     again: dict[tuple[int, int], list[int]] = defaultdict(list)  # note-ons while the pitch sounds, since it was silent
     depth: dict[tuple[int, int], int] = defaultdict(int)
-    for index, event in enumerate(events):
-        if event.kind not in (NOTE_ON, NOTE_OFF):
-            continue
-        key = (event.channel, event.data[1])
-        if event.kind == NOTE_ON and event.data[2]:
+    for index, _, data in strikes:
+        key = (data[0] & 0x0F, data[1])
+        if data[0] >= NOTE_ON and data[2]:
             if depth[key]:
                 again[key].append(index)
             depth[key] += 1

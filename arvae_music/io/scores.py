@@ -63,7 +63,7 @@ def read_any(
         return Song.read(
             data, name=where, track=track, channel=channel, voice=voice, pickup=pickup, tolerance=tolerance
         )
-    suffix = Path(where if isinstance(source, bytes) else source).suffix.lower()
+    suffix = "" if isinstance(source, bytes) else Path(source).suffix.lower()
     score = read_score(data, where, suffix, tune=tune, unfold=unfold)
     try:
         data, short = to_midi(score.parts)

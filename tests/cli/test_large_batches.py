@@ -50,7 +50,9 @@ def test_a_list_goes_into_a_folder_or_a_table_with_any_number_of_runs(arvae: Run
     assert done.stdout == ""
     whole = visible(work / "out")
     assert {"manifest.json", "manifest.csv", "failed.txt", "a/t00.density+1notes.mid"} <= set(whole)
-    assert whole["failed.txt"].decode().splitlines()[1] == tunes[5]
+    assert whole["failed.txt"].decode().splitlines()[1] == str(work / tunes[5])
+    again = arvae("edit", "out/failed.txt", "--density", "+1notes", "-o", "retried/")
+    assert (again.returncode, again.stderr.count("0 done, 1 failed")) == (1, 1)
     rows = json.loads(whole["manifest.json"])["files"]
     assert [row["input"] for row in rows] == [name for name in tunes if name != tunes[5]]
     for share in (2, 3, 1):
