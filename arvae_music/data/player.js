@@ -30,7 +30,8 @@ const TIMBRES = [
 ];
 // By pitch: falling tone (from, to in Hz, seconds, level), and noise (lowest frequency, seconds, level).
 const KICK = [130, 45, 0.13, 1.1, 300, 0.01, 0.15], SNARE = [240, 170, 0.06, 0.4, 900, 0.1, 0.6];
-const HAT = [0, 0, 0, 0, 7000, 0.03, 0.5], OPEN = [0, 0, 0, 0, 7000, 0.2, 0.45], STICK = [900, 800, 0.02, 0.4, 3000, 0.02, 0.2];
+const HAT = [0, 0, 0, 0, 7000, 0.03, 0.5], OPEN = [0, 0, 0, 0, 7000, 0.2, 0.45];
+const STICK = [900, 800, 0.02, 0.4, 3000, 0.02, 0.2];
 const CRASH = [0, 0, 0, 0, 4500, 0.7, 0.45], RIDE = [0, 0, 0, 0, 6500, 0.35, 0.3], BELL = [820, 810, 0.12, 0.35, 0, 0, 0];
 const CLAP = [0, 0, 0, 0, 1200, 0.08, 0.6], SHAKER = [0, 0, 0, 0, 5000, 0.05, 0.3];
 const KIT = { 35: KICK, 36: KICK, 37: STICK, 38: SNARE, 39: CLAP, 40: SNARE, 42: HAT, 44: HAT, 46: OPEN, 49: CRASH, 51: RIDE,

@@ -9,6 +9,7 @@
 "use strict";
 
 const TOP = 16, LANE = 16, LEFT = 30; // pixels: the measures' numbers, the drums, the pitches' names
+const WIDEST = 8e6; // pixels; browsers cannot scroll much further
 const LABEL = "10px system-ui, sans-serif";
 const PITCHES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
 const pitchName = pitch => PITCHES[pitch % 12] + (Math.floor(pitch / 12) - 1);
@@ -62,7 +63,7 @@ class Roll {
     const bars = this.measures.map(measure => measure[2] - measure[1]).sort((a, b) => a - b);
     const usual = bars[bars.length >> 1] || 2;
     const least = Number(getComputedStyle(this.element).getPropertyValue("--measure")) || 60;
-    return Math.max((this.element.clientWidth - LEFT - 8) / this.duration, least / usual);
+    return Math.min(Math.max((this.element.clientWidth - LEFT - 8) / this.duration, least / usual), WIDEST / this.duration);
   }
   x(time) { return LEFT + time * this.scale; }
   time(x) { return clamp((x - LEFT) / this.scale, 0, this.duration); }

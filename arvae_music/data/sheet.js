@@ -27,7 +27,9 @@ class Card {
     this.find("position").addEventListener("input", event => this.seek(Number(event.target.value)));
     this.find("position").max = this.roll.duration;
     this.listTracks();
-    this.showScores(data.scores);
+    this.scores = data.scores;
+    this.element.querySelector(".score")?.addEventListener("toggle", () => this.showScore());
+    this.showScore();
     this.listenToRoll();
     this.update();
   }
@@ -50,14 +52,13 @@ class Card {
     }
   }
 
-  showScores(numbers) {
-    const place = this.element.querySelector(".score div");
-    numbers.forEach((number, i) => {
-      const image = place.appendChild(document.createElement("img")), side = ["before", "after"][i];
-      Object.assign(image, { alt: `The score ${side} the edit`, hidden: side !== this.roll.shown,
-        src: `data:image/svg+xml,${encodeURIComponent(PARTS[number])}` });
-      image.dataset.side = side;
-    });
+  showScore() { // of the side that sounds; drawing one takes a moment, so only where it is open
+    const fold = this.element.querySelector(".score"), side = this.roll.shown;
+    if (!fold || !fold.open || fold.dataset.side === side) return;
+    const image = fold.querySelector("img") || fold.lastElementChild.appendChild(document.createElement("img"));
+    image.src = `data:image/svg+xml,${encodeURIComponent(PARTS[this.scores[side === "before" ? 0 : 1]])}`;
+    image.alt = `The score ${side} the edit`;
+    image.dataset.side = fold.dataset.side = side;
   }
 
   listenToRoll() { // a click moves the playhead, and dragging with the mouse chooses measures
@@ -117,7 +118,7 @@ class Card {
     this.roll.draw();
     if (this.playing) this.start();
     else this.update();
-    for (const image of this.element.querySelectorAll(".score img")) image.hidden = image.dataset.side !== side;
+    this.showScore();
   }
 
   update() {

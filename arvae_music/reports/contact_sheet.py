@@ -56,7 +56,7 @@ def page(
     count = "" if single else f"{len(cards)} files"
     if len(cards) > MOST:
         count += f"; the first {MOST} are shown, {len(cards) - MOST} more are in the manifest"
-    texts = [_card(i, card, folder, opened=not axes) for i, card in enumerate(shown)]
+    texts = [_card(i, card, folder, values=not axes, score=single) for i, card in enumerate(shown)]
     parts = {
         "title": escape(title),
         "note": escape(". ".join(filter(None, (note, count))) + "." if note or count else ""),
@@ -197,10 +197,11 @@ def _grid(key: tuple[str, ...], cells: Mapping[tuple[str, str], Sequence[str]], 
     return f'<section class="grid-part">{heading}<div class="grid" style="{style}">{"".join(parts)}</div></section>'
 
 
-def _card(i: int, card: Card, folder: Path | None, *, opened: bool) -> str:
+def _card(i: int, card: Card, folder: Path | None, *, values: bool, score: bool) -> str:
+    """The card as HTML. `values` and `score` say whether these parts are open."""
     row = card.row
-    values = {a["name"]: a["achieved"] for a in row["attributes"]}
-    data = escape(json.dumps({"file": row["file"], "amount": row["amount"], **values}), quote=True)
+    sorted_by = {a["name"]: a["achieved"] for a in row["attributes"]}
+    data = escape(json.dumps({"file": row["file"], "amount": row["amount"], **sorted_by}), quote=True)
     name = escape(row["file"])
     if card.place is not None and folder is not None:
         link = quote(Path(os.path.relpath(card.place, folder)).as_posix())
@@ -208,11 +209,11 @@ def _card(i: int, card: Card, folder: Path | None, *, opened: bool) -> str:
     state = "exact" if row["exact"] else "not exact"
     states = "" if card.step else f'<p class="state {"ok" if row["exact"] else "off"}">{state}</p>'
     details = [
-        ("values", "Values", f'<div class="wide">{_table(card)}</div>', opened),
+        ("values", "Values", f'<div class="wide">{_table(card)}</div>', values),
         ("tracks", "Tracks", "<ul></ul>", False),
     ]
     if card.scores:
-        details.append(("score", "Score", '<div class="wide"></div>', True))
+        details.append(("score", "Score", '<div class="wide"></div>', score))
     if card.report:
         details.append(("report", "Report", f"<pre>{escape(chr(10).join(card.report))}</pre>", False))
     folded = "\n".join(
@@ -246,17 +247,21 @@ def _facts(card: Card) -> list[str]:
 
 def _table(card: Card) -> str:
     """The attributes: their values, and in how many measures a request is exact."""
-    columns = ("first step", "this step") if card.step else ("before", "requested", "achieved", "exact measures")
-    head = "".join(f'<th scope="col">{column}</th>' for column in ("attribute", *columns))
-    body = "".join(_value_row(attribute, card.step) for attribute in card.row["attributes"])
+    attributes = card.row["attributes"]
+    columns = {"before": "first step" if card.step else "before", "achieved": "this step" if card.step else "achieved"}
+    if not card.step and any(attribute["asked"] is not None for attribute in attributes):
+        columns = {"before": "before", "asked": "requested", "achieved": "achieved", "hits": "exact in"}
+    head = "".join(f'<th scope="col">{column}</th>' for column in ("attribute", *columns.values()))
+    body = "".join(_value_row(attribute, list(columns)) for attribute in attributes)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _value_row(attribute: dict[str, Any], step: bool) -> str:
-    unit = escape(str(attribute["unit"]))
-    keys = ("before", "achieved") if step else ("before", "asked", "achieved")
-    found = [attribute[key] for key in keys]
-    cells = "".join(f"<td>{'' if value is None else f'{value:.{DIGITS}g} {unit}'}</td>" for value in found)
-    hits = f"{attribute['hits']} of {attribute['measures']}" if attribute["asked"] is not None else ""
-    cells += "" if step else f"<td>{hits}</td>"
+def _value_row(attribute: dict[str, Any], columns: Sequence[str]) -> str:
+    unit, asked = escape(str(attribute["unit"])), attribute["asked"] is not None
+    texts = {
+        name: "" if attribute[name] is None else f"{attribute[name]:.{DIGITS}g} {unit}"
+        for name in ("before", "asked", "achieved")
+    }
+    texts["hits"] = f"{attribute['hits']} of {attribute['measures']}" if asked else ""
+    cells = "".join(f"<td>{texts[name]}</td>" for name in columns)
     return f'<tr><th scope="row">{escape(str(attribute["name"]))}</th>{cells}</tr>'

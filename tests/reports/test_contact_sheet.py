@@ -116,6 +116,13 @@ def test_every_file_has_a_card_with_a_roll_values_and_a_player(rows_and_cards: t
     assert sorts[:3] == ["", "file", "amount"]
     assert "density" in sorts
     assert ("title", "Variations of <a & b>") in reader.texts
+    headings = [text for tag, text in reader.texts if tag == "th"]
+    assert headings[:3] == ["attribute", "before", "achieved"]  # nothing was requested
+    rows = [{**a, "asked": 5.0 if a["name"] == "density" else None} for a in cards[0].row["attributes"]]
+    asked = read(page([replace(cards[0], row={**cards[0].row, "attributes": rows})], "x"))
+    headings = [text for tag, text in asked.texts if tag == "th"]
+    assert headings[:5] == ["attribute", "before", "requested", "achieved", "exact in"]
+    assert ("td", "5 notes") in asked.texts
 
 
 def test_names_of_files_and_tracks_are_escaped(rows_and_cards: tuple[list[Any], list[Card]]) -> None:
