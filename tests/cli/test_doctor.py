@@ -51,7 +51,7 @@ def test_every_requirement_of_the_package_is_checked() -> None:
 
     assert {library.distribution for library in LIBRARIES} - {"tomli"} == names(project["dependencies"])
     groups = project["optional-dependencies"]
-    assert set(groups) == {*EXTRAS, "all", "dev"}
+    assert set(groups) == {*EXTRAS, "all", "dev", "docs"}  # the last two are for developers
     for name, extra in EXTRAS.items():
         assert {library.distribution for library in extra.libraries} == names(groups[name])
     assert groups["all"] == [f"arvae[{','.join(name for name in groups if name in EXTRAS)}]"]
