@@ -19,8 +19,10 @@ request is met. No figure says enough alone: an engine that changes nothing is p
 
 An sd is one standard deviation of an attribute in the model's corpus. There are three tasks. `fourth` edits every
 fourth measure, between original neighbours. `every` moves each measure. `mean` moves the mean of the tune, and an
-engine may share that out. Use the validation part to choose between engines, and the test part to judge the one that
-was chosen. Intervals hold 95% of 400 bootstrap draws of tunes, and differences pair the tunes.
+engine may share that out. Two more tasks, `vary` and `interpolate`, judge the variations of tunes and the steps between
+them (judges/families.py); they have a table of their own. Use the validation part to choose between engines, and the
+test part to judge the one that was chosen. Intervals hold 95% of 400 bootstrap draws of tunes, and differences pair the
+tunes.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch and scikit-learn are imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from judges import tunes
+from judges import families, tunes
 from judges.court import court_of, fit_chords, judge
 from judges.engines import ENGINES, PER_MEASURE, Engine, Setting
 from judges.likeness import Ask
@@ -53,6 +55,7 @@ from arvae_music.system import machine as processor
 
 FEW = 60  # tunes; in the task `fourth`, fewer are edited COPIES times, in other measures each time
 COPIES = 4
+TASKS = ("fourth", "every", "mean", *families.TASKS)
 QUICK = {"engines": "guided,shuffled", "steps": "+1.5", "tasks": "fourth,every", "tunes": 100, "chords": ""}
 
 
@@ -123,7 +126,12 @@ def main() -> None:
     }
     report = Report(f"Naturalness of edits: {options.corpus}, model {model.name}", facts, options.seed)
     log(f"{len(judged)} tunes, judges ready")
+    cells = {}
     for task in options.tasks:
+        if task in families.TASKS:
+            cells[task] = families.TASKS[task](judged, court, model, options.seed)
+            log(task)
+            continue
         copies = COPIES if task == "fourth" and len(judged) < FEW else 1
         some = [replace(tune, number=tune.number + k) for tune in judged for k in range(copies)]
         before = court.bits(some, [tune.melody for tune in some])
@@ -145,10 +153,11 @@ def main() -> None:
                 after, _ = bench.edits(songs, asks, engine, "chords")
                 report.cells["chords", asks[0].label, engine] = fit_chords(songs, after)
             log(f"chords, {asks[0].label}")
-    print(report.markdown())
-    for path, text in ((options.markdown, report.markdown()), (options.json, report.json())):
+    text = report.markdown() + ("\n" + families.table(cells, options.seed) + "\n" if cells else "")
+    print(text)
+    for path, content in ((options.markdown, text), (options.json, report.json())):
         if path:
-            path.write_text(text)
+            path.write_text(content)
 
 
 def printed(
@@ -172,7 +181,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--engines", help=f"columns, separated by commas: {', '.join(ENGINES)}; the first is compared")
     parser.add_argument("--attributes", default=",".join(PAPER), help="attributes of the requests")
     parser.add_argument("--steps", help="steps of the requests in sd, separated by commas; +1.5,-1.5,+0.5,-0.5")
-    parser.add_argument("--tasks", help="fourth, every, mean, separated by commas")
+    parser.add_argument("--tasks", help=f"{', '.join(TASKS)}, separated by commas")
     parser.add_argument("--chords", help="bach: Bach's chorales with their lower voices, or a folder of MIDI files")
     parser.add_argument("--quick", action="store_true", help="few requests, engines and tunes, without chords")
     parser.add_argument("--print", type=int, metavar="N", help="print N tunes before and after instead of judging")
@@ -192,8 +201,8 @@ def _options() -> argparse.Namespace:
     options.steps = [float(step) for step in options.steps.split(",")]
     if unknown := [name for name in options.engines if name not in ENGINES]:
         parser.error(f"--engines: unknown {', '.join(unknown)}; the engines are {', '.join(ENGINES)}")
-    if unknown := [name for name in options.tasks if name not in ("fourth", "every", "mean")]:
-        parser.error(f"--tasks: unknown {', '.join(unknown)}; the tasks are fourth, every, mean")
+    if unknown := [name for name in options.tasks if name not in TASKS]:
+        parser.error(f"--tasks: unknown {', '.join(unknown)}; the tasks are {', '.join(TASKS)}")
     return options
 
 

@@ -46,7 +46,7 @@ class Unevaluated:
     group: Ints  # (n,)
     rows: Rows  # (n, t)
     nats: Floats  # (n,) guessed surprise
-    token_cost: Floats  # (n,) the cost of their tokens, see Search._token_prices
+    token_cost: Floats  # (n,) the cost of their tokens, see cost.Cost
     key: npt.NDArray[np.uint64]  # (n,) hashes of group and row
 
     def take(self, at: Array) -> Unevaluated:

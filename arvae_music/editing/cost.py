@@ -1,6 +1,7 @@
-"""The problem that a search solves, the judge that measures candidates, and the prices that make up a candidate's cost.
+"""The problem that a search solves, the judge that measures candidates, their prices, and the cost that they add up to.
 
-search.py and explore.py do the search. Attributes are black boxes: rows go in, values come out.
+Edits, variations and interpolations have the same cost. search.py and explore.py do the search.
+Attributes are black boxes: rows go in, values come out.
 
 Shapes: g groups (distinct measures, all of one meter), n candidates, t ticks, k attributes.
 """
@@ -14,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Float32s, Floats, Ints, Mask, Rows
-from ..music.attributes import AttributeSpec, evaluate, syncopation
+from ..music.attributes import AttributeSpec, evaluate
 from ..music.meter import Meter
-from ..music.tokens import HOLD
+from ..music.tokens import HOLD, REST, VOCABULARY, ends_in, onsets
 from ..networks.model import Model, misses
 from .harmony import HarmonyCost, HarmonyPrices
-from .locks import Locks
-from .taste import SHARP_LEAP, largest_leap, mixed_beats
+from .likeness import Likeness
+from .locks import Locks, opening_allowed
+from .taste import fitting, leaps, mixed_beats, newly_crowded, repeats
 
 DIAL = 8.0  # the factor by which the least and the most freedom change prices
 SAVING = 2.0  # per changed tick, at the least freedom
@@ -33,8 +35,8 @@ _HARMONY = HarmonyPrices(dissonant=10.0, clash=14.0, unprepared=6.0)
 class Prices:
     """The price of each change that an edit, a variation or a step of an interpolation makes to a melody.
 
-    A candidate's cost is the sum of its prices. The defaults are those of an edit (`EDIT`); they were chosen on
-    validation tunes with benchmarks/edit.py. `VARIATION` and `INTERPOLATION` change some of them.
+    A candidate's cost is the sum of its prices. The defaults are those of an edit by a model that knows no context
+    (`EDIT`); they were chosen on validation tunes with benchmarks/edit.py. `COMPOSED` are those of a model in context.
 
     An sd is one standard deviation of an attribute in the model's corpus. A tick is the smallest step in time (24 in a
     measure of 4/4). A nat is the unit of surprise: a token to which the model gives the probability p is worth -ln p
@@ -69,20 +71,6 @@ class Prices:
     moved_tie: float = 1.0  # for a tied note that gets another pitch
     wide_barline: float = 0.12  # per semitone beyond the original interval over the barline, or beyond a major third
     struck_again: float = 0.6  # for a pitch that is newly repeated over the barline
-    # variations and interpolations
-    syncopated: float = 0.6  # per metrical level that a note is newly held over
-    # variations
-    wider: float = 0.3  # per semitone by which the largest leap of a measure grows
-    new_silence: float = 1.0  # per rest that is added or removed
-    even: float = 3.0  # per note, times the squared difference between a measure's share of new notes and the amount
-    unlike: float = 2.0  # gain per note by which a candidate differs from the most similar candidate of its measure
-    apart: float = 5.0  # gain per note by which a variation differs from the others; the most similar weigh most
-    closing: float = 4.0  # for a different last note of the melody, because a tune should end on its final
-    # interpolations
-    back: float = 1000.0  # for an attribute that goes back or past the end; an unchanged measure always costs less
-    uneven: float = 2.0  # per tick (in interpolate.gap) by which a step is longer or shorter than its share
-    away: float = 4.0  # per tick by which the distance left to the end differs from what it should be
-    stuck: float = 4.0  # for a measure that should change in this step and does not
 
     def at(self, freedom: float) -> Prices:
         """The prices for a freedom from -1 to 1: at 0 as they are. Below it, surprise costs less, and every changed
@@ -95,6 +83,13 @@ class Prices:
         names = ("drift", "tick", "semitone", "tie", "curve", "dropped")
         return replace(self, **{name: getattr(self, name) / DIAL**freedom for name in names})
 
+    @property
+    def exploring(self) -> Prices:
+        """The prices of an exploration, which may pass through misses, and which looks for changes. It
+        has other rules for the pitches that fit."""
+        free = {"missed": 0.0, "drift": 0.0, "tick": 0.0, "semitone": 0.0, "outside": 0.0, "outside_other_key": 0.0}
+        return replace(self, miss=30.0, **free)
+
 
 EDIT = Prices()
 COMPOSED = Prices(
@@ -102,10 +97,11 @@ COMPOSED = Prices(
     leap=0.8, mixed_beats=6.0, repeat=0.0, broken_tie=0.0, new_tie=0.0, moved_tie=0.0, wide_barline=0.4,
     struck_again=0.3, harmony=HarmonyPrices(dissonant=6.0, clash=7.0, unprepared=4.0),
 )  # of a model in context, whose nats say what sounds natural  # fmt: skip
-# for the exploration, which may pass through misses
-VARIATION = Prices(miss=30.0, nat=0.15, mixed_beats=4.0, harmony=HarmonyPrices(6.0, 7.0, 4.0))
-# a miss costs little: the line between the ends is only a guide
-INTERPOLATION = Prices(miss=6.0, mixed_beats=4.0, harmony=HarmonyPrices(4.0, 0.0, 2.0))
+
+
+def prices_of(in_context: bool) -> Prices:
+    """The prices for a model that knows the context of measures, or none."""
+    return COMPOSED if in_context else EDIT
 
 
 @dataclass(frozen=True)
@@ -126,6 +122,18 @@ class Problem:
     @property
     def keys(self) -> Ints:
         return np.zeros(len(self.rows), dtype=np.int64) if self.fifths is None else self.fifths
+
+    def allows(self, group: Ints, rows: Rows) -> Mask:
+        """(n,) groups and (n, t) candidates -> (n,) which of them keep what must stay: the ties to neighbours that do
+        not change, and the fixed ticks. No candidate has events that nobody writes."""
+        original, ending = self.rows[group], self.ending[group]
+        fine = opening_allowed(rows, original, self.tie[group])
+        fine &= ~newly_crowded(rows, original, self.meter)
+        if (ending >= 0).any():
+            fine &= (ending < 0) | (ends_in(rows) == ending)
+        if self.fixed is not None:
+            fine &= np.all((rows == original) | ~self.fixed[group], axis=1)
+        return fine
 
     @property
     def entering_tokens(self) -> Ints:
@@ -171,16 +179,74 @@ class Judge:
         return np.where(requested, 0.0, weights)
 
 
-def judge_of(
-    model: Model, meter: Meter, locks: Locks | None = None, prices: Prices = EDIT
-) -> Judge:
+def judge_of(model: Model, meter: Meter, locks: Locks | None = None, prices: Prices = EDIT) -> Judge:
     """The judge of a model's attributes, for measures of one meter."""
     return Judge(model.specs, model.sd, model.tolerance(meter), model.related, locks or Locks(), prices)
 
 
-def awkward(rows: Rows, meter: Meter, prices: Prices) -> Floats:
-    """(n, t) -> (n,) the price of sharp leaps, of syncopation and of beats that mix thirds with quarters. Callers
-    subtract the same price of the original, because only additional awkwardness counts."""
-    cost = prices.leap * np.maximum(largest_leap(rows) - SHARP_LEAP, 0).astype(np.float64)
-    cost += prices.syncopated * syncopation(rows, meter)
-    return cost + prices.mixed_beats * mixed_beats(rows, meter)
+class Cost:
+    """The cost of candidates for the measures of a problem.
+
+    `requested` (k,) are the attributes that may move even where `wanted` has no value for them.
+    """
+
+    def __init__(self, problem: Problem, judge: Judge, requested: Mask | None = None) -> None:
+        self.problem, self.judge = problem, judge
+        self.original = judge.values(problem.rows, problem.meter)
+        moving = problem.wanted if requested is None else np.where(requested, 0.0, problem.wanted)
+        self.drift = judge.prices.drift * judge.drift_weights(moving) / judge.sd
+        self.likeness = Likeness(problem.meter, problem.rows, problem.entering_tokens)
+        self.repeats, self.leaps = repeats(problem.rows), leaps(problem.rows)
+        self.mixed_beats, self.fitting = mixed_beats(problem.rows, problem.meter), fitting(problem.rows, problem.keys)
+        self.harmony = problem.harmony_cost(judge.prices)
+        self.token_prices = self._token_prices()
+
+    def total(self, group: Ints, rows: Rows, values: Floats, nats: Floats) -> Floats:
+        """(n,) the whole cost of candidates (n, t) with these values, which are `nats` more surprising than their
+        originals."""
+        tokens = self.tokens(group, rows) + self.judge.prices.nat * nats
+        return tokens + self.attributes(group, values)[0] + self.line(group, rows)
+
+    def attributes(self, group: Ints, values: Floats) -> tuple[Floats, Mask]:
+        """(n,) the cost of misses and drift, and (n,) whether the candidate meets every request."""
+        prices = self.judge.prices
+        misses = self.judge.misses(values, self.problem.wanted[group])
+        missed = (misses > 0).sum(axis=1)
+        off = np.abs(values - self.original[group])
+        cost = prices.missed * missed + prices.miss * misses.sum(axis=1)
+        cost += np.einsum("nk,nk->n", off, self.drift[group])
+        return cost, missed == 0
+
+    def line(self, group: Ints, rows: Rows) -> Floats:
+        """(n,) the cost of new leaps, of new beats that mix thirds with quarters, of new repeated notes, of a line that
+        leaves the original's, and of one that does not fit the chords."""
+        prices = self.judge.prices
+        cost = prices.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
+        cost += prices.mixed_beats * np.maximum(mixed_beats(rows, self.problem.meter) - self.mixed_beats[group], 0)
+        if prices.curve or prices.dropped:
+            cost += prices.curve * self.likeness.curve(group, rows)
+            cost += prices.dropped * self.likeness.dropped(group, rows)
+        if self.harmony is not None:
+            cost += self.harmony.line(group, rows)
+        total: Floats = cost + prices.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
+        return total
+
+    def tokens(self, group: Ints, rows: Rows) -> Floats:
+        """(n,) the summed cost of each candidate's tokens."""
+        ticks = rows.shape[1]
+        at = (group[:, None] * ticks + np.arange(ticks)) * VOCABULARY + rows
+        total: Floats = self.token_prices.take(at).sum(axis=1)
+        return total
+
+    def _token_prices(self) -> Floats:
+        """(g, t, v) the cost of each token at each tick, which does not depend on the other tokens."""
+        prices, old, new = self.judge.prices, self.problem.rows[:, :, None], np.arange(VOCABULARY)
+        cost = prices.tick + prices.rest * (new == REST)
+        cost = cost + prices.semitone * np.abs(new - old) * (onsets(new) & onsets(old))
+        outside = np.where(self.problem.keys == 0, prices.outside, prices.outside_other_key)
+        cost += outside[:, None, None] * (onsets(new) & ~self.fitting[:, None])
+        if self.problem.foreign is not None:
+            cost += prices.foreign * (self.problem.foreign[:, None] & onsets(new))
+        cost[:, 0] += prices.tie * ((new == HOLD) != (old[:, 0] == HOLD))
+        each: Floats = np.where(new == old, 0.0, cost)
+        return each if self.harmony is None else each + self.harmony.token_prices

@@ -29,8 +29,7 @@ from ..arrays import Float32s, Floats, Ints, Mask, Rows
 from ..music.keys import MOST_STEPS, scale_steps
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.tokens import HOLD, onsets
-from ..networks.decoding import log_probabilities, surprise
-from ..networks.runtime import Runtime
+from ..networks.decoding import Tables, surprise
 from ..system import stopping
 from .candidates import Archive, _cheapest, _sampled, _unique
 
@@ -65,18 +64,17 @@ class Explorer:
         guides: Rows,
         pitches: Mask,
         price: Price,
-        runtime: Runtime,
+        tables: Tables,
         random: np.random.Generator,
         width: int,
         allow: Allow | None = None,
         preference: Float32s | None = None,
     ) -> None:
-        self.meter, self.runtime, self.random, self.width = meter, runtime, random, width
+        self.meter, self.tables, self.random, self.width = meter, tables, random, width
         self.guides, self.pitches, self.allow, self.price = guides, pitches, allow, price
         self.preference = preference
         self.groups = len(rows)
         self.archive = self._evaluated(np.arange(self.groups), rows)
-        self.original_nats = self.archive.nats
         count = guides.shape[1]
         self.add(np.repeat(np.arange(self.groups), count), guides.reshape(-1, meter.ticks))
 
@@ -120,7 +118,7 @@ class Explorer:
         self.archive = archive.take(np.sort(_cheapest(cell, archive.cost - noise, self.width)))
 
     def _evaluated(self, group: Ints, rows: Rows) -> Archive:
-        table = log_probabilities(self.runtime, rows, self.meter)
+        table = self.tables.at(self.tables.look(group, rows))
         nats = surprise(table, rows)
         cost, niche = self.price(group, rows, nats)
         return Archive(group, rows, cost, niche, nats, table)

@@ -16,13 +16,13 @@ from ..music.keys import compass_of
 from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.tokens import playable
-from ..networks.context_runtime import Context, ContextRuntime, Contexts
-from ..networks.decoding import ContextTables, ProbabilityCache, Tables, decode, gumbel
+from ..networks.context_runtime import Context, Contexts
+from ..networks.decoding import Tables, decode, gumbel, tables_of
 from ..networks.model import ROUNDING, Model
 from . import compose
 from .best_path import best_path, choices_of, joins
 from .candidates import Pool
-from .cost import COMPOSED, EDIT, Judge, Prices, Problem, judge_of
+from .cost import Judge, Prices, Problem, judge_of, prices_of
 from .harmony import stacked
 from .locks import Locks
 from .phrases import resting
@@ -53,7 +53,7 @@ class Setting:
 
     @property
     def prices(self) -> Prices:
-        return (EDIT if self.contexts is None else COMPOSED).at(self.request.strength / STRENGTH - 1)
+        return prices_of(self.contexts is not None).at(self.request.strength / STRENGTH - 1)
 
     @property
     def bonus(self) -> float:
@@ -109,10 +109,7 @@ class Setting:
 
     def tables(self, measures: Sequence[EditableMeasure]) -> Tables:
         """The model's probabilities for measures of one meter, in the order of the groups of a problem."""
-        context, meter = self.context(measures), measures[0].meter
-        if context is None or not isinstance(self.model.runtime, ContextRuntime):
-            return ProbabilityCache(self.model.runtime, meter)
-        return ContextTables(self.model.runtime, meter, context)
+        return tables_of(self.model.runtime, measures[0].meter, self.context(measures))
 
     @property
     def looseness(self) -> float:
@@ -134,9 +131,7 @@ class Setting:
 
 
 def setting_of(melody: Melody, request: EditRequest, model: Model) -> Setting:
-    contexts = None
-    if isinstance(model.runtime, ContextRuntime):
-        contexts = model.runtime.contexts(melody.rows, [bar.meter for bar in melody.bars])
+    contexts = model.contexts(melody.rows, [bar.meter for bar in melody.bars])
     ends: Sequence[Mask | None] = []
     if contexts is not None and not request.free_ends:
         ends = resting(melody.rows, [bar.number for bar in melody.bars])

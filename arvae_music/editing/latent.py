@@ -13,14 +13,14 @@ from ..music.tokens import HOLD, REST, ends_in, onsets
 from ..networks.context_runtime import ContextRuntime
 from ..networks.decoding import decode, decode_from
 from ..networks.model import Model
-from .ties import UPBEAT, EditableMeasure
+from .locks import UPBEAT
+from .ties import EditableMeasure
 
 
 def found(melody: Melody, measures: Sequence[EditableMeasure], model: Model) -> dict[int, Row]:
     """The new rows of measures, by their indices."""
-    runtime, contexts = model.runtime, None
-    if isinstance(runtime, ContextRuntime):
-        contexts = runtime.contexts(melody.rows, [bar.meter for bar in melody.bars])
+    runtime = model.runtime
+    contexts = model.contexts(melody.rows, [bar.meter for bar in melody.bars])
     rows: dict[int, Row] = {}
     for meter in sorted({measure.meter for measure in measures}):
         some = [measure for measure in measures if measure.meter == meter]

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from ..arrays import Array, Ints, Mask
 from ..errors import UsageError, nearest_or
 from ..music.keys import in_key
-from ..music.tokens import FIRST_PITCH, onsets
+from ..music.tokens import FIRST_PITCH, HOLD, onsets
 
 FROZEN = (  # with these locks, these attributes of a measure cannot change
     ({"onsets"}, ("density", "rhythm", "syncopation")),
@@ -31,6 +31,7 @@ FROZEN = (  # with these locks, these attributes of a measure cannot change
     ({"first", "last"}, ("contour",)),
     ({"onsets", "pitches"}, ("repetition", "steps")),
 )
+UPBEAT = -2  # see ties.tie_of
 NAMES = ("onsets", "pitches", "key", "range", "first", "last")
 
 
@@ -114,3 +115,15 @@ def _end_note(rows: Array, last: bool) -> Ints:
     tick = ticks - 1 - notes[:, ::-1].argmax(axis=1) if last else notes.argmax(axis=1)
     token = rows[np.arange(len(rows)), tick].astype(np.int64)
     return np.where(notes.any(axis=1), tick * 1000 + token, -1)
+
+
+def opening_allowed(candidates: Array, originals: Array, tie: npt.NDArray[np.int8]) -> Mask:
+    """(n, t) candidates and the originals that they replace, and their `tie` (n,), see ties.tie_of -> (n,) whether
+    their openings suit the measure before."""
+    tied = candidates[:, 0] == HOLD
+    fine = np.where(tie == 1, tied, np.where(tie < 0, ~tied, True))
+    if (tie == UPBEAT).any():
+        started = onsets(originals)
+        silent = np.logical_and.accumulate(~started, axis=1) & started.any(axis=1, keepdims=True)
+        fine &= (tie != UPBEAT) | ((candidates == originals) | ~silent).all(axis=1)
+    return fine

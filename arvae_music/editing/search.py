@@ -30,14 +30,11 @@ import numpy as np
 
 from ..arrays import Array, Floats, Ints, Mask, Rows
 from ..music.keys import OCTAVE
-from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, ends_in, onsets
+from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, onsets
 from ..networks.decoding import Tables, surprise
 from ..system import stopping
 from .candidates import _MIX, Parents, Pool, Unevaluated, _fingerprint, _keys, _nth_cost, _rank_in_group, _unseen
-from .cost import Judge, Problem
-from .likeness import Likeness
-from .taste import fitting, leaps, mixed_beats, newly_crowded, repeats
-from .ties import opening_allowed
+from .cost import Cost, Judge, Problem
 
 ALIKE = 2  # at most so many candidates that miss by the same values
 MENDING = (-2, -1, 1, 2)  # semitones by which a note that does not fit is moved
@@ -71,19 +68,13 @@ class Search:
     ) -> None:
         self.problem, self.judge, self.probabilities = problem, judge, tables
         self.effort = effort or Effort()
-        self.original = judge.values(problem.rows, problem.meter)
-        moving = problem.wanted if requested is None else np.where(requested, 0.0, problem.wanted)
-        self.drift = judge.prices.drift * judge.drift_weights(moving) / judge.sd
-        self.likeness = Likeness(problem.meter, problem.rows, problem.entering_tokens)
+        self.cost = Cost(problem, judge, requested)
+        self.original = self.cost.original
         self.pitches = self._pitches()
-        self.repeats, self.leaps = repeats(problem.rows), leaps(problem.rows)
-        self.mixed_beats, self.fitting = mixed_beats(problem.rows, problem.meter), fitting(problem.rows, problem.keys)
-        self.harmony = problem.harmony_cost(judge.prices)
-        self.token_prices = self._token_prices()
         group = np.arange(len(problem.rows))
         found = self.probabilities.look(group, problem.rows)
         self.nats = surprise(self.probabilities.at(found), problem.rows)
-        cost, hit = self._attribute_cost(group, self.original)
+        cost, hit = self.cost.attributes(group, self.original)
         self.first = Pool(group, problem.rows, self.original, cost, self.nats, hit)
         self._set_pool(self.first)
         # By key, what `probabilities.look` found for every candidate that the model has evaluated.
@@ -93,7 +84,7 @@ class Search:
 
     def add(self, group: Ints, rows: Rows) -> None:
         """Add proposals to the pool, without those that break a lock."""
-        self._admit(Unevaluated(group, rows, self.nats[group], self._token_cost(group, rows), _keys(group, rows)))
+        self._admit(Unevaluated(group, rows, self.nats[group], self.cost.tokens(group, rows), _keys(group, rows)))
 
     def run(self) -> Pool:
         """Improve the pool until no change helps. Returns the `effort.kept` best candidates of each group, in order."""
@@ -109,60 +100,13 @@ class Search:
             self._admit(self._small_changes(live))
         return self.pool
 
-    # ------------------------------------------------------------------------------ prices
-
     def price(self, group: Ints, rows: Rows, values: Floats, nats: Floats) -> Floats:
         """(n,) the total cost of each candidate."""
-        tokens = self._token_cost(group, rows) + self.judge.prices.nat * (nats - self.nats[group])
-        return tokens + self._attribute_cost(group, values)[0] + self._context_cost(group, rows)
-
-    def _attribute_cost(self, group: Ints, values: Floats) -> tuple[Floats, Mask]:
-        """(n,) the cost of misses and drift, and (n,) whether the candidate meets every request."""
-        prices = self.judge.prices
-        misses = self.judge.misses(values, self.problem.wanted[group])
-        missed = (misses > 0).sum(axis=1)
-        off = np.abs(values - self.original[group])
-        cost = prices.missed * missed + prices.miss * misses.sum(axis=1)
-        cost += np.einsum("nk,nk->n", off, self.drift[group])
-        return cost, missed == 0
-
-    def _context_cost(self, group: Ints, rows: Rows) -> Floats:
-        """(n,) the cost of new leaps, of new beats that mix thirds with quarters, of new repeated notes, of a line that
-        leaves the original's, and of one that does not fit the chords."""
-        prices = self.judge.prices
-        cost = prices.leap * np.maximum(leaps(rows) - self.leaps[group], 0)
-        cost += prices.mixed_beats * np.maximum(mixed_beats(rows, self.problem.meter) - self.mixed_beats[group], 0)
-        if prices.curve or prices.dropped:
-            cost += prices.curve * self.likeness.curve(group, rows)
-            cost += prices.dropped * self.likeness.dropped(group, rows)
-        if self.harmony is not None:
-            cost += self.harmony.line(group, rows)
-        total: Floats = cost + prices.repeat * np.maximum(repeats(rows) - self.repeats[group], 0)
-        return total
-
-    def _token_prices(self) -> Floats:
-        """(g, t, v) the cost of each token at each tick, which does not depend on the other tokens."""
-        prices, old, new = self.judge.prices, self.problem.rows[:, :, None], np.arange(VOCABULARY)
-        cost = prices.tick + prices.rest * (new == REST)
-        cost = cost + prices.semitone * np.abs(new - old) * (onsets(new) & onsets(old))
-        outside = np.where(self.problem.keys == 0, prices.outside, prices.outside_other_key)
-        cost += outside[:, None, None] * (onsets(new) & ~self.fitting[:, None])
-        if self.problem.foreign is not None:
-            cost += prices.foreign * (self.problem.foreign[:, None] & onsets(new))
-        cost[:, 0] += prices.tie * ((new == HOLD) != (old[:, 0] == HOLD))
-        each: Floats = np.where(new == old, 0.0, cost)
-        return each if self.harmony is None else each + self.harmony.token_prices
-
-    def _token_cost(self, group: Ints, rows: Rows) -> Floats:
-        """(n,) the summed cost of each candidate's tokens."""
-        ticks = rows.shape[1]
-        at = (group[:, None] * ticks + np.arange(ticks)) * VOCABULARY + rows
-        total: Floats = self.token_prices.take(at).sum(axis=1)
-        return total
+        return self.cost.total(group, rows, values, nats - self.nats[group])
 
     def _fits(self, group: Ints, rows: Rows) -> Mask:
         """(n, t) whether a note of this pitch fits the measure; see taste.fitting."""
-        fits: Mask = self.fitting[group[:, None], rows]
+        fits: Mask = self.cost.fitting[group[:, None], rows]
         return fits
 
     def _admit(self, children: Unevaluated) -> None:
@@ -172,7 +116,7 @@ class Search:
         promising ones.
         """
         values = self.judge.values(children.rows, self.problem.meter)
-        cost, hit = self._attribute_cost(children.group, values)
+        cost, hit = self.cost.attributes(children.group, values)
         cost += children.token_cost + self.judge.prices.nat * (children.nats - self.nats[children.group])
         at = np.flatnonzero(cost <= self.pool_limits[children.group])
         at = at[_unseen(children.take(at), self.evaluated)]
@@ -182,7 +126,7 @@ class Search:
         pool = Pool(children.group[at], children.rows[at], values[at], cost[at], children.nats[at], hit[at])
         # The context cost takes long to compute and seldom decides, so it comes after this selection.
         pool = self._diverse_best(pool, LIKELY * self.effort.evaluated, LIKELY)
-        pool = replace(pool, cost=pool.cost + self._context_cost(pool.group, pool.rows))
+        pool = replace(pool, cost=pool.cost + self.cost.line(pool.group, pool.rows))
         promising = self._diverse_best(pool, self.effort.evaluated)
         if len(promising.group) == 0:
             return
@@ -249,7 +193,7 @@ class Search:
         keys = _keys(beam.group, beam.rows)
         self.improved.update(keys.tolist())
         table = self.probabilities.at(np.stack([self.evaluated[key] for key in keys.tolist()]))
-        changed, token_cost = self._changed(beam.group, beam.rows), self._token_cost(beam.group, beam.rows)
+        changed, token_cost = self._changed(beam.group, beam.rows), self.cost.tokens(beam.group, beam.rows)
         parents = Parents(beam, keys, changed, token_cost, table)
         kinds = [
             self._with_tokens(parents, *self._token_changes(beam, table)),
@@ -278,7 +222,7 @@ class Search:
             old, original = beam.rows.take(parent * ticks + tick), self.problem.rows.take(group * ticks + tick)
             in_table, in_prices = (parent * ticks + tick) * VOCABULARY, (group * ticks + tick) * VOCABULARY
             nats += parents.table.take(in_table + old) - parents.table.take(in_table + token)
-            token_cost += self.token_prices.take(in_prices + token) - self.token_prices.take(in_prices + old)
+            token_cost += self.cost.token_prices.take(in_prices + token) - self.cost.token_prices.take(in_prices + old)
             changed += (token != original).astype(np.int64) - (old != original)
             key += (token - old).astype(np.uint64) * _MIX[tick]
         promising = self._promising(group, changed, nats)
@@ -292,7 +236,7 @@ class Search:
         """The promising ones of some whole rows, whose token cost is not known yet."""
         promising = self._promising(group, self._changed(group, rows), nats)
         group, rows = group[promising], rows[promising]
-        return Unevaluated(group, rows, nats[promising], self._token_cost(group, rows), _keys(group, rows))
+        return Unevaluated(group, rows, nats[promising], self.cost.tokens(group, rows), _keys(group, rows))
 
     def _token_changes(self, beam: Pool, table: Floats) -> tuple[Ints, tuple[Ints, Ints]]:
         """Replace the token of one tick. A note gets any pitch in reach, HOLD or REST; a rest gets HOLD or one of the
@@ -311,9 +255,9 @@ class Search:
 
     def _liked(self, group: Ints, table: Floats) -> Floats:
         """(n, t, v) log-probabilities, less the prices of tokens that do not fit the chords, in nats."""
-        if self.harmony is None:
+        if self.cost.harmony is None:
             return table
-        liked: Floats = table - self.harmony.token_prices[group] / self.judge.prices.nat
+        liked: Floats = table - self.cost.harmony.token_prices[group] / self.judge.prices.nat
         return liked
 
     def _onset_shifts(self, beam: Pool) -> tuple[Ints, tuple[Ints, Ints], tuple[Ints, Ints]]:
@@ -381,15 +325,9 @@ class Search:
 
     def _allowed(self, group: Ints, rows: Rows) -> Mask:
         original = self.problem.rows[group]
-        fine = opening_allowed(rows, original, self.problem.tie[group])
-        fine &= ~newly_crowded(rows, original, self.problem.meter)
+        fine = self.problem.allows(group, rows)
         notes = onsets(rows) & (rows != original)
         fine &= np.all(self.pitches.take(rows) | ~notes, axis=1)
-        ending = self.problem.ending[group]
-        if (ending >= 0).any():
-            fine &= (ending < 0) | (ends_in(rows) == ending)
-        if self.problem.fixed is not None:
-            fine &= np.all((rows == original) | ~self.problem.fixed[group], axis=1)
         return fine & self.judge.locks.allow(original, rows, self.problem.keys[group])
 
     def _pitches(self) -> Mask:

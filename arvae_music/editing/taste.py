@@ -79,17 +79,6 @@ def fitting(rows: Rows, fifths: Ints | None = None) -> Mask:
     return fits
 
 
-def largest_leap(rows: Rows) -> Ints:
-    """(n, t) -> (n,) the largest interval between successive notes, in semitones."""
-    latest = np.zeros(len(rows), dtype=np.int64)
-    largest = np.zeros(len(rows), dtype=np.int64)
-    for column in rows.T.astype(np.int64):
-        starts = column >= FIRST_PITCH
-        largest = np.where(starts & (latest > 0), np.maximum(largest, np.abs(column - latest)), largest)
-        latest = np.where(starts, column, latest)
-    return largest
-
-
 def leaps(rows: Rows) -> Ints:
     """(n, t) -> (n,) the semitones beyond SHARP_LEAP, summed over all intervals between successive notes."""
     before, current = _latest_before(rows, rows >= FIRST_PITCH), rows[:, 1:]

@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from ..arrays import Array, Float32s, Mask, Row
+from ..arrays import Array, Float32s, Row
 from ..music.melody import Melody
 from ..music.meter import Meter
 from ..music.tokens import FIRST_PITCH, HOLD, REST, ends_in, onsets
 from . import harmony
+from .locks import UPBEAT
 
-UPBEAT = -2  # see tie_of
 Key = tuple[object, ...]
 T = TypeVar("T")
 
@@ -152,15 +151,3 @@ def canonical(rows: Sequence[Row | None], changed: Container[int]) -> dict[int, 
             silent = token == REST or (silent and token == HOLD)
         result[i] = clean
     return result
-
-
-def opening_allowed(candidates: Array, originals: Array, tie: npt.NDArray[np.int8]) -> Mask:
-    """(n, t) candidates and the originals that they replace, and their `tie` (n,), see tie_of -> (n,) whether their
-    openings suit the measure before."""
-    tied = candidates[:, 0] == HOLD
-    fine = np.where(tie == 1, tied, np.where(tie < 0, ~tied, True))
-    if (tie == UPBEAT).any():
-        started = onsets(originals)
-        silent = np.logical_and.accumulate(~started, axis=1) & started.any(axis=1, keepdims=True)
-        fine &= (tie != UPBEAT) | ((candidates == originals) | ~silent).all(axis=1)
-    return fine

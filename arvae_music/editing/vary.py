@@ -13,11 +13,13 @@ every second note. If the number of notes changes, the larger of the removed and
 an average over the melody and is met as nearly as whole notes allow; `Variation.amount` is the amount of one variation.
 The distance between two variations is the same share, counted between them.
 
-How. Each distinct measure is explored by random changes (explore.py). The exploration starts from decodes of the
-measure's latent point, shifted in the dimensions that belong to no attribute. It collects measures that keep the
-attributes, at all distances up to the amount and a little beyond. Each variation is a best path through the collected
-measures (best_path.py). The first is the most natural one for the model. Each further one lies as far as possible from
-the nearest variation before it. No variation occurs twice. Repeated measures stay equal (form).
+How. Each distinct measure is explored by random changes (explore.py). The exploration starts from decodes at the
+measure's attributes in its context; a model that knows no context decodes the measure's latent point, shifted in the
+dimensions that belong to no attribute. It collects measures that keep the attributes, at all distances up to the amount
+and a little beyond. Their costs are those of an edit (cost.py) whose strength is the amount. The ends of phrases stay,
+with every model. Each variation is a best path through the collected measures (best_path.py). The first is the most
+natural one for the model. Each further one lies as far as possible from the nearest variation before it. No variation
+occurs twice. Repeated measures stay equal (form).
 
 A melody of few notes may have fewer variations than requested; then `VaryResult.short` is greater than 0.
 """
@@ -32,29 +34,32 @@ import numpy as np
 from ..arrays import Floats, Ints, Mask, Row, Rows
 from ..errors import UsageError
 from ..music.attributes import evaluate_bars
-from ..music.keys import compass_of, pitches_for
+from ..music.keys import pitches_for
 from ..music.melody import Melody
 from ..music.meter import Meter
-from ..music.tokens import HOLD, REST, ends_in, onsets, playable
-from ..networks.decoding import decode
+from ..music.tokens import HOLD, onsets
+from ..networks.decoding import decode, surprise
 from ..networks.model import Model
 from ..system import stopping
 from ..vae.scales import NOT_CARRIED
 from .best_path import BAN, best_path, choices_of, joins
 from .candidates import Archive
-from .cost import VARIATION, Judge, awkward, judge_of
+from .cost import Cost
 from .edit import EditResult, edit
 from .explore import CHUNK, LEEWAY, Explorer
-from .harmony import HarmonyCost, of_bar, stacked
-from .locks import Locks
+from .guided import Setting, setting_of
+from .harmony import of_bar
+from .phrases import resting
 from .request import EditRequest
-from .taste import largest_leap, newly_crowded
-from .ties import EditableMeasure, Key, bound_together, canonical, find_each, held_on, opening_allowed, ties_of
+from .ties import EditableMeasure, Key, bound_together, canonical, find_each, held_on, ties_of
 
 COUNT, AMOUNT = 16, 0.5
 RADII = (0.6, 1.0, 1.5)  # standard deviations of the random shifts in the latent dimensions without an attribute
 BONUSES = (0.0, 1.0, 2.5)  # added to the logit of the original's token
 DECODES = 24  # decodes of each measure that the exploration starts from
+EVEN = 3.0  # per note, times the squared difference between a measure's share of new notes and the amount
+UNLIKE = 2.0  # gain per note by which a candidate differs from the most similar candidate of its measure
+APART = 5.0  # gain per note by which a variation differs from the others; the most similar weigh most
 WIDTH = 12  # candidates that the exploration keeps of each measure at each distance
 POOL = 40  # candidates of each measure to choose from
 BEYOND = 0.3  # a single measure may exceed the amount by this share of its notes
@@ -120,13 +125,16 @@ def variations_of(melody: Melody, request: VaryRequest, model: Model) -> tuple[E
 def _found(base: EditResult, request: VaryRequest, model: Model) -> Iterator[Variation]:
     restricted = model.restricted(base.names)
     measures = _editable_measures(base, request.editing.harmony)
-    locks = Locks(request.editing.locks, *compass_of(base.melody.rows), *playable(base.melody.shift))
+    # The amount is also the dial of what changes cost, as the strength of an edit is.
+    freely = replace(request.editing, mode="guided", strength=request.amount)
+    setting = setting_of(base.melody, freely, restricted)
+    if not request.editing.free_ends:
+        setting = replace(setting, resting=resting(base.melody.rows, [bar.number for bar in base.melody.bars]))
 
     def collect(some: Sequence[EditableMeasure], meter: Meter, start: int) -> list[_Pool]:
-        seed = [request.editing.seed, meter.code, start]
-        return _Collector(some, meter, locks, request.amount, restricted, seed).pools()
+        return _Collector(some, meter, start, setting).pools()
 
-    ensemble = _Ensemble(base.melody, measures, find_each(measures, CHUNK, collect), request)
+    ensemble = _Ensemble(setting, measures, find_each(measures, CHUNK, collect))
     for _ in range(request.count):
         stopping.check()
         if (chosen := ensemble.next()) is None:
@@ -150,7 +158,7 @@ class _Pool:
     """The candidates for one distinct measure. The first is the measure itself, as in the base."""
 
     rows: Rows  # (n, t)
-    cost: Floats  # (n,) surprise and awkwardness
+    cost: Floats  # (n,)
     apart: Ints  # (n, n) how many notes differ between two candidates
     notes: int  # how many notes the measure has in the base
 
@@ -172,46 +180,46 @@ def _editable_measures(base: EditResult, harmony: bool) -> list[EditableMeasure]
 class _Collector:
     """Explores some measures of one meter, and collects candidates that keep their attributes."""
 
-    def __init__(
-        self,
-        measures: Sequence[EditableMeasure],
-        meter: Meter,
-        locks: Locks,
-        amount: float,
-        model: Model,
-        seed: Sequence[int],
-    ) -> None:
-        self.meter, self.locks, self.amount, self.model = meter, locks, amount, model
-        self.judge: Judge = judge_of(model, meter, locks, prices=VARIATION)
-        self.random = np.random.default_rng(list(seed))
-        self.rows = np.stack([measure.row for measure in measures])
-        self.wanted = np.stack([measure.goal for measure in measures])
-        self.tie = np.array([measure.tie for measure in measures], dtype=np.int8)
-        self.ending = np.array([measure.ending for measure in measures])
+    def __init__(self, measures: Sequence[EditableMeasure], meter: Meter, start: int, setting: Setting) -> None:
+        self.setting, self.measures, self.meter = setting, measures, meter
+        self.amount, self.model = setting.request.strength, setting.model
+        judge = setting.judge(meter)
+        self.judge = replace(judge, prices=judge.prices.exploring)
+        self.problem = setting.problem(measures)
+        self.cost = Cost(self.problem, self.judge)
+        self.random = np.random.default_rng([setting.request.seed, meter.code, start])
+        self.rows = self.problem.rows
         self.notes = onsets(self.rows).sum(axis=1)
-        self.leaps = largest_leap(self.rows)
-        self.awkwardness = awkward(self.rows, meter, VARIATION)
-        self.fifths = np.array([measure.fifths for measure in measures])
-        self.pitches = pitches_for(self.rows, locks.lowest - LEEWAY, locks.highest + LEEWAY, self.fifths)
-        harmony = stacked([measure.harmony for measure in measures], meter)
-        self.harmony = None if harmony is None else HarmonyCost(meter, [self.rows], harmony, VARIATION.harmony)
-        self.most_apart = np.ceil(np.minimum(amount + BEYOND, 1.0) * self.notes)
+        locks = setting.locks
+        self.pitches = pitches_for(self.rows, locks.lowest - LEEWAY, locks.highest + LEEWAY, self.problem.keys)
+        self.most_apart = np.ceil(np.minimum(self.amount + BEYOND, 1.0) * self.notes)
+        self.tables = setting.tables(measures)
+        every = np.arange(len(self.rows))
+        self.nats = surprise(self.tables.at(self.tables.look(every, self.rows)), self.rows)
 
     def pools(self) -> list[_Pool]:
-        explorer = Explorer(
+        harmony = self.cost.harmony
+        archive = Explorer(
             self.meter, self.rows, self._decodes(), self.pitches, self.price,
-            self.model.runtime, self.random, WIDTH, self.allow,
-            None if self.harmony is None else self.harmony.preference,
-        )  # fmt: skip
-        archive = explorer.run()
+            self.tables, self.random, WIDTH, self.allow, None if harmony is None else harmony.preference,
+        ).run()  # fmt: skip
         values = self.judge.values(archive.rows, self.meter)
-        exact = ~self.judge.misses(values, self.wanted[archive.group]).any(axis=1)
+        exact = ~self.judge.misses(values, self.problem.wanted[archive.group]).any(axis=1)
         exact &= self.allow(archive.group, archive.rows)
-        own = [archive.take(exact & (archive.group == g)) for g in range(len(self.rows))]
-        return [self._pool(g, one, explorer.original_nats[g]) for g, one in enumerate(own)]
+        groups = range(len(self.rows))
+        return [self._pool(g, archive.take(exact & (archive.group == g))) for g in groups]
 
     def _decodes(self) -> Rows:
-        """(g, DECODES, t) decodes of each measure's latent point, shifted in the dimensions without an attribute."""
+        """(g, DECODES, t) decodes of each measure at its attributes."""
+        context, values = self.setting.context(self.measures), self.cost.original
+        if context is None:
+            rows = self._shifted()
+        else:
+            _, rows = self.setting.proposed(self.problem, values, values, context, DECODES)
+        return rows.reshape(len(self.rows), DECODES, -1)
+
+    def _shifted(self) -> Rows:
+        """(g * DECODES, t) decodes of each measure's latent point, shifted in the dimensions without an attribute."""
         runtime, count = self.model.runtime, DECODES
         z = np.repeat(runtime.encode(self.rows, self.meter), count, axis=0)
         free = np.ones(runtime.latent, dtype=np.bool_)
@@ -221,48 +229,36 @@ class _Collector:
         shift = self.random.standard_normal(z.shape) * radius * free
         bonus = np.array(BONUSES, dtype=np.float32)[number // len(RADII) % len(BONUSES)]
         originals = np.repeat(self.rows, count, axis=0)
-        rows = decode(runtime, (z + shift).astype(np.float32), self.meter, originals, bonus)
-        return rows.reshape(len(self.rows), count, -1)
+        return decode(runtime, (z + shift).astype(np.float32), self.meter, originals, bonus)
 
     def allow(self, group: Ints, rows: Rows) -> Mask:
-        """(n,) whether a candidate obeys the locks and keeps the ties to its neighbours."""
-        ending, ends = self.ending[group], ends_in(rows)
-        fine: Mask = opening_allowed(rows, self.rows[group], self.tie[group])
-        fine &= (ending < 0) | (ends == ending) | (ends == HOLD)
-        fine &= ~newly_crowded(rows, self.rows[group], self.meter)
-        return fine & self.locks.allow(self.rows[group], rows, self.fifths[group])
+        """(n,) whether a candidate obeys the locks and keeps what must stay."""
+        fine = self.problem.allows(group, rows)
+        return fine & self.setting.locks.allow(self.rows[group], rows, self.problem.keys[group])
 
     def price(self, group: Ints, rows: Rows, nats: Floats) -> tuple[Floats, Ints]:
         """(n,) the cost of each candidate during the exploration, and (n,) its niche: how many of its notes differ."""
-        misses = self.judge.misses(self.judge.values(rows, self.meter), self.wanted[group])
         apart = notes_apart(self.rows[group], rows)
-        cost = VARIATION.miss * misses.sum(axis=1) + VARIATION.nat * nats + self._awkwardness(group, rows)
-        cost += VARIATION.new_silence * np.abs((rows == REST).sum(axis=1) - (self.rows[group] == REST).sum(axis=1))
+        cost = self.cost.total(group, rows, self.judge.values(rows, self.meter), nats - self.nats[group])
         return np.where(apart > self.most_apart[group], np.inf, cost), apart
 
-    def _awkwardness(self, group: Ints, rows: Rows) -> Floats:
-        """(n,) the cost of what is harder to sing or play than the original, and of what does not fit the chords."""
-        leap = VARIATION.wider * np.maximum(largest_leap(rows) - self.leaps[group], 0)
-        worse: Floats = leap + np.maximum(awkward(rows, self.meter, VARIATION) - self.awkwardness[group], 0)
-        return worse if self.harmony is None else worse + self.harmony.price(group, rows)
-
-    def _pool(self, g: int, archive: Archive, original_nats: float) -> _Pool:
+    def _pool(self, g: int, archive: Archive) -> _Pool:
         """The base's row and at most POOL candidates. Each is the best by its cost and its distance from those
         before."""
         row = self.rows[g]
         archive = archive.take((archive.niche > 0) & (archive.rows != row).any(axis=1))
         apart = notes_apart(archive.rows[:, None], archive.rows[None])
         share = archive.niche / max(int(self.notes[g]), 1)
-        merit = archive.cost + VARIATION.even * self.notes[g] * np.square(share - self.amount)
+        merit = archive.cost + EVEN * self.notes[g] * np.square(share - self.amount)
         chosen: list[int] = []
         nearest = np.full(len(archive.rows), float(self.notes[g]))
         while len(chosen) < min(POOL, len(archive.rows)):
-            score = merit - VARIATION.unlike * nearest
+            score = merit - UNLIKE * nearest
             score[chosen] = np.inf
             chosen.append(int(score.argmin()))
             nearest = np.minimum(nearest, apart[:, chosen[-1]])
         rows = np.concatenate([row[None], archive.rows[chosen]])
-        cost = np.concatenate([[VARIATION.nat * original_nats], archive.cost[chosen]])
+        cost = np.concatenate([[0.0], archive.cost[chosen]])
         return _Pool(rows, cost, notes_apart(rows[:, None], rows[None]), int(self.notes[g]))
 
 
@@ -272,14 +268,11 @@ class _Collector:
 class _Ensemble:
     """The variations chosen so far. Each is a path: the index of a measure -> the index of its candidate."""
 
-    def __init__(
-        self, melody: Melody, measures: Sequence[EditableMeasure], pool_of: Mapping[Key, _Pool], request: VaryRequest
-    ) -> None:
+    def __init__(self, setting: Setting, measures: Sequence[EditableMeasure], pool_of: Mapping[Key, _Pool]) -> None:
         pools = {measure.index: pool_of[measure.key] for measure in measures}
-        self.pools, self.amount = pools, request.amount
-        self.choices = choices_of(melody.rows, measures, pool_of, request.editing.form)
-        self.joins = joins(self.choices)
-        self.closing = _closing(pools)
+        self.pools, self.amount = pools, setting.request.strength
+        self.choices = choices_of(setting.melody.rows, measures, pool_of, setting.request.form)
+        self.joins = joins(self.choices, setting.prices)
         self.notes = max(sum(pool.notes for pool in pools.values()), 1)
         self.chosen: list[dict[int, int]] = []
         self.seen: set[tuple[bytes, ...]] = set()
@@ -331,9 +324,9 @@ class _Ensemble:
         costs = {}
         for i, pool in self.pools.items():
             share = pool.apart[0] / max(pool.notes, 1)
-            cost = pool.cost + VARIATION.even * pool.notes * np.square(share - self.amount) + self.closing.get(i, 0.0)
+            cost = pool.cost + EVEN * pool.notes * np.square(share - self.amount)
             if self.chosen:
-                cost = cost - VARIATION.apart * pool.apart[:, [other[i] for other in self.chosen]] @ weights
+                cost = cost - APART * pool.apart[:, [other[i] for other in self.chosen]] @ weights
             costs[i] = cost
         return costs
 
@@ -369,16 +362,6 @@ class _Ensemble:
         """The onsets and pitches of a path. Two variations that differ only in the lengths of notes count as equal."""
         rows = (self.pools[i].rows[c] for i, c in path.items())
         return tuple(np.where(onsets(row), row, HOLD).tobytes() for row in rows)
-
-
-def _closing(pools: Mapping[int, _Pool]) -> dict[int, Floats]:
-    """The cost of ending the melody on another pitch, for each candidate of the last measure that has a note."""
-    for i in sorted(pools, reverse=True):
-        pool = pools[i]
-        if pool.notes:
-            ends = np.array([row[onsets(row)][-1] if onsets(row).any() else REST for row in pool.rows])
-            return {i: VARIATION.closing * (ends != ends[0])}
-    return {}
 
 
 def _variation(

@@ -175,6 +175,13 @@ class ContextTables:
         return np.arange(first, len(self.tables))
 
 
+def tables_of(runtime: Runtime, meter: Meter, context: Context | None) -> Tables:
+    """The tables for measures of one meter. `context` is theirs, or None for a model that knows no context."""
+    if context is None or not isinstance(runtime, ContextRuntime):
+        return ProbabilityCache(runtime, meter)
+    return ContextTables(runtime, meter, context)
+
+
 class ProbabilityCache:
     """Log-probabilities of measures of one meter at z = 0, cached by beat.
 

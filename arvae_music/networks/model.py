@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays import Array, Float32s, Floats, Mask
+from ..arrays import Array, Float32s, Floats, Mask, Row
 from ..errors import CheckpointError
 from ..music.attributes import AttributeSpec, evaluate
 from ..music.attributes import find as find_attribute
@@ -21,7 +21,7 @@ from ..vae.metadata import Metadata
 from ..vae.normal_scores import NormalScores
 from ..vae.scales import Scale
 from ..vae.statistics import sampled
-from .context_runtime import ContextRuntime
+from .context_runtime import ContextRuntime, Contexts
 from .numpy_runtime import Flow, NumpyRuntime, WithFlow
 from .runtime import GivenCodes, Runtime, Wrapped
 from .stand_ins import StandIns
@@ -52,6 +52,10 @@ class Model:
         """The same model with these attributes only."""
         specs = tuple(spec for spec, name in zip(self.specs, self.metadata.names, strict=True) if name in names)
         return replace(self, metadata=self.metadata.restricted(names), specs=specs)
+
+    def contexts(self, rows: Sequence[Row | None], meters: Sequence[Meter | None]) -> Contexts | None:
+        """The contexts of a tune's measures; None for a model that knows no context."""
+        return self.runtime.contexts(rows, meters) if isinstance(self.runtime, ContextRuntime) else None
 
     def moved(self, z: Float32s, before: Floats, wanted: Floats, meter: Meter) -> Float32s:
         """Shift the latent points of measures of one meter; see `Metadata.moved`."""

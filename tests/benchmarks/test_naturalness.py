@@ -133,6 +133,7 @@ def test_a_run_writes_tables_and_is_the_same_again(
     monkeypatch.setattr(recurrent, "cache_folder", lambda: tmp_path / "corpora")
     monkeypatch.setattr(recurrent.train, "__defaults__", (0, 1))
     arguments = ["--corpus", "walks", "--model", "bach", "--part", "test", "--quick", "--attributes", "density"]
+    arguments += ["--tasks", "fourth,every,vary,interpolate"]
     found = []
     for name in ("one", "two"):
         places = [str(tmp_path / f"{name}.{suffix}") for suffix in ("json", "md")]
@@ -147,7 +148,12 @@ def test_a_run_writes_tables_and_is_the_same_again(
     assert fourth["guided"]["all"]["final"][0] == 1
     assert fourth["random"]["all"]["ngram"][0] > fourth["random"]["all"]["ngram_before"][0]
     assert found[0]["differences"]["every"]["guided - random"]["gru"][2] is not None
-    assert "| engine | met |" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "| engine | met |" in out
+    assert "|  | vary | interpolate |" in out
+    assert "| kept | 1.000 |" in out  # every variation keeps every attribute
+    forward = next(float(line.split("|")[3]) for line in out.splitlines() if line.startswith("| forward "))
+    assert 0.8 < forward <= 1
 
 
 def test_print_shows_tunes_in_notation(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

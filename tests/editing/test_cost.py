@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import rows as any_rows
 
+from arvae_music import library
 from arvae_music.arrays import Row
-from arvae_music.editing.cost import EDIT, VARIATION, awkward
-from arvae_music.editing.taste import SHARP_LEAP, fitting, largest_leap, leaps, mixed_beats, repeats
+from arvae_music.editing.cost import COMPOSED, EDIT, Cost, Prices, Problem, judge_of
+from arvae_music.editing.taste import SHARP_LEAP, fitting, leaps, mixed_beats, repeats
 from arvae_music.music.meter import Meter
 from arvae_music.music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, token_of
 
@@ -34,7 +36,6 @@ def intervals(row: Row) -> list[int]:
 def test_leaps_equals_a_loop_over_intervals(found: list[Row]):
     rows = np.array(found)
     assert leaps(rows).tolist() == [sum(max(i - SHARP_LEAP, 0) for i in intervals(row)) for row in found]
-    assert largest_leap(rows).tolist() == [max(intervals(row), default=0) for row in found]
 
 
 @given(FOUND)
@@ -75,8 +76,20 @@ def test_pitches_that_fit_a_measure(pitches: tuple[int, ...], foreign: str, fine
         assert fits[token] != (name in foreign.split())
 
 
-def test_awkward_adds_up():
+def test_only_what_is_newly_awkward_costs():
+    """A leap of five semitones too many, and a beat that mixes thirds with quarters."""
     plain, wild = measure(72, 72, ticks=6), measure(72, 72 + SHARP_LEAP + 5, ticks=6)
-    assert awkward(wild, ONE, EDIT)[0] - awkward(plain, ONE, EDIT)[0] == pytest.approx(0.3 * 5)
     both = np.array([[token_of(72), token_of(72), token_of(72), HOLD, HOLD, HOLD]], dtype=np.int16)
-    assert awkward(both, ONE, VARIATION)[0] >= 4.0  # quarters and thirds
+    nobody = np.zeros(1, dtype=np.int64)
+    for prices in (EDIT, COMPOSED):
+        free = replace(prices, curve=0.0, dropped=0.0, repeat=0.0)
+        cost = {name: cost_of(rows, free) for name, rows in (("plain", plain), ("wild", wild))}
+        assert cost["plain"].line(nobody, wild)[0] == pytest.approx(5 * prices.leap)
+        assert cost["plain"].line(nobody, both)[0] == pytest.approx(prices.mixed_beats)
+        assert cost["wild"].line(nobody, wild)[0] == 0
+
+
+def cost_of(rows: Row, prices: Prices) -> Cost:
+    judge = replace(judge_of(library.load("bach"), ONE), prices=prices)
+    wanted = judge.values(rows, ONE)
+    return Cost(Problem(ONE, rows, wanted, np.zeros(1, dtype=np.int8), np.array([-1])), judge)

@@ -16,8 +16,9 @@ from midi_files import FOUR, canonical, plain_row, row
 
 from arvae_music import library
 from arvae_music.arrays import Row
-from arvae_music.editing.interpolate import _key, gap, results, slerp
+from arvae_music.editing.interpolate import _key, results
 from arvae_music.editing.matching import excerpt, match
+from arvae_music.editing.steps import gap, slerp
 from arvae_music.errors import InputError, UsageError
 from arvae_music.io.midi import Song, new_midi
 from arvae_music.library import Model
@@ -103,6 +104,17 @@ def test_ends_are_exact_and_attributes_never_go_back(
     for melody in path.melodies:
         rows = [r for r in melody.rows if r is not None]
         assert [r.tolist() for r in canonical(rows) if r is not None] == [r.tolist() for r in rows]
+
+
+def test_a_model_in_context_walks_forward_too() -> None:
+    """Each step is at least as far from the first melody as the one before, and no farther from the last."""
+    path = library.load("all").interpolate([A, B], 5)
+    for before, after in itertools.pairwise(path.melodies):
+        for end, sign in ((A, 1), (B, -1)):
+            near, far = (
+                sum(float(gap(a, b)) for a, b in zip(end.rows, one.rows, strict=True)) for one in (before, after)
+            )
+            assert sign * (far - near) > 0
 
 
 def test_steps_move_evenly_and_none_is_its_neighbour(model: Model) -> None:

@@ -12,8 +12,7 @@ from strategies import canonical, rows
 
 from arvae_music import load
 from arvae_music.arrays import Rows
-from arvae_music.editing.locks import FROZEN, NAMES, Locks, expect_room, parse
-from arvae_music.editing.ties import UPBEAT, opening_allowed
+from arvae_music.editing.locks import FROZEN, NAMES, UPBEAT, Locks, expect_room, opening_allowed, parse
 from arvae_music.errors import UsageError
 from arvae_music.music.attributes import BUILT_IN
 from arvae_music.music.keys import in_key

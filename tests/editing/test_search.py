@@ -242,7 +242,7 @@ def test_costs_computed_from_a_parent_equal_those_of_the_whole_row(row: list[int
     parents = np.array([ROW, data.draw(st.permutations(row))], dtype=np.int16)
     made.add(np.arange(2), parents)
     moves = made._small_changes(made.pool)
-    np.testing.assert_allclose(moves.token_cost, made._token_cost(moves.group, moves.rows), atol=1e-9)
+    np.testing.assert_allclose(moves.token_cost, made.cost.tokens(moves.group, moves.rows), atol=1e-9)
     assert np.array_equal(moves.key, _keys(moves.group, moves.rows))
 
 

@@ -118,6 +118,29 @@ def test_variations_are_far_apart(model: Model) -> None:
     assert np.mean(distances) > 0.4
 
 
+def test_a_model_in_context_keeps_the_ends_of_phrases_and_the_ties_to_the_amount() -> None:
+    model = library.load("all")
+    last = EIGHT.rows[-1]
+    assert last is not None
+    for amount in (0.3, 0.7):
+        found = model.vary(EIGHT, 3, amount=amount).variations
+        assert len(found) == 3
+        assert all(np.array_equal(variation.melody.rows[-1], last) for variation in found)
+        assert np.mean([variation.amount for variation in found]) == pytest.approx(amount, abs=0.15)
+    free = model.vary(EIGHT, 6, amount=0.9, free_ends=True).variations
+    assert any(not np.array_equal(variation.melody.rows[-1], last) for variation in free)
+
+
+def test_a_small_amount_keeps_the_strong_beats() -> None:
+    """With a model in context, the amount is also the dial of what changes cost."""
+    kept = []
+    for amount in (0.2, 0.9):
+        rows = [one.melody.rows for one in library.load("all").vary(EIGHT, 4, amount=amount).variations]
+        same = [np.mean(old[::12] == new[::12]) for some in rows for old, new in zip(EIGHT.rows, some, strict=True)]
+        kept.append(np.mean(same))
+    assert kept[0] > kept[1] + 0.1
+
+
 def test_repeated_measures_stay_equal(model: Model) -> None:
     for variation in model.vary(EIGHT, 4, amount=0.8).variations:
         rows = variation.melody.rows
