@@ -23,7 +23,7 @@ def judges(name: str) -> ModuleType:
     folder = str(REPOSITORY / "benchmarks")
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    return import_module(f"judges.{name}" if name != "naturalness" else name)
+    return import_module(name if name in ("naturalness", "predict") else f"judges.{name}")
 
 
 def row(words: str, meter: Meter = FOUR) -> np.ndarray:

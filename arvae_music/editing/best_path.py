@@ -21,6 +21,7 @@ import numpy as np
 from ..arrays import Floats, Ints, Row, Rows
 from ..music.tokens import FIRST_PITCH, HOLD, ends_in
 from .cost import EDIT, Prices
+from .taste import SHARP_LEAP
 from .ties import EditableMeasure, Key
 
 IMPOSSIBLE = 1e9  # the cost of a tie to nothing
@@ -75,6 +76,7 @@ def transition(before: Choice, after: Choice, prices: Prices = EDIT) -> Floats:
     gap = np.abs(enters - leaves)
     had = abs(entered - ending_before) if ending_before >= FIRST_PITCH and entered >= FIRST_PITCH else 0
     cost = np.where(both, prices.wide_barline * np.maximum(gap - max(had, EASY_LEAP), 0), 0.0)
+    cost += np.where(both, prices.leap * np.maximum(gap - max(had, SHARP_LEAP), 0), 0.0)
     cost += np.where(both & (gap == 0) & (had > 0), prices.struck_again, 0.0)
     tied = enters == HOLD
     if entered == HOLD:

@@ -62,7 +62,7 @@ class Prices:
     outside_other_key: float = 20.0  # the same in a measure in another key, whose scale the model does not expect
     foreign: float = 0.0  # per new note on a tick of a kind where the tune has none, see taste.foreign
     rest: float = 7.0  # per new rest; to remove a note, it is better to hold the note before it
-    leap: float = 0.3  # per added semitone beyond taste.SHARP_LEAP
+    leap: float = 0.3  # per added semitone beyond taste.SHARP_LEAP, also over a barline
     mixed_beats: float = 5.0  # per additional beat that mixes thirds with quarters of a beat
     repeat: float = 1.5  # per additional note that repeats the pitch before it
     # the barline between two measures
@@ -93,8 +93,8 @@ class Prices:
 
 EDIT = Prices()
 COMPOSED = Prices(
-    drift=0.5, tick=0.0, semitone=0.0, tie=1.0, curve=3.0, dropped=2.0, nat=1.0, outside=0.0, foreign=1.5, rest=0.0,
-    leap=0.8, mixed_beats=6.0, repeat=0.0, broken_tie=0.0, new_tie=0.0, moved_tie=0.0, wide_barline=0.4,
+    drift=0.5, tick=0.0, semitone=0.0, tie=1.0, curve=3.0, dropped=2.0, nat=1.0, outside=0.0, foreign=8.0, rest=0.0,
+    leap=8.0, mixed_beats=6.0, repeat=0.0, broken_tie=0.0, new_tie=0.0, moved_tie=0.0, wide_barline=0.4,
     struck_again=0.3, harmony=HarmonyPrices(dissonant=6.0, clash=7.0, unprepared=4.0),
 )  # of a model in context, whose nats say what sounds natural  # fmt: skip
 

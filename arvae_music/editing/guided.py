@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..arrays import Floats, Ints, Mask, Row, Rows
+from ..arrays import Float32s, Floats, Ints, Mask, Row, Rows
 from ..music.keys import compass_of
 from ..music.melody import Melody
 from ..music.meter import Meter
-from ..music.tokens import playable
+from ..music.tokens import VOCABULARY, onsets, playable
 from ..networks.context_runtime import Context, Contexts
 from ..networks.decoding import Tables, decode, gumbel, tables_of
 from ..networks.model import ROUNDING, Model
@@ -123,11 +123,19 @@ class Setting:
         seed = self.request.seed
         if context is None:
             return propose(problem.rows, before, wanted, problem.meter, count, seed, self.model, self.bonus)
-        harmony = problem.harmony_cost(self.prices)
-        preference = None if harmony is None else harmony.preference
         return compose.propose(
-            problem.rows, before, wanted, problem.meter, context, count, seed, self.model, self.bonus, preference
-        )
+            problem.rows, before, wanted, problem.meter, context, count, seed, self.model, self.bonus,
+            self._preference(problem),
+        )  # fmt: skip
+
+    def _preference(self, problem: Problem) -> Float32s | None:
+        """(g, t, v) nats by which proposals prefer tokens: chord tones, and ticks of the kinds that the tune uses."""
+        harmony, foreign = problem.harmony_cost(self.prices), problem.foreign
+        if foreign is None or not foreign.any():
+            return None if harmony is None else harmony.preference
+        avoided = self.prices.foreign * (foreign[:, None] & onsets(np.arange(VOCABULARY)))
+        strange = np.broadcast_to(-avoided.astype(np.float32), (len(problem.rows), *avoided.shape))
+        return strange if harmony is None else strange + harmony.preference
 
 
 def setting_of(melody: Melody, request: EditRequest, model: Model) -> Setting:

@@ -54,6 +54,7 @@ def barline(a: Choice, b: Choice, i: int, j: int) -> float:
     if left > REST and enters > REST:
         had = abs(int(was_entered) - was_left) if was_left > REST and was_entered > REST else 0
         cost += EDIT.wide_barline * max(abs(enters - left) - max(had, 4), 0)
+        cost += EDIT.leap * max(abs(enters - left) - max(had, 9), 0)
         cost += EDIT.struck_again if enters == left and had > 0 else 0.0
     return cost
 
@@ -158,7 +159,7 @@ def test_a_tie_after_a_rest_is_chosen_only_if_there_is_no_other_path():
         (([C, 0, 0], [C, 0, 0]), ([D, 0, 0], [C, 0, 0]), EDIT.struck_again),
         (([C, 0, 0], [C, 0, 0]), ([C, 0, 0], [C, 0, 0]), 0),  # it was one
         (([C, 0, 0], [C, 0, 0]), ([D, 0, 0], [G, 0, 0]), EDIT.wide_barline * 3),  # seven semitones, four are easy
-        (([C, 0, 0], [C, 0, 0]), ([G, 0, 0], [HIGH, 0, 0]), EDIT.wide_barline * 13),  # it leapt seven before
+        (([C, 0, 0], [C, 0, 0]), ([G, 0, 0], [HIGH, 0, 0]), EDIT.wide_barline * 13 + EDIT.leap * 11),  # it leapt 7
         (([C, 0, 0], [C, 0, 0]), ([HIGH, 0, 0], [G, 0, 0]), 0),
         (([C, 0, 0], [C, REST, 0]), ([D, 0, 0], [HIGH, 0, 0]), 0),  # after a rest any leap is fine
     ],
@@ -172,7 +173,7 @@ def test_the_cost_of_barlines_equals_values_by_hand(before, after, expected: flo
 def test_the_cost_of_a_repeated_candidate_counts_once_per_measure():
     """A candidate that is worth its price is taken, also by a sum over the places of its form."""
     pull = choice([[HIGH, 0, 0]], original=[C, 0, 0])  # far from C: a leap, priced per semitone
-    leap = EDIT.wide_barline * (HIGH - C - 4)
+    leap = EDIT.wide_barline * (HIGH - C - 4) + EDIT.leap * (HIGH - C - 9)
     # High is better beside `pull`, and would not be at twice its cost.
     either = choice([[C, 0, 0], [HIGH, 0, 0]], [0.0, 0.75 * leap], form=3, original=[C, 0, 0])
     assert best_path([pull, either, None, pull, either]) == [0, 1, 0, 0, 1]
