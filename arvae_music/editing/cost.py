@@ -87,8 +87,9 @@ class Prices:
     def exploring(self) -> Prices:
         """The prices of an exploration, which may pass through misses, and which looks for changes. It
         has other rules for the pitches that fit."""
-        free = {"missed": 0.0, "drift": 0.0, "tick": 0.0, "semitone": 0.0, "outside": 0.0, "outside_other_key": 0.0}
-        return replace(self, miss=30.0, **free)
+        return replace(
+            self, miss=30.0, missed=0.0, drift=0.0, tick=0.0, semitone=0.0, outside=0.0, outside_other_key=0.0
+        )  # fmt: skip
 
 
 EDIT = Prices()
