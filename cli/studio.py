@@ -6,6 +6,7 @@ machines nor other pages can use it. Songs and edits are held in memory; the pag
 
 from __future__ import annotations
 
+import sys
 import threading
 import webbrowser
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from ..system import inputs, settings
+from ..system import settings
 from ..system.extras import need
 from .shared import common, sources
 
@@ -47,12 +48,16 @@ def studio(
 
     soundfont = settings.load()["soundfont"]
     made = Studio(sources.load_model(model), None if soundfont is None else Path(str(soundfont)).expanduser())
-    places = [] if file is None else inputs.expand_inputs([file])
-    songs = [sources.read_song(place, voice) for place in places[:1]]
-    server = Server(made, opened(songs[0], plain_name(songs[0].name)) if songs else None, port=port)
+    first = None
+    if file is not None:
+        song = sources.read_song("-" if file == "-" else Path(file), voice)
+        first = opened(song, plain_name(song.name))
+    server = Server(made, first, port=port)
     if json:
         common.print_json({"address": server.address, "port": server.port})
-    common.report("" if json else f"{server.address}\nCtrl-C ends the studio.")
+    else:
+        common.report(f"{server.address}\nCtrl-C ends the studio.")
+    sys.stdout.flush()  # the command goes on, and a pipe's reader waits for the address
     if browser:
         threading.Thread(target=webbrowser.open, args=(server.address,), daemon=True).start()
     server.run()

@@ -58,7 +58,9 @@ class Api:
         self.songs: Shelf[OpenSong] = Shelf("s", MOST_SONGS)
         self.edits: Shelf[Edit] = Shelf("e", MOST_EDITS)
         self.opened = None if opened is None else self.songs.add(opened).id
-        self.editor, self.explorer, self.reader = (Worker(f"arvae {name}") for name in ("edits", "vary", "files"))
+        self.editor, self.explorer, self.reader, self.writer = (
+            Worker(f"arvae {name}") for name in ("edits", "variations", "songs", "files")
+        )
 
     # -------------------------------------------------------------------------------- songs
 
@@ -71,53 +73,60 @@ class Api:
             "attributes": describe_attributes(model),
             "locks": LOCKS,
             "strength": STRENGTH,
-            "opened": self.opened,
+            "opened": self.opened if self.opened in self.songs.kept else None,
         })  # fmt: skip
 
     async def open(self, request: Request) -> Response:
         if "demo" in request.query_params:
-            opened = await self._work(request, self.reader, self.studio.demo)
-            return await self._song(request, self.songs.add(opened), 201)
+            return await self._opened(request, self.studio.demo)
         name = unquote(request.headers.get("x-file-name", ""))
         track, voice = request.query_params.get("track"), request.query_params.get("voice", "top")
         data = await _body(request, LARGEST_FILE)
-        opened = await self._work(request, self.reader, partial(self.studio.open, name, data, track=track, voice=voice))
-        return await self._song(request, self.songs.add(opened), 201)
+        return await self._opened(request, partial(self.studio.open, name, data, track=track, voice=voice))
 
     async def song(self, request: Request) -> Response:
-        return await self._song(request, self.songs.get(request.path_params["song"]))
+        opened = self.songs.get(request.path_params["song"])
+        return await self._answer(request, self.reader, partial(describe_song, opened, self.studio.model))
 
-    async def _song(self, request: Request, opened: OpenSong, status: int = 200) -> Response:
-        describe = partial(describe_song, opened, self.studio.model)
-        return _json(await self._work(request, self.reader, describe), status)
+    async def _opened(self, request: Request, read: Callable[[], OpenSong]) -> Response:
+        """A new song."""
+
+        def work() -> dict[str, Any]:
+            return describe_song(self.songs.add(read()), self.studio.model)
+
+        return await self._answer(request, self.reader, work, 201)
 
     # -------------------------------------------------------------------------------- edits
 
     async def edit(self, request: Request) -> Response:
         opened = self.songs.get(request.path_params["song"])
         settings = Settings.from_json(await _settings(request))
-        edit = await self._work(request, self.editor, partial(self.studio.edit, opened, settings))
-        edit = self.edits.add(edit)
-        return _json(await self._work(request, self.editor, partial(describe_edit, edit)), 201)
+
+        def work() -> dict[str, Any]:
+            return describe_edit(self.edits.add(self.studio.edit(opened, settings)))
+
+        return await self._answer(request, self.editor, work, 201)
 
     async def vary(self, request: Request) -> Response:
         opened = self.songs.get(request.path_params["song"])
         wish = VarySettings.from_json(await _settings(request))
         near = None if wish.near is None else self.edits.get(wish.near)
+        if near is not None and near.of.id != opened.id:
+            remedy = f"vary the song {near.of.id}, or leave out near"
+            raise RequestError(400, f"{near.id} is not an edit of {opened.id}", remedy=remedy)
         found = self.explorer.each(partial(self._described, opened, wish, near))
         first = await _unless_gone(request, anext(found))  # an error before it has a status of its own
         return StreamingResponse(_lines(first, found), media_type="application/x-ndjson")
 
-    def _described(self, opened: OpenSong, wish: VarySettings, near: Edit | None) -> Iterator[dict[str, Any]]:
+    def _described(self, opened: OpenSong, wish: VarySettings, near: Edit | None) -> Iterator[str]:
         """The lines of the answer, made in the thread."""
         for index, (edit, amount) in enumerate(self.studio.vary(opened, wish, near)):
             edit = self.edits.add(edit)
-            yield {"index": index, "amount": amount, "edit": describe_edit(edit)}
+            yield _text({"index": index, "amount": amount, "edit": describe_edit(edit)})
 
     async def go_on(self, request: Request) -> Response:
         edit = self.edits.get(request.path_params["edit"])
-        opened = await self._work(request, self.reader, partial(self.studio.go_on, edit))
-        return await self._song(request, self.songs.add(opened), 201)
+        return await self._opened(request, partial(self.studio.go_on, edit))
 
     # -------------------------------------------------------------------------------- files
 
@@ -127,7 +136,7 @@ class Api:
         if suffix not in TYPES:
             formats = ", ".join(one[1:] for one in TYPES)
             raise RequestError(400, f"there is no format {suffix[1:20]!r}", remedy=f"the formats are {formats}")
-        name, data = await self._work(request, self.reader, partial(item.file, suffix))
+        name, data = await self._work(request, self.writer, partial(item.file, suffix))
         plain_name = "".join(sign if sign.isascii() and sign not in '"\\%' else "_" for sign in name)
         shown = f"attachment; filename=\"{plain_name}\"; filename*=UTF-8''{quote(name, safe='')}"
         return Response(data, media_type=TYPES[suffix], headers={"content-disposition": shown})
@@ -136,11 +145,16 @@ class Api:
         page = request.query_params.get("page", "1")
         if not page.isdecimal() or len(page) > 6:
             raise RequestError(400, f"there is no page {page[:20]!r}", remedy="give a number from 1")
-        return _json(await self._work(request, self.reader, partial(self.studio.score, self._item(request), int(page))))
+        return await self._answer(request, self.writer, partial(self.studio.score, self._item(request), int(page)))
 
     async def soundfont(self, request: Request) -> Response:
-        # A changed file has another ETag, by which the browser knows that it must load it again.
-        return FileResponse(self.studio.soundfont, media_type="audio/sf2", headers={"cache-control": "no-cache"})
+        path = self.studio.soundfont
+        about = path.stat()
+        tag = f'"{about.st_mtime_ns:x}-{about.st_size:x}"'
+        headers = {"cache-control": "no-cache", "etag": tag}  # the browser keeps it, and asks whether it has changed
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return FileResponse(path, media_type="audio/sf2", headers=headers)
 
     async def openapi(self, request: Request) -> Response:
         return _json(openapi.document())
@@ -156,8 +170,14 @@ class Api:
 
     async def _work(self, request: Request, worker: Worker, function: Callable[[], T]) -> T:
         """Compute in a thread, unless the client goes away."""
-
         return await _unless_gone(request, worker.run(function))
+
+    async def _answer(
+        self, request: Request, worker: Worker, function: Callable[[], Any], status: int = 200
+    ) -> Response:
+        """What a function computes in a thread, as JSON, which is written there too."""
+        text = await self._work(request, worker, lambda: _text(function()))
+        return Response(text, status, media_type="application/json")
 
     @property
     def routes(self) -> list[Route]:
@@ -169,12 +189,12 @@ class Api:
             Route("/api/v1/songs/{song}/variations", self.vary, methods=["POST"]),
             Route("/api/v1/songs/{song}/file", self.file),
             Route("/api/v1/songs/{song}/score", self.score),
+            Route("/api/v1/edits/{edit}/song", self.go_on, methods=["POST"]),
+            Route("/api/v1/edits/{edit}/file", self.file),
             Route("/api/v1/edits/{edit}/score", self.score),
             Route("/api/v1/soundfont", self.soundfont),
             Route("/api/v1/openapi.json", self.openapi),
             Route("/api/v1/docs", self.docs),
-            Route("/api/v1/edits/{edit}/song", self.go_on, methods=["POST"]),
-            Route("/api/v1/edits/{edit}/file", self.file),
         ]
 
 
@@ -216,20 +236,20 @@ async def _bug(request: Request, error: Exception) -> Response:
     return JSONResponse(to_json(RequestError(500, what, remedy="the studio goes on; its terminal shows where")), 500)
 
 
-def _json(data: Any, status: int = 200) -> Response:
-    return Response(_text(data), status, media_type="application/json")
+def _json(data: Any) -> Response:
+    return Response(_text(data), media_type="application/json")
 
 
 def _text(data: Any) -> str:
     return json.dumps(plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-async def _lines(first: Any, others: AsyncIterator[Any]) -> AsyncIterator[str]:
-    """Lines of JSON. An error ends them as its own line."""
-    yield f"{_text(first)}\n"
+async def _lines(first: str, others: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Texts as lines. An error ends them as its own line."""
+    yield f"{first}\n"
     try:
-        async for item in others:
-            yield f"{_text(item)}\n"
+        async for text in others:
+            yield f"{text}\n"
     except ArvaeError as error:
         yield f"{_text(to_json(error))}\n"
 

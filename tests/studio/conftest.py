@@ -43,7 +43,9 @@ def serve(home: dict[str, str], work: Path) -> Iterator[Serve]:
 @contextmanager
 def _serving(words: tuple[object, ...], home: dict[str, str], work: Path) -> Iterator[tuple[Any, str]]:
     command = [sys.executable, "-m", "arvae_music.cli", "studio", "--no-browser", "--json", *map(str, words)]
-    process = subprocess.Popen(command, cwd=work, env=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    buffered = {name: value for name, value in home.items() if name != "PYTHONUNBUFFERED"}
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, cwd=work, env=buffered, stdout=pipe, stderr=pipe, text=True)
     try:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(4)]
