@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from arvae_music.corpora import registry
 from arvae_music.music.attributes import BUILT_IN, PAPER, evaluate, evaluate_mixed, find
-from arvae_music.music.meter import MAX_TICKS, TICKS_PER_BEAT, Meter
+from arvae_music.music.meter import MAX_TICKS, Meter
 from arvae_music.music.tokens import HOLD, PAD, START, VOCABULARY_FACTS
 from arvae_music.networks.context import WINDOW, ContextDims, situation, windows
 from arvae_music.networks.contextual import Context, ContextualArVae, Given, Window
@@ -89,7 +89,7 @@ class Data:
         at = starts[:, None] + np.arange(WINDOW)
         here = at < ends[:, None]
         at = np.where(here, at, starts[:, None])
-        ticks = int(self.rows[at[0, 0], 0]) // 2 * TICKS_PER_BEAT
+        ticks = ticks_of(self.rows[at[0, 0], 0])
         rows = np.where(here[:, :, None], self.rows[at, 1 : 1 + ticks], HOLD)
         parts = (rows, self.rows[at[:, 0], 0], here, self.places[at], self.modes[at[:, 0]], self.entering[at])
         return at, here, Window(*(torch.from_numpy(part) for part in (*parts, self.after[at])))
@@ -98,11 +98,11 @@ class Data:
         runs = np.array(self.runs)
         codes, lengths = self.rows[runs[:, 0], 0], runs[:, 1] - runs[:, 0]
         kinds = np.unique(codes)
-        weight = np.array([lengths[codes == code].sum() * (code // 2) for code in kinds], dtype=float)
+        weight = np.array([lengths[codes == code].sum() * ticks_of(code) for code in kinds], dtype=float)
         while True:
             code = random.choice(kinds, p=weight / weight.sum())
             own, size = np.flatnonzero(codes == code), lengths[codes == code]
-            some = random.choice(own, max(TOKENS // (WINDOW * int(code) // 2 * TICKS_PER_BEAT), 1), p=size / size.sum())
+            some = random.choice(own, max(TOKENS // (WINDOW * ticks_of(code)), 1), p=size / size.sum())
             least = -(WINDOW // 2)
             offset = random.integers(least, np.maximum(lengths[some] - WINDOW // 2, least + 1))
             offset = np.clip(offset, 0, np.maximum(lengths[some] - WINDOW, 0))
@@ -113,6 +113,10 @@ class Data:
         for first, last, begin, end in windows(self.runs, WINDOW):
             at, here, window = self.window(np.array([first]), np.array([last]))
             yield at, here & (at >= begin) & (at < end), window
+
+
+def ticks_of(code: int) -> int:
+    return Meter.from_code(int(code)).ticks
 
 
 def measured(rows: Tensor, code: int) -> Tensor:
@@ -133,8 +137,9 @@ class Training:
     def __init__(self, data: Data, seed: int) -> None:
         torch.manual_seed(seed)
         self.data, self.random = data, np.random.default_rng(seed)
-        self.net = ContextualArVae(ContextDims(dropout=0.1))
         codes = data.rows[:, 0]
+        meters = [Meter.from_code(int(code)) for code in np.unique(codes)]
+        self.net = ContextualArVae(ContextDims(dropout=0.1).for_meters(meters))
         self.values = np.zeros((len(codes), K), dtype=np.float32)
         for code in np.unique(codes):
             meter = Meter.from_code(int(code))
