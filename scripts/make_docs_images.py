@@ -1,4 +1,4 @@
-"""Write the pictures of README.md and docs/ into docs/images/.
+"""Write the pictures and sounds of README.md and docs/ into docs/images/ and docs/sounds/.
 
     python scripts/make_docs_images.py
 
@@ -6,6 +6,7 @@
     tokens.svg      the first measure of that tune as the model reads it, one token for each tick
     shares.svg      how the measures of the tune share a request for two more notes a measure
     codes.png       test measures of Bach: attributes against the codes that the encoder gives them
+    before.wav      the first four measures of Ode to Joy, and after.wav the same after the README's first edit
     requests.png    test measures of Bach: requested against realised values, of one decode and of edits
 
 The last two need the corpus (`arvae corpus build bach`) and half a minute. Existing files are replaced.
@@ -15,27 +16,56 @@ from __future__ import annotations
 
 import argparse
 import base64
+import io
 import re
+import wave
 from pathlib import Path
 
+import numpy as np
+
 import arvae_music
+from arvae_music.io import audio
+from arvae_music.io.midi import Song
 from arvae_music.music.keys import pitch_name
 from arvae_music.music.meter import TICKS_PER_BEAT
 from arvae_music.music.tokens import HOLD, REST, pitch_of
 from arvae_music.reports import evaluation_plots, piano_roll
 from arvae_music.reports.piano_roll import KEPT, NEW, PAPER, UNTOUCHED
 from arvae_music.reports.shapes import INK, SOFT, Rect, Scene, Stroke, Text
+from arvae_music.results import EditResult
 
 ODE = Path(arvae_music.__file__).parent / "data" / "ode_to_joy.mid"
 BOX = 37  # pixels of a tick
-IMAGES = Path(__file__).parent.parent / "docs" / "images"
+DOCS = Path(__file__).parent.parent / "docs"
+IMAGES, SOUNDS = DOCS / "images", DOCS / "sounds"
+SECONDS = 8.6  # of four measures
+EVERY = 4  # of the samples is kept, as a byte: small files
+
+
+def first_edit() -> tuple[Song, EditResult]:
+    song = arvae_music.read(ODE)
+    return song, arvae_music.edit(song, density="+2notes", bars="1-4")
 
 
 def edit_roll() -> bytes:
-    song = arvae_music.read(ODE)
-    result = arvae_music.edit(song, density="+2notes", bars="1-4")
+    song, result = first_edit()
     caption = "density +2notes, bars 1-4"
     return piano_roll.svg(song.melody, result.melody, title="Ode to Joy", caption=caption).encode()
+
+
+def sound(data: bytes) -> bytes:
+    """The first SECONDS of a MIDI file, as a mono WAV file of 8 bits."""
+    with wave.open(io.BytesIO(audio.wav(data))) as whole:
+        rate = whole.getframerate()
+        samples = np.frombuffer(whole.readframes(int(SECONDS * rate)), np.int16)
+    means = samples[: len(samples) // EVERY * EVERY].reshape(-1, EVERY).mean(axis=1)
+    written = io.BytesIO()
+    with wave.open(written, "wb") as small:
+        small.setnchannels(1)
+        small.setsampwidth(1)
+        small.setframerate(rate // EVERY)
+        small.writeframes((means / 256 + 128).astype(np.uint8).tobytes())
+    return written.getvalue()
 
 
 def tokens() -> bytes:
@@ -100,3 +130,7 @@ if __name__ == "__main__":
     for name, data in made.items():
         (IMAGES / name).write_bytes(data)
         print(f"wrote {IMAGES / name}")
+    before, edited = first_edit()
+    for name, rows in (("before.wav", before.melody.rows), ("after.wav", edited.melody.rows)):
+        (SOUNDS / name).write_bytes(sound(before.write(rows)))
+        print(f"wrote {SOUNDS / name}")
