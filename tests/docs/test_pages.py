@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from pages import REPOSITORY, Block, agrees, blocks, command_lines, pages, results
+from pages import REPOSITORY, agrees, blocks, command_lines, pages, results
 
 from arvae_music.cli.commands import COMMANDS
 from arvae_music.cli.shared.lazy import load
@@ -154,5 +155,11 @@ def test_no_block_is_indented_or_of_another_kind() -> None:
         assert len(fences) == 2 * len(blocks(page.read_text("utf-8"))), name
 
 
-def test_a_block_of_the_readme_is_one_of_python() -> None:
-    assert any(isinstance(block, Block) and block.kind == "python" for block in blocks(PAGES["README.md"].read_text()))
+def test_the_readme_links_to_files_and_headings_that_exist() -> None:
+    """mkdocs checks the links of the other pages."""
+    text = PAGES["README.md"].read_text("utf-8")
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    headings = {line.strip("# ").lower().replace(" ", "-") for line in text.splitlines() if line.startswith("#")}
+    assert links
+    for link in links:
+        assert link[1:] in headings if link.startswith("#") else (REPOSITORY / link).is_file(), link
