@@ -170,6 +170,7 @@ def _sliders(song: Song, model: Model, values: dict[int, dict[str, float]]) -> d
 
 def describe_edit(edit: Edit) -> dict[str, Any]:
     from ..reports.listings import notice_lines
+    from ..reports.score_lines import score_lines
     from ..reports.summaries import edit_lines, melody_line, requested_rows
     from ..reports.unchanged import reasons
 
@@ -179,7 +180,7 @@ def describe_edit(edit: Edit) -> dict[str, Any]:
     kept = {note.note for note in melody}
     tracks = _changed_tracks(edit.of, lines)
     own = [one for one in tracks if one["number"] == song.found.track and one["channel"] in song.found.channels]
-    report = [f"melody: {melody_line(song)}", *notice_lines(song.notices)]
+    report = [f"melody: {melody_line(song)}", *score_lines(song), *notice_lines(song.notices)]
     report += edit_lines(result, edit.request, edit.model)
     return {
         "id": edit.id,

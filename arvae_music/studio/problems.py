@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import ArvaeError, InputError
+from ..errors import ArvaeError, ExtraError, InputError
 
 
 class RequestError(ArvaeError):
@@ -16,9 +16,11 @@ class RequestError(ArvaeError):
 
 
 def status_of(error: ArvaeError) -> int:
-    """422 for a file that cannot be read or edited, 400 for settings that cannot be met."""
+    """422 for a file that cannot be read or edited, 501 if a library is missing, 400 for wrong settings."""
     if isinstance(error, RequestError):
         return error.status
+    if isinstance(error, ExtraError):
+        return 501
     return 422 if isinstance(error, InputError) else 400
 
 

@@ -13,7 +13,9 @@ import mido
 import pytest
 from studio_client import PORT, TOKEN, edited, opened
 
+from arvae_music.errors import CheckpointError, ExtraError, InputError, UsageError
 from arvae_music.studio.core import LARGEST_FILE, LARGEST_UNPACKED, UNNAMED, plain_name
+from arvae_music.studio.problems import RequestError, status_of
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -161,3 +163,8 @@ def test_a_script_in_a_name_stays_text(client: TestClient) -> None:
 )
 def test_a_file_name_is_a_name_alone(name: str, plain: str) -> None:
     assert plain_name(name) == plain
+
+
+def test_the_kind_of_an_error_decides_its_status() -> None:
+    kinds = (InputError("x"), UsageError("x"), CheckpointError("x"), ExtraError("x"), RequestError(413, "x"))
+    assert [status_of(error) for error in kinds] == [422, 400, 400, 501, 413]
