@@ -27,7 +27,7 @@ def run(place: Path, folder: Path, cache: Path) -> Any:
     """
     notebook = nbformat.read(place, as_version=4)
     with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": str(cache), "OPENBLAS_NUM_THREADS": "1"}):
-        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
+        NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # the times of the run
     return notebook

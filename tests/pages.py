@@ -113,7 +113,7 @@ class Runner:
     def _bash(self, block: Block) -> str:
         done = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", block.body],
-            cwd=self.folder, env=self.environment, timeout=120, stdin=subprocess.DEVNULL,
+            cwd=self.folder, env=self.environment, timeout=600, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         assert (done.returncode != 0) == (block.mark == "fails"), f"exit code {done.returncode}\n{done.stdout}"
