@@ -219,9 +219,11 @@ def _separate(sounds: list[Sound], placements: Placements, ticks_per_quarter: in
         passing = first.note is not None and placements.tick[first.note] < 0
         if first.pitch == second.pitch or passing or not (first.moved or second.moved):
             continue
-        legato = min((second.end - second.start) / 2, LEGATO_QUARTERS * ticks_per_quarter)
-        left = 1.0 if not first.moved and not second.movable else LEGATO_LEFT
-        if first.end > second.start + left * legato:
+        longest, overlap = LEGATO_QUARTERS * ticks_per_quarter, first.end - second.start
+        as_before = not first.moved and not second.movable
+        if as_before and overlap > longest:  # a chord, whatever the length of the second note
+            continue
+        if overlap > min((second.end - second.start) / 2, longest) * (1.0 if as_before else LEGATO_LEFT):
             apart[k] = replace(first, end=max(second.start, first.start + 1), ends_anew=True)
     latest: dict[tuple[int, int], int] = {}  # by channel and pitch
     for k, second in enumerate(apart):

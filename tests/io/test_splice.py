@@ -58,6 +58,17 @@ def test_legato_into_an_edited_measure_stays(overlap: int) -> None:
     assert files.heard(read.melody.rows, read.melody.shift) == files.heard(rows, song.melody.shift)
 
 
+def test_a_note_that_was_held_under_the_next_one_still_is() -> None:
+    """The two sound together for longer than any legato. The end of the second moves."""
+    held = [Performed(2 * BEAT + 3, 3 * BEAT + 400, 62), Performed(3 * BEAT + 2, 6 * BEAT, 74)]
+    notes = [*PLAYED[:2], *held, *PLAYED[6:]]
+    song = song_of(notes)
+    assert (notes[2], notes[3]) == tuple(Performed(n.start, n.end, n.pitch) for n in song.notes[2:4])
+    rows = rows_of(song)
+    rows[1][0] = rows[0][18] + 2
+    assert (notes[2].start, notes[2].end, notes[2].pitch) in written_notes(song.write(rows))
+
+
 def test_a_staccato_note_that_also_fits_an_earlier_end_is_not_shortened() -> None:
     notes = list(PLAYED)
     notes[4] = Performed(notes[4].start, notes[4].start + 330, notes[4].pitch)
