@@ -114,7 +114,8 @@ def _work_through(begin: tuple[Callable[[Any], Any], Callable[[], None] | None, 
 
 def _results(ray: Any, task: Any, begin: Any, group: list[Any], reference: Any) -> Iterator[Any]:
     """The results of a task. If its workers died, each of its items is tried alone."""
-    lost = (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError, ray.exceptions.NodeDiedError)
+    names = ("WorkerCrashedError", "OutOfMemoryError", "NodeDiedError", "ObjectLostError")
+    lost = tuple(getattr(ray.exceptions, name) for name in names)
     try:
         yield from ray.get(reference)
     except lost:
