@@ -65,9 +65,9 @@ POOL = 40  # candidates of each measure to choose from
 BEYOND = 0.3  # a single measure may exceed the amount by this share of its notes
 
 REWEIGHTINGS = 5  # how often the nearest of the earlier variations get more weight
-AMOUNT_STEPS = 6  # steps of the bisection for the amount
+AMOUNT_STEPS = 8  # steps of the bisection for the amount
 SETTLED = 0.015  # the bisection ends when the amount is this close
-MOST_PULL = 6.0  # the largest pull: the cost or gain per changed note that brings a path to the amount
+MOST_PULL = 24.0  # the largest pull: the cost or gain per changed note that brings a path to the amount
 
 
 @dataclass(frozen=True)
