@@ -8,16 +8,16 @@ and such a batch can be continued after its end (batch/job.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from ..batch.listing import listing
 from ..batch.plans import planned_later
 from ..batch.target import Target
 from ..errors import UsageError
-from ..reports.item_report import ItemReport
 from ..system import inputs, outputs
 from .shared import batches, common, placing, sources, watching
 from .shared.scaling import Scaling, manifest_of
@@ -28,12 +28,8 @@ if TYPE_CHECKING:
 
     from ..batch.listing import Entry
     from ..batch.plans import Items
-    from ..editing.edit import EditResult
-    from ..editing.request import EditRequest
-    from ..io.midi import Song
     from ..reports.cards import Card
     from ..system.outputs import Planned
-    from ..system.storage import Place
 
 PROPOSALS, STRENGTH = 64, 0.5
 EXAMPLES = (
@@ -92,7 +88,10 @@ def edit(
     targets = targets_from(sliders, set_)
     if not targets:
         raise UsageError("there is nothing to change", remedy="give a slider, for instance --density +2notes")
-    trained = sources.load_model(model, runtime)
+    from ..reports.edit_files import EditFiles
+
+    load = partial(sources.load_model, model, runtime)
+    trained = load()
     request = trained.request(
         dict(targets),
         **kept.arguments,
@@ -103,7 +102,7 @@ def edit(
         seed=seed,
     )
     label = outputs.label(request.targets)
-    work = _Work(model, runtime, request, voice, writing, roll=roll, strict=strict)
+    work = EditFiles(load, request, vars(voice), writing.dry_run, roll=roll, data=writing.json, strict=strict)
     if watch:
         if listen is not None or wav is not None:
             raise UsageError("--watch writes no pages and no sound beside its results", remedy="leave out the option")
@@ -130,11 +129,11 @@ def edit(
     if job is not None and target is not None:
         work = replace(work, root=target.root)
         manifest = manifest_of(target, writing)
-    work = replace(work, sounds=sounds, pages=page is not None)
+    work = replace(work, sounds=sounds, cards=page is not None)
     conclude = None if page is None else partial(_write_page, page, label, writing.overwrite)
-    executor = scaling.executor(len(found), here=not large and placing.uses_streams(plans))
+    executor = scaling.executor(len(found), here=not large and any(plan.uses_streams for plan in plans))
     return batches.run_and_report(
-        plans, work, executor, name=placing.source_of, json=writing.json, brief=large, job=job, manifest=manifest,
+        plans, work, executor, name=attrgetter("source"), json=writing.json, brief=large, job=job, manifest=manifest,
         conclude=conclude,
     )  # fmt: skip
 
@@ -145,77 +144,3 @@ def _write_page(page: Path, label: str, overwrite: bool, cards: list[Card]) -> N
 
     write_listening(page, cards, label, overwrite=overwrite)
     common.say(placing.shows(page))
-
-
-@dataclass(frozen=True)
-class _Work:
-    """The work on each file, in any process."""
-
-    model: str | None
-    runtime: str
-    request: EditRequest
-    voice: common.Voice
-    writing: common.Writing
-    roll: bool
-    strict: bool
-    root: Place | None = None  # the folder or the table of a batch
-    sounds: tuple[Planned, ...] = ()  # of --wav
-    pages: bool = False  # whether --listen wants a card
-
-    def __call__(self, plan: Planned) -> ItemReport | Literal[False]:
-        from ..editing.edit import edit as edit_melody
-        from ..editing.edit import expect_editable
-        from ..io.score_output import file_of
-        from ..reports import summaries
-        from ..reports.listings import notice_lines
-        from ..reports.manifest import entry_of_edit
-        from ..reports.score_lines import score_lines
-        from ..reports.unchanged import Tally
-
-        if plan.skip:
-            return False
-        sounds = self.sounds[plan.request.n - 1 : plan.request.n]
-        song = sources.read_song(plan.request.source, self.voice, plan.request.data)
-        model = sources.load_model(self.model, self.runtime)
-        result = edit_melody(song.melody, self.request, model)
-        expect_editable(result, song.name)
-        made = file_of(song, result.melody, placing.suffix_of(plan))
-        if not self.writing.dry_run and not plan.row:
-            placing.write_output(plan, made)
-            if self.roll and isinstance(plan.place, Path):
-                self._draw(plan.place.with_suffix(".svg"), plan.overwrite, song, result)
-            for sound in sounds:
-                if not sound.skip:
-                    placing.write_output(sound, file_of(song, result.melody, outputs.SOUND_SUFFIX))
-        report = summaries.edit_lines(result, self.request, model)
-        source = score_lines(song, placing.suffix_of(plan))
-        melody = [f"melody: {summaries.melody_line(song)}", *source, *notice_lines(song.notices)]
-        lines = [*melody, *report, *(placing.wrote(one.place, self.writing.dry_run) for one in (plan, *sounds))]
-        row = entry_of_edit(plan, self.root, self.request, result, model)
-        card = self._card(plan, song, result, row, lines) if self.pages else None
-        data = {"input": str(plan.request.source), "output": None if self.writing.dry_run else str(plan.place)}
-        return ItemReport(
-            [song.name, *(f"  {line}" for line in lines)],
-            [data | summaries.edit_json(song, result, self.request, model)] if self.writing.json else [],
-            plan.place == "-",
-            [row],
-            [made] if plan.row else [],
-            [] if card is None else [card],
-            flaws=[f"{song.name}: {flaw}" for flaw in summaries.flaws(result, self.request)] if self.strict else [],
-            tally=Tally.of(result),
-        )
-
-    def _card(self, plan: Planned, song: Song, result: EditResult, row: dict[str, Any], lines: list[str]) -> Card:
-        from ..io.score_output import file_of
-        from ..reports.cards import make_card, with_scores
-
-        place = None if plan.place == "-" else Path(plan.place)
-        card = make_card(row, song, file_of(song, result.melody, outputs.MIDI), place, lines)
-        return with_scores(card, song, song.melody, result.melody)
-
-    def _draw(self, path: Path, overwrite: bool, song: Song, result: EditResult) -> None:
-        from ..reports.piano_roll import svg
-        from ..system.files import write_whole
-
-        picture = svg(song.melody, result.melody, title=song.melody.name, caption=outputs.label(self.request.targets))
-        write_whole(path, picture.encode(), overwrite=overwrite)

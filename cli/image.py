@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ..errors import UsageError
-from ..reports.item_report import ItemReport
+from ..reports.item_report import ItemReport, wrote
 from ..system import outputs
 from ..system.executors import chosen
 from ..system.outputs import Planned
-from .shared import batches, common, completion, pictures, placing
+from .shared import batches, common, completion, pictures
 from .shared.sliders import ImageSliders, Set, targets_from
 
 if TYPE_CHECKING:
@@ -90,8 +91,8 @@ def edit(
     requests = [outputs.Request(place, outputs.label(targets), seed) for place in places]
     plans = pictures.plan(requests, writing)
     work = partial(_edit, model=name, targets=targets, keep=kept, mode=mode, seed=seed, dry_run=writing.dry_run)
-    executor = chosen(1 if placing.uses_streams(plans) else jobs, len(plans))
-    return batches.run_and_report(plans, work, executor, name=placing.source_of, json=writing.json)
+    executor = chosen(1 if any(plan.uses_streams for plan in plans) else jobs, len(plans))
+    return batches.run_and_report(plans, work, executor, name=attrgetter("source"), json=writing.json)
 
 
 def _edit(
@@ -115,8 +116,8 @@ def _edit(
     trained = pictures.model_for(model, source)
     result = edit_picture(read(source, str(source), trained.dims.size), targets, trained, keep, mode, seed)
     if not dry_run:
-        placing.write_output(plan, png(result.image) if result.changed else source.read_bytes())
-    lines = [*edit_lines(result, trained, seed), placing.wrote(plan.place, dry_run)]
+        plan.write(png(result.image) if result.changed else source.read_bytes())
+    lines = [*edit_lines(result, trained, seed), wrote(plan.place, dry_run)]
     about = {"input": str(source), "output": None if dry_run else str(plan.place)}
     data = {**about, **edit_json(result, trained, targets, keep, mode, seed)}
     return ItemReport([str(source), *(f"  {line}" for line in lines)], [data], plan.place == "-")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from ..errors import InputError
 from ..system import inputs
 from ..system.storage import Place
-from .shared import batches, common, sources
+from .shared import batches, common
 
 if TYPE_CHECKING:
     from ..io.midi import Song
@@ -52,7 +52,7 @@ def inspect(
     listed: dict[str, dict[str, Any]] = {}  # the contents of files without a melody
 
     def look(place: Place) -> None:
-        source, name = sources.source_of(place)
+        source, name = inputs.source_of(place)
         try:
             song = read_any(source, name=name, **vars(voice))
         except InputError:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
+from ..reports.item_report import wrote
 from ..system import inputs
 from ..system.outputs import Planned
 from .shared import common, completion, placing, sources
@@ -62,6 +63,7 @@ def interpolate(
     writing: common.Writing,
 ) -> int:
     """Write the melodies between two or more melodies, step by step."""
+    from ..io.scores import read_place
     from ..reports import interpolation_files
     from ..reports.contact_sheet import earlier_rows, write_index, write_listening
 
@@ -77,7 +79,7 @@ def interpolate(
     if all(plan.skip for plan in plans):
         common.say(f"{plans[0].place}: skipped")
         return 0
-    songs = [sources.read_song(place, voice) for place in places]
+    songs = [read_place(place, **vars(voice)) for place in places]
     trained = sources.load_model(model, runtime)
     melodies = [interpolation_files.input_of(song, joined(bars)) for song in songs]
     path = trained.interpolate(melodies, steps, form=form, **harmony.arguments, seed=seed)
@@ -85,11 +87,11 @@ def interpolate(
     files_of_steps = names * len(path.melodies) if one else names
     rows = interpolation_files.step_rows(path.results, files_of_steps, ", ".join(map(str, places)), trained, seed)
     if not writing.dry_run:
-        suffixes = [placing.suffix_of(plan) if plan.place != "-" else f".{format_ or 'mid'}" for plan in plans]
+        suffixes = [plan.suffix if plan.place != "-" else f".{format_ or 'mid'}" for plan in plans]
         found = interpolation_files.step_files(path.melodies, path.ends, songs, suffixes)
         for plan, data in zip(plans, found, strict=True):
             if not plan.skip:
-                placing.write_output(plan, data)
+                plan.write(data)
         cards = interpolation_files.step_cards(rows, path.melodies, path.ends, songs, plans, scores=page is not None)
         if not one:
             common.say(placing.shows(write_index(folder, cards, "Interpolation", earlier)))
@@ -127,5 +129,5 @@ def _report(
     voices = [line for song in songs for line in (f"{song.name}: {melody_line(song)}", *score_lines(song))]
     place = plans[0].place if len(plans) == 1 else f"{Path(plans[0].place).parent}/ ({len(plans)} files)"
     behind = [left_behind_line(song, counts) for song, counts in zip(songs, left, strict=True) if counts]
-    lines = [*voices, *behind, f"model: {title}", *step_lines(rows, path.ends), placing.wrote(place, writing.dry_run)]
+    lines = [*voices, *behind, f"model: {title}", *step_lines(rows, path.ends), wrote(place, writing.dry_run)]
     placing.printer_for(plans)("\n".join(lines))

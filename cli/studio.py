@@ -43,6 +43,7 @@ def studio(
 ) -> None:
     """Edit a melody in the browser: sliders to drag, a piano roll and a score to see, all tracks to hear."""
     need("studio", "the studio")
+    from ..io.scores import read_place
     from ..studio.core import Studio, opened, plain_name
     from ..studio.server import Server
 
@@ -50,7 +51,7 @@ def studio(
     made = Studio(sources.load_model(model), None if soundfont is None else Path(str(soundfont)).expanduser())
     first = None
     if file is not None:
-        song = sources.read_song("-" if file == "-" else Path(file), voice)
+        song = read_place("-" if file == "-" else Path(file), **vars(voice))
         first = opened(song, plain_name(song.name))
     server = Server(made, first, port=port)
     if json:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated
 from ..batch.listing import listing
 from ..batch.target import Target
 from ..errors import UsageError
-from ..reports.item_report import ItemReport
 from .shared import batches, common, placing, sources
 from .shared.scaling import Scaling, manifest_of
 from .shared.sliders import Harmony, Kept, MelodySliders, Set, targets_from
@@ -85,7 +84,8 @@ def vary(
     from ..reports.contact_sheet import earlier_rows
     from ..reports.variation_files import Variations, folder_for
 
-    trained = sources.load_model(model, runtime)
+    load = partial(sources.load_model, model, runtime)
+    trained = load()
     points = grid_points(grid) if grid is not None else [{}]
     both = sorted(set(points[0]) & set(targets))
     if both:
@@ -108,7 +108,7 @@ def vary(
     spec = {"command": "vary", "requests": requests, "varied": varied, "format": format_, "voice": voice}
     spec["model"] = trained.checkpoint.digest
     job = scaling.job(target, found, spec, writing, trained.metadata.names, large=large)
-    work = _Work(model, runtime, voice, variations)
+    work = partial(variations.work, load=load, voice=vars(voice))
     axes = () if grid is None else tuple(points[0])
     conclude = None if writing.dry_run else partial(_write_pages, variations, axes, page, writing.overwrite)
     manifest = manifest_of(target, writing) if large else None
@@ -120,36 +120,6 @@ def vary(
     return batches.run_and_report(
         items, work, executor, name=name, json=writing.json, brief=large, job=job, manifest=manifest, conclude=conclude
     )
-
-
-@dataclass(frozen=True)
-class _Work:
-    """The work on each input, in any process."""
-
-    model: str | None
-    runtime: str
-    voice: common.Voice
-    variations: Variations
-
-    def __call__(self, item: Item) -> ItemReport:
-        from ..reports.score_lines import score_lines
-        from ..reports.summaries import melody_line
-
-        song = sources.read_song(item.place, self.voice, item.data)
-        recalled = self.variations.recall(item, song)
-        if recalled is not None:
-            rows = [card.row for card in recalled]
-            return ItemReport([f"{song.name}: skipped, all {len(rows)} files exist"], rows, rows=rows, cards=recalled)
-        model = sources.load_model(self.model, self.runtime)
-        made, lines = self.variations.make(item, song, model)
-        count = f"{len(made)} file{'s' if len(made) != 1 else ''}"
-        wrote = placing.wrote(f"{count} to {self.variations.folder}/", self.variations.dry_run)
-        source = [f"melody: {melody_line(song)}", *score_lines(song, self.variations.suffix)]
-        lines = [*source, f"model: {model.name}", *lines, wrote]
-        rows = [one.row for one in made]
-        contents = [one.content for one in made if one.content is not None]
-        cards = [one.card for one in made if one.card is not None]
-        return ItemReport([song.name, *(f"  {line}" for line in lines)], rows, False, rows, contents, cards)
 
 
 def _write_pages(

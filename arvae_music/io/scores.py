@@ -1,6 +1,7 @@
 """Read scores (ABC, MusicXML, kern) as songs: a score is converted to MIDI and read by `midi`.
 
     read_any(source, ...)     a MIDI file or a score, whichever it is
+    read_place(place, ...)    the same for an input of a batch, which may be stdin or a URL
     read_score(...)           a score alone
 
 `abc` and `musicxml` read their formats, and music21 reads kern; all give a `notation.Score` at sounding pitch, and
@@ -23,6 +24,8 @@ from typing import Any
 
 from ..errors import InputError
 from ..system.extras import need
+from ..system.inputs import source_of
+from ..system.storage import Place
 from . import abc, musicxml
 from .chord_symbols import first_with_symbols
 from .chunks import is_midi
@@ -82,6 +85,13 @@ def read_any(
         symbols=symbols,
     )
     return replace(song, score=score)
+
+
+def read_place(place: Place, data: bytes | None = None, **how: Any) -> Song:
+    """Read an input of a batch: a file, a URL, or `-` for stdin; `data` are its bytes, if they are known already.
+    `how` are parameters of `read_any`. Raises InputError."""
+    source, name = source_of(place, data)
+    return read_any(source, name=name, **how)
 
 
 def read_contents(

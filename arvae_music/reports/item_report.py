@@ -1,10 +1,12 @@
-"""What a command prints and records about one input of a batch."""
+"""What a batch prints and records about one of its inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from ..system.storage import Place
 
 if TYPE_CHECKING:
     from .unchanged import Tally
@@ -22,3 +24,8 @@ class ItemReport:
     cards: Sequence[Any] = ()  # of a contact sheet
     flaws: list[str] = field(default_factory=list)  # reasons why --strict does not accept the result
     tally: Tally | None = None  # the measures that changed, and those that were left alone
+
+
+def wrote(place: Place, dry_run: bool) -> str:
+    """The last line of a report."""
+    return f"{'would write' if dry_run else 'wrote'} {'stdout' if place == '-' else place}"

@@ -3,13 +3,14 @@
     job = Variations(requests, varied=True, folder=Path("out"))
     items = job.plan(listing(["a.mid"]))                      choose the paths of all files
     made, lines = job.make(items[0], song, model)             write the files; return their rows and the report
+    report = job.work(items[0], load, {"track": 2})           the same for a batch, in any process
 
 `contact_sheet.write_index` then writes the manifest and the page that shows and plays the files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -24,7 +25,7 @@ from ..editing.vary import VaryRequest, vary
 from ..errors import InputError, OutputError, UsageError
 from ..io.midi import Song
 from ..io.score_output import file_of
-from ..io.scores import read_any
+from ..io.scores import read_any, read_place
 from ..music.melody import Melody
 from ..networks.model import Model
 from ..system import storage
@@ -43,7 +44,9 @@ from ..system.outputs import (
 )
 from ..system.storage import Place
 from .cards import Card, make_card, with_scores
+from .item_report import ItemReport, wrote
 from .manifest import Row, entry_of_edit
+from .score_lines import score_lines
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,27 @@ class Variations:
             for one in self.requests
             for n in range(1, self._each + 1)
         ]
+
+    def work(self, item: Item, load: Callable[[], Model], voice: Mapping[str, Any]) -> ItemReport:
+        """The work on one input: `load` gives the model, and `voice` has parameters of `io.scores.read_any`.
+
+        Raises the errors of `make`."""
+        from .summaries import melody_line  # with the deepest imports of this package
+
+        song = read_place(item.place, item.data, **voice)
+        recalled = self.recall(item, song)
+        if recalled is not None:
+            rows = [card.row for card in recalled]
+            return ItemReport([f"{song.name}: skipped, all {len(rows)} files exist"], rows, rows=rows, cards=recalled)
+        model = load()
+        made, lines = self.make(item, song, model)
+        count = f"{len(made)} file{'s' if len(made) != 1 else ''}"
+        source = [f"melody: {melody_line(song)}", *score_lines(song, self.suffix)]
+        lines = [*source, f"model: {model.name}", *lines, wrote(f"{count} to {self.folder}/", self.dry_run)]
+        rows = [one.row for one in made]
+        contents = [one.content for one in made if one.content is not None]
+        cards = [one.card for one in made if one.card is not None]
+        return ItemReport([song.name, *(f"  {line}" for line in lines)], rows, False, rows, contents, cards)
 
     def make(self, item: Item, song: Song, model: Model) -> tuple[list[Made], list[str]]:
         """Write the files of an input, except those to skip. Returns what was made, and the lines of the report.

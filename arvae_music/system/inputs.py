@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import difflib
 import glob
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UsageError
+from . import storage
 from .storage import Place
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
@@ -75,6 +77,16 @@ def _inside(folder: Path, recursive: bool) -> list[Place]:
     if not files:
         raise UsageError("holds no MIDI file or score", where=str(folder), remedy=f"arvae reads {' '.join(SUFFIXES)}")
     return list(files)
+
+
+def source_of(place: Place, data: bytes | None = None) -> tuple[Path | bytes, str]:
+    """The path of an input, or its bytes if they are known or come from stdin or a URL, and its name in messages. Stdin
+    can be read only once."""
+    if data is not None:
+        return data, str(place)
+    if isinstance(place, Path):
+        return place, str(place)
+    return (sys.stdin.buffer.read(), "stdin") if place == "-" else (storage.read(place), place)
 
 
 def folders_in(arguments: Sequence[str]) -> list[Path]:

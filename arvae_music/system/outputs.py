@@ -16,6 +16,7 @@ import hashlib
 import os
 import re
 import string
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,31 @@ class Planned:
     @property
     def n(self) -> int:
         return self.request.n
+
+    @property
+    def source(self) -> str:
+        """The name of the input, for messages."""
+        return str(self.request.source)
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of the output; stdout has none, and gets a MIDI file."""
+        return "" if self.place == "-" else Path(self.place).suffix
+
+    @property
+    def uses_streams(self) -> bool:
+        """Whether stdin is read, or the output goes to stdout."""
+        return "-" in (self.place, self.request.source)
+
+    def write(self, data: bytes) -> None:
+        """Write the output completely or not at all; an existing file is replaced only with `overwrite`.
+
+        Raises OutputError."""
+        if self.place == "-":
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:
+            storage.write(self.place, data, overwrite=self.overwrite)
 
 
 def plan_outputs(

@@ -1,7 +1,7 @@
 """Option types and printing, which all commands share.
 
 sliders.py has the options about attributes, groups.py lets a command take several options as one dataclass, sources.py
-reads inputs, placing.py writes outputs, and batches.py works through many files.
+loads models, placing.py is about outputs, and batches.py works through many files.
 
 `say` and `warn` print on stderr, `report` prints a result for people on stdout; all three are silent with --quiet.
 `print_json` and `console` always print on stdout.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import UsageError
+from ...reports.item_report import wrote
 from ...system import inputs, outputs
 from ...system.outputs import Planned
 from ...system.storage import Place
@@ -60,8 +61,8 @@ def plan(requests: Sequence[outputs.Request], writing: common.Writing, *suffixes
 def finish(plan: Planned, image: bytes, lines: Sequence[str], data: Row, writing: common.Writing) -> None:
     """Write the image, unless this is a dry run. Then print `data` as JSON with --json, and otherwise `lines`."""
     if not writing.dry_run:
-        placing.write_output(plan, image)
+        plan.write(image)
     if writing.json:
         common.print_json({**data, "output": None if writing.dry_run else str(plan.place)})
     else:
-        placing.printer_for([plan])("\n".join([*lines, placing.wrote(plan.place, writing.dry_run)]))
+        placing.printer_for([plan])("\n".join([*lines, wrote(plan.place, writing.dry_run)]))

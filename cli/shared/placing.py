@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ...errors import UsageError
-from ...system import storage
 from ...system.outputs import SOUND_SUFFIX, Planned, Request, plan_outputs
-from ...system.storage import Place
 from . import common
 from .common import Writing
 
@@ -25,21 +23,6 @@ def refuse_streams(plans: Iterable[Planned], writing: Writing) -> None:
             "stdout is a terminal, which cannot show a binary file",
             remedy="name a file with -o, or redirect stdout: arvae ... > out.mid",
         )
-
-
-def source_of(plan: Planned) -> str:
-    """The name of the input, for messages."""
-    return str(plan.request.source)
-
-
-def suffix_of(plan: Planned) -> str:
-    """The suffix of an output; stdout has none, and gets a MIDI file."""
-    return "" if plan.place == "-" else Path(plan.place).suffix
-
-
-def uses_streams(plans: Iterable[Planned]) -> bool:
-    """Whether stdin is read, or a file goes to stdout."""
-    return any("-" in (plan.place, plan.request.source) for plan in plans)
 
 
 def sounds_of(requests: Sequence[Request], wav: str | None, writing: Writing) -> tuple[Planned, ...]:
@@ -68,20 +51,6 @@ def shows(page: Path) -> str:
     return f"{page} shows and plays the files"
 
 
-def wrote(place: Place | str, dry_run: bool) -> str:
-    """The last line of a report."""
-    return f"{'would write' if dry_run else 'wrote'} {'stdout' if place == '-' else place}"
-
-
 def printer_for(plans: Iterable[Planned]) -> Callable[[str], None]:
     """The function that prints the report: on stderr where a file goes to stdout."""
     return common.say if any(plan.place == "-" for plan in plans) else common.report
-
-
-def write_output(planned: Planned, data: bytes) -> None:
-    """Write the result completely or not at all; an existing file is replaced only where the plan allows that."""
-    if planned.place == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return
-    storage.write(planned.place, data, overwrite=planned.overwrite)

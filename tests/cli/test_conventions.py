@@ -18,9 +18,8 @@ from conftest import Run, write_melody
 
 from arvae_music.cli.shared import common
 from arvae_music.cli.shared.batches import run_batch
-from arvae_music.cli.shared.placing import write_output
-from arvae_music.errors import CheckpointError, InputError, OutputError, UsageError
-from arvae_music.system.outputs import Planned, Request
+from arvae_music.errors import CheckpointError, InputError, UsageError
+from arvae_music.system.outputs import Request
 
 # ------------------------------------------------------------------------- exit codes and streams
 
@@ -341,14 +340,6 @@ def test_help_shows_the_values_that_would_be_used(run_arvae: Run) -> None:
 
 
 # ---------------------------------------------------------------------------------------- outputs
-
-
-def test_a_file_that_appears_after_planning_is_not_overwritten(work: Path) -> None:
-    plan = Planned(Request(Path("a.mid")), work / "x.mid")
-    (work / "x.mid").write_bytes(b"somebody else's")
-    with pytest.raises(OutputError, match="exists already"):
-        write_output(plan, b"ours")
-    assert (work / "x.mid").read_bytes() == b"somebody else's"
 
 
 def test_edit_keeps_the_overwrite_policy(run_arvae: Run, melody: Path) -> None:

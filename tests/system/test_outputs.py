@@ -140,3 +140,11 @@ def test_edits_become_safe_names() -> None:
     assert len(safe_name("x" * 500)) <= 80
     assert safe_name("x" * 500) != safe_name("x" * 501)
     assert fill("{stem}.{edit}.mid", Request(Path("a.b.mid"), "x/y")) == "a.b.x-y.mid"
+
+
+def test_a_file_that_appears_after_planning_is_not_overwritten(tmp_path: Path) -> None:
+    plan = Planned(Request(Path("a.mid")), tmp_path / "x.mid")
+    (tmp_path / "x.mid").write_bytes(b"somebody else's")
+    with pytest.raises(OutputError, match="exists already"):
+        plan.write(b"ours")
+    assert (tmp_path / "x.mid").read_bytes() == b"somebody else's"
