@@ -26,11 +26,9 @@ def show(json: common.Json = False, quiet: common.Quiet = False) -> None:
     if json:
         common.print_json(dict(found.values))
         return
-    from rich.table import Table
-
-    table = Table("setting", "value", "origin", "meaning", box=None)
-    for name, value in found.values.items():
-        shown = "-" if value.value is None else str(value.value)
-        table.add_row(name, shown, value.origin, settings.KEYS[name].help)
-    common.report(table)
+    rows = [
+        (name, "-" if value.value is None else str(value.value), value.origin, settings.KEYS[name].help)
+        for name, value in found.values.items()
+    ]
+    common.report(common.listing(("setting", "value", "origin", "meaning"), rows))
     common.report(f"Your settings file: {settings.user_file()}")

@@ -93,12 +93,9 @@ def _list_contents(source: Path | bytes, name: str, *, quiet: bool) -> dict[str,
 
 
 def _show_voices(rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.table import Table
+    from ..reports.listings import VOICE_HEADINGS
 
-    voices = Table("", "track", "channel", "name", "notes", "from", "to", "overlapping", "score", box=None)
-    for row in rows:
-        voices.add_row(*row)
-    common.report(voices)
+    common.report(common.listing(VOICE_HEADINGS, rows))
     common.report("")
 
 

@@ -11,6 +11,7 @@ from ..io.voices import Candidate, Found
 from ..music.keys import pitch_name
 
 LISTED = 12  # the most oddities that a report lists
+VOICE_HEADINGS = ("", "track", "channel", "name", "notes", "from", "to", "overlapping", "score")  # of `voice_rows`
 
 
 def notice_lines(notices: Sequence[Notice]) -> list[str]:

@@ -232,6 +232,16 @@ def table(
     return found
 
 
+def listing(headings: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> Table:
+    """A rich table whose columns are as wide as their text allows."""
+    from rich.table import Table
+
+    found = Table(*headings, title=title, box=None)
+    for row in rows:
+        found.add_row(*row)
+    return found
+
+
 def print_json(data: object) -> None:
     """Print `data`, which may hold dataclasses, paths, fractions and numpy values, on stdout. NaN becomes null."""
     text = json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False)

@@ -25,7 +25,8 @@ def test_a_batch_of_edits_from_python(melody: Path, tiny_model_path: Path) -> No
     assert report.rows[0]["file"] == Path(plan.place).name
     assert report.data[0]["output"] == str(plan.place)
     assert report.lines[-1] == f"  wrote {plan.place}"
-    assert len(report.cards) == 1 and not report.contents
+    assert len(report.cards) == 1
+    assert not report.contents
 
 
 def test_an_output_to_skip_is_left_alone(melody: Path, tiny_model_path: Path) -> None:

@@ -18,6 +18,7 @@ from arvae_music.errors import CheckpointError
 from arvae_music.evaluation.headline import headline_names
 from arvae_music.images.evaluation import headline_names as headline_names_of_images
 from arvae_music.reports import model_card as card
+from arvae_music.reports import model_listing
 from arvae_music.reports.model_card import SHOWN, evaluation_of, evaluation_path
 from arvae_music.vae import checkpoint
 
@@ -172,3 +173,18 @@ def test_the_card_in_the_docs_is_that_of_the_models_in_the_package():
         [sys.executable, "-c", program], cwd=REPOSITORY / "scripts", capture_output=True, text=True, check=True
     )
     assert done.stdout == (REPOSITORY / "docs/models.md").read_text("utf-8")
+
+
+def test_models_as_data_and_as_rows_from_python(
+    monkeypatch: pytest.MonkeyPatch, model: checkpoint.Checkpoint, judged: Path
+):
+    assert model.path is not None
+    monkeypatch.setattr(checkpoint, "PACKAGED", model.path.parent)
+    (row,) = model_listing.models()
+    assert (row["path"], row["bytes"]) == (model.path, model.path.stat().st_size)
+    (cells,) = model_listing.cells([row])
+    assert len(cells) == len(model_listing.HEADINGS)
+    assert cells[-3] == "0.988"
+    assert [one[0] for one in model_listing.slider_rows(model)] == list(model.metadata.names)
+    assert model_listing.describe(model)["evaluation"].part == "test"
+    assert model_listing.sections(model, str(model.path))[-1].startswith("\nevaluation on ")
