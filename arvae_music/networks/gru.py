@@ -6,7 +6,7 @@
 PyTorch's GRU on a CPU is a chain of small operations, and its backward pass allocates a padded tensor for every slice.
 Here, a step is one matrix product and a few in-place operations in each direction, and the gradient of the weights is
 one product over all steps. On a GPU the number of operations matters more than their size, so cuDNN computes all steps
-at once. Shapes: t steps, m rows, h hidden.
+at once. Under autocast, the steps on a CPU are in float32. Shapes: t steps, m rows, h hidden.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Gru(nn.Module):
 
     def step(self, gates: Tensor, state: Tensor) -> Tensor:
         """One step without a gradient: (m, 3h), (m, h) -> (m, h)."""
-        return _step(gates, torch.addmm(self.bias, state, self.weight.t()), state)[0]
+        recurrent = torch.addmm(self.bias, state, self.weight.t())
+        return _step(gates.to(state.dtype), recurrent.to(state.dtype), state)[0]  # autocast may have lowered them
 
 
 def _step(
@@ -70,6 +71,7 @@ def fused(gates: Tensor, state: Tensor, weight: Tensor, bias: Tensor, here: Tens
 
 class _Steps(torch.autograd.Function):
     @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]  # torch has no types here
     def forward(ctx: Any, gates: Tensor, state: Tensor, weight: Tensor, bias: Tensor, here: Tensor | None) -> Tensor:
         steps, rows, _ = gates.shape
         states = gates.new_empty(steps + 1, rows, state.shape[1])
@@ -86,6 +88,7 @@ class _Steps(torch.autograd.Function):
         return states[1:]
 
     @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]  # torch has no types here
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         states, weight, here, *saved = ctx.saved_tensors
         (outer,) = grads

@@ -86,6 +86,29 @@ def test_step_is_one_step_of_the_whole():
 
 
 @pytest.mark.parametrize("masked", [False, True])
+def test_autocast_changes_only_the_precision_of_the_inputs(masked: bool):
+    exact, (gates, state, here) = made(), inputs()
+    lowered = made().float()
+    leaves = gates.bfloat16().requires_grad_(), state.float().requires_grad_()
+    given = leaves[0].detach().double().requires_grad_(), state.clone().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        states = lowered(*leaves, here if masked else None)
+        states.square().sum().backward()
+    expected = exact(*given, here if masked else None)
+    expected.square().sum().backward()
+    assert states.dtype == torch.float32
+    torch.testing.assert_close(states.double(), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(leaves[0].grad, given[0].grad.bfloat16(), atol=1e-3, rtol=1e-2)
+    torch.testing.assert_close(leaves[1].grad.double(), given[1].grad, atol=1e-5, rtol=1e-5)
+    for (name, one), (_, other) in zip(lowered.named_parameters(), exact.named_parameters(), strict=True):
+        torch.testing.assert_close(one.grad.double(), other.grad, atol=1e-4, rtol=1e-4, msg=name)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        after = lowered.step(leaves[0][0], leaves[1])
+    with torch.no_grad():
+        torch.testing.assert_close(after.double(), exact.step(given[0][0], given[1]), atol=2e-2, rtol=2e-2)
+
+
+@pytest.mark.parametrize("masked", [False, True])
 def test_what_a_gpu_does_in_one_operation_is_the_same(masked: bool):
     gru, (gates, state, here) = made(), inputs()
     leaves = [gates.requires_grad_(), state.requires_grad_(), gru.weight, gru.bias]
