@@ -29,9 +29,10 @@ class Roll {
     this.head.className = "head";
     this.head.hidden = true;
     this.compare();
-    this.duration = Math.max(...this.measures.map(measure => measure[2]), ...this.notes.map(n => n.end), 1);
-    const pitched = this.notes.filter(note => !note.drum).map(note => note.pitch);
-    [this.low, this.high] = [Math.min(...pitched, 67) - 2, Math.max(...pitched, 67) + 2];
+    const most = numbers => numbers.reduce((a, b) => Math.max(a, b)); // a call takes no more than about 100,000 arguments
+    this.duration = most([...this.measures.map(measure => measure[2]), ...this.notes.map(note => note.end), 1]);
+    const pitches = [...this.notes.filter(note => !note.drum).map(note => note.pitch), 67];
+    [this.low, this.high] = [-most(pitches.map(pitch => -pitch)) - 2, most(pitches) + 2];
     while (this.high - this.low < 18) { this.low--; this.high++; }
     this.lane = this.notes.some(note => note.drum) ? LANE : 0;
     element.addEventListener("scroll", () => this.draw());

@@ -60,6 +60,7 @@ from .midi_events import (
     encode_track,
     meta,
     new_file,
+    tempo_changes,
 )
 from .notation import Score
 from .notices import Notice
@@ -220,13 +221,12 @@ class Song:
     @property
     def tempo(self) -> float:
         """The tempo where the melody begins, in quarter notes per minute; DEFAULT_TEMPO if the file has none."""
-        start = self._notes[0].start
         own, tracks = self.found.track - 1, self._contents.tracks
         together = tracks[own : own + 1] if self._contents.independent else tracks
-        found = sorted((e.tick, e.tempo) for track in together for e in track.events if e.tempo)
+        found = tempo_changes(track.events for track in together)
         if not found:
             return DEFAULT_TEMPO
-        return 60e6 / next((tempo for tick, tempo in reversed(found) if tick <= start), found[0][1])
+        return 60e6 / next((tempo for tick, tempo in reversed(found) if tick <= self._notes[0].start), found[0][1])
 
     @property
     def velocity(self) -> int:

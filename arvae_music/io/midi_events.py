@@ -195,6 +195,14 @@ def metas(events: Iterable[Event]) -> list[Event]:
     return [event for event in events if event.data[0] == META]
 
 
+def tempo_changes(tracks: Iterable[Iterable[Event]]) -> list[tuple[int, int]]:
+    """The tick and the microseconds in a quarter note of each tempo event, in order.
+
+    Of two on one tick, the last one in the file comes last: it holds."""
+    found = [(event.tick, tempo) for events in tracks for event in events if (tempo := event.tempo) is not None]
+    return sorted(found, key=lambda change: change[0])
+
+
 def file_notes(events: Sequence[Event]) -> list[FileNote]:
     """The notes of a track, in the order of their onsets.
 

@@ -26,7 +26,7 @@ from .accompaniment import program_at, programs_of
 from .channels import DRUMS
 from .chunks import split
 from .contents import INDEPENDENT_TRACKS, name_of
-from .midi_events import BEND, CONTROL, HIGHEST_DATA, Event, FileNote, Track, file_notes, parse_track
+from .midi_events import BEND, CONTROL, HIGHEST_DATA, Event, FileNote, Track, file_notes, parse_track, tempo_changes
 
 BEND_CENTRE = 8192
 VOLUME, EXPRESSION = 7, 11  # controllers
@@ -143,8 +143,7 @@ def _parsed(body: bytes) -> tuple[Track, list[FileNote]]:
 
 def _tempo_map(events: Sequence[Sequence[Event]], ticks_per_quarter: int) -> tuple[Float64s, Float64s, Float64s]:
     beats = {0: DEFAULT_BEAT}
-    for tick, tempo in sorted((e.tick, e.tempo) for track in events for e in track if e.tempo is not None):
-        beats[tick] = tempo
+    beats.update(tempo_changes(events))
     ticks = np.array(list(beats), dtype=np.float64)
     paces = np.array(list(beats.values())) / 1e6 / ticks_per_quarter
     times = np.concatenate([[0.0], np.cumsum(np.diff(ticks) * paces[:-1])])

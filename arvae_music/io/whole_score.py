@@ -136,7 +136,7 @@ def _grid(starts: Sequence[Fraction]) -> int:
 
 def _together(parts: Sequence[Part]) -> tuple[Part, ...]:
     """The parts with measures up to the end of the one that lasts longest."""
-    measures, last = [*parts[0].measures], max(sound.end for part in parts for sound in part.sounds)
+    measures, last = [*parts[0].measures], max((one.end for part in parts for one in part.sounds), default=Fraction(0))
     while measures[-1].end < last and len(measures) < len(parts[0].measures) + MOST_MEASURES:
         before = measures[-1]
         number = None if before.number is None else before.number + 1

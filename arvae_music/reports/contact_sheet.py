@@ -204,7 +204,7 @@ def _card(i: int, card: Card, folder: Path | None, *, values: bool, score: bool)
     data = escape(json.dumps({"file": row["file"], "amount": row["amount"], **sorted_by}), quote=True)
     name = escape(row["file"])
     if card.place is not None and folder is not None:
-        link = quote(Path(os.path.relpath(card.place, folder)).as_posix())
+        link = _link(card.place, folder)
         name = f'<a href="{escape(link, quote=True)}">{name}</a>'
     state = "exact" if row["exact"] else "not exact"
     states = "" if card.step else f'<p class="state {"ok" if row["exact"] else "off"}">{state}</p>'
@@ -233,6 +233,14 @@ else "Before"}</button><button type="button" data-do="after">{"This" if card.ste
 <span data-do="clock"></span></div>
 {folded}
 </article>"""
+
+
+def _link(place: Path, folder: Path) -> str:
+    """The address of a file from a page in the folder."""
+    try:
+        return quote(Path(os.path.relpath(place, folder)).as_posix())
+    except ValueError:  # on another drive of Windows
+        return place.resolve().as_uri()
 
 
 def _facts(card: Card) -> list[str]:

@@ -26,6 +26,7 @@ from ..editing.edit import DIGITS, SILENT, BarResult, EditResult
 from ..editing.request import EditRequest
 from ..io.doubles import Double
 from ..io.midi import DEFAULT_TEMPO, Song
+from ..io.midi_events import tempo_changes
 from ..music.attributes import AttributeSpec
 from ..music.harmony import Origin
 from ..music.keys import MAJOR_KEYS
@@ -355,7 +356,7 @@ def tempi(song: Song) -> list[Change]:
     """The tempo changes, at most one for each measure, because a ritardando may have hundreds."""
     starts = [bar.start for bar in song.melody.bars]
     by_bar: dict[int, float] = {}
-    for tick, tempo in sorted((event.tick, event.tempo) for events in song.tracks for event in events if event.tempo):
+    for tick, tempo in tempo_changes(song.tracks):
         at = bisect_right(starts, tick)
         by_bar[song.melody.bars[at - 1].number if at else 0] = round(MICROSECONDS / tempo, 2)
     return _change_points(by_bar.items())

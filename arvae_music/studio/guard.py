@@ -90,7 +90,7 @@ class Guard:
             return RequestError(421, "the request is for another host", remedy=REMEDY)
         if headers.get(b"origin", next(iter(self.origins))).lower() not in self.origins:
             return RequestError(403, "the request comes from another page", remedy=REMEDY)
-        first = scope["path"].split("/")[1]
+        first = scope["path"].removeprefix("/").partition("/")[0]  # the path of a request may also be *
         if not secrets.compare_digest(first.encode(), self.token.encode()):
             return RequestError(404, "there is nothing here", remedy=REMEDY)
         return None

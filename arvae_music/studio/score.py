@@ -31,7 +31,7 @@ STAVES = 64  # times measures on a page
 @dataclass(frozen=True)
 class EngravedScore:
     score: Score
-    staff: int  # of the melody, from 1
+    melody: int  # the index of its part
     name: str  # of the file, for messages
 
     @classmethod
@@ -44,7 +44,7 @@ class EngravedScore:
             remedy = f"run: {command('studio')}"
             raise RequestError(501, "a score needs verovio, which is not installed", remedy=remedy)
         score, melody = whole_score(song, rows)
-        return cls(score, melody + 1, song.name)
+        return cls(score, melody, song.name)
 
     @property
     def measures(self) -> int:
@@ -63,10 +63,14 @@ class EngravedScore:
 
         if not 1 <= number <= self.pages:
             raise RequestError(404, f"the score has no page {number}", remedy=f"its pages are 1 to {self.pages}")
-        part = section(self.score, (number - 1) * self.measures, number * self.measures)
+        first = (number - 1) * self.measures
+        part = section(self.score, first, first + self.measures)
         drawn = engrave(score_file(part, ".musicxml").decode(), **LAYOUT)
         if not drawn:
             remedy = "save it as MusicXML, and open it in a notation program"
             raise RequestError(422, f"page {number} cannot be engraved", where=self.name, remedy=remedy)
-        style = STYLE.format(staff=self.staff, colour=MELODY)
+        # Parts that end before this page have no staff on it.
+        above, own = self.score.parts[: self.melody], self.score.parts[self.melody]
+        staff = sum(len(one.measures) > first for one in above) + 1 if len(own.measures) > first else 0
+        style = STYLE.format(staff=staff, colour=MELODY)
         return drawn[0].rstrip().removesuffix("</svg>") + f"{style}</svg>"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..library import Model
 
 LONGEST = 2000  # characters of a text
+LARGEST_NUMBER = 1e9  # far beyond all ranges; a larger integer need not fit into a float
 LARGEST_SEED = 2**32 - 1
 MOST_VARIATIONS = 100
 MOST_PROPOSALS = 256
@@ -125,7 +126,7 @@ def _flag(name: str, value: Any) -> bool:
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > LARGEST_NUMBER:
         raise _wrong(name, value, "a number")
     return float(value)
 

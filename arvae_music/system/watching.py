@@ -117,8 +117,9 @@ class Watch:
                 del self._waiting[path]
                 self._done[path] = stamp
                 found.append(path)
-        for gone in self._done.keys() - set(listed):
-            del self._done[gone]  # a file that comes back is a new one
+        for gone in (self._done.keys() | self._waiting.keys()) - set(listed):
+            self._done.pop(gone, None)  # a file that comes back is a new one
+            self._waiting.pop(gone, None)
         return found
 
     def _is_whole(self, path: Path) -> bool:
@@ -131,7 +132,8 @@ class Watch:
         """The files in the folders, without results. Raises OSError if a folder cannot be read."""
         out = folder_of(self.output)
         watched = {folder.resolve() for folder in self.folders}
-        ignored = None if out is None or out.resolve() in watched else out.resolve()
+        below = out is not None and not watched.isdisjoint(out.resolve().parents)
+        ignored = out.resolve() if out is not None and below and out.resolve() not in watched else None
         found: dict[Path, Path] = {}
         for folder in self.folders:
             paths = sorted(folder.iterdir())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import forked
 import mido
@@ -56,6 +57,39 @@ def test_a_dragged_slider_gives_the_bytes_of_the_command_line(
     settled(page)
     assert page.locator("[data-name=density] .wish").input_value() == wish
     assert save(page, "mid", tmp_path).read_bytes() == mine.read_bytes()
+
+
+def test_a_slider_that_moves_shows_previews_which_are_not_saved(page: Page, song: Path) -> None:
+    open_song(page, song)
+    edits: list[dict[str, Any]] = []
+    page.on("request", lambda sent: edits.append(json.loads(sent.post_data)) if sent.url.endswith("/edits") else None)
+    before = picture(page)
+    thumb = page.locator("#slider-density")
+    box = thumb.bounding_box()
+    low, high = (float(thumb.get_attribute(name) or 0) for name in ("min", "max"))
+    assert box is not None
+    x, y = box["x"] + 8 - low / (high - low) * (box["width"] - 16), box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y, steps=4)
+    wait(page, "document.getElementById('outcome').textContent.includes('changed')")
+    assert picture(page) != before
+    assert page.locator("#save").is_disabled()
+    assert {edit["proposals"] for edit in edits} == {16}
+    page.mouse.up()
+    settled(page)
+    assert "proposals" not in edits[-1]
+    assert edits[-1]["sliders"] == edits[-2]["sliders"]
+    assert page.locator("#save").is_enabled()
+
+    page.mouse.move(x + 40, y)
+    page.mouse.down()
+    page.mouse.move(x + 70, y, steps=3)
+    page.mouse.move(x + 40, y)
+    page.mouse.up()  # where it was: its edit is known
+    assert page.locator("#save").is_enabled()
+    page.keyboard.press("Control+z")
+    assert picture(page) == before
 
 
 def test_a_dropped_file_opens(page: Page, song: Path) -> None:

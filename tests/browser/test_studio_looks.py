@@ -57,6 +57,20 @@ def test_every_state_is_legible_and_fits(looks: Page, work: Path, tmp_path: Path
     look("saving")
 
 
+def test_each_request_is_read_in_full(page: Page, work: Path) -> None:
+    open_song(page, write_song(work / "song.mid"))
+    page.evaluate("document.fonts.ready.then(() => true)")
+    rooms = page.evaluate(
+        """() => [...document.querySelectorAll(".slider:not([hidden])")].map(row => {
+        row.classList.add("requested");
+        const field = row.querySelector(".wish");
+        field.value = `−10.75 ${row.querySelector(".means .soft").textContent}`;
+        return [field.value, field.clientWidth - field.scrollWidth]; })"""
+    )
+    assert len(rooms) > 3
+    assert all(room >= 0 for _, room in rooms), rooms
+
+
 def test_the_keyboard_reaches_everything(page: Page, work: Path) -> None:
     open_song(page, write_song(work / "song.mid"))
     page.locator("#slider-density").focus()

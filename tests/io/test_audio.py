@@ -55,6 +55,14 @@ def one(*notes: Performed, channel: int = 0, program: int = 0, tempo: int = 500_
     return save([track([*first, *note_messages(notes, channel)])])
 
 
+@pytest.mark.parametrize("tempi", [(400_000, 800_000), (800_000, 400_000)])
+def test_of_two_tempi_on_one_tick_the_last_one_holds(tempi: tuple[int, int]) -> None:
+    changes = [(0, mido.MetaMessage("set_tempo", tempo=tempo)) for tempo in tempi]
+    data = save([track([*changes, *note_messages([Performed(0, 480, 60)])])])
+    assert performance(data, "x").duration == pytest.approx(tempi[1] / 1e6)
+    assert Song.read(data).tempo == pytest.approx(60e6 / tempi[1])
+
+
 @pytest.mark.parametrize("data", [type_0(), type_1(), tempo_and_meter_map(), everything_else()])
 def test_notes_are_where_pretty_midi_has_them(data: bytes) -> None:
     played = performance(data, "x")

@@ -6,11 +6,13 @@ from fractions import Fraction
 
 import midi_files
 import mido
+import numpy as np
 
 from arvae_music.io.midi import Song
 from arvae_music.io.notation import Part
 from arvae_music.io.scores import read_any
 from arvae_music.io.whole_score import section, whole_score
+from arvae_music.music.tokens import HOLD, REST
 
 TRIPLET = 160  # ticks
 
@@ -74,3 +76,10 @@ def test_a_score_keeps_its_parts() -> None:
     assert read.score is not None
     assert (len(score.parts), melody) == (2, 0)
     assert score.parts[0].chords == read.score.parts[0].chords
+
+
+def test_an_edit_to_nothing_but_rests_is_a_score_too() -> None:
+    read = song()
+    rests = [None if row is None else np.where(np.arange(len(row)) == 0, REST, HOLD) for row in read.melody.rows]
+    score, _ = whole_score(read, rests)
+    assert [part.sounds for part in score.parts] == [()]

@@ -138,6 +138,17 @@ def test_names_of_files_and_tracks_are_escaped(rows_and_cards: tuple[list[Any], 
     assert HOSTILE not in text
 
 
+def test_a_file_on_another_drive_has_its_whole_address(
+    rows_and_cards: tuple[list[Any], list[Card]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_another_drive(*_: object) -> str:
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr("os.path.relpath", on_another_drive)
+    card = replace(rows_and_cards[1][0], place=Path("out") / "a b.mid")
+    assert read(page([card], "x", folder=Path())).all("a")[0]["href"] == Path("out/a b.mid").resolve().as_uri()
+
+
 def test_nothing_is_loaded_from_anywhere(rows_and_cards: tuple[list[Any], list[Card]]) -> None:
     text = page(rows_and_cards[1], "x")
     reader = read(text)

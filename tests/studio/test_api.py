@@ -133,6 +133,15 @@ def test_a_score_shows_all_tracks_and_the_melody_in_colour(client: TestClient) -
         assert (beyond.status_code, beyond.json()["error"]["remedy"]) == (404, f"its pages are 1 to {drawn['pages']}")
 
 
+def test_the_melody_is_in_colour_on_pages_that_another_part_does_not_reach(client: TestClient) -> None:
+    pytest.importorskip("verovio")
+    abc = f"X:1\nM:4/4\nL:1/4\nK:C\nV:1\n{'C,4|' * 20}\nV:2\n{'CDEF|' * 34}\n".encode()
+    song = client.post("songs?track=2", content=abc, headers={"X-File-Name": "tune.abc"}).json()
+    pages = [client.get(f"songs/{song['id']}/score?page={page}").json()["svg"] for page in (1, 2)]
+    assert "data-n='2'" in pages[0]
+    assert "data-n='1'" in pages[1]
+
+
 def test_the_demo_and_the_soundfont_come_with_the_studio(client: TestClient) -> None:
     song = client.post("songs?demo=1").json()
     assert song["name"] == "ode_to_joy.mid"
@@ -175,6 +184,7 @@ def test_each_setting_reaches_the_edit_as_on_the_command_line(client: TestClient
         ({"seed": -1}, "seed is '-1'"),
         ({"seed": True}, "seed is 'True'"),
         ({"strength": "much"}, "strength is 'much'"),
+        ({"strength": 10**400}, f"strength is '1{39 * '0'}'"),
         ({"model": "/etc/passwd"}, "there is no model '/etc/passwd'"),
         ([1, 2], "the settings are not a JSON object"),
     ],

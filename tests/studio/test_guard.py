@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,17 @@ def test_the_page_itself_may_ask(client: TestClient) -> None:
 def test_nothing_is_there_without_the_token(client: TestClient, path: str) -> None:
     answer = client.get(f"http://127.0.0.1:{PORT}{path}")
     assert (answer.status_code, answer.json()["error"]["what"]) == (404, "there is nothing here")
+
+
+def test_a_request_without_a_path_is_refused(client: TestClient) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", f"127.0.0.1:{PORT}".encode())]
+    asyncio.run(client.app({"type": "http", "method": "OPTIONS", "path": "*", "headers": headers}, None, send))
+    assert sent[0]["status"] == 404
 
 
 @pytest.mark.parametrize("path", ["../api.py", "..%2fapi.py", "%2e%2e/api.py", "/etc/passwd", "vendor"])

@@ -9,7 +9,7 @@ import { Player } from "./player.js";
 import { Roll } from "./roll.js";
 import { prepareSaving } from "./saving.js";
 import { Score } from "./score.js";
-import { chosen, listed, Session, UNTOUCHED } from "./session.js";
+import { chosen, listed, Session, UNTOUCHED, wish } from "./session.js";
 import { Variations } from "./variations.js";
 
 const session = new Session();
@@ -94,8 +94,8 @@ async function adopt(edit) {
 
 // The edit
 
-function show(song, settings) {
-  session.show(song, settings);
+function show(song, settings, moving = false) {
+  session.show(song, settings, moving);
   view.heard = null;
 }
 
@@ -105,11 +105,7 @@ let latest = null; // the newest edit, which stays in the picture until the next
 
 function change(settings, finished) {
   moved = performance.now();
-  if (finished && JSON.stringify(settings) === JSON.stringify(session.now.settings)) {
-    session.keep(); // the slider is released where it was
-    return render();
-  }
-  show(session.now.song, settings);
+  show(session.now.song, settings, !finished);
   view.side = "after";
   if (finished) session.keep();
   render();
@@ -123,7 +119,7 @@ async function follow() {
   for (let step = null; session.requests && !session.edit && session.now !== step;) {
     step = session.now;
     try {
-      const edit = await api.edit(step.song.id, step.settings);
+      const edit = await api.edit(step.song.id, wish(step));
       session.attach(step, edit);
       settle();
       if (step.song !== session.now.song) continue;
@@ -185,9 +181,9 @@ function step(direction) {
 
 /** The edit that is shown: while a slider moves, the last that came. */
 const picture = () => edit() ?? (session.requests && latest?.song === session.now.song.id ? latest : null);
-/** The edit of exactly these settings, or null: there is none yet, or none is requested. */
-const edit = () => view.heard?.edit ?? (session.requests ? session.edit : null);
-/** What is saved and played: null while an edit is on its way. */
+/** The edit of exactly these settings, or null: there is none yet, only a preview, or none is requested. */
+const edit = () => view.heard?.edit ?? (session.requests && !session.now.moving ? session.edit : null);
+/** What is saved: null while an edit is on its way. */
 const thing = () => edit() ?? (session.requests ? null : session.now?.song ?? null);
 const indexes = () => chosen(session.now.settings.bars, session.now.song.measures);
 
@@ -267,7 +263,7 @@ const span = (song, selected) => {
 /** Give the player the bytes of what is shown, if it has others. */
 async function hear() {
   if (!session.now) return;
-  const wanted = view.side === "after" ? thing() : view.heard?.song ?? session.now.song;
+  const wanted = view.side === "after" ? picture() ?? thing() : view.heard?.song ?? session.now.song;
   if (!wanted || wanted === sounding) return;
   sounding = wanted;
   try {

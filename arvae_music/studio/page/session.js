@@ -1,11 +1,13 @@
 // What the page shows: a song, the settings of an edit, and the edit. Each finished change is a step that can be undone.
 
+const QUICK = 16; // proposals of a measure while a slider moves, which take half of the time
+
 export const UNTOUCHED = Object.freeze({
   sliders: {}, bars: null, keep: [], locks: [], harmony: true, chords: null, strength: null, seed: 0, each: false, free_ends: false,
   form: true, model: null,
 });
 
-/** A step is {song, settings}. It never changes, so that its edit can be remembered with it. */
+/** A step is {song, settings, moving}. It never changes, so that its edit can be remembered with it. */
 export class Session {
   #steps = [];
   #at = -1;
@@ -19,16 +21,17 @@ export class Session {
   /** Does the step request anything? Without a request there is no edit. */
   get requests() { return this.now !== null && Object.keys(this.now.settings.sliders).length > 0; }
 
-  /** Show a step without keeping it: a slider that still moves. */
-  show(song, settings) { this.now = Object.freeze({ song, settings: Object.freeze(settings) }); }
-
-  /** Keep what is shown as a step, unless it is what the last step was. */
-  keep() {
+  /** Show a step without keeping it. The last step that was kept comes back, with its edit, if its settings do.
+   * `moving`: a slider still moves, so the edit is a preview. */
+  show(song, settings, moving = false) {
     const last = this.#steps[this.#at];
-    if (last?.song === this.now.song && JSON.stringify(last.settings) === JSON.stringify(this.now.settings)) {
-      this.now = last;
-      return;
-    }
+    const same = last?.song === song && JSON.stringify(last.settings) === JSON.stringify(settings);
+    this.now = same ? last : Object.freeze({ song, settings: Object.freeze(settings), moving });
+  }
+
+  /** Keep what is shown as a step. */
+  keep() {
+    if (this.now === this.#steps[this.#at]) return;
     this.#steps.splice(this.#at + 1, Infinity, this.now);
     this.#at = this.#steps.length - 1;
   }
@@ -38,6 +41,9 @@ export class Session {
   undo() { if (this.canUndo) this.now = this.#steps[--this.#at]; }
   redo() { if (this.canRedo) this.now = this.#steps[++this.#at]; }
 }
+
+/** The settings of a step for the server. */
+export const wish = ({ settings, moving }) => (moving ? { ...settings, proposals: QUICK } : settings);
 
 /** "1-4,7" -> indexes of the song's measures, or null for all. Throws a sentence where the text is no such list. */
 export function chosen(text, measures) {
