@@ -25,7 +25,7 @@ OPTIONS = (
 DESK = {"width": 1280, "height": 800}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright's event loop runs until it ends, and other modules need loops of their own
 def browser() -> Iterator[Browser]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
     chromium = next(filter(None, map(shutil.which, NAMES)), None)

@@ -167,22 +167,22 @@ def test_distinct_equals_numpys_unique(numbers: list[int]):
 
 def test_every_measure_gets_its_share_in_order():
     before, wanted = asked(density=1.0)
-    group, rows = propose(ROWS, before, wanted, FOUR, COUNT, 0, model())
+    group, rows = propose(ROWS, before, wanted, FOUR, COUNT, 0, model(), 1.0)
     assert group.tolist() == sorted([0, 1, 2] * COUNT)
     assert rows.shape == (3 * COUNT, 24)
 
 
 def test_a_measures_proposals_do_not_depend_on_the_others():
     before, wanted = asked(density=1.0)
-    group, together = propose(ROWS, before, wanted, FOUR, COUNT, 0, model())
+    group, together = propose(ROWS, before, wanted, FOUR, COUNT, 0, model(), 1.0)
     for m in range(3):
-        _, alone = propose(ROWS[m : m + 1], before[m : m + 1], wanted[m : m + 1], FOUR, COUNT, 0, model())
+        _, alone = propose(ROWS[m : m + 1], before[m : m + 1], wanted[m : m + 1], FOUR, COUNT, 0, model(), 1.0)
         assert np.array_equal(alone, together[group == m])
 
 
 def test_seeds_differ_and_repeat():
     before, wanted = asked(density=1.0)
-    one, again, other = (propose(ROWS, before, wanted, FOUR, COUNT, seed, model())[1] for seed in (1, 1, 2))
+    one, again, other = (propose(ROWS, before, wanted, FOUR, COUNT, seed, model(), 1.0)[1] for seed in (1, 1, 2))
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
     cold = len(OVERSHOOTS) * len(BONUSES)  # the first are at temperature nil: no dice
@@ -194,8 +194,8 @@ def test_proposals_move_towards_the_request_and_stay_similar_to_the_melody():
     k = model().metadata.names.index("density")
     before, up = asked(density=1.5)
     _, down = asked(density=-1.5)
-    group, more = propose(ROWS, before, up, FOUR, COUNT, 0, model())
-    _, fewer = propose(ROWS, before, down, FOUR, COUNT, 0, model())
+    group, more = propose(ROWS, before, up, FOUR, COUNT, 0, model(), 1.0)
+    _, fewer = propose(ROWS, before, down, FOUR, COUNT, 0, model(), 1.0)
     for m in range(3):
         dense, sparse = (evaluate(model().specs, rows[group == m], FOUR)[:, k].mean() for rows in (more, fewer))
         assert dense > sparse
@@ -209,7 +209,7 @@ def test_proposals_move_towards_the_request_and_stay_similar_to_the_melody():
 def test_larger_overshoots_go_further():
     k = model().metadata.names.index("density")
     before, wanted = asked(density=1.0)
-    _, rows = propose(ROWS, before, wanted, FOUR, COUNT, 0, model())
+    _, rows = propose(ROWS, before, wanted, FOUR, COUNT, 0, model(), 1.0)
     values = evaluate(model().specs, rows, FOUR)[:, k].reshape(-1, len(OVERSHOOTS)).mean(axis=0)
     assert values[0] < values[-1]
 
