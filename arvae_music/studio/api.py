@@ -1,8 +1,7 @@
 """The HTTP/JSON API of the studio, version 1. docs/studio.md explains it, and openapi.py describes it for programs.
 
 Every answer is JSON, a file, or lines of JSON (variations, as they are found). An error is
-{"error": {"what", "where", "remedy"}}. If the client closes the connection, its work is dropped: a page that sends a
-new edit while the last one is under way aborts the last one.
+{"error": {"what", "where", "remedy"}}. If the client closes the connection, its work is dropped.
 """
 
 from __future__ import annotations

@@ -108,7 +108,8 @@ local function edit(item, command, options, n)
   local source, result = base .. ".mid", base .. ".edited.mid"
   local written, problem = write(source, data)
   if not written then return "Cannot write the notes: " .. problem end
-  local line = string.format("%s edit %s %s -o %s --overwrite", command, quoted(source), options, quoted(result))
+  local program = reaper.file_exists(command) and quoted(command) or command -- a path may have spaces
+  local line = string.format("%s edit %s %s -o %s --overwrite", program, quoted(source), options, quoted(result))
   local answer = reaper.ExecProcess(line, TIMEOUT)
   os.remove(source)
   if not answer then return "arvae did not start, or took too long:\n" .. line end

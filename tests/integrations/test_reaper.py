@@ -171,6 +171,16 @@ def test_what_is_exported_is_what_is_in_the_item(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_path_of_arvae_may_have_spaces(tmp_path: Path) -> None:
+    program = tmp_path / "my programs" / "arvae"
+    program.parent.mkdir()
+    program.touch()
+    project = Project(tmp_path, [Item(1.0, 4.5, [Take(melody())])], lambda line: "1\n")
+    project.answers = f"--density +1notes\n{program}"
+    project.run()
+    assert shlex.split(project.commands[0])[:2] == [str(program), "edit"]
+
+
 def test_all_selected_items_are_edited_and_problems_are_shown_together(tmp_path: Path, real: Any) -> None:
     items = [Item(1.0, 4.5, [Take(melody())]), Item(0, 1, [Take(midi=False)]), Item(0, 1, [Take()]), Item(0, 1, [])]
     project = Project(tmp_path, items, real)

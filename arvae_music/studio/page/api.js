@@ -42,7 +42,7 @@ export const demo = () => json("songs?demo=1", { method: "POST" });
 /** choice: {track, voice}; what it leaves open, arvae chooses. */
 export const open = (bytes, name, choice = {}) =>
   json(`songs?${new URLSearchParams(choice)}`, { method: "POST", headers: { "X-File-Name": encodeURIComponent(name) }, body: bytes });
-export const edit = (id, settings, signal) => json(`songs/${id}/edits`, post(settings, signal));
+export const edit = (id, settings) => json(`songs/${id}/edits`, post(settings));
 export const adopt = id => json(`edits/${id}/song`, { method: "POST" });
 export const score = (thing, page) => json(`${place(thing)}/score?page=${page}`);
 export const soundfont = async () => (await call("soundfont")).arrayBuffer();
