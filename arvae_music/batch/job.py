@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from ..version import __version__
 from .journal import MOST_INPUTS, WHOLE, Journal, Line, Share
 from .listing import Listing
 from .plans import described
-from .target import Target
+from .target import FAILED, Target
 
 
 class Numbered(Protocol):
@@ -36,6 +37,7 @@ class Numbered(Protocol):
 
 
 T = TypeVar("T")
+_OURS = re.compile(rf"part-\d{{5,}}\.parquet|_{re.escape(FAILED)}")  # the files of a table
 WritePart = Callable[[Place, Iterable[Line]], None]
 Rows = Callable[[], Iterator[dict[str, Any]]]  # begins to read all rows of a batch
 
@@ -93,7 +95,8 @@ class Job:
         with self.journal.locked(self.settings.share), contextlib.closing(self.journal):
             self._begin()
             yield
-            if self.write_part is not None:  # a run may have been killed between a part's last line and its file
+            # A run may have been killed between the last line of a part and its file.
+            if self.write_part is not None and not self.finished:
                 for part in self._parts():
                     if not storage.exists(self._part_file(part)):
                         self.journal.open(part)
@@ -121,10 +124,10 @@ class Job:
             )
         if found is not None and settings.share.of > 1:  # other runs of the job array may have begun
             raise OutputError("holds another batch", where=root, remedy="name another folder with output=...")
-        if found is not None:
+        if settings.share.of == 1:  # also if job.json was lost: these lines belong to another batch
             storage.remove(storage.within(self.journal.folder, "parts"))
         if self.target.table and settings.restart:
-            for name in list(storage.files_below(self.target.root)):
+            for name in filter(_OURS.fullmatch, list(storage.files_below(self.target.root))):
                 storage.remove(storage.within(self.target.root, name))
         self.journal.write_job(self.spec)
 

@@ -60,7 +60,12 @@ class Group:
 @dataclass(frozen=True)
 class Listing:
     groups: Sequence[Group]
-    listed: bool  # whether any come from a list, a table or a store, so that there may be very many
+    sources: Sequence[Place] = ()  # the lists, tables and stores that they come from
+
+    @property
+    def listed(self) -> bool:
+        """Whether there may be very many."""
+        return bool(self.sources)
 
     def __len__(self) -> int:
         return self._count
@@ -94,7 +99,7 @@ def listing(arguments: Sequence[str], *, recursive: bool = False) -> Listing:
     for argument in arguments:
         if _is_listed(argument):
             groups.append(_listed(storage.place(argument), recursive))
-    return Listing(groups, len(ordinary) < len(arguments))
+    return Listing(groups, [storage.place(argument) for argument in arguments if _is_listed(argument)])
 
 
 def _is_listed(argument: str) -> bool:

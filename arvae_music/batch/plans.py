@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from ..errors import UsageError
+from ..system import storage
 from ..system.outputs import Planned, Request, planned_in, refuse_shared_names
 from .listing import Entry, Listing
 from .target import Target
@@ -42,6 +44,18 @@ def planned_later(
     if not target.table:
         refuse_shared_names(lambda: (usual(request_of(entry)) for entry in found.names()))
     return plans
+
+
+def refuse_lost_tables(found: Listing, target: Target, *, skip_existing: bool) -> None:
+    """Raises UsageError for a table with `skip_existing`, because a batch writes all parts of its table, and for one
+    that the batch reads too, because it would be removed before it is read."""
+    if not target.table:
+        return
+    if skip_existing:
+        raise UsageError("a table has no outputs to skip", remedy="give resume=True to continue it")
+    if any(storage.holds(target.root, source) for source in found.sources):
+        remedy = "name another table with output=..."
+        raise UsageError("is an input of the batch, too", where=str(target.root), remedy=remedy)
 
 
 def described(value: Any) -> Any:

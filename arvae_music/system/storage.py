@@ -102,6 +102,13 @@ def exists(where: Place) -> bool:
     return bool(system.exists(path))
 
 
+def holds(folder: Place, where: Place) -> bool:
+    """Whether `where` is the folder, or lies in it or below."""
+    if isinstance(folder, Path) and isinstance(where, Path):
+        return where.resolve().is_relative_to(folder.resolve())
+    return str(where) == str(folder) or str(where).startswith(f"{folder}/")
+
+
 def files_below(folder: Place) -> Iterator[str]:
     """The files in a folder and below, sorted, relative to it, except hidden ones. A folder may be missing."""
     if isinstance(folder, Path):

@@ -64,10 +64,15 @@ class Scaling:
         *,
         large: bool,
     ) -> Job | None:
-        """The memory of the batch; None if nothing is written, or if a single file is."""
+        """The memory of the batch; None if nothing is written, or if a single file is.
+
+        Raises UsageError for a table that exists and would be lost."""
         from ...batch.job import Job, Settings
         from ...batch.journal import Share
+        from ...batch.plans import refuse_lost_tables
 
+        if target is not None:
+            refuse_lost_tables(found, target, skip_existing=writing.skip_existing)
         if target is None or writing.dry_run or (len(found) < 2 and not large):
             return None
         share = Share.parse(self.shard) if self.shard is not None else Share()

@@ -183,3 +183,27 @@ def test_a_full_disk_ends_a_batch_which_can_be_continued(tmp_path: Path) -> None
         with pytest.raises(StorageError, match="No space left"):
             job.record(Line(2, "2.mid"))
     assert run(tmp_path, resume=True)[1] == [one.n for one in ITEMS[1:]]
+
+
+def test_lines_without_their_batch_are_forgotten(tmp_path: Path) -> None:
+    run(tmp_path / "out", stop=300)
+    (tmp_path / "out" / FOLDER / "job.json").unlink()
+    assert run(tmp_path / "out", spec={"request": "range+1"}, resume=True)[1] == [one.n for one in ITEMS]
+
+
+def test_only_the_files_of_a_table_are_replaced(tmp_path: Path) -> None:
+    root = tmp_path / "out.parquet"
+    run(root, table=True)
+    (root / "notes.txt").write_text("mine")
+    (root / "part-00009.parquet").write_bytes(b"of more inputs")
+    assert run(root, table=True, restart=True)[1] == [one.n for one in ITEMS]
+    names = sorted(path.name for path in root.glob("*"))
+    assert names == [FOLDER, "notes.txt", "part-00000.parquet", "part-00001.parquet"]
+
+
+def test_a_finished_table_gets_no_empty_part(tmp_path: Path) -> None:
+    job, _ = run(tmp_path, table=True)
+    assert job.finish(keep=True)
+    (tmp_path / "part-00001.parquet").unlink()
+    assert run(tmp_path, table=True, resume=True)[1] == []
+    assert not (tmp_path / "part-00001.parquet").exists()

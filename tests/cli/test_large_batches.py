@@ -102,6 +102,20 @@ def test_a_large_batch_needs_a_folder(arvae: Run, work: Path, tunes: list[str]) 
     assert "would both be written to" in done.stderr
 
 
+def test_a_table_that_exists_is_not_lost(arvae: Run, work: Path, tunes: list[str]) -> None:
+    assert arvae(*EDIT, "-o", "out.parquet").returncode == 1
+    before = files_in(work / "out.parquet")
+    own = ("edit", "out.parquet", "--range", "+2st", "-o", "out.parquet", "--overwrite")
+    for words in (own, ("edit", "out.parquet/part-00000.parquet", *own[2:]), ("vary", *own[1:])):
+        done = arvae(*words)
+        assert done.returncode == 2
+        assert "out.parquet is an input of the batch, too" in done.stderr.replace(":", "")
+    done = arvae(*EDIT, "-o", "out.parquet", "--skip-existing")
+    assert done.returncode == 2
+    assert "a table has no outputs to skip; give --resume" in done.stderr
+    assert files_in(work / "out.parquet") == before
+
+
 def start(home: dict[str, str], work: Path, model: Path, *words: object) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "arvae_music.cli", *map(str, words), "--model", str(model)]
     pipe = subprocess.PIPE
