@@ -127,10 +127,13 @@ def _listed(where: Place, recursive: bool) -> Group:
     system, path = storage.system_of(where)
     if glob.has_magic(path):
         start = where.removesuffix(path)
-        names = [start + str(name) for name in sorted(system.glob(path))]
+        with storage.reaching(where):
+            names = [start + str(name) for name in sorted(system.glob(path))]
         return _expect(_named(lambda: iter(names), ""), where, "matches no file")
-    if not system.isdir(path):
-        if not system.exists(path):
+    with storage.reaching(where):
+        folder = system.isdir(path)
+    if not folder:
+        if not storage.exists(where):
             raise UsageError("no such file", where=where, remedy="check the URL")
         return Group(1, lambda: iter([(where, Path())]))
     if not recursive:

@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..errors import InputError, OutputError, UsageError
+from ..errors import ArvaeError, InputError, OutputError, UsageError
 from .extras import need
 from .files import appearing, write_whole
 
@@ -60,6 +60,18 @@ def system_of(url: str) -> tuple[Any, str]:
     return system, str(path)
 
 
+@contextmanager
+def reaching(where: Place) -> Iterator[None]:
+    """Raises InputError for what a store raises in the block: each store has exceptions of its own kinds."""
+    try:
+        yield
+    except ArvaeError:
+        raise
+    except Exception as error:
+        remedy = "check the URL, the network, and your rights in the store"
+        raise InputError(f"cannot be reached ({_reason(error)})", where=str(where), remedy=remedy) from error
+
+
 def read(where: Place) -> bytes:
     """Raises InputError."""
     try:
@@ -98,8 +110,9 @@ def write(where: Place, data: bytes, *, overwrite: bool = False) -> None:
 def exists(where: Place) -> bool:
     if isinstance(where, Path):
         return where.exists()
-    system, path = system_of(where)
-    return bool(system.exists(path))
+    with reaching(where):
+        system, path = system_of(where)
+        return bool(system.exists(path))
 
 
 def holds(folder: Place, where: Place) -> bool:
@@ -115,9 +128,10 @@ def files_below(folder: Place) -> Iterator[str]:
         names = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file())
         found = (name.as_posix() for name in names)
     else:
-        system, root = system_of(folder)
-        system.invalidate_cache()
-        found = (str(path)[len(root) :].lstrip("/") for path in sorted(system.find(root)))
+        with reaching(folder):
+            system, root = system_of(folder)
+            system.invalidate_cache()
+            found = (str(path)[len(root) :].lstrip("/") for path in sorted(system.find(root)))
     for name in found:
         if not any(part.startswith(".") for part in name.split("/")):
             yield name
@@ -127,8 +141,9 @@ def remove(where: Place) -> None:
     """Remove a file, or a folder with its files, if it exists."""
     if not isinstance(where, Path):
         if exists(where):
-            system, path = system_of(where)
-            system.rm(path, recursive=True)
+            with reaching(where):
+                system, path = system_of(where)
+                system.rm(path, recursive=True)
     elif where.is_dir():
         shutil.rmtree(where, ignore_errors=True)
     else:

@@ -99,3 +99,15 @@ def test_what_is_no_list_and_no_table_is_said(tmp_path: Path) -> None:
         listing([str(tmp_path / "l.txt")])
     with pytest.raises(UsageError, match="no such file"):
         listing([str(tmp_path / "missing.txt")])
+
+
+@pytest.mark.parametrize(("url", "asked"), [("a.mid", "isdir"), ("*.mid", "glob"), ("", "find"), ("a.mid", "exists")])
+def test_a_store_that_does_not_answer_is_one_error(monkeypatch: pytest.MonkeyPatch, url: str, asked: str) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "access denied")
+
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file("/refused/b.mid", b"")
+    monkeypatch.setattr(type(memory), asked, refuse)
+    with pytest.raises(InputError, match=r"cannot be reached \(access denied\)"):
+        listing([f"memory://refused/{url}"], recursive=True)
