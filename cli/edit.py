@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from ..batch.listing import listing
@@ -20,7 +19,7 @@ from ..batch.target import Target
 from ..errors import UsageError
 from ..system import inputs, outputs
 from .shared import batches, common, placing, sources, watching
-from .shared.scaling import Scaling, manifest_of
+from .shared.scaling import Scaling
 from .shared.sliders import Harmony, Kept, MelodySliders, Set, targets_from
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
     from ..batch.listing import Entry
     from ..batch.plans import Items
-    from ..reports.cards import Card
     from ..system.outputs import Planned
 
 PROPOSALS, STRENGTH = 64, 0.5
@@ -89,6 +87,7 @@ def edit(
     if not targets:
         raise UsageError("there is nothing to change", remedy="give a slider, for instance --density +2notes")
     from ..reports.edit_files import EditFiles
+    from ..reports.jobs import manifest_of
 
     load = partial(sources.load_model, model, runtime)
     trained = load()
@@ -128,19 +127,11 @@ def edit(
     manifest = None
     if job is not None and target is not None:
         work = replace(work, root=target.root)
-        manifest = manifest_of(target, writing)
+        manifest = manifest_of(target, common.say, overwrite=writing.overwrite)
     work = replace(work, sounds=sounds, cards=page is not None)
-    conclude = None if page is None else partial(_write_page, page, label, writing.overwrite)
+    conclude = None if page is None else partial(placing.write_page, page, label, writing.overwrite)
     executor = scaling.executor(len(found), here=not large and any(plan.uses_streams for plan in plans))
     return batches.run_and_report(
         plans, work, executor, name=attrgetter("source"), json=writing.json, brief=large, job=job, manifest=manifest,
         conclude=conclude,
     )  # fmt: skip
-
-
-def _write_page(page: Path, label: str, overwrite: bool, cards: list[Card]) -> None:
-    """Write the page that plays the results."""
-    from ..reports.contact_sheet import write_listening
-
-    write_listening(page, cards, label, overwrite=overwrite)
-    common.say(placing.shows(page))

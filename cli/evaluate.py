@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from ..evaluation.result import Evaluation
     from ..evaluation.thresholds import Threshold
     from ..images.evaluation import Evaluation as ImageEvaluation
-    from ..networks.model import Model
 
     Result = Evaluation | ImageEvaluation
 
@@ -73,9 +72,10 @@ def evaluate(
     machine.patient_threads()
     from .. import assessment
     from ..evaluation.result import Evaluation
-    from ..evaluation.thresholds import parse_thresholds
+    from ..evaluation.thresholds import checked, parse_thresholds
     from ..networks.model import Model
-    from ..reports.evaluation_page import need_plots
+    from ..reports.evaluation_page import need_plots, page
+    from ..system.files import write_whole
     from ..vae import checkpoint
 
     metadata = checkpoint.describe(checkpoint.find(model))
@@ -94,9 +94,11 @@ def evaluate(
 
     result = assessment.evaluate(loaded, corpus, part, seed=seed, quick=quick, progress=begin, warn=common.warn)
     if html is not None and isinstance(result, Evaluation) and isinstance(loaded, Model):
-        _write_report(html, result, loaded, overwrite)
+        common.say("writing the report ...")
+        write_whole(html, page(result, loaded).encode(), overwrite=overwrite)
+        common.say(f"wrote {html}")
     if json:
-        _print(result, thresholds)
+        common.print_json({**result.to_json(), "thresholds": checked(thresholds, result.headline)})
     else:
         _show(result)
     return _judged(result, thresholds)
@@ -110,37 +112,13 @@ def _judged(result: Result, thresholds: Sequence[Threshold]) -> int:
     return 1 if broken else 0
 
 
-def _write_report(path: Path, result: Evaluation, model: Model, overwrite: bool) -> None:
-    from ..reports.evaluation_page import page
-    from ..system.files import write_whole
-
-    common.say("writing the report ...")
-    write_whole(path, page(result, model).encode(), overwrite=overwrite)
-    common.say(f"wrote {path}")
-
-
 def _show(result: Result) -> None:
-    from ..evaluation.result import Evaluation
+    from .. import assessment
 
-    if isinstance(result, Evaluation):
-        from ..reports import evaluation_tables as of_melodies
-
-        heading, tables = of_melodies.heading(result), of_melodies.tables(result)
-    else:
-        from ..images import report as of_images
-
-        heading, tables = of_images.heading(result), of_images.tables(result)
+    heading, tables = assessment.tables(result)
     common.report(heading)
     for table in tables:
         common.report("")
         common.report(common.table(table.columns, table.rows, numbers=True, title=table.title))
         if table.note:
             common.report(table.note)
-
-
-def _print(result: Result, thresholds: Sequence[Threshold]) -> None:
-    checked = [
-        {**vars(one), "value": result.headline[one.name], "kept": one.kept(result.headline[one.name])}
-        for one in thresholds
-    ]
-    common.print_json({**result.to_json(), "thresholds": checked})

@@ -6,25 +6,17 @@ Names of outputs, overwriting, exit codes, --json and --dry-run work as for melo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from ..errors import UsageError
-from ..reports.item_report import ItemReport, wrote
 from ..system import outputs
 from ..system.executors import chosen
-from ..system.outputs import Planned
 from .shared import batches, common, completion, pictures
 from .shared.sliders import ImageSliders, Set, targets_from
-
-if TYPE_CHECKING:
-    from ..images.edit import Mode
-    from ..music.sliders import Target
 
 GIF = ".gif"
 TRAVERSAL_STEPS, INTERPOLATION_STEPS = 9, 8  # the default numbers of images
@@ -77,6 +69,7 @@ def edit(
 ) -> int:
     """Move the sliders of images. A TARGET is written as for melodies (arvae edit --help)."""
     from ..images.edit import MODES, targets_of
+    from ..images.files import EditImages, model_for
 
     wanted = targets_from(sliders, set_)
     if not wanted:
@@ -85,42 +78,14 @@ def edit(
     if mode not in MODES:
         raise UsageError(f"there is no mode {mode!r}", remedy=f"give {' or '.join(MODES)}")
     name = common.on_line(ctx, "model", model)  # the settings name a model of melodies
-    trained = pictures.model_for(name, places[0])
+    trained = model_for(name, places[0])
     targets = targets_of(wanted, trained)
     kept = tuple(trained.metadata.scale(one).name for one in common.split_names(keep))
     requests = [outputs.Request(place, outputs.label(targets), seed) for place in places]
     plans = pictures.plan(requests, writing)
-    work = partial(_edit, model=name, targets=targets, keep=kept, mode=mode, seed=seed, dry_run=writing.dry_run)
+    work = EditImages(name, targets, kept, mode, seed, writing.dry_run)
     executor = chosen(1 if any(plan.uses_streams for plan in plans) else jobs, len(plans))
     return batches.run_and_report(plans, work, executor, name=attrgetter("source"), json=writing.json)
-
-
-def _edit(
-    plan: Planned,
-    *,
-    model: str | None,
-    targets: Mapping[str, Target],
-    keep: tuple[str, ...],
-    mode: Mode,
-    seed: int,
-    dry_run: bool,
-) -> ItemReport | Literal[False]:
-    """Edit one image, in any process. Returns False if its output exists already and is skipped."""
-    from ..images.edit import edit as edit_picture
-    from ..images.pictures import png, read
-    from ..images.summaries import edit_json, edit_lines
-
-    if plan.skip:
-        return False
-    source = Path(plan.request.source)
-    trained = pictures.model_for(model, source)
-    result = edit_picture(read(source, str(source), trained.dims.size), targets, trained, keep, mode, seed)
-    if not dry_run:
-        plan.write(png(result.image) if result.changed else source.read_bytes())
-    lines = [*edit_lines(result, trained, seed), wrote(plan.place, dry_run)]
-    about = {"input": str(source), "output": None if dry_run else str(plan.place)}
-    data = {**about, **edit_json(result, trained, targets, keep, mode, seed)}
-    return ItemReport([str(source), *(f"  {line}" for line in lines)], [data], plan.place == "-")
 
 
 @image_app.command()
@@ -135,6 +100,7 @@ def interpolate(
 ) -> int:
     """Draw the images between two or more images, in a row (PNG) or as an animation (GIF)."""
     from ..images.edit import between
+    from ..images.files import model_for
     from ..images.pictures import gif, png, read, strip
     from ..images.summaries import interpolation_json
 
@@ -147,7 +113,7 @@ def interpolate(
     if plan.skip:
         common.say(f"{plan.place}: skipped")
         return 0
-    trained = pictures.model_for(common.on_line(ctx, "model", model), places[0])
+    trained = model_for(common.on_line(ctx, "model", model), places[0])
     path = between([read(place, str(place), trained.dims.size) for place in places], trained, steps)
     moving = plan.place != "-" and Path(plan.place).suffix.lower() == GIF
     found = interpolation_json(path, trained) if writing.json else {}  # measures all images

@@ -100,20 +100,11 @@ def _show_voices(rows: Sequence[tuple[str, ...]]) -> None:
 
 
 def show(song: Song, description: dict[str, Any], specs: Sequence[AttributeSpec]) -> None:
-    from rich.table import Table
-
     from ..reports.listings import voice_rows
-    from ..reports.summaries import bar_rows, file_lines
+    from ..reports.summaries import bar_headings, bar_rows, file_lines
 
     common.report("\n".join([song.name, *(f"  {line}" for line in file_lines(song, description)), ""]))
     if len(song.candidates) > 1:
         _show_voices(voice_rows(song.candidates, song.found))
-    bars = Table(box=None)
-    for heading in ("bar", "meter", *(f"{spec.name}\n({spec.unit.names[0]})" for spec in specs)):
-        bars.add_column(heading, justify="right")
-    if any(bar["chords"] for bar in description["bars"]):
-        bars.add_column("chords")
-    bars.add_column("notes")
-    for row in bar_rows(description["bars"], specs):
-        bars.add_row(*row)
-    common.report(bars)
+    measures = description["bars"]
+    common.report(common.listing(bar_headings(measures, specs), bar_rows(measures, specs), right=2 + len(specs)))

@@ -10,24 +10,15 @@ matched, and which melodies are refused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ..errors import UsageError
-from ..reports.item_report import wrote
 from ..system import inputs
-from ..system.outputs import Planned
 from .shared import common, completion, placing, sources
 from .shared.sliders import Bars, Form, Harmony, joined
-
-if TYPE_CHECKING:
-    from ..io.midi import Song
-    from ..music.melody import Melody
-    from ..reports.manifest import Row
-    from ..results import Interpolation
 
 STEPS = 8
 FORMAT = "Format of the new files.  [default: mid, or that of the suffix of -o]"
@@ -65,7 +56,7 @@ def interpolate(
     """Write the melodies between two or more melodies, step by step."""
     from ..io.scores import read_place
     from ..reports import interpolation_files
-    from ..reports.contact_sheet import earlier_rows, write_index, write_listening
+    from ..reports.contact_sheet import earlier_rows, write_index
 
     inputs.expand_inputs(files)  # reports all missing files at once
     places = [place for argument in files for place in inputs.expand_inputs([argument])]  # a melody may come again
@@ -87,47 +78,12 @@ def interpolate(
     files_of_steps = names * len(path.melodies) if one else names
     rows = interpolation_files.step_rows(path.results, files_of_steps, ", ".join(map(str, places)), trained, seed)
     if not writing.dry_run:
-        suffixes = [plan.suffix if plan.place != "-" else f".{format_ or 'mid'}" for plan in plans]
-        found = interpolation_files.step_files(path.melodies, path.ends, songs, suffixes)
-        for plan, data in zip(plans, found, strict=True):
-            if not plan.skip:
-                plan.write(data)
+        interpolation_files.write_steps(path.melodies, path.ends, songs, plans, format_)
         cards = interpolation_files.step_cards(rows, path.melodies, path.ends, songs, plans, scores=page is not None)
         if not one:
             common.say(placing.shows(write_index(folder, cards, "Interpolation", earlier)))
         if page is not None:
-            write_listening(page, cards, "Interpolation", overwrite=writing.overwrite)
-            common.say(placing.shows(page))
-    _report(songs, melodies, path, plans, rows, trained.name, writing)
+            placing.write_page(page, "Interpolation", writing.overwrite, cards)
+    report = interpolation_files.report(songs, melodies, path.ends, plans, rows, writing.dry_run)
+    placing.show(report, writing.json)
     return 0
-
-
-def _report(
-    songs: Sequence[Song],
-    melodies: Sequence[Melody],
-    path: Interpolation,
-    plans: Sequence[Planned],
-    rows: Sequence[Row],
-    title: str,
-    writing: common.Writing,
-) -> None:
-    from ..reports.left_behind import left_behind, left_behind_line
-
-    left = [left_behind(song, melody) for song, melody in zip(songs, melodies, strict=True)]
-    if writing.json:
-        outputs = [] if writing.dry_run else [str(plan.place) for plan in plans]
-        counted = [
-            {"input": song.name, **{kind.name.lower(): n for kind, n in counts.items()}}
-            for song, counts in zip(songs, left, strict=True)
-        ]
-        common.print_json({"outputs": outputs, "steps": rows, "left_behind": counted})
-        return
-    from ..reports.interpolation_files import step_lines
-    from ..reports.score_lines import score_lines
-    from ..reports.summaries import melody_line
-
-    voices = [line for song in songs for line in (f"{song.name}: {melody_line(song)}", *score_lines(song))]
-    place = plans[0].place if len(plans) == 1 else f"{Path(plans[0].place).parent}/ ({len(plans)} files)"
-    behind = [left_behind_line(song, counts) for song, counts in zip(songs, left, strict=True) if counts]
-    lines = [*voices, *behind, f"model: {title}", *step_lines(rows, path.ends), wrote(place, writing.dry_run)]
-    placing.printer_for(plans)("\n".join(lines))

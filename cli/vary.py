@@ -17,7 +17,7 @@ from ..batch.listing import listing
 from ..batch.target import Target
 from ..errors import UsageError
 from .shared import batches, common, placing, sources
-from .shared.scaling import Scaling, manifest_of
+from .shared.scaling import Scaling
 from .shared.sliders import Harmony, Kept, MelodySliders, Set, targets_from
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def vary(
     from ..editing.vary import VaryRequest
     from ..music.sliders import grid_points
     from ..reports.contact_sheet import earlier_rows
+    from ..reports.jobs import manifest_of
     from ..reports.variation_files import Variations, folder_for
 
     load = partial(sources.load_model, model, runtime)
@@ -111,7 +112,7 @@ def vary(
     work = partial(variations.work, load=load, voice=vars(voice))
     axes = () if grid is None else tuple(points[0])
     conclude = None if writing.dry_run else partial(_write_pages, variations, axes, page, writing.overwrite)
-    manifest = manifest_of(target, writing) if large else None
+    manifest = manifest_of(target, common.say, overwrite=writing.overwrite) if large else None
     executor = scaling.executor(len(found), here=any(entry.place == "-" for entry in found.names()))
 
     def name(item: Item) -> str:
@@ -125,10 +126,9 @@ def vary(
 def _write_pages(
     variations: Variations, axes: tuple[str, ...], page: Path | None, overwrite: bool, cards: list[Card]
 ) -> None:
-    from ..reports.contact_sheet import write_index, write_listening
+    from ..reports.contact_sheet import write_index
 
     title = "Variations" if variations.varied else "Grid of edits"
     common.say(placing.shows(write_index(Path(variations.folder), cards, title, variations.earlier, axes)))
     if page is not None:
-        write_listening(page, cards, title, axes=axes, overwrite=overwrite)
-        common.say(placing.shows(page))
+        placing.write_page(page, title, overwrite, cards, axes)

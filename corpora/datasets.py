@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import CorpusError
@@ -45,15 +46,41 @@ class Buildable(NamedTuple):
             return builder.build(self.source, jobs=jobs, rebuild=rebuild, ray=ray, resume=resume)
         return morpho_mnist.build(self.source, jobs, self.name)
 
+    @property
+    def is_built(self) -> bool:
+        from . import build as builder
+        from . import morpho_mnist
+        from .corpus import Corpus
+
+        return builder.is_built(self.source) if isinstance(self.source, Corpus) else morpho_mnist.is_built()
+
+    @property
+    def path(self) -> Path:
+        """The file of the built corpus."""
+        from . import morpho_mnist, store
+        from .corpus import Corpus
+
+        return store.path_of(self.name) if isinstance(self.source, Corpus) else morpho_mnist.table_path(self.name)
+
     def lines(self) -> list[str]:
         """The size of the built corpus, and its path. Raises CorpusError if it is not built."""
-        from . import morpho_mnist, registry, store
+        from . import registry
         from .corpus import Corpus
         from .summaries import built_lines
 
         if isinstance(self.source, Corpus):
-            return [*built_lines(registry.load_facts(self.name)), str(store.path_of(self.name))]
-        return [f"{self.name}: {self.source.name}", str(morpho_mnist.table_path(self.name))]
+            return [*built_lines(registry.load_facts(self.name)), str(self.path)]
+        return [f"{self.name}: {self.source.name}", str(self.path)]
+
+
+def scores(corpus: str, name: str | None = None) -> list[Buildable]:
+    """The corpora of music that `corpus` names: one, all of arvae's own ("all"), or a folder, which may get a `name`.
+
+    Raises CorpusError for a name or a folder that does not exist."""
+    from . import registry
+
+    names = registry.names_of(corpus) if corpus == registry.ALL and name is None else [corpus]
+    return [Buildable(found.name, found) for found in (registry.find(one, name) for one in names)]
 
 
 def missing(corpus: str, *, to_train: bool = True) -> Iterator[Buildable]:

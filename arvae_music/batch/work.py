@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
-from ..errors import InputError
+from ..errors import ArvaeError, ExtraError, InputError, OutputError, StorageError
 from ..system.executors import Executor
 from ..system.processes import Died
 
@@ -26,6 +26,20 @@ class Outcome(Generic[R]):
     value: R | None = None
     problem: Exception | None = None
     trace: str = ""
+
+    @property
+    def is_bug(self) -> bool:
+        return self.problem is not None and not isinstance(self.problem, ArvaeError)
+
+    def message(self, name: str) -> str:
+        """The message about the input `name`, which failed. Raises an error that concerns all inputs."""
+        of_one = (InputError, OutputError, ExtraError)  # an input may be the only one that needs an extra
+        if isinstance(self.problem, of_one) and not isinstance(self.problem, StorageError):
+            text = self.problem.on_command_line
+            return text if self.problem.where else f"{name}: {text}"
+        if isinstance(self.problem, ArvaeError):
+            raise self.problem
+        return f"{name}: a bug in arvae: {type(self.problem).__name__}: {self.problem}"
 
 
 def outcomes(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import UsageError, nearest_or
 from .headline import lower_is_better
@@ -49,6 +50,14 @@ def parse_thresholds(under: Sequence[str], over: Sequence[str], known: Sequence[
             raise UsageError(f"{name} is better {'lower' if least else 'higher'}", remedy=f"give {other} {text}")
         found.append(Threshold(name, bound, least))
     return found
+
+
+def checked(thresholds: Sequence[Threshold], headline: Mapping[str, float]) -> list[dict[str, Any]]:
+    """The thresholds with the values of their figures, and whether they are kept, as plain data."""
+    values = [headline[one.name] for one in thresholds]
+    return [
+        {**vars(one), "value": value, "kept": one.kept(value)} for one, value in zip(thresholds, values, strict=True)
+    ]
 
 
 def _suggestion(name: str, known: Sequence[str]) -> str:

@@ -1,5 +1,5 @@
-"""The files of an interpolation: their paths, the melodies of the inputs, the MIDI data of every step, and the rows of
-the manifest."""
+"""The files of an interpolation: their paths, the melodies of the inputs, the MIDI data of every step, the rows of the
+manifest, and the report."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ from ..system.outputs import (
 )
 from ..system.storage import Place
 from .cards import Card, step_card, with_scores
+from .item_report import ItemReport, wrote
+from .left_behind import left_behind, left_behind_line
 from .manifest import Row, entry
+from .score_lines import score_lines
 
 NAMED = 3  # inputs in the outputs' name
 
@@ -87,6 +90,31 @@ def step_lines(rows: Sequence[Row], ends: Sequence[int]) -> list[str]:
     return lines
 
 
+def report(
+    songs: Sequence[Song],
+    melodies: Sequence[Melody],
+    ends: Sequence[int],
+    plans: Sequence[Planned],
+    rows: Sequence[Row],
+    dry_run: bool = False,
+) -> ItemReport:
+    """The report on an interpolation of `melodies`, those of `songs`, whose steps are `rows`."""
+    from .summaries import melody_line  # with the deepest imports of this package
+
+    left = [left_behind(song, melody) for song, melody in zip(songs, melodies, strict=True)]
+    voices = [line for song in songs for line in (f"{song.name}: {melody_line(song)}", *score_lines(song))]
+    behind = [left_behind_line(song, counts) for song, counts in zip(songs, left, strict=True) if counts]
+    place = plans[0].place if len(plans) == 1 else f"{Path(plans[0].place).parent}/ ({len(plans)} files)"
+    lines = [*voices, *behind, f"model: {rows[0]['model']}", *step_lines(rows, ends), wrote(place, dry_run)]
+    counted = [
+        {"input": song.name, **{kind.name.lower(): n for kind, n in counts.items()}}
+        for song, counts in zip(songs, left, strict=True)
+    ]
+    outputs = [] if dry_run else [str(plan.place) for plan in plans]
+    data = {"outputs": outputs, "steps": rows, "left_behind": counted}
+    return ItemReport(lines, [data], plans[0].place == "-")
+
+
 def input_of(song: Song, bars: str | None) -> Melody:
     """The melody of a song in full measures: all of them, or a selection such as `1-4,7`, which is numbered anew."""
     melody = replace(song.whole(), name=song.name)
@@ -110,6 +138,20 @@ def step_files(
     look: dict[str, Any] = {"tempo": songs[0].tempo, "program": songs[0].found.program or 0}
     contents = [steps] if len(suffixes) == 1 else [[step] for step in steps]
     return [_file(content, suffix, look) for content, suffix in zip(contents, suffixes, strict=True)]
+
+
+def write_steps(
+    melodies: Sequence[Melody],
+    ends: Sequence[int],
+    songs: Sequence[Song],
+    plans: Sequence[Planned],
+    format: str | None = None,
+) -> None:
+    """Write the outputs of `plan`, except those to skip. `format` is that of stdout. Raises OutputError."""
+    suffixes = [plan.suffix or f".{format or FORMATS[0]}" for plan in plans]
+    for plan, data in zip(plans, step_files(melodies, ends, songs, suffixes), strict=True):
+        if not plan.skip:
+            plan.write(data)
 
 
 def _file(steps: Sequence[tuple[Melody, int]], suffix: str, look: dict[str, Any]) -> bytes:

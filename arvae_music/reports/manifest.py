@@ -89,6 +89,16 @@ def entry_of_edit(
     )  # fmt: skip
 
 
+def summary(row: Row) -> str:
+    """A row in one line: the requested attributes, and how many measures changed."""
+    moved = [
+        f"{one['name']} {one['before']:.3g} to {one['achieved']:.3g} {one['unit']}"
+        for one in row["attributes"]
+        if one["name"] in row["targets"]
+    ]
+    return f"{', '.join(moved)}; {row['changed']} of {row['measures']} measures changed"
+
+
 def attribute_rows(
     result: EditResult, targets: Collection[str], keep: Collection[str], model: Model
 ) -> list[dict[str, Any]]:

@@ -322,6 +322,12 @@ def _quarters(length: Fraction) -> str:
     return f"{number} quarter note{'s' if length > 1 else ''}"
 
 
+def bar_headings(measures: Sequence[Mapping[str, Any]], specs: Sequence[AttributeSpec]) -> list[str]:
+    """The headings of `bar_rows`."""
+    attributes = (f"{spec.name}\n({spec.unit.names[0]})" for spec in specs)
+    return ["bar", "meter", *attributes, *(["chords"] if any(bar["chords"] for bar in measures) else []), "notes"]
+
+
 def bar_rows(measures: Sequence[Mapping[str, Any]], specs: Sequence[AttributeSpec]) -> list[tuple[str, ...]]:
     """For each measure of `bars`: number, meter, the value of each attribute, the chords if any measure has some, and
     the notes or why it is untouched."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import json
 import os
 import re
 import tempfile
@@ -124,6 +125,13 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+def json_text(data: Any) -> str:
+    """`plain(data)` as JSON, in lines that people can read."""
+    text = json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False)
+    # Put lists of plain values on one line. Line breaks inside strings are escaped, so every break here is layout.
+    return re.sub(r"\[\n[^\[\]{}]*\]", lambda found: re.sub(r"\n *", " ", found[0]).replace("[ ", "["), text)
 
 
 def plain(data: Any) -> Any:

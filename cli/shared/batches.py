@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
-from ...errors import ArvaeError, ExtraError, InputError, OutputError, StorageError, UsageError
+from ...errors import InputError, OutputError, UsageError
 from ...reports.item_report import ItemReport
 from . import common
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", covariant=True)
 R = TypeVar("R")
-NAMES_SHOWN = 5  # files in a message
-SECONDS = 30.0  # between lines about the progress, off a terminal
 
 
 class Items(Protocol[T]):
@@ -68,29 +65,30 @@ def run_batch(
         elif then is not None:
             then(item, cast("R", value))
         return 0
-    from ...batch.work import outcomes
+    from ...batch.run import Counts, results
     from ...system.executors import Processes
 
-    done, skipped, failed, first = 0, 0, 0, list[str]()
-    pending, handed_out = itertools.tee(items if job is None else job.pending(items))
-    with contextlib.closing(outcomes(handed_out, work, executor or Processes(1))) as results:
-        for item, outcome in zip(pending, track(results, len(items), job), strict=True):
+    counts = Counts()
+    with contextlib.closing(results(items, work, executor or Processes(1), job)) as found:
+        for item, outcome in track(found, len(items), job):
             if outcome.problem is not None:
-                failed += 1
-                first += [name(item)] if len(first) < NAMES_SHOWN else []
-                message = _failure_message(outcome.problem, outcome.trace, name(item))
+                message = outcome.message(name(item))
+                if outcome.is_bug:  # one bad file must not end a long batch
+                    message += "; --debug shows where"
+                    if common.state.debug:
+                        print(outcome.trace, file=sys.stderr, end="")
                 common.complain(message)
                 if fail is not None:
                     fail(item, message)
-                continue
-            skipped += outcome.value is False
-            done += outcome.value is not False
-            if then is not None:
+            elif then is not None:
                 then(item, cast("R", outcome.value))
+            counts.add(name(item), outcome)
     if job is not None:
-        skipped += job.resumed
-    _summarise(done, skipped, failed, first, totals() if totals is not None else "")
-    return 1 if failed else 0
+        counts.skipped += job.resumed
+    if totals is not None and (text := totals()):
+        common.say(text)
+    (common.complain if counts.failed else common.say)(str(counts))
+    return 1 if counts.failed else 0
 
 
 def run_and_report(
@@ -158,58 +156,20 @@ def run_and_report(
     return code or int(flawed)
 
 
-def _failure_message(problem: Exception, trace: str, name: str) -> str:
-    """The message for an item that failed. Raises an error that concerns all items."""
-    of_one = (InputError, OutputError, ExtraError)  # an input may be the only one that needs an extra
-    if isinstance(problem, of_one) and not isinstance(problem, StorageError):
-        return problem.on_command_line if problem.where else f"{name}: {problem.on_command_line}"
-    if isinstance(problem, ArvaeError):
-        raise problem
-    if common.state.debug:  # one bad file must not end a long batch
-        print(trace, file=sys.stderr, end="")
-    return f"{name}: a bug in arvae: {type(problem).__name__}: {problem}; --debug shows where"
-
-
-def _summarise(done: int, skipped: int, failed: int, first: Sequence[str], totals: str) -> None:
-    counts = [
-        f"{done} done",
-        f"{skipped} skipped" if skipped else "",
-        f"{failed} failed" if failed else "",
-    ]
-    line = ", ".join(filter(None, counts))
-    if totals:
-        common.say(totals)
-    if not failed:
-        common.say(line)
-        return
-    rest = f" and {failed - len(first)} more" if failed > len(first) else ""
-    common.complain(f"{line}: {', '.join(first)}{rest}")
-
-
 def track(results: Iterable[R], count: int, job: Job | None = None, label: str = "arvae") -> Iterator[R]:
     """The results, with n of N, the rate and the time left on stderr: as a bar on a terminal, and for the jobs of
-    large batches also elsewhere, as a line every SECONDS. Nothing with --quiet."""
-    total = count if job is None else job.total
+    large batches also elsewhere, as a line now and then. Nothing with --quiet."""
     if common.state.quiet or not sys.stderr.isatty():
-        yield from results if common.state.quiet or job is None else _with_lines(results, total, job)
+        from ...batch.run import with_progress
+
+        yield from results if common.state.quiet or job is None else with_progress(results, job, common.say)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
     with Progress(*columns, TimeRemainingColumn(), console=common.console(stderr=True), transient=True) as bar:
-        task, began = bar.add_task(label, total=total, rate=""), time.monotonic()
+        task, began = bar.add_task(label, total=count if job is None else job.total, rate=""), time.monotonic()
         for n, result in enumerate(results, 1):
             yield result
             rate = f"{n / (time.monotonic() - began):.1f}/s"
             bar.update(task, completed=n + (0 if job is None else job.resumed), rate=rate)
-
-
-def _with_lines(results: Iterable[R], total: int, job: Job) -> Iterator[R]:
-    began = told = time.monotonic()
-    for n, result in enumerate(results, 1):
-        yield result
-        now = time.monotonic()
-        if now - told >= SECONDS:
-            told, rate, at = now, n / (now - began), n + job.resumed
-            left = (total - at) / rate / 60
-            common.say(f"{at:,} of {total:,} inputs; {rate:.1f} a second; {left:,.0f} minutes left")

@@ -12,9 +12,7 @@ everything was done; 1 some inputs failed, and the others are done; 2 usage erro
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from ...system.files import plain
+from ...system.files import json_text
 from . import completion
 
 if TYPE_CHECKING:
@@ -232,21 +230,23 @@ def table(
     return found
 
 
-def listing(headings: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> Table:
-    """A rich table whose columns are as wide as their text allows."""
+def listing(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: int = 0, title: str | None = None
+) -> Table:
+    """A rich table whose text may be folded. The first `right` columns are flush right."""
     from rich.table import Table
 
-    found = Table(*headings, title=title, box=None)
+    found = Table(title=title, box=None)
+    for k, heading in enumerate(headings):
+        found.add_column(heading, justify="right" if k < right else "left")
     for row in rows:
         found.add_row(*row)
     return found
 
 
 def print_json(data: object) -> None:
-    """Print `data`, which may hold dataclasses, paths, fractions and numpy values, on stdout. NaN becomes null."""
-    text = json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False)
-    # Put lists of plain values on one line. Line breaks inside strings are escaped, so every break here is layout.
-    print(re.sub(r"\[\n[^\[\]{}]*\]", lambda found: re.sub(r"\n *", " ", found[0]).replace("[ ", "["), text))
+    """Print `data`, which may be anything that `system.files.plain` knows, on stdout."""
+    print(json_text(data))
 
 
 def on_line(ctx: typer.Context, name: str, value: T) -> T | None:

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import UsageError
-from ...reports.item_report import wrote
+from ...reports.item_report import ItemReport, wrote
 from ...system import inputs, outputs
 from ...system.outputs import Planned
 from ...system.storage import Place
 from . import common, completion, placing
 
 if TYPE_CHECKING:
-    from ...images.model import ImageModel
     from ...images.summaries import Row
 
 SUFFIX = ".png"
@@ -28,17 +27,6 @@ Model = Annotated[
     str | None,
     typer.Option("--model", "-m", metavar="NAME|FILE", help=MODEL, autocompletion=completion.image_models),
 ]
-
-
-def model_for(name: str | None, place: Place) -> ImageModel:
-    """The named model, or without a name the bundled model for images of the size of `place`.
-
-    Raises CheckpointError, and InputError for a file that is not a PNG image.
-    """
-    from ...images.model import named
-    from ...images.pictures import size_of
-
-    return named(name, size_of(Path(place), str(place)))
 
 
 def expand(arguments: Sequence[str]) -> list[Place]:
@@ -62,7 +50,6 @@ def finish(plan: Planned, image: bytes, lines: Sequence[str], data: Row, writing
     """Write the image, unless this is a dry run. Then print `data` as JSON with --json, and otherwise `lines`."""
     if not writing.dry_run:
         plan.write(image)
-    if writing.json:
-        common.print_json({**data, "output": None if writing.dry_run else str(plan.place)})
-    else:
-        placing.printer_for([plan])("\n".join([*lines, wrote(plan.place, writing.dry_run)]))
+    about = {**data, "output": None if writing.dry_run else str(plan.place)}
+    report = ItemReport([*lines, wrote(plan.place, writing.dry_run)], [about], plan.place == "-")
+    placing.show(report, writing.json)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import UsageError
+from ...reports.item_report import ItemReport
 from ...system.outputs import SOUND_SUFFIX, Planned, Request, plan_outputs
 from . import common
 from .common import Writing
+
+if TYPE_CHECKING:
+    from ...reports.cards import Card
 
 
 def refuse_streams(plans: Iterable[Planned], writing: Writing) -> None:
@@ -51,6 +56,17 @@ def shows(page: Path) -> str:
     return f"{page} shows and plays the files"
 
 
-def printer_for(plans: Iterable[Planned]) -> Callable[[str], None]:
-    """The function that prints the report: on stderr where a file goes to stdout."""
-    return common.say if any(plan.place == "-" for plan in plans) else common.report
+def show(report: ItemReport, json: bool) -> None:
+    """Print the report of a command on one result: on stderr where the file goes to stdout."""
+    if json:
+        common.print_json(report.data[0])
+    else:
+        (common.say if report.on_stdout else common.report)("\n".join(report.lines))
+
+
+def write_page(page: Path, title: str, overwrite: bool, cards: list[Card], axes: tuple[str, ...] = ()) -> None:
+    """Write the page of --listen."""
+    from ...reports.contact_sheet import write_listening
+
+    write_listening(page, cards, title, axes=axes, overwrite=overwrite)
+    common.say(shows(page))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ...errors import UsageError
-from ...system import storage
 from . import common
 from .common import in_how
 
 if TYPE_CHECKING:
-    from ...batch.job import Job, Rows
+    from ...batch.job import Job
     from ...batch.listing import Listing
     from ...batch.target import Target
     from ...system.executors import Executor
@@ -67,9 +65,10 @@ class Scaling:
         """The memory of the batch; None if nothing is written, or if a single file is.
 
         Raises UsageError for a table that exists and would be lost."""
-        from ...batch.job import Job, Settings
+        from ...batch.job import Settings
         from ...batch.journal import Share
         from ...batch.plans import refuse_lost_tables
+        from ...reports.jobs import job_of
 
         if target is not None:
             refuse_lost_tables(found, target, skip_existing=writing.skip_existing)
@@ -78,25 +77,4 @@ class Scaling:
         share = Share.parse(self.shard) if self.shard is not None else Share()
         restart = writing.overwrite or writing.skip_existing
         settings = Settings(self.resume, restart, share, checked=not large)
-        if not target.table:
-            return Job.of(target, found, spec, settings)
-        from ...reports.manifest_table import write_part
-
-        return Job.of(target, found, spec, settings, partial(write_part, attributes))
-
-
-def manifest_of(target: Target, writing: common.Writing) -> Callable[[Rows], None] | None:
-    """The function that writes the manifest of a batch into its folder; None for a table, whose rows are its manifest.
-
-    Raises OutputError if the folder has a file of another program with the name of the manifest."""
-    from ...reports.manifest import JSON_NAME, expect_ours, read, write
-
-    if target.table:
-        return None
-    expect_ours(target.root, overwrite=writing.overwrite)
-
-    def write_manifest(rows: Rows) -> None:
-        write(target.root, rows, read(target.root))
-        common.say(f"{storage.within(target.root, JSON_NAME)} lists the files")
-
-    return write_manifest
+        return job_of(target, found, spec, settings, attributes)

@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ...errors import ArvaeError, UsageError
 from ...reports.item_report import ItemReport
@@ -24,6 +24,7 @@ def watch(
     """Do `work` on every new and changed file of the folders `files`, and print a line about it. It never returns:
     KeyboardInterrupt ends it. Raises UsageError for a folder or an output that cannot be used."""
     from ...io.chunks import is_complete
+    from ...reports.manifest import summary
 
     if writing.json or writing.skip_existing:
         name = "--json" if writing.json else "--skip-existing"
@@ -52,18 +53,8 @@ def watch(
                 edited += 1
                 found.wrote(plan)
                 if report:
-                    common.report(f"{path} -> {plan.place}: {_line(report.rows[0])}")
+                    common.report(f"{path} -> {plan.place}: {summary(report.rows[0])}")
                     sys.stdout.flush()
     finally:
         common.say(f"{edited} edited, {failed} failed")
     return 0
-
-
-def _line(row: dict[str, Any]) -> str:
-    """The requested attributes, and how many measures changed."""
-    moved = [
-        f"{one['name']} {one['before']:.3g} to {one['achieved']:.3g} {one['unit']}"
-        for one in row["attributes"]
-        if one["name"] in row["targets"]
-    ]
-    return f"{', '.join(moved)}; {row['changed']} of {row['measures']} measures changed"
