@@ -38,7 +38,8 @@ def test_only_the_first_failures_are_named() -> None:
 
 def test_the_message_of_a_failure_names_its_input_once() -> None:
     assert Outcome[int](problem=InputError("is odd")).message("a.mid") == "a.mid: is odd"
-    assert Outcome[int](problem=InputError("is odd", where="a.mid, track 2")).message("a.mid") == "a.mid, track 2: is odd"
+    placed = InputError("is odd", where="a.mid, track 2")
+    assert Outcome[int](problem=placed).message("a.mid") == "a.mid, track 2: is odd"
     bug = Outcome[int](problem=ZeroDivisionError("oh"))
     assert bug.is_bug
     assert bug.message("a.mid") == "a.mid: a bug in arvae: ZeroDivisionError: oh"
