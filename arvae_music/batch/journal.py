@@ -94,6 +94,7 @@ class Journal:
         self.lines: dict[int, Line] = {}  # of the open part, by number
         self._file: FileIO | None = None
         self._written = time.monotonic()
+        self._unwritten = False  # whether lines are not in their file yet
 
     def part_of(self, n: int) -> int:
         return (n - 1) // self.size
@@ -135,6 +136,8 @@ class Journal:
                 data = memoryview(line.to_json())
                 while data:  # a disk that is nearly full takes a part
                     data = data[self._file.write(data) :]
+        else:
+            self._unwritten = True
         complete = len(self.lines) == len(self.numbers(self.part_of(line.n)))
         if self._file is None and (complete or time.monotonic() - self._written > SECONDS):
             self._write_again()
@@ -152,7 +155,7 @@ class Journal:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
-        elif self.part is not None:
+        elif self._unwritten:
             self._write_again()
         self.part, self._file, self.lines = None, None, {}
 
@@ -166,7 +169,7 @@ class Journal:
         assert self.part is not None
         data = b"".join(self.lines[n].to_json() for n in sorted(self.lines))
         storage.write(self._file_of(self.part), data, overwrite=True)
-        self._written = time.monotonic()
+        self._written, self._unwritten = time.monotonic(), False
 
     def _file_of(self, part: int) -> Place:
         return storage.within(self.folder, f"parts/{part:05}.jsonl")

@@ -207,3 +207,18 @@ def test_a_finished_table_gets_no_empty_part(tmp_path: Path) -> None:
     (tmp_path / "part-00001.parquet").unlink()
     assert run(tmp_path, table=True, resume=True)[1] == []
     assert not (tmp_path / "part-00001.parquet").exists()
+
+
+def test_a_part_in_a_store_is_written_once_when_it_is_complete(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    written: list[str] = []
+    memory = fsspec.filesystem("memory")
+    pipe = memory.pipe_file
+
+    def counted(path: str, data: bytes, **options: Any) -> None:
+        written.append(path.rpartition("/")[2])
+        pipe(path, data, **options)
+
+    monkeypatch.setattr(type(memory), "pipe_file", lambda self, *words, **options: counted(*words, **options))
+    job, did = run(f"memory://{tmp_path.name}-once")
+    assert len(did) == len(ITEMS)
+    assert sorted(written) == sorted(["job.json", *(f"{part:05}.jsonl" for part in range(job.journal.parts))])
