@@ -106,7 +106,8 @@ class Job:
         settings, found, root = self.settings, self.journal.job(), str(self.target.root)
         same = found is not None and found["spec"] == self.spec
         if found is not None and same and (settings.resume or settings.share.of > 1):
-            self.finished = found["finished"]
+            if found["finished"]:
+                self.finished, self.resumed, self.failed = True, self.total, found["failed"]
             if isinstance(self.target.root, Path) and settings.share.of == 1:
                 remove_temporary(self.target.root)
             return
@@ -175,14 +176,14 @@ class Job:
             if write_manifest is not None:
                 write_manifest(lambda: (row for line in self.journal.all_lines() for row in line.rows))
             if keep:
-                self._list_failures()
-                self.journal.write_job(self.spec, finished=True)
+                self.journal.write_job(self.spec, finished=True, failed=self._list_failures())
                 storage.remove(storage.within(self.journal.folder, "parts"))
             else:
                 storage.remove(self.journal.folder)
         return True
 
-    def _list_failures(self) -> None:
+    def _list_failures(self) -> int:
+        """Write the list of the inputs that failed, if there are any. Returns their number."""
         failed: list[str] = []
         for line in self.journal.all_lines():
             if line.problem is not None:
@@ -191,6 +192,7 @@ class Job:
                 failed.append(f"# {' '.join(line.problem.split())}\n{name}\n")
         if failed:
             storage.write(self.target.failed, "".join(failed).encode(), overwrite=True)
+        return len(failed)
 
 
 def fingerprint(texts: Iterable[str]) -> str:

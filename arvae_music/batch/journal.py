@@ -187,8 +187,10 @@ class Journal:
             return None
         return found if isinstance(found, dict) and isinstance(found.get("spec"), dict) else None
 
-    def write_job(self, spec: Mapping[str, Any], *, finished: bool = False) -> None:
-        data = json.dumps({"spec": dict(spec), "finished": finished}, ensure_ascii=False, indent=1).encode()
+    def write_job(self, spec: Mapping[str, Any], *, finished: bool = False, failed: int = 0) -> None:
+        """`failed` is the number of inputs of a finished job that failed."""
+        job = {"spec": dict(spec), "finished": finished, "failed": failed}
+        data = json.dumps(job, ensure_ascii=False, indent=1).encode()
         storage.write(storage.within(self.folder, JOB), data, overwrite=True)
 
     @contextlib.contextmanager

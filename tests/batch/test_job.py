@@ -76,7 +76,9 @@ def test_a_killed_batch_goes_on_where_it_was(tmp_path: Path, table: bool, remote
         assert data == b"".join(f"<{one.n}>".encode() for one in ITEMS if one.n != 7)
     else:
         assert rows == [one.n for one in ITEMS if one.n != 7]
-    assert run(root, table=table, resume=True)[1] == []
+    job, fourth = run(root, table=table, resume=True)
+    assert fourth == []
+    assert (job.finished, job.resumed, job.failed) == (True, 600, 1)
     failed = fsspec.filesystem("memory").cat_file(job.target.failed) if remote else Path(job.target.failed).read_bytes()
     assert failed == b"# no notes\n7.mid\n"
 
