@@ -236,6 +236,8 @@ def _separate(sounds: list[Sound], placements: Placements, ticks_per_quarter: in
 
 def _both_stay(first: Sound, second: Sound) -> bool:
     """Whether two notes of one pitch that overlap did so before, and in the same order."""
+    if not (first.changed or second.changed):
+        return True
     return not first.moved and first.note is not None and second.note is not None and first.end <= second.end
 
 

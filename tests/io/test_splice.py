@@ -122,3 +122,12 @@ def test_a_unison_in_another_track_on_the_same_channel_does_not_silence_the_melo
     rows = rows_of(song)
     rows[0][3] = rows[0][0]
     assert (BEAT // 2, 60) in {(start, pitch) for start, _, pitch in written_notes(song.write(rows))}
+
+
+def test_a_note_within_another_one_of_its_pitch_stays() -> None:
+    """The first note sounds on when the second one of its pitch has ended. Nothing changes."""
+    notes = [Performed(0, 3 * BEAT, 60), Performed(BEAT, 2 * BEAT - 60, 64), Performed(2 * BEAT, 2 * BEAT + 300, 60)]
+    messages = files.note_messages([*notes, *PLAYED[4:]])
+    data = files.save([files.conductor(), files.track(messages)])
+    song = Song.read(data, pickup=NO_PICKUP)
+    assert song.write(song.melody.rows) == data
