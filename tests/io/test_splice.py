@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import midi_files as files
@@ -11,7 +12,9 @@ import pytest
 from midi_files import Performed
 
 from arvae_music.arrays import Row
+from arvae_music.io.manner import Sound
 from arvae_music.io.midi import Song
+from arvae_music.io.splice import _both_stay
 from arvae_music.music.tokens import HOLD, REST
 
 BEAT, BAR = 480, 4 * 480
@@ -124,10 +127,10 @@ def test_a_unison_in_another_track_on_the_same_channel_does_not_silence_the_melo
     assert (BEAT // 2, 60) in {(start, pitch) for start, _, pitch in written_notes(song.write(rows))}
 
 
-def test_a_note_within_another_one_of_its_pitch_stays() -> None:
-    """The first note sounds on when the second one of its pitch has ended. Nothing changes."""
-    notes = [Performed(0, 3 * BEAT, 60), Performed(BEAT, 2 * BEAT - 60, 64), Performed(2 * BEAT, 2 * BEAT + 300, 60)]
-    messages = files.note_messages([*notes, *PLAYED[4:]])
-    data = files.save([files.conductor(), files.track(messages)])
-    song = Song.read(data, pickup=NO_PICKUP)
-    assert song.write(song.melody.rows) == data
+def test_notes_of_one_pitch_that_overlap_stay_if_nothing_changes() -> None:
+    """Whatever their ends: here the first one lasts longer than the second."""
+    first = Sound(0, 3 * BEAT, 60, 80, 0, note=0)
+    second = Sound(BEAT, 2 * BEAT, 60, 80, 0, note=1)
+    assert _both_stay(first, second)
+    assert not _both_stay(first, replace(second, ends_anew=True))
+    assert _both_stay(first, replace(second, end=4 * BEAT, ends_anew=True))
