@@ -39,6 +39,9 @@ from arvae_music.batch.target import Target
 from arvae_music.batch.work import outcomes
 from arvae_music.system.executors import LOCAL, OnRay, Processes
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from process_groups import ended
+
 TICKS, QUARTER = 480, 480
 FILES, MEASURES = 1_400_000, 10**9  # GigaMIDI, and what the cost model is for
 WAIT = 0.2  # s
@@ -183,7 +186,7 @@ def kill(options: argparse.Namespace) -> None:
                 process.wait()
                 kills += 1
             spent += time.perf_counter() - started
-            orphans += not alone(process.pid)
+            orphans += not ended(process.pid, 10)
             if options.command == "corpus" or (folder / "out" / "manifest.json").exists():
                 whole_now = digest(folder, options.command, "out")
                 if process.returncode == 0:
@@ -206,17 +209,6 @@ def run(folder: Path, words: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command, cwd=folder, env=environment, stdout=quiet, stderr=quiet, start_new_session=True
     )
-
-
-def alone(group: int) -> bool:
-    """Whether all processes of a group have ended after ten seconds."""
-    for _ in range(100):
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def digest(folder: Path, command: str, out: str) -> str:

@@ -37,8 +37,7 @@ def with_harmony(
     if not symbols and (others.channel == DRUMS).all():  # also if there are no other notes
         return melody
     own = _table(notes)
-    accompaniment = Notes(others.start, others.end, others.pitch, others.channel, others.program)
-    accompaniment = accompaniment.take(others.channel != DRUMS)
+    accompaniment = _heard(others, others.channel != DRUMS)
     found = read_chords(melody.bars, own, accompaniment, ticks_per_quarter, melody.fifths, late)
     if symbols:
         named = _of_symbols(melody.bars, sorted(symbols, key=lambda symbol: symbol[0]), ticks_per_quarter)
@@ -62,8 +61,7 @@ def beside_voices(
     of the `others` on its channels, because a synthesiser cannot strike a pitch that sounds already.
     """
     own, voices = _table(notes), _table(beside)
-    at = np.isin(others.channel - 1, [note.channel for note in notes])
-    together = Notes(*(array[at] for array in (others.start, others.end, others.pitch, others.channel, others.program)))
+    together = _heard(others, np.isin(others.channel - 1, [note.channel for note in notes]))
     if len(together.start) == 0:
         return melody
     bars = []
@@ -90,6 +88,10 @@ def _crossed(melody: Mask, voices: Mask, line: LineName | None) -> Mask:
         higher = voices & (pitches > sung)
         crossed |= np.maximum.accumulate(higher, axis=1) & ((sung >= 0) | (line == BOTTOM))
     return crossed
+
+
+def _heard(others: Accompaniment, at: Mask) -> Notes:
+    return Notes(others.start, others.end, others.pitch, others.channel, others.program).take(at)
 
 
 def _table(notes: Sequence[FileNote]) -> Notes:

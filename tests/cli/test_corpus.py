@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from process_groups import ended
 
 from arvae_music.cli.main import COMMANDS, main
 from arvae_music.cli.shared import common
@@ -146,19 +147,7 @@ def test_ctrl_c_ends_the_workers_and_leaves_nothing(home, work, cache, processes
     assert process.returncode == 130, errors
     assert b"Traceback" not in errors
     assert not [path for path in cache.rglob("*") if path.is_file()]
-    assert is_gone(process.pid)  # workers and all
-
-
-def is_gone(group: int) -> bool:
-    """Whether no process of the group is left, within twenty seconds: on busy cores they take a while to end."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.1)
-    return False
+    assert ended(process.pid)  # workers and all
 
 
 def wait_for_descendants(pid: int, count: int) -> None:

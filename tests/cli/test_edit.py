@@ -22,6 +22,7 @@ import pytest
 from conftest import Run, write_melody
 from midi_files import BAR, FOUR, KNOWN_HARD, TUNE, Performed, exact, note_messages, save, signature, track
 from mido.midifiles.meta import encode_variable_int
+from process_groups import ended
 from rich_files import files_in, other_events, rich_file
 
 from arvae_music.batch.work import outcomes
@@ -501,18 +502,6 @@ def test_two_inputs_with_one_output_are_an_error_before_any_work(arvae: Run, wor
     assert not (work / "one.mid").exists()
 
 
-def gone(group: int) -> bool:
-    """Whether all processes of a group end soon: multiprocessing's own helper outlives the parent by a moment."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.1)
-    return False
-
-
 def batch(home: dict[str, str], work: Path, model: Path) -> subprocess.Popen[bytes]:
     """A long batch with two workers, in a session of its own, that has written its first file."""
     for i in range(40):
@@ -534,7 +523,7 @@ def test_an_interrupt_ends_the_workers_too(home: dict[str, str], work: Path, tin
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said.decode() == "arvae: interrupted\n"
-    assert gone(process.pid)
+    assert ended(process.pid)
     for path in (work / "out").rglob("*.mid"):
         assert path.read_bytes()[:4] == b"MThd"
         if not path.name.startswith("."):
@@ -550,7 +539,7 @@ def test_a_termination_of_the_parent_ends_the_workers_too(
         _, said = process.communicate(timeout=60)
     assert process.returncode == 143
     assert said.decode() == "arvae: terminated\n"
-    assert gone(process.pid)
+    assert ended(process.pid)
 
 
 def double(item: int) -> int:

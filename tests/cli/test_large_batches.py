@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import Run, write_melody
+from process_groups import ended
 from rich_files import files_in
 
 from arvae_music.io.midi import Song
@@ -120,18 +121,6 @@ def start(home: dict[str, str], work: Path, model: Path, *words: object) -> subp
     command = [sys.executable, "-m", "arvae_music.cli", *map(str, words), "--model", str(model)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, env=home, cwd=work, stdout=pipe, stderr=pipe, start_new_session=True)
-
-
-def ended(group: int) -> bool:
-    """Whether all processes of a group end soon."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def recorded(folder: Path) -> int:
