@@ -14,7 +14,7 @@ from arvae_music.networks.contextual import ContextualArVae, Given, Window
 from arvae_music.networks.passages import ABSENT, SIDE, Passages
 from arvae_music.training.batches import Rank
 from arvae_music.training.objectives import own_decodes
-from arvae_music.training.objectives.own_decodes import OwnDecodes, correlated
+from arvae_music.training.objectives.own_decodes import OwnDecodes, correlated, moments_of, spread_of
 from arvae_music.training.window_batches import WindowBatches
 
 TRAIN = Passages.of(TUNES, SPECS)
@@ -35,10 +35,15 @@ def passed(net):
     return net(window, Given.all(like, len(SPECS)))
 
 
+def moments(net) -> torch.Tensor:
+    mean = passed(net).posterior.mean.detach()
+    return moments_of(mean, torch.full((len(mean),), 1 / len(mean)))
+
+
 def test_the_loss_teaches_encoder_and_decoder():
     net = network().train()
     torch.manual_seed(0)
-    loss = made().loss(net, passed(net), INPUTS, BATCH.values)
+    loss = made().loss(net, passed(net), INPUTS, BATCH.values, moments(net))
     assert torch.isfinite(loss)
     assert float(loss.detach()) > 0
     loss.backward()
@@ -52,7 +57,7 @@ def test_measures_that_are_not_there_are_not_drawn():
     assert (codes[at] != ABSENT).all()
     assert len(at) == min(int((codes != ABSENT).sum()), own_decodes.ROWS)
     net, gone = network().train(), made()
-    assert float(gone.loss(net, passed(net), torch.zeros_like(INPUTS), BATCH.values)) == 0
+    assert float(gone.loss(net, passed(net), torch.zeros_like(INPUTS), BATCH.values, moments(net))) == 0
 
 
 def test_a_step_of_one_measure_has_a_loss_and_gradients():
@@ -61,7 +66,7 @@ def test_a_step_of_one_measure_has_a_loss_and_gradients():
     inputs[one] = INPUTS[one]
     torch.manual_seed(0)
     for _ in range(10):
-        loss = made().loss(net, passed(net), inputs, BATCH.values)
+        loss = made().loss(net, passed(net), inputs, BATCH.values, moments(net))
         assert torch.isfinite(loss)
         loss.backward()
     assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
@@ -70,7 +75,7 @@ def test_a_step_of_one_measure_has_a_loss_and_gradients():
 def test_a_model_of_the_attributes_alone_has_a_loss_and_gradients():
     torch.manual_seed(0)
     net = ContextualArVae(replace(DIMS, latent=len(SPECS))).train()
-    loss = made().loss(net, passed(net), INPUTS, BATCH.values)
+    loss = made().loss(net, passed(net), INPUTS, BATCH.values, moments(net))
     assert torch.isfinite(loss)
     loss.backward()
     assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
@@ -99,9 +104,13 @@ def test_strongly_correlated_codes_move_along():
     random = np.random.default_rng(0)
     one, free = random.normal(size=5000), random.normal(size=5000)
     codes = np.stack([one, 2 * one + 0.2 * free, free], axis=1)
-    slopes = correlated(torch.from_numpy(codes).float()).numpy()
-    np.testing.assert_allclose(slopes[0, 1], np.polyfit(codes[:, 0], codes[:, 1], 1)[0], rtol=1e-3)
-    np.testing.assert_allclose(slopes[1, 0], np.polyfit(codes[:, 1], codes[:, 0], 1)[0], rtol=1e-3)
+    weight = random.random(5000)
+    weight /= weight.sum()
+    faded = 0.01 * moments_of(torch.from_numpy(codes + 3), torch.from_numpy(weight))
+    np.testing.assert_allclose(spread_of(faded), np.sqrt(np.cov(codes.T, aweights=weight, bias=True).diagonal()))
+    slopes, fit = correlated(faded, 3).numpy(), {"deg": 1, "w": np.sqrt(weight)}
+    np.testing.assert_allclose(slopes[0, 1], np.polyfit(codes[:, 0], codes[:, 1], **fit)[0])
+    np.testing.assert_allclose(slopes[1, 0], np.polyfit(codes[:, 1], codes[:, 0], **fit)[0])
     assert (slopes[:, 2] == 0).all()
     assert (slopes[2] == 0).all()
     assert (np.diag(slopes) == 0).all()

@@ -36,7 +36,7 @@ from ...vae.examples import standard
 from ..losses import attribute_loss
 from .entries import Carriage
 from .objective import Batch, Memory, Objective, Phase, Setting, Step, Terms
-from .own_decodes import OwnDecodes
+from .own_decodes import FADING, OwnDecodes, moments_of
 
 # Runs record these constants by their names (objectives.constants).
 EVERYTHING = 0.62  # share of the measures of which the decoder gets the whole of z
@@ -56,6 +56,7 @@ PARTS = ("reader", "surroundings", "posterior_hidden", "to_latent", "decoder")
 
 @dataclass(frozen=True, eq=False)
 class Contextual(Objective):
+    latent: int
     attributes: int
     beta: float
     gamma: float
@@ -75,8 +76,10 @@ class Contextual(Objective):
 
     @cached_property
     def memory(self) -> Memory:
-        """The latest measures of earlier steps, the newest first, and how many there are. All ranks have the same."""
+        """The latest measures of earlier steps, the newest first, how many there are, and the fading moments of all
+        codes. All ranks have the same."""
         return {
+            "moments": torch.zeros(1 + self.latent, 1 + self.latent),
             "codes": torch.zeros(COMPARED, self.attributes),
             "values": torch.zeros(COMPARED, self.attributes),
             "count": torch.zeros((), dtype=torch.int64),
@@ -108,11 +111,12 @@ class Contextual(Objective):
         terms = terms.plus("kl", self.beta, (kl[:, k:].sum(dim=1) * weight).sum())
         terms = terms.plus("attribute_kl", OWN * self.beta, (kl[:, :k].sum(dim=1) * weight).sum())
         terms = terms.plus("attribute", self.gamma, self._attribute_loss(passed.z[:, :k], step.batch.values, here))
+        moments = self._moments(mean.detach(), weight)
         if self.own_decodes is None or step.progress < self.finish:
             return terms
         packed = step.batch.inputs.flatten(0, 1)[:, :-SIDE].long()
         model = cast(ContextualArVae, step.model)
-        return terms.plus("own_decodes", 1.0, self.own_decodes.loss(model, passed, packed, step.batch.values))
+        return terms.plus("own_decodes", 1.0, self.own_decodes.loss(model, passed, packed, step.batch.values, moments))
 
     def _attribute_loss(self, codes: Tensor, values: Tensor, here: Tensor) -> Tensor:
         """The attribute loss of measures of this step and of the memory, which then takes some of this step's.
@@ -133,6 +137,12 @@ class Contextual(Objective):
         some = torch.randperm(len(codes), device=codes.device)[: REMEMBERED // ranks]
         self._remember(_of_ranks(codes[some].detach()).cpu(), _of_ranks(values[some]).cpu())
         return loss
+
+    def _moments(self, codes: Tensor, weight: Tensor) -> Tensor:
+        """The moments after those of this step's codes (b, z), which have these weights (b,), have entered them."""
+        kept = self.memory["moments"]
+        kept.mul_(FADING).add_(_mean_of_ranks(moments_of(codes, weight)).cpu(), alpha=1 - FADING)
+        return kept.to(codes)
 
     def _remember(self, codes: Tensor, values: Tensor) -> None:
         count = min(int(self.memory["count"]) + len(codes), COMPARED)
@@ -162,4 +172,4 @@ def _of_ranks(rows: Tensor) -> Tensor:
 def make(setting: Setting) -> Contextual:
     sd = torch.from_numpy(standard(setting.values)[1].astype(np.float32))
     decodes = None if setting.measure is None else OwnDecodes(setting.measure, sd)
-    return Contextual(setting.attributes, setting.beta, setting.gamma, setting.delta, decodes)
+    return Contextual(setting.latent, setting.attributes, setting.beta, setting.gamma, setting.delta, decodes)

@@ -7,6 +7,9 @@ measure is a target of the decoder if it has the requested value, and with less 
 the others. Decodes of all of z should also be encoded to the same other dimensions as the original: what differs
 between the two is the attribute's to tell.
 
+How codes move along, and how far the other dimensions usually lie apart, follows from moments of the codes of many
+steps, because one step has measures of few tunes.
+
 Shapes: n measures, d decodes of each, k attributes, z latent, t ticks.
 """
 
@@ -32,6 +35,7 @@ NEARER = 0.3  # the weight of a best decode that is no hit
 DRIFT = 0.3  # of a decode's cost, per sd by which another attribute moves; the request costs 2 per sd
 STIFF = 1.5  # the weight of the other dimensions' movement
 LEAST = 0.05  # the least sd of a dimension
+FADING = 0.995  # what is left of the moments after a step
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +43,9 @@ class OwnDecodes:
     measure: Measure  # packed rows (n, 1 + t) -> (n, k)
     sd: Tensor  # (k,) standard deviations of the training values
 
-    def loss(self, model: ContextualArVae, passed: Passed, inputs: Tensor, values: Tensor) -> Tensor:
+    def loss(self, model: ContextualArVae, passed: Passed, inputs: Tensor, values: Tensor, moments: Tensor) -> Tensor:
         """The loss on some of the b measures that `model` has passed: `inputs` (b, 1 + t) packed, values (b, k). Rows
-        whose meter code is 0 are not there."""
+        whose meter code is 0 are not there. `moments` (1 + z, 1 + z) are those of the codes of earlier measures."""
         codes, k = inputs[:, 0], values.shape[1]
         at = self._drawn(codes)
         if not len(at):
@@ -50,7 +54,7 @@ class OwnDecodes:
         mean = passed.posterior.mean.detach()
         which = torch.randint(k, (len(at),), device=at.device)
         every = torch.arange(len(at), device=at.device)
-        along = correlated(mean[codes != 0, :k])
+        along = correlated(moments, k)
         step = mean.new_zeros(len(at), k)
         step[every, which] = mean[other, which] - mean[at, which]
         z = mean[at].clone()
@@ -69,7 +73,7 @@ class OwnDecodes:
         target, weight = decoded[best], hit.float() + NEARER * (nearer & ~hit).float()
         learned = (nats(model.decoder(seen, own, target), target) * weight).sum() / len(at)
         again = model.posterior(model.summary(target, own.codes), own).mean[:, k:]
-        spread = _sd(mean[codes != 0, k:])
+        spread = spread_of(moments)[k:]
         moved = ((again - passed.posterior.mean[at][:, k:]) / spread).square().sum(dim=1) / max(again.shape[1], 1)
         return learned + STIFF * (moved * (hit & ~free[:, 0]).float()).sum() / len(at)
 
@@ -113,18 +117,31 @@ class OwnDecodes:
         return error, 2 * error + DRIFT * drift + torch.where(each(free)[:, 0], loose, changed)
 
 
-def correlated(codes: Tensor) -> Tensor:
-    """(m, k) codes -> (k, k): how far each other code moves, per step of one, where they correlate strongly; 0 else."""
-    sd = _sd(codes)
-    standard = (codes - codes.mean(dim=0)) / sd
-    rho = standard.t() @ standard / len(codes)
+def moments_of(codes: Tensor, weight: Tensor) -> Tensor:
+    """(m, z) codes with weights (m,) -> (1 + z, 1 + z): sums of the products of their columns and a column of ones."""
+    columns = torch.cat([torch.ones_like(codes[:, :1]), codes], dim=1)
+    return columns.t() @ (columns * weight[:, None])
+
+
+def correlated(moments: Tensor, attributes: int) -> Tensor:
+    """(k, k): how far each other attribute's code moves, per step of one, where they correlate strongly; 0 else."""
+    mean, products = _standardised(moments)
+    mean, products, sd = mean[:attributes], products[:attributes, :attributes], spread_of(moments)[:attributes]
+    rho = (products - mean * mean[:, None]) / (sd * sd[:, None])
     slopes = torch.where(rho.abs() >= STRONG, rho, 0.0) * sd / sd[:, None]
     return slopes - torch.diag(slopes.diagonal())
 
 
-def _sd(codes: Tensor) -> Tensor:
-    """(m, k) -> (k,), of a population: that of a single measure is a number too."""
-    return (codes - codes.mean(dim=0)).square().mean(dim=0).sqrt().clamp(min=LEAST)
+def spread_of(moments: Tensor) -> Tensor:
+    """(z,) the standard deviations of the codes, none smaller than LEAST."""
+    mean, products = _standardised(moments)
+    return (products.diagonal() - mean.square()).clamp(min=LEAST**2).sqrt()
+
+
+def _standardised(moments: Tensor) -> tuple[Tensor, Tensor]:
+    """(z,) means and (z, z) mean products. Fading moments are all too small by one factor, the first of them."""
+    moments = moments / moments[0, 0]
+    return moments[0, 1:], moments[1:, 1:]
 
 
 def _partners(codes: Tensor, at: Tensor) -> Tensor:
