@@ -18,7 +18,7 @@ from .. import research
 from ..system import machine
 from ..training.distributed import processes
 from ..training.objectives import DEFAULT, ENTRIES, entry
-from ..training.recipe import BATCH_IN_CONTEXT, EPOCHS, EPOCHS_IN_CONTEXT, STEPS, STEPS_IN_CONTEXT
+from ..training.recipe import BATCH_IN_CONTEXT, EPOCHS, EPOCHS_IN_CONTEXT, EPOCHS_IN_TIME, STEPS, STEPS_IN_CONTEXT
 from ..training.run_folder import RunFolder, default_folder
 from .corpus import ensure_built
 from .run import run_session
@@ -32,9 +32,9 @@ CORPUS = "bach, folk, bach+folk, a corpus that you built, or images: sprites, mn
 EPOCHS_HELP = (
     f"Passes over the corpus.  [default: about {STEPS_IN_CONTEXT} steps, and at most {EPOCHS_IN_CONTEXT} passes; "
     f"other objectives bach {EPOCHS['bach']}, folk {EPOCHS['folk']}, other corpora about {STEPS} steps; images as many "
-    "as fit into 15 minutes]"
+    f"as fit into 15 minutes; with --minutes, no fewer than {EPOCHS_IN_TIME}]"
 )
-MINUTES = "Train for this time. The learning rate follows its schedule over it."
+MINUTES = "Train for this time, or the passes of --epochs if they end first. Sets the schedule of the learning rate."
 BATCH = (
     f"Examples per step, over all processes; contextual: measures of 4/4.  [default: {BATCH_IN_CONTEXT}; other "
     "objectives 128; sprites 64]"

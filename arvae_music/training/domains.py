@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UsageError
 from .objectives import ATTRIBUTE_LOSS, CONTEXTUAL, ENTRIES, NOTHING, entry
-from .recipe import Domain, Plan
+from .recipe import EPOCHS_IN_TIME, Domain, Plan
 
 IMAGE_SETS = ("sprites", "mnist")  # corpora.images.NAMES, without importing it
 
@@ -51,6 +51,8 @@ def make_plan(
         raise UsageError(f"{objective} is for measures of tunes, not for images", remedy=f"give one of {others}")
     domain = domain_of(corpus)
     options = vars(domain.defaults(corpus, rows, objective, given.get("batch")))
+    if minutes is not None:
+        options["epochs"] = max(options["epochs"], EPOCHS_IN_TIME)
     foreign = [name for name, value in given.items() if value is not None and options[name] is None]
     if foreign:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)

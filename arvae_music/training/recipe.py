@@ -30,6 +30,7 @@ STEPS = 6000  # of a corpus of music that has no entry in EPOCHS
 BATCH_IN_CONTEXT = 256  # measures of 4/4, for the contextual objective
 STEPS_IN_CONTEXT = 10_000  # half an hour on one core; a corpus of few measures is not shown more often than
 EPOCHS_IN_CONTEXT = 200  # this, because it would be learnt by heart
+EPOCHS_IN_TIME = 200  # of a run that is given minutes, unless the usual number is larger
 
 
 @dataclass(frozen=True)

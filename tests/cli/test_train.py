@@ -20,7 +20,7 @@ from arvae_music.cli.main import COMMANDS
 from arvae_music.training import image_recipe
 from arvae_music.training.domains import domain_of, make_plan
 from arvae_music.training.objectives import contextual
-from arvae_music.training.recipe import EPOCHS, EPOCHS_IN_CONTEXT, STEPS, STEPS_IN_CONTEXT
+from arvae_music.training.recipe import EPOCHS, EPOCHS_IN_CONTEXT, EPOCHS_IN_TIME, STEPS, STEPS_IN_CONTEXT
 from arvae_music.training.run_folder import RunFolder, default_folder
 from arvae_music.training.trainer import Report, Trainer
 from arvae_music.vae import checkpoint
@@ -383,5 +383,7 @@ def test_the_default_length_of_a_run():
     assert epochs("bach", 1000) == EPOCHS["bach"]
     assert epochs("mine", 128 * 60) == STEPS // 60
     assert make_plan("mine", (), 32 * 60, "ar-vae", None, 0, {"batch": 32}).options.epochs == STEPS // 60
+    assert make_plan("mine", (), 10**6, "contextual", 90, 0, {}).options.epochs == EPOCHS_IN_TIME
+    assert make_plan("mine", (), 10**6, "contextual", 90, 0, {"epochs": 3}).options.epochs == 3
     assert epochs("mine", 10**9) == 1
     assert epochs("mnist", 1000) == image_recipe.ROWS["mnist"] // 1000
