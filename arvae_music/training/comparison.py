@@ -5,16 +5,18 @@ row for each method, with mean and standard deviation over its seeds, and the pu
 row for each run.
 
 Columns: everything is measured on held-out data. In the row of a method, steps and minutes (of training) are means over
-its seeds. Interp., Modularity, MIG, SAP and SCC describe the encoder, in the paper's protocol. Where the attribute
-codes are given to the decoder (conditional, fader, aligned), these five hold by construction, and `given` stands for
-them. Reconstruction: tokens drawn is the share of tokens that are right when decoded from a sampled code, as
-published; tokens, measures (whole ones) and pixels are decoded from the posterior mean. digit kept: how often a
-classifier still recognises the digit after a traversal, as published. control: Spearman(requested, realised) when one
-attribute's code is set to that of another example and decoded once, mean over the attributes. exact: the share of
-these requests that are met to half a step of the attribute. drift: |Spearman| of the request with unrelated attributes
-of the result, minus what chance gives. leakage: R2 of a probe that predicts the attribute from the dimensions that
-should not hold it. prior: overlap of the attribute's dimension with N(0, 1), of the worst attribute. valid: the share
-of samples from the prior that are valid measures. guided: exact when the edit engine searches among many decodes.
+its seeds. Interp., Modularity, MIG, SAP and SCC describe the encoder, in the paper's protocol. tokens drawn is the
+share of tokens that are right when decoded from a sampled code, as published. tokens, measures (whole ones) and pixels
+are decoded from the posterior mean. digit kept: how often a classifier still recognises the digit after a traversal, as
+published. control: Spearman(requested, realised) when one attribute's code is set to that of another example and
+decoded once, mean over the attributes. exact: the share of these requests that are met to half a step of the attribute.
+drift: |Spearman| of the request with unrelated attributes of the result, minus what chance gives. leakage: R2 of a
+probe that predicts the attribute from the dimensions that should not hold it. prior: overlap of the distribution of an
+attribute's codes, over all measures, with N(0, 1), of the worst attribute. KL: the divergence of these distributions
+from N(0, 1), in nats, mean over the attributes; 0 is ideal. valid: the share of samples from the prior that are valid
+measures. guided: exact when the edit engine searches among many decodes. given: the codes are computed from the
+attribute values and given to the decoder (conditional, fader, aligned), so that the metrics of the encoder and the
+match with the prior hold by construction and say nothing about the model.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ COLUMNS = {
     "paper.scc": "SCC", "paper.tokens": "tokens drawn",
     "tokens": "tokens", "measures": "measures", "pixels": "pixels", "kept": "digit kept",
     "control_mean": "control", "exact_mean": "exact",
-    "drift": "drift", "leakage": "leakage", "overlap": "prior", "valid": "valid", "guided.exact_mean": "guided",
+    "drift": "drift", "leakage": "leakage", "overlap": "prior", "kl": "KL", "valid": "valid",
+    "guided.exact_mean": "guided",
 }  # fmt: skip
 
 PLACES: dict[Carriage, str] = {
@@ -46,12 +49,12 @@ PLACES: dict[Carriage, str] = {
 }
 
 
-GIVEN = "given"  # instead of a metric of codes that are computed from the values
-_OF_ENCODER = tuple(f"paper.{name}" for name in METRICS)
+GIVEN = "given"  # instead of a figure of codes that are computed from the values
+_OF_CODES = (*(f"paper.{name}" for name in METRICS), "overlap", "kl")
 
 
 def _is_given(method: str, column: str) -> bool:
-    return ENTRIES[method].carriage == "given" and column in _OF_ENCODER
+    return ENTRIES[method].carriage == "given" and column in _OF_CODES
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,8 @@ class RunFolder:
             "seconds": round(trainer.seconds, 1),
             "device": _name_of(str(trainer.device)),
         }
+        if trainer.objective.fitted:
+            training["fitted"] = dict(zip(plan.attributes, trainer.objective.fitted, strict=True))
         made = domain_of(plan.corpus).checkpoint(plan, data, trainer, training, provenance)
         checkpoint.write(self.model, made, overwrite=True)
         write_whole(self.path / STATE, save(trainer.state()), overwrite=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import train_cli
 from train_cli import press
@@ -15,7 +16,9 @@ from train_cli import press
 from arvae_music.errors import TrainingError
 from arvae_music.evaluation.evaluate import EvaluationOptions
 from arvae_music.training import benchmarking, context_recipe, music_recipe
+from arvae_music.training.objectives.power_transform import PowerTransform
 from arvae_music.training.trainer import Trainer
+from arvae_music.vae import checkpoint
 
 cache, run = train_cli.cache, train_cli.run  # fixtures: the corpus `tunes`, and `arvae` in this process
 
@@ -49,7 +52,8 @@ def test_every_objective_is_trained_evaluated_and_set_beside_the_others(run: Cal
     done = run(*LINE[:-1], "--quick", "--part", "test")
     assert done.returncode == 0, done.stderr
     names = [
-        "contextual", "ar-vae", "aligned", "beta-vae", "factor-vae", "beta-tcvae", "conditional", "fader", "glsr-vae",
+        "contextual", "ar-vae", "power-transform", "aligned", "beta-vae", "factor-vae", "beta-tcvae", "conditional",
+        "fader", "glsr-vae",
     ]  # fmt: skip
     found = body(work / "out")
     assert [one["method"] for one in found["runs"]] == names
@@ -58,6 +62,9 @@ def test_every_objective_is_trained_evaluated_and_set_beside_the_others(run: Cal
         about = json.loads((work / "out" / f"{name}-0" / "evaluation.json").read_text())["about"]
         assert (about["part"], about["corpus"]) == ("test", "tunes")
         assert f"| {name} | 1 |" in done.stdout
+    fitted = checkpoint.describe(work / "out/power-transform-0/model.safetensors").training["fitted"]
+    assert list(fitted) == ["rhythm", "range", "density", "contour"]
+    assert all(np.isfinite(PowerTransform(**entry)(np.array([0.3]))).all() for entry in fitted.values())
     assert "| method | runs | steps | minutes | Interp. |" in done.stdout
     page = (work / "out/benchmark.md").read_text()
     assert page.startswith("# Objectives on tunes\n\n    arvae benchmark --corpus tunes --objectives all --seeds 1")

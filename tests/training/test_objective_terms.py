@@ -136,7 +136,8 @@ def test_the_discriminator_learns_nothing_from_the_models_loss_and_the_model_not
 
 
 @pytest.mark.parametrize(("name", "own"), [("beta-vae", ""), ("factor-vae", "total correlation"),
-                                           ("beta-tcvae", "total correlation")])  # fmt: skip
+                                           ("beta-tcvae", "total correlation"), ("ar-vae", "attribute"),
+                                           ("power-transform", "attribute")])  # fmt: skip
 def test_the_total_is_the_sum_that_the_paper_minimises(name: str, own: str):
     setting = Setting(LATENT, DATA.attributes, 0.3, 0.7, 1.0)
     objective = make(name, setting)

@@ -65,7 +65,7 @@ def test_its_usual_weights_are_options(name: str):
 def test_an_unknown_name_gets_the_nearest():
     with pytest.raises(UsageError, match=r"no objective 'beta-vea'; did you mean beta-vae\?"):
         objectives.entry("beta-vea")
-    with pytest.raises(UsageError, match="there are contextual, ar-vae, aligned, beta-vae"):
+    with pytest.raises(UsageError, match="there are contextual, ar-vae, power-transform, aligned, beta-vae"):
         TrainingOptions(objective="xyz")
 
 

@@ -116,7 +116,7 @@ WHOLE = (Phase(0.0, PARTS),)
 
 
 class Objective(Protocol):
-    """The base class of objectives. `critic`, `memory` and `phases` have defaults, because few objectives need them."""
+    """The base class of objectives. All but `carriage` and `terms` have defaults, because few objectives need them."""
 
     @property
     @abstractmethod
@@ -130,6 +130,11 @@ class Objective(Protocol):
     def memory(self) -> Memory:
         """Tensors that the objective keeps from step to step and changes in place. They are saved with the run."""
         return {}
+
+    @property
+    def fitted(self) -> Sequence[Mapping[str, Any]]:
+        """For each attribute the numbers that the objective fitted to its training values, for the checkpoint."""
+        return ()
 
     @property
     def phases(self) -> Sequence[Phase]:
