@@ -38,7 +38,7 @@ CONTEXTUAL = "contextual"  # the objective that trains measures in their context
 ENTRIES: dict[str, Entry] = {
     CONTEXTUAL: Entry("contextual", "trained", "Pati & Lerch (2020), in context", 15e-3, 3.0, ATTRIBUTE_LOSS),
     "ar-vae": Entry("ar_vae", "trained", "Pati & Lerch (2020)", 1e-3, 1.0, ATTRIBUTE_LOSS),
-    "power-transform": Entry("power_transform", "trained", "Petteno et al. (2025)", 1e-3, 1.0, "the error of the codes"),
+    "power-transform": Entry("power_transform", "trained", "Petteno et al. (2025)", 1e-3, 1.0, "the codes' error"),
     "aligned": Entry("aligned", "given", "Sohn et al. (2015), taught by its decodes", 12e-3, 0.0, NOTHING),
     "beta-vae": Entry("beta_vae", "found", "Higgins et al. (2017)", 1e-3, 0.0, NOTHING),
     "factor-vae": Entry("factor_vae", "found", "Kim & Mnih (2018)", 1e-3, 0.01, "total correlation"),
