@@ -42,17 +42,17 @@ def _warn(message: str) -> None:
 @overload
 def evaluate(
     model: Model, corpus: str | None = None, part: str = "valid", *, seed: int = 0, quick: bool = False,
-    progress: Callable[[str], None] = _ignore, warn: Callable[[str], None] = _warn,
+    ray: str | None = None, progress: Callable[[str], None] = _ignore, warn: Callable[[str], None] = _warn,
 ) -> Evaluation: ...  # fmt: skip
 @overload
 def evaluate(
     model: ImageModel, corpus: str | None = None, part: str = "valid", *, seed: int = 0, quick: bool = False,
-    progress: Callable[[str], None] = _ignore, warn: Callable[[str], None] = _warn,
+    ray: str | None = None, progress: Callable[[str], None] = _ignore, warn: Callable[[str], None] = _warn,
 ) -> ImageEvaluation: ...  # fmt: skip
 @overload
 def evaluate(
     model: str | Path, corpus: str | None = None, part: str = "valid", *, seed: int = 0, quick: bool = False,
-    progress: Callable[[str], None] = _ignore, warn: Callable[[str], None] = _warn,
+    ray: str | None = None, progress: Callable[[str], None] = _ignore, warn: Callable[[str], None] = _warn,
 ) -> Evaluation | ImageEvaluation: ...  # fmt: skip
 
 
@@ -63,16 +63,19 @@ def evaluate(
     *,
     seed: int = 0,
     quick: bool = False,
+    ray: str | None = None,
     progress: Callable[[str], None] = _ignore,
     warn: Callable[[str], None] = _warn,
 ) -> Evaluation | ImageEvaluation:
     """Evaluate a model on a part of a built corpus. The model may be given by name, as a file or as a run folder.
 
     By default, `corpus` is the one that the model was trained on. `part` is "valid" or "test": choose and tune on
-    "valid", and report "test". `quick` takes about half the time and gives rougher figures. `progress` is called with
-    the name of each section, and `warn` with each message about a limit of the result. Raises UsageError for an unknown
-    part or corpus, CheckpointError for a model that cannot be read, CorpusError for a corpus that is not built or has
-    no examples in this part, and ExtraError without the libraries of the extra "train".
+    "valid", and report "test". `quick` takes about half the time and gives rougher figures. `ray` is the address of
+    a Ray cluster that does the work on each attribute of melodies (system/executors.py), with the same result.
+    `progress` is called with the name of each section, and `warn` with each message about a limit of the result. Raises
+    UsageError for an unknown part or corpus, or a cluster that does not answer, CheckpointError for a model that cannot
+    be read, CorpusError for a corpus that is not built or has no examples in this part, and ExtraError without the
+    libraries of the extra "train".
     """
     from .networks.model import Model
 
@@ -81,7 +84,9 @@ def evaluate(
     if isinstance(model, str | Path):
         model = load(model)
     if isinstance(model, Model):
-        return _evaluate_melodies(model, corpus, part, seed, quick, progress, warn)
+        return _evaluate_melodies(model, corpus, part, seed, quick, ray, progress, warn)
+    if ray is not None:
+        raise UsageError("models of images are evaluated in one process", remedy="leave out ray=...")
     return _evaluate_images(model, corpus, part, seed, quick, progress)
 
 
@@ -180,10 +185,12 @@ def _evaluate_melodies(
     part: str,
     seed: int,
     quick: bool,
+    ray: str | None,
     progress: Callable[[str], None],
     warn: Callable[[str], None],
 ) -> Evaluation:
     from .evaluation.evaluate import EvaluationOptions, evaluate_model
+    from .system.executors import OnRay, connected
 
     name = corpus_of(model.metadata, corpus)
     train, held_out = _split(model, name, part)
@@ -192,7 +199,12 @@ def _evaluate_melodies(
         raise CorpusError(f"{name} has no tunes in its part {part}", remedy="name a larger corpus with corpus=...")
     known = _trained_on(model, name, part, warn)
     options = EvaluationOptions.quick(seed) if quick else EvaluationOptions(seed)
-    return evaluate_model(model, train, held_out, options, _about(model, name, part), known, progress, tunes)
+    about = _about(model, name, part)
+    if ray is None:
+        return evaluate_model(model, train, held_out, options, about, known, progress, tunes)
+    with connected(ray):
+        work = OnRay(ray, together=1)
+        return evaluate_model(model, train, held_out, options, about, known, progress, tunes, work)
 
 
 def _trained_on(model: Model, corpus: str, part: str, warn: Callable[[str], None]) -> Examples | None:

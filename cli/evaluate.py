@@ -25,6 +25,7 @@ from ..evaluation.parts import expect_part
 from ..system import machine
 from .corpus import ensure_built
 from .shared import common
+from .shared.scaling import Ray
 
 if TYPE_CHECKING:
     from ..evaluation.result import Evaluation
@@ -55,6 +56,7 @@ def evaluate(
     fail_over: Over = None,
     quick: common.Quick = False,
     runtime: common.Runtime = common.RUNTIME,
+    ray: Ray = None,
     seed: common.Seed = 0,
     overwrite: common.Overwrite = False,
     json: common.Json = False,
@@ -92,7 +94,9 @@ def evaluate(
     def begin(section: str) -> None:
         common.say(f"{section} ...")
 
-    result = assessment.evaluate(loaded, corpus, part, seed=seed, quick=quick, progress=begin, warn=common.warn)
+    result = assessment.evaluate(
+        loaded, corpus, part, seed=seed, quick=quick, ray=ray, progress=begin, warn=common.warn
+    )
     if html is not None and isinstance(result, Evaluation) and isinstance(loaded, Model):
         common.say("writing the report ...")
         write_whole(html, page(result, loaded).encode(), overwrite=overwrite)

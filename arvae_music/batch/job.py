@@ -130,7 +130,7 @@ class Job:
         if self.target.table and settings.restart:
             for name in filter(_OURS.fullmatch, list(storage.files_below(self.target.root))):
                 storage.remove(storage.within(self.target.root, name))
-        self.journal.write_job(self.spec)
+        self.journal.write_job(self.spec, failed=0 if found is None else found["failed"])
 
     def pending(self, items: Iterable[T]) -> Iterator[T]:
         """The items of this run's share that are not done, in order. An item is Numbered."""
@@ -183,7 +183,8 @@ class Job:
         return True
 
     def _list_failures(self) -> int:
-        """Write the list of the inputs that failed, if there are any. Returns their number."""
+        """Write the list of the inputs that failed, or remove that of an earlier batch if none did. Returns their
+        number."""
         failed: list[str] = []
         for line in self.journal.all_lines():
             if line.problem is not None:
@@ -192,6 +193,8 @@ class Job:
                 failed.append(f"# {' '.join(line.problem.split())}\n{name}\n")
         if failed:
             storage.write(self.target.failed, "".join(failed).encode(), overwrite=True)
+        elif (self.journal.job() or {}).get("failed"):
+            storage.remove(self.target.failed)  # the list of an earlier batch
         return len(failed)
 
 

@@ -188,7 +188,7 @@ class Journal:
         return found if isinstance(found, dict) and isinstance(found.get("spec"), dict) else None
 
     def write_job(self, spec: Mapping[str, Any], *, finished: bool = False, failed: int = 0) -> None:
-        """`failed` is the number of inputs of a finished job that failed."""
+        """`failed` is the number of inputs in the list of failures, which may be that of an earlier job."""
         job = {"spec": dict(spec), "finished": finished, "failed": failed}
         data = json.dumps(job, ensure_ascii=False, indent=1).encode()
         storage.write(storage.within(self.folder, JOB), data, overwrite=True)

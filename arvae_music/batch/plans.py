@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from ..errors import UsageError
 from ..system import storage
-from ..system.outputs import Planned, Request, planned_in, refuse_shared_names
+from ..system.outputs import Planned, Request, planned_in, refuse_clashes
 from .listing import Entry, Listing
 from .target import Target
 
@@ -38,11 +38,11 @@ def planned_later(
     overwrite: bool = False,
     skip_existing: bool = False,
 ) -> Items[Planned]:
-    """One output for each input. Raises UsageError if two outputs of a folder have the same name."""
+    """One output for each input. Raises UsageError if two outputs in a folder have the same name or one is an input."""
     usual = partial(planned_in, target.root, row=target.table, overwrite=overwrite)
     plans = Items(found, lambda entry: usual(request_of(entry), skip_existing=skip_existing))
     if not target.table:
-        refuse_shared_names(lambda: (usual(request_of(entry)) for entry in found.names()))
+        refuse_clashes(lambda: (usual(request_of(entry)) for entry in found.names()))
     return plans
 
 

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -45,6 +46,7 @@ from ..music.sliders import Change, Target
 from ..music.tokens import FIRST_PITCH, PAD, by_meter
 from ..networks.context_runtime import Contexts
 from ..networks.model import Model
+from ..system.executors import Executor, all_of
 from ..vae.scales import STRONG
 from ..vae.statistics import mean
 from . import coding, metrics
@@ -157,13 +159,28 @@ def _separated(inputs: Rows) -> Melody:
     return Melody("requests", tuple(bars), 0, 0)
 
 
-def traversals(
-    model: Model, inputs: Rows, attribute: int, levels: Floats, answer: Answer, contexts: Contexts | None = None
+def outcomes(
+    model: Model, inputs: Rows, requested: Floats, answer: Answer, contexts: Contexts | None, executor: Executor
+) -> tuple[Outcome, ...]:
+    """The outcomes of requesting the (m, k) values, attribute by attribute."""
+    work = partial(_outcome, model, inputs, answer, contexts)
+    return tuple(all_of(executor, work, enumerate(requested.T)))
+
+
+def _outcome(
+    model: Model, inputs: Rows, answer: Answer, contexts: Contexts | None, request: tuple[int, Floats]
 ) -> Outcome:
-    """The outcome of m * s requests: each measure is requested to take each of its (m, s) `levels`."""
+    return outcome(model, inputs, *request, answer, contexts)
+
+
+def traversals(
+    model: Model, inputs: Rows, levels: Floats, answer: Answer, contexts: Contexts | None, executor: Executor
+) -> tuple[Outcome, ...]:
+    """The outcomes of m * s requests for each attribute: each measure is requested to take each of its (m, s, k)
+    `levels`."""
     which = np.repeat(np.arange(len(inputs)), levels.shape[1])
     contexts = None if contexts is None else contexts.take(which)
-    return outcome(model, inputs[which], attribute, levels.reshape(-1), answer, contexts)
+    return outcomes(model, inputs[which], levels.reshape(len(which), -1), answer, contexts, executor)
 
 
 def levels(inputs: Rows, values: Floats) -> Floats:

@@ -42,6 +42,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ from ..music.keys import in_key
 from ..music.tokens import FIRST_PITCH, HOLD, PAD, REST, by_meter, onsets, sounding
 from ..networks.model import Model
 from ..networks.passages import TuneRows
+from ..system.executors import Executor, Processes, all_of
 from ..vae.examples import Examples, counted, distinct, seen_in, spread
 from ..vae.scales import STRONG
 from ..vae.statistics import mean
@@ -65,6 +67,7 @@ from .probes import crossed_r2, probes
 from .result import Coded, Evaluation, Evidence, Mode
 from .sections import Figures, Progress
 
+HERE = Processes(1)
 DRAWS = 8  # points drawn from each posterior; with a single one the share of whole measures varies by 0.02
 
 
@@ -95,13 +98,15 @@ def evaluate_model(
     known: Examples | None = None,
     progress: Progress = lambda section: None,
     tunes: tuple[Sequence[TuneRows], Sequence[TuneRows]] | None = None,
+    executor: Executor = HERE,
 ) -> Evaluation:
     """Evaluate `model` on `part`.
 
     `known` are the examples that the model was trained on, if these are not `train` (a model of another corpus); they
     decide which measures are `unseen`. `tunes` are the whole tunes of `train` and of `part`: a model in context encodes
     and decodes each measure among its neighbours there, and without them each measure alone. `about` is added to the
-    result. `progress` is called with the name of each section. Raises ValueError if the attributes of the examples are
+    result. `progress` is called with the name of each section. The executor does the work on each attribute; it does
+    not change the result. Raises ValueError if the attributes of the examples are
     not the model's, if there are no examples, or if the tunes are not those of the examples.
     """
     options = options or EvaluationOptions()
@@ -112,7 +117,7 @@ def evaluate_model(
         raise ValueError("there are no examples to evaluate")
     whole = tunes or (None, None)
     materials = tuple(Material.of(engine, one, own) for one, own in zip((train, part), whole, strict=True))
-    return _Run(engine, materials[0], materials[1], options, known or train, progress).all(about or {})
+    return _Run(engine, materials[0], materials[1], options, known or train, executor).all(about or {}, progress)
 
 
 class _Run:
@@ -125,16 +130,16 @@ class _Run:
         part: Material,
         options: EvaluationOptions,
         known: Examples,
-        progress: Progress,
+        executor: Executor,
     ) -> None:
         self.model, self.train, self.part, self.options, self.known = model, train, part, options, known
         self.given = tuple(scale.name for scale in model.metadata.scales if scale.given)
-        self.progress = progress
+        self.executor = executor
         self.names = model.metadata.names
         self.dimensions = tuple(scale.dimension for scale in model.metadata.scales)
 
-    def all(self, about: Mapping[str, Any]) -> Evaluation:
-        timed = sections.Clock(self.progress)
+    def all(self, about: Mapping[str, Any], progress: Progress) -> Evaluation:
+        timed = sections.Clock(progress)
         coded = timed("encoding", self._coded, self.part, self.options.measures)
         draws = timed("drawing", self._draws, coded)
         scores = timed(
@@ -229,17 +234,13 @@ class _Run:
             drawn = np.concatenate([control.draw(inputs, values, random) for _ in range(times)])
             at = np.tile(np.arange(len(inputs)), times)
         answer, contexts = self._answer(mode), None if coded.contexts is None else coded.contexts.take(at)
-        attributes = range(len(self.names))
-        return tuple(control.outcome(self.model, inputs[at], k, drawn[:, k], answer, contexts) for k in attributes)
+        return control.outcomes(self.model, inputs[at], drawn, answer, contexts, self.executor)
 
     def _steps(self, coded: Coded, mode: Mode) -> tuple[Outcome, ...]:
         at = spread(len(coded.inputs), self.options.traversals)
-        answer, found = self._answer(mode), []
-        contexts = None if coded.contexts is None else coded.contexts.take(at)
-        for k in range(len(self.names)):
-            levels = control.levels(coded.inputs, coded.values[:, k])[at]
-            found.append(control.traversals(self.model, coded.inputs[at], k, levels, answer, contexts))
-        return tuple(found)
+        answer, contexts = self._answer(mode), None if coded.contexts is None else coded.contexts.take(at)
+        levels = np.stack([control.levels(coded.inputs, values)[at] for values in coded.values.T], axis=2)
+        return control.traversals(self.model, coded.inputs[at], levels, answer, contexts, self.executor)
 
     def _answer(self, mode: Mode) -> control.Answer:
         return control.latent if mode == "latent" else control.Guided(self.options.proposals, self.options.seed)
@@ -259,21 +260,23 @@ class _Run:
     def _leakage(self, coded: Coded) -> dict[str, Figures]:
         new = ~_contained_in(self.train.examples.inputs.astype(np.int16), coded.inputs)
         fit = self._coded(self.train.take(np.flatnonzero(new)), self.options.probe_rows)
-        free = [d for d in range(coded.mean.shape[1]) if d not in self.dimensions]
         inputs = [coding.decoder_input(self.model, part.inputs, part.mean) for part in (fit, coded)]
-        found: dict[str, Figures] = {}
-        for k, name in enumerate(self.names):
-            values = [part.values[:, k] for part in (fit, coded)]
-            known, tested = ((z[:, free], each) for z, each in zip(inputs, values, strict=True))
-            figures = probes(known, tested, self.options.seed, coded.pieces)
-            others = np.delete(inputs[1], self.dimensions[k], axis=1)
-            figures["all_others"] = crossed_r2(others, values[1], coded.pieces, "boosting", self.options.seed)
-            along = np.abs(np.array(self.model.metadata.code_correlation)[k]) >= STRONG
-            alone = np.arange(len(self.names)) == k
-            figures["intervention"] = 1 - self._first_order(coded, k, alone)
-            figures["intervention_with"] = 1 - self._first_order(coded, k, along | alone)
-            found[name] = figures
-        return found
+        work = partial(self._leakage_of, fit, coded, inputs)
+        return dict(zip(self.names, all_of(self.executor, work, range(len(self.names))), strict=True))
+
+    def _leakage_of(self, fit: Coded, coded: Coded, inputs: Sequence[Floats], k: int) -> Figures:
+        """The leakage of attribute k. `inputs` are the decoder's inputs for `fit` and for `coded`."""
+        free = [d for d in range(coded.mean.shape[1]) if d not in self.dimensions]
+        values = [part.values[:, k] for part in (fit, coded)]
+        known, tested = ((z[:, free], each) for z, each in zip(inputs, values, strict=True))
+        figures = probes(known, tested, self.options.seed, coded.pieces)
+        others = np.delete(inputs[1], self.dimensions[k], axis=1)
+        figures["all_others"] = crossed_r2(others, values[1], coded.pieces, "boosting", self.options.seed)
+        along = np.abs(np.array(self.model.metadata.code_correlation)[k]) >= STRONG
+        alone = np.arange(len(self.names)) == k
+        figures["intervention"] = 1 - self._first_order(coded, k, alone)
+        figures["intervention_with"] = 1 - self._first_order(coded, k, along | alone)
+        return figures
 
     def _first_order(self, coded: Coded, k: int, from_donor: Mask) -> float:
         """Var(E[a | codes]) / Var(a) of attribute k. Only the codes of the attributes `from_donor` come from one

@@ -39,7 +39,7 @@ from ..system.outputs import (
     name_in,
     plan_outputs,
     planned_in,
-    refuse_shared_names,
+    refuse_clashes,
     suffix_of_format,
 )
 from ..system.storage import Place
@@ -128,7 +128,8 @@ class Variations:
     def plan_later(
         self, found: Listing, target: Target, *, overwrite: bool = False, skip_existing: bool = False
     ) -> Items[Item]:
-        """The same for a large batch. Raises UsageError if two outputs of a folder have the same name."""
+        """The same for a large batch. Raises UsageError if two outputs of a folder have the same name, or one is an
+        input."""
         usual = partial(planned_in, target.root, template=self._template, row=target.table, overwrite=overwrite)
 
         def item_of(entry: Entry) -> Item:
@@ -136,7 +137,7 @@ class Variations:
             return Item(entry.n, entry.place, tuple(plans), entry.data)
 
         if not target.table:
-            refuse_shared_names(lambda: (usual(one) for entry in found.names() for one in self._requests_of(entry)))
+            refuse_clashes(lambda: (usual(one) for entry in found.names() for one in self._requests_of(entry)))
         return Items(found, item_of)
 
     @property

@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ..errors import UsageError
+from ..errors import ArvaeError, UsageError
 from .extras import need
 from .machine import cores
 from .processes import AHEAD, Died, surviving
@@ -32,7 +32,7 @@ R = TypeVar("R")
 
 FEWEST = 4  # inputs that are worth the start of workers
 RETRIES = 3
-TOGETHER = 4  # items in a Ray task: a task costs the driver about a millisecond
+TOGETHER = 4  # items in a Ray task, if there are many: a task costs the driver about a millisecond
 LOCAL = "local"  # a Ray cluster of this machine, which ends with the program
 
 
@@ -42,6 +42,18 @@ class Executor(Protocol):
     ) -> Generator[R | Died, None, None]:
         """`function(item)` for each item, in order. Other processes call `prepare` first. Close the generator to end
         the work."""
+
+
+def all_of(executor: Executor, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """The results of a few items that all must have one. Raises ArvaeError if a process dies."""
+    found: list[R] = []
+    with contextlib.closing(executor.run(function, items)) as results:
+        for result in results:
+            if isinstance(result, Died):
+                remedy = "leave out ray=..., or name a machine with more memory"
+                raise ArvaeError("a process that worked on it died (out of memory?)", remedy=remedy)
+            found.append(result)
+    return found
 
 
 def chosen(jobs: int | None, count: int, ray: str | None = None) -> Executor:
@@ -72,16 +84,17 @@ class Processes:
 @dataclass(frozen=True)
 class OnRay:
     """Tasks of one CPU each on a Ray cluster. `address` is `auto` for the cluster that this machine belongs to, `local`
-    for one that is started here, or an address as `ray.init` takes it. A program that is connected already stays so."""
+    for one that is started here, or an address as `ray.init` takes it. A program that is connected already stays so.
+    A task has `together` items."""
 
     address: str
+    together: int = TOGETHER
 
     def run(
         self, function: Callable[[T], R], items: Iterable[T], prepare: Callable[[], None] | None = None
     ) -> Generator[R | Died, None, None]:
-        need("scale", "work on a cluster", "ray")
         rest = iter(items)
-        groups = iter(lambda: list(islice(rest, TOGETHER)), [])
+        groups = iter(lambda: list(islice(rest, self.together)), [])
         waiting: deque[tuple[list[T], Any]] = deque()
         with connected(self.address) as ray:
             task = ray.remote(num_cpus=1, max_retries=RETRIES)(_work_through)
@@ -89,7 +102,7 @@ class OnRay:
             try:
                 for group in groups:
                     waiting.append((group, task.remote(begin, group)))
-                    if len(waiting) > AHEAD // TOGETHER * int(ray.cluster_resources().get("CPU", 1)):
+                    if len(waiting) > AHEAD // self.together * int(ray.cluster_resources().get("CPU", 1)):
                         yield from _results(ray, task, begin, *waiting.popleft())
                 while waiting:
                     yield from _results(ray, task, begin, *waiting.popleft())
@@ -132,7 +145,8 @@ def _results(ray: Any, task: Any, begin: Any, group: list[Any], reference: Any) 
 def connected(address: str, **options: Any) -> Iterator[Any]:
     """The module `ray`, connected for the block; `options` are those of `ray.init`.
 
-    Raises UsageError if no cluster answers."""
+    Raises UsageError if no cluster answers, and ExtraError without Ray."""
+    need("scale", "work on a cluster", "ray")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when it is imported; nothing leaves the cluster
     import ray
 

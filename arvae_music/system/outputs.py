@@ -12,12 +12,13 @@ the suffix of a .kar or .rmi file.
 from __future__ import annotations
 
 import difflib
+import functools
 import hashlib
 import os
 import re
 import string
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,24 +162,53 @@ def name_in(folder: Place, plan: Planned) -> str:
     return plan.place.removeprefix(f"{folder}/")
 
 
-def refuse_shared_names(plans: Callable[[], Iterable[Planned]]) -> None:
-    """The same check as `plan_outputs` makes, in 8 bytes of memory for each output. `plans` begins to list them.
+def refuse_clashes(plans: Callable[[], Iterable[Planned]]) -> None:
+    """The same checks as `plan_outputs` makes, in a few bytes of memory for each output. `plans` begins to list them.
 
-    Raises UsageError if two outputs have the same name."""
+    Raises UsageError if two outputs have the same name, or if an output is an input of the batch."""
     import numpy as np
 
-    def key(plan: Planned) -> int:
-        name = os.path.normcase(str(plan.place)).encode("utf-8", "surrogateescape")
-        return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big")
-
-    keys = np.sort(np.fromiter((key(plan) for plan in plans()), np.uint64))
+    keys = np.sort(np.fromiter((_key(plan.place) for plan in plans()), np.uint64))
     twice = {int(number) for number in keys[1:][keys[1:] == keys[:-1]]}
-    found = [plan for plan in plans() if key(plan) in twice] if twice else []
+    found = [plan for plan in plans() if _key(plan.place) in twice] if twice else []
     if found:
         place = found[0].place
         sources = " and ".join(str(plan.request.source) for plan in found if plan.place == place)
         remedy = "give a table, output='name.parquet', in which names may repeat, or rename an input"
         raise UsageError(f"the results of {sources} would both be written to {place}", remedy=remedy)
+    inputs = np.fromiter((key for plan in plans() for key in _keys_of_input(plan.request.source)), np.uint64)
+    replaced = set(np.intersect1d(keys, inputs).tolist())
+    for plan in plans() if replaced else ():
+        if _key(plan.place) in replaced:
+            raise _replaces_input(plan.request, plan.place)
+
+
+def _key(place: Place) -> int:
+    """The same number for all names of a file, except links to it."""
+    name = str(place)
+    if isinstance(place, Path):
+        name = os.path.normcase(_real_folder(place.parent) / place.name)
+    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest(), "big")
+
+
+@functools.lru_cache(maxsize=4096)
+def _real_folder(folder: Path) -> Path:
+    return folder.resolve()
+
+
+def _keys_of_input(source: Place) -> Iterator[int]:
+    """The key of an input and, if it is a link, that of the file behind it."""
+    if isinstance(source, Path) or storage.is_url(source):  # others are bytes of a table
+        yield _key(source)
+    if isinstance(source, Path) and source.is_symlink():
+        yield _key(source.resolve())
+
+
+def _replaces_input(request: Request, place: Place) -> UsageError:
+    return UsageError(
+        f"the result of {request.source} would replace {place}, which is an input too",
+        remedy="write it elsewhere with output=...",
+    )
 
 
 def suffix_of_format(name: str) -> str:
@@ -282,10 +312,7 @@ def _refuse_inputs(requests: Sequence[Request], places: Sequence[Place], overwri
         if victim is None:
             continue
         if victim.source != request.source:
-            raise UsageError(
-                f"the result of {request.source} would replace {place}, which is an input too",
-                remedy="write it elsewhere with output=...",
-            )
+            raise _replaces_input(request, place)
         if not overwrite:
             raise UsageError(
                 "is the input itself", where=str(place), remedy="give overwrite=True, or another place with output=..."

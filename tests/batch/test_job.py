@@ -32,9 +32,15 @@ SPEC = {"request": "density+1"}
 
 
 def run(
-    root: Path | str, *, stop: int | None = None, spec: dict[str, Any] = SPEC, table: bool = False, **settings: Any
+    root: Path | str,
+    *,
+    stop: int | None = None,
+    spec: dict[str, Any] = SPEC,
+    table: bool = False,
+    fails: int = 7,
+    **settings: Any,
 ) -> tuple[Job, list[int]]:
-    """A batch that is killed at input `stop`, and the numbers of the inputs that it did. Input 7 fails."""
+    """A batch that is killed at input `stop`, and the numbers of the inputs that it did. One input fails."""
     write: Callable[..., None] | None = None
     if table:
 
@@ -48,7 +54,7 @@ def run(
             for item in job.pending(ITEMS):
                 if item.n == stop:
                     raise Killed
-                problem = "no notes" if item.n == 7 else None
+                problem = "no notes" if item.n == fails else None
                 content = [f"<{item.n}>".encode()] if table and problem is None else []
                 rows = [{"file": item.n}] if problem is None else []
                 job.record(Line(item.n, f"{item.n}.mid", rows, content, problem))
@@ -81,6 +87,23 @@ def test_a_killed_batch_goes_on_where_it_was(tmp_path: Path, table: bool, remote
     assert (job.finished, job.resumed, job.failed) == (True, 600, 1)
     failed = fsspec.filesystem("memory").cat_file(job.target.failed) if remote else Path(job.target.failed).read_bytes()
     assert failed == b"# no notes\n7.mid\n"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_the_list_of_failures_is_that_of_the_last_batch(tmp_path: Path, killed: bool) -> None:
+    other = {"request": "range+1"}
+    job, _ = run(tmp_path)
+    assert job.finish(keep=True)
+    assert (tmp_path / "failed.txt").read_bytes() == b"# no notes\n7.mid\n"
+    if killed:
+        run(tmp_path, spec=other, fails=0, restart=True, stop=3)
+    job, _ = run(tmp_path, spec=other, fails=0, restart=not killed, resume=killed)
+    assert job.finish(keep=True)
+    assert not (tmp_path / "failed.txt").exists()
+    (tmp_path / "failed.txt").write_text("mine")
+    job, _ = run(tmp_path, fails=0, restart=True)
+    assert job.finish(keep=True)
+    assert (tmp_path / "failed.txt").read_text() == "mine"
 
 
 def test_a_line_that_is_cut_is_done_again(tmp_path: Path) -> None:

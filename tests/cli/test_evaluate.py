@@ -142,6 +142,16 @@ def test_what_cannot_be_asked_is_exit_2_before_any_work(run, words, said):
     assert len(done.stderr) < 200  # and not a list of 130 names
 
 
+@pytest.mark.slow
+def test_a_cluster_finds_the_same(folder, judged):
+    pytest.importorskip("ray")
+    words = ("evaluate", "small", "--quick", "--json", "--seed", 3, "--ray", "local")
+    done = python(folder, "-m", "arvae_music.cli", *words)
+    assert done.returncode == 0, done.stderr
+    one, two = ({**json.loads(each.stdout), "seconds": 0, "thresholds": 0} for each in (judged, done))
+    assert one == two
+
+
 def test_python_gets_the_same_evaluation(folder, judged):
     program = (
         "import json, sys; from arvae_music.assessment import evaluate\n"

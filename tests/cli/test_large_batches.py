@@ -117,6 +117,26 @@ def test_a_table_that_exists_is_not_lost(arvae: Run, work: Path, tunes: list[str
     assert files_in(work / "out.parquet") == before
 
 
+@pytest.mark.parametrize(
+    ("words", "name"), [(EDIT, "density+1notes"), (("vary", *EDIT[1:], "-n", "1"), "density+1notes.01")]
+)
+@pytest.mark.parametrize("link", [False, True])
+def test_no_output_replaces_another_input(
+    arvae: Run, work: Path, tunes: list[str], words: tuple[str, ...], name: str, link: bool
+) -> None:
+    """Neither by its name, nor as the file that a link in the list stands for."""
+    other, listed = work / "out" / "tunes" / "a" / f"t00.{name}.mid", work / "link.mid"
+    write_melody(other, (60, 62, 64, 65))
+    if link:
+        listed.symlink_to(other)
+    before = other.read_bytes()
+    (work / "list.txt").write_text(f"tunes/a/t00.mid\ntunes/b/t01.mid\n{listed if link else other}\n")
+    done = arvae(*words, "-o", "out/", "--overwrite")
+    assert done.returncode == 2
+    assert "an input too; write it elsewhere with -o" in done.stderr
+    assert other.read_bytes() == before
+
+
 def start(home: dict[str, str], work: Path, model: Path, *words: object) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "arvae_music.cli", *map(str, words), "--model", str(model)]
     pipe = subprocess.PIPE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from arvae_music.networks.decoding import decode_from
 from arvae_music.networks.model import Model, prepare
 from arvae_music.networks.passages import Passages
 from arvae_music.reports.evaluation_tables import tables
+from arvae_music.system.executors import Processes
 from arvae_music.training import context_recipe
 from arvae_music.training.music_recipe import MEASURES
 
@@ -107,6 +109,15 @@ def test_an_evaluation_in_context_has_all_figures():
         coding.nats(model(), inputs, found.evidence.coded.contexts).mean(), rel=1e-5
     )
     assert np.isfinite(found.representation["strict"]["scc"])
+
+
+@pytest.mark.process
+def test_other_processes_find_the_same():
+    found = evaluate_model(
+        model(), TRAINING.examples, PART.examples, TINY, tunes=(TUNES, HELD_OUT), executor=Processes(2)
+    )
+    one, two = ({**each.to_json(), "seconds": {}} for each in (result(), found))
+    assert json.dumps(one) == json.dumps(two)
 
 
 def test_metrics_of_given_codes_are_not_reported():

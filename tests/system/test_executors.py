@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from arvae_music.errors import ExtraError, UsageError
+from arvae_music.errors import ArvaeError, ExtraError, UsageError
 from arvae_music.system import executors, extras
-from arvae_music.system.executors import LOCAL, Executor, OnRay, Processes
+from arvae_music.system.executors import LOCAL, Executor, OnRay, Processes, all_of
 from arvae_music.system.processes import AHEAD, Died
 
 
@@ -47,6 +47,13 @@ def test_items_are_taken_only_a_little_ahead() -> None:
     time.sleep(0.2)
     assert taken <= 3 + 2 * AHEAD + 2
     results.close()
+
+
+@pytest.mark.process
+def test_work_that_needs_every_result_ends_when_a_process_dies() -> None:
+    assert all_of(Processes(2), square, [3, 1, 2]) == [9, 1, 4]
+    with pytest.raises(ArvaeError, match="a process that worked on it died"):
+        all_of(Processes(2), square, [3, 13])
 
 
 def test_ray_must_be_installed_and_there(monkeypatch: pytest.MonkeyPatch) -> None:
