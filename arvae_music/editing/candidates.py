@@ -142,7 +142,7 @@ def _sampled(group: Ints, count: int, random: np.random.Generator) -> Ints:
 _MIX = np.random.default_rng(0).integers(1, 1 << 62, size=1024, dtype=np.uint64) | np.uint64(1)
 
 
-def _fingerprint(rows: Rows) -> npt.NDArray[np.uint64]:
+def fingerprint(rows: Rows) -> npt.NDArray[np.uint64]:
     """(n, t) -> (n,) a hash, the same on every machine."""
     mixed = rows.astype(np.uint64) + np.uint64(1)
     hashes: npt.NDArray[np.uint64] = (mixed * _MIX[: rows.shape[1]]).sum(axis=1, dtype=np.uint64)
@@ -151,5 +151,5 @@ def _fingerprint(rows: Rows) -> npt.NDArray[np.uint64]:
 
 def _keys(group: Ints, rows: Rows) -> npt.NDArray[np.uint64]:
     """(n,) groups and (n, t) rows -> (n,) a hash of both."""
-    keys: npt.NDArray[np.uint64] = _fingerprint(rows) + group.astype(np.uint64) * _MIX[-1]
+    keys: npt.NDArray[np.uint64] = fingerprint(rows) + group.astype(np.uint64) * _MIX[-1]
     return keys

@@ -5,7 +5,7 @@ own latent point with moved attribute codes, and it decodes the requested attrib
 original's notes on strong beats. The search then measures the proposals. Its cost is the surprise of a measure given
 its neighbours, plus its distance from the original.
 
-Shapes: g measures of one meter, k attributes, n proposals, t ticks.
+Shapes: g measures of one meter, k attributes, l requests, t ticks.
 """
 
 from __future__ import annotations
@@ -20,10 +20,8 @@ from ..networks.decoding import decode_from, gumbel
 from ..networks.model import Model
 from .likeness import strengths
 
-KINDS = (  # factor of the requested step of the codes, whether the other dimensions are given, bonus
-    (1.0, False, 1.0), (1.0, False, 2.5), (1.0, False, 4.0), (1.3, False, 1.0), (1.3, False, 2.5), (1.3, False, 4.0),
-    (1.0, True, 1.0), (1.4, True, 0.0),
-)  # fmt: skip
+POINTS = ((1.0, False), (1.3, False), (1.0, True), (1.4, True))  # factor of the step, whether z's others are given
+KINDS = ((0, 1.0), (0, 2.5), (0, 4.0), (1, 1.0), (1, 2.5), (1, 4.0), (2, 1.0), (3, 0.0))  # number of the point, bonus
 TEMPERATURES = (0.6, 0.75, 0.9, 1.0)
 
 
@@ -39,29 +37,34 @@ def propose(
     factor: float = 1.0,
     preference: Float32s | None = None,
 ) -> tuple[Ints, Rows]:
-    """(g, t) measures -> (g * count,) which measure each proposal is for, and (g * count, t) the proposals.
+    """Measures (g, t) and l requests for each of them (l, g, k) -> (l * g * count,) which measure each proposal is for,
+    and (l * g * count, t) the proposals.
 
     `factor` multiplies the bonus for the original's notes. `preference` (g, t, v) is added to the logits of each token.
     """
     runtime = model.runtime
     assert isinstance(runtime, ContextRuntime)
-    groups, k = len(rows), runtime.attributes
-    mean, _ = runtime.posterior(rows, meter, context)
-    step = model.moved(mean, before, wanted, meter) - mean
-    some = np.concatenate([_requested(wanted, model, k), np.zeros((groups, 1), dtype=np.bool_)], axis=1)
-    points = np.concatenate([mean + factor * step for factor, _, _ in KINDS]).astype(np.float32)
-    shown = np.concatenate([np.ones_like(some) if whole else some for _, whole, _ in KINDS])
+    requests, groups, k = len(wanted), len(rows), runtime.attributes
+    own, _ = runtime.posterior(rows, meter, context)
+    mean, before = np.tile(own, (requests, 1)), np.tile(before, (requests, 1))
+    steps = (model.moved(mean, before, wanted.reshape(-1, wanted.shape[2]), meter) - mean).reshape(requests, groups, -1)
+    some = np.concatenate([_requested(wanted[0], model, k), np.zeros((groups, 1), dtype=np.bool_)], axis=1)
+    # A row's point has the number (request * kinds of points + kind) * groups + group.
+    points = np.concatenate([own + factor * step for step in steps for factor, _ in POINTS]).astype(np.float32)
+    shown = np.concatenate([np.ones_like(some) if whole else some for _, whole in POINTS] * requests)
     each = np.arange(groups)
-    state = runtime.start(points, meter, context, np.tile(each, len(KINDS)), shown)
-    group, number = np.repeat(each, count), np.tile(np.arange(count), groups)
-    kind = number % len(KINDS)
-    strength = np.array([bonus for _, _, bonus in KINDS], dtype=np.float32)[kind]
+    state = runtime.start(points, meter, context, np.tile(each, len(POINTS) * requests), shown)
+    number, group = np.tile(np.arange(count), groups * requests), np.tile(np.repeat(each, count), requests)
+    request, kind = np.repeat(np.arange(requests), groups * count), number % len(KINDS)
+    kinds = np.array([point for point, _ in KINDS])[kind]
+    strength = np.array([bonus for _, bonus in KINDS], dtype=np.float32)[kind]
     bonus = factor * strength[:, None] * (strengths(meter) * onsets(rows))[group].astype(np.float32)
     temperature = np.array(TEMPERATURES, dtype=np.float32)[number // len(KINDS) % len(TEMPERATURES)]
-    noise = np.tile(gumbel(seed, meter.ticks, count), (1, groups, 1)) * temperature[:, None]
+    noise = np.tile(gumbel(seed, meter.ticks, count), (1, groups * requests, 1)) * temperature[:, None]
     if preference is not None:
         noise += preference[group].transpose(1, 0, 2)
-    return group, decode_from(runtime, state, kind * groups + group, meter, rows[group], bonus, noise)
+    which = (request * len(POINTS) + kinds) * groups + group
+    return group, decode_from(runtime, state, which, meter, rows[group], bonus, noise)
 
 
 def _requested(wanted: Floats, model: Model, k: int) -> Mask:

@@ -119,10 +119,14 @@ class Setting:
     def proposed(
         self, problem: Problem, before: Floats, wanted: Floats, context: Context | None, count: int
     ) -> tuple[Ints, Rows]:
-        """`count` proposals of the model for each measure at wanted values (g, k): groups (n,) and rows (n, t)."""
+        """`count` proposals of the model for each measure at each of l wanted values (l, g, k): groups (n,) and rows
+        (n, t)."""
         seed = self.request.seed
         if context is None:
-            return propose(problem.rows, before, wanted, problem.meter, count, seed, self.model, self.bonus)
+            each = [
+                propose(problem.rows, before, one, problem.meter, count, seed, self.model, self.bonus) for one in wanted
+            ]
+            return np.concatenate([group for group, _ in each]), np.concatenate([rows for _, rows in each])
         return compose.propose(
             problem.rows, before, wanted, problem.meter, context, count, seed, self.model, self.bonus,
             self._preference(problem),
@@ -206,7 +210,8 @@ def searched(measures: Sequence[EditableMeasure], judge: Judge, setting: Setting
     effort = Effort() if context is None else Effort(kept=KEPT, evaluated=EVALUATED, repair=not setting.refines)
     search = Search(problem, judge, setting.tables(measures), effort)
     if setting.request.proposals:
-        search.add(*setting.proposed(problem, search.original, problem.wanted, context, setting.request.proposals))
+        wanted = problem.wanted[None]
+        search.add(*setting.proposed(problem, search.original, wanted, context, setting.request.proposals))
     pool = search.run()
     return [pool.take(pool.group == g) for g in range(len(measures))]
 

@@ -33,7 +33,7 @@ from ..music.keys import OCTAVE
 from ..music.tokens import FIRST_PITCH, HOLD, REST, VOCABULARY, onsets
 from ..networks.decoding import Tables, surprise
 from ..system import stopping
-from .candidates import _MIX, Parents, Pool, Unevaluated, _fingerprint, _keys, _nth_cost, _rank_in_group, _unseen
+from .candidates import _MIX, Parents, Pool, Unevaluated, _keys, _nth_cost, _rank_in_group, _unseen, fingerprint
 from .cost import Cost, Judge, Problem
 
 ALIKE = 2  # at most so many candidates that miss by the same values
@@ -181,7 +181,7 @@ class Search:
         wanted = self.problem.wanted[:, requested][pool.group[at]]
         off = np.where(np.isnan(wanted), 0.0, pool.values[at][:, requested] - np.nan_to_num(wanted)).round(6) + 0.0
         notes = onsets(pool.rows[at]).sum(axis=1, keepdims=True)
-        label = _fingerprint(np.hstack([off.view(np.int64), notes, pool.group[at, None]]))
+        label = fingerprint(np.hstack([off.view(np.int64), notes, pool.group[at, None]]))
         order = np.lexsort((pool.cost[at], label))
         few = at[order[_rank_in_group(label[order]) < alike * ALIKE]]
         return hits.join(pool.take(few)).best(count)

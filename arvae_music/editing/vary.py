@@ -215,7 +215,7 @@ class _Collector:
         if context is None:
             rows = self._shifted()
         else:
-            _, rows = self.setting.proposed(self.problem, values, values, context, DECODES)
+            _, rows = self.setting.proposed(self.problem, values, values[None], context, DECODES)
         return rows.reshape(len(self.rows), DECODES, -1)
 
     def _shifted(self) -> Rows:

@@ -19,14 +19,14 @@ import numpy as np
 from ..arrays import Floats, Ints, Mask, Row, Rows
 from ..music.meter import Meter
 from .best_path import Choice, best_path, joins
-from .candidates import Pool
+from .candidates import Pool, fingerprint
 from .guided import CHUNK, Setting, searched
 from .request import STRENGTH
 from .search import Effort, Search
 from .ties import EditableMeasure, Key, bound_together, find_each
 
 LEVELS = (0.5, 1.0, 1.6, 2.3)  # factors of the requested step
-KEPT = 16  # candidates of a measure at each level
+KEPT = 16  # candidates of a measure for each level
 UNEVEN = 2.0  # nats per squared sd by which a measure's share differs from the mean share
 STEPS = 30  # of the bisection for a price
 ROUNDS = 4  # over the attributes
@@ -96,32 +96,27 @@ def _forms(setting: Setting, measures: Sequence[EditableMeasure], requested: Mas
 
 def _levels(setting: Setting, measures: Sequence[EditableMeasure], meter: Meter, requested: Mask) -> list[Pool]:
     """The candidates of each measure at all levels. Its original comes first."""
-    judge = setting.judge(meter)
-    free = [replace(measure, goal=np.where(requested, np.nan, measure.goal)) for measure in measures]
-    repeated = free * len(LEVELS)
-    problem = setting.problem(repeated)
-    kept = setting.kept
+    judge, kept = setting.judge(meter), setting.kept
     judge = replace(judge, kept=kept) if kept.any() else judge
-    search = Search(problem, judge, setting.tables(repeated), Effort(kept=KEPT, evaluated=KEPT), requested)
-    count, values = len(measures), search.original[: len(measures)]
-    goals = np.stack([measure.goal for measure in measures])
-    wanted = np.concatenate([values + factor * (goals - values) for factor in LEVELS])
-    wanted = np.where(np.isnan(np.tile(goals, (len(LEVELS), 1))), np.nan, wanted)
+    free = [replace(measure, goal=np.where(requested, np.nan, measure.goal)) for measure in measures]
+    problem, count = setting.problem(free), KEPT * len(LEVELS)
+    search = Search(problem, judge, setting.tables(free), Effort(kept=count, evaluated=count), requested)
     if setting.request.proposals:
+        goals, values = np.stack([measure.goal for measure in measures]), search.original
+        wanted = np.where(np.isnan(goals), np.nan, values + np.reshape(LEVELS, (-1, 1, 1)) * (goals - values))
         fewer = max(setting.request.proposals // len(LEVELS), 1)
-        search.add(*setting.proposed(problem, search.original, wanted, setting.context(repeated), fewer))
+        search.add(*setting.proposed(problem, values, wanted, setting.context(free), fewer))
     pool = search.pool
     if setting.request.strength < STRENGTH:  # not without the decodes, whose various values help to meet the sum
         pool = search.run().join(pool)
-    return [_merged(pool, g, count, problem.rows[g]) for g in range(count)]
+    return [_merged(pool.take(pool.group == g), problem.rows[g]) for g in range(len(measures))]
 
 
-def _merged(pool: Pool, g: int, count: int, original: Row) -> Pool:
-    """The candidates of measure g at all levels, without duplicates, after its original."""
-    own = pool.take(pool.group % count == g)
-    same = (own.rows == original).all(axis=1)
-    own = own.take(np.concatenate([np.flatnonzero(same)[:1], np.flatnonzero(~same)]))
-    return own.take(np.sort(np.unique(own.rows, axis=0, return_index=True)[1]))
+def _merged(pool: Pool, original: Row) -> Pool:
+    """The candidates of a measure without duplicates, after its original."""
+    same = (pool.rows == original).all(axis=1)
+    pool = pool.take(np.concatenate([np.flatnonzero(same)[:1], np.flatnonzero(~same)]))
+    return pool.take(np.sort(np.unique(fingerprint(pool.rows), return_index=True)[1]))
 
 
 class _Choice:

@@ -286,11 +286,12 @@ class ContextRuntime:
         """(r, v) logits of the state's next tick; see Runtime.step."""
         beat, tick = divmod(state.tick, TICKS_PER_BEAT)
         k = state.hidden.shape[1]
-        gates = self.weights["decoder.previous_table.weight"].take(previous, axis=0)
+        known = state.memory[state.tick].take(state.context, axis=0)  # what all rows of a point have in common
+        known += state.beats[beat, :, : 3 * k]
+        known[:, 2 * k :] += state.beats[beat, :, (3 + tick) * k : (4 + tick) * k]
+        gates = known.take(state.point, axis=0)
+        gates += self.weights["decoder.previous_table.weight"].take(previous, axis=0)
         gates += self.weights["decoder.sounding_table.weight"].take(sounding, axis=0)
-        gates += state.memory[state.tick].take(state.context[state.point], axis=0)
-        gates += state.beats[beat, :, : 3 * k].take(state.point, axis=0)
-        gates[:, 2 * k :] += state.beats[beat, :, (3 + tick) * k : (4 + tick) * k].take(state.point, axis=0)
         state.hidden = gru(self.weights, "decoder.tick_gru", gates, state.hidden)
         state.tick += 1
         return linear(self.weights, "decoder.to_tokens", state.hidden)

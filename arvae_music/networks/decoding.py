@@ -160,7 +160,7 @@ class ContextTables:
     """Log-probabilities of measures of one meter in their contexts, without information about the measures."""
 
     def __init__(self, runtime: ContextRuntime, meter: Meter, context: Context) -> None:
-        self.runtime, self.meter, self.context = runtime, meter, context
+        self.runtime, self.start = runtime, runtime.nowhere(meter, context)
         self.tables = np.empty((0, meter.ticks, VOCABULARY), dtype=np.float32)
 
     def at(self, found: Ints) -> Float32s:
@@ -169,7 +169,7 @@ class ContextTables:
 
     def look(self, group: Ints, rows: Array) -> Ints:
         """Rows (m, t), each in the context of the number `group` (m,) -> (m,) for `at`."""
-        table = _forced(self.runtime, self.runtime.nowhere(self.meter, self.context), group, rows)
+        table = _forced(self.runtime, self.start, group, rows)
         first = len(self.tables)
         self.tables = np.concatenate([self.tables, table])
         return np.arange(first, len(self.tables))
