@@ -10,6 +10,8 @@ Shapes: g measures of one meter, k attributes, l requests, t ticks.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..arrays import Float32s, Floats, Ints, Mask, Rows
@@ -60,11 +62,26 @@ def propose(
     strength = np.array([bonus for _, bonus in KINDS], dtype=np.float32)[kind]
     bonus = factor * strength[:, None] * (strengths(meter) * onsets(rows))[group].astype(np.float32)
     temperature = np.array(TEMPERATURES, dtype=np.float32)[number // len(KINDS) % len(TEMPERATURES)]
-    noise = np.tile(gumbel(seed, meter.ticks, count), (1, groups * requests, 1)) * temperature[:, None]
-    if preference is not None:
-        noise += preference[group].transpose(1, 0, 2)
+    noise = _Noise(gumbel(seed, meter.ticks, count) * temperature[:count, None], number, preference, group)
     which = (request * len(POINTS) + kinds) * groups + group
     return group, decode_from(runtime, state, which, meter, rows[group], bonus, noise)
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """The noise of n decodes and their preferences, tick by tick: whole tables of a long tune would not fit into the
+    processor's cache."""
+
+    drawn: Float32s  # (t, count, v)
+    number: Ints  # (n,) of each decode's noise
+    preference: Float32s | None  # (g, t, v)
+    group: Ints  # (n,)
+
+    def __getitem__(self, tick: int, /) -> Float32s:
+        noise = self.drawn[tick].take(self.number, axis=0)
+        if self.preference is not None:
+            noise += self.preference[:, tick].take(self.group, axis=0)
+        return noise
 
 
 def _requested(wanted: Floats, model: Model, k: int) -> Mask:

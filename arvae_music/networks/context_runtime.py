@@ -20,7 +20,7 @@ import numpy as np
 from ..arrays import Array, Float32s, Ints, Mask, Row, Rows
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.stand_ins import known_meters, parts_for, places_for
-from ..music.tokens import sounding
+from ..music.tokens import VOCABULARY, sounding
 from ..vae.statistics import sampled
 from .context import (
     AFTER_END,
@@ -41,6 +41,7 @@ from .runtime import LOG_VARIANCE
 if TYPE_CHECKING:
     from ..vae.checkpoint import Checkpoint
 
+BLOCK = 256  # rows that a step computes at a time, whose intermediate results stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -289,9 +290,14 @@ class ContextRuntime:
         known = state.memory[state.tick].take(state.context, axis=0)  # what all rows of a point have in common
         known += state.beats[beat, :, : 3 * k]
         known[:, 2 * k :] += state.beats[beat, :, (3 + tick) * k : (4 + tick) * k]
-        gates = known.take(state.point, axis=0)
-        gates += self.weights["decoder.previous_table.weight"].take(previous, axis=0)
-        gates += self.weights["decoder.sounding_table.weight"].take(sounding, axis=0)
-        state.hidden = gru(self.weights, "decoder.tick_gru", gates, state.hidden)
+        hidden, logits = np.empty_like(state.hidden), np.empty((len(previous), VOCABULARY), dtype=np.float32)
+        for first in range(0, len(previous), BLOCK):
+            rows = slice(first, first + BLOCK)
+            gates = known.take(state.point[rows], axis=0)
+            gates += self.weights["decoder.previous_table.weight"].take(previous[rows], axis=0)
+            gates += self.weights["decoder.sounding_table.weight"].take(sounding[rows], axis=0)
+            hidden[rows] = gru(self.weights, "decoder.tick_gru", gates, state.hidden[rows])
+            logits[rows] = linear(self.weights, "decoder.to_tokens", hidden[rows])
+        state.hidden = hidden
         state.tick += 1
-        return linear(self.weights, "decoder.to_tokens", state.hidden)
+        return logits

@@ -26,13 +26,19 @@ from .context_runtime import Context, ContextRuntime
 from .runtime import Decoded, Runtime, State
 
 
+class Noise(Protocol):
+    """What is added to the logits (m, v) of each tick: a table (t, m, v), or what computes its parts when needed."""
+
+    def __getitem__(self, tick: int, /) -> Float32s: ...
+
+
 def decode(
     runtime: Runtime,
     z: Float32s,
     meter: Meter,
     originals: Array | None = None,
     bonus: Float32s | None = None,
-    noise: Float32s | None = None,
+    noise: Noise | None = None,
     which: Ints | None = None,
 ) -> Rows:
     """Decode (m, z) -> (m, t) freely: at each tick, choose the token with the largest logit + bonus + noise.
@@ -51,7 +57,7 @@ def decode_from(
     meter: Meter,
     originals: Array | None = None,
     bonus: Float32s | None = None,
-    noise: Float32s | None = None,
+    noise: Noise | None = None,
 ) -> Rows:
     """The same from a state at the start of decoding p points: `which` (m,) is the point of each row. `bonus` may also
     be (m, t)."""
