@@ -78,7 +78,7 @@ class _Noise:
     group: Ints  # (n,)
 
     def __getitem__(self, tick: int, /) -> Float32s:
-        noise = self.drawn[tick].take(self.number, axis=0)
+        noise: Float32s = self.drawn[tick].take(self.number, axis=0)
         if self.preference is not None:
             noise += self.preference[:, tick].take(self.group, axis=0)
         return noise
