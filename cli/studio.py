@@ -43,17 +43,18 @@ def studio(
 ) -> None:
     """Edit a melody in the browser: sliders to drag, a piano roll and a score to see, all tracks to hear."""
     need("studio", "the studio")
-    from ..io.scores import read_place
+    from ..io.midi import read_bytes
     from ..studio.core import Studio, opened, plain_name
+    from ..studio.keeping import Source
     from ..studio.server import Server
 
     soundfont = settings.load()["soundfont"]
     made = Studio(sources.load_model(model), None if soundfont is None else Path(str(soundfont)).expanduser())
     first = None
     if file is not None:
-        song = read_place("-" if file == "-" else Path(file), **vars(voice))
-        first = opened(song, plain_name(song.name))
-    server = Server(made, first, port=port)
+        data = sys.stdin.buffer.read() if file == "-" else read_bytes(Path(file))
+        first = opened(Source("stdin" if file == "-" else plain_name(file), data, vars(voice)))
+    server = Server(made, settings.state_dir() / "studio", first, port=port)
     if json:
         common.print_json({"address": server.address, "port": server.port})
     else:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +18,19 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 
-PATIENCE = 20  # seconds, for a machine with other work
+DESK = {"width": 1280, "height": 800}
+PATIENCE = 60  # seconds, for a machine with other work
+
+
+@contextmanager
+def serving(home: Path, *words: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`arvae studio` as a process, with its address."""
+    command = [sys.executable, "-m", "arvae_music.cli", "studio", "--no-browser", "--json", *map(str, words)]
+    environment = {**os.environ, "HOME": str(home)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        yield process, json.loads("".join(process.stdout.readline() for _ in range(4)))["address"]
+        process.kill()
 
 
 def wait(page: Page, condition: str) -> None:
@@ -91,8 +109,8 @@ def save(page: Page, name: str, folder: Path) -> Path:
 def picture(page: Page) -> str:
     """The roll as it is after the next frames."""
     return str(page.evaluate(
-        """new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() =>
-        done(document.querySelector("#roll canvas").toDataURL()))))"""
+        """document.fonts.ready.then(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() =>
+        done(document.querySelector("#roll canvas").toDataURL())))))"""
     ))  # fmt: skip
 
 

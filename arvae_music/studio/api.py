@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from importlib.resources import files
@@ -28,14 +29,17 @@ from ..errors import ArvaeError
 from ..system.files import plain
 from ..version import __version__
 from . import openapi
-from .core import LARGEST_FILE, Studio
+from .core import LARGEST_FILE, Studio, opened
 from .description import describe_attributes, describe_edit, describe_song
+from .keeping import MOST_SONGS as MOST_KEPT
+from .keeping import Keeper, Session, session_name
 from .problems import RequestError, status_of, to_json
 from .settings import Settings, VarySettings
 from .shelf import MOST_EDITS, MOST_SONGS, Edit, OpenSong, Shelf
 from .work import Worker
 
 LARGEST_JSON = 64 * 2**10  # bytes of a request's settings
+LARGEST_SESSION = 512 * 2**10  # bytes of a session
 TYPES = {
     ".mid": "audio/midi",
     ".musicxml": "application/vnd.recordare.musicxml+xml",
@@ -52,13 +56,15 @@ T = TypeVar("T")
 class Api:
     """The endpoints, and what they share: the studio, the songs and edits in memory, and the threads."""
 
-    def __init__(self, studio: Studio, opened: OpenSong | None = None) -> None:
-        self.studio = studio
+    def __init__(self, studio: Studio, folder: Path, first: OpenSong | None = None) -> None:
+        """`folder` is where sessions are kept."""
+        self.studio, self.keeper = studio, Keeper(folder)
+        self.instance = secrets.token_hex(4)  # ids of songs and edits are those of one run of the studio
         self.songs: Shelf[OpenSong] = Shelf("s", MOST_SONGS)
         self.edits: Shelf[Edit] = Shelf("e", MOST_EDITS)
-        self.opened = None if opened is None else self.songs.add(opened).id
-        self.editor, self.explorer, self.reader, self.writer = (
-            Worker(f"arvae {name}") for name in ("edits", "variations", "songs", "files")
+        self.opened = None if first is None else self.songs.add(first).id
+        self.editor, self.explorer, self.reader, self.writer, self.archivist = (
+            Worker(f"arvae {name}") for name in ("edits", "variations", "songs", "files", "sessions")
         )
 
     # -------------------------------------------------------------------------------- songs
@@ -73,15 +79,19 @@ class Api:
             "locks": LOCKS,
             "strength": STRENGTH,
             "opened": self.opened if self.opened in self.songs.kept else None,
+            "instance": self.instance,
         })  # fmt: skip
 
     async def open(self, request: Request) -> Response:
-        if "demo" in request.query_params:
+        asked = request.query_params
+        how = {"track": asked.get("track"), "voice": asked.get("voice", "top")}
+        if "demo" in asked:
             return await self._opened(request, self.studio.demo)
+        if "again" in asked:
+            return await self._opened(request, partial(self.studio.read_again, self.songs.get(asked["again"]), **how))
         name = unquote(request.headers.get("x-file-name", ""))
-        track, voice = request.query_params.get("track"), request.query_params.get("voice", "top")
         data = await _body(request, LARGEST_FILE)
-        return await self._opened(request, partial(self.studio.open, name, data, track=track, voice=voice))
+        return await self._opened(request, partial(self.studio.open, name, data, **how))
 
     async def song(self, request: Request) -> Response:
         opened = self.songs.get(request.path_params["song"])
@@ -99,16 +109,20 @@ class Api:
 
     async def edit(self, request: Request) -> Response:
         opened = self.songs.get(request.path_params["song"])
-        settings = Settings.from_json(await _settings(request))
+        settings = Settings.from_json(await _json_body(request))
 
         def work() -> dict[str, Any]:
             return describe_edit(self.edits.add(self.studio.edit(opened, settings)))
 
         return await self._answer(request, self.editor, work, 201)
 
+    async def known_edit(self, request: Request) -> Response:
+        edit = self.edits.get(request.path_params["edit"])
+        return await self._answer(request, self.reader, partial(describe_edit, edit))
+
     async def vary(self, request: Request) -> Response:
         opened = self.songs.get(request.path_params["song"])
-        wish = VarySettings.from_json(await _settings(request))
+        wish = VarySettings.from_json(await _json_body(request))
         near = None if wish.near is None else self.edits.get(wish.near)
         if near is not None and near.of.id != opened.id:
             remedy = f"vary the song {near.of.id}, or leave out near"
@@ -126,6 +140,40 @@ class Api:
     async def go_on(self, request: Request) -> Response:
         edit = self.edits.get(request.path_params["edit"])
         return await self._opened(request, partial(self.studio.go_on, edit))
+
+    # -------------------------------------------------------------------------------- sessions
+
+    async def sessions(self, request: Request) -> Response:
+        return await self._answer(request, self.archivist, lambda: {"sessions": self.keeper.listing()})
+
+    async def keep(self, request: Request) -> Response:
+        """Keep a session on the disk, and its songs and edits in memory."""
+        name = session_name(request.path_params["session"])
+        title, songs, edits, page = _session(await _json_body(request, LARGEST_SESSION))
+        session = Session(title, {id: self.songs.get(id).source for id in songs}, page)
+        self.songs.pin(name, songs)
+        self.edits.pin(name, edits)
+        await self.archivist.run(partial(self.keeper.put, name, session))  # also if the tab is closed meanwhile
+        return Response(status_code=204)
+
+    async def session(self, request: Request) -> Response:
+        """A session, with its songs, which are opened again unless they are in memory."""
+        name = session_name(request.path_params["session"])
+
+        def work() -> dict[str, Any]:
+            session = self.keeper.get(name)
+            live = isinstance(session.page, dict) and session.page.get("instance") == self.instance
+            songs: dict[str, Any] = {}
+            for id, source in session.songs.items():
+                found = self.songs.kept.get(id) if live else None
+                songs[id] = describe_song(found or self.songs.add(opened(source)), self.studio.model)
+            return {"title": session.title, "songs": songs, "page": session.page}
+
+        return await self._answer(request, self.reader, work)
+
+    async def forget(self, request: Request) -> Response:
+        await self.archivist.run(partial(self.keeper.delete, session_name(request.path_params["session"])))
+        return Response(status_code=204)
 
     # -------------------------------------------------------------------------------- files
 
@@ -188,18 +236,23 @@ class Api:
             Route("/api/v1/songs/{song}/variations", self.vary, methods=["POST"]),
             Route("/api/v1/songs/{song}/file", self.file),
             Route("/api/v1/songs/{song}/score", self.score),
+            Route("/api/v1/edits/{edit}", self.known_edit),
             Route("/api/v1/edits/{edit}/song", self.go_on, methods=["POST"]),
             Route("/api/v1/edits/{edit}/file", self.file),
             Route("/api/v1/edits/{edit}/score", self.score),
+            Route("/api/v1/sessions", self.sessions),
+            Route("/api/v1/sessions/{session}", self.session),
+            Route("/api/v1/sessions/{session}", self.keep, methods=["PUT"]),
+            Route("/api/v1/sessions/{session}", self.forget, methods=["DELETE"]),
             Route("/api/v1/soundfont", self.soundfont),
             Route("/api/v1/openapi.json", self.openapi),
             Route("/api/v1/docs", self.docs),
         ]
 
 
-def application(studio: Studio, opened: OpenSong | None = None) -> Starlette:
-    """The application without its guard."""
-    api = Api(studio, opened)
+def application(studio: Studio, folder: Path, first: OpenSong | None = None) -> Starlette:
+    """The application without its guard. `folder` is where sessions are kept."""
+    api = Api(studio, folder, first)
     assets = [Mount("/assets", StaticFiles(directory=PAGE))] if PAGE.is_dir() else []
     routes = [*api.routes, Route("/", _page), *assets]
     handlers = {ArvaeError: _refused, HTTPException: _not_found, ClientDisconnect: _gone, Exception: _bug}
@@ -266,12 +319,23 @@ async def _body(request: Request, most: int) -> bytes:
     return bytes(data)
 
 
-async def _settings(request: Request) -> Any:
-    body = await _body(request, LARGEST_JSON)
+async def _json_body(request: Request, most: int = LARGEST_JSON) -> Any:
+    body = await _body(request, most)
     try:
         return json.loads(body or b"{}")
     except (ValueError, RecursionError):
         raise RequestError(400, "the body is not JSON", remedy='send {"sliders": {"density": "+2notes"}}') from None
+
+
+def _session(body: Any) -> tuple[str, list[str], list[str], Any]:
+    """The title, the ids of the songs and of the edits, and the data of a page. Raises RequestError."""
+    if isinstance(body, dict) and set(body) == {"title", "songs", "edits", "page"}:
+        title, songs, edits, page = (body[name] for name in ("title", "songs", "edits", "page"))
+        texts = [title, *songs, *edits] if isinstance(songs, list) and isinstance(edits, list) else [None]
+        if all(isinstance(text, str) for text in texts) and len(songs) <= MOST_KEPT and len(edits) <= MOST_EDITS:
+            return title[:200], songs, edits, page
+    remedy = f"give title, songs (at most {MOST_KEPT}), edits and page"
+    raise RequestError(400, "this is no session", remedy=remedy)
 
 
 async def _unless_gone(request: Request, work: Awaitable[T]) -> T:

@@ -24,8 +24,10 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..io.lines import TOP, LineName
+from ..io.lines import TOP
+from ..system.outputs import MIDI
 from ..vae import checkpoint
+from .keeping import Source
 from .problems import RequestError
 from .settings import Settings, VarySettings
 from .shelf import Edit, OpenSong
@@ -72,13 +74,16 @@ class Studio:
             raise RequestError(400, f"there is no model {name[:40]!r}", remedy=remedy)
         return self.model if name == self.model.name else load(name)
 
-    def open(self, name: str, data: bytes, *, track: str | None = None, voice: LineName | str = TOP) -> OpenSong:
-        """Read a song from the bytes of its file. Raises InputError, and RequestError for a file that is too large."""
-        from ..io.scores import read_any
-
+    def open(self, name: str, data: bytes, **how: Any) -> OpenSong:
+        """Read a song from the bytes of its file. `how` are parameters of `read_any`. Raises InputError, and
+        RequestError for a file that is too large."""
         name = plain_name(name)
         _expect_small(data, name)
-        return opened(read_any(data, name=name, track=track, voice=voice), name)
+        return opened(Source(name, data, how))
+
+    def read_again(self, song: OpenSong, **how: Any) -> OpenSong:
+        """Read a song again, with another melody. Raises InputError."""
+        return opened(replace(song.source, how={**song.source.how, "channel": None, **how}))
 
     def demo(self) -> OpenSong:
         """The melody that comes with arvae."""
@@ -154,25 +159,25 @@ class Studio:
         from ..io.score_midi import ticks
         from ..io.score_output import score_of
 
-        name, data = edit.file(".mid")
         before, found = edit.song, edit.song.found
-        score = None if before.score is None else score_of(before, edit.melody.rows)
-        symbols = () if score is None else [(ticks(at), chord) for at, chord in first_with_symbols(score.parts)]
-        song = Song.read(
-            data, name=name, track=found.track, channel=found.channel, voice=found.voice or TOP, pickup=before.pickup,
-            symbols=symbols,
-        )  # fmt: skip
-        song = replace(song, score=score)
-        return opened(song, name)
+        how: dict[str, Any] = {"track": found.track, "channel": found.channel, "voice": found.voice or TOP}
+        name, data = edit.file(MIDI)
+        if before.score is None:
+            return opened(Source(name, data, how | {"pickup": before.pickup}))
+        score = score_of(before, edit.melody.rows)
+        symbols = [(ticks(at), chord) for at, chord in first_with_symbols(score.parts)]
+        song = Song.read(data, name=name, pickup=before.pickup, symbols=symbols, **how)
+        return opened(Source(*edit.file(".musicxml"), how), replace(song, score=score))
 
 
-def opened(song: Song, name: str) -> OpenSong:
-    """A song for the studio. Raises RequestError for one with too many notes."""
-    found = OpenSong(song, name)
+def opened(source: Source, song: Song | None = None) -> OpenSong:
+    """A song for the studio; `song` is what reading the source gives, if it is known. Raises InputError, and
+    RequestError for one with too many notes."""
+    found = OpenSong(source.read() if song is None else song, source)
     notes = sum(len(track.notes) for track in found.performance.tracks)
     if notes > MOST_NOTES:
         what = f"it has {notes} notes, and the studio shows {MOST_NOTES} at most"
-        raise RequestError(413, what, where=name, remedy="cut it into shorter files, or use arvae edit")
+        raise RequestError(413, what, where=source.name, remedy="cut it into shorter files, or use arvae edit")
     return found
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from ..io.lines import TOP
 from ..io.midi_events import FileNote
 from ..music.meter import Meter
 from ..reports.measures import attribute_values
@@ -84,6 +85,7 @@ def describe_song(opened: OpenSong, model: Model) -> dict[str, Any]:
         "chords": _chords(opened, barlines),
         "melody": {
             "track": found.track,
+            "voice": str(found.voice or TOP),
             "reason": melody_line(song),
             "notes": [_note(note, *times) for note, times in _timed(song.notes, opened)],
         },

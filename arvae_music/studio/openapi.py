@@ -57,12 +57,23 @@ class Operation:
     status: int = 200
 
 
-SCHEMAS = {"Settings": SETTINGS, "VariationSettings": {**SETTINGS, **VARIATIONS}}
+SESSION: Plain = {
+    "title": TEXT | {"description": "what the list of sessions shows"},
+    "songs": TEXTS | {"description": "ids of the songs: the disk gets their files"},
+    "edits": TEXTS | {"description": "ids of edits that must stay in memory"},
+    "page": {"description": "any JSON, such as settings, which is kept as it is"},
+}
+SCHEMAS = {"Session": SESSION, "Settings": SETTINGS, "VariationSettings": {**SETTINGS, **VARIATIONS}}
 OPERATIONS = (
     Operation("get", "/state", "The models, the sliders, and the song that the command opened"),
     Operation(
         "post", "/songs", "Open a file: its bytes are the body, its name is in the header X-File-Name (URL-encoded)",
-        (("track", "a number or a name"), ("voice", "top, bottom, or a number"), ("demo", "1 opens the demo instead")),
+        (
+            ("track", "a number or a name"),
+            ("voice", "top, bottom, or a number"),
+            ("demo", "1 opens the demo instead"),
+            ("again", "the id of a song, which is read again with this track and voice, instead of a body"),
+        ),
         takes=BYTES, status=201,
     ),
     Operation("get", "/songs/{song}", "A song: tracks and notes in seconds, measures, chords, sliders"),
@@ -73,9 +84,14 @@ OPERATIONS = (
     ),
     Operation("get", "/songs/{song}/file", "The file of a song", (FORMAT,), gives=BYTES),
     Operation("get", "/songs/{song}/score", "A page of its engraved score, as SVG", (PAGE,)),
+    Operation("get", "/edits/{edit}", "An edit that was made"),
     Operation("post", "/edits/{edit}/song", "Go on from an edit: it becomes a song", status=201),
     Operation("get", "/edits/{edit}/file", "The file that arvae edit writes", (FORMAT,), gives=BYTES),
     Operation("get", "/edits/{edit}/score", "A page of its engraved score, as SVG", (PAGE,)),
+    Operation("get", "/sessions", "The sessions that are kept on the disk, the latest first"),
+    Operation("get", "/sessions/{session}", "A session; its songs are opened again unless they are in memory"),
+    Operation("put", "/sessions/{session}", "Keep a session on the disk", takes="Session", status=204),
+    Operation("delete", "/sessions/{session}", "Forget a session", status=204),
     Operation("get", "/soundfont", "The SoundFont of the instruments", gives=BYTES),
     Operation("get", "/openapi.json", "This description"),
     Operation("get", "/docs", "This description, as a page", gives=HTML),

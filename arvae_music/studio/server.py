@@ -1,6 +1,6 @@
 """Serve the studio on the loopback interface until it is interrupted.
 
-    server = Server(Studio(model))
+    server = Server(Studio(model), settings.state_dir() / "studio")
     print(server.address)
     server.run()
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from pathlib import Path
 
 import uvicorn
 
@@ -25,16 +26,19 @@ GRACE = 2  # seconds for requests that are under way when the studio ends
 class Server:
     """A server that listens already when it is made: its address works as soon as `run` begins."""
 
-    def __init__(self, studio: Studio, opened: OpenSong | None = None, *, port: int = 0) -> None:
-        """`port` 0 takes a free one. Raises UsageError for a port that is in use, or not allowed."""
+    def __init__(self, studio: Studio, folder: Path, opened: OpenSong | None = None, *, port: int = 0) -> None:
+        """`folder` is where sessions are kept. `port` 0 takes a free one. Raises UsageError for a port that is in use,
+        or not allowed."""
         try:
             self.socket = socket.create_server((HOST, port))
         except OSError as error:
             what = f"the port {port} cannot be used ({error.strerror or error})"
             raise UsageError(what, remedy="give another port=..., or leave it out for a free one") from None
+        # An answer is sent in several pieces, and without this each would wait up to 40 ms for the receipt of the last.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = self.socket.getsockname()[1]
         self.token = secrets.token_urlsafe(TOKEN_BYTES)
-        self.app = Guard(application(studio, opened), self.token, self.port)
+        self.app = Guard(application(studio, folder, opened), self.token, self.port)
 
     @property
     def address(self) -> str:

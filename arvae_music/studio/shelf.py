@@ -1,15 +1,18 @@
-"""What the studio remembers: songs and edits, in memory, at most some of each. Those that were used last stay."""
+"""What the studio remembers: songs and edits, in memory, at most some of each. Those that were used last stay, and
+those that a tab of the browser shows."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ..system.outputs import MIDI, Request, fill, label
+from .keeping import Source
 from .problems import RequestError
 from .settings import Settings
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST_SONGS = 32
 MOST_EDITS = 512
+MOST_PINNING = 8  # sessions
 KINDS = {"s": "song", "e": "edit"}
 
 
@@ -31,8 +35,13 @@ class OpenSong:
     """A song in the studio."""
 
     song: Song
-    name: str  # of its file, without folders
+    source: Source
     id: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its file, without folders."""
+        return self.source.name
 
     @property
     def melody(self) -> Melody:
@@ -101,12 +110,22 @@ K = TypeVar("K", OpenSong, Edit)
 
 
 class Shelf(Generic[K]):
-    """At most `most` songs or edits. When another one comes, the one that was not used for the longest time goes."""
+    """At most `most` songs or edits. When another one comes, the one that was not used for the longest time goes. Those
+    that a session pins do not count; at most MOST_PINNING sessions pin."""
 
     def __init__(self, letter: str, most: int) -> None:
         self.letter, self.most, self.count = letter, most, 0
         self.lock = threading.Lock()
         self.kept: OrderedDict[str, K] = OrderedDict()
+        self.pins: OrderedDict[str, frozenset[str]] = OrderedDict()  # by the session
+
+    def pin(self, session: str, names: Iterable[str]) -> None:
+        """Keep these, instead of those that the session named before."""
+        with self.lock:
+            self.pins[session] = frozenset(names)
+            self.pins.move_to_end(session)
+            while len(self.pins) > MOST_PINNING:
+                self.pins.popitem(last=False)
 
     def add(self, item: K) -> K:
         """The item with an id."""
@@ -114,8 +133,10 @@ class Shelf(Generic[K]):
             self.count += 1
             item = replace(item, id=f"{self.letter}{self.count}")
             self.kept[item.id] = item
-            while len(self.kept) > self.most:
-                self.kept.popitem(last=False)
+            pinned = frozenset().union(*self.pins.values())
+            free = [name for name in self.kept if name not in pinned]
+            for name in free[: max(0, len(free) - self.most)]:
+                del self.kept[name]
         return item
 
     def get(self, name: str) -> K:

@@ -139,6 +139,13 @@ def cache_dir() -> Path:
     return Path(str(load()["cache"])).expanduser()
 
 
+def state_dir() -> Path:
+    """The folder for what arvae remembers from one run to the next. It may not exist yet."""
+    from platformdirs import user_state_path
+
+    return user_state_path("arvae", appauthor=False)
+
+
 def user_file() -> Path:
     from platformdirs import user_config_path
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser_actions import PATIENCE, write_song
+from browser_actions import DESK, PATIENCE, serving, write_song
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -22,7 +18,6 @@ OPTIONS = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage",
     "--autoplay-policy=no-user-gesture-required",
 )  # fmt: skip
-DESK = {"width": 1280, "height": 800}
 
 
 @pytest.fixture(scope="module")  # Playwright's event loop runs until it ends, and other modules need loops of their own
@@ -40,17 +35,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where `arvae studio` serves."""
-    command = [sys.executable, "-m", "arvae_music.cli", "studio", "--no-browser", "--json"]
-    home = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home"))}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=home) as process:
-        assert process.stdout is not None
-        text = ""
-        for line in process.stdout:
-            text += line
-            if line.startswith("}"):
-                break
-        yield json.loads(text)["address"]
-        process.terminate()
+    with serving(tmp_path_factory.mktemp("home")) as (_, address):
+        yield address
 
 
 @pytest.fixture

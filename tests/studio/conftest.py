@@ -27,8 +27,8 @@ Serve = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[TestClient]:
-    app = Guard(application(Studio(library.load())), TOKEN, PORT)
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    app = Guard(application(Studio(library.load()), tmp_path_factory.mktemp("sessions")), TOKEN, PORT)
     with TestClient(app, base_url=BASE, raise_server_exceptions=False) as found:
         yield found
 

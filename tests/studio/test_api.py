@@ -220,7 +220,7 @@ def test_the_description_lists_all_addresses_and_settings(client: TestClient) ->
     described = client.get("openapi.json").json()
     known = {
         (route.path.removeprefix("/api/v1"), method.lower())
-        for route in Api(Studio(library.load())).routes
+        for route in Api(Studio(library.load()), Path("unused")).routes
         for method in route.methods or () if method != "HEAD"
     }  # fmt: skip
     assert {(path, method) for path, own in described["paths"].items() for method in own} == known

@@ -11,7 +11,7 @@ const sentence = text => (text && !/[.!?]$/.test(text) ? `${text[0].toUpperCase(
 
 const GONE = {
   what: "The studio does not answer",
-  remedy: "Start `arvae studio` again and open the address that it prints. Files that you saved are safe",
+  remedy: "Start `arvae studio` again and open the address that it prints: there you can go on where you were",
 };
 
 async function call(path, options = {}) {
@@ -39,14 +39,22 @@ export const place = thing => (thing.song ? `edits/${thing.id}` : `songs/${thing
 export const state = () => json("state");
 export const song = id => json(`songs/${id}`);
 export const demo = () => json("songs?demo=1", { method: "POST" });
-/** choice: {track, voice}; what it leaves open, arvae chooses. */
-export const open = (bytes, name, choice = {}) =>
-  json(`songs?${new URLSearchParams(choice)}`, { method: "POST", headers: { "X-File-Name": encodeURIComponent(name) }, body: bytes });
-export const edit = (id, settings) => json(`songs/${id}/edits`, post(settings));
+export const open = (bytes, name) =>
+  json("songs", { method: "POST", headers: { "X-File-Name": encodeURIComponent(name) }, body: bytes });
+export const edit = (id, settings, signal) => json(`songs/${id}/edits`, post(settings, signal));
+/** The same file with another melody. choice: {track, voice} */
+export const again = (id, choice) => json(`songs?${new URLSearchParams({ ...choice, again: id })}`, { method: "POST" });
+export const known = id => json(`edits/${id}`);
 export const adopt = id => json(`edits/${id}/song`, { method: "POST" });
 export const score = (thing, page) => json(`${place(thing)}/score?page=${page}`);
 export const soundfont = async () => (await call("soundfont")).arrayBuffer();
 export const midi = async thing => (await call(`${place(thing)}/file?format=mid`)).arrayBuffer();
+
+export const sessions = () => json("sessions");
+export const session = id => json(`sessions/${id}`);
+export const keep = (id, body, options) =>
+  call(`sessions/${id}`, { method: "PUT", headers: { "Content-Type": "application/json" }, body, ...options });
+export const forget = id => call(`sessions/${id}`, { method: "DELETE" });
 
 /** The address of a file, for a drag out of the page. */
 export const address = (thing, format) => new URL(`api/v1/${place(thing)}/file?format=${format}`, document.baseURI).href;

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { by, clock, complain, el, figure, plural, press, say, settle } from "./dom.js";
+import { Keeping, listEarlier, offerEarlier } from "./keeping.js";
 import { prepareKeys } from "./keys.js";
 import { Mixer, notesAfter } from "./mixer.js";
 import { Panel } from "./panel.js";
@@ -9,13 +10,13 @@ import { Player } from "./player.js";
 import { Roll } from "./roll.js";
 import { prepareSaving } from "./saving.js";
 import { Score } from "./score.js";
-import { chosen, listed, Session, UNTOUCHED, wish } from "./session.js";
+import { alike, chosen, listed, Session, UNTOUCHED, wish } from "./session.js";
 import { Variations } from "./variations.js";
 
 const session = new Session();
 const view = { side: "after", score: false, loop: false, heard: null }; // heard: {edit, song} of a variation
 let panel = null; // once the server has told its state
-let saved = null; // the song or edit that was saved last
+let instance = null; // of the server: ids of songs and edits are those of one run
 let sounding = null; // the song or edit whose bytes the player has
 
 const player = new Player({ changed: showTransport, failed: complain });
@@ -30,7 +31,9 @@ const variations = new Variations({
   stage: () => session.now,
   audition: heard => audition(heard),
   use: edit => adopt(edit),
+  changed: () => keeping.soon(),
 });
+const keeping = new Keeping(kept);
 
 // The song
 
@@ -57,24 +60,12 @@ async function opened(loading) {
   }
 }
 
-const sources = new WeakMap(); // song -> {file, voice, adopted}: what it was read from, or that it was an edit
+const openFile = file => opened(async () => api.open(await file.arrayBuffer(), file.name));
 
-function openFile(file, choice = {}) {
-  return opened(async () => {
-    const song = await api.open(await file.arrayBuffer(), file.name, choice);
-    sources.set(song, { file, voice: choice.voice });
-    return song;
-  });
-}
-
-/** Open the same file again with another track or voice as its melody. */
+/** Read the same file again with another track or voice as its melody. */
 async function reopen(choice) {
-  const { song } = session.now, { file, voice = "top" } = sources.get(song) ?? {};
-  try {
-    await openFile(file ?? new File([await api.midi(song)], song.name), { track: song.melody.track, voice, ...choice });
-  } catch (problem) {
-    complain(problem);
-  }
+  const { id, melody: { track, voice } } = session.now.song;
+  await opened(() => api.again(id, { track, voice, ...choice }));
   render(); // the choice is as it was, if the file has no such melody
 }
 
@@ -82,7 +73,6 @@ async function reopen(choice) {
 async function adopt(edit) {
   try {
     const song = await api.adopt(edit.id);
-    sources.set(song, { adopted: true, voice: sources.get(session.now.song)?.voice });
     show(song, { ...UNTOUCHED, bars: session.now.settings.bars });
     session.keep();
     render();
@@ -100,8 +90,8 @@ function show(song, settings, moving = false) {
 }
 
 let moved = 0; // when the settings changed last
-let working = false;
-let latest = null; // the newest edit, which stays in the picture until the next is there
+let under = null; // the request that is under way: {step, quick, stop}
+let latest = null; // the newest answer, which stays in the picture until the next one is there: {edit, step}
 
 function change(settings, finished) {
   moved = performance.now();
@@ -109,21 +99,28 @@ function change(settings, finished) {
   view.side = "after";
   if (finished) session.keep();
   render();
+  if (session.edit) measureTime();
   follow();
 }
 
-/** Edit as is shown now. While one request is on its way, only the newest of those that follow is kept. */
+/** Whether somebody still waits for a request: for a preview while a slider moves, for an edit while its settings are
+ * those that are shown. */
+const awaited = ({ step, quick }) => (quick ? session.now.moving : alike(step, session.now));
+
+/** Edit as is shown now, and cancel what is no longer shown. While a slider moves, a preview comes first; if the slider
+ * then rests, the whole edit follows, so that it is often there when the slider is let go. */
 async function follow() {
-  if (working) return;
-  working = true;
-  for (let step = null; session.requests && !session.edit && session.now !== step;) {
-    step = session.now;
+  if (under && !awaited(under)) under.stop.abort();
+  if (under) return;
+  while (session.requests && !session.edit) {
+    const step = session.now, quick = step.moving && latest?.step !== step;
+    under = { step, quick, stop: new AbortController() };
     try {
-      const edit = await api.edit(step.song.id, wish(step));
-      session.attach(step, edit);
+      const edit = await api.edit(step.song.id, wish(step, quick), under.stop.signal);
+      if (!quick) session.attach(step, edit);
       settle();
       if (step.song !== session.now.song) continue;
-      latest = edit;
+      latest = { edit, step };
       render();
       measureTime();
     } catch (problem) {
@@ -131,9 +128,11 @@ async function follow() {
       latest = null;
       complain(problem);
       render();
+      break;
+    } finally {
+      under = null;
     }
   }
-  working = false;
   if (player.playing) hear();
 }
 
@@ -179,10 +178,12 @@ function step(direction) {
 
 // The picture
 
-/** The edit that is shown: while a slider moves, the last that came. */
-const picture = () => edit() ?? (session.requests && latest?.song === session.now.song.id ? latest : null);
-/** The edit of exactly these settings, or null: there is none yet, only a preview, or none is requested. */
-const edit = () => view.heard?.edit ?? (session.requests && !session.now.moving ? session.edit : null);
+/** The edit that is shown: until the right one is there, the last that came. */
+const picture = () => whole() ?? (session.requests && latest?.step.song === session.now.song ? latest.edit : null);
+/** The whole edit of exactly these settings, or null: there is only a preview yet, or nothing is requested. */
+const whole = () => view.heard?.edit ?? (session.requests ? session.edit : null);
+/** The same, once no slider moves. */
+const edit = () => (session.now?.moving ? null : whole());
 /** What is saved: null while an edit is on its way. */
 const thing = () => edit() ?? (session.requests ? null : session.now?.song ?? null);
 const indexes = () => chosen(session.now.settings.bars, session.now.song.measures);
@@ -202,14 +203,14 @@ function render() {
   by("notices-box").hidden = !song.notices.length;
   by("notices-box").firstElementChild.textContent = plural(song.notices.length, "notice") + " about the file";
   by("notices").replaceChildren(...song.notices.map(notice => el("li", {}, notice)));
-  by("voice").value = sources.get(song)?.voice ?? "top";
+  by("voice").value = song.melody.voice;
   panel.show(song, settings, now, selected, now !== null && now === session.edit);
   variations.show(view.heard?.edit);
   by("roll").hidden = by("roll-frame").hidden = view.score;
   by("score").hidden = !view.score;
   by("zoom").hidden = view.score;
   roll.show({ song: base, edit: now, side: view.side, indexes: selected, silent: track => mixer.silent(track) });
-  if (view.score) score.show(view.side === "after" ? now ?? base : base);
+  if (view.score) showScore(base);
   press(by("view-roll"), !view.score);
   press(by("view-score"), view.score);
   press(by("side-before"), view.side === "before");
@@ -224,7 +225,13 @@ function render() {
   player.repeat(view.loop ? span(song, selected) : null);
   showOutcome(now);
   showTransport();
-  remember();
+  keeping.soon();
+}
+
+/** The score waits for the whole edit: engraving previews would slow down the slider. */
+function showScore(base) {
+  if (view.side === "before" || !picture()) score.show(base);
+  else if (whole()) score.show(whole());
 }
 
 let told = null; // the edit that a screen reader was told of
@@ -318,30 +325,54 @@ function side(name) {
   if (player.playing) hear();
 }
 
-// What a reload brings back
+// What a reload, or another start of the studio, brings back
 
-const PLACE = `arvae-studio ${location.pathname}`; // another start of the studio has other songs
+const MOST_SONGS = 24; // that the server keeps of a session
 
-function remember() {
-  try {
-    sessionStorage.setItem(PLACE, JSON.stringify({ song: session.now.song.id, settings: session.now.settings }));
-  } catch { /* a browser without storage: a reload begins anew */ }
+/** What is kept: all steps, or the latest ones if they are of too many songs. */
+function kept() {
+  if (!session.now) return null;
+  const songs = new Set(variations.songs), steps = [];
+  for (const step of session.steps.toReversed()) {
+    if (songs.size >= MOST_SONGS && !songs.has(step.song.id)) break;
+    songs.add(step.song.id);
+    steps.unshift(step);
+  }
+  const edits = steps.map(step => session.editOf(step)?.id).filter(Boolean);
+  return {
+    title: session.now.song.name, songs: [...songs], edits: [...new Set([...edits, ...variations.edits])],
+    page: {
+      instance, at: Math.max(0, session.at - session.steps.length + steps.length),
+      steps: steps.map(({ song, settings }) => ({ song: song.id, settings })), ...variations.kept,
+    },
+  };
 }
 
-async function recall(state) {
-  let last = null;
-  try {
-    last = JSON.parse(sessionStorage.getItem(PLACE));
-  } catch { /* as above */ }
-  for (const [id, settings] of [[last?.song, last?.settings], [state.opened, null]]) {
-    if (!id) continue;
-    const song = await api.song(id).catch(() => null); // the server keeps the latest songs only
-    if (!song) continue;
-    show(song, { ...UNTOUCHED, ...settings });
-    session.keep();
-    render();
-    return follow();
-  }
+/** Show an earlier session: {id, songs, page}. */
+async function restore({ id, songs: found, page }) {
+  await keeping.begin(id);
+  const songs = new Map(Object.entries(found));
+  session.restore(page.steps.map(({ song, settings }) => ({ song: songs.get(song), settings: { ...UNTOUCHED, ...settings } })), page.at);
+  view.heard = null;
+  render();
+  follow();
+  await variations.restore(page, songs, page.instance === instance);
+}
+
+const goOn = ({ id }) => api.session(id).then(found => restore({ id, ...found })).catch(complain);
+
+async function recall({ opened: first }) {
+  const last = await keeping.last();
+  if (last) return restore(last);
+  await keeping.begin();
+  const earlier = await keeping.earlier();
+  const song = first && await api.song(first).catch(() => null);
+  if (session.now) return; // somebody was faster, and has opened a file
+  if (!song) return listEarlier(earlier, goOn);
+  show(song, { ...UNTOUCHED });
+  session.keep();
+  render();
+  offerEarlier(earlier.find(({ title }) => title === song.name), goOn);
 }
 
 // The controls
@@ -376,7 +407,7 @@ by("bars").onchange = event => {
   }
 };
 by("bars").onkeydown = event => { if (event.key === "Enter") by("roll").focus(); }; // which also makes the field change
-prepareSaving({ thing, saved: what => { saved = what; } });
+prepareSaving(thing);
 prepareKeys({
   play: playOrPause, toStart: () => player.seek(0), side: () => edit() && side(view.side === "after" ? "before" : "after"),
   undo: () => step(-1), redo: () => step(1), escape,
@@ -395,14 +426,10 @@ document.addEventListener("drop", event => {
   event.preventDefault();
   openFile(file);
 });
-addEventListener("beforeunload", event => {
-  const unsaved = edit() ?? (sources.get(session.now?.song)?.adopted ? session.now.song : null);
-  if (unsaved && unsaved !== saved) event.preventDefault();
-});
-
 const ready = api.state().then(state => {
   panel = new Panel(state, { change });
+  ({ instance } = state);
   return state;
 });
 ready.then(recall).catch(complain);
-window.studio = { player, roll }; // for a look from the browser's console
+window.studio = { player, roll, session }; // for a look from the browser's console

@@ -8,18 +8,18 @@ const FORMATS = [
   ["abc", "ABC", "text/vnd.abc", "as text"], ["wav", "WAV", "audio/wav", "as sound"],
 ];
 
-/** says: {thing() -> the edit or song that is saved, saved(thing)} */
-export function prepareSaving(says) {
+/** current() -> the edit or song that is saved, or null */
+export function prepareSaving(current) {
   by("save").onclick = () => {
-    const thing = says.thing();
+    const thing = current();
     if (!thing) return;
     by("save-name").textContent = thing.file;
-    by("formats").replaceChildren(...FORMATS.map(format => button(format, thing, says)));
+    by("formats").replaceChildren(...FORMATS.map(format => button(format, thing)));
     by("save-box").showModal();
   };
 }
 
-function button([format, label, type, purpose], thing, says) {
+function button([format, label, type, purpose], thing) {
   const name = `${thing.file}.${format}`;
   const made = el("button", { class: "format", draggable: "true", "data-format": format },
     el("strong", {}, label), el("span", { class: "soft" }, purpose));
@@ -32,7 +32,6 @@ function button([format, label, type, purpose], thing, says) {
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 60000);
       settle();
-      says.saved(thing);
       say(`Saved ${name}.`);
     } catch (problem) {
       by("save-box").close();

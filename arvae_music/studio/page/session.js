@@ -1,49 +1,66 @@
 // What the page shows: a song, the settings of an edit, and the edit. Each finished change is a step that can be undone.
 
 const QUICK = 16; // proposals of a measure while a slider moves, which take half of the time
+const MOST_STEPS = 200; // that can be undone
+const MOST_EDITS = 300; // that are remembered
 
 export const UNTOUCHED = Object.freeze({
   sliders: {}, bars: null, keep: [], locks: [], harmony: true, chords: null, strength: null, seed: 0, each: false, free_ends: false,
   form: true, model: null,
 });
 
-/** A step is {song, settings, moving}. It never changes, so that its edit can be remembered with it. */
+/** Whether two steps have the same edit. */
+export const alike = (a, b) => key(a) === key(b);
+const key = ({ song, settings }) => `${song.id} ${JSON.stringify(settings)}`;
+
+/** A step is {song, settings, moving}. It never changes. `moving`: a slider still moves. */
 export class Session {
-  #steps = [];
-  #at = -1;
-  #edits = new WeakMap();
+  steps = [];
+  at = -1;
+  #edits = new Map(); // by the key of a step; the oldest first
   now = null;
 
-  get edit() { return this.now && (this.#edits.get(this.now) ?? null); }
-  get canUndo() { return this.#at > 0; }
-  get canRedo() { return this.#at < this.#steps.length - 1; }
+  get edit() { return this.now && this.editOf(this.now); }
+  get canUndo() { return this.at > 0; }
+  get canRedo() { return this.at < this.steps.length - 1; }
 
   /** Does the step request anything? Without a request there is no edit. */
   get requests() { return this.now !== null && Object.keys(this.now.settings.sliders).length > 0; }
 
-  /** Show a step without keeping it. The last step that was kept comes back, with its edit, if its settings do.
-   * `moving`: a slider still moves, so the edit is a preview. */
+  editOf(step) { return this.#edits.get(key(step)) ?? null; }
+
+  /** Show a step without keeping it. A slider that comes back to where it was does not move: no `change` event follows. */
   show(song, settings, moving = false) {
-    const last = this.#steps[this.#at];
-    const same = last?.song === song && JSON.stringify(last.settings) === JSON.stringify(settings);
-    this.now = same ? last : Object.freeze({ song, settings: Object.freeze(settings), moving });
+    const last = this.steps[this.at], step = { song, settings: Object.freeze(settings), moving };
+    this.now = last && alike(last, step) ? last : Object.freeze(step);
   }
 
-  /** Keep what is shown as a step. */
+  /** Keep what is shown as a step, if it is another one than the last. */
   keep() {
-    if (this.now === this.#steps[this.#at]) return;
-    this.#steps.splice(this.#at + 1, Infinity, this.now);
-    this.#at = this.#steps.length - 1;
+    if (this.now === this.steps[this.at]) return;
+    this.steps.splice(this.at + 1, Infinity, this.now);
+    this.steps.splice(0, this.steps.length - MOST_STEPS);
+    this.at = this.steps.length - 1;
   }
 
-  attach(step, edit) { this.#edits.set(step, edit); }
+  attach(step, edit) {
+    this.#edits.delete(key(step));
+    this.#edits.set(key(step), edit);
+    if (this.#edits.size > MOST_EDITS) this.#edits.delete(this.#edits.keys().next().value);
+  }
 
-  undo() { if (this.canUndo) this.now = this.#steps[--this.#at]; }
-  redo() { if (this.canRedo) this.now = this.#steps[++this.#at]; }
+  restore(steps, at) {
+    this.steps = steps.map(step => Object.freeze({ ...step, settings: Object.freeze(step.settings), moving: false }));
+    this.at = at;
+    this.now = this.steps[at];
+  }
+
+  undo() { if (this.canUndo) this.now = this.steps[--this.at]; }
+  redo() { if (this.canRedo) this.now = this.steps[++this.at]; }
 }
 
-/** The settings of a step for the server. */
-export const wish = ({ settings, moving }) => (moving ? { ...settings, proposals: QUICK } : settings);
+/** The settings of a step for the server; `quick` for a preview. */
+export const wish = ({ settings }, quick) => (quick ? { ...settings, proposals: QUICK } : settings);
 
 /** "1-4,7" -> indexes of the song's measures, or null for all. Throws a sentence where the text is no such list. */
 export function chosen(text, measures) {

@@ -7,12 +7,13 @@ import { thumbnail } from "./roll.js";
 const SMALLEST = 0.25; // standard deviations: a change of a mean that is worth its words
 
 export class Variations {
-  #cards = []; // {edit, song, item, stars, star}
+  #cards = []; // {edit, song, place, number, item, stars, star}
+  // A place tells how the edit was found, so that it can be found again: {search: {song, wish, near: a place | null}, index, edit}
   #search = null;
   #count = 0; // of all that were found for this file: their numbers
   #says;
 
-  /** says: {stage() -> {song, settings}, audition({edit, song}), use(edit)} */
+  /** says: {stage() -> {song, settings}, audition({edit, song}), use(edit), changed()} */
   constructor(says) {
     this.#says = says;
     by("vary").onclick = () => this.find();
@@ -34,6 +35,40 @@ export class Variations {
     by("cards").replaceChildren();
     by("vary-note").textContent = "";
     by("starred").hidden = true;
+    this.#says.changed();
+  }
+
+  get edits() { return this.#cards.map(card => card.edit.id); }
+  get songs() { return this.#cards.map(card => card.song.id); }
+
+  /** The cards as plain data, for `restore`. */
+  get kept() {
+    return { count: this.#count, cards: this.#cards.map(({ place, number, stars }) => ({ place, number, stars })) };
+  }
+
+  /** Bring back the cards of an earlier session. songs: id then -> song now. `live`: the server still has the edits. */
+  async restore({ cards, count }, songs, live) {
+    this.clear();
+    const search = this.#search = new AbortController();
+    const searches = new Map();
+    by("vary-note").textContent = cards.length ? "Finding your variations again …" : "";
+    by("vary-stop").hidden = !cards.length;
+    try {
+      for (const { place, number, stars } of cards) {
+        const found = await findAgain(place, songs, live, searches, search.signal);
+        if (this.#search !== search) return;
+        const card = { ...found, number };
+        this.#add(card);
+        if (stars) this.#star(card);
+      }
+    } catch (problem) {
+      complain(problem);
+    }
+    if (this.#search !== search) return;
+    this.#search = null;
+    this.#count = count;
+    by("vary-stop").hidden = true;
+    by("vary-note").textContent = "";
   }
 
   /** Search, near the variation of a card if one is given. Starred cards stay. */
@@ -50,16 +85,15 @@ export class Variations {
     const count = Math.min(Math.max(Number(by("count").value) || 12, 1), 64);
     const { sliders, ...settings } = stage.settings;
     const wish = { ...settings, count, amount: Number(by("amount").value) / 100 };
-    if (near) wish.near = near.edit.id;
+    const origin = { song: song.id, wish, near: near && near.place };
     by("vary-stop").hidden = false;
     by("cards").setAttribute("aria-busy", "true");
     by("vary-note").textContent = "Searching …";
     let found = 0;
     try {
-      await api.variations(song.id, wish, row => {
-        found++;
-        by("vary-note").textContent = `${found} of ${count}`;
-        this.#add(row.edit, song);
+      await api.variations(song.id, { ...wish, near: near?.edit.id }, row => {
+        by("vary-note").textContent = `${found + 1} of ${count}`;
+        this.#add({ edit: row.edit, song, place: { search: origin, index: found++, edit: row.edit.id }, number: ++this.#count });
       }, search.signal);
     } catch (problem) {
       complain(problem);
@@ -72,12 +106,12 @@ export class Variations {
     say(`${plural(found, "variation")} found.`);
   }
 
-  #add(edit, song) {
-    const number = ++this.#count;
+  #add(card) {
+    const { edit, song, number } = card;
     const canvas = el("canvas", { "aria-hidden": "true" });
     const words = what(edit, song);
     const star = el("button", { class: "icon star", "aria-pressed": "false", "aria-label": `Star variation ${number}` });
-    const card = { edit, song, star, stars: false };
+    Object.assign(card, { star, stars: false });
     star.onclick = () => this.#star(card);
     const name = `variation ${number}`;
     card.item = el("li", { class: "card" },
@@ -89,6 +123,7 @@ export class Variations {
     this.#cards.push(card);
     by("cards").append(card.item);
     thumbnail(canvas, edit, song.duration);
+    this.#says.changed();
   }
 
   #star(card) {
@@ -97,12 +132,29 @@ export class Variations {
     const any = this.#cards.some(other => other.stars);
     by("starred").hidden = !any;
     if (!any) this.#filter(false);
+    this.#says.changed();
   }
 
   #filter(only) {
     press(by("starred"), only);
     for (const card of this.#cards) card.item.hidden = only && !card.stars;
   }
+}
+
+/** The edit of a place, from the server's memory or by the same search. `searches` has those that were made already. */
+async function findAgain(place, songs, live, searches, signal) {
+  const { search, index } = place, song = songs.get(search.song);
+  const edit = live && await api.known(place.edit).catch(() => null);
+  if (edit) return { edit, song, place };
+  const name = JSON.stringify(search);
+  if (!searches.has(name)) {
+    const near = search.near && await findAgain(search.near, songs, live, searches, signal);
+    const edits = [], now = { ...search, song: song.id, near: near && near.place };
+    await api.variations(song.id, { ...search.wish, near: near?.edit.id }, row => edits.push(row.edit), signal);
+    searches.set(name, { edits, now });
+  }
+  const { edits, now } = searches.get(name);
+  return { edit: edits[index], song, place: { search: now, index, edit: edits[index].id } };
 }
 
 /** What changed most: "density +1.2 notes, range −2 st"; if the means have hardly changed: "20 of 62 notes differ". */
