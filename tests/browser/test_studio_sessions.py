@@ -14,9 +14,8 @@ SEARCHED = "document.getElementById('cards').getAttribute('aria-busy') === 'fals
 
 
 def kept(page: Page) -> None:
-    """Wait until the server has the session."""
-    page.wait_for_timeout(400)
-    page.wait_for_load_state("networkidle")
+    """Wait until the server has the session as the page shows it."""
+    page.evaluate("studio.keeping.now()")
 
 
 def work(page: Page, song: Path) -> None:
@@ -131,9 +130,9 @@ def test_tabs_do_not_touch_the_work_of_each_other(browser: Browser, address: str
     second.reload()
     wait(second, "document.querySelectorAll('.card').length === 3")
     settled(second)
-    assert second.evaluate("sessionStorage.getItem('arvae-session')") != session
     write(second, "density", "+4notes")
     kept(second)
+    assert second.evaluate("sessionStorage.getItem('arvae-session')") != session
     first.reload()
     expect_the_work(first, words, seen)
     context.close()

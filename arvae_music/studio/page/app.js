@@ -89,7 +89,7 @@ function show(song, settings, moving = false) {
   view.heard = null;
 }
 
-let moved = 0; // when the settings changed last
+let moved = null; // when the settings changed last
 let under = null; // the request that is under way: {step, quick, stop}
 let latest = null; // the newest answer, which stays in the picture until the next one is there: {edit, step}
 
@@ -140,7 +140,7 @@ async function follow() {
 function measureTime() {
   const since = moved;
   requestAnimationFrame(() => requestAnimationFrame(() => {
-    if (since === moved) by("ms").textContent = `${Math.round(performance.now() - since)} ms`;
+    if (since !== null && since === moved) by("ms").textContent = `${Math.round(performance.now() - since)} ms`;
   }));
 }
 
@@ -350,7 +350,7 @@ function kept() {
 
 /** Show an earlier session: {id, songs, page}. */
 async function restore({ id, songs: found, page }) {
-  await keeping.begin(id);
+  keeping.begin(id);
   const songs = new Map(Object.entries(found));
   session.restore(page.steps.map(({ song, settings }) => ({ song: songs.get(song), settings: { ...UNTOUCHED, ...settings } })), page.at);
   view.heard = null;
@@ -364,7 +364,7 @@ const goOn = ({ id }) => api.session(id).then(found => restore({ id, ...found })
 async function recall({ opened: first }) {
   const last = await keeping.last();
   if (last) return restore(last);
-  await keeping.begin();
+  keeping.begin();
   const earlier = await keeping.earlier();
   const song = first && await api.song(first).catch(() => null);
   if (session.now) return; // somebody was faster, and has opened a file
@@ -432,4 +432,4 @@ const ready = api.state().then(state => {
   return state;
 });
 ready.then(recall).catch(complain);
-window.studio = { player, roll, session }; // for a look from the browser's console
+window.studio = { player, roll, session, keeping }; // for a look from the browser's console

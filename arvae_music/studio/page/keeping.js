@@ -5,7 +5,7 @@ import { by, complain, el, plural } from "./dom.js";
 
 const PLACE = "arvae-session"; // where the tab remembers its session over a reload
 const PAUSE = 300; // ms after the last step
-const WAIT = 1000; // ms for a session that another tab may show
+const WAIT = 3000; // ms for a session that another tab may show, or this one until it was loaded again
 
 /** Take a session for this tab alone, until it is closed. False if another tab has it. */
 const take = id => new Promise(done => {
@@ -16,7 +16,7 @@ const take = id => new Promise(done => {
 });
 
 export class Keeping {
-  #id = null; #timer = 0; #sent = ""; #document;
+  #id = null; #begun = null; #timer = 0; #sent = ""; #document;
 
   /** document() -> {title, songs, edits, page} for the server, or null while there is nothing to keep */
   constructor(document) {
@@ -27,19 +27,22 @@ export class Keeping {
   /** The session that this tab showed before it was loaded again, or null. */
   async last() {
     let id = null;
-    try { id = sessionStorage.getItem(PLACE); } catch { /* a browser without storage: a reload begins anew */ }
+    try { id = sessionStorage.getItem(PLACE); } catch { /* a browser without storage begins anew */ }
     return id && api.session(id).then(found => ({ id, ...found })).catch(() => null);
   }
 
   /** Go on with a session, or a new one. If another tab shows it, this tab goes on with a copy. */
-  async begin(id = null) {
+  begin(id = null) { this.#begun = this.#begin(id); }
+
+  async #begin(id) {
+    this.#id = null; // nothing is sent until it is clear whose session it is
     if (!id || !await take(id)) {
       id = crypto.randomUUID();
       await take(id);
     }
     this.#id = id;
     this.#sent = "";
-    try { sessionStorage.setItem(PLACE, id); } catch { /* as above */ }
+    this.soon();
   }
 
   /** Keep what the page shows, soon. */
@@ -48,13 +51,17 @@ export class Keeping {
     this.#timer = setTimeout(() => this.#send(), PAUSE);
   }
 
+  /** The same at once. */
+  async now() { await this.#begun; await this.#send(); }
+
   async #send(options = {}) {
     clearTimeout(this.#timer);
-    const document = this.#id && this.#document(), text = JSON.stringify(document);
+    const id = this.#id, document = id && this.#document(), text = JSON.stringify(document);
     if (!document || text === this.#sent) return;
     this.#sent = text;
     try {
-      await api.keep(this.#id, text, options);
+      await api.keep(id, text, options);
+      sessionStorage.setItem(PLACE, id);
     } catch (problem) {
       this.#sent = "";
       if (problem.status) complain(problem); // if the studio is gone, the next click says so

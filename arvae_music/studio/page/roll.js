@@ -103,7 +103,7 @@ export class Roll {
     this.#canvas.style.width = `${this.#host.clientWidth}px`;
     this.#canvas.style.height = `${this.#host.clientHeight}px`;
     this.#layout(false);
-    this.draw();
+    this.#paint(); // at once: a canvas of a new size is empty
   }
 
   #readColours() {
