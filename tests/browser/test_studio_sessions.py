@@ -125,6 +125,7 @@ def test_tabs_do_not_touch_the_work_of_each_other(browser: Browser, address: str
     second.reload()
     settled(second)
     assert second.locator("#title").inner_text() == "other.mid"
+    kept(second)
     session = first.evaluate("sessionStorage.getItem('arvae-session')")
     second.evaluate("id => sessionStorage.setItem('arvae-session', id)", session)  # as in a tab that is duplicated
     second.reload()
