@@ -5,6 +5,7 @@
     counts         the same, with a table of counts of the training tunes instead of the network
     shuffled       the same, with the numbers of every weight of the network in random order
     latent         one decode of a shifted latent code, as in the AR-VAE paper
+    prior          one decode of a latent code from N(0, 1) in the context of the neighbours; it ignores the request
     random         random changes in the key that come nearer to the request: the ceiling of what can be told apart
     unedited       the tune as it is: the floor
 
@@ -29,6 +30,7 @@ from arvae_music.music.keys import in_key
 from arvae_music.music.melody import Melody
 from arvae_music.music.meter import TICKS_PER_BEAT, Meter
 from arvae_music.music.tokens import FIRST_PITCH, HOLD, VOCABULARY, onsets, sounding
+from arvae_music.networks.decoding import decode_from
 from arvae_music.networks.model import prepare
 from arvae_music.networks.runtime import State
 
@@ -71,6 +73,10 @@ def counts(setting: Setting) -> Engine:
     return partial(_edited, model=replace(setting.model, runtime=runtime))
 
 
+def prior(setting: Setting) -> Engine:
+    return partial(_sampled, model=setting.model)
+
+
 def unedited(setting: Setting) -> Engine:
     return lambda tune, ask: tune.melody
 
@@ -80,13 +86,13 @@ def random(setting: Setting) -> Engine:
 
 
 ENGINES: dict[str, Callable[[Setting], Engine]] = {
-    "guided": guided, "latent": latent, "no-proposals": partial(guided, proposals=0), "counts": counts,
+    "guided": guided, "latent": latent, "prior": prior, "no-proposals": partial(guided, proposals=0), "counts": counts,
     "shuffled": shuffled, "random": random, "unedited": unedited,
 }  # fmt: skip
 
 
 # These move each measure by the request, also where the mean of the tune was requested.
-PER_MEASURE = frozenset({"latent", "random", "unedited"})
+PER_MEASURE = frozenset({"latent", "prior", "random", "unedited"})
 
 
 def _edited(tune: Tune, ask: Ask, *, model: Model, mode: str = "guided", proposals: int = PROPOSALS) -> Melody:
@@ -95,6 +101,18 @@ def _edited(tune: Tune, ask: Ask, *, model: Model, mode: str = "guided", proposa
     with one_thread():
         bars = [(number, number) for number in numbers]
         return edit(tune.melody, replace(request, bars=bars, each=ask.each or mode == "latent"), model).melody
+
+
+def _sampled(tune: Tune, ask: Ask, *, model: Model) -> Melody:
+    melody, draw = tune.melody, np.random.default_rng([ask.seed, tune.number])
+    contexts = model.contexts(melody.rows, [bar.meter for bar in melody.bars])
+    changed: dict[int, Rows] = {}
+    for meter, indices, rows in melody.by_meter(ask.at):
+        z = draw.standard_normal((len(rows), model.runtime.latent), dtype=np.float32)
+        here = () if contexts is None else (contexts.of(indices),)
+        state = model.runtime.start(z, meter, *here)
+        changed |= dict(zip(indices, decode_from(model.runtime, state, np.arange(len(z)), meter), strict=True))
+    return melody.with_rows(changed)
 
 
 # ------------------------------------------------------------------------------------ counts

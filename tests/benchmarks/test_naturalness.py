@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from judging import FOUR, judges, melody, quarters, row, walks
 import arvae_music
 from arvae_music.music.attributes import PAPER
 from arvae_music.music.keys import in_key
+from arvae_music.music.melody import Melody
 from arvae_music.music.tokens import HOLD, REST, VOCABULARY, onsets, token_of
 
 tunes, engines, likeness, tables = judges("tunes"), judges("engines"), judges("likeness"), judges("tables")
@@ -47,6 +49,20 @@ def test_every_engine_edits_only_what_it_was_asked_to(name: str, setting: object
     assert bool(changed) == (name != "unedited")
     again = engines.ENGINES[name](setting)(tune, ask)
     assert all(np.array_equal(a.tokens, b.tokens) for a, b in zip(after.bars, again.bars, strict=True))
+
+
+def test_samples_of_the_prior_do_not_depend_on_the_request_but_on_their_neighbours():
+    tune, other = some_tunes(2)
+    at, made = (2, 4, 6, 8), engines.prior(engines.Setting(arvae_music.load("all"), {}))
+
+    def sampled(melody: Melody, name: str, step: float) -> np.ndarray:
+        after = made(replace(tune, melody=melody), likeness.Ask(name, step, at))
+        return np.stack([after.bars[i].tokens for i in at])
+
+    found = sampled(tune.melody, "density", 1.5)
+    assert np.array_equal(found, sampled(tune.melody, "contour", -0.5))
+    moved = tune.melody.with_rows({i: other.melody.bars[i].tokens for i in range(1, 10, 2)})
+    assert not np.array_equal(found, sampled(moved, "density", 1.5))
 
 
 @pytest.mark.parametrize("name", PAPER)
