@@ -5,6 +5,13 @@ specification. `differences` compares a file before and after an edit. Only note
 may differ; everything else must be the same, byte for byte.
 
 The reader takes no shortcut of arvae's: it pairs notes itself, keeps running status itself, and does not import arvae.
+It recovers from these kinds of damage by its own rules:
+
+    bytes before the header   the file begins at the first header among the first HEADER_WITHIN bytes
+    a wrong size of a track   if no chunk begins where the size leads, and no track ends there, the track ends before
+                              the next b"MTrk", or with the file
+    bytes between the chunks  are skipped up to the next b"MTrk"
+    system messages           0xF1 to 0xF6 and 0xF8 to 0xFE, which a file may not hold, are read with their data bytes
 """
 
 from __future__ import annotations
@@ -14,8 +21,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 END = (0xFF, 0x2F)
+END_OF_TRACK = bytes((*END, 0))
 MACBINARY = 128  # bytes of the header that old Macintosh programs put before a file
+HEADER_WITHIN = 4096  # bytes
 DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
+SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # other system messages have none
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,7 @@ class OracleFile:
     tracks: list[list[OracleEvent]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)  # the bytes of each track's chunk
     tails: list[bytes] = field(default_factory=list)  # the bytes of each track after its last readable event
+    sizes: list[bytes] = field(default_factory=list)  # the four bytes with the size of each track
     outside: bytes = b""  # all other bytes, without the sizes of tracks and the sizes and the padding of a RIFF wrapper
     flaws: list[str] = field(default_factory=list)
 
@@ -93,20 +104,33 @@ def parse(data: bytes) -> OracleFile:
     if found.division >= 0x8000 or not found.division:
         found.flaws.append("no ticks in a quarter note")
     end = min(sizes, len(data))
-    outside, place = [data[: at + 8 + length]], at + 8 + length
-    while place + 8 <= end:
-        body = data[place + 8 : place + 8 + int.from_bytes(data[place + 4 : place + 8], "big")]
-        if data[place : place + 4] == b"MTrk":
-            if place + 8 + int.from_bytes(data[place + 4 : place + 8], "big") > end:
-                found.flaws.append("cut track")
-                body = data[place + 8 : end]
+    first = at + 8 + length
+    if not _is_chunk(data, first, end):
+        first = at + 14
+    outside, place = [data[:first]], first
+    while place < end:
+        if not _is_chunk(data, place, end):
+            following = data.find(b"MTrk", place, end)
+            if not place < following <= end - 8:
+                break
+            outside.append(data[place:following])
+            found.flaws.append("bytes between the chunks")
+            place = following
+        name, size = data[place : place + 4], data[place + 4 : place + 8]
+        stop = place + 8 + int.from_bytes(size, "big")
+        if name == b"MTrk":
+            body = data[place + 8 : _end_of_track(data, place + 8, stop, end, found)]
             _read_track(body, found)
-            outside.append(b"MTrk")
+            found.sizes.append(size)
+            outside.append(name)
+            place += 8 + len(body)
         else:
-            outside.append(data[place : place + 8] + body)
-            if not data[place : place + 4].isalnum():
-                found.flaws.append("bytes between the chunks")
-        place += 8 + int.from_bytes(data[place + 4 : place + 8], "big")
+            if stop > end:
+                stop = data.find(b"MTrk", place, end)
+            if stop < 0:
+                break
+            outside.append(data[place:stop])
+            place = stop
     outside.append(data[place:end] + data[end + _padding(data, at, end) :])
     if place < end:
         found.flaws.append("bytes after the last chunk")
@@ -114,6 +138,24 @@ def parse(data: bytes) -> OracleFile:
         found.flaws.append("another number of tracks than the header says")
     found.outside = _without_riff_sizes(b"".join(outside))
     return found
+
+
+def _is_chunk(data: bytes, at: int, end: int) -> bool:
+    """Whether the name of a chunk stands here, or the file ends here."""
+    return at == end or (at + 8 <= end and all(0x20 <= byte <= 0x7E for byte in data[at : at + 4]))
+
+
+def _end_of_track(data: bytes, start: int, stop: int, end: int, found: OracleFile) -> int:
+    """Where a track ends that begins at `start` and whose size leads to `stop`."""
+    if stop <= end and _is_chunk(data, stop, end):
+        return stop
+    marker = data.find(b"MTrk", start, end)
+    following = end if marker < 0 else marker
+    ended = data[stop - 3 : stop] == END_OF_TRACK
+    if start < stop <= following and (ended or data[following - 3 : following] != END_OF_TRACK):
+        return stop
+    found.flaws.append("cut track" if following == end < stop else "wrong size of a track")
+    return following
 
 
 def _header_at(data: bytes, found: OracleFile) -> tuple[int, int]:
@@ -130,7 +172,7 @@ def _header_at(data: bytes, found: OracleFile) -> tuple[int, int]:
         raise ValueError("no data chunk")
     if data[:1] == b"\0" and data[MACBINARY : MACBINARY + 4] == b"MThd":
         return MACBINARY, len(data)
-    return 0, len(data)
+    return max(0, data.find(b"MThd\0\0\0\6", 0, HEADER_WITHIN)), len(data)
 
 
 def _padding(data: bytes, at: int, end: int) -> int:
@@ -169,7 +211,9 @@ def _read_track(body: bytes, found: OracleFile) -> None:
                 payload = body[at : start + size]
                 size += start - at
             else:
-                raise ValueError
+                flaws.add("a system message")
+                size = SYSTEM_DATA_BYTES.get(status, 0)
+                payload = body[at : at + size]
             if len(payload) < size:
                 at = begin
                 raise IndexError
@@ -218,12 +262,10 @@ def differences(
     found: list[str] = []
     if len(before.tracks) != len(after.tracks):
         return ["another number of tracks"]
-    if max(melodies, default=-1) >= len(before.tracks):  # wrong sizes of chunks: this reader does not find the track
-        return []
     if before.outside != after.outside:
         found.append("bytes outside the tracks")
-    pairs = enumerate(zip(before.bodies, after.bodies, strict=True))
-    if any(old != new for track, (old, new) in pairs if track not in melodies):
+    tracks = [list(zip(file.sizes, file.bodies, strict=True)) for file in (before, after)]
+    if any(old != new for track, (old, new) in enumerate(zip(*tracks, strict=True)) if track not in melodies):
         found.append("another track")
     if before.tails != after.tails:
         found.append("bytes after the last event")

@@ -38,6 +38,11 @@ class Choice:
     cost: Floats  # (n,)
     form: int  # measures of equal `form` get the same candidate; -1 for none
 
+    @property
+    def kind(self) -> object:
+        """Equal only for measures with the same original and the same candidates."""
+        return self.form if self.form >= 0 else (self.original.tobytes(), self.rows.tobytes())
+
 
 class Candidates(Protocol):
     """Candidates of a measure with their costs."""
@@ -90,9 +95,16 @@ def transition(before: Choice, after: Choice, prices: Prices = EDIT) -> Floats:
 
 def joins(choices: Sequence[Choice | None], prices: Prices = EDIT) -> list[Floats | None]:
     """The costs of all barlines. Pass them to `best_path` to solve several times with different costs of candidates."""
-    return [
-        transition(a, b, prices) if a is not None and b is not None else None for a, b in itertools.pairwise(choices)
-    ]
+    steps: list[Floats | None] = []
+    known: dict[tuple[object, object], Floats] = {}
+    for a, b in itertools.pairwise(choices):
+        if a is None or b is None:
+            steps.append(None)
+            continue
+        if (a.kind, b.kind) not in known:
+            known[a.kind, b.kind] = transition(a, b, prices)
+        steps.append(known[a.kind, b.kind])
+    return steps
 
 
 def best_path(choices: Sequence[Choice | None], steps: Sequence[Floats | None] | None = None) -> list[int]:

@@ -112,7 +112,7 @@ class Problem:
     meter: Meter
     rows: Rows  # (g, t)
     wanted: Floats  # (g, k) raw values; NaN where nothing is requested
-    tie: npt.NDArray[np.int8]  # (g,) see ties.tie_of
+    tie: npt.NDArray[np.int8]  # (g,) see ties.EditableMeasure
     ending: Ints  # (g,) see ties.ending_of
     entering: Ints | None = None  # (g,) the token that sounds when the measure begins; None if it is not known
     fixed: Mask | None = None  # (g, t) ticks whose token must stay

@@ -38,7 +38,7 @@ from ..vae.scales import NOT_CARRIED
 from . import guided, latent, whole
 from .harmony import of_bar
 from .request import EditRequest
-from .ties import EditableMeasure, held_on, ties_of
+from .ties import EditableMeasure, Ties
 
 DIGITS = 9  # decimals that reports keep; further decimals are rounding noise
 EPSILON = 1e-9  # values that differ by less are equal
@@ -161,11 +161,11 @@ def _whole(
     sounding = [n for n, task in enumerate(tasks) if not task.silent]
     if lacking(before).any() and sounding:
         editable = {tasks[n].measure.index for n in sounding}
-        held, measures = held_on(melody, editable), []
+        ties, measures = Ties(melody, editable), []
         for n in sounding:
             own = tasks[n].measure
             own = replace(own, goal=np.where(requested, goals[n], own.goal))
-            measures.append(_with_ties(own, melody, editable, held))
+            measures.append(ties.bind(own))
         rows = whole.found(guided.setting_of(melody, request, model), measures, before[sounding], tolerance)
     old = melody.rows
     differ = {i: row for i, row in rows.items() if row.tolist() != np.asarray(old[i]).tolist()}
@@ -244,13 +244,8 @@ def _tasks(melody: Melody, request: EditRequest, model: Model) -> tuple[list[_Ta
         else:
             tasks.append(task)
     # A measure that already meets the request stays as it is, so the note that is tied into it must stay too.
-    held = held_on(melody, {task.measure.index for task in tasks if task.open})
-    return [replace(task, measure=_with_ties(task.measure, melody, editable, held)) for task in tasks], skipped
-
-
-def _with_ties(measure: EditableMeasure, melody: Melody, editable: set[int], held: Sequence[bool]) -> EditableMeasure:
-    tie, ending = ties_of(melody, measure.index, editable, held)
-    return replace(measure, tie=tie, ending=ending)
+    ties = Ties(melody, {task.measure.index for task in tasks if task.open})
+    return [replace(task, measure=ties.bind(task.measure)) for task in tasks], skipped
 
 
 def _task(melody: Melody, i: int, before: Floats, request: EditRequest, model: Model) -> _Task:

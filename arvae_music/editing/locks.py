@@ -31,7 +31,7 @@ FROZEN = (  # with these locks, these attributes of a measure cannot change
     ({"first", "last"}, ("contour",)),
     ({"onsets", "pitches"}, ("repetition", "steps")),
 )
-UPBEAT = -2  # see ties.tie_of
+UPBEAT = -2  # see ties.EditableMeasure
 NAMES = ("onsets", "pitches", "key", "range", "first", "last")
 
 
@@ -118,7 +118,7 @@ def _end_note(rows: Array, last: bool) -> Ints:
 
 
 def opening_allowed(candidates: Array, originals: Array, tie: npt.NDArray[np.int8]) -> Mask:
-    """(n, t) candidates and the originals that they replace, and their `tie` (n,), see ties.tie_of -> (n,) whether
+    """(n, t) candidates and the originals that they replace, and their `tie` (n,) -> (n,) whether
     their openings suit the measure before."""
     tied = candidates[:, 0] == HOLD
     fine = np.where(tie == 1, tied, np.where(tie < 0, ~tied, True))

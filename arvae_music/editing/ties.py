@@ -31,8 +31,11 @@ class EditableMeasure:
     meter: Meter
     row: Row  # (t,)
     goal: Array  # (k,) wanted attribute values, or (2, t) the two ends of an interpolation
-    tie: int = 0  # whether the first tick must or must not be tied, see tie_of
-    ending: int = -1  # the token that must sound at the end, see ties_of
+    # Whether the first tick may be tied to the measure before. 1: it must stay tied, because the note comes from a
+    # measure that is not edited. -1: it cannot be tied, because no note sounds before it. UPBEAT: moreover, the silence
+    # before its first note must stay, because the melody begins there. 0: both are possible.
+    tie: int = 0
+    ending: int = -1  # the token that must sound at the end, because a measure that is not edited holds it; -1: any
     harmony: Float32s | None = None  # (2, t, v) see harmony.py; None if nothing is known of it
     fifths: int = 0  # its key, relative to the melody's
 
@@ -87,45 +90,42 @@ def find_each(
     return results
 
 
-def tie_of(melody: Melody, i: int, editable: set[int]) -> int:
-    """Whether a measure's first tick may be tied to the measure before.
+class Ties:
+    """What binds each of the measures that may be edited, the `editable` ones, to its neighbours."""
 
-    1: it must stay tied, because the note comes from a measure that is not edited. -1: it cannot be tied, because no
-    note sounds before it. UPBEAT: moreover, the silence before its first note must stay, because the melody begins
-    there. 0: both are possible.
-    """
-    row = melody.bars[i].tokens
-    assert row is not None
-    before = [bar.tokens for bar in melody.bars[:i]]
-    if row[0] == REST and not any(tokens is None or onsets(tokens).any() for tokens in before):
-        return UPBEAT
-    previous = melody.bars[i - 1].tokens if i else None
-    if row[0] == HOLD:
-        return 0 if i - 1 in editable else 1
-    if previous is None:
-        return -1
-    return 0 if ends_in(previous[None])[0] >= FIRST_PITCH else -1
+    def __init__(self, melody: Melody, editable: set[int]) -> None:
+        self.rows, self.editable = melody.rows, editable
+        self.held = _held_on(self.rows, editable)
+        sounding = (i for i, row in enumerate(self.rows) if row is None or onsets(row).any())
+        self.opening = next(sounding, len(self.rows))  # the first measure in which a note begins
+
+    def bind(self, measure: EditableMeasure) -> EditableMeasure:
+        """The measure with its `tie` and with its `ending`."""
+        ending = int(ends_in(measure.row[None])[0]) if self.held[measure.index] else -1
+        return replace(measure, tie=self._tie(measure.index, measure.row), ending=ending)
+
+    def _tie(self, i: int, row: Row) -> int:
+        if row[0] == REST and i <= self.opening:
+            return UPBEAT
+        previous = self.rows[i - 1] if i else None
+        if row[0] == HOLD:
+            return 0 if i - 1 in self.editable else 1
+        if previous is None:
+            return -1
+        return 0 if ends_in(previous[None])[0] >= FIRST_PITCH else -1
 
 
-def held_on(melody: Melody, editable: set[int]) -> list[bool]:
+def _held_on(rows: Sequence[Row | None], editable: set[int]) -> list[bool]:
     """For each measure, whether a measure that is not edited continues what sounds at its end. Between the two, there
     may be edited measures that only hold the note."""
-    held = [False] * len(melody.bars)
+    held = [False] * len(rows)
     for i in range(len(held) - 2, -1, -1):
-        tokens = melody.bars[i + 1].tokens
+        row = rows[i + 1]
         if i + 1 in editable:
-            held[i] = not np.any(tokens) and held[i + 1]  # HOLD is 0
+            held[i] = not np.any(row) and held[i + 1]  # HOLD is 0
         else:
-            held[i] = tokens is not None and bool(tokens[0] == HOLD)
+            held[i] = row is not None and bool(row[0] == HOLD)
     return held
-
-
-def ties_of(melody: Melody, i: int, editable: set[int], held: Sequence[bool]) -> tuple[int, int]:
-    """The `tie` of a measure (see tie_of), and its `ending`: the token that must sound at its end if it is `held_on`,
-    and otherwise -1, because any may sound."""
-    row = melody.bars[i].tokens
-    assert row is not None
-    return tie_of(melody, i, editable), int(ends_in(row[None])[0]) if held[i] else -1
 
 
 def canonical(rows: Sequence[Row | None], changed: Container[int]) -> dict[int, Row]:

@@ -51,7 +51,7 @@ from .guided import Setting, setting_of
 from .harmony import of_bar
 from .phrases import resting
 from .request import EditRequest
-from .ties import EditableMeasure, Key, bound_together, canonical, find_each, held_on, ties_of
+from .ties import EditableMeasure, Key, Ties, bound_together, canonical, find_each
 
 COUNT, AMOUNT = 16, 0.5
 RADII = (0.6, 1.0, 1.5)  # standard deviations of the random shifts in the latent dimensions without an attribute
@@ -166,14 +166,14 @@ class _Pool:
 def _editable_measures(base: EditResult, harmony: bool) -> list[EditableMeasure]:
     """The measures that may change. The goal of each is to keep its attributes."""
     melody, editable = base.melody, {bar.index for bar in base.bars}
-    held, measures = held_on(melody, editable), []
+    ties, measures = Ties(melody, editable), []
     for bar in base.bars:
         row = melody.bars[bar.index].tokens
         if row is not None:
-            tie, ending = ties_of(melody, bar.index, editable, held)
             chords = of_bar(melody.bars[bar.index], melody.shift, harmony)
             key = melody.relative_key(bar.index)
-            measures.append(EditableMeasure(bar.index, bar.meter, row, bar.achieved, tie, ending, chords, key))
+            own = EditableMeasure(bar.index, bar.meter, row, bar.achieved, harmony=chords, fifths=key)
+            measures.append(ties.bind(own))
     return bound_together(measures)
 
 

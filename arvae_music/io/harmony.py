@@ -62,16 +62,22 @@ def beside_voices(
     """
     own, voices = _table(notes), _table(beside)
     together = _heard(others, np.isin(others.channel - 1, [note.channel for note in notes]))
-    if len(together.start) == 0:
-        return melody
-    bars = []
-    for bar in melody.bars:
+    bars = list(melody.bars)
+    for i in np.flatnonzero(_reached(bars, voices, late) | _reached(bars, together, late)).tolist():
+        bar = bars[i]
         if bar.meter is not None:
             sung, others_at, met = (sounding(bar, each, ticks_per_quarter, late) for each in (own, voices, together))
             met |= _crossed(sung, others_at, line)
-            bar = replace(bar, crossed=met) if met.any() else bar
-        bars.append(bar)
+            bars[i] = replace(bar, crossed=met) if met.any() else bar
     return replace(melody, bars=tuple(bars))
+
+
+def _reached(bars: Sequence[Bar], notes: Notes, late: float) -> Mask:
+    """(m,) whether any of the notes may sound in each measure."""
+    begun = np.searchsorted(np.sort(notes.start), [bar.end + late for bar in bars])
+    ended = np.searchsorted(np.sort(notes.end), [bar.start + late for bar in bars])
+    reached: Mask = begun > ended
+    return reached
 
 
 def _crossed(melody: Mask, voices: Mask, line: LineName | None) -> Mask:

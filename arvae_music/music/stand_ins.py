@@ -62,6 +62,11 @@ def places_for(meter: Meter, known: tuple[Meter, ...]) -> list[tuple[Meter, int]
 
 def known_meters(names: Iterable[str]) -> tuple[Meter, ...]:
     """The meters of these names in order, without those that the grid does not support."""
+    return _known_meters(tuple(names))
+
+
+@lru_cache(maxsize=256)
+def _known_meters(names: tuple[str, ...]) -> tuple[Meter, ...]:
     found = []
     for name in names:
         try:

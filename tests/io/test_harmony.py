@@ -72,6 +72,21 @@ def test_the_lowest_voice_crosses_what_lies_above() -> None:
     assert all(np.flatnonzero(tick).tolist() == list(range(64, 128)) for tick in crossed)
 
 
+def test_a_line_on_channels_of_its_own_crosses_the_other_strings_of_its_guitar() -> None:
+    """The melody is on the first string of a guitar with a channel for each string; the other three hold a chord."""
+    melody = [Performed(480 * n, 480 * (n + 1), pitch) for n, pitch in enumerate([72, 74, 76, 74] * 2)]
+    strings = [[Performed(0, 3840, pitch)] for pitch in (64, 60, 55)]
+    events = [(0, mido.Message("program_change", program=25, channel=channel)) for channel in range(4)]
+    for channel, notes in enumerate([melody, *strings]):
+        events += files.note_messages(notes, channel)
+    song = Song.read(files.save([files.conductor(), files.track(events)]))
+    assert song.found.channels == (1, 2, 3, 4)
+    assert {note.channel for note in song.notes} == {0}
+    for bar in song.melody.bars:
+        assert bar.crossed is not None
+        assert {int(np.flatnonzero(tick).max()) for tick in bar.crossed} == {64}
+
+
 def test_other_tracks_on_the_channel_of_the_melody_may_be_crossed_but_not_met() -> None:
     song = Song.read(midi([(48, 64, 67)] * 2, channel=0), track="Melody")
     crossed = song.melody.bars[0].crossed
