@@ -16,9 +16,10 @@ It recovers from these kinds of damage by its own rules:
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 END = (0xFF, 0x2F)
 END_OF_TRACK = bytes((*END, 0))
@@ -44,8 +45,12 @@ class OracleEvent:
 
 @dataclass(frozen=True)
 class OracleNote:
+    """A note. Where a pitch begins again while it sounds, files do not tell which note a note-off ends, so that a note
+    has two ends; they are None if no note-off follows."""
+
     start: int
-    end: int | None  # None if no note-off follows
+    end: int | None  # the note-off that is left, after those of the notes of its pitch that began earlier
+    silent: int | None  # the next note-off of its pitch, at which most synthesisers end it
     pitch: int
     channel: int
     velocity: int
@@ -65,17 +70,22 @@ class OracleFile:
     flaws: list[str] = field(default_factory=list)
 
     def notes(self, track: int) -> list[OracleNote]:
-        """The notes of a track in the order of their onsets. The first note-off ends the oldest note of its pitch."""
+        """The notes of a track in the order of their onsets."""
         found: list[OracleNote] = []
         waiting: dict[tuple[int, int], list[int]] = defaultdict(list)
+        sounding: dict[tuple[int, int], list[int]] = defaultdict(list)
         for event in self.tracks[track]:
             if not event.is_note:
                 continue
             key = (event.channel, event.data[1])
             if event.data[0] >> 4 == 0x9 and event.data[2]:
                 waiting[key].append(len(found))
-                found.append(OracleNote(event.tick, None, event.data[1], event.channel, event.data[2]))
-            elif waiting[key]:
+                sounding[key].append(len(found))
+                found.append(OracleNote(event.tick, None, None, event.data[1], event.channel, event.data[2]))
+                continue
+            for i in sounding.pop(key, []):
+                found[i] = replace(found[i], silent=event.tick)
+            if waiting[key]:
                 i = waiting[key].pop(0)
                 found[i] = replace(found[i], end=event.tick)
         return found
@@ -257,7 +267,8 @@ def differences(
     """What an edit changed that it must not change, in a few words each.
 
     `melodies` has the (onset, pitch) of the notes of the melody and of its doubles before the edit, by the index of
-    their track, and `edited` the (start, end) of the edited measures. All times are ticks.
+    their track, and `edited` the (start, end) of the edited measures. All times are ticks. Where a pitch of a track has
+    fewer note-offs than note-ons, nobody knows which note ends where, and only the onsets are compared.
     """
     found: list[str] = []
     if len(before.tracks) != len(after.tracks):
@@ -290,30 +301,40 @@ def _note_differences(
     melody: Collection[tuple[int, int]],
     edited: Sequence[tuple[int, int]],
 ) -> list[str]:
-    old, new = Counter(before.notes(track)), Counter(after.notes(track))
-    gone, added = old - new, new - old
+    old, new = (_by_onset(file.notes(track)) for file in (before, after))
     slack = before.division / 8
     found: set[str] = set()
 
-    def inside(tick: int) -> bool:
-        return any(start - slack <= tick <= end + slack for start, end in edited)
+    def inside(tick: int | None) -> bool:
+        return tick is not None and any(start - slack <= tick <= end + slack for start, end in edited)
 
-    kept = {(n.start, n.pitch, n.channel) for n in added}
-    for note in gone:
-        if (note.start, note.pitch) not in melody:
-            found.add("a note of another voice")
-        elif (note.start, note.pitch, note.channel) not in kept and not inside(note.start):
-            found.add("a note outside the edited measures is gone")
-    known = {(n.start, n.pitch, n.channel): n for n in gone}
-    for note in added:
-        twin = known.get((note.start, note.pitch, note.channel))
-        moved = (note.end, twin.end) if twin else (note.start,)
-        if not any(tick is not None and inside(tick) for tick in moved):
-            found.add("a new or moved note outside the edited measures")
-        if note.end is None:
-            found.add("a new note without an end")
-        elif note.end <= note.start:
-            found.add("a new note without a length")
-        if note.pitch > 127:
-            found.add("a pitch above 127")
+    endless = {key[1:3] for key, notes in old.items() if any(note.end is None for note in notes)}
+    struck = {(note.start, note.pitch, note.channel) for notes in new.values() for note in notes}
+    for key in old.keys() | new.keys():
+        for was, note in zip_longest(old.get(key, []), new.get(key, [])):
+            kept = was is not None and note is not None and (was.end == note.end or was.silent == note.silent)
+            if kept or (was is not None and note is not None and key[1:3] in endless):
+                continue
+            if was is not None and (was.start, was.pitch) not in melody:
+                found.add("a note of another voice")
+            if note is None:
+                if key[:3] not in struck and not inside(key[0]):
+                    found.add("a note outside the edited measures is gone")
+                continue
+            if not (inside(note.start) if was is None else inside(note.end) or inside(was.end)):
+                found.add("a new or moved note outside the edited measures")
+            if note.silent is None:
+                found.add("a new note without an end")
+            elif note.silent <= note.start:
+                found.add("a new note without a length")
+            if note.pitch > 127:
+                found.add("a pitch above 127")
     return sorted(found)
+
+
+def _by_onset(notes: Iterable[OracleNote]) -> dict[tuple[int, int, int, int], list[OracleNote]]:
+    """The notes by their onset, pitch, channel and velocity."""
+    found: dict[tuple[int, int, int, int], list[OracleNote]] = defaultdict(list)
+    for note in notes:
+        found[note.start, note.pitch, note.channel, note.velocity].append(note)
+    return found
