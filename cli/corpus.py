@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MNIST = "mnist"  # the images that are built; the others are made as they are read
 PACKAGE = __package__.rpartition(".")[0]
-WORKERS_IMPORT = (f"{PACKAGE}.corpora.build", f"{PACKAGE}.corpora.folder", "symusic")  # to read MIDI files
+WORKERS_IMPORT = (f"{PACKAGE}.corpora.build", f"{PACKAGE}.corpora.folder", "numpy.ma")  # to read MIDI files
 
 corpus_app = typer.Typer(no_args_is_help=True, help="Build the corpora that models are trained on.")
 

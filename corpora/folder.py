@@ -17,7 +17,9 @@ import numpy as np
 from ..errors import CorpusError
 from ..io import abc, notation, score_midi, voices
 from ..io.channels import voice_of
-from ..io.midi import Song, read_bytes
+from ..io.chosen import choose
+from ..io.contents import Contents
+from ..io.midi import read_bytes
 from ..io.notation import Part
 from ..io.scores import read_score
 from ..music.melody import Melody
@@ -64,8 +66,8 @@ def extract(work: Work) -> Extracted:
     """The melody of one file, or of one tune of an ABC file."""
     suffix = work.path.suffix.lower()
     if suffix in MIDI_SUFFIXES:
-        song = Song.read(read_bytes(work.path), name=work.path.name)
-        return _of_melody(song.melody, work, song.found.name.strip() or work.path.stem)
+        chosen = choose(Contents.read(read_bytes(work.path), work.path.name, score_lone=False))
+        return _of_melody(chosen.melody, work, chosen.found.name.strip() or work.path.stem)
     if suffix in ABC_SUFFIXES:
         score = abc.read_score(abc.tunes_of(work.path)[work.tune or 0])
     else:

@@ -2,7 +2,7 @@
 
 The file holds a digest of the works, and then a record for each batch: the length of its pickle, and the pickle. The
 last record of a killed build may be cut, and is dropped. The file lies beside the corpus, and is removed when the
-corpus is built.
+corpus is built. Only the build that writes the corpus (store.writing) may use it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import CorpusError
-from ..system.files import locked
 from ..version import __version__
 from .corpus import Extracted, Work
 
@@ -49,9 +48,7 @@ class Spool:
     def adding(self, batches: Iterator[list[Extracted]]) -> Iterator[list[Extracted]]:
         """The batches that follow those of `read`, each after it is in the file. Raises CorpusError."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = locked(self.path.with_suffix(".lock"), self.path)
-            with lock, self.path.open("r+b" if self.records else "wb", buffering=0) as file:
+            with self.path.open("r+b" if self.records else "wb", buffering=0) as file:
                 if not self.records:
                     self._end = file.write(self.digest)
                 file.truncate(self._end)
@@ -67,8 +64,7 @@ class Spool:
             raise CorpusError(f"cannot write there ({error.strerror})", where=str(self.path), remedy=remedy) from error
 
     def remove(self) -> None:
-        for path in (self.path, self.path.with_suffix(".lock")):
-            path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
 
 
 def _digest(works: Sequence[Work]) -> bytes:

@@ -42,7 +42,7 @@ from ..arrays import Array
 from ..errors import CorpusError, OutputError
 from ..system import settings
 from ..system.extras import need
-from ..system.files import appearing
+from ..system.files import appearing, locked, remove_temporary
 from .corpus import Tune
 
 FORMAT = 2  # raise it when the columns, the tokens or the codes of meters change
@@ -187,12 +187,18 @@ class Writer:
 
 @contextmanager
 def writing(path: Path) -> Iterator[Writer]:
-    """Write the corpus file `path`, which appears when the block ends without an error. Raises CorpusError if it cannot
-    be written, and ExtraError without pyarrow."""
+    """Write the corpus file `path`, which appears when the block ends without an error, and keep other runs out. Raises
+    CorpusError if it cannot be written, and ExtraError without pyarrow."""
     need("train", A_CORPUS, "pyarrow")
     try:
-        with appearing(path, overwrite=True) as temporary, closing(Writer(temporary)) as writer:
-            yield writer
+        lock = path.with_suffix(".lock")
+        with locked(lock, path):
+            remove_temporary(path.parent, path.name)  # of killed runs
+            try:
+                with appearing(path, overwrite=True) as temporary, closing(Writer(temporary)) as writer:
+                    yield writer
+            finally:
+                lock.unlink(missing_ok=True)
     except OutputError as error:
         raise CorpusError(error.what, where=error.where, remedy="name another cache folder in ARVAE_CACHE") from error
 

@@ -199,8 +199,6 @@ class Journal:
         if not isinstance(self.folder, Path):
             yield
             return
-        with _writing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
             stack.enter_context(locked(self.folder / "lock", self.root, shared=share.of > 1))
             if share.of > 1:

@@ -6,11 +6,7 @@
     song.others                         all other notes of the file, as arrays
     song.write(rows)                    the bytes of the file with new token rows in the measures that have tokens
 
-Reading: `midi_events` splits the bytes, `voices` chooses the voice with the melody, `lines` takes the melody out of a
-voice that plays several notes at once, and `quantise` cuts it into measures. The time
-signatures of all tracks count in files of type 0 and 1. In type 2 the tracks are independent pieces, so only those of
-the melody's track count. The key signature is the one in force where the melody begins; one in the melody's track takes
-precedence over one in another track.
+Reading: `midi_events` splits the bytes, and `chosen` finds the melody. The song also has what else the file plays.
 
 Writing: `splice` changes only the notes that differ. If no note differs, the file's bytes are returned unchanged.
 
@@ -20,7 +16,7 @@ Writing: `splice` changes only the notes that differ. If no note differs, the fi
 from __future__ import annotations
 
 import itertools
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -33,17 +29,15 @@ from ..errors import InputError
 from ..music.harmony import BarHarmony
 from ..music.melody import Melody
 from ..music.meter import Meter
-from ..music.reasons import Reason
 from ..music.tokens import notes_of
-from . import voices
 from .accompaniment import Accompaniment, accompaniment_of
 from .barlines import Signature
+from .chosen import Chosen, choose
 from .chunks import for_suffix, split
-from .contents import Contents, melodic
+from .contents import Contents
 from .doubles import Double, doubles_of
 from .harmony import Symbols, beside_voices, with_harmony
-from .key_signatures import signatures_of
-from .lines import TOP, LineName, separated, spans_of
+from .lines import TOP, LineName, spans_of
 from .lines import parse as parse_line
 from .manner import Line, Sound
 from .midi_events import (
@@ -66,16 +60,11 @@ from .notation import Score
 from .notices import Notice
 from .quantise import Placements, melody_of
 from .splice import sounds_of, splice
-from .voices import Candidate, Choice, Found
+from .voices import Candidate, Found
 
-MOST_TRIES = 4  # voices that are tried, if no measure of the first ones can be edited
-LARGEST_DENOMINATOR = 6  # as a power of two: a 64th
 DEFAULT_TEMPO = 120.0  # quarter notes per minute, for files without a tempo, as in the MIDI standard
 TICKS_PER_QUARTER = 480  # of new files; a multiple of 12, so that the grid is exact
 SIMPLE_CLICK = 24  # MIDI clocks in a quarter, for time signature events
-_REMEDIES: dict[Reason | None, str] = {
-    Reason.OFF_GRID: "quantise it to sixteenths or triplets, or name another track with track=...",
-}
 
 
 @dataclass(frozen=True)
@@ -118,65 +107,26 @@ class Song:
         where = name or ("standard input" if isinstance(source, bytes) else str(source))
         line = parse_line(voice)
         contents = Contents.read(data, where)
-        failures: list[tuple[Choice, InputError]] = []
-        for choice in voices.choose(contents.candidates, track, channel, where)[:MOST_TRIES]:
-            try:
-                song = cls._of(contents, choice, failures, line, pickup, tolerance, symbols)
-            except InputError as error:
-                failures.append((choice, error))
-            else:
-                return song
-        raise failures[0][1]
+        return cls._of(contents, choose(contents, track, channel, line, pickup, tolerance), symbols)
 
     @classmethod
-    def _of(
-        cls,
-        contents: Contents,
-        choice: Choice,
-        failures: Sequence[tuple[Choice, InputError]],
-        line: LineName,
-        pickup: Fraction | None,
-        tolerance: Fraction | None,
-        symbols: Symbols,
-    ) -> Song:
-        """The song whose melody is this choice. Raises InputError if arvae can read no measure of it."""
-        chosen, where = choice.candidate, f"{contents.name}, {choice.candidate.label}"
-        tpq, tracks = contents.split.ticks_per_quarter, [track.events for track in contents.tracks]
-        index = chosen.track - 1
-        own, odd = melodic([note for note in contents.notes[index] if note.channel + 1 in chosen.channels], tpq)
-        if not own:
-            raise InputError("none of its notes has a length", where=where)
-        separate = separated(own, tpq, line, where)
-        damaged = contents.tracks[index].damaged
-        melody, placements = melody_of(
-            Path(contents.name).stem,
-            spans_of(separate.notes, tpq),
-            tpq,
-            _signatures([tracks[index]] if contents.independent else tracks),
-            signatures_of(tracks, index, contents.independent),
-            tracks[index][-1].tick,
-            pickup=pickup,
-            tolerance=tolerance,
-            damaged_from=tracks[index][-1].tick if damaged else None,
-        )
-        _check(melody, placements, where)
-        found = Found(
-            chosen.track, chosen.name, chosen.channel, chosen.program, _why(choice, failures), chosen.channels,
-            separate.voice, len(own) - len(separate.notes),
-        )  # fmt: skip
-        played = Line(separate.notes, melody, placements)
+    def _of(cls, contents: Contents, chosen: Chosen, symbols: Symbols) -> Song:
+        found, melody, placements, notes = chosen.found, chosen.melody, chosen.placements, chosen.notes
+        tpq, index = contents.split.ticks_per_quarter, found.track - 1
+        played = Line(notes, melody, placements)
         together = slice(index, index + 1) if contents.independent else slice(None)
         own_index = 0 if contents.independent else index
         doubles = doubles_of(played, contents.notes[together], own_index, tpq)
-        taken = {(own_index, note.on) for note in separate.notes}
+        taken = {(own_index, note.on) for note in notes}
         taken |= {(double.track, note.on) for double in doubles for note in double.line.notes}
-        others = accompaniment_of(tracks[together], contents.notes[together], taken)
+        events = [track.events for track in contents.tracks[together]]
+        others = accompaniment_of(events, contents.notes[together], taken)
         doubles = tuple(replace(double, track=double.track + index - own_index) for double in doubles)
-        melody = with_harmony(melody, separate.notes, others, tpq, late=placements.late, symbols=symbols)
-        beside = [note for note in own if (own_index, note.on) not in taken]
-        melody = beside_voices(melody, separate.notes, beside, separate.voice, others, tpq, placements.late)
-        notices = (*contents.notices, *(notice.on(chosen.track) for notice in odd))
-        return cls(contents.name, melody, found, placements, others, doubles, notices, contents, separate.notes)
+        melody = with_harmony(melody, notes, others, tpq, late=placements.late, symbols=symbols)
+        beside = [note for note in chosen.audible if (own_index, note.on) not in taken]
+        melody = beside_voices(melody, notes, beside, found.voice, others, tpq, placements.late)
+        notices = (*contents.notices, *(notice.on(found.track) for notice in chosen.notices))
+        return cls(contents.name, melody, found, placements, others, doubles, notices, contents, notes)
 
     def __repr__(self) -> str:
         return f"<Song {self.name!r}: track {self.found.track}, {len(self.melody.bars)} measures>"
@@ -313,43 +263,6 @@ def read_bytes(path: Path) -> bytes:
         raise InputError("there is no such file", where=str(path)) from None
     except OSError as error:
         raise InputError(f"cannot read it ({error.strerror})", where=str(path)) from None
-
-
-def _why(choice: Choice, failures: Sequence[tuple[Choice, InputError]]) -> str:
-    """The reason for a choice, after those that were tried in vain."""
-    if not failures:
-        return choice.why
-    tried = "; ".join(f"{before.candidate.label} cannot be edited, because {error.what}" for before, error in failures)
-    return f"{tried}; of the others, {choice.why}"
-
-
-def _signatures(tracks: Sequence[Sequence[Event]]) -> list[Signature]:
-    """The time signatures of the tracks, sorted by tick. On one tick, the first track comes first, and within a track
-    the last event counts."""
-    found: list[Signature] = []
-    for events in tracks:
-        own: dict[int, Signature] = {}
-        for event in events:
-            payload = event.meta(TIME_SIGNATURE)
-            if payload and len(payload) >= 2 and payload[0] and payload[1] <= LARGEST_DENOMINATOR:
-                own[event.tick] = (event.tick, payload[0], 2 ** payload[1])
-        found += own.values()
-    return sorted(found, key=lambda signature: signature[0])
-
-
-def _check(melody: Melody, placements: Placements, where: str) -> None:
-    """Raise InputError if no note begins in a measure with tokens."""
-    if bool((placements.tick >= 0).any()):
-        return
-    bars = [melody.bars[i] for i in placements.measure.tolist()]
-    reason, _ = Counter(bar.reason for bar in bars).most_common(1)[0]
-    first = next(bar for bar in bars if bar.reason is reason)
-    which = first.why if reason is Reason.UNSUPPORTED else reason
-    raise InputError(
-        f"no measure fits the grid: mostly {which}, first in measure {first.number}",
-        where=where,
-        remedy=_REMEDIES.get(reason, "name another track with track=...; arvae_music.inspect() lists them"),
-    )
 
 
 def new_midi(

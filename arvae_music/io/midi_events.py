@@ -31,7 +31,9 @@ HIGHEST_DATA = 127
 TEMPO_LENGTH = 3  # bytes
 LAST_TICK = 2**31 - 1  # of a note; no music is as long
 _STRIKES = range(NOTE_OFF, NOTE_ON + 0x10)  # the statuses of note-offs and note-ons
-_CHANNEL_DATA = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
+_CHANNEL_DATA = {status: 1 if 0xC0 <= status < 0xE0 else 2 for status in range(0x80, 0xF0)}  # bytes after the status
+_STATUS = [bytes([status]) for status in range(0x100)]
+_new = tuple.__new__  # makes the many events and notes faster than their own constructors
 _SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # system common messages are rare in files and may be skipped
 
 
@@ -103,7 +105,7 @@ def _variable(data: bytes, at: int) -> tuple[int, int]:
 
 def _width(value: int) -> int:
     """How many bytes `variable` needs for a number."""
-    return max(1, -(-value.bit_length() // 7))
+    return 2 if 0x80 <= value < 0x4000 else max(1, -(-value.bit_length() // 7))
 
 
 def variable(value: int, width: int = 1) -> bytes:
@@ -124,22 +126,26 @@ def parse_track(body: bytes) -> Track:
     while at < len(body) and not ended:
         try:
             delta, begin = (body[at], at + 1) if body[at] < 0x80 else _variable(body, at)
-            running = body[begin] < 0x80
-            here = status if running else body[begin]
-            end = _event_end(body, begin if running else begin + 1, here)
+            here = body[begin]
+            running = here < 0x80
+            if running:
+                here = status
+            first = begin if running else begin + 1  # of its data
+            end = first + _CHANNEL_DATA[here] if here in _CHANNEL_DATA else _event_end(body, first, here)
         except (IndexError, ValueError):
             break
         if end > len(body) or (here < 0xF0 and tick + delta > LAST_TICK):
             break
         tick += delta
         loose = running and not fresh
-        data = bytes([here]) + body[begin:end] if running else body[begin:end]
-        events.append(Event(tick, data, running, loose, begin - at - _width(delta) if begin - at > 1 else 0))
+        data = _STATUS[here] + body[begin:end] if running else body[begin:end]
+        padding = begin - at - _width(delta) if begin - at > 1 else 0
+        events.append(_new(Event, (tick, data, running, loose, padding)))
         at = end
         fresh = here < 0xF0
         if fresh:
             status = here
-            if max(data[1:]) > 0x7F:
+            if data[-1] > 0x7F or data[1] > 0x7F:
                 _count(oddities, Oddity.DATA_BYTE, tick)
         if loose:
             _count(oddities, Oddity.RUNNING_STATUS, tick)
@@ -160,11 +166,10 @@ def _count(oddities: dict[Oddity, Notice], oddity: Oddity, tick: int) -> None:
 
 
 def _event_end(body: bytes, at: int, status: int) -> int:
-    """Where an event with this status ends, if its data begin at `at`. Raises ValueError for a status without one."""
+    """Where an event that is no channel message ends, if its data begin at `at`. Raises ValueError for a status that is
+    none."""
     if status < 0x80:
         raise ValueError("a data byte with no status before it")
-    if status < 0xF0:
-        return at + _CHANNEL_DATA[status & 0xF0]
     if status in (META, SYSEX, ESCAPE):
         length, at = _variable(body, at + 1 if status == META else at)
         return at + length
@@ -231,11 +236,12 @@ def file_notes(events: Sequence[Event]) -> list[FileNote]:
             own.append(len(notes))
             if stray and stray.get((channel, pitch), (-1, 0))[0] == tick:
                 early[len(notes)] = stray.pop((channel, pitch))[1]
-            notes.append(FileNote(index, None, channel, tick, last, pitch, min(velocity, HIGHEST_DATA)))
+            loudness = velocity if velocity <= HIGHEST_DATA else HIGHEST_DATA
+            notes.append(_new(FileNote, (index, None, channel, tick, last, pitch, loudness)))
         elif own:
             first = own.popleft()
-            note = notes[first]
-            notes[first] = FileNote(note.on, index, channel, note.start, tick, pitch, note.velocity)
+            on, _, _, start, _, _, loudness = notes[first]
+            notes[first] = _new(FileNote, (on, index, channel, start, tick, pitch, loudness))
         else:
             stray[channel, pitch] = tick, index
     endless += [i for own in waiting.values() for i in own]

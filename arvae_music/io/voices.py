@@ -75,15 +75,19 @@ class Choice:
     why: str
 
 
-def candidates_of(voices: Sequence[Voice], ticks_per_quarter: int, syllables: Collection[int] = ()) -> list[Candidate]:
-    """The voices of a piece with their scores. `syllables` are the ticks of the lyrics."""
+def candidates_of(
+    voices: Sequence[Voice], ticks_per_quarter: int, syllables: Collection[int] = (), *, score_lone: bool = True
+) -> list[Candidate]:
+    """The voices of a piece with their scores. `syllables` are the ticks of the lyrics. Without `score_lone`, a voice
+    with which no other competes has no score, which takes time."""
     tpq = ticks_per_quarter
     pitched = [i for i, voice in enumerate(voices) if not voice.drums]
+    scored = pitched if score_lone or len(pitched) > 1 else []
     sounding = [
         Sounding(voice.name, voice.program, voice.start / tpq, voice.end / tpq, voice.pitch, voice.velocity)
-        for voice in (voices[i] for i in pitched)
+        for voice in (voices[i] for i in scored)
     ]
-    parts = dict(zip(pitched, scores_of(sounding, [tick / tpq for tick in syllables]), strict=True))
+    parts = dict(zip(scored, scores_of(sounding, [tick / tpq for tick in syllables]), strict=True))
     ranked = list(parts.values())
     return [
         _candidate(voice, parts.get(i), reasons(ranked, pitched.index(i)) if i in parts and len(parts) > 1 else [])

@@ -15,7 +15,8 @@ from typing import Any
 
 from ..errors import OutputError, StorageError
 
-_TEMPORARY = re.compile(r"\..{1,40}\.[a-z0-9_]{8}\.part", re.DOTALL)  # as `appearing` names them
+_LONGEST_NAME = 40  # characters of a file's name in that of its temporary file
+_TEMPORARY = re.compile(rf"\.(.{{1,{_LONGEST_NAME}}})\.[a-z0-9_]{{8}}\.part", re.DOTALL)  # as `appearing` names them
 NO_MORE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
@@ -35,7 +36,7 @@ def appearing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:_LONGEST_NAME]}.", suffix=".part")
     except FileExistsError as error:  # mkdir raises this if the folder is a file
         raise OutputError(
             f"cannot write there ({path.parent} is a file)",
@@ -71,6 +72,7 @@ def locked(path: Path, place: object, *, shared: bool = False) -> Iterator[None]
         yield
         return
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise cannot_write(path, error) from error
@@ -86,11 +88,14 @@ def locked(path: Path, place: object, *, shared: bool = False) -> Iterator[None]
         os.close(handle)
 
 
-def remove_temporary(folder: Path) -> None:
-    """Remove the temporary files that killed processes have left in a folder and below. Nobody may write there."""
+def remove_temporary(folder: Path, name: str | None = None) -> None:
+    """Remove the temporary files that killed processes have left in a folder and below, or only those of the file
+    `name`. Nobody may write there."""
     for path in folder.rglob(".*.part"):
-        if _TEMPORARY.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+        found = _TEMPORARY.fullmatch(path.name)
+        if found and (name is None or name[:_LONGEST_NAME] == found[1]):
+            with suppress(OSError):
+                path.unlink()
 
 
 def open_up(temporary: Path) -> None:

@@ -59,14 +59,26 @@ def test_a_spool_of_other_files_is_not_used(tunes: Path) -> None:
     assert continued == built(tunes)
 
 
-def test_one_build_at_a_time(tunes: Path) -> None:
-    one = build.build(folder.corpus(tunes), jobs=1, resume=True)
+@pytest.mark.parametrize("resume", [False, True])
+def test_one_build_at_a_time(tunes: Path, resume: bool) -> None:
+    one = build.build(folder.corpus(tunes), jobs=1, resume=resume)
     next(one)
     next(one)
-    with pytest.raises(CorpusError, match="another run is writing there"):
-        built(tunes, resume=True)
+    for other in (False, True):
+        with pytest.raises(CorpusError, match="another run is writing there"):
+            built(tunes, resume=other)
     one.close()
     assert len(built(tunes, resume=True)) > 0
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_temporary_files_of_killed_builds_are_removed(tunes: Path, resume: bool) -> None:
+    killed, other = ".tunes.parquet.a1b2c3d4.part", ".more.parquet.a1b2c3d4.part"
+    store.cache_folder().mkdir(parents=True)
+    for name in (killed, other):
+        (store.cache_folder() / name).write_bytes(b"half")
+    built(tunes, resume=resume)
+    assert sorted(path.name for path in store.cache_folder().iterdir()) == [other, "tunes.parquet"]
 
 
 def test_records_are_read_back_in_order(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import midi_files as files
 import mido
@@ -10,6 +11,8 @@ import pytest
 from midi_files import BAR, Performed, note_messages
 
 from arvae_music.errors import InputError
+from arvae_music.io.chosen import choose
+from arvae_music.io.contents import Contents
 from arvae_music.io.midi import Song
 from arvae_music.music.reasons import Reason
 
@@ -107,6 +110,15 @@ def test_every_voice_has_a_score_but_drums() -> None:
     song = Song.read(data)
     assert [c.score is None for c in song.candidates] == [False, True]
     assert song.found.why == "it is the only voice with notes"
+
+
+@pytest.mark.parametrize("voices", [[("Oboe", 68, line(67))], [("Oboe", 68, line(67)), ("Bass", 33, bass())]])
+def test_only_voices_that_compete_need_scores(voices: list[tuple[str, int | None, Sequence[Performed]]]) -> None:
+    data = piece(*voices)
+    full, brief = Contents.read(data, "x.mid"), Contents.read(data, "x.mid", score_lone=False)
+    expected = full.candidates if len(voices) > 1 else (replace(full.candidates[0], score=None),)
+    assert brief.candidates == expected
+    assert choose(brief).found == choose(full).found
 
 
 def test_a_measure_with_a_chord_is_read() -> None:
