@@ -2,8 +2,8 @@
 
 `decoded` tries UTF-8 first, because a text in another encoding is hardly ever valid UTF-8. Of the other encodings it
 takes the one in which the text looks most like words: kana, common Chinese characters and Hangul rather than rare ones,
-Cyrillic words without capitals inside, and Western words with single accents. Control characters become spaces, so that
-no text can command a terminal.
+Cyrillic and Greek words without capitals inside, and Western words with single accents. Control characters become
+spaces, so that no text can command a terminal.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import unicodedata
 from collections.abc import Callable
 
 # Of several encodings that fit equally well, the first is taken.
-ENCODINGS = ("cp1252", "cp932", "gbk", "cp1251", "big5", "cp949", "koi8-r", "cp866")
+ENCODINGS = ("cp1252", "cp932", "gbk", "cp1251", "cp1253", "big5", "cp949", "koi8-r", "cp866")
 
-_ASCII, _KANA, _HALF_KANA, _CYRILLIC, _LATIN = 0.0, 0.1, 0.33, 0.35, 0.2  # costs of a byte
+_ASCII, _KANA, _HALF_KANA, _CYRILLIC, _GREEK, _LATIN = 0.0, 0.1, 0.33, 0.35, 0.35, 0.2  # costs of a byte
 _COMMON, _RARE, _SYMBOL = 0.3, 0.9, 1.5  # of East Asian characters, and of characters that are no letters
 _RUN = 0.8  # an accented letter beside another one, a capital inside a word, or a change of alphabet in a word
 _COMMON_LEADS = {  # the first bytes of common characters
@@ -60,8 +60,8 @@ def _oddness(text: str, encoding: str) -> float:
         script, own = _kind(character, encoding)
         cost += own
         inside = before.isalpha() and character.isalpha()
-        if inside and {script, script_before} <= {"latin", "ascii", "cyrillic"}:
-            mixed = (script == "cyrillic") != (script_before == "cyrillic")
+        if inside and {script, script_before} <= {"latin", "ascii", "cyrillic", "greek"}:
+            mixed = script != script_before and not {script, script_before} <= {"latin", "ascii"}
             accents = script == script_before == "latin"
             cost += _RUN * (mixed + accents + (before.islower() and character.isupper() and script != "ascii"))
         before, script_before = character, script
@@ -79,6 +79,8 @@ def _kind(character: str, encoding: str) -> tuple[str, float]:
         return "kana", _HALF_KANA
     if 0x401 <= code <= 0x491 and encoding not in _COMMON_LEADS:
         return "cyrillic", _CYRILLIC
+    if 0x386 <= code <= 0x3CE and encoding not in _COMMON_LEADS:
+        return "greek", _GREEK
     if (0xC0 <= code <= 0xFF or character in "ŒœŠšŽžŸ") and character.isalpha():
         return "latin", _LATIN
     if 0x3000 <= code <= 0x303F or 0xFF01 <= code <= 0xFF5E:

@@ -7,7 +7,8 @@ The rules are those of notation programs:
 
 1. A repeat sign returns to the sign that opens the repeat, or else to the start of the section: the start of the music,
    or the measure after the last repeat sign (in ABC also after the last double bar).
-2. An ending is played in the passes that its numbers name. The last pass is the largest number, and at least 2.
+2. An ending is played in the passes that its numbers name. The last pass is the largest number, and at least 2. So the
+   music returns after every ending but that of the last pass, also if the repeat sign is missing there.
 3. D.C. and D.S. jump back once, after all passes of their repeat. After the jump repeats are not played again: of the
    endings the last one sounds. Then Fine ends the music, and To Coda leads to the coda.
 4. `Score.order` ("P:ABA" of ABC) names the labelled parts in the order in which they are played, each by rules 1 and 2.
@@ -111,12 +112,14 @@ class _Player:
                 continue
             found.append(i)
             _check(len(found))
-            if mark.backward and not self.jumped and self.number < max(last, mark.backward):
+            returns = mark.backward and self.number < max(last, mark.backward)
+            if not self.jumped and (returns or self._ends_early(i, group, endings)):
                 self.number += 1
                 self.at = self.start
                 continue
             self.at += 1
             if mark.backward:
+                self.at = group.stop if i in group else self.at  # past the endings of earlier passes
                 self.start, self.number, self.opened = self.at, 1, False
             if self.jumped and mark.fine:
                 break
@@ -126,6 +129,11 @@ class _Player:
                 done.add(i)
                 self._jump(mark.jump)
         return found
+
+    def _ends_early(self, i: int, group: range, endings: Sequence[frozenset[int]]) -> bool:
+        """Whether an ending ends here, and another one names a later pass, so that the music returns without a sign."""
+        ends = i in group and (i + 1 not in group or endings[i + 1] != endings[i])
+        return ends and self.number in endings[i] and any(number > self.number for n in group for number in endings[n])
 
     def _jump(self, jump: Jump) -> None:
         self.jumped = True

@@ -61,6 +61,9 @@ def played(body: str, more: str = "") -> str:
         ("|:C|[1-3 D:|[4 E|]", "CDCDCDCE"),
         ("|:C|[1,3 D:|[2 E:|[4 F|]", "CDCECDCF"),
         ("|:C|[1,2 D:|[3 E||F|]", "CDCDCEF"),
+        ("|:C|[1,3 D:|[2 E:|F|]", "CDCECDF"),  # the last pass ends in the first bracket, and then the repeat is over
+        ("|:C|[1,3 D:|[2,4 E|]F|", "CDCECDCEF"),
+        ("|:C|[1 D|[2 E|]F|", "CDCEF"),
         ("|:C|[1D:|[2E:|\n|:F|[1G:|[2A|]", "CDCEFGFA"),
         ("C::D|", "CCD"),
         ("|:C::D:|E|", "CCDDE"),
