@@ -1,8 +1,9 @@
 """Candidates for measures from a model in context: decodes at the requested attributes, chosen by how they sound.
 
-A model in context (networks/context_runtime.py) proposes rows for every measure in two ways: it decodes the measure's
-own latent point with moved attribute codes, and it decodes the requested attributes alone, with a bonus for the
-original's notes on strong beats. The search then measures the proposals. Its cost is the surprise of a measure given
+A model in context (networks/context_runtime.py) proposes rows for every measure in three ways: it decodes the measure's
+own latent point with moved attribute codes, a sketch of this point, in which the other dimensions are mixed with noise,
+and the requested attributes alone. A bonus draws the decodes to the original's notes on strong beats. The search then
+measures the proposals. Its cost is the surprise of a measure given
 its neighbours, plus its distance from the original.
 
 Shapes: g measures of one meter, k attributes, l requests, t ticks.
@@ -22,8 +23,11 @@ from ..networks.decoding import decode_from, gumbel
 from ..networks.model import Model
 from .likeness import strengths
 
-POINTS = ((1.0, False), (1.3, False), (1.0, True), (1.4, True))  # factor of the step, whether z's others are given
-KINDS = ((0, 1.0), (0, 2.5), (0, 4.0), (1, 1.0), (1, 2.5), (1, 4.0), (2, 1.0), (3, 0.0))  # number of the point, bonus
+# The factor of the requested step of the attribute codes, and the level at which the decoder gets the other dimensions
+# of z: 0 for the attributes alone, 1 for everything, and between them a sketch of the original.
+POINTS = ((1.0, 0.0), (1.3, 0.0), (1.0, 0.4), (1.2, 0.6), (1.2, 0.8), (1.0, 1.0), (1.4, 1.0))
+# The number of the point, and the bonus.
+KINDS = ((0, 1.0), (0, 4.0), (1, 2.5), (4, 1.0), (3, 1.0), (2, 2.5), (5, 1.0), (6, 0.0))
 TEMPERATURES = (0.6, 0.75, 0.9, 1.0)
 
 
@@ -50,20 +54,23 @@ def propose(
     own, _ = runtime.posterior(rows, meter, context)
     mean, before = np.tile(own, (requests, 1)), np.tile(before, (requests, 1))
     steps = (model.moved(mean, before, wanted.reshape(-1, wanted.shape[2]), meter) - mean).reshape(requests, groups, -1)
-    some = np.concatenate([_requested(wanted[0], model, k), np.zeros((groups, 1), dtype=np.bool_)], axis=1)
-    # A row's point has the number (request * kinds of points + kind) * groups + group.
-    points = np.concatenate([own + factor * step for step in steps for factor, _ in POINTS]).astype(np.float32)
-    shown = np.concatenate([np.ones_like(some) if whole else some for _, whole in POINTS] * requests)
+    some = _requested(wanted[0], model, k)
+    # A row's point has the number (request * points + point) * groups + group.
+    blurs = _blurs(seed, own.shape[1], k)
+    points = np.concatenate([
+        own + far * step + blur for step in steps for (far, _), blur in zip(POINTS, blurs, strict=True)
+    ]).astype(np.float32)  # fmt: skip
+    given = np.concatenate([_given(some, level) for _, level in POINTS] * requests)
     each = np.arange(groups)
-    state = runtime.start(points, meter, context, np.tile(each, len(POINTS) * requests), shown)
+    state = runtime.start(points, meter, context, np.tile(each, len(POINTS) * requests), given)
     number, group = np.tile(np.arange(count), groups * requests), np.tile(np.repeat(each, count), requests)
     request, kind = np.repeat(np.arange(requests), groups * count), number % len(KINDS)
-    kinds = np.array([point for point, _ in KINDS])[kind]
+    point = np.array([point for point, _ in KINDS])[kind]
     strength = np.array([bonus for _, bonus in KINDS], dtype=np.float32)[kind]
     bonus = factor * strength[:, None] * (strengths(meter) * onsets(rows))[group].astype(np.float32)
     temperature = np.array(TEMPERATURES, dtype=np.float32)[number // len(KINDS) % len(TEMPERATURES)]
     noise = _Noise(gumbel(seed, meter.ticks, count) * temperature[:count, None], number, preference, group)
-    which = (request * len(POINTS) + kinds) * groups + group
+    which = (request * len(POINTS) + point) * groups + group
     return group, decode_from(runtime, state, which, meter, rows[group], bonus, noise)
 
 
@@ -91,3 +98,20 @@ def _requested(wanted: Floats, model: Model, k: int) -> Mask:
         if 0 <= scale.dimension < k:
             shown[:, scale.dimension] = ~np.isnan(wanted[:, column])
     return shown
+
+
+def _given(requested: Mask, level: float) -> Float32s:
+    """(g, k + 1): what the decoder gets of z, see ContextRuntime.start. It gets the attributes that are not requested
+    only together with the other dimensions."""
+    attributes = np.ones_like(requested) if level else requested
+    return np.concatenate([attributes, np.full((len(requested), 1), level)], axis=1).astype(np.float32)
+
+
+def _blurs(seed: int, latent: int, k: int) -> Float32s:
+    """(points, z): what is added to the other dimensions for a sketch of level l. Training mixed sketches as
+    l z + sqrt(1 - l^2) noise, and the decoder multiplies by l."""
+    blurs = np.random.default_rng(seed).standard_normal((len(POINTS), latent)).astype(np.float32)
+    blurs[:, :k] = 0
+    for blur, (_, level) in zip(blurs, POINTS, strict=True):
+        blur *= np.sqrt(1 - level**2) / level if level else 0
+    return blurs

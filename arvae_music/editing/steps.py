@@ -189,8 +189,8 @@ class Step:
         temperature = np.array(TEMPERATURES, dtype=np.float32)[kind]
         noise = np.tile(gumbel(self.seed[0], self.meter.ticks, DECODES), (1, groups, 1)) * temperature[:, None]
         if isinstance(runtime, ContextRuntime):
-            given = np.ones((2 * groups, runtime.attributes + 1), dtype=np.bool_)
-            given[groups:, -1] = False
+            given = np.ones((2 * groups, runtime.attributes + 1), dtype=np.float32)
+            given[groups:, -1] = 0
             twice = np.tile(np.arange(groups), 2)
             state = runtime.start(z[twice], self.meter, self.context, twice, given)
             rows = decode_from(runtime, state, kind % 2 * groups + which, self.meter, toward, bonus, noise)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays import Array, Float32s, Ints, Mask, Row, Rows
+from ..arrays import Array, Float32s, Ints, Row, Rows
 from ..music.meter import TICKS_PER_BEAT, Meter
 from ..music.stand_ins import known_meters, parts_for, places_for
 from ..music.tokens import VOCABULARY, sounding
@@ -242,7 +242,7 @@ class ContextRuntime:
         meter: Meter,
         context: Context | None = None,
         which: Ints | None = None,
-        given: Mask | None = None,
+        given: Float32s | None = None,
     ) -> ContextState:
         """The state at the start of decoding (p, z) points.
 
@@ -266,14 +266,14 @@ class ContextRuntime:
         beats = linear(self.weights, "decoder.tick_input", np.stack(states))
         return ContextState(meter, beats, memory, which, context.entering[which], hidden, np.arange(len(z)))
 
-    def _seen(self, z: Float32s, given: Mask | None) -> Float32s:
+    def _seen(self, z: Float32s, given: Float32s | None) -> Float32s:
         """(p, z) -> (p, z + k + 1): z without what is not given, and what is given.
 
-        `given` (p, k + 1) tells of which attributes the decoder gets the dimensions, and in the last column whether it
-        gets the other dimensions; None for all of them.
+        `given` (p, k + 1) tells by 1 or 0 of which attributes the decoder gets the dimensions, and in the last column
+        at which level, from 0 to 1, it gets the other dimensions; None for all of them.
         """
         k = self.dims.attributes
-        shown = np.ones((len(z), k + 1), dtype=np.float32) if given is None else given.astype(np.float32)
+        shown = np.ones((len(z), k + 1), dtype=np.float32) if given is None else given
         every = np.concatenate([shown[:, :k], np.repeat(shown[:, k:], self.latent - k, axis=1)], axis=1)
         return np.concatenate([z * every, shown], axis=1).astype(np.float32)
 
@@ -281,7 +281,7 @@ class ContextRuntime:
         """The state where the decoder gets nothing of z, and is a language model of measures in their contexts."""
         count = 1 if context is None else len(context.state)
         z = np.zeros((count, self.latent), dtype=np.float32)
-        return self.start(z, meter, context, given=np.zeros((count, self.dims.attributes + 1), dtype=np.bool_))
+        return self.start(z, meter, context, given=np.zeros((count, self.dims.attributes + 1), dtype=np.float32))
 
     def step(self, state: ContextState, previous: Array, sounding: Array) -> Float32s:
         """(r, v) logits of the state's next tick; see Runtime.step."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..arrays import Array, Float32s, Ints, Mask, Rows
+from ..arrays import Array, Float32s, Ints, Rows
 from ..errors import CheckpointError
 from ..music.meter import Meter
 from ..music.stand_ins import places_for
@@ -80,7 +80,7 @@ class TorchContextRuntime(ContextRuntime):
         meter: Meter,
         context: Context | None = None,
         which: Ints | None = None,
-        given: Mask | None = None,
+        given: Float32s | None = None,
     ) -> TorchState:
         known = self.alone(meter, len(z)) if context is None else context
         which = np.arange(len(z)) if which is None else which
