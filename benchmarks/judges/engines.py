@@ -1,6 +1,7 @@
 """What is judged: engines, by name. An engine is a function from a tune and a request to the edited melody.
 
     guided         the product: a search from proposals that the model decodes, made exact
+    freely         the same at strength 1, where likeness to the original costs least
     no-proposals   the same search without the model's proposals
     counts         the same, with a table of counts of the training tunes instead of the network
     shuffled       the same, with the numbers of every weight of the network in random order
@@ -18,12 +19,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from arvae_music.editing.edit import edit
-from arvae_music.editing.request import PROPOSALS
 from arvae_music.library import Model, one_thread
 from arvae_music.music.attributes import evaluate
 from arvae_music.music.keys import in_key
@@ -52,12 +54,13 @@ class Setting:
     training: Mapping[Meter, Rows]
 
 
-def guided(setting: Setting, proposals: int = PROPOSALS) -> Engine:
-    return partial(_edited, model=setting.model, proposals=proposals)
+def guided(setting: Setting, **options: Any) -> Engine:
+    """`options` are parameters of the request: proposals or strength."""
+    return partial(_edited, model=setting.model, options=options)
 
 
 def latent(setting: Setting) -> Engine:
-    return partial(_edited, model=setting.model, mode="latent")
+    return partial(_edited, model=setting.model, options={"mode": "latent"})
 
 
 def shuffled(setting: Setting) -> Engine:
@@ -86,8 +89,9 @@ def random(setting: Setting) -> Engine:
 
 
 ENGINES: dict[str, Callable[[Setting], Engine]] = {
-    "guided": guided, "latent": latent, "prior": prior, "no-proposals": partial(guided, proposals=0), "counts": counts,
-    "shuffled": shuffled, "random": random, "unedited": unedited,
+    "guided": guided, "freely": partial(guided, strength=1.0), "latent": latent, "prior": prior,
+    "no-proposals": partial(guided, proposals=0), "counts": counts, "shuffled": shuffled, "random": random,
+    "unedited": unedited,
 }  # fmt: skip
 
 
@@ -95,12 +99,11 @@ ENGINES: dict[str, Callable[[Setting], Engine]] = {
 PER_MEASURE = frozenset({"latent", "prior", "random", "unedited"})
 
 
-def _edited(tune: Tune, ask: Ask, *, model: Model, mode: str = "guided", proposals: int = PROPOSALS) -> Melody:
-    numbers = [tune.melody.bars[i].number for i in ask.at]
-    request = model.request({ask.name: ask.step}, mode=mode, proposals=proposals, seed=ask.seed)
+def _edited(tune: Tune, ask: Ask, *, model: Model, options: Mapping[str, Any] = MappingProxyType({})) -> Melody:
+    request = model.request({ask.name: ask.step}, seed=ask.seed, **options)
+    bars = [(number, number) for number in (tune.melody.bars[i].number for i in ask.at)]
     with one_thread():
-        bars = [(number, number) for number in numbers]
-        return edit(tune.melody, replace(request, bars=bars, each=ask.each or mode == "latent"), model).melody
+        return edit(tune.melody, replace(request, bars=bars, each=ask.each or request.mode == "latent"), model).melody
 
 
 def _sampled(tune: Tune, ask: Ask, *, model: Model) -> Melody:
