@@ -29,8 +29,10 @@ def serving(home: Path, *words: object) -> Iterator[tuple[subprocess.Popen[str],
     environment = {**os.environ, "HOME": str(home)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
-        yield process, json.loads("".join(process.stdout.readline() for _ in range(4)))["address"]
-        process.kill()
+        try:
+            yield process, json.loads("".join(process.stdout.readline() for _ in range(4)))["address"]
+        finally:
+            process.kill()
 
 
 def wait(page: Page, condition: str) -> None:

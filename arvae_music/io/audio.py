@@ -5,15 +5,19 @@ installs. Without it, pretty_midi's own synthesis plays them with the waveforms 
 General MIDI instruments, and drums are noise and falling tones. Both follow pitch bends; the own synthesis also follows
 the volume of a channel (controllers 7 and 11), as it is where a note begins. The result is mono, 16 bits, and its
 loudest sample is PEAK.
+
+A song is rendered in pieces of PIECE seconds, so that the memory does not grow with it, except for the file itself. A
+note belongs to the piece in which it begins, and rings on into the next ones.
 """
 
 from __future__ import annotations
 
 import importlib
 import io
+import tempfile
 import wave
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +25,7 @@ import numpy as np
 
 from ..arrays import Float64s
 from ..errors import InputError
-from .performance import EXPRESSION, VOLUME, Performance, PlayedNote, PlayedTrack, performance
+from .performance import EXPRESSION, VOLUME, Bend, Control, Performance, PlayedNote, PlayedTrack, performance
 
 if TYPE_CHECKING:
     from pretty_midi import Instrument
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 RATE = 44_100  # samples a second
 PEAK = 0.89  # of the largest sample value: -1 dB
 LONGEST = 1800.0  # seconds of music that become a file
+PIECE = 30  # seconds that are rendered at once
+FADED = 12.0  # seconds after which pretty_midi's decay has made a note too quiet for 16 bits
 RELEASE = 0.09  # seconds that a note sounds on; pretty_midi fades the last 0.1 s
 TABLE = 4096  # samples of one period
 HEARD_CONTROLS = (1, VOLUME, EXPRESSION, 64)  # not the pan: pretty_midi keeps the left channel alone
@@ -75,33 +81,68 @@ def wav(data: bytes, name: str = "the MIDI file", *, track: int | None = None) -
         minutes = f"{played.duration / 60:.0f} minutes"
         remedy = f"the longest WAV file has {LONGEST / 60:.0f} minutes; export a part of the song"
         raise InputError(f"it lasts {minutes}, which is too long for a WAV file", where=name, remedy=remedy)
-    sound = samples(played)
-    largest = float(np.abs(sound).max(initial=0.0))
-    scaled = sound * (PEAK / largest) if largest else sound
-    stream = io.BytesIO()
-    with wave.open(stream, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes((scaled * np.iinfo(np.int16).max).round().astype("<i2").tobytes())
-    return stream.getvalue()
+    with tempfile.TemporaryFile() as rendered:  # before its loudest sample is known
+        largest = 0.0
+        for piece in pieces(played):
+            largest = max(largest, float(np.abs(piece).max(initial=0.0)))
+            rendered.write(piece.astype(np.float32).tobytes())
+        rendered.seek(0)
+        scale = np.iinfo(np.int16).max * (PEAK / largest if largest else 1.0)
+        stream = io.BytesIO()
+        with wave.open(stream, "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(RATE)
+            file.setnframes(rendered.seek(0, io.SEEK_END) // 4)
+            rendered.seek(0)
+            while part := rendered.read(4 * PIECE * RATE):
+                file.writeframesraw((np.frombuffer(part, np.float32) * scale).round().astype("<i2").tobytes())
+        return stream.getvalue()
 
 
-def samples(played: Performance) -> Float64s:
-    """(n,) samples at RATE, not normalised. They end a second after the last note."""
-    fluid = _has_fluidsynth()
-    sound = np.zeros(round((played.duration + 1) * RATE) + 1)
-    for track in played.tracks:
-        if fluid:
-            own = _instrument(track, track.notes).fluidsynth(fs=RATE)
-        elif track.drum:
-            own = _drums(track, len(sound))
-        else:
-            timbre = TIMBRES[track.program // 8]
-            own = timbre.level * _instrument(track, _ringing(track)).synthesize(RATE, wave=Voice(timbre))
-        size = min(len(own), len(sound))
-        sound[:size] += own[:size]
-    return sound
+def pieces(played: Performance) -> Iterator[Float64s]:
+    """The sound at RATE, not normalised, in pieces of (n,) samples. It ends a second after the last note."""
+    left, size = round((played.duration + 1) * RATE) + 1, PIECE * RATE
+    sound = np.zeros(size)
+    for begin in range(0, -(-left // RATE), PIECE):
+        for track in played.tracks:
+            notes = [note for note in track.notes if begin <= note.start < begin + PIECE]
+            if notes:
+                own = _render(_from(track, notes, begin))
+                if len(own) > len(sound):
+                    sound = np.concatenate([sound, np.zeros(len(own) - len(sound))])
+                sound[: len(own)] += own
+        yield sound[: min(size, left)]
+        left -= size
+        sound = np.concatenate([sound[size:], np.zeros(max(0, 2 * size - len(sound)))])
+
+
+def _from(track: PlayedTrack, notes: Sequence[PlayedNote], begin: float) -> PlayedTrack:
+    """Some notes of a track with the controllers and bends that they hear, with times from `begin` on."""
+    end = max(note.end for note in notes)
+    controls: dict[object, Control] = {}  # of those before `begin`, the last one of each kind
+    for n, control in enumerate(track.controls):
+        if control.time < end:
+            at = control.time - begin
+            controls[control.number if at <= 0 else (n,)] = control._replace(time=max(at, 0.0))
+    bends: dict[object, Bend] = {}
+    for n, bend in enumerate(track.bends):
+        if bend.time < end:
+            bends[None if bend.time <= begin else n] = bend._replace(time=max(bend.time - begin, 0.0))
+    moved = tuple(note._replace(start=note.start - begin, end=note.end - begin) for note in notes)
+    return replace(track, notes=moved, controls=tuple(controls.values()), bends=tuple(bends.values()))
+
+
+def _render(track: PlayedTrack) -> Float64s:
+    """(n,) samples of a track."""
+    if _has_fluidsynth():
+        found: Float64s = _instrument(track, track.notes).fluidsynth(fs=RATE)
+        return found
+    if track.drum:
+        return _drums(track)
+    timbre = TIMBRES[track.program // 8]
+    own: Float64s = timbre.level * _instrument(track, _ringing(track)).synthesize(RATE, wave=Voice(timbre))
+    return own
 
 
 @lru_cache(maxsize=1)
@@ -166,18 +207,19 @@ def _period(harmonics: tuple[float, ...]) -> Float64s:
 def _ringing(track: PlayedTrack) -> list[PlayedNote]:
     """The notes with their release, and with the volume of the channel in their velocity."""
     return [
-        PlayedNote(note.start, note.end + RELEASE, note.pitch, round(note.velocity * track.volume(note.start)))
+        note._replace(
+            end=min(note.end, note.start + FADED) + RELEASE, velocity=round(note.velocity * track.volume(note.start))
+        )
         for note in track.notes
     ]
 
 
-def _drums(track: PlayedTrack, size: int) -> Float64s:
-    sound = np.zeros(size)
-    for note in track.notes:
-        own = note.velocity * track.volume(note.start) * _drum(note.pitch)
-        start = round(note.start * RATE)
-        end = min(start + len(own), size)
-        sound[start:end] += own[: end - start]
+def _drums(track: PlayedTrack) -> Float64s:
+    sounds = [note.velocity * track.volume(note.start) * _drum(note.pitch) for note in track.notes]
+    starts = [round(note.start * RATE) for note in track.notes]
+    sound = np.zeros(max(start + len(own) for start, own in zip(starts, sounds, strict=True)))
+    for start, own in zip(starts, sounds, strict=True):
+        sound[start : start + len(own)] += own
     return sound
 
 

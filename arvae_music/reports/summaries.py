@@ -300,9 +300,9 @@ def _harmony_json(result: EditResult, request: EditRequest) -> str | None:
 
 
 def _harmony_line(result: EditResult, request: EditRequest) -> str:
-    """Which chords the new notes fit; "" if no chord is known, or in latent mode, which does not see them."""
+    """Which chords the new notes fit; "" without new notes or chords, or in latent mode, which does not see chords."""
     origin = harmony_origin(result.melody)
-    if origin is None or request.mode == "latent":
+    if origin is None or request.mode == "latent" or not any(bar.changed for bar in result.bars):
         return ""
     if not request.harmony:
         return f"the chords from {origin.value} were ignored"

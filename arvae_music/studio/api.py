@@ -322,9 +322,15 @@ async def _body(request: Request, most: int) -> bytes:
 async def _json_body(request: Request, most: int = LARGEST_JSON) -> Any:
     body = await _body(request, most)
     try:
-        return json.loads(body or b"{}")
+        data = json.loads(body or b"{}", parse_constant=_no_number)
+        _text(data).encode()  # half of a pair of surrogates is no text that can be answered
     except (ValueError, RecursionError):
         raise RequestError(400, "the body is not JSON", remedy='send {"sliders": {"density": "+2notes"}}') from None
+    return data
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _session(body: Any) -> tuple[str, list[str], list[str], Any]:

@@ -85,10 +85,12 @@ class Guard:
         await self.app(scope, receive, send_guarded)
 
     def _refusal(self, scope: Scope) -> RequestError | None:
-        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        if headers.get(b"host", "").lower() not in self.hosts:
+        def values(name: bytes) -> set[str]:
+            return {value.decode("latin-1").lower() for key, value in scope["headers"] if key.lower() == name}
+
+        if not values(b"host") or values(b"host") - self.hosts:
             return RequestError(421, "the request is for another host", remedy=REMEDY)
-        if headers.get(b"origin", next(iter(self.origins))).lower() not in self.origins:
+        if values(b"origin") - self.origins:
             return RequestError(403, "the request comes from another page", remedy=REMEDY)
         first = scope["path"].removeprefix("/").partition("/")[0]  # the path of a request may also be *
         if not secrets.compare_digest(first.encode(), self.token.encode()):

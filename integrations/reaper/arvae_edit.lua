@@ -60,15 +60,17 @@ local function export(item, take)
 
   local signature, pace
   while true do -- the measures under the item
-    local _, start, stop, numerator, denominator, tempo = reaper.TimeMap_GetMeasureInfo(0, measure)
+    local time, start, stop, numerator, denominator = reaper.TimeMap_GetMeasureInfo(0, measure)
     if start >= last - 1e-6 or stop <= start then break end
     if signature ~= numerator .. "/" .. denominator then
       signature = numerator .. "/" .. denominator
       events[#events + 1] = { tick(start), 0, meta(0x58, string.char(numerator, power_of_two(denominator), 24, 8)) }
     end
+    -- Not the tempo that REAPER tells: it may change within the measure, or count eighths.
+    local tempo = math.floor(1e6 * (reaper.TimeMap2_QNToTime(0, stop) - time) / (stop - start) + 0.5)
     if pace ~= tempo then
       pace = tempo
-      events[#events + 1] = { tick(start), 0, meta(0x51, string.pack(">I3", math.floor(60e6 / tempo + 0.5))) }
+      events[#events + 1] = { tick(start), 0, meta(0x51, string.pack(">I3", tempo)) }
     end
     measure = measure + 1
   end

@@ -45,6 +45,7 @@ def test_every_state_is_legible_and_fits(looks: Page, work: Path, tmp_path: Path
     looks.locator("#bars").press("Enter")
     write(looks, "density", "+2notes")
     looks.locator("[data-name=contour] .hold").click()
+    looks.locator("#report-box summary").click()
     look("edited")
     looks.locator("#count").fill("2")
     looks.locator("#vary").click()

@@ -589,6 +589,7 @@ def test_exact_is_what_was_asked_and_not_the_nearest_there_is(arvae: Run, melody
     done = arvae("edit", melody, "--density", "+0.4notes", "--each", "-o", "little.mid")
     assert "the request is less than half a step, so nothing changed: measures 1, 2" in done.stdout
     assert "nearest" not in done.stdout
+    assert "new notes" not in done.stdout  # there are none
 
 
 def test_chords_are_given_ignored_or_refused(arvae: Run, melody: Path, work: Path) -> None:

@@ -52,7 +52,7 @@ class Project:
     def measure(self, n: int) -> tuple[float, float, float, int, int, float]:
         start = 4.0 * n if n <= 2 else 8 + 3.0 * (n - 2)
         beats = 4 if n < 2 else 3
-        return start / 2, start, start + beats, beats, 4, 120.0
+        return start / 2, start, start + beats, beats, 4, 60.0  # a tempo that counts half notes
 
     def execute(self, line: str, timeout: int) -> str | None:
         self.commands.append(line)
@@ -67,6 +67,7 @@ class Project:
             "TakeIsMIDI": lambda take: take.midi,
             "GetMediaItemInfo_Value": lambda i, name: {"D_POSITION": i.start, "D_LENGTH": i.length}[name],
             "TimeMap2_timeToQN": lambda _, time: time * 2,
+            "TimeMap2_QNToTime": lambda _, quarters: quarters / 2,
             "TimeMap2_timeToBeats": lambda _, time: next(
                 (time * 2 - self.measure(n)[1], n) for n in range(99) if self.measure(n + 1)[1] > time * 2
             ),

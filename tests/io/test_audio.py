@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import wave
 from typing import Any
 
@@ -163,6 +164,30 @@ def test_other_bytes_and_endless_songs_are_refused() -> None:
     endless = one(Performed(0, 480, 60), Performed(int(LONGEST * 960) + 960, int(LONGEST * 960) + 1920, 60))
     with pytest.raises(InputError, match="too long for a WAV file"):
         wav(endless, "x.mid")
+
+
+def test_pieces_make_the_sound_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notes, bends, volumes and drums that a border divides, and a note that lasts over several pieces."""
+    bend = [(96 * n, mido.Message("pitchwheel", pitch=400 * n)) for n in range(10)]
+    quiet = [(2400, mido.Message("control_change", control=7, value=40))]
+    notes = [Performed(at, at + 470, 60 + at // 480) for at in range(0, 4800, 480)]
+    long = note_messages([Performed(0, 480 * 12, 48), *notes])
+    hits = note_messages([Performed(at, at + 10, 49) for at in range(0, 4800, 470)], 9)
+    data = save([conductor(), track([*bend, *quiet, *long]), track(hits)])
+    whole = heard(wav(data))
+    monkeypatch.setattr(audio, "PIECE", 1)
+    np.testing.assert_allclose(heard(wav(data)), whole, atol=2e-3)
+
+
+def test_half_an_hour_needs_little_memory() -> None:
+    notes = [Performed(at, at + 400, 60 + at // 9600 % 12) for at in range(0, 960 * 1700, 9600)]
+    data = save([conductor(), track(note_messages(notes)), track(note_messages(notes, 9))])
+    tracemalloc.start()
+    size = len(wav(data))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size > 2 * RATE * 1600
+    assert most < 2.5 * size  # the file, once as it is written and once as it is returned
 
 
 def test_fluidsynth_plays_if_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,20 @@ def test_a_request_from_another_page_is_refused(client: TestClient, origin: str)
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.parametrize("name", ["Host", "Origin"])
+@pytest.mark.parametrize("turn", [1, -1])
+def test_all_headers_of_a_name_must_be_right(client: TestClient, name: str, turn: int) -> None:
+    good = {"Host": f"127.0.0.1:{PORT}", "Origin": f"http://127.0.0.1:{PORT}"}[name]
+    headers = [(name, good), (name, "http://example.com")][::turn]
+    assert client.get("state", headers=headers).status_code in (403, 421)
+
+
+@pytest.mark.parametrize("body", [b"[" * 60_000, b'{"seed": NaN}', b'{"bars": "\\ud800"}', b"\xff", b"{"])
+def test_a_body_that_is_no_json_is_a_400(client: TestClient, body: bytes) -> None:
+    song = opened(client, midi_files.type_1())["id"]
+    assert client.post(f"songs/{song}/edits", content=body).status_code == 400
+
+
 def test_the_page_itself_may_ask(client: TestClient) -> None:
     assert client.get("state", headers={"Origin": f"http://localhost:{PORT}"}).status_code == 200
 

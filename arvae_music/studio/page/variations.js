@@ -116,7 +116,7 @@ export class Variations {
     const name = `variation ${number}`;
     card.item = el("li", { class: "card" },
       el("button", { class: "picture", "aria-label": `Hear ${name}: ${words}`, onclick: () => this.#says.audition({ edit, song }) }, canvas),
-      el("p", { class: "card-words" }, el("span", { class: "soft" }, `${number}`), ` ${words}`),
+      el("p", { class: "card-words" }, el("span", { class: "soft" }, `${number}.`), ` ${words}`),
       el("div", { class: "card-actions" }, star,
         el("button", { class: "quiet", "aria-label": `More like ${name}`, onclick: () => this.find(card) }, "More like this"),
         el("button", { class: "quiet", "aria-label": `Use ${name}`, onclick: () => this.#says.use(edit) }, "Use")));
