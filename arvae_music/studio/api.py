@@ -293,7 +293,11 @@ def _json(data: Any) -> Response:
 
 
 def _text(data: Any) -> str:
-    return json.dumps(plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    write = partial(json.dumps, default=plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        return write(data)
+    except ValueError:  # numbers that JSON does not have become null, which takes longer
+        return write(plain(data))
 
 
 async def _lines(first: str, others: AsyncIterator[str]) -> AsyncIterator[str]:

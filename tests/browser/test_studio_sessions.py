@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 SEARCHED = "document.getElementById('cards').getAttribute('aria-busy') === 'false'"
 
+NAME = "sessionStorage.getItem('arvae-session')"
+
 
 def kept(page: Page) -> None:
     """Wait until the server has the session as the page shows it."""
@@ -126,14 +128,15 @@ def test_tabs_do_not_touch_the_work_of_each_other(browser: Browser, address: str
     settled(second)
     assert second.locator("#title").inner_text() == "other.mid"
     kept(second)
-    session = first.evaluate("sessionStorage.getItem('arvae-session')")
+    session = first.evaluate(NAME)
     second.evaluate("id => sessionStorage.setItem('arvae-session', id)", session)  # as in a tab that is duplicated
     second.reload()
     wait(second, "document.querySelectorAll('.card').length === 3")
     settled(second)
     write(second, "density", "+4notes")
     kept(second)
-    assert second.evaluate("sessionStorage.getItem('arvae-session')") != session
+    kept(first)
+    assert second.evaluate(NAME) != first.evaluate(NAME)
     first.reload()
     expect_the_work(first, words, seen)
     context.close()

@@ -5,7 +5,7 @@ import { by, complain, el, plural } from "./dom.js";
 
 const PLACE = "arvae-session"; // where the tab remembers its session over a reload
 const PAUSE = 300; // ms after the last step
-const WAIT = 3000; // ms for a session that another tab may show, or this one until it was loaded again
+const WAIT = 10000; // ms for a session that another tab may show, or this one until it was loaded again
 
 /** Take a session for this tab alone, until it is closed. False if another tab has it. */
 const take = id => new Promise(done => {

@@ -20,6 +20,7 @@ const ORDER = ["density", "range", "contour", "rhythm", "syncopation", "pitch", 
 /** The mean of several measures moves by less than one measure can. */
 const stepOf = ({ step }) => STEPS.find(fine => fine <= step / 3) ?? STEPS.at(-1);
 const rank = ({ name }) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
+const rounded = value => Math.round(value * 1000) / 1000 + 0; // without errors like 0.30000000000000004, or -0
 const capital = text => text[0].toUpperCase() + text.slice(1);
 
 export class Panel {
@@ -91,8 +92,8 @@ export class Panel {
       return text ? { sliders: { ...sliders, [name]: text } } : { sliders };
     };
     const moved = finished => {
-      const value = Number(slider.value);
-      this.#set(request(value ? `${value > 0 ? "+" : ""}${Math.round(value * 1000) / 1000}${unit}` : ""), finished);
+      const value = rounded(Number(slider.value));
+      this.#set(request(value ? `${value > 0 ? "+" : ""}${value}${unit}` : ""), finished);
     };
     slider.oninput = () => moved(false);
     slider.onchange = () => moved(true);
@@ -138,7 +139,7 @@ export class Panel {
       const scale = song.sliders[name];
       row.hidden = !scale;
       if (!scale) continue;
-      const step = Number(slider.step), whole = value => Math.round(value / step) * step;
+      const step = Number(slider.step), whole = value => rounded(Math.round(value / step) * step);
       slider.min = Math.min(whole(Math.max(scale.lowest - scale.mean, -REACH * scale.sd)), -step);
       slider.max = Math.max(whole(Math.min(scale.highest - scale.mean, REACH * scale.sd)), step);
       place(zero, slider, 0);
