@@ -16,7 +16,7 @@ const take = id => new Promise(done => {
 });
 
 export class Keeping {
-  #id = null; #begun = null; #timer = 0; #sent = ""; #document;
+  #id = null; #begun = null; #timer = 0; #sent = ""; #sending = Promise.resolve(); #document;
 
   /** document() -> {title, songs, edits, page} for the server, or null while there is nothing to keep */
   constructor(document) {
@@ -48,11 +48,14 @@ export class Keeping {
   /** Keep what the page shows, soon. */
   soon() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#send(), PAUSE);
+    this.#timer = setTimeout(() => this.now(), PAUSE);
   }
 
-  /** The same at once. */
-  async now() { await this.#begun; await this.#send(); }
+  /** The same at once, and after what is being sent, so that the latest is kept. */
+  async now() {
+    await this.#begun;
+    await (this.#sending = this.#sending.then(() => this.#send()));
+  }
 
   async #send(options = {}) {
     clearTimeout(this.#timer);
@@ -60,6 +63,7 @@ export class Keeping {
     if (!document || text === this.#sent) return;
     this.#sent = text;
     try {
+      if (options.keepalive) sessionStorage.setItem(PLACE, id); // nothing runs here afterwards
       await api.keep(id, text, options);
       sessionStorage.setItem(PLACE, id);
     } catch (problem) {
