@@ -134,6 +134,22 @@ def test_measures_are_chosen_by_dragging_and_by_keys(page: Page, song: Path) -> 
     assert "The song has no measure 12. Its measures are 1 to 8." in page.locator("#problem").inner_text()
 
 
+def test_a_slider_that_is_put_back_requests_nothing(page: Page, song: Path) -> None:
+    open_song(page, song)
+    sliders = page.locator("#sliders input[type=range]")
+    assert set(sliders.evaluate_all("all => all.map(slider => Number(slider.value))")) == {0}
+    for name in ("pitch", "contour", "rhythm"):
+        page.locator(f"#slider-{name}").focus()
+        page.keyboard.press("Home")
+        settled(page)
+        low = float(page.locator(f"#slider-{name}").input_value())
+        steps = round(-low / float(page.locator(f"#slider-{name}").get_attribute("step") or 1))
+        for _ in range(steps):
+            page.keyboard.press("ArrowRight")
+        assert page.locator(f"[data-name={name}] .wish").input_value() == ""
+    assert page.locator("#reset").is_disabled()
+
+
 def test_before_and_after_by_one_key(page: Page, song: Path) -> None:
     open_song(page, song)
     assert coloured(page) == 0

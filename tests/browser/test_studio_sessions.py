@@ -90,6 +90,8 @@ def test_a_new_studio_goes_on_where_a_killed_one_was(browser: Browser, song: Pat
         page = browser.new_page(viewport=DESK)
         page.goto(address)
         page.locator("#earlier-list .quiet").click()
+        wait(page, f"{NAME} !== null")
+        page.reload()  # before all variations are found again: none is lost
         expect_the_work(page, words, seen)
         assert save(page, "mid", tmp_path).read_bytes().startswith(b"MThd")
         page.close()

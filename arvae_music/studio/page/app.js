@@ -44,6 +44,7 @@ async function opened(loading) {
     const song = await loading();
     variations.clear();
     sounding = null;
+    by("offer").hidden = true;
     player.pause();
     player.seek(0);
     settle();
@@ -331,7 +332,7 @@ const MOST_SONGS = 24; // that the server keeps of a session
 
 /** What is kept: all steps, or the latest ones if they are of too many songs. */
 function kept() {
-  if (!session.now) return null;
+  if (!session.now || variations.restoring) return null;
   const songs = new Set(variations.songs), steps = [];
   for (const step of session.steps.toReversed()) {
     if (songs.size >= MOST_SONGS && !songs.has(step.song.id)) break;

@@ -36,7 +36,9 @@ export class Keeping {
 
   async #begin(id) {
     this.#id = null; // nothing is sent until it is clear whose session it is
-    if (!id || !await take(id)) {
+    if (id && await take(id)) {
+      try { sessionStorage.setItem(PLACE, id); } catch { /* as above */ }
+    } else {
       id = crypto.randomUUID();
       await take(id);
     }

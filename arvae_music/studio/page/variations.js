@@ -10,6 +10,7 @@ export class Variations {
   #cards = []; // {edit, song, place, number, item, stars, star}
   // A place tells how the edit was found, so that it can be found again: {search: {song, wish, near: a place | null}, index, edit}
   #search = null;
+  #restoring = null; // the search that brings back cards
   #count = 0; // of all that were found for this file: their numbers
   #says;
 
@@ -38,6 +39,9 @@ export class Variations {
     this.#says.changed();
   }
 
+  /** Whether cards are still missing: what is kept of them must stay as it is. */
+  get restoring() { return this.#search !== null && this.#search === this.#restoring; }
+
   get edits() { return this.#cards.map(card => card.edit.id); }
   get songs() { return this.#cards.map(card => card.song.id); }
 
@@ -49,7 +53,7 @@ export class Variations {
   /** Bring back the cards of an earlier session. songs: id then -> song now. `live`: the server still has the edits. */
   async restore({ cards, count }, songs, live) {
     this.clear();
-    const search = this.#search = new AbortController();
+    const search = this.#search = this.#restoring = new AbortController();
     const searches = new Map();
     by("vary-note").textContent = cards.length ? "Finding your variations again …" : "";
     by("vary-stop").hidden = !cards.length;
@@ -57,6 +61,7 @@ export class Variations {
       for (const { place, number, stars } of cards) {
         const found = await findAgain(place, songs, live, searches, search.signal);
         if (this.#search !== search) return;
+        if (!found) continue; // another version of arvae finds fewer
         const card = { ...found, number };
         this.#add(card);
         if (stars) this.#star(card);
@@ -69,6 +74,7 @@ export class Variations {
     this.#count = count;
     by("vary-stop").hidden = true;
     by("vary-note").textContent = "";
+    this.#says.changed();
   }
 
   /** Search, near the variation of a card if one is given. Starred cards stay. */
@@ -141,7 +147,8 @@ export class Variations {
   }
 }
 
-/** The edit of a place, from the server's memory or by the same search. `searches` has those that were made already. */
+/** {edit, song, place} of a place, from the server's memory or by the same search, or null. `searches` has those that
+ * were made already. */
 async function findAgain(place, songs, live, searches, signal) {
   const { search, index } = place, song = songs.get(search.song);
   const edit = live && await api.known(place.edit).catch(() => null);
@@ -154,7 +161,7 @@ async function findAgain(place, songs, live, searches, signal) {
     searches.set(name, { edits, now });
   }
   const { edits, now } = searches.get(name);
-  return { edit: edits[index], song, place: { search: now, index, edit: edits[index].id } };
+  return edits[index] ? { edit: edits[index], song, place: { search: now, index, edit: edits[index].id } } : null;
 }
 
 /** What changed most: "density +1.2 notes, range −2 st"; if the means have hardly changed: "20 of 62 notes differ". */
