@@ -5,6 +5,7 @@
     no-proposals   the same search without the model's proposals
     counts         the same, with a table of counts of the training tunes instead of the network
     shuffled       the same, with the numbers of every weight of the network in random order
+    fetched        the same search among real measures of the training tunes that have the requested values
     latent         one decode of a shifted latent code, as in the AR-VAE paper
     prior          one decode of a latent code from N(0, 1) in the context of the neighbours; it ignores the request
     random         random changes in the key that come nearer to the request: the ceiling of what can be told apart
@@ -21,11 +22,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
 
+from arvae_music.editing.cost import Problem
 from arvae_music.editing.edit import edit
+from arvae_music.editing.guided import Setting as SearchSetting
 from arvae_music.library import Model, one_thread
 from arvae_music.music.attributes import evaluate
 from arvae_music.music.keys import in_key
@@ -42,6 +46,7 @@ from .tunes import Tune
 Engine = Callable[[Tune, Ask], Melody]
 Rows = npt.NDArray[np.int16]
 
+FETCHED = 256  # real measures among which `fetched` chooses
 TRIES = 400  # random changes of a measure before `random` gives up
 SMOOTHING = 0.5  # the count that every token begins with
 
@@ -80,6 +85,32 @@ def prior(setting: Setting) -> Engine:
     return partial(_sampled, model=setting.model)
 
 
+def fetched(setting: Setting) -> Engine:
+    def proposed(
+        own: SearchSetting, problem: Problem, before: Rows, wanted: npt.NDArray[np.float64], *_: object
+    ) -> tuple[npt.NDArray[np.int64], Rows]:
+        """Up to FETCHED measures of the training tunes for each measure and request, in random order."""
+        real = setting.training[problem.meter]
+        values = evaluate(own.model.specs, real, problem.meter)
+        draw = np.random.default_rng(own.request.seed)
+        groups, rows = [np.zeros(0, dtype=np.int64)], [real[:0]]
+        for each in wanted:
+            for group, goal in enumerate(each):
+                near = np.abs(values - goal) <= own.model.tolerance(problem.meter) * own.model.sd + 1e-9
+                at = draw.permutation(np.flatnonzero(np.all(near | np.isnan(goal), axis=1)))[:FETCHED]
+                groups.append(np.full(len(at), group))
+                rows.append(real[at])
+        return np.concatenate(groups), np.concatenate(rows)
+
+    engine = guided(setting)
+
+    def found(tune: Tune, ask: Ask) -> Melody:
+        with mock.patch.object(SearchSetting, "proposed", proposed):
+            return engine(tune, ask)
+
+    return found
+
+
 def unedited(setting: Setting) -> Engine:
     return lambda tune, ask: tune.melody
 
@@ -89,7 +120,7 @@ def random(setting: Setting) -> Engine:
 
 
 ENGINES: dict[str, Callable[[Setting], Engine]] = {
-    "guided": guided, "freely": partial(guided, strength=1.0), "latent": latent, "prior": prior,
+    "guided": guided, "freely": partial(guided, strength=1.0), "fetched": fetched, "latent": latent, "prior": prior,
     "no-proposals": partial(guided, proposals=0), "counts": counts, "shuffled": shuffled, "random": random,
     "unedited": unedited,
 }  # fmt: skip
