@@ -1,6 +1,7 @@
 """What is judged: engines, by name. An engine is a function from a tune and a request to the edited melody.
 
     guided         the product: a search from proposals that the model decodes, made exact
+    barely         the same at strength 0, with the fewest changes
     freely         the same at strength 1, where likeness to the original costs least
     no-proposals   the same search without the model's proposals
     counts         the same, with a table of counts of the training tunes instead of the network
@@ -120,9 +121,9 @@ def random(setting: Setting) -> Engine:
 
 
 ENGINES: dict[str, Callable[[Setting], Engine]] = {
-    "guided": guided, "freely": partial(guided, strength=1.0), "fetched": fetched, "latent": latent, "prior": prior,
-    "no-proposals": partial(guided, proposals=0), "counts": counts, "shuffled": shuffled, "random": random,
-    "unedited": unedited,
+    "guided": guided, "barely": partial(guided, strength=0.0), "freely": partial(guided, strength=1.0),
+    "fetched": fetched, "latent": latent, "prior": prior, "no-proposals": partial(guided, proposals=0),
+    "counts": counts, "shuffled": shuffled, "random": random, "unedited": unedited,
 }  # fmt: skip
 
 
