@@ -11,6 +11,7 @@ from objective_cases import DATA, LATENT, OPTIONS, bits, trainer
 from scipy.special import ndtri
 from scipy.stats import boxcox, kstest
 
+from arvae_music.training.domains import domain_of
 from arvae_music.training.objectives import make
 from arvae_music.training.objectives.objective import Batch, Setting, Step
 from arvae_music.training.objectives.power_transform import PowerTransform
@@ -80,3 +81,9 @@ def test_training_brings_the_codes_to_their_targets():
     targets = np.stack([PowerTransform.of(column)(column) for column in DATA.attributes.T], axis=1)
     assert all(np.corrcoef(codes[:, k], targets[:, k])[0, 1] > 0.95 for k in range(2))
     assert np.abs(codes - targets).mean() < 0.1
+
+
+@pytest.mark.parametrize("corpus", ["mnist", "sprites"])
+def test_pictures_are_trained_with_the_gamma_of_ar_vae_because_both_terms_are_errors_of_the_codes(corpus: str):
+    weights = {name: domain_of(corpus).defaults(corpus, 5000, name).gamma for name in ("ar-vae", "power-transform")}
+    assert weights["power-transform"] == weights["ar-vae"] >= 60
