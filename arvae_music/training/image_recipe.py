@@ -30,7 +30,7 @@ DEFAULTS = {
     "mnist": Defaults(0, 128, 2e-3, 1.0, 60.0, 1.0, 1e4, 16, 256),
 }
 BETAS = {"beta-vae": 4.0}  # Pati & Lerch (2020), for images
-AS_AR_VAE = ("power-transform",)  # objectives whose own term is about as large as AR-VAE's and gets its gamma
+GAMMA_OF_AR_VAE = ("power-transform",)  # their own term is about as large as the one of AR-VAE
 
 
 def to_checkpoint(
@@ -71,7 +71,7 @@ class Images:
         if objective != DEFAULT:  # the reconstruction of an image is a sum of nats, as the KL is, and not a mean
             weights, nat = entry(objective), 1 / entry(DEFAULT).beta
             beta = BETAS.get(objective, nat * weights.beta)
-            gamma = usual.gamma if objective in AS_AR_VAE else nat * weights.gamma
+            gamma = usual.gamma if objective in GAMMA_OF_AR_VAE else nat * weights.gamma
             usual = replace(usual, beta=beta, gamma=gamma)
         return replace(usual, epochs=max(round(ROWS[corpus] / max(rows, 1)), 1))
 

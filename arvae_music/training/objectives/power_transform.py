@@ -56,7 +56,7 @@ class PowerTransform:
 
         values = values.astype(np.float64)
         low, scale = float(values.min()), float(values.std())
-        if scale == 0:  # a constant attribute: one unit of it is one unit of the code
+        if low == values.max():  # a constant attribute: one unit of it is one unit of the code
             return cls(low, 1.0, 1.0, 1.0, 0.0, 1.0)
         candidates = []
         for shift in np.geomspace(CLOSEST, FURTHEST, SHIFTS).tolist():
