@@ -1,7 +1,6 @@
-"""Large batches: speed on simulated clusters, kills at random moments, memory, and the cost of very many files.
+"""Large batches: speed on simulated clusters, the loss of nodes, memory, and the cost of very many files.
 
     python benchmarks/scale.py cluster --nodes 1,2,4,8       rate and efficiency on a local Ray cluster
-    python benchmarks/scale.py kill --moments 20             batches that are killed and continued: same bytes?
     python benchmarks/scale.py nodes --moments 20            a node of a Ray cluster dies at a random moment
     python benchmarks/scale.py memory                        memory of the program and of a worker, as the batch goes on
     python benchmarks/scale.py cost --price 0.04             CPU-hours, bytes and money for 1.4 million files
@@ -16,14 +15,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import os
 import random
 import resource
-import signal
 import struct
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -37,14 +32,12 @@ from arvae_music.batch.journal import Line
 from arvae_music.batch.listing import Listing, listing
 from arvae_music.batch.target import Target
 from arvae_music.batch.work import outcomes
-from arvae_music.system.executors import LOCAL, OnRay, Processes
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from process_groups import ended
+from arvae_music.system.executors import OnRay, Processes
 
 TICKS, QUARTER = 480, 480
 FILES, MEASURES = 1_400_000, 10**9  # GigaMIDI, and what the cost model is for
 WAIT = 0.2  # s
+PATIENCE = 600  # s until all nodes have started
 
 
 def melody(seed: int, measures: int) -> bytes:
@@ -115,13 +108,19 @@ def cluster(options: argparse.Namespace) -> None:
             found = listing([str(write_files(Path(place), options.files * nodes, options.measures))])
             ray_cluster = Cluster()
             for _ in range(nodes):
-                ray_cluster.add_node(num_cpus=1, include_dashboard=False, object_store_memory=80_000_000)
+                add_node(ray_cluster)
+            ray_cluster.wait_for_nodes(PATIENCE)
             work = partial({"edit": edited, "wait": waited}[options.work], Path(place))
             with _connected(ray_cluster):
                 found_rate = rate(list(run_job(found, Path(place) / "out", work, OnRay("auto"))), 8 * nodes)
             ray_cluster.shutdown()
         one = one or found_rate / nodes
         print(f"{nodes:5}  {found_rate:8.1f}  {found_rate / nodes / one:10.2f}", flush=True)
+
+
+def add_node(ray_cluster: Any) -> Any:
+    """Start a node of one CPU, which may take a while."""
+    return ray_cluster.add_node(wait=False, num_cpus=1, include_dashboard=False, object_store_memory=80_000_000)
 
 
 @contextlib.contextmanager
@@ -143,10 +142,11 @@ def nodes(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as place:
         found = listing([str(write_files(Path(place), options.files, 1))])
         ray_cluster = Cluster()
-        added = [ray_cluster.add_node(num_cpus=1, include_dashboard=False, object_store_memory=80_000_000)]
+        added = [add_node(ray_cluster)]
         with _connected(ray_cluster):
             for moment in range(options.moments):
-                added.append(ray_cluster.add_node(num_cpus=1, object_store_memory=80_000_000))
+                added.append(add_node(ray_cluster))
+                ray_cluster.wait_for_nodes(PATIENCE)
                 out = Path(place) / f"out{moment}"
                 at = chance.randrange(1, options.files)
                 lines = 0
@@ -157,77 +157,6 @@ def nodes(options: argparse.Namespace) -> None:
                 wrong += lines != options.files
         ray_cluster.shutdown()
     print(f"{again} nodes died during batches of {options.files} inputs: {wrong} batches are not whole")
-
-
-def kill(options: argparse.Namespace) -> None:
-    """Kill the program, or one of its workers, at random moments until the batch is whole; compare the bytes."""
-    chance = random.Random(options.seed)
-    signals = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM, "INT": signal.SIGINT}
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        write_files(folder, options.files, options.measures)
-        commands = {
-            "edit": ["edit", "list.txt", "--density", "+1notes", "-j", "2", "-o"],
-            "corpus": ["corpus", "build", ".", "--name", "killed", "--rebuild", "-j", "2"],
-        }
-        words, output = commands[options.command], [] if options.command == "corpus" else ["whole/"]
-        started = time.perf_counter()
-        run(folder, [*words, *output]).wait()
-        usual, whole = time.perf_counter() - started, digest(folder, options.command, "whole")
-        kills, ends, orphans, spent = 0, 0, 0, 0.0
-        while kills < options.moments:
-            output = [] if options.command == "corpus" else ["out/"]
-            process = run(folder, [*words, *output, "--resume", *(["--ray", LOCAL] if options.ray else [])])
-            started = time.perf_counter()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(chance.uniform(0.3, 1.0) * (usual + 20 * options.ray))
-            if process.poll() is None:
-                process.send_signal(signals[chance.choice(options.signals)])
-                process.wait()
-                kills += 1
-            spent += time.perf_counter() - started
-            orphans += not ended(process.pid, 10)
-            if options.command == "corpus" or (folder / "out" / "manifest.json").exists():
-                whole_now = digest(folder, options.command, "out")
-                if process.returncode == 0:
-                    ends += 1
-                    if whole_now != whole:
-                        raise SystemExit("the bytes differ from those of a batch that nobody killed")
-                    reset(folder, options.command)
-        run(folder, [*words, *([] if options.command == "corpus" else ["out/"]), "--resume"]).wait()
-        same = digest(folder, options.command, "out") == whole
-        left = [path.name for path in folder.rglob("*.part")]
-        print(f"{options.command}: {kills} kills ({', '.join(options.signals)}), {ends + 1} batches came to their end")
-        print(f"same bytes: {same}; temporary files left: {len(left)}; runs that left processes: {orphans}")
-        print(f"{spent:.0f} s in killed runs; an undisturbed run takes {usual:.1f} s")
-
-
-def run(folder: Path, words: list[str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "arvae_music.cli", *words]
-    environment = {**os.environ, "ARVAE_CACHE": str(folder / ".cache")}
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=quiet, stderr=quiet, start_new_session=True
-    )
-
-
-def digest(folder: Path, command: str, out: str) -> str:
-    """A digest of the outputs: of all files that are not hidden, or of the corpus."""
-    if command == "corpus":
-        paths = sorted((folder / ".cache").rglob("*.parquet"))
-    else:
-        paths = sorted(path for path in (folder / out).rglob("*") if path.is_file() and ".arvae" not in path.parts)
-    made = hashlib.sha256()
-    for path in paths:
-        name = path.relative_to(folder if command == "corpus" else folder / out)
-        made.update(str(name).encode() + path.read_bytes())
-    return made.hexdigest()
-
-
-def reset(folder: Path, command: str) -> None:
-    import shutil
-
-    shutil.rmtree(folder / "out", ignore_errors=True)
 
 
 def memory(options: argparse.Namespace) -> None:
@@ -290,22 +219,19 @@ def _decoded(n: int, measures: int) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("cluster", "kill", "nodes", "memory", "cost"))
+    parser.add_argument("what", choices=("cluster", "nodes", "memory", "cost"))
     parser.add_argument("--files", type=int, default=100, help="synthetic files (cluster: for each node)")
     parser.add_argument("--measures", type=int, default=16, help="measures in each file")
     parser.add_argument("--nodes", type=lambda text: [int(n) for n in text.split(",")], default=[1, 2, 4, 8])
     parser.add_argument("--work", choices=("edit", "wait"), default="edit")
     parser.add_argument("--moments", type=int, default=20)
-    parser.add_argument("--signals", type=lambda text: text.split(","), default=["KILL", "TERM", "INT"])
-    parser.add_argument("--command", choices=("edit", "corpus"), default="edit")
-    parser.add_argument("--ray", action="store_true", help="kill: the batch runs on a local Ray cluster")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--price", type=float, default=0.04, help="money for a CPU-hour")
     parser.add_argument("--cores", type=int, default=96)
     options = parser.parse_args()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # for a machine that does other work
-    {"cluster": cluster, "kill": kill, "nodes": nodes, "memory": memory, "cost": cost}[options.what](options)
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # both for a machine that does other work
+    os.environ.setdefault("RAY_health_check_timeout_ms", "60000")
+    {"cluster": cluster, "nodes": nodes, "memory": memory, "cost": cost}[options.what](options)
 
 
 if __name__ == "__main__":
