@@ -37,7 +37,8 @@ from arvae_music.system.executors import OnRay, Processes
 TICKS, QUARTER = 480, 480
 FILES, MEASURES = 1_400_000, 10**9  # GigaMIDI, and what the cost model is for
 WAIT = 0.2  # s
-PATIENCE = 600  # s until all nodes have started
+TRIES = 10  # to start a node
+NODE = {"wait": False, "num_cpus": 1, "include_dashboard": False, "object_store_memory": 80_000_000}
 
 
 def melody(seed: int, measures: int) -> bytes:
@@ -109,7 +110,6 @@ def cluster(options: argparse.Namespace) -> None:
             ray_cluster = Cluster()
             for _ in range(nodes):
                 add_node(ray_cluster)
-            ray_cluster.wait_for_nodes(PATIENCE)
             work = partial({"edit": edited, "wait": waited}[options.work], Path(place))
             with _connected(ray_cluster):
                 found_rate = rate(list(run_job(found, Path(place) / "out", work, OnRay("auto"))), 8 * nodes)
@@ -119,8 +119,11 @@ def cluster(options: argparse.Namespace) -> None:
 
 
 def add_node(ray_cluster: Any) -> Any:
-    """Start a node of one CPU, which may take a while."""
-    return ray_cluster.add_node(wait=False, num_cpus=1, include_dashboard=False, object_store_memory=80_000_000)
+    """Start a node of one CPU. Ray gives up after 30 s, which is too early on busy cores."""
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(Exception):  # Ray raises no narrower one
+            return ray_cluster.add_node(**NODE)
+    return ray_cluster.add_node(**NODE)
 
 
 @contextlib.contextmanager
@@ -146,7 +149,6 @@ def nodes(options: argparse.Namespace) -> None:
         with _connected(ray_cluster):
             for moment in range(options.moments):
                 added.append(add_node(ray_cluster))
-                ray_cluster.wait_for_nodes(PATIENCE)
                 out = Path(place) / f"out{moment}"
                 at = chance.randrange(1, options.files)
                 lines = 0

@@ -50,6 +50,7 @@ FEWEST = 5  # shared runs
 MOST_OF_IT = 0.8  # the share from which fewer shared runs will do
 SALT = 178  # of clusters' numbers, chosen so that the parts of every corpus have about their share of the measures
 LARGE = 0.03  # the share of all tunes from which on a cluster is large
+TOGETHER = 2**14  # runs whose tunes are compared with others at a time, so that memory does not grow with the pairs
 NEAR = 48  # tunes with the same run, in their order, that are compared with each tune that has it
 
 _PRIME = np.uint64(1_000_003)
@@ -129,9 +130,9 @@ def cluster_number(name: str) -> int:
 
 
 def _twins(runs: Sequence[Hashes], least: float) -> Ints:
-    """(p, 2) the pairs of tunes that share `least` of the weight of these runs."""
-    count = len(runs)
-    tune = np.repeat(np.arange(count), [len(own) for own in runs])
+    """(p, 2) the pairs of tunes, in order, that share `least` of the weight of these runs."""
+    count, lengths = len(runs), np.array([len(own) for own in runs], dtype=np.int64)
+    tune = np.repeat(np.arange(count), lengths)
     run = np.concatenate([*runs, np.zeros(0, dtype=np.uint64)])
     order = np.lexsort((tune, run))
     tune, run = tune[order], run[order]
@@ -140,17 +141,22 @@ def _twins(runs: Sequence[Hashes], least: float) -> Ints:
     weight = np.repeat(np.log1p(count / sizes), sizes)  # of each occurrence's run
     whole = np.bincount(tune, weight, minlength=count)
     left = np.repeat(starts + sizes, sizes) - np.arange(len(run)) - 1  # occurrences of the same run after this one
-    keys, shared = list[Ints](), list[Float64s]()
-    for distance in range(1, NEAR + 1):
-        at = np.flatnonzero(left >= distance)
-        keys.append(tune[at] * count + tune[at + distance])
-        shared.append(weight[at])
-    pairs, found = np.unique(np.concatenate(keys), return_inverse=True)
-    total, times = np.bincount(found, np.concatenate(shared), minlength=len(pairs)), np.bincount(found)
-    one, other = np.divmod(pairs, max(count, 1))
-    share = total / np.maximum(np.minimum(whole[one], whole[other]), 1e-9)
-    twins = (share >= least) & ((times >= FEWEST) | (share >= MOST_OF_IT))
-    return np.stack([one[twins], other[twins]], axis=1)
+    block = np.repeat((np.cumsum(lengths) - 1) // TOGETHER, lengths)  # of each occurrence, in the order of the tunes
+    twins: list[Ints] = []
+    for own in np.split(np.argsort(order), np.flatnonzero(np.diff(block)) + 1):
+        first = np.sort(own)
+        keys, shared = list[Ints](), list[Float64s]()
+        for distance in range(1, NEAR + 1):
+            at = first[left[first] >= distance]
+            keys.append(tune[at] * count + tune[at + distance])
+            shared.append(weight[at])
+        pairs, found = np.unique(np.concatenate(keys), return_inverse=True)
+        total, times = np.bincount(found, np.concatenate(shared), minlength=len(pairs)), np.bincount(found)
+        one, other = np.divmod(pairs, max(count, 1))
+        share = total / np.maximum(np.minimum(whole[one], whole[other]), 1e-9)
+        alike = (share >= least) & ((times >= FEWEST) | (share >= MOST_OF_IT))
+        twins.append(np.stack([one[alike], other[alike]], axis=1))
+    return np.concatenate(twins)
 
 
 def _root(parent: Ints, tune: int) -> int:

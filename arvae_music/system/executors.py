@@ -50,7 +50,7 @@ def all_of(executor: Executor, function: Callable[[T], R], items: Iterable[T]) -
     with contextlib.closing(executor.run(function, items)) as results:
         for result in results:
             if isinstance(result, Died):
-                remedy = "leave out ray=..., or name a machine with more memory"
+                remedy = "leave out ray=..., or use nodes with more memory"
                 raise ArvaeError("a process that worked on it died (out of memory?)", remedy=remedy)
             found.append(result)
     return found

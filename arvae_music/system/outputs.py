@@ -168,40 +168,33 @@ def refuse_clashes(plans: Callable[[], Iterable[Planned]]) -> None:
     Raises UsageError if two outputs have the same name, or if an output is an input of the batch."""
     import numpy as np
 
-    keys = np.sort(np.fromiter((_key(plan.place) for plan in plans()), np.uint64))
-    twice = {int(number) for number in keys[1:][keys[1:] == keys[:-1]]}
-    found = [plan for plan in plans() if _key(plan.place) in twice] if twice else []
+    real = functools.lru_cache(maxsize=4096)(Path.resolve)  # of folders, of which there are few
+
+    def key(place: Place) -> int:
+        """The same number for all names of a file, except links to it."""
+        name = os.path.normcase(real(place.parent) / place.name) if isinstance(place, Path) else place
+        return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest(), "big")
+
+    def keys_of_input(source: Place) -> Iterator[int]:
+        """The key of an input and, if it is a link, that of the file behind it."""
+        if isinstance(source, Path) or storage.is_url(source):  # others are bytes of a table
+            yield key(source)
+        if isinstance(source, Path) and source.is_symlink():
+            yield key(source.resolve())
+
+    outputs = np.sort(np.fromiter((key(plan.place) for plan in plans()), np.uint64))
+    twice = {int(number) for number in outputs[1:][outputs[1:] == outputs[:-1]]}
+    found = [plan for plan in plans() if key(plan.place) in twice] if twice else []
     if found:
         place = found[0].place
         sources = " and ".join(str(plan.request.source) for plan in found if plan.place == place)
         remedy = "give a table, output='name.parquet', in which names may repeat, or rename an input"
         raise UsageError(f"the results of {sources} would both be written to {place}", remedy=remedy)
-    inputs = np.fromiter((key for plan in plans() for key in _keys_of_input(plan.request.source)), np.uint64)
-    replaced = set(np.intersect1d(keys, inputs).tolist())
+    inputs = np.fromiter((number for plan in plans() for number in keys_of_input(plan.request.source)), np.uint64)
+    replaced = set(np.intersect1d(outputs, inputs).tolist())
     for plan in plans() if replaced else ():
-        if _key(plan.place) in replaced:
+        if key(plan.place) in replaced:
             raise _replaces_input(plan.request, plan.place)
-
-
-def _key(place: Place) -> int:
-    """The same number for all names of a file, except links to it."""
-    name = str(place)
-    if isinstance(place, Path):
-        name = os.path.normcase(_real_folder(place.parent) / place.name)
-    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest(), "big")
-
-
-@functools.lru_cache(maxsize=4096)
-def _real_folder(folder: Path) -> Path:
-    return folder.resolve()
-
-
-def _keys_of_input(source: Place) -> Iterator[int]:
-    """The key of an input and, if it is a link, that of the file behind it."""
-    if isinstance(source, Path) or storage.is_url(source):  # others are bytes of a table
-        yield _key(source)
-    if isinstance(source, Path) and source.is_symlink():
-        yield _key(source.resolve())
 
 
 def _replaces_input(request: Request, place: Place) -> UsageError:

@@ -101,6 +101,15 @@ def test_a_chain_of_twins_is_one_cluster() -> None:
     assert clustered([*a, *b], [*b, *c], [*c, *drawn(4)])[:3] == [0, 0, 0]
 
 
+@pytest.mark.parametrize("together", [1, 20])
+def test_tunes_are_compared_a_few_at_a_time(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    tunes = [drawn(0), drawn(1), moved(drawn(0), 2), ornamented(drawn(1)), drawn(0)[:8] + drawn(1)[4:]]
+    expected = clustered(*tunes)
+    assert len(set(expected[:5])) == 1
+    monkeypatch.setattr(clusters, "TOGETHER", together)
+    assert clustered(*tunes) == expected
+
+
 def test_tunes_without_notes_are_alone() -> None:
     assert clusters.clusters_of([]).tolist() == []
     assert clusters.clusters_of([clusters.sketch_of([]), clusters.sketch_of(drawn(1, 1))]).tolist() == [0, 1]
