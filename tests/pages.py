@@ -28,6 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+import arvae_music  # noqa: F401 - from here, and not from the folder of a page, which goes
+
 REPOSITORY = Path(__file__).parent.parent
 IN_A_CLONE = ("arvae_music", "benchmarks", "corpora", "scripts")  # folders that commands name
 ANY = "..."
