@@ -146,7 +146,7 @@ def setting_of(melody: Melody, request: EditRequest, model: Model) -> Setting:
     contexts = model.contexts(melody.rows, [bar.meter for bar in melody.bars])
     ends: Sequence[Mask | None] = []
     if contexts is not None and not request.free_ends:
-        ends = resting(melody.rows, [bar.number for bar in melody.bars])
+        ends = resting(melody.bars)
     locks = Locks(request.locks, *compass_of(melody.rows), *playable(melody.shift))
     return Setting(melody, request, model, locks, contexts, ends)
 

@@ -129,7 +129,7 @@ def _found(base: EditResult, request: VaryRequest, model: Model) -> Iterator[Var
     freely = replace(request.editing, mode="guided", strength=request.amount)
     setting = setting_of(base.melody, freely, restricted)
     if not request.editing.free_ends:
-        setting = replace(setting, resting=resting(base.melody.rows, [bar.number for bar in base.melody.bars]))
+        setting = replace(setting, resting=resting(base.melody.bars))
 
     def collect(some: Sequence[EditableMeasure], meter: Meter, start: int) -> list[_Pool]:
         return _Collector(some, meter, start, setting).pools()

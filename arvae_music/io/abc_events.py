@@ -40,6 +40,7 @@ class Group:
     notes: list[tuple[int, Fraction, bool]]  # pitch, length as a share of `quarters`, whether tied to the note before
     velocity: int = VELOCITY
     lyric: str = ""
+    fermata: bool = False
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ class Voice:
     events: list[Event] = field(default_factory=list)
     left_out: Counter[LeftOut] = field(default_factory=Counter)
     _velocity: int = VELOCITY
+    _fermata: bool = False  # on the next group
     _altered: dict[tuple[str, int | None], int] = field(default_factory=dict)  # since the barline
     _held: dict[tuple[str, int], int] = field(default_factory=dict)  # pitches that a tie continues
     _layer: int = 0  # of the overlays in the measure
@@ -248,8 +249,8 @@ class Voice:
         if left:
             quarters *= factor
             self._tuplet = (factor, left - 1)
-        group = Group(quarters * self._broken, inside, self._velocity)
-        self._broken = Fraction(1)
+        group = Group(quarters * self._broken, inside, self._velocity, fermata=self._fermata)
+        self._broken, self._fermata = Fraction(1), False
         self._last = group
         self.events.append(group)
 
@@ -311,6 +312,7 @@ class Voice:
             self.left_out[LeftOut.STACCATO] += 1
         elif "fermata" in name:
             self.left_out[LeftOut.FERMATA] += 1
+            self._fermata = True
         elif name.startswith(_ORNAMENTS) or name.endswith(_ORNAMENTS):
             self.left_out[LeftOut.ORNAMENT] += not name.endswith(")")
 

@@ -95,6 +95,8 @@ class _Builder:
         if group.lyric and group.notes and not self.layer:
             self.lyrics.append(Lyric(self.at, group.lyric))
         self.at += group.quarters
+        if group.fermata and not self.layer:
+            self.phrase_ends.append(self.at)
 
     def _bar(self, bar: Bar) -> None:
         end = max(self.at, self.furthest)

@@ -68,6 +68,7 @@ class _Instrument:
     tempi: list[tuple[int, Tempo]] = field(default_factory=list)
     dynamics: list[tuple[int, Fraction, int]] = field(default_factory=list)  # measure, position in it, velocity
     chords: list[tuple[int, Fraction, Chord]] = field(default_factory=list)  # measure, position in it
+    fermatas: list[tuple[int, Fraction]] = field(default_factory=list)  # measure, end of the note in it
     left_out: Counter[LeftOut] = field(default_factory=Counter)
     # the state of the reader
     divisions: Fraction = Fraction(1)
@@ -237,6 +238,8 @@ def _read_note(instrument: _Instrument, element: Element, index: int, bar: _Bar)
         bar.length = max(bar.length, instrument.at)
         bar.sounding = bar.sounding if rest is not None else max(bar.sounding, instrument.at)
     pitch = element.find("pitch")
+    if element.find("notations//fermata") is not None:
+        instrument.fermatas.append((index, start + duration))
     _count_signs(instrument, element)
     if element.find("cue") is not None:
         instrument.left_out[LeftOut.CUE] += 1
@@ -332,6 +335,7 @@ def _parts(instrument: _Instrument) -> Iterator[Part]:
     dynamics = sorted((starts[i] + at, velocity) for i, at, velocity in instrument.dynamics)
     places = [at for at, _ in dynamics]
     chords = tuple((starts[i] + at, chord) for i, at, chord in instrument.chords)
+    ends = tuple(sorted({starts[i] + at for i, at in instrument.fermatas})) or None
     for n, notes in enumerate(_voices(instrument.notes)):
         sounds: list[Sound] = []
         lyrics: dict[Fraction, str] = {}
@@ -347,7 +351,7 @@ def _parts(instrument: _Instrument) -> Iterator[Part]:
         if n:
             yield Part(name, tuple(measures), tuple(sorted(sounds)), instrument.program, lyrics=sung)
         else:
-            yield Part(name, tuple(measures), tuple(sorted(sounds)), instrument.program, tempi, sung, chords)
+            yield Part(name, tuple(measures), tuple(sorted(sounds)), instrument.program, tempi, sung, chords, ends)
 
 
 def _voices(notes: Sequence[tuple[int, _Note]]) -> list[list[tuple[int, _Note]]]:

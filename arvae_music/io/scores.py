@@ -34,6 +34,7 @@ from .lines import TOP, LineName
 from .midi import Song, read_bytes
 from .music21_parts import read_part
 from .notation import Score
+from .phrase_ends import with_phrase_ends
 from .score_midi import ticks, to_midi
 from .unfold import unfolded, with_counts
 
@@ -74,6 +75,7 @@ def read_any(
         raise InputError(error.what, where=where, remedy=error.remedy) from None
     pickup = short if pickup is None else pickup
     symbols = [(ticks(at), chord) for at, chord in first_with_symbols(score.parts)]
+    ends = sorted({ticks(at) for part in score.parts for at in part.phrase_ends or ()})
     song = Song.read(
         data,
         name=where,
@@ -84,7 +86,7 @@ def read_any(
         tolerance=tolerance,
         symbols=symbols,
     )
-    return replace(song, score=score)
+    return replace(song, score=score, melody=with_phrase_ends(song.melody, ends, song.ticks_per_quarter))
 
 
 def read_place(place: Place, data: bytes | None = None, **how: Any) -> Song:

@@ -43,6 +43,7 @@ class Bar:
     beat: int | None = None  # the beat, from 1, where the reason applies, if it is only one
     harmony: BarHarmony | None = None  # its chords and accompaniment; None where nothing is known of them
     fifths: int | None = None  # its key signature, if it is not the melody's
+    closing: Mask | None = None  # (t,) the last notes of phrases, where a score marks them; None without a mark
     crossed: Mask | None = None  # (t, 128) MIDI pitches at which the melody would meet or cross another voice
 
     def __post_init__(self) -> None:
