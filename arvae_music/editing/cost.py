@@ -96,7 +96,7 @@ EDIT = Prices()
 COMPOSED = Prices(
     drift=0.5, tick=0.0, semitone=0.0, tie=1.0, curve=4.0, dropped=3.0, nat=1.0, outside=0.0, foreign=8.0, rest=0.0,
     leap=8.0, mixed_beats=6.0, repeat=0.0, broken_tie=0.0, new_tie=0.0, moved_tie=0.0, wide_barline=0.4,
-    struck_again=0.3, harmony=HarmonyPrices(dissonant=6.0, clash=7.0, unprepared=4.0),
+    struck_again=0.3, harmony=HarmonyPrices(dissonant=18.0, clash=12.0, unprepared=8.0),
 )  # of a model in context, whose nats say what sounds natural  # fmt: skip
 
 
