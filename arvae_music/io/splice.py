@@ -29,11 +29,11 @@ that only changes its pitch keeps its channel. A new note takes the channel of t
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -83,7 +83,7 @@ def _edits(
         _validate(line.melody, rows)
         manner = Manner(line, ticks_per_quarter)
         sounds = [manner.sound(note) for note in notes_of(rows, line.melody.shift)]
-        sounds += _untouchable(line, rows, manner)
+        sounds = _ringing_out([*sounds, *_untouchable(line)], line, rows, manner)
         sounds = _spaced(sorted(sounds, key=lambda s: (s.start, s.pitch)), ticks_per_quarter)
         sounds = _separate(sounds, line.placements, ticks_per_quarter)
         edits.append(_Edit(line.notes, sounds, manner))
@@ -102,6 +102,8 @@ class _Busy:
         for spans in self.spans.values():
             spans.sort()
         self.stay = {key: tuple(spans) for key, spans in self.spans.items()}
+        # The latest end of each span and those before it.
+        self.until = {key: list(accumulate((end for _, end in spans), max)) for key, spans in self.spans.items()}
 
     def with_room(self, edit: _Edit, shortest: float) -> list[Sound]:
         """The sounds of a line. New ones are cut or left out where their pitch is sounded already. An old note keeps
@@ -119,17 +121,24 @@ class _Busy:
         return any(start < sound.end < end for start, end in self.stay.get((sound.channel, sound.pitch), ()))
 
     def _fitted(self, sound: Sound, shortest: float) -> Sound | None:
-        spans = self.spans[sound.channel, sound.pitch]
+        key = sound.channel, sound.pitch
+        spans, until = self.spans[key], self.until.setdefault(key, [])
         # An old note may begin a moment before another one of its pitch, such as its unison.
         soonest = sound.start if sound.note is None else sound.start + math.ceil(shortest)
         after = bisect_left(spans, (soonest + 1, 0))
-        free = all(end <= sound.start for _, end in spans[:after])
+        free = after == 0 or until[after - 1] <= sound.start
         end = min(sound.end, spans[after][0]) if after < len(spans) else sound.end
         if sound.note is None and (not free or end - sound.start < min(shortest, sound.end - sound.start)):
             return None
         if end < sound.end:
             sound = replace(sound, end=end, ends_anew=True)
-        insort(spans, (sound.start, sound.end))
+        at = bisect_left(spans, (sound.start, sound.end))
+        spans.insert(at, (sound.start, sound.end))
+        until.insert(at, max(until[at - 1], sound.end) if at else sound.end)
+        for later in range(at + 1, len(until)):
+            if until[later] >= until[at]:
+                break
+            until[later] = until[at]
         return sound
 
 
@@ -161,20 +170,26 @@ def _validate(melody: Melody, rows: Sequence[Row | None]) -> None:
             raise ValueError(f"bar {bar.number} has {len(bar.tokens)} ticks, not {len(row)}")
 
 
-def _untouchable(line: Line, rows: Sequence[Row | None], manner: Manner) -> list[Sound]:
-    """The notes that begin in measures that pass through. They stay, but may have to end earlier in the next one."""
-    notes, placements = line.notes, line.placements
-    own = np.flatnonzero(placements.tick < 0).tolist()
-    at = ((i, notes[i]) for i in own)
-    sounds = {i: Sound(note.start, note.end, note.pitch, note.velocity, note.channel, i) for i, note in at}
-    after = _ringing(rows)
+def _untouchable(line: Line) -> list[Sound]:
+    """The notes that begin in measures that pass through, which stay."""
+    notes = line.notes
+    at = ((i, notes[i]) for i in np.flatnonzero(line.placements.tick < 0).tolist())
+    return [Sound(note.start, note.end, note.pitch, note.velocity, note.channel, i) for i, note in at]
+
+
+def _ringing_out(sounds: Sequence[Sound], line: Line, rows: Sequence[Row | None], manner: Manner) -> list[Sound]:
+    """The sounds, of which those that ring out of a measure that passes through end where the new rows say."""
+    after, notes, measures = _ringing(rows), line.notes, line.placements.measure.tolist()
+    ends: dict[int, int] = {}
     for measure, until in _ringing(line.melody.rows).items():
         new = after.get(measure, (measure, 0))
-        if new == until:
-            continue
-        i = max((i for i in own if placements.measure[i] < measure), key=lambda i: notes[i].end)
-        sounds[i] = replace(sounds[i], end=manner.end(notes[i].start, new), ends_anew=True)
-    return list(sounds.values())
+        if new != until:
+            before = (i for i in range(len(notes)) if measures[i] < measure)
+            i = max(before, key=lambda i: notes[i].end)
+            ends[i] = manner.end(notes[i].start, new)
+    return [
+        sound if sound.note not in ends else replace(sound, end=ends[sound.note], ends_anew=True) for sound in sounds
+    ]
 
 
 def _ringing(rows: Sequence[Row | None]) -> dict[int, Place]:

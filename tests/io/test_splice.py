@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import midi_files as files
+import mido
 import numpy as np
 import pytest
 from midi_files import Performed
@@ -134,3 +135,24 @@ def test_notes_of_one_pitch_that_overlap_stay_if_nothing_changes() -> None:
     assert _both_stay(first, second)
     assert not _both_stay(first, replace(second, ends_anew=True))
     assert _both_stay(first, replace(second, end=4 * BEAT, ends_anew=True))
+
+
+def test_a_note_that_rings_through_a_measure_without_tokens_ends_where_the_next_one_says() -> None:
+    """It begins in an editable measure and rings through one in 17/16, in which no note begins, into a third."""
+    odd = 17 * BEAT // 4
+    meters = [mido.MetaMessage("time_signature", numerator=4, denominator=4, time=0),
+              mido.MetaMessage("time_signature", numerator=17, denominator=16, time=BAR),
+              mido.MetaMessage("time_signature", numerator=4, denominator=4, time=odd)]  # fmt: skip
+    third = BAR + odd
+    notes = [Performed(0, BEAT, 60), Performed(BEAT, third + BEAT, 67), *(
+        Performed(third + at * BEAT, third + (at + 1) * BEAT, 62 + at) for at in range(1, 4)
+    )]  # fmt: skip
+    track = mido.MidiTrack([*meters])
+    song = Song.read(files.save([track, files.track(files.note_messages(notes), third + BAR)]), pickup=NO_PICKUP)
+    assert [row is None for row in song.melody.rows] == [False, True, False]
+    rows = [None if row is None else row.copy() for row in song.melody.rows]
+    assert rows[2][0] == HOLD
+    rows[2][3] = REST
+    written = {note.pitch: note.end for note in Song.read(song.write(rows), pickup=NO_PICKUP).notes}
+    assert written[67] == third + BEAT // 2
+    assert song.write(song.melody.rows) == song.midi
