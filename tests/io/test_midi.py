@@ -25,7 +25,7 @@ from arvae_music.io.midi import Song, new_midi
 from arvae_music.io.midi_events import END_OF_TRACK, encode_track, parse_track
 from arvae_music.music.meter import Meter
 from arvae_music.music.reasons import Reason
-from arvae_music.music.tokens import HOLD, REST, notes_of
+from arvae_music.music.tokens import HOLD, REST, notes_of, onsets
 
 CHOICE = {"type_0": {"channel": 1}}  # where the test, not the rule, names the melody
 NO_PICKUP = Fraction(0)
@@ -310,7 +310,9 @@ def test_an_edited_file_is_read_with_the_same_barlines(
     except InputError:  # two or three played notes may fit no grid, and a file without readable notes has no melody
         assume(False)
     lines = [[(bar.number, bar.signature, bar.start, bar.end) for bar in one.melody.bars] for one in (song, again)]
-    assert lines[0] == lines[1]
+    # A file may lose its last measures if their notes go, because a melody ends with its last note.
+    silent = rows[-1] is not None and not onsets(rows[-1]).any()
+    assert lines[0] == lines[1] or (silent and lines[0][: len(lines[1])] == lines[1])
     assert signed or {bar.signature for bar in song.melody.bars} == {"4/4"}
 
 
