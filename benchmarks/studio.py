@@ -92,7 +92,7 @@ def main() -> None:
         page.add_init_script(WATCH)
         page.goto(address)
         song = {"name": "song.mid", "mimeType": "audio/midi", "buffer": song_of(options.measures)}
-        page.set_input_files("#file", song)  # type: ignore[arg-type]
+        page.set_input_files("#file", song)
         page.wait_for_selector("#studio:not([hidden])")
         if options.score:
             page.click("#view-score")

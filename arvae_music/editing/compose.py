@@ -3,8 +3,7 @@
 A model in context (networks/context_runtime.py) proposes rows for every measure in three ways: it decodes the measure's
 own latent point with moved attribute codes, a sketch of this point, in which the other dimensions are mixed with noise,
 and the requested attributes alone. A bonus draws the decodes to the original's notes on strong beats. The search then
-measures the proposals. Its cost is the surprise of a measure given
-its neighbours, plus its distance from the original.
+measures the proposals. Its cost is the surprise of a measure given its neighbours, plus its distance from the original.
 
 Shapes: g measures of one meter, k attributes, l requests, t ticks.
 """

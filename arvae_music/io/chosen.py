@@ -42,7 +42,6 @@ _REMEDIES: dict[Reason | None, str] = {
 }
 
 
-
 @dataclass(frozen=True)
 class Chosen:
     """The melody of a file, without what else the file plays."""

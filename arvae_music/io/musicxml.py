@@ -238,9 +238,7 @@ def _read_note(instrument: _Instrument, element: Element, index: int, bar: _Bar)
         bar.length = max(bar.length, instrument.at)
         bar.sounding = bar.sounding if rest is not None else max(bar.sounding, instrument.at)
     pitch = element.find("pitch")
-    if element.find("notations//fermata") is not None:
-        instrument.fermatas.append((index, start + duration))
-    _count_signs(instrument, element)
+    _read_signs(instrument, element, index, start + duration)
     if element.find("cue") is not None:
         instrument.left_out[LeftOut.CUE] += 1
     elif element.find("unpitched") is not None:
@@ -282,7 +280,8 @@ def _lyric(element: Element) -> str:
     return ""
 
 
-def _count_signs(instrument: _Instrument, element: Element) -> None:
+def _read_signs(instrument: _Instrument, element: Element, index: int, end: Fraction) -> None:
+    """Count the signs of a note that ends at `end`, and note its fermatas."""
     notations = element.find("notations")
     if notations is None:
         return
@@ -291,6 +290,7 @@ def _count_signs(instrument: _Instrument, element: Element) -> None:
             instrument.left_out[LeftOut.ORNAMENT] += 1
         elif sign.tag == "fermata":
             instrument.left_out[LeftOut.FERMATA] += 1
+            instrument.fermatas.append((index, end))
         elif sign.tag == "staccato":
             instrument.left_out[LeftOut.STACCATO] += 1
 

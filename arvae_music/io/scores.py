@@ -74,18 +74,15 @@ def read_any(
     except InputError as error:
         raise InputError(error.what, where=where, remedy=error.remedy) from None
     pickup = short if pickup is None else pickup
+    return song_of(score, data, where, track=track, channel=channel, voice=voice, pickup=pickup, tolerance=tolerance)
+
+
+def song_of(score: Score, data: bytes, name: str, **how: Any) -> Song:
+    """The song of a score whose MIDI file has the bytes `data`, with the chord symbols and the ends of phrases that the
+    score marks. `how` are parameters of `Song.read`."""
     symbols = [(ticks(at), chord) for at, chord in first_with_symbols(score.parts)]
     ends = sorted({ticks(at) for part in score.parts for at in part.phrase_ends or ()})
-    song = Song.read(
-        data,
-        name=where,
-        track=track,
-        channel=channel,
-        voice=voice,
-        pickup=pickup,
-        tolerance=tolerance,
-        symbols=symbols,
-    )
+    song = Song.read(data, name=name, symbols=symbols, **how)
     return replace(song, score=score, melody=with_phrase_ends(song.melody, ends, song.ticks_per_quarter))
 
 

@@ -92,18 +92,41 @@ def _edits(
     return [replace(edit, sounds=busy.with_room(edit, shortest)) for edit in edits]
 
 
+class _Spans:
+    """When one pitch sounds, in the order of the starts."""
+
+    def __init__(self, spans: Iterable[tuple[int, int]] = ()) -> None:
+        self.spans = sorted(spans)  # start, end
+        self.until = list(accumulate((end for _, end in self.spans), max))  # the latest end so far
+
+    def begun(self, tick: int) -> int:
+        """How many begin before a tick."""
+        return bisect_left(self.spans, (tick,))
+
+    def last_end(self, tick: int) -> int:
+        """The latest end of those that begin before a tick; 0 if there are none."""
+        begun = self.begun(tick)
+        return self.until[begun - 1] if begun else 0
+
+    def add(self, start: int, end: int) -> None:
+        at = bisect_left(self.spans, (start, end))
+        self.spans.insert(at, (start, end))
+        self.until.insert(at, max(self.until[at - 1], end) if at else end)
+        for later in range(at + 1, len(self.until)):
+            if self.until[later] >= self.until[at]:
+                break
+            self.until[later] = self.until[at]
+
+
 class _Busy:
     """When each pitch of each channel is sounded by notes that stay, or by new notes before."""
 
     def __init__(self, notes: Iterable[FileNote | Sound]) -> None:
-        self.spans: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)  # (channel, pitch) -> start, end
+        found: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)  # by channel and pitch
         for note in notes:
-            self.spans[note.channel, note.pitch].append((note.start, note.end))
-        for spans in self.spans.values():
-            spans.sort()
-        self.stay = {key: tuple(spans) for key, spans in self.spans.items()}
-        # The latest end of each span and those before it.
-        self.until = {key: list(accumulate((end for _, end in spans), max)) for key, spans in self.spans.items()}
+            found[note.channel, note.pitch].append((note.start, note.end))
+        self.stay = defaultdict(_Spans, {key: _Spans(spans) for key, spans in found.items()})
+        self.all = defaultdict(_Spans, {key: _Spans(spans) for key, spans in found.items()})
 
     def with_room(self, edit: _Edit, shortest: float) -> list[Sound]:
         """The sounds of a line. New ones are cut or left out where their pitch is sounded already. An old note keeps
@@ -118,27 +141,19 @@ class _Busy:
         return kept
 
     def _cuts(self, sound: Sound) -> bool:
-        return any(start < sound.end < end for start, end in self.stay.get((sound.channel, sound.pitch), ()))
+        return self.stay[sound.channel, sound.pitch].last_end(sound.end) > sound.end
 
     def _fitted(self, sound: Sound, shortest: float) -> Sound | None:
-        key = sound.channel, sound.pitch
-        spans, until = self.spans[key], self.until.setdefault(key, [])
+        busy = self.all[sound.channel, sound.pitch]
         # An old note may begin a moment before another one of its pitch, such as its unison.
-        soonest = sound.start if sound.note is None else sound.start + math.ceil(shortest)
-        after = bisect_left(spans, (soonest + 1, 0))
-        free = after == 0 or until[after - 1] <= sound.start
-        end = min(sound.end, spans[after][0]) if after < len(spans) else sound.end
+        soonest = 1 + (sound.start if sound.note is None else sound.start + math.ceil(shortest))
+        free, after = busy.last_end(soonest) <= sound.start, busy.begun(soonest)
+        end = min(sound.end, busy.spans[after][0]) if after < len(busy.spans) else sound.end
         if sound.note is None and (not free or end - sound.start < min(shortest, sound.end - sound.start)):
             return None
         if end < sound.end:
             sound = replace(sound, end=end, ends_anew=True)
-        at = bisect_left(spans, (sound.start, sound.end))
-        spans.insert(at, (sound.start, sound.end))
-        until.insert(at, max(until[at - 1], sound.end) if at else sound.end)
-        for later in range(at + 1, len(until)):
-            if until[later] >= until[at]:
-                break
-            until[later] = until[at]
+        busy.add(sound.start, sound.end)
         return sound
 
 

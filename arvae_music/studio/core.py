@@ -154,20 +154,16 @@ class Studio:
 
     def go_on(self, edit: Edit) -> OpenSong:
         """The edit as a song of its own, with its bytes."""
-        from ..io.chord_symbols import first_with_symbols
-        from ..io.midi import Song
-        from ..io.score_midi import ticks
         from ..io.score_output import score_of
+        from ..io.scores import song_of
 
         before, found = edit.song, edit.song.found
         how: dict[str, Any] = {"track": found.track, "channel": found.channel, "voice": found.voice or TOP}
         name, data = edit.file(MIDI)
         if before.score is None:
             return opened(Source(name, data, how | {"pickup": before.pickup}))
-        score = score_of(before, edit.melody.rows)
-        symbols = [(ticks(at), chord) for at, chord in first_with_symbols(score.parts)]
-        song = Song.read(data, name=name, pickup=before.pickup, symbols=symbols, **how)
-        return opened(Source(*edit.file(".musicxml"), how), replace(song, score=score))
+        song = song_of(score_of(before, edit.melody.rows), data, name, pickup=before.pickup, **how)
+        return opened(Source(*edit.file(".musicxml"), how), song)
 
 
 def opened(source: Source, song: Song | None = None) -> OpenSong:

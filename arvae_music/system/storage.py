@@ -67,7 +67,7 @@ def reaching(where: Place) -> Iterator[None]:
         yield
     except ArvaeError:
         raise
-    except Exception as error:
+    except Exception as error:  # of any kind, see above
         remedy = "check the URL, the network, and your rights in the store"
         raise InputError(f"cannot be reached ({_reason(error)})", where=str(where), remedy=remedy) from error
 

@@ -60,7 +60,7 @@ def test_the_time_for_a_long_silence_grows_with_its_length() -> None:
     one = melody_of(SILENT, [C])
     silence = [replace(one.bars[0], number=i + 1) for i in range(20_000)]
     melody = replace(one, bars=(*silence, one.bars[1]))
-    measures = [EditableMeasure(i, METER, bar.tokens, np.zeros(1)) for i, bar in enumerate(silence)]  # type: ignore[arg-type]
+    measures = [EditableMeasure(i, METER, bar.tokens, np.zeros(1)) for i, bar in enumerate(silence)]
     started = process_time()
     ties = Ties(melody, set(range(len(melody.bars))))
     assert {ties.bind(measure).tie for measure in measures} == {UPBEAT}

@@ -41,7 +41,7 @@ def test_the_medial_axis_is_scikit_images(mnist: npt.NDArray[np.uint8], monkeypa
     from skimage.morphology import medial_axis
 
     class Drawn(np.random.Generator):
-        def permutation(self, x, axis=0):  # type: ignore[no-untyped-def, override]  # numpy's own has none
+        def permutation(self, x, axis=0):
             return np.random.RandomState(0).permutation(x)
 
     monkeypatch.setattr(np.random, "default_rng", lambda seed=None: Drawn(np.random.PCG64(0)))

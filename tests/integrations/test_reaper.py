@@ -210,6 +210,6 @@ def test_a_wrong_option_is_shown_with_the_line_to_try(tmp_path: Path, real: Any)
 
 def test_an_arvae_that_does_not_answer_is_said_so(tmp_path: Path) -> None:
     project = Project(tmp_path, [Item(1.0, 4.5, [Take(melody())])], None)
-    project.execute = lambda line, timeout: None  # type: ignore[method-assign]
+    project.execute = lambda line, timeout: None
     project.run()
     assert project.messages[0].startswith("arvae did not start, or took too long:\narvae edit ")

@@ -40,7 +40,7 @@ def test_works() -> list[Work]:
     return [works[at] for at in split(every).test.inputs[:, 0]]
 
 
-test_works.__test__ = False  # type: ignore[attr-defined]  # its name begins as a test's does
+test_works.__test__ = False  # its name begins as a test's does
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from arvae_music.system.watching import PATIENCE, SETTLED, Watch
 
 def watch(work: Path, **options: object) -> Watch:
     (work / "in").mkdir(exist_ok=True)
-    return Watch([work / "in"], **options)  # type: ignore[arg-type]
+    return Watch([work / "in"], **options)
 
 
 def settled(found: Watch, now: float = 0.0) -> list[Path]:

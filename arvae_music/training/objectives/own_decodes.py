@@ -125,7 +125,7 @@ def moments_of(codes: Tensor, weight: Tensor) -> Tensor:
 
 def correlated(moments: Tensor, attributes: int) -> Tensor:
     """(k, k): how far each other attribute's code moves, per step of one, where they correlate strongly; 0 else."""
-    mean, products = _standardised(moments)
+    mean, products = _unfaded(moments)
     mean, products, sd = mean[:attributes], products[:attributes, :attributes], spread_of(moments)[:attributes]
     rho = (products - mean * mean[:, None]) / (sd * sd[:, None])
     slopes = torch.where(rho.abs() >= STRONG, rho, 0.0) * sd / sd[:, None]
@@ -134,11 +134,11 @@ def correlated(moments: Tensor, attributes: int) -> Tensor:
 
 def spread_of(moments: Tensor) -> Tensor:
     """(z,) the standard deviations of the codes, none smaller than LEAST."""
-    mean, products = _standardised(moments)
+    mean, products = _unfaded(moments)
     return (products.diagonal() - mean.square()).clamp(min=LEAST**2).sqrt()
 
 
-def _standardised(moments: Tensor) -> tuple[Tensor, Tensor]:
+def _unfaded(moments: Tensor) -> tuple[Tensor, Tensor]:
     """(z,) means and (z, z) mean products. Fading moments are all too small by one factor, the first of them."""
     moments = moments / moments[0, 0]
     return moments[0, 1:], moments[1:, 1:]
