@@ -99,6 +99,16 @@ def test_variations_near_an_edit_keep_what_it_achieved(client: TestClient) -> No
         assert density["before"] == density["achieved"] == achieved["density"]
 
 
+def test_an_edit_of_a_score_keeps_its_fermatas() -> None:
+    studio = Studio(library.load())
+    song = studio.open("tune.abc", b"X:1\nM:4/4\nL:1/4\nK:C\nc d e f|g e !fermata!d c|d e f g|a g f e|c4|]\n")
+    edit = studio.edit(song, Settings.from_json({"sliders": {"density": "+1notes"}}))
+    marks = [[bar.closing is not None and bar.closing.tolist() for bar in one.melody.bars]
+             for one in (song, studio.go_on(edit))]  # fmt: skip
+    assert marks[0] == marks[1]
+    assert [bool(mark) for mark in marks[0]] == [False, True, False, False, False]
+
+
 def test_an_edit_of_another_song_is_not_varied(client: TestClient) -> None:
     one, other = opened(client, midi_files.type_1()), opened(client, midi_files.type_0())
     edit = edited(client, one["id"], sliders={"density": "+1notes"})
