@@ -109,7 +109,9 @@ def _width(value: int) -> int:
 
 
 def variable(value: int, width: int = 1) -> bytes:
-    """The variable-length bytes of a number, at least `width` of them."""
+    """The variable-length bytes of a number, at least `width` of them. Raises ValueError for a negative one."""
+    if value < 0:
+        raise ValueError(f"{value} has no variable-length bytes")
     parts = [value & 0x7F]
     while (value := value >> 7) or len(parts) < width:
         parts.append(value & 0x7F | 0x80)

@@ -274,14 +274,17 @@ def _both_stay(first: Sound, second: Sound) -> bool:
 def _rebuild(track: Track, edits: Sequence[_Edit]) -> list[Event]:
     """The track's events, without those of removed notes and with those of new and changed ones.
 
-    The last event of a damaged track keeps its tick, because the bytes after it count their time from there.
+    The last event of a damaged track keeps its tick, because the bytes after it count their time from there. No new
+    note begins later.
     """
-    events = track.events
+    events, last = track.events, track.events[-1].tick
     dropped = {event for edit in edits for i in edit.gone for event in (edit.notes[i].on, edit.notes[i].off)}
     offs, ons = [], []
     running = any(event.running for event in events)
     for edit in edits:
         for sound in edit.sounds:
+            if track.damaged and sound.note is None and sound.start >= last:
+                continue
             old = None if sound.note is None else edit.notes[sound.note].off
             if sound.note is not None and sound.ends_anew:
                 dropped.add(old)
@@ -293,12 +296,11 @@ def _rebuild(track: Track, edits: Sequence[_Edit]) -> list[Event]:
                 offs.append(_note_off(sound, events[model] if model is not None else None, running))
     kept = [event for i, event in enumerate(events) if i not in dropped]
     if track.damaged:
-        last = events[-1].tick
         offs = [off._replace(tick=min(off.tick, last)) for off in offs]
         moved = sorted([*offs, *kept, *ons], key=lambda event: event.tick)
         return moved if moved and moved[-1].tick == last else [*moved, meta(last, TEXT, b"")]
     has_end = bool(kept) and kept[-1].meta(END_OF_TRACK) is not None
-    end = kept.pop() if has_end else meta(events[-1].tick, END_OF_TRACK, b"")
+    end = kept.pop() if has_end else meta(last, END_OF_TRACK, b"")
     # The sort is stable: at equal ticks note-offs come first, then the kept events in their order, then note-ons.
     merged = sorted([*offs, *kept, *ons], key=lambda event: event.tick)
     last = merged[-1].tick if merged else 0

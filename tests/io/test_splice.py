@@ -15,6 +15,7 @@ from midi_files import Performed
 from arvae_music.arrays import Row
 from arvae_music.io.manner import Sound
 from arvae_music.io.midi import Song
+from arvae_music.io.midi_events import variable
 from arvae_music.io.splice import _both_stay
 from arvae_music.music.tokens import HOLD, REST
 
@@ -156,3 +157,27 @@ def test_a_note_that_rings_through_a_measure_without_tokens_ends_where_the_next_
     written = {note.pitch: note.end for note in Song.read(song.write(rows), pickup=NO_PICKUP).notes}
     assert written[67] == third + BEAT // 2
     assert song.write(song.melody.rows) == song.midi
+
+
+def test_no_new_note_begins_where_a_double_cannot_be_read() -> None:
+    """Another track doubles the melody an octave lower, but cannot be read to the end of its last note."""
+    tune = [Performed(at * BEAT, (at + 1) * BEAT, 60 + (at * 5) % 9) for at in range(16)]
+    tune.append(Performed(4 * BAR, 5 * BAR, 67))
+    lower = [Performed(note.start, min(note.end, 4 * BAR + BEAT), note.pitch - 12) for note in tune]
+    data = files.save([files.conductor(), files.track(files.note_messages(tune), 5 * BAR),
+                       files.track(files.note_messages(lower, channel=1), lower[-1].end)])  # fmt: skip
+    song = Song.read(data[: data.rindex(b"\xff\x2f\x00")] + b"\x07\x07\x07", pickup=NO_PICKUP)
+    assert song.doubles
+    rows = rows_of(song)
+    rows[4][[3, 9, 15]] = rows[4][0] + np.array([1, 3, 5])
+    written = song.write(rows)
+    again = Song.read(written, pickup=NO_PICKUP)
+    assert [note.start - 4 * BAR for note in again.notes[16:]] == [0, BEAT // 2, BEAT * 3 // 2, BEAT * 5 // 2]
+    assert again.tracks[-1][-1].tick == song.tracks[-1][-1].tick
+    ons = [event.tick for event in again.tracks[-1] if event.data[0] >> 4 == 9]
+    assert ons == [note.start for note in lower] + [4 * BAR + BEAT // 2]
+
+
+def test_a_negative_delta_time_is_refused() -> None:
+    with pytest.raises(ValueError, match="-5"):
+        variable(-5)
