@@ -36,14 +36,14 @@ EXAMPLES = (
     ("arvae vary tunes/ -r -n 4 -o varied/", "all files of a folder; the output keeps its sub-folders"),
 )
 
-GRID = "Edit at every point of a grid, in sd; density=-1:1:5 is 5 values from -1 to 1."
+GRID = "Edit at every point of a grid, in sd; density=-1:1:5 is 5 values from -1 to 1 (repeatable)."
 FOLDER = "The folder of all outputs.  [default: melody.variations/ beside melody.mid]"
 
 Count = Annotated[
     int | None, common.in_how("--count", "-n", min=1, metavar="N", help=f"Number of variations.  [default: {COUNT}]")
 ]
 Amount = Annotated[float, common.in_how(metavar="SHARE", help="Share of the notes that are replaced, up to 1.")]
-Grid = Annotated[str | None, common.in_how(metavar="NAME=LO:HI:COUNT,...", help=GRID)]
+Grid = Annotated[list[str] | None, common.in_how(metavar="NAME=LO:HI:COUNT,...", help=GRID)]
 Folder = Annotated[str | None, common.in_output("--output", "-o", metavar="FOLDER", help=FOLDER)]
 
 
@@ -87,14 +87,14 @@ def vary(
 
     load = partial(sources.load_model, model, runtime)
     trained = load()
-    points = grid_points(grid) if grid is not None else [{}]
+    points = grid_points(",".join(grid)) if grid else [{}]
     both = sorted(set(points[0]) & set(targets))
     if both:
         raise UsageError(f"{both[0]} is in --grid and a slider too", remedy="leave out one of the two")
     stays = {**kept.arguments, **harmony.arguments}
     edits = [trained.request({**targets, **point}, **stays, seed=seed) for point in points]
     requests = [VaryRequest(editing, count or COUNT, amount) for editing in edits]
-    varied = grid is None or count is not None
+    varied = not grid or count is not None
     target = Target.of(writing.output and f"{writing.output.rstrip('/')}/")
     large = scaling.is_large(found, target, {"--listen": listen})
     if large and target is not None:
@@ -110,7 +110,7 @@ def vary(
     spec["model"] = trained.checkpoint.digest
     job = scaling.job(target, found, spec, writing, trained.metadata.names, large=large)
     work = partial(variations.work, load=load, voice=vars(voice))
-    axes = () if grid is None else tuple(points[0])
+    axes = () if not grid else tuple(points[0])
     conclude = None if writing.dry_run else partial(_write_pages, variations, axes, page, writing.overwrite)
     manifest = manifest_of(target, common.say, overwrite=writing.overwrite) if large else None
     executor = scaling.executor(len(found), here=any(entry.place == "-" for entry in found.names()))

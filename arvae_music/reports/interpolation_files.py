@@ -12,7 +12,6 @@ import numpy as np
 
 from ..editing.edit import EditResult
 from ..editing.matching import excerpt
-from ..errors import UsageError
 from ..io.audio import wav
 from ..io.chunks import for_suffix
 from ..io.midi import Song, new_midi
@@ -29,6 +28,7 @@ from ..system.outputs import (
     Planned,
     Request,
     plan_outputs,
+    refuse_one_file,
     suffix_of_format,
 )
 from ..system.storage import Place
@@ -56,7 +56,7 @@ def plan(
 
     `format` is one of outputs.FORMATS; None is MIDI, or the format of the suffix of `output`.
 
-    Raises the errors of `plan_outputs`, and UsageError if many files would go to stdout."""
+    Raises the errors of `plan_outputs`, and UsageError if many files would go to stdout or into one."""
     suffix = suffix_of_format(format or FORMATS[0])
     stems = ["stdin" if place == "-" else Path(place).stem for place in places]
     name = "-".join(stems[:NAMED]) + (f"-and-{len(stems) - NAMED}-more" if len(stems) > NAMED else "")
@@ -64,8 +64,7 @@ def plan(
     count = 1 if one else (len(places) - 1) * (steps - 1) + 1
     requests = [Request(source.with_name(f"{name}.mid"), f"{steps}-steps", seed, n + 1) for n in range(count)]
     if not one:
-        if output == "-":
-            raise UsageError("many files cannot go to stdout", remedy="give one=True, or a folder with output=...")
+        refuse_one_file(output, "give one=True, or a folder with output=...")
         folder = f"{source}.steps/" if output is None else output
         output = folder if "{" in folder or folder.endswith("/") else f"{folder}/"
     elif output is None:

@@ -22,7 +22,7 @@ from ..batch.plans import Items
 from ..batch.target import Target
 from ..editing.edit import EditResult, edit, expect_editable
 from ..editing.vary import VaryRequest, vary
-from ..errors import InputError, OutputError, UsageError
+from ..errors import InputError, OutputError
 from ..io.midi import Song
 from ..io.score_output import file_of
 from ..io.scores import read_any, read_place
@@ -40,6 +40,7 @@ from ..system.outputs import (
     plan_outputs,
     planned_in,
     refuse_clashes,
+    refuse_one_file,
     suffix_of_format,
 )
 from ..system.storage import Place
@@ -62,9 +63,8 @@ class Item:
 def folder_for(output: str | None, found: Listing) -> Path:
     """The folder of all outputs: `output`, or melody.variations/ beside a single input, or variations/.
 
-    Raises UsageError for stdout, and OutputError where the folder is a file."""
-    if output == "-":
-        raise UsageError("many files cannot go to stdout", remedy="give a folder with output=...")
+    Raises UsageError for stdout and for the name of a file, and OutputError where the folder is a file."""
+    refuse_one_file(output, "give a folder with output=...")
     if output is not None:
         folder = Path(output).expanduser()
     else:

@@ -204,6 +204,16 @@ def _replaces_input(request: Request, place: Place) -> UsageError:
     )
 
 
+def refuse_one_file(output: str | None, remedy: str) -> None:
+    """Raises UsageError for an output that is one file, where there are many: stdout, or the name of a new file."""
+    if output == "-":
+        raise UsageError("many files cannot go to stdout", remedy=remedy)
+    if output is None or "{" in output or output.endswith("/") or Path(output).exists():
+        return
+    if Path(output).suffix.lower() in (*MIDI_SUFFIXES, *SCORE_SUFFIXES, SOUND_SUFFIX):
+        raise UsageError("many files cannot go into one", where=output, remedy=remedy)
+
+
 def suffix_of_format(name: str) -> str:
     """The suffix of new files in a format of FORMATS. Raises UsageError for another name."""
     if name not in FORMATS:

@@ -149,6 +149,14 @@ def test_a_grid_writes_every_point(arvae: Run, melody: Path, work: Path) -> None
     assert (work / "grid" / "melody.density+0_contour+0.mid").read_bytes() == melody.read_bytes()
 
 
+def test_a_grid_may_be_given_in_parts(arvae: Run, melody: Path, work: Path) -> None:
+    done = arvae("vary", melody, "--grid", "density=-1:1:3", "--grid", "contour=0:2:2", "-o", "grid", "--json")
+    assert done.returncode == 0
+    assert [row["targets"] for row in json.loads(done.stdout)][:2] == [
+        {"density": "-1", "contour": "+0"}, {"density": "-1", "contour": "+2"}
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -160,6 +168,7 @@ def test_a_grid_writes_every_point(arvae: Run, melody: Path, work: Path) -> None
         (("--grid", "density=-1:1:3", "--density", "+1"), "is in --grid and a slider too"),
         (("-o", "-"), "cannot go to stdout"),
         (("-o", "melody.mid"), "is a file"),
+        (("-o", "new.mid"), "new.mid: many files cannot go into one; give a folder with -o"),
     ],
 )
 def test_variations_that_make_no_sense_are_exit_2(
@@ -226,6 +235,9 @@ def test_one_long_file(arvae: Run, two: tuple[Path, Path], work: Path) -> None:
     assert len(Song.read(work / "long.mid").melody.bars) == 5 * 3
     assert arvae("interpolate", *two, "--steps", "3", "--one", "-o", "long.mid").returncode == 2
     assert arvae("interpolate", *two, "--steps", "3", "--one").returncode == 0
+    done = arvae("interpolate", *two, "--steps", "3", "-o", "steps.mid")
+    assert done.returncode == 2
+    assert "steps.mid: many files cannot go into one; give --one, or a folder with -o" in done.stderr
     assert (work / "a-b.3-steps.mid").exists()
 
 
